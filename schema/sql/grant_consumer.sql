@@ -1,0 +1,4 @@
+-- What the consumer may do, and no more; votectl puts in its quoted name.
+GRANT USAGE ON SCHEMA public TO :role;
+GRANT SELECT ON polls, options, codes, deployment, schema_migrations TO :role;
+GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside TO :role;

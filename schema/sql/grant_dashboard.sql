@@ -1,0 +1,3 @@
+-- What the dashboard may do, and no more: no votes, no codes; votectl puts in its quoted name.
+GRANT USAGE ON SCHEMA public TO :role;
+GRANT SELECT ON polls, options, tally, poll_tally, series, deployment TO :role;

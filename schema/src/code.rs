@@ -1,0 +1,96 @@
+//! One-time voting codes.
+//!
+//! A code is 16 characters of Crockford's base 32 (80 random bits), written in four groups. Only its
+//! hash is stored, and the hash *is* the voter: whoever holds the code is that voter, on any device.
+
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{PollId, VoterId};
+
+/// Crockford's base 32: no I, L, O, U. <https://www.crockford.com/base32.html>
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Characters in a code, without the hyphens.
+pub const CODE_CHARS: usize = 16;
+
+/// A code as it is handed to a voter, in canonical form: upper case, no hyphens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code([u8; CODE_CHARS]);
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code(***)")
+    }
+}
+
+impl Code {
+    /// A fresh code from the operating system's seeded generator.
+    pub fn generate() -> Self {
+        let mut rng = rand::rng();
+        Self(std::array::from_fn(|_| ALPHABET[rng.random_range(0..ALPHABET.len())]))
+    }
+
+    /// Reads what a person typed: any case, hyphens and blanks anywhere, O for 0, I or L for 1.
+    pub fn parse(typed: &str) -> Option<Self> {
+        let mut code = [0; CODE_CHARS];
+        let mut length = 0;
+        for typed in typed.bytes().filter(|b| !matches!(b, b'-' | b' ')) {
+            let letter = match typed.to_ascii_uppercase() {
+                b'O' => b'0',
+                b'I' | b'L' => b'1',
+                other => other,
+            };
+            if !ALPHABET.contains(&letter) || length == CODE_CHARS {
+                return None;
+            }
+            code[length] = letter;
+            length += 1;
+        }
+        (length == CODE_CHARS).then_some(Self(code))
+    }
+
+    /// As it is printed: `XXXX-XXXX-XXXX-XXXX`.
+    pub fn printed(&self) -> String {
+        let groups: Vec<&str> =
+            self.0.chunks(4).map(|group| str::from_utf8(group).expect("ASCII")).collect();
+        groups.join("-")
+    }
+
+    /// The voter that this code is in this poll: a UUIDv8 made of its SHA-256.
+    pub fn voter(&self, poll: PollId) -> VoterId {
+        let hash = Sha256::new()
+            .chain_update(b"votestream voting code\0")
+            .chain_update(poll.0.to_be_bytes())
+            .chain_update(self.0)
+            .finalize();
+        let bytes: [u8; 16] = std::array::from_fn(|i| hash[i]);
+        VoterId(Uuid::new_v8(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_however_it_is_typed() {
+        let code = Code::parse("0123-4567-89AB-CDEF").unwrap();
+        assert_eq!(code.printed(), "0123-4567-89AB-CDEF");
+        for typed in ["o1234567-89abcdef", "0I23 4567 89ab cdef", " 0l23456789ABCDEF "] {
+            assert_eq!(Code::parse(typed), Some(code.clone()), "{typed}");
+        }
+        for bad in ["", "0123", "0123-4567-89AB-CDEU", "0123-4567-89AB-CDEF-0", "0123456789ABCDE\0"] {
+            assert_eq!(Code::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_another_voter_in_another_poll() {
+        let code = Code::generate();
+        assert_eq!(Code::parse(&code.printed()), Some(code.clone()));
+        assert_eq!(code.voter(PollId(1)), code.voter(PollId(1)));
+        assert_ne!(code.voter(PollId(1)), code.voter(PollId(2)));
+        assert_ne!(code.voter(PollId(1)), Code::generate().voter(PollId(1)));
+    }
+}

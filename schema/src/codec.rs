@@ -1,0 +1,220 @@
+//! How a ballot is written into a stream entry, and read back.
+//!
+//! An entry has one field, [`FIELD_BALLOT`], whose value is ASCII, parts separated by one space:
+//!
+//! ```text
+//! 1 <poll> <choices> <voter> <ballot>
+//! │    │       │        │        └ 32 hexadecimal digits
+//! │    │       │        └ 32 hexadecimal digits
+//! │    │       └ bit mask, decimal, positive
+//! │    └ decimal, positive
+//! └ version of this format
+//! ```
+//!
+//! Two more fields may follow: [`FIELD_ORIGIN`], the entry ID under which a replayed ballot first
+//! travelled (which decides whether it came in time), and [`FIELD_TRACE`], a W3C `traceparent`.
+//!
+//! Text rather than binary, so that `XRANGE` shows an operator what is there; one field rather than
+//! five, since every field costs the consumer two allocations.
+
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+
+use crate::{Ballot, BallotId, Choices, EntryId, PollId, VoterId};
+
+/// The field that holds the ballot.
+pub const FIELD_BALLOT: &str = "ballot";
+/// The field that holds the entry ID of a replayed ballot's first journey.
+pub const FIELD_ORIGIN: &str = "origin";
+/// The field that holds the W3C trace context of the request.
+pub const FIELD_TRACE: &str = "trace";
+/// The version written.
+pub const VERSION: &str = "1";
+/// The longest value read, in bytes: what a version 1 ballot takes at most, and some room.
+pub const PAYLOAD_BYTES_MAX: usize = 256;
+
+/// Why an entry is no ballot. The text is the reason that a dead letter carries.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The field is absent.
+    #[error("field `{0}` is missing")]
+    MissingField(&'static str),
+    /// The value is longer than [`PAYLOAD_BYTES_MAX`].
+    #[error("the ballot is {0} bytes long, more than {PAYLOAD_BYTES_MAX}")]
+    Oversized(usize),
+    /// The value is not printable ASCII.
+    #[error("the ballot holds bytes that are not printable ASCII")]
+    NotText,
+    /// A version this program does not know.
+    #[error("unknown version `{0}` of the ballot format")]
+    UnknownVersion(String),
+    /// A part is absent.
+    #[error("part `{0}` is missing")]
+    MissingPart(&'static str),
+    /// A part does not parse.
+    #[error("part `{0}` is not valid")]
+    InvalidPart(&'static str),
+    /// Something follows the last part.
+    #[error("the ballot has more parts than version 1 knows")]
+    TrailingPart,
+    /// The origin is no entry ID.
+    #[error("field `origin` is not an entry ID")]
+    InvalidOrigin,
+}
+
+/// The value of [`FIELD_BALLOT`] for this ballot.
+pub fn encode(ballot: &Ballot) -> String {
+    let mut text = String::with_capacity(96);
+    write!(
+        text,
+        "{VERSION} {} {} {} {}",
+        ballot.poll,
+        ballot.choices.mask(),
+        ballot.voter,
+        ballot.id
+    )
+    .expect("writing to a String cannot fail");
+    text
+}
+
+/// The ballot in a value of [`FIELD_BALLOT`].
+///
+/// # Errors
+/// Says which part is missing or wrong; never panics, whatever the bytes.
+pub fn decode(payload: &[u8]) -> Result<Ballot, Error> {
+    if payload.len() > PAYLOAD_BYTES_MAX {
+        return Err(Error::Oversized(payload.len()));
+    }
+    if !payload.iter().all(|b| (b' '..=b'~').contains(b)) {
+        return Err(Error::NotText);
+    }
+    let text = str::from_utf8(payload).map_err(|_| Error::NotText)?;
+    let mut parts = text.split(' ').filter(|part| !part.is_empty());
+    match parts.next() {
+        Some(VERSION) => decode_v1(parts),
+        Some(other) => Err(Error::UnknownVersion(other.chars().take(16).collect())),
+        None => Err(Error::MissingPart("version")),
+    }
+}
+
+/// The entry ID in a value of [`FIELD_ORIGIN`].
+///
+/// # Errors
+/// When it is none.
+pub fn decode_origin(origin: &[u8]) -> Result<EntryId, Error> {
+    str::from_utf8(origin)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Error::InvalidOrigin)
+}
+
+fn decode_v1<'a>(mut parts: impl Iterator<Item = &'a str>) -> Result<Ballot, Error> {
+    let mut part = |name| parts.next().ok_or(Error::MissingPart(name));
+    let poll = number(part("poll")?).and_then(|n| i32::try_from(n).ok());
+    let choices = number(part("choices")?).and_then(Choices::from_mask);
+    let voter = id(part("voter")?);
+    let ballot = id(part("ballot")?);
+    if parts.next().is_some() {
+        return Err(Error::TrailingPart);
+    }
+    Ok(Ballot {
+        poll: PollId(poll.ok_or(Error::InvalidPart("poll"))?),
+        choices: choices.ok_or(Error::InvalidPart("choices"))?,
+        voter: VoterId(voter.ok_or(Error::InvalidPart("voter"))?),
+        id: BallotId(ballot.ok_or(Error::InvalidPart("ballot"))?),
+    })
+}
+
+/// A positive decimal without sign or blanks.
+fn number(part: &str) -> Option<i64> {
+    let digits = part.bytes().all(|b| b.is_ascii_digit());
+    part.parse().ok().filter(|n| digits && *n > 0)
+}
+
+/// 32 hexadecimal digits, nothing else that [`Uuid`] would also take.
+fn id(part: &str) -> Option<Uuid> {
+    (part.len() == 32).then(|| Uuid::try_parse_ascii(part.as_bytes()).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOLDEN_V1: &str =
+        "1 7 5 0190c42ab6f87abc8def0123456789ab 0190c42ab6f97abc8def0123456789ab";
+
+    fn golden_ballot() -> Ballot {
+        Ballot {
+            poll: PollId(7),
+            choices: Choices::from_mask(5).unwrap(),
+            voter: VoterId(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab)),
+            id: BallotId(Uuid::from_u128(0x0190c42a_b6f9_7abc_8def_0123456789ab)),
+        }
+    }
+
+    #[test]
+    fn version_1_is_written_and_read_as_it_always_was() {
+        assert_eq!(encode(&golden_ballot()), GOLDEN_V1);
+        assert_eq!(decode(GOLDEN_V1.as_bytes()), Ok(golden_ballot()));
+    }
+
+    #[test]
+    fn each_missing_part_is_named() {
+        let parts: Vec<&str> = GOLDEN_V1.split(' ').collect();
+        for (kept, name) in ["version", "poll", "choices", "voter", "ballot"].iter().enumerate() {
+            let short = parts[..kept].join(" ");
+            assert_eq!(decode(short.as_bytes()), Err(Error::MissingPart(name)), "{short:?}");
+        }
+    }
+
+    #[test]
+    fn each_wrong_part_is_named() {
+        let wrong = |index: usize, value: &str| {
+            let mut parts: Vec<&str> = GOLDEN_V1.split(' ').collect();
+            parts[index] = value;
+            decode(parts.join(" ").as_bytes())
+        };
+        assert_eq!(wrong(0, "9"), Err(Error::UnknownVersion("9".into())));
+        for value in ["0", "-1", "+1", "x", "99999999999"] {
+            assert_eq!(wrong(1, value), Err(Error::InvalidPart("poll")), "{value}");
+        }
+        for value in ["0", "-1", "x", "9223372036854775808"] {
+            assert_eq!(wrong(2, value), Err(Error::InvalidPart("choices")), "{value}");
+        }
+        for value in ["0", "{0190c42ab6f87abc8def0123456789a}", &"g".repeat(32)] {
+            assert_eq!(wrong(3, value), Err(Error::InvalidPart("voter")), "{value}");
+            assert_eq!(wrong(4, value), Err(Error::InvalidPart("ballot")), "{value}");
+        }
+        assert_eq!(decode(format!("{GOLDEN_V1} x").as_bytes()), Err(Error::TrailingPart));
+        assert_eq!(decode(b"1 7\0 5"), Err(Error::NotText));
+        assert_eq!(decode("1 7 5 ä".as_bytes()), Err(Error::NotText));
+        assert_eq!(decode(&[b'1'; 300]), Err(Error::Oversized(300)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes_to_the_same(
+            poll in 1_i32.., mask in 1_i64.., voter in any::<u128>(), ballot in any::<u128>(),
+        ) {
+            let ballot = Ballot {
+                poll: PollId(poll),
+                choices: Choices::from_mask(mask).unwrap(),
+                voter: VoterId(Uuid::from_u128(voter)),
+                id: BallotId(Uuid::from_u128(ballot)),
+            };
+            let payload = encode(&ballot);
+            prop_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
+            prop_assert_eq!(decode(payload.as_bytes()), Ok(ballot));
+        }
+
+        #[test]
+        fn rubbish_is_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let _ = decode_origin(&bytes);
+            if let Ok(ballot) = decode(&bytes) {
+                prop_assert_eq!(decode(encode(&ballot).as_bytes()), Ok(ballot));
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Poll definitions as rows.
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{GenericClient, Row, Transaction};
+
+use super::Error;
+use crate::poll::{Definition, Invalid, Poll, PollOption};
+use crate::{PollId, Slug};
+
+/// All polls, archived ones too, by number.
+///
+/// # Errors
+/// The database's, or [`Error::InvalidPoll`] when a row breaks the model.
+pub async fn all(client: &impl GenericClient) -> Result<Vec<Poll>, Error> {
+    let rows = client.query(include_str!("../../sql/polls.sql"), &[&None::<&str>]).await?;
+    rows.iter().map(poll).collect()
+}
+
+/// The poll with this slug.
+///
+/// # Errors
+/// As [`all`].
+pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<Poll>, Error> {
+    let row = client.query_opt(include_str!("../../sql/polls.sql"), &[&slug.as_str()]).await?;
+    row.as_ref().map(poll).transpose()
+}
+
+/// The poll with this slug, which nobody else changes until the transaction ends. Votes are counted
+/// meanwhile.
+///
+/// # Errors
+/// As [`all`].
+pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Error> {
+    let sql = "SELECT FROM polls WHERE slug = $1 FOR NO KEY UPDATE";
+    match tx.query_opt(sql, &[&slug.as_str()]).await? {
+        Some(_) => by_slug(tx, slug).await,
+        None => Ok(None),
+    }
+}
+
+/// Stores a new poll with an empty tally; `definition` must have been validated.
+///
+/// # Errors
+/// [`Error::SlugTaken`], or the database's.
+pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
+    let row = write(tx, include_str!("../../sql/insert_poll.sql"), definition).await;
+    let id: i32 = match row {
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            return Err(Error::SlugTaken(definition.slug.to_string()));
+        }
+        other => other?.get(0),
+    };
+    tx.execute("INSERT INTO poll_tally (poll_id) VALUES ($1)", &[&id]).await?;
+    insert_options(tx, id, &definition.options).await?;
+    Ok(PollId(id))
+}
+
+/// Rewrites a poll that has no vote yet; the caller has checked that it never opened.
+///
+/// # Errors
+/// The database's; it refuses by itself once there are votes.
+pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
+    let id: i32 = write(tx, include_str!("../../sql/update_poll.sql"), definition).await?.get(0);
+    tx.execute("DELETE FROM tally WHERE poll_id = $1", &[&id]).await?;
+    tx.execute("DELETE FROM options WHERE poll_id = $1", &[&id]).await?;
+    insert_options(tx, id, &definition.options).await?;
+    Ok(PollId(id))
+}
+
+/// Sets the three times of a poll and its revision as they stand in `poll`.
+///
+/// # Errors
+/// The database's.
+pub async fn set_times(client: &impl GenericClient, poll: &Poll) -> Result<(), Error> {
+    let sql = "UPDATE polls SET opens_at_ms = $2, closes_at_ms = $3, archived_at_ms = $4, revision = $5 WHERE id = $1";
+    let times = [&poll.opens_at_ms, &poll.closes_at_ms, &poll.archived_at_ms];
+    client.execute(sql, &[&poll.id.0, times[0], times[1], times[2], &poll.revision]).await?;
+    Ok(())
+}
+
+async fn write(
+    tx: &Transaction<'_>,
+    sql: &str,
+    definition: &Definition,
+) -> Result<Row, tokio_postgres::Error> {
+    let ms = |at: Option<jiff::Timestamp>| at.map(|at| at.as_millisecond());
+    tx.query_one(
+        sql,
+        &[
+            &definition.slug.as_str(),
+            &definition.title,
+            &i16::from(definition.choices_min),
+            &i16::from(definition.choices_max),
+            &definition.vote_policy.as_str(),
+            &definition.voter_policy.as_str(),
+            &definition.visibility.as_str(),
+            &ms(definition.opens_at),
+            &ms(definition.closes_at),
+        ],
+    )
+    .await
+}
+
+async fn insert_options(
+    tx: &Transaction<'_>,
+    poll: i32,
+    options: &[PollOption],
+) -> Result<(), Error> {
+    let slugs: Vec<&str> = options.iter().map(|o| o.slug.as_str()).collect();
+    let labels: Vec<&str> = options.iter().map(|o| o.label.as_str()).collect();
+    let descriptions: Vec<Option<&str>> = options.iter().map(|o| o.description.as_deref()).collect();
+    let colours: Vec<Option<&str>> = options.iter().map(|o| o.colour.as_deref()).collect();
+    tx.execute(
+        include_str!("../../sql/insert_options.sql"),
+        &[&poll, &slugs, &labels, &descriptions, &colours],
+    )
+    .await?;
+    tx.execute(
+        "INSERT INTO tally (poll_id, position) SELECT poll_id, position FROM options WHERE poll_id = $1",
+        &[&poll],
+    )
+    .await?;
+    Ok(())
+}
+
+fn poll(row: &Row) -> Result<Poll, Error> {
+    let id: i32 = row.get("id");
+    read(row, id).map_err(|invalid| Error::InvalidPoll(id, invalid.0))
+}
+
+fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
+    let slug = |text: &str| text.parse::<Slug>().map_err(|e| Invalid(e.to_string()));
+    let slugs: Vec<&str> = row.get("slugs");
+    let labels: Vec<String> = row.get("labels");
+    let descriptions: Vec<Option<String>> = row.get("descriptions");
+    let colours: Vec<Option<String>> = row.get("colours");
+    let options = slugs.iter().zip(labels).zip(descriptions).zip(colours);
+    let options = options
+        .map(|(((name, label), description), colour)| {
+            Ok(PollOption { slug: slug(name)?, label, description, colour })
+        })
+        .collect::<Result<_, Invalid>>()?;
+    Ok(Poll {
+        id: PollId(id),
+        slug: slug(row.get("slug"))?,
+        title: row.get("title"),
+        options,
+        choices_min: row.get::<_, i16>("choices_min") as u8,
+        choices_max: row.get::<_, i16>("choices_max") as u8,
+        vote_policy: row.get::<_, &str>("vote_policy").parse()?,
+        voter_policy: row.get::<_, &str>("voter_policy").parse()?,
+        visibility: row.get::<_, &str>("visibility").parse()?,
+        opens_at_ms: row.get("opens_at_ms"),
+        closes_at_ms: row.get("closes_at_ms"),
+        archived_at_ms: row.get("archived_at_ms"),
+        revision: row.get("revision"),
+    })
+}

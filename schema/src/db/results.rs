@@ -1,0 +1,31 @@
+//! Results as an operator reads them, whatever a poll's visibility.
+
+use tokio_postgres::GenericClient;
+
+use super::Error;
+use crate::PollId;
+use crate::tally::Tally;
+
+/// A poll's tally; all zero for a poll that has none.
+///
+/// # Errors
+/// The database's.
+pub async fn tally(client: &impl GenericClient, poll: PollId) -> Result<Tally, Error> {
+    let row = client.query_opt(include_str!("../../sql/results.sql"), &[&poll.0]).await?;
+    Ok(row.map_or_else(Tally::default, |row| Tally {
+        version: row.get("version"),
+        voters: row.get("voters"),
+        votes: row.get("votes"),
+    }))
+}
+
+/// People counted by the second, `(Unix time in seconds, people)`, ascending; empty seconds are
+/// left out.
+///
+/// # Errors
+/// The database's.
+pub async fn series(client: &impl GenericClient, poll: PollId) -> Result<Vec<(i64, i64)>, Error> {
+    let sql = "SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0 ORDER BY second";
+    let rows = client.query(sql, &[&poll.0]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}

@@ -1,0 +1,448 @@
+//! Polls: the question, its options, who may answer, until when, and who sees the result.
+//!
+//! Invariant: a [`Definition`] that passed [`Definition::validated`] can be stored and voted on.
+//! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
+//! every replica and every replay decides the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::choices::OPTIONS_MAX;
+use crate::{Choices, PollId, Slug};
+
+/// The longest title, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// The longest option label, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
+/// The longest option description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
+
+macro_rules! text_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+
+        impl $name {
+            /// The word used in Postgres, JSON and flags.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    other => Err(Invalid(format!(
+                        "`{other}` is none of {}", [$($text),+].join(", ")
+                    ))),
+                }
+            }
+        }
+    };
+}
+
+text_enum! {
+    /// What happens to a second ballot of one voter.
+    VotePolicy {
+        /// The first vote stands; later ballots are refused.
+        KeepFirst = "keep_first",
+        /// The newest ballot stands, until the poll closes.
+        Replace = "replace",
+    }
+}
+
+text_enum! {
+    /// Who may vote.
+    VoterPolicy {
+        /// Anyone, once per signed cookie.
+        Open = "open",
+        /// Holders of a one-time voting code.
+        Code = "code",
+    }
+}
+
+text_enum! {
+    /// Who sees the tally, and when.
+    Visibility {
+        /// Everybody, at once.
+        Always = "always",
+        /// Everybody, once the poll has closed.
+        AfterClose = "after_close",
+        /// Nobody but the operator, through votectl.
+        Admin = "admin",
+    }
+}
+
+text_enum! {
+    /// Where a poll is in its life.
+    PollState {
+        /// Being prepared; has no opening time.
+        Draft = "draft",
+        /// Opens by itself at its opening time.
+        Scheduled = "scheduled",
+        /// Takes ballots.
+        Open = "open",
+        /// Takes no more ballots; for good.
+        Closed = "closed",
+        /// Put away: kept, but no longer shown.
+        Archived = "archived",
+    }
+}
+
+/// What is wrong with a definition or a choice; the text is meant for the person who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub String);
+
+/// One possible answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PollOption {
+    /// Its name in URLs, forms and JSON.
+    pub slug: Slug,
+    /// What voters read.
+    pub label: String,
+    /// A sentence more, if wanted.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// `#rrggbb`, if wanted.
+    #[serde(default)]
+    pub colour: Option<String>,
+}
+
+/// What an operator writes to create a poll; the shape of `votectl poll create --file`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// Its name in URLs.
+    pub slug: Slug,
+    /// The question.
+    pub title: String,
+    /// The answers: 2 to 63, in the order shown.
+    pub options: Vec<PollOption>,
+    /// How many options a ballot must choose at least.
+    #[serde(default = "one")]
+    pub choices_min: u8,
+    /// How many options a ballot may choose at most.
+    #[serde(default = "one")]
+    pub choices_max: u8,
+    /// What happens to a second ballot.
+    #[serde(default = "keep_first")]
+    pub vote_policy: VotePolicy,
+    /// Who may vote.
+    #[serde(default = "open_to_all")]
+    pub voter_policy: VoterPolicy,
+    /// Who sees the tally.
+    #[serde(default = "always")]
+    pub visibility: Visibility,
+    /// When it opens; never, while absent.
+    #[serde(default)]
+    pub opens_at: Option<jiff::Timestamp>,
+    /// When it closes; by hand, while absent.
+    #[serde(default)]
+    pub closes_at: Option<jiff::Timestamp>,
+}
+
+fn one() -> u8 {
+    1
+}
+fn keep_first() -> VotePolicy {
+    VotePolicy::KeepFirst
+}
+fn open_to_all() -> VoterPolicy {
+    VoterPolicy::Open
+}
+fn always() -> Visibility {
+    Visibility::Always
+}
+
+impl Definition {
+    /// The definition itself, if a poll can be made of it.
+    ///
+    /// # Errors
+    /// Says which rule of the model is broken, in words for its author.
+    pub fn validated(self) -> Result<Self, Invalid> {
+        let fail = |text: String| Err(Invalid(text));
+        check_text("the title", &self.title, TITLE_CHARS_MAX)?;
+        if !(2..=OPTIONS_MAX).contains(&self.options.len()) {
+            return fail(format!("a poll has 2 to {OPTIONS_MAX} options, not {}", self.options.len()));
+        }
+        for (position, option) in self.options.iter().enumerate() {
+            check_option(option)?;
+            if self.options[..position].iter().any(|other| other.slug == option.slug) {
+                return fail(format!("two options have the slug `{}`", option.slug));
+            }
+        }
+        let (min, max) = (usize::from(self.choices_min), usize::from(self.choices_max));
+        if !(1 <= min && min <= max && max <= self.options.len()) {
+            return fail(format!(
+                "choices_min..choices_max must lie within 1..{}, not {min}..{max}",
+                self.options.len()
+            ));
+        }
+        match (self.opens_at, self.closes_at) {
+            (Some(opens), Some(closes)) if closes <= opens => {
+                fail(format!("closes_at ({closes}) must lie after opens_at ({opens})"))
+            }
+            (None, Some(_)) => fail("closes_at needs opens_at".into()),
+            _ => Ok(self),
+        }
+    }
+}
+
+fn check_option(option: &PollOption) -> Result<(), Invalid> {
+    check_text(&format!("the label of `{}`", option.slug), &option.label, LABEL_CHARS_MAX)?;
+    if let Some(description) = &option.description {
+        let name = format!("the description of `{}`", option.slug);
+        check_text(&name, description, DESCRIPTION_CHARS_MAX)?;
+    }
+    match &option.colour {
+        Some(colour) if !is_colour(colour) => {
+            Err(Invalid(format!("the colour `{colour}` of `{}` is not #rrggbb", option.slug)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_colour(text: &str) -> bool {
+    text.strip_prefix('#')
+        .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn check_text(what: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
+    let chars = text.chars().count();
+    if text.trim().is_empty() || chars > chars_max {
+        return Err(Invalid(format!("{what} must have 1 to {chars_max} characters, not {chars}")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid(format!("{what} must not hold control characters")));
+    }
+    Ok(())
+}
+
+/// A stored poll.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// Its number.
+    pub id: PollId,
+    /// Its name in URLs.
+    pub slug: Slug,
+    /// The question.
+    pub title: String,
+    /// The answers, in the order shown; a [`Choices`] bit is an index into this.
+    pub options: Vec<PollOption>,
+    /// How many options a ballot must choose at least.
+    pub choices_min: u8,
+    /// How many options a ballot may choose at most.
+    pub choices_max: u8,
+    /// What happens to a second ballot.
+    pub vote_policy: VotePolicy,
+    /// Who may vote.
+    pub voter_policy: VoterPolicy,
+    /// Who sees the tally.
+    pub visibility: Visibility,
+    /// When it opens, in milliseconds since the epoch.
+    pub opens_at_ms: Option<i64>,
+    /// When it closes, in milliseconds since the epoch; the first millisecond that is too late.
+    pub closes_at_ms: Option<i64>,
+    /// When it was archived, in milliseconds since the epoch.
+    pub archived_at_ms: Option<i64>,
+    /// Grows with every change, so that an older copy never overwrites a newer one.
+    pub revision: i32,
+}
+
+impl Poll {
+    /// The state at `now_ms`, milliseconds since the epoch.
+    pub fn state(&self, now_ms: i64) -> PollState {
+        match (self.archived_at_ms, self.opens_at_ms, self.closes_at_ms) {
+            (Some(_), _, _) => PollState::Archived,
+            (None, None, _) => PollState::Draft,
+            (None, _, Some(closes)) if now_ms >= closes => PollState::Closed,
+            (None, Some(opens), _) if now_ms < opens => PollState::Scheduled,
+            _ => PollState::Open,
+        }
+    }
+
+    /// Whether a ballot stored at `entry_ms` came in time. Archiving later changes nothing.
+    pub fn takes_entry_at(&self, entry_ms: i64) -> bool {
+        self.opens_at_ms.is_some_and(|opens| opens <= entry_ms)
+            && self.closes_at_ms.is_none_or(|closes| entry_ms < closes)
+    }
+
+    /// Whether everybody may see the tally at `now_ms`.
+    pub fn shows_results(&self, now_ms: i64) -> bool {
+        match self.visibility {
+            Visibility::Always => true,
+            Visibility::AfterClose => {
+                matches!(self.state(now_ms), PollState::Closed | PollState::Archived)
+            }
+            Visibility::Admin => false,
+        }
+    }
+
+    /// The choices that these names mean: option slugs, or letters `a`, `b`, … by position where no
+    /// option has that slug.
+    ///
+    /// # Errors
+    /// When a name is unknown, or the number of choices is outside the poll's limits.
+    pub fn choose<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Choices, Invalid> {
+        let mut positions = Vec::new();
+        for name in names {
+            positions.push(self.position(name).ok_or_else(|| self.unknown_option(name))?);
+        }
+        let choices = Choices::from_positions(positions);
+        choices.filter(|choices| self.allows(*choices)).ok_or_else(|| {
+            let (min, max) = (self.choices_min, self.choices_max);
+            let given = choices.map_or(0, Choices::count);
+            Invalid(if min == max {
+                format!("choose exactly {min}, not {given}")
+            } else {
+                format!("choose {min} to {max}, not {given}")
+            })
+        })
+    }
+
+    /// Whether these choices name existing options, and as many as the poll allows.
+    pub fn allows(&self, choices: Choices) -> bool {
+        choices.highest() < self.options.len()
+            && (usize::from(self.choices_min)..=usize::from(self.choices_max))
+                .contains(&choices.count())
+    }
+
+    /// The options chosen, in the order shown.
+    pub fn chosen(&self, choices: Choices) -> impl Iterator<Item = &PollOption> {
+        choices.positions().filter_map(|position| self.options.get(position))
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let by_slug = self.options.iter().position(|option| option.slug.as_str() == name);
+        by_slug.or_else(|| match name.as_bytes() {
+            [letter @ b'a'..=b'z'] => Some(usize::from(letter - b'a')),
+            _ => None,
+        }
+        .filter(|position| *position < self.options.len()))
+    }
+
+    fn unknown_option(&self, name: &str) -> Invalid {
+        let name: String = name.chars().take(64).collect();
+        let slugs: Vec<&str> = self.options.iter().map(|option| option.slug.as_str()).collect();
+        Invalid(format!("`{}` is not an option; choose from {}", name.escape_debug(), slugs.join(", ")))
+    }
+}
+
+/// Now, in milliseconds since the Unix epoch, by this machine's clock.
+pub fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Milliseconds since the epoch as RFC 3339 in UTC; the epoch itself when out of jiff's range.
+pub fn rfc3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn option(slug: &str) -> PollOption {
+        PollOption {
+            slug: slug.parse().unwrap(),
+            label: slug.to_uppercase(),
+            description: None,
+            colour: None,
+        }
+    }
+
+    fn poll() -> Poll {
+        Poll {
+            id: PollId(1),
+            slug: "pets".parse().unwrap(),
+            title: "Pets".into(),
+            options: ["cats", "dogs", "a"].map(option).to_vec(),
+            choices_min: 1,
+            choices_max: 2,
+            vote_policy: VotePolicy::KeepFirst,
+            voter_policy: VoterPolicy::Open,
+            visibility: Visibility::AfterClose,
+            opens_at_ms: Some(100),
+            closes_at_ms: Some(200),
+            archived_at_ms: None,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn the_state_follows_from_the_times() {
+        let mut poll = poll();
+        assert_eq!(poll.state(99), PollState::Scheduled);
+        assert_eq!(poll.state(100), PollState::Open);
+        assert_eq!(poll.state(199), PollState::Open);
+        assert_eq!(poll.state(200), PollState::Closed);
+        assert!(!poll.takes_entry_at(99) && poll.takes_entry_at(100));
+        assert!(poll.takes_entry_at(199) && !poll.takes_entry_at(200));
+        assert!(!poll.shows_results(199) && poll.shows_results(200));
+        poll.archived_at_ms = Some(300);
+        assert_eq!(poll.state(150), PollState::Archived);
+        poll = Poll { opens_at_ms: None, closes_at_ms: None, archived_at_ms: None, ..poll };
+        assert_eq!(poll.state(150), PollState::Draft);
+        assert!(!poll.takes_entry_at(150));
+    }
+
+    #[test]
+    fn options_are_named_by_slug_or_by_letter_and_the_slug_wins() {
+        let poll = poll();
+        assert_eq!(poll.choose(["cats"]).unwrap().mask(), 0b001);
+        assert_eq!(poll.choose(["b"]).unwrap().mask(), 0b010);
+        assert_eq!(poll.choose(["a"]).unwrap().mask(), 0b100);
+        assert_eq!(poll.choose(["cats", "cats"]).unwrap().mask(), 0b001);
+        for bad in [vec![], vec!["d"], vec!["Cats"], vec!["cats", "dogs", "a"], vec!["cats\0"]] {
+            assert!(poll.choose(bad.iter().copied()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_of_a_definition_is_named() {
+        let good = || Definition {
+            slug: "pets".parse().unwrap(),
+            title: "Pets".into(),
+            options: ["cats", "dogs"].map(option).to_vec(),
+            choices_min: 1,
+            choices_max: 1,
+            vote_policy: VotePolicy::KeepFirst,
+            voter_policy: VoterPolicy::Open,
+            visibility: Visibility::Always,
+            opens_at: None,
+            closes_at: None,
+        };
+        assert!(good().validated().is_ok());
+        let check = |change: fn(&mut Definition), word: &str| {
+            let mut definition = good();
+            change(&mut definition);
+            let error = definition.validated().unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        };
+        check(|d| d.title = " ".into(), "title");
+        check(|d| d.title = "a\u{0}".into(), "control");
+        check(|d| d.title = "x".repeat(201), "title");
+        check(|d| d.options.truncate(1), "2 to 63");
+        check(|d| d.options[1].slug = d.options[0].slug.clone(), "two options");
+        check(|d| d.options[1].label = "x".repeat(300), "label");
+        check(|d| d.options[1].colour = Some("red".into()), "colour");
+        check(|d| d.choices_max = 3, "choices_min");
+        check(|d| d.choices_min = 0, "choices_min");
+        check(|d| d.closes_at = Some(jiff::Timestamp::UNIX_EPOCH), "opens_at");
+    }
+}

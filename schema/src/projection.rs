@@ -1,0 +1,157 @@
+//! What Redis is told of a poll.
+//!
+//! Postgres holds the truth; Redis holds two copies that the producer can reach: the definition as
+//! JSON (for pages, in [`Keys::polls`]) and, in every partition, the [`Rules`] that the register
+//! script checks in the same step in which it stores a ballot. So a ballot that was accepted was in
+//! time by the very ID of its entry, whatever any replica's clock or cache says.
+//!
+//! Invariant: rules never go back to an older revision, so a copier that was paused half-way does no
+//! harm. A closing time is set in every partition before it is reached ([`close_script`]).
+//!
+//! Everything here is text to be sent; sending it is the caller's.
+
+use crate::poll::{VotePolicy, VoterPolicy};
+use crate::{Keys, Poll, PollId};
+
+/// "Never" as a time in milliseconds: the largest whole number that Lua's doubles hold exactly.
+pub const NEVER_MS: i64 = (1 << 53) - 1;
+
+/// What the register script must know of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// The poll's revision.
+    pub revision: i32,
+    /// The first millisecond that is in time; [`NEVER_MS`] for a draft.
+    pub opens_at_ms: i64,
+    /// The first millisecond that is too late; [`NEVER_MS`] where none is set.
+    pub closes_at_ms: i64,
+    /// What happens to a second ballot.
+    pub vote_policy: VotePolicy,
+    /// Who may vote.
+    pub voter_policy: VoterPolicy,
+}
+
+impl Rules {
+    /// The rules of this poll.
+    pub fn of(poll: &Poll) -> Self {
+        Self {
+            revision: poll.revision,
+            opens_at_ms: poll.opens_at_ms.unwrap_or(NEVER_MS),
+            closes_at_ms: poll.closes_at_ms.unwrap_or(NEVER_MS),
+            vote_policy: poll.vote_policy,
+            voter_policy: poll.voter_policy,
+        }
+    }
+
+    /// As the scripts read them: `<revision> <opens> <closes> <vote policy> <voter policy>`.
+    pub fn encode(&self) -> String {
+        let Self { revision, opens_at_ms, closes_at_ms, vote_policy, voter_policy } = self;
+        format!("{revision} {opens_at_ms} {closes_at_ms} {vote_policy} {voter_policy}")
+    }
+}
+
+/// Why a text is not the rules of a poll.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not what the scripts know of a poll")]
+pub struct UnknownRules(String);
+
+impl std::str::FromStr for Rules {
+    type Err = UnknownRules;
+
+    /// Reads what [`Rules::encode`] wrote.
+    fn from_str(text: &str) -> Result<Self, UnknownRules> {
+        let read = || {
+            let mut parts = text.split(' ');
+            let rules = Self {
+                revision: parts.next()?.parse().ok()?,
+                opens_at_ms: parts.next()?.parse().ok()?,
+                closes_at_ms: parts.next()?.parse().ok()?,
+                vote_policy: parts.next()?.parse().ok()?,
+                voter_policy: parts.next()?.parse().ok()?,
+            };
+            parts.next().is_none().then_some(rules)
+        };
+        read().ok_or_else(|| UnknownRules(text.chars().take(64).collect()))
+    }
+}
+
+/// A command's name and arguments.
+pub type Command = Vec<String>;
+
+/// Tells one partition a poll's rules. Reply: 1 when written, 0 when it knows newer ones.
+pub fn rules_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
+    let script = include_str!("project.lua");
+    let rules = Rules::of(poll).encode();
+    command(["EVAL", script, "1", &keys.rules(partition), &poll.id.to_string(), &rules])
+}
+
+/// Sets the closing time of `poll` in one partition. Reply: 1 when set, 0 when it is too late for
+/// that time; then choose a later one, and set it everywhere.
+pub fn close_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
+    let rules = Rules::of(poll);
+    command([
+        "EVAL",
+        include_str!("close.lua"),
+        "2",
+        &keys.rules(partition),
+        &keys.stream(partition),
+        &poll.id.to_string(),
+        &rules.encode(),
+        &rules.closes_at_ms.to_string(),
+    ])
+}
+
+/// Asks one partition for the earliest time, in milliseconds, that a new entry can bear there.
+pub fn clock_script(keys: &Keys, partition: u16) -> Command {
+    command(["EVAL", include_str!("clock.lua"), "1", &keys.stream(partition)])
+}
+
+/// Tells the producer's pages of a poll; of a draft, that there is none.
+pub fn definition(keys: &Keys, poll: &Poll) -> Command {
+    if poll.opens_at_ms.is_none() {
+        return command(["HDEL", &keys.polls(), poll.slug.as_str()]);
+    }
+    let json = serde_json::to_string(poll).expect("a poll is plain data");
+    command(["HSET", &keys.polls(), poll.slug.as_str(), &json])
+}
+
+/// Stores the number of partitions, unless it is there.
+pub fn partitions(keys: &Keys, partitions: u16) -> Command {
+    command(["HSETNX", &keys.meta(), "partitions", &partitions.to_string()])
+}
+
+/// Forgets the register of a poll that has ended, `buckets` of one partition at a time.
+pub fn forget_register(
+    keys: &Keys,
+    partition: u16,
+    poll: PollId,
+    buckets: std::ops::Range<u16>,
+) -> Command {
+    let names = buckets.map(|bucket| keys.register_bucket(partition, poll, bucket));
+    std::iter::once("UNLINK".to_owned()).chain(names).collect()
+}
+
+fn command<const N: usize>(parts: [&str; N]) -> Command {
+    parts.map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_written_as_the_scripts_read_them() {
+        let rules = Rules {
+            revision: 3,
+            opens_at_ms: 5,
+            closes_at_ms: NEVER_MS,
+            vote_policy: VotePolicy::KeepFirst,
+            voter_policy: VoterPolicy::Code,
+        };
+        assert_eq!(rules.encode(), "3 5 9007199254740991 keep_first code");
+        assert_eq!(rules.encode().parse(), Ok(rules));
+        for bad in ["", "3 5 7 keep_first", "3 5 7 keep_first code x", "x 5 7 keep_first code"] {
+            assert!(bad.parse::<Rules>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Who a browser is: a voter id in a signed cookie.
+//!
+//! The value is `v1.<voter>.<issued>.<signature>`: 32 hexadecimal digits, the Unix time of issue in
+//! seconds (hexadecimal), and the first 128 bits of HMAC-SHA256 (RFC 2104, truncated as its section
+//! 5 allows) over a scope and all that stands before. The scope keeps a cookie of one use from
+//! being passed off as one of another.
+//!
+//! Invariant: a [`VoterId`] that came out of [`KeyRing::verify`] was put in by one of our keys.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+
+use crate::VoterId;
+
+/// The shortest key, in bytes.
+pub const KEY_BYTES_MIN: usize = 32;
+/// How long a cookie is believed, in seconds: 400 days, the longest that browsers keep one.
+pub const AGE_MAX_S: i64 = 400 * 24 * 60 * 60;
+/// How far ahead another replica's clock may be, in seconds.
+const CLOCK_SKEW_S: i64 = 300;
+const SIGNATURE_BYTES: usize = 16;
+
+/// Why a cookie is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not of the form `v1.….….…`.
+    #[error("the voter cookie is malformed")]
+    Malformed,
+    /// Signed by none of our keys.
+    #[error("the voter cookie was not signed by this service")]
+    Forged,
+    /// Issued more than [`AGE_MAX_S`] ago, or in the future.
+    #[error("the voter cookie has expired")]
+    Expired,
+}
+
+/// A key that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cookie key {position}: {reason}")]
+pub struct InvalidKey {
+    /// Which key of the ring, from 1.
+    pub position: usize,
+    /// What is wrong with it; never the key itself.
+    pub reason: &'static str,
+}
+
+/// Keys for signing: the first signs, all verify, so that keys are rotated without a lost voter.
+#[derive(Clone)]
+pub struct KeyRing {
+    macs: Vec<Hmac<Sha256>>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyRing({} keys)", self.macs.len())
+    }
+}
+
+impl KeyRing {
+    /// Reads keys written in hexadecimal, separated by commas or white space.
+    ///
+    /// # Errors
+    /// When there is none, or one is not hexadecimal or shorter than [`KEY_BYTES_MIN`].
+    pub fn parse(text: &str) -> Result<Self, InvalidKey> {
+        let mut macs = Vec::new();
+        let keys = text.split([',', ' ', '\n', '\r', '\t']).filter(|key| !key.is_empty());
+        for (index, key) in keys.enumerate() {
+            let invalid = |reason| InvalidKey { position: index + 1, reason };
+            let bytes = hex_bytes(key).ok_or_else(|| invalid("is not hexadecimal"))?;
+            if bytes.len() < KEY_BYTES_MIN {
+                return Err(invalid("is shorter than 32 bytes (64 hexadecimal digits)"));
+            }
+            macs.push(Hmac::new_from_slice(&bytes).expect("HMAC takes keys of any length"));
+        }
+        if macs.is_empty() {
+            return Err(InvalidKey { position: 1, reason: "is missing" });
+        }
+        Ok(Self { macs })
+    }
+
+    /// The cookie value for this voter, issued at `now_s` (Unix time in seconds).
+    pub fn sign(&self, scope: &str, voter: VoterId, now_s: i64) -> String {
+        let mut value = format!("v1.{voter}.{now_s:x}");
+        let tag = mac(&self.macs[0], scope, &value).finalize().into_bytes();
+        value.push('.');
+        for byte in &tag[..SIGNATURE_BYTES] {
+            value.push(hex_digit(byte >> 4));
+            value.push(hex_digit(byte & 15));
+        }
+        value
+    }
+
+    /// The voter in a cookie value, if we signed it, for this scope, not too long ago.
+    ///
+    /// # Errors
+    /// Says whether it is malformed, forged or expired; the signature is looked at before the age.
+    pub fn verify(&self, scope: &str, value: &str, now_s: i64) -> Result<VoterId, Error> {
+        let (signed, signature) = value.rsplit_once('.').ok_or(Error::Malformed)?;
+        let mut parts = signed.split('.');
+        let (Some("v1"), Some(voter), Some(issued), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Error::Malformed);
+        };
+        let signature = hex_bytes(signature)
+            .filter(|bytes| bytes.len() == SIGNATURE_BYTES)
+            .ok_or(Error::Malformed)?;
+        let voter = Some(voter)
+            .filter(|text| text.len() == 32)
+            .and_then(|text| Uuid::try_parse(text).ok())
+            .ok_or(Error::Malformed)?;
+        let issued = i64::from_str_radix(issued, 16).map_err(|_| Error::Malformed)?;
+        let ours = |key| mac(key, scope, signed).verify_truncated_left(&signature).is_ok();
+        if !self.macs.iter().any(ours) {
+            return Err(Error::Forged);
+        }
+        if issued > now_s + CLOCK_SKEW_S || now_s - issued > AGE_MAX_S {
+            return Err(Error::Expired);
+        }
+        Ok(VoterId(voter))
+    }
+}
+
+fn mac(key: &Hmac<Sha256>, scope: &str, signed: &str) -> Hmac<Sha256> {
+    let mut mac = key.clone();
+    mac.update(scope.as_bytes());
+    mac.update(b"\0");
+    mac.update(signed.as_bytes());
+    mac
+}
+
+fn hex_digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).expect("a nibble is below 16")
+}
+
+fn hex_bytes(text: &str) -> Option<Vec<u8>> {
+    let nibble = |b: u8| char::from(b).to_digit(16).map(|n| n as u8);
+    let pair = |pair: &[u8]| Some(nibble(pair[0])? << 4 | nibble(pair[1])?);
+    text.len().is_multiple_of(2).then(|| text.as_bytes().chunks_exact(2).map(pair).collect())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ring(keys: &[u8]) -> KeyRing {
+        let keys: Vec<String> = keys.iter().map(|k| format!("{k:02x}").repeat(32)).collect();
+        KeyRing::parse(&keys.join(",")).unwrap()
+    }
+
+    #[test]
+    fn a_signed_cookie_names_its_voter() {
+        let voter = VoterId::new();
+        let value = ring(&[1]).sign("voter", voter, 1_000);
+        assert_eq!(ring(&[1]).verify("voter", &value, 2_000), Ok(voter));
+    }
+
+    #[test]
+    fn the_format_is_what_it_always_was() {
+        let voter = VoterId(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab));
+        assert_eq!(
+            ring(&[1]).sign("voter", voter, 0x65000000),
+            "v1.0190c42ab6f87abc8def0123456789ab.65000000.d1f5d8b1a21a53dd6ad4a6f1aaf5a1bc"
+        );
+    }
+
+    #[test]
+    fn a_rotated_key_still_verifies_and_a_foreign_one_does_not() {
+        let voter = VoterId::new();
+        let value = ring(&[1]).sign("voter", voter, 0);
+        assert_eq!(ring(&[2, 1]).verify("voter", &value, 0), Ok(voter));
+        assert_eq!(ring(&[2]).verify("voter", &value, 0), Err(Error::Forged));
+        assert_eq!(ring(&[1]).verify("another use", &value, 0), Err(Error::Forged));
+    }
+
+    #[test]
+    fn cookies_grow_old_and_cannot_come_from_the_future() {
+        let value = ring(&[1]).sign("voter", VoterId::new(), 1_000);
+        let verify = |now_s| ring(&[1]).verify("voter", &value, now_s);
+        assert!(verify(1_000 + AGE_MAX_S).is_ok());
+        assert_eq!(verify(1_001 + AGE_MAX_S), Err(Error::Expired));
+        assert!(verify(700).is_ok());
+        assert_eq!(verify(699), Err(Error::Expired));
+    }
+
+    #[test]
+    fn useless_keys_are_refused_without_printing_them() {
+        assert_eq!(KeyRing::parse(" ,").unwrap_err().reason, "is missing");
+        let short = format!("{},abcd", "00".repeat(32));
+        assert_eq!(KeyRing::parse(&short).unwrap_err().position, 2);
+        assert!(KeyRing::parse(&"zz".repeat(32)).is_err());
+        assert!(!format!("{:?}", ring(&[0xab])).contains("ab"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_changed_character_is_noticed(at in 0_usize..70, with in "[0-9a-f.v]") {
+            let value = ring(&[1]).sign("voter", VoterId::new(), 0x1000_0000);
+            let at = at % value.len();
+            let mut forged = value.clone();
+            forged.replace_range(at..=at, &with);
+            prop_assume!(forged != value);
+            prop_assert!(ring(&[1]).verify("voter", &forged, 0x1000_0000).is_err());
+        }
+
+        #[test]
+        fn truncated_or_random_cookies_are_refused(text in ".{0,100}", cut in 0_usize..70) {
+            let ring = ring(&[1]);
+            prop_assert!(ring.verify("voter", &text, 0).is_err());
+            let value = ring.sign("voter", VoterId::new(), 0);
+            prop_assert!(ring.verify("voter", &value[..cut.min(value.len() - 1)], 0).is_err());
+        }
+    }
+}
