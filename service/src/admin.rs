@@ -1,0 +1,66 @@
+//! The admin port: `/metrics`, `/healthz`, `/readyz`.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use warp::http::StatusCode;
+use warp::reply::{Reply, Response};
+use warp::{Filter, Rejection};
+
+use crate::health::Health;
+use crate::listener::{self, Limits};
+
+/// Serves the admin port until `stopped`; from `draining` on, readiness says so, so that no new
+/// work is sent here while the rest is finished.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    health: Health,
+    draining: CancellationToken,
+    stopped: CancellationToken,
+) {
+    let limits = Limits {
+        connections_max: 64,
+        header_timeout: Duration::from_secs(10),
+        grace: Duration::from_millis(200),
+    };
+    listener::serve("admin", listener, limits, routes(metrics, health, draining), stopped).await;
+}
+
+fn routes(
+    metrics: PrometheusHandle,
+    health: Health,
+    draining: CancellationToken,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let metrics = warp::path!("metrics").map(move || {
+        let text = metrics.render();
+        warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4; charset=utf-8")
+            .into_response()
+    });
+    let alive = warp::path!("healthz").map(|| "alive\n".into_response());
+    let ready = warp::path!("readyz").map(move || readiness(&health, &draining));
+    warp::get().and(metrics.or(alive).unify().or(ready).unify()).recover(not_found).unify()
+}
+
+fn readiness(health: &Health, draining: &CancellationToken) -> Response {
+    let (status, body) = if draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "draining": true}))
+    } else {
+        match health.ready() {
+            Ok(()) => (StatusCode::OK, serde_json::json!({"ready": true})),
+            Err(closed) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                serde_json::json!({"ready": false, "waiting_for": closed}),
+            ),
+        }
+    };
+    warp::reply::with_status(warp::reply::json(&body), status).into_response()
+}
+
+async fn not_found(_: Rejection) -> Result<Response, Infallible> {
+    let text = "there is /metrics, /healthz and /readyz\n";
+    Ok(warp::reply::with_status(text, StatusCode::NOT_FOUND).into_response())
+}

@@ -1,0 +1,54 @@
+//! How long to wait before trying again.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+/// Waits that double from 50 ms to 5 s, jittered so that replicas do not knock in step; for ever.
+#[derive(Debug)]
+pub struct Backoff(ExponentialBackoff);
+
+impl Backoff {
+    /// Starts from the shortest wait.
+    pub fn new() -> Self {
+        let waits = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(5))
+            .without_max_times()
+            .with_jitter();
+        Self(waits.build())
+    }
+
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        self.0.next().unwrap_or(Duration::from_secs(5))
+    }
+
+    /// Begins anew, after a success.
+    pub fn reset(&mut self) {
+        *self = Self::new();
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_never_end() {
+        let mut backoff = Backoff::new();
+        let first = backoff.next_wait();
+        let waits: Vec<Duration> = (0..200).map(|_| backoff.next_wait()).collect();
+        assert!(first >= Duration::from_millis(50) && first < Duration::from_millis(150));
+        assert!(waits[100..].iter().all(|wait| *wait >= Duration::from_secs(5)));
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(10)));
+        backoff.reset();
+        assert!(backoff.next_wait() < Duration::from_millis(150));
+    }
+}

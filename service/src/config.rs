@@ -1,0 +1,150 @@
+//! Groups of settings that several services share; each is a flag and an environment variable.
+//!
+//! Parsed once at start-up. Secrets never print.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// A text that prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself; keep it out of logs.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Logs, admin port and shutdown: the same for every service.
+#[derive(Args, Clone, Debug)]
+pub struct CommonArgs {
+    /// How log lines are written
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or a filter per module
+    #[arg(long, env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How long to finish what is under way after SIGTERM, in milliseconds
+    #[arg(long, env = "SHUTDOWN_GRACE_MS", default_value_t = 10_000)]
+    pub shutdown_grace_ms: u64,
+}
+
+impl CommonArgs {
+    /// The grace period.
+    pub fn shutdown_grace(&self) -> Duration {
+        Duration::from_millis(self.shutdown_grace_ms)
+    }
+}
+
+/// Where Redis is.
+#[derive(Args, Clone, Debug)]
+pub struct RedisArgs {
+    /// Redis: redis://[user:password@]host:port[/db], rediss:// for TLS; seed nodes of a cluster
+    /// are separated by commas
+    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    pub redis_url: Secret,
+    /// The URL names seed nodes of a Redis Cluster
+    #[arg(long, env = "REDIS_CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, require_equals = false, default_missing_value = "true")]
+    pub redis_cluster: bool,
+    /// Certificates that sign the Redis server's, as PEM; the system's when absent
+    #[arg(long, env = "REDIS_CA_FILE")]
+    pub redis_ca_file: Option<PathBuf>,
+    /// Prefix of every key; keeps deployments on one server apart
+    #[arg(long, env = "KEY_PREFIX", default_value = "votes", value_parser = key_prefix)]
+    pub key_prefix: String,
+}
+
+fn key_prefix(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("1 to 64 letters, digits, `-`, `_` or `.`".into())
+    }
+}
+
+/// Where Postgres is.
+#[derive(Args, Clone, Debug)]
+pub struct PostgresArgs {
+    /// Postgres: postgres://user:password@host:port/database?sslmode=verify-full
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true,
+          default_value = "postgres://postgres@127.0.0.1:5432/votestream")]
+    pub database_url: Secret,
+    /// Certificates that sign the Postgres server's, as PEM; the system's when absent
+    #[arg(long, env = "DATABASE_CA_FILE")]
+    pub database_ca_file: Option<PathBuf>,
+    /// How long a statement may take before the server ends it, in milliseconds
+    #[arg(long, env = "STATEMENT_TIMEOUT_MS", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u64).range(100..))]
+    pub statement_timeout_ms: u64,
+}
+
+/// The bounds within which a service takes connections.
+#[derive(Args, Clone, Debug)]
+pub struct ListenerArgs {
+    /// Connections held at once; further ones wait in the system's queue
+    #[arg(long, env = "CONNECTIONS_MAX", default_value_t = 15_000)]
+    pub connections_max: usize,
+    /// How long a client may take for a request's head, and a connection may stay idle, in
+    /// milliseconds
+    #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]
+    pub header_timeout_ms: u64,
+}
+
+/// The address of an admin port.
+pub type AdminAddr = SocketAddr;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_print_as_stars() {
+        let secret: Secret = "postgres://u:hunter2@h/d".parse().unwrap();
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+    }
+
+    #[test]
+    fn a_key_prefix_cannot_move_the_hash_tag() {
+        assert!(key_prefix("votes-2").is_ok());
+        for bad in ["", "a{b}", "a b", "ä", &"x".repeat(65)] {
+            assert!(key_prefix(bad).is_err(), "{bad:?}");
+        }
+    }
+}

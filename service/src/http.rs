@@ -1,0 +1,94 @@
+//! What all our HTTP replies share: security headers, static files, and how they are measured.
+
+use std::time::Instant;
+
+use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::reply::Response;
+
+/// No inline script or style, nothing from elsewhere, never framed.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+    img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// A static file: its path under `/static/`, its content type, its bytes.
+pub type Asset = (&'static str, &'static str, &'static [u8]);
+
+/// An HTML page with the headers that guard it. Never cached, since it shows a voter's own state.
+pub fn html(status: StatusCode, body: String) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let set = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    for (name, value) in set {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A JSON reply. Never cached.
+pub fn json(status: StatusCode, body: String) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The static file at `path` under `/static/`, if there is one.
+pub fn asset(assets: &[Asset], path: &str) -> Option<Response> {
+    let (_, content_type, bytes) = assets.iter().find(|(name, _, _)| *name == path)?;
+    let mut response = Response::new((*bytes).into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Some(response)
+}
+
+/// Counts and times one request; `route` must be one of few fixed names, never a client's text.
+pub fn measure(route: &'static str, method: &Method, status: StatusCode, since: Instant) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        _ => "other",
+    };
+    metrics::counter!(
+        "votestream_http_requests_total",
+        "route" => route, "method" => method, "status" => status_text(status)
+    )
+    .increment(1);
+    metrics::histogram!("votestream_http_request_duration_seconds", "route" => route)
+        .record(since.elapsed());
+}
+
+/// The status as a label, without an allocation for those we send.
+fn status_text(status: StatusCode) -> std::borrow::Cow<'static, str> {
+    const SENT: [(u16, &str); 16] = [
+        (200, "200"),
+        (202, "202"),
+        (303, "303"),
+        (304, "304"),
+        (400, "400"),
+        (403, "403"),
+        (404, "404"),
+        (405, "405"),
+        (409, "409"),
+        (413, "413"),
+        (415, "415"),
+        (422, "422"),
+        (429, "429"),
+        (431, "431"),
+        (500, "500"),
+        (503, "503"),
+    ];
+    let known = SENT.iter().find(|(code, _)| *code == status.as_u16());
+    known.map_or_else(|| status.as_str().to_owned().into(), |(_, text)| (*text).into())
+}

@@ -1,0 +1,230 @@
+//! Takes connections within bounds, and serves a warp filter on them.
+//!
+//! warp's own server sets no timers, counts no connections and may never finish a graceful shutdown,
+//! so this loop drives hyper itself: a permit before each accept, a time-out for heads (which is
+//! also the longest idle time), small buffers, and a deadline on draining.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warp::Filter;
+use warp::reply::Response;
+
+use crate::config::ListenerArgs;
+
+/// The address at the other end of the connection; a request extension, see [`peer`].
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddr(pub IpAddr);
+
+/// Bounds on connections.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections held at once.
+    pub connections_max: usize,
+    /// For a request's head, and for a connection without a request.
+    pub header_timeout: Duration,
+    /// For what is under way once the shutdown has begun.
+    pub grace: Duration,
+}
+
+impl Limits {
+    /// As configured.
+    pub fn new(args: &ListenerArgs, grace: Duration) -> Self {
+        Self {
+            connections_max: args.connections_max,
+            header_timeout: Duration::from_millis(args.header_timeout_ms),
+            grace,
+        }
+    }
+}
+
+/// What a connection becomes before HTTP is spoken on it.
+#[derive(Debug)]
+pub enum Intercepted {
+    /// Speak HTTP.
+    Http(TcpStream, Permit),
+    /// Somebody else has taken it over.
+    Taken,
+}
+
+/// The right to hold one connection; given back on drop.
+#[derive(Debug)]
+pub struct Permit {
+    _slot: OwnedSemaphorePermit,
+    listener: &'static str,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        metrics::gauge!("votestream_http_connections", "listener" => self.listener).decrement(1.0);
+    }
+}
+
+/// Binds a listener with a deep queue.
+///
+/// # Errors
+/// When the address is taken or not ours; the text says which address.
+pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    use anyhow::Context;
+    let bind = || {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(4096)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().with_context(|| format!("cannot listen on {address}"))
+}
+
+/// The filter that gives a handler its client's address.
+pub fn peer() -> impl Filter<Extract = (PeerAddr,), Error = warp::Rejection> + Copy {
+    warp::ext::get::<PeerAddr>()
+}
+
+/// Serves `filter` until `shutdown`, then finishes what is under way; whether that was done within
+/// the grace period.
+pub async fn serve<F>(
+    name: &'static str,
+    listener: TcpListener,
+    limits: Limits,
+    filter: F,
+    shutdown: CancellationToken,
+) -> bool
+where
+    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
+    F::Extract: warp::Reply,
+    F::Future: Send,
+{
+    let http = |stream, _, permit| std::future::ready(Intercepted::Http(stream, permit));
+    serve_intercepted(name, listener, limits, filter, shutdown, http).await
+}
+
+/// As [`serve`], but `intercept` sees each connection first and may take it over.
+pub async fn serve_intercepted<F, I, Taking>(
+    name: &'static str,
+    listener: TcpListener,
+    limits: Limits,
+    filter: F,
+    shutdown: CancellationToken,
+    intercept: I,
+) -> bool
+where
+    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
+    F::Extract: warp::Reply,
+    F::Future: Send,
+    I: Fn(TcpStream, PeerAddr, Permit) -> Taking + Clone + Send + Sync + 'static,
+    Taking: Future<Output = Intercepted> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(limits.connections_max));
+    let tasks = TaskTracker::new();
+    while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &shutdown).await {
+        let (filter, intercept) = (filter.clone(), intercept.clone());
+        let (shutdown, header_timeout) = (shutdown.clone(), limits.header_timeout);
+        tasks.spawn(async move {
+            if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
+                speak_http(stream, peer, filter, header_timeout, shutdown).await;
+                drop(permit);
+            }
+        });
+    }
+    drop(listener);
+    tasks.close();
+    tokio::time::timeout(limits.grace, tasks.wait()).await.is_ok()
+}
+
+/// The next connection, once there is a slot for it; `None` when shutting down.
+async fn accept(
+    name: &'static str,
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    shutdown: &CancellationToken,
+) -> Option<(TcpStream, PeerAddr, Permit)> {
+    loop {
+        let next = async {
+            let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (listener.accept().await, slot)
+        };
+        let (accepted, slot) = tokio::select! {
+            () = shutdown.cancelled() => return None,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                // Without it small replies wait for the peer's delayed acknowledgement.
+                let _ = stream.set_nodelay(true);
+                metrics::gauge!("votestream_http_connections", "listener" => name).increment(1.0);
+                let permit = Permit { _slot: slot, listener: name };
+                return Some((stream, PeerAddr(address.ip().to_canonical()), permit));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; are file handles used up?");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn speak_http<F>(
+    stream: TcpStream,
+    peer: PeerAddr,
+    filter: F,
+    header_timeout: Duration,
+    shutdown: CancellationToken,
+) where
+    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
+    F::Extract: warp::Reply,
+    F::Future: Send,
+{
+    let service = WithPeer { inner: warp::service(filter), peer };
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(16 * 1024)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // Errors here are the client's: it went away, sent rubbish, or was too slow.
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Hands the peer's address to the filter with every request.
+#[derive(Clone)]
+struct WithPeer<S> {
+    inner: S,
+    peer: PeerAddr,
+}
+
+impl<S> Service<hyper::Request<Incoming>> for WithPeer<S>
+where
+    S: tower_service::Service<hyper::Request<Incoming>, Response = Response, Error = Infallible>
+        + Clone,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = S::Future;
+
+    fn call(&self, mut request: hyper::Request<Incoming>) -> S::Future {
+        request.extensions_mut().insert(self.peer);
+        self.inner.clone().call(request)
+    }
+}

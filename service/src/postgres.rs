@@ -1,0 +1,225 @@
+//! Postgres: a pool whose connections notice a dead server.
+//!
+//! Connections time out on connecting, on statements and on locks, send keep-alives, and are thrown
+//! away when the server says that it is shutting down or has become read-only.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use anyhow::Context;
+use bb8_postgres::PostgresConnectionManager;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config::PostgresArgs;
+use crate::tls;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Connections to Postgres, opened when needed.
+pub type Pool = bb8::Pool<Manager>;
+
+/// Opens sessions; wraps `bb8_postgres`' manager, which keeps sessions that a failover has made
+/// read-only.
+#[derive(Clone, Debug)]
+pub struct Manager(PostgresConnectionManager<MakeRustlsConnect>);
+
+/// A session on loan from a [`Pool`]; used as the client that it holds.
+pub struct Session {
+    client: tokio_postgres::Client,
+    given_up: bool,
+}
+
+impl Session {
+    /// Throws the session away instead of giving it back: it owes an answer that nobody waits for.
+    pub fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
+    /// Throws the session away, instead of giving it back, if this error means that it is of no
+    /// more use.
+    pub fn judge(&mut self, error: &tokio_postgres::Error) {
+        self.given_up |= error.is_closed()
+            || error.code().is_some_and(|code| {
+                *code == SqlState::READ_ONLY_SQL_TRANSACTION
+                    || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+                    || code.code().starts_with("57P")
+            });
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session {{ given_up: {} }}", self.given_up)
+    }
+}
+
+impl Deref for Session {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &Self::Target {
+        &self.client
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.client
+    }
+}
+
+impl bb8::ManageConnection for Manager {
+    type Connection = Session;
+    type Error = tokio_postgres::Error;
+
+    async fn connect(&self) -> Result<Session, Self::Error> {
+        Ok(Session { client: self.0.connect().await?, given_up: false })
+    }
+
+    async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {
+        session.simple_query("").await.map(drop)
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.given_up || session.client.is_closed()
+    }
+}
+
+/// Why a session could not be had, in the server's words where there are any.
+pub fn describe_checkout(error: bb8::RunError<tokio_postgres::Error>) -> String {
+    match error {
+        bb8::RunError::User(error) => describe(&error),
+        bb8::RunError::TimedOut => "no connection to postgres within 4 s".to_owned(),
+    }
+}
+
+/// A pool of at most `connections_max`; connects lazily, so that a database that is away at
+/// start-up is waited for rather than crashed on.
+///
+/// `application` is what `pg_stat_activity` shows; `read_only` sessions refuse to write.
+///
+/// # Errors
+/// When the URL does not parse or the certificates cannot be read.
+pub fn pool(
+    args: &PostgresArgs,
+    application: &str,
+    connections_max: u32,
+    read_only: bool,
+) -> anyhow::Result<Pool> {
+    let config = config(args, application, read_only)?;
+    let manager = Manager(PostgresConnectionManager::new(config, connector(args)?));
+    Ok(bb8::Pool::builder()
+        .max_size(connections_max)
+        .connection_timeout(CHECKOUT_TIMEOUT)
+        .test_on_check_out(false)
+        .build_unchecked(manager))
+}
+
+/// One connection outside any pool, for tools; its driver runs as a task.
+///
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub async fn connect(
+    args: &PostgresArgs,
+    application: &str,
+) -> anyhow::Result<tokio_postgres::Client> {
+    let (client, driver) = config(args, application, false)?.connect(connector(args)?).await?;
+    tokio::spawn(async move {
+        if let Err(error) = driver.await {
+            tracing::debug!(%error, "postgres connection ended");
+        }
+    });
+    Ok(client)
+}
+
+/// Whether the pool's server answers.
+///
+/// # Errors
+/// Why it does not, in the server's words where there are any.
+pub async fn probe(pool: &Pool) -> Result<(), String> {
+    let mut session = pool.get().await.map_err(describe_checkout)?;
+    let outcome = session.simple_query("").await;
+    outcome.map(drop).map_err(|error| {
+        session.judge(&error);
+        describe(&error)
+    })
+}
+
+/// Whether the data is at fault, so that the same statement would fail again: SQLSTATE classes 21
+/// (cardinality), 22 (data), 23 (integrity), P0 (raised by our own triggers). Everything else, an
+/// unreachable server or a missing table among it, is a matter of waiting and operating.
+pub fn is_data_error(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| matches!(&state.code()[..2], "21" | "22" | "23" | "P0"))
+}
+
+/// The error with the server's own words; tokio-postgres prints only `db error`.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}"));
+    format!("{error}{}", source.unwrap_or_default())
+}
+
+fn config(
+    args: &PostgresArgs,
+    application: &str,
+    read_only: bool,
+) -> anyhow::Result<tokio_postgres::Config> {
+    let url = understood_sslmode(args.database_url.reveal());
+    let mut config: tokio_postgres::Config = url.parse().context("DATABASE_URL")?;
+    let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
+    // Waiting for a lock must end before the statement does, for the reason to be told.
+    let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
+    // A client that freezes inside a transaction must not hold its locks, which all others want.
+    config
+        .application_name(application)
+        .options(format!(
+            "-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} \
+             -c idle_in_transaction_session_timeout={statement_ms}{read_only_option}"
+        ))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_user_timeout(Duration::from_secs(20))
+        .keepalives_idle(Duration::from_secs(10))
+        .keepalives_interval(Duration::from_secs(5));
+    if !read_only {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    Ok(config)
+}
+
+/// tokio-postgres knows no `verify-ca` and `verify-full`; here TLS always verifies the full name.
+fn understood_sslmode(url: &str) -> String {
+    url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require")
+}
+
+fn connector(args: &PostgresArgs) -> anyhow::Result<MakeRustlsConnect> {
+    let config: tokio_postgres::Config =
+        understood_sslmode(args.database_url.reveal()).parse().context("DATABASE_URL")?;
+    let wants_tls = config.get_ssl_mode() == SslMode::Require || args.database_ca_file.is_some();
+    tls::install_crypto_provider();
+    let client = match tls::client_config(args.database_ca_file.as_deref()) {
+        Ok(client) => client,
+        Err(error) if wants_tls => return Err(error.into()),
+        // Plain connections need no certificates; an empty store refuses every server.
+        Err(_) => rustls::ClientConfig::builder()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth(),
+    };
+    Ok(MakeRustlsConnect::new(client))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_url_is_named_without_being_shown() {
+        let args = PostgresArgs {
+            database_url: "postgres://u:hunter2@h:notaport/d".parse().unwrap(),
+            database_ca_file: None,
+            statement_timeout_ms: 1_000,
+        };
+        let error = format!("{:#}", pool(&args, "test", 1, false).unwrap_err());
+        assert!(error.contains("DATABASE_URL") && !error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,277 @@
+//! Redis: a pool, and dedicated connections, that notice a dead or demoted server.
+//!
+//! Wraps `bb8_redis`' manager, which sets no time-outs and never calls a connection broken. Here a
+//! connection is thrown away after a time-out, a lost link, a reply of READONLY, MASTERDOWN or
+//! CLUSTERDOWN, and when a call on it was given up half-way: what the server still owes on such a
+//! connection must never be read as the answer to something else.
+//!
+//! A plain server (or one behind a fail-over address) and a Redis Cluster look the same from
+//! outside: a [`Connection`] is either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use bb8_redis::RedisConnectionManager;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::io::tcp::TcpSettings;
+use redis::{Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
+
+use crate::config::RedisArgs;
+use crate::tls;
+
+/// How long a reply may take on a pooled connection.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Connections to Redis, opened when needed.
+pub type Pool = bb8::Pool<Manager>;
+
+/// Opens connections to one Redis server or cluster; cheap to clone.
+#[derive(Clone)]
+pub struct Manager {
+    target: Target,
+}
+
+#[derive(Clone)]
+enum Target {
+    Server(RedisConnectionManager),
+    Cluster(Arc<ClusterClient>),
+}
+
+impl std::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.is_cluster() { "Manager(cluster)" } else { "Manager(server)" })
+    }
+}
+
+impl Manager {
+    /// For the server or cluster that the settings name. Connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the URL does not parse or the certificates cannot be read.
+    pub fn new(args: &RedisArgs) -> anyhow::Result<Self> {
+        tls::install_crypto_provider();
+        let certificates = certificates(args)?;
+        let urls = args.redis_url.reveal().split(',').map(str::trim).filter(|url| !url.is_empty());
+        let infos = urls
+            .map(|url| match &certificates {
+                Some(certificates) => {
+                    redis::Client::build_with_tls(url, certificates.clone())
+                        .map(|client| client.get_connection_info().clone())
+                }
+                None => url.into_connection_info(),
+            })
+            .map(|info| Ok(info?.set_tcp_settings(tcp_settings())))
+            .collect::<Result<Vec<_>, RedisError>>()
+            .context("REDIS_URL is not of the form redis://[user:password@]host:port")?;
+        let target = match (args.redis_cluster, infos.as_slice()) {
+            (_, []) => anyhow::bail!("REDIS_URL is empty"),
+            (false, [info]) => Target::Server(RedisConnectionManager::new(info.clone())?),
+            (false, _) => {
+                anyhow::bail!("REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one")
+            }
+            (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
+        };
+        Ok(Self { target })
+    }
+
+    /// A pool of at most `connections_max`, filled when needed.
+    pub fn pool(&self, connections_max: u32) -> Pool {
+        bb8::Pool::builder()
+            .max_size(connections_max)
+            .connection_timeout(CHECKOUT_TIMEOUT)
+            .test_on_check_out(false)
+            .build_unchecked(self.clone())
+    }
+
+    /// A connection of one's own, for blocking calls and for calls that must not share.
+    ///
+    /// # Errors
+    /// When the server cannot be reached within 2 s, or refuses.
+    pub async fn connect(&self, response_timeout: Duration) -> Result<Connection, RedisError> {
+        let opening = async {
+            Ok::<_, RedisError>(match &self.target {
+                Target::Server(manager) => {
+                    let mut link = bb8::ManageConnection::connect(manager).await?;
+                    link.set_response_timeout(response_timeout);
+                    Link::Server(link)
+                }
+                Target::Cluster(client) => {
+                    let config = redis::cluster::ClusterConfig::new()
+                        .set_connection_timeout(CONNECT_TIMEOUT)
+                        .set_response_timeout(response_timeout);
+                    Link::Cluster(client.get_async_connection_with_config(config).await?)
+                }
+            })
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+            Ok(link) => Ok(Connection { link: link?, broken: false }),
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    /// Whether keys are spread over several masters.
+    pub fn is_cluster(&self) -> bool {
+        matches!(self.target, Target::Cluster(_))
+    }
+}
+
+/// Whether the pool's server answers.
+///
+/// # Errors
+/// Why it does not.
+pub async fn probe(pool: &Pool) -> Result<(), String> {
+    let mut connection = pool.get().await.map_err(describe_checkout)?;
+    redis::cmd("PING").exec_async(&mut *connection).await.map_err(|e| e.to_string())
+}
+
+/// A failed check-out in words.
+pub fn describe_checkout(error: bb8::RunError<RedisError>) -> String {
+    match error {
+        bb8::RunError::User(error) => error.to_string(),
+        bb8::RunError::TimedOut => "no connection within 1 s".to_owned(),
+    }
+}
+
+impl bb8::ManageConnection for Manager {
+    type Connection = Connection;
+    type Error = RedisError;
+
+    async fn connect(&self) -> Result<Connection, RedisError> {
+        Self::connect(self, RESPONSE_TIMEOUT).await
+    }
+
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        redis::cmd("PING").exec_async(connection).await
+    }
+
+    fn has_broken(&self, connection: &mut Connection) -> bool {
+        connection.is_broken()
+    }
+}
+
+/// One connection; broken for good after a time-out, a lost link, or a call that was given up.
+pub struct Connection {
+    link: Link,
+    broken: bool,
+}
+
+enum Link {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection {{ broken: {} }}", self.broken)
+    }
+}
+
+impl Connection {
+    /// Whether this connection must be thrown away.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Sends a command that names no key to the master that owns the slot of `key`.
+    ///
+    /// # Errors
+    /// Redis', or the link's.
+    pub async fn query_at(&mut self, key: &str, command: &Cmd) -> Result<Value, RedisError> {
+        self.broken = true;
+        let outcome = match &mut self.link {
+            Link::Server(link) => link.send_packed_command(command).await,
+            Link::Cluster(link) => {
+                let node = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+                link.route_command(command.clone(), RoutingInfo::SingleNode(node)).await
+            }
+        };
+        self.settle(outcome)
+    }
+
+    fn settle<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, RedisError> {
+        self.broken = outcome.as_ref().is_err_and(breaks);
+        outcome
+    }
+}
+
+/// Whether a connection that gave this error is of no more use.
+fn breaks(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING"))
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(async move {
+            self.broken = true;
+            let outcome = match &mut self.link {
+                Link::Server(link) => link.req_packed_command(cmd).await,
+                Link::Cluster(link) => link.req_packed_command(cmd).await,
+            };
+            self.settle(outcome)
+        })
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(async move {
+            self.broken = true;
+            let outcome = match &mut self.link {
+                Link::Server(link) => link.req_packed_commands(pipeline, offset, count).await,
+                Link::Cluster(link) => link.req_packed_commands(pipeline, offset, count).await,
+            };
+            self.settle(outcome)
+        })
+    }
+
+    fn get_db(&self) -> i64 {
+        match &self.link {
+            Link::Server(link) => link.get_db(),
+            Link::Cluster(link) => link.get_db(),
+        }
+    }
+}
+
+fn certificates(args: &RedisArgs) -> anyhow::Result<Option<redis::TlsCertificates>> {
+    let Some(path) = &args.redis_ca_file else { return Ok(None) };
+    let pem = std::fs::read(path).with_context(|| format!("REDIS_CA_FILE {}", path.display()))?;
+    Ok(Some(redis::TlsCertificates { client_tls: None, root_cert: Some(pem) }))
+}
+
+fn tcp_settings() -> TcpSettings {
+    TcpSettings::default()
+        .set_nodelay(true)
+        .set_user_timeout(Duration::from_secs(10))
+        .set_keepalive(socket2::TcpKeepalive::new().with_time(Duration::from_secs(10)))
+}
+
+/// Few retries: what a caller may repeat, it repeats itself, knowing what it repeats.
+fn cluster_client(
+    nodes: Vec<redis::ConnectionInfo>,
+    certificates: Option<redis::TlsCertificates>,
+) -> Result<ClusterClient, RedisError> {
+    let builder = ClusterClient::builder(nodes)
+        .retries(3)
+        .min_retry_wait(20)
+        .max_retry_wait(200)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(RESPONSE_TIMEOUT)
+        .tcp_settings(tcp_settings());
+    match certificates {
+        Some(certificates) => builder.certs(certificates).build(),
+        None => builder.build(),
+    }
+}
