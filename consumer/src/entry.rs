@@ -1,0 +1,186 @@
+//! Entries as Redis hands them out, before anything is believed of them.
+
+use redis::{ErrorKind, RedisError, Value};
+use votestream_schema::{EntryId, codec};
+
+/// One stream entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The partition whose stream it lies in.
+    pub partition: u16,
+    /// Its ID, as Redis wrote it.
+    pub id: String,
+    /// Field names and values, alternating.
+    pub fields: Vec<Vec<u8>>,
+}
+
+impl Entry {
+    /// The value of a field.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        let mut pairs = self.fields.chunks_exact(2);
+        pairs.find(|pair| pair[0] == name.as_bytes()).map(|pair| pair[1].as_slice())
+    }
+
+    /// The ID that decides time and order: that of the first journey, for a replayed entry.
+    ///
+    /// # Errors
+    /// When it is not an entry ID that we can store.
+    pub fn effective_id(&self) -> Result<EntryId, codec::Error> {
+        match self.field(codec::FIELD_ORIGIN) {
+            Some(origin) => codec::decode_origin(origin),
+            None => self.id.parse().map_err(|_| codec::Error::InvalidPart("entry ID")),
+        }
+    }
+}
+
+/// What a read or a claim gave.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Entries to be worked on.
+    pub entries: Vec<Entry>,
+    /// IDs that are pending but whose entries somebody deleted: lost before they were counted.
+    pub vanished: Vec<(u16, String)>,
+}
+
+/// Reads the reply of XREADGROUP; `partition_of` maps a stream's key to its partition.
+///
+/// # Errors
+/// When the reply does not have the documented form.
+pub fn read_reply(
+    reply: Value,
+    partition_of: impl Fn(&str) -> Option<u16>,
+) -> Result<Delivered, RedisError> {
+    let mut delivered = Delivered::default();
+    let streams = match reply {
+        Value::Nil => return Ok(delivered),
+        Value::Map(streams) => streams,
+        other => pairs(items(other)?)?,
+    };
+    for (key, entries) in streams {
+        let key = text(key)?;
+        let partition = partition_of(&key).ok_or_else(|| unexpected("a stream not asked for"))?;
+        for entry in items(entries)? {
+            take_entry(partition, entry, &mut delivered)?;
+        }
+    }
+    Ok(delivered)
+}
+
+/// Reads the reply of XAUTOCLAIM: the next cursor, and what was claimed.
+///
+/// # Errors
+/// When the reply does not have the documented form.
+pub fn claim_reply(partition: u16, reply: Value) -> Result<(String, Delivered), RedisError> {
+    let mut parts = items(reply)?.into_iter();
+    let mut part = || parts.next().ok_or_else(|| unexpected("too short"));
+    let cursor = text(part()?)?;
+    let mut delivered = Delivered::default();
+    for entry in items(part()?)? {
+        take_entry(partition, entry, &mut delivered)?;
+    }
+    for id in items(part()?)? {
+        delivered.vanished.push((partition, text(id)?));
+    }
+    Ok((cursor, delivered))
+}
+
+fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), RedisError> {
+    let mut parts = items(entry)?.into_iter();
+    let (Some(id), Some(fields)) = (parts.next(), parts.next()) else {
+        return Err(unexpected("an entry without ID or fields"));
+    };
+    let id = text(id)?;
+    match fields {
+        Value::Nil => into.vanished.push((partition, id)),
+        fields => {
+            let fields = items(fields)?.into_iter().map(bytes).collect::<Result<_, _>>()?;
+            into.entries.push(Entry { partition, id, fields });
+        }
+    }
+    Ok(())
+}
+
+fn items(value: Value) -> Result<Vec<Value>, RedisError> {
+    match value {
+        Value::Array(items) => Ok(items),
+        Value::Nil => Ok(Vec::new()),
+        Value::Map(pairs) => Ok(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect()),
+        _ => Err(unexpected("not an array")),
+    }
+}
+
+fn pairs(items: Vec<Value>) -> Result<Vec<(Value, Value)>, RedisError> {
+    let pair = |item| match <[Value; 2]>::try_from(self::items(item)?) {
+        Ok([key, value]) => Ok((key, value)),
+        Err(_) => Err(unexpected("not a pair")),
+    };
+    items.into_iter().map(pair).collect()
+}
+
+fn bytes(value: Value) -> Result<Vec<u8>, RedisError> {
+    match value {
+        Value::BulkString(bytes) => Ok(bytes),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
+        _ => Err(unexpected("not a string")),
+    }
+}
+
+fn text(value: Value) -> Result<String, RedisError> {
+    String::from_utf8(bytes(value)?).map_err(|_| unexpected("not UTF-8"))
+}
+
+fn unexpected(what: &'static str) -> RedisError {
+    (ErrorKind::UnexpectedReturnType, "stream reply", what.to_owned()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn entry(id: &str, fields: Value) -> Value {
+        Value::Array(vec![bulk(id), fields])
+    }
+
+    #[test]
+    fn a_deleted_entry_is_told_apart_from_an_empty_one() {
+        let entries = Value::Array(vec![
+            entry("1-0", Value::Array(vec![bulk("ballot"), bulk("x")])),
+            entry("2-0", Value::Nil),
+        ]);
+        let reply = Value::Array(vec![Value::Array(vec![bulk("s"), entries])]);
+        let delivered = read_reply(reply, |key| (key == "s").then_some(3)).unwrap();
+        assert_eq!(delivered.entries.len(), 1);
+        assert_eq!(delivered.entries[0].field("ballot"), Some(&b"x"[..]));
+        assert_eq!(delivered.entries[0].field("trace"), None);
+        assert_eq!(delivered.vanished, [(3, "2-0".to_owned())]);
+        assert_eq!(read_reply(Value::Nil, |_| None).unwrap(), Delivered::default());
+    }
+
+    #[test]
+    fn a_claim_tells_its_cursor_and_what_vanished() {
+        let reply = Value::Array(vec![
+            bulk("5-0"),
+            Value::Array(vec![entry("1-0", Value::Array(vec![]))]),
+            Value::Array(vec![bulk("2-0")]),
+        ]);
+        let (cursor, delivered) = claim_reply(1, reply).unwrap();
+        assert_eq!(cursor, "5-0");
+        assert_eq!(delivered.entries.len(), 1);
+        assert_eq!(delivered.vanished, [(1, "2-0".to_owned())]);
+    }
+
+    #[test]
+    fn the_origin_decides_where_there_is_one() {
+        let plain = Entry { partition: 0, id: "7-1".into(), fields: vec![] };
+        assert_eq!(plain.effective_id(), Ok(EntryId { ms: 7, seq: 1 }));
+        let fields = vec![b"origin".to_vec(), b"3-0".to_vec()];
+        let replayed = Entry { fields, ..plain.clone() };
+        assert_eq!(replayed.effective_id(), Ok(EntryId { ms: 3, seq: 0 }));
+        let odd = Entry { id: "18446744073709551615-0".into(), ..plain };
+        assert!(odd.effective_id().is_err());
+    }
+}

@@ -1,0 +1,334 @@
+//! The one loop: read, count, acknowledge.
+//!
+//! A lane owns some partitions, one connection to Redis and one consumer name. At any moment it
+//! holds one batch at most.
+//!
+//! Invariant: an entry is acknowledged only after its commit. Everything that goes wrong in between
+//! ends in the same place: the entry is pending, is read again, and counting it again changes
+//! nothing. So a failed step throws the connection away and begins by reading its own pending.
+//!
+//! Absent on purpose: a limit on deliveries. Reading one's pending entries and claiming both raise
+//! the counter, so it says nothing about the entry; only Postgres' refusal of the data does.
+
+use std::time::Duration;
+
+use redis::RedisError;
+use tokio::time::Instant;
+use votestream_service::CancellationToken;
+use votestream_service::backoff::Backoff;
+use votestream_service::redis::{Connection, Manager};
+
+use crate::batch::{self, Batch, Vote};
+use crate::book::Book;
+use crate::entry::{Delivered, Entry};
+use crate::store::{self, Store};
+use crate::stream::{From, Streams};
+
+/// How a lane works.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Entries in a batch at most.
+    pub batch_max: usize,
+    /// How long to wait for more when there are few.
+    pub linger: Duration,
+    /// How long a read waits for its first entry, in milliseconds.
+    pub block_ms: u64,
+    /// When others' pending entries are stale, in milliseconds.
+    pub claim_idle_ms: u64,
+    /// When a silent consumer is gone, in milliseconds.
+    pub bury_idle_ms: u64,
+}
+
+/// One loop and what it owns.
+#[derive(Debug)]
+pub struct Lane {
+    manager: Manager,
+    streams: Streams,
+    store: Store,
+    book: Book,
+    pace: Pace,
+    shutdown: CancellationToken,
+    /// Cancelled when too little of the grace period is left to wait for Postgres.
+    hurry: CancellationToken,
+    /// None until first needed, and after every failure.
+    connection: Option<Connection>,
+    /// Whether own entries may be pending from an earlier, failed step.
+    own_pending: bool,
+    next_claim: Instant,
+    next_burial: Instant,
+}
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("redis: {0}")]
+    Redis(#[from] RedisError),
+    #[error("told to stop while postgres was away; {0} entries stay pending for other replicas")]
+    Stopping(usize),
+}
+
+impl Lane {
+    /// A lane that has not connected yet. The first token tells it to stop, the second to leave even
+    /// the batch in hand to others.
+    pub fn new(
+        manager: Manager,
+        streams: Streams,
+        store: Store,
+        book: Book,
+        pace: Pace,
+        (shutdown, hurry): (CancellationToken, CancellationToken),
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            manager,
+            streams,
+            store,
+            book,
+            pace,
+            shutdown,
+            hurry,
+            connection: None,
+            own_pending: false,
+            next_claim: now,
+            next_burial: now + Duration::from_millis(pace.bury_idle_ms),
+        }
+    }
+
+    /// Works until told to stop, then finishes the batch in hand and gives up its name.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        while !self.shutdown.is_cancelled() {
+            match self.step().await {
+                Ok(()) => backoff.reset(),
+                Err(Error::Stopping(entries)) => {
+                    tracing::warn!(entries, "stopping with a batch that postgres could not take");
+                    return;
+                }
+                Err(Error::Redis(error)) => {
+                    let wait = backoff.next_wait();
+                    tracing::warn!(%error, wait_ms = wait.as_millis() as u64, "trying again");
+                    metrics::counter!("votestream_retries_total", "what" => "redis").increment(1);
+                    self.connection = None;
+                    tokio::select! {
+                        () = self.shutdown.cancelled() => {}
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+            }
+        }
+        self.leave().await;
+    }
+
+    /// One batch, from wherever there is one.
+    async fn step(&mut self) -> Result<(), Error> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        self.work(&mut connection).await?;
+        // Only a step that succeeded keeps its connection.
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn work(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        if Instant::now() >= self.next_claim {
+            return self.claim_stale(connection).await;
+        }
+        let bury = Instant::now() >= self.next_burial;
+        if bury {
+            self.next_burial = Instant::now() + Duration::from_millis(self.pace.bury_idle_ms);
+            let removed = self.streams.bury_the_dead(connection, self.pace.bury_idle_ms).await?;
+            metrics::counter!("votestream_consumers_removed_total").increment(removed);
+        }
+        if self.own_pending {
+            let delivered = self.streams.read(connection, From::Pending, self.pace.batch_max).await?;
+            self.own_pending = !delivered.entries.is_empty() || !delivered.vanished.is_empty();
+            return self.process(connection, delivered).await;
+        }
+        let delivered = self.read_new(connection).await?;
+        self.process(connection, delivered).await
+    }
+
+    /// A connection of its own, with groups to read from. What an earlier connection had read is
+    /// pending, and comes first.
+    async fn connect(&mut self) -> Result<Connection, Error> {
+        let longest = Duration::from_millis(self.pace.block_ms) + Duration::from_secs(15);
+        let mut connection = self.manager.connect(longest).await?;
+        self.streams.create_groups(&mut connection).await?;
+        self.own_pending = true;
+        Ok(connection)
+    }
+
+    /// Waits for entries; when there are few, waits a little longer for more.
+    async fn read_new(&self, connection: &mut Connection) -> Result<Delivered, Error> {
+        let Pace { batch_max, linger, block_ms, .. } = self.pace;
+        let mut delivered = self.streams.read(connection, From::New { block_ms }, batch_max).await?;
+        let found = delivered.entries.len();
+        if found > 0 && found < batch_max / 2 && !linger.is_zero() {
+            tokio::time::sleep(linger).await;
+            let more = From::New { block_ms: 0 };
+            let more = self.streams.read(connection, more, batch_max - found).await?;
+            delivered.entries.extend(more.entries);
+            delivered.vanished.extend(more.vanished);
+        }
+        Ok(delivered)
+    }
+
+    /// Takes over what dead consumers left behind, a batch at a time, until nothing is stale.
+    async fn claim_stale(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let (idle_ms, count) = (self.pace.claim_idle_ms, self.pace.batch_max);
+        for partition in self.streams.partitions().collect::<Vec<_>>() {
+            let mut cursor = "0-0".to_owned();
+            loop {
+                let claim = self.streams.claim(connection, partition, idle_ms, &cursor, count);
+                let (next, delivered) = claim.await?;
+                let claimed = delivered.entries.len();
+                if claimed > 0 {
+                    tracing::info!(partition, entries = claimed, "claimed stale entries");
+                    metrics::counter!("votestream_claimed_entries_total").increment(claimed as u64);
+                }
+                self.process(connection, delivered).await?;
+                if next == "0-0" || self.shutdown.is_cancelled() {
+                    break;
+                }
+                cursor = next;
+            }
+        }
+        // Well below the idle time, so that what turns stale is not left for twice as long.
+        self.next_claim = Instant::now() + Duration::from_millis((idle_ms / 3).max(50));
+        Ok(())
+    }
+
+    async fn process(
+        &self,
+        connection: &mut Connection,
+        delivered: Delivered,
+    ) -> Result<(), Error> {
+        let Delivered { entries, vanished } = delivered;
+        if !vanished.is_empty() {
+            tracing::error!(entries = vanished.len(), first = vanished[0].1,
+                "entries were deleted from a stream before they were counted");
+            metrics::counter!("votestream_vanished_entries_total").increment(vanished.len() as u64);
+            let ids = vanished.iter().map(|(partition, id)| (*partition, id.as_str()));
+            self.streams.acknowledge(connection, ids).await?;
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        metrics::histogram!("votestream_batch_entries").record(entries.len() as f64);
+        let mut batch = self.sort(&entries).await?;
+        self.count(&mut batch, entries.len()).await?;
+        record_latency(&batch.votes);
+
+        for (source, reason) in &batch.dead {
+            let entry = &entries[*source];
+            tracing::warn!(partition = entry.partition, entry = entry.id, reason, "dead letter");
+            self.streams.dead_letter(connection, entry, reason).await?;
+            metrics::counter!("votestream_dead_letters_total").increment(1);
+        }
+        let is_dead = |position| batch.dead.iter().any(|(source, _)| *source == position);
+        let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
+        let ids = counted.map(|(_, entry)| (entry.partition, entry.id.as_str()));
+        self.streams.acknowledge(connection, ids).await?;
+        Ok(())
+    }
+
+    /// Sorts entries by the polls as they are known, and by newer ones before any is turned away: a
+    /// poll may have been created or opened since.
+    async fn sort(&self, entries: &[Entry]) -> Result<Batch, Error> {
+        let batch = batch::sort(entries, &self.book.polls());
+        if !batch.doubtful {
+            return Ok(batch);
+        }
+        let mut backoff = Backoff::new();
+        loop {
+            match self.book.reload().await {
+                Ok(polls) => return Ok(batch::sort(entries, &polls)),
+                Err(reason) => self.wait_for_postgres(&reason, &mut backoff, entries.len()).await?,
+            }
+        }
+    }
+
+    /// Counts the batch, however long the database is away; data that it refuses is split until the
+    /// bad vote is alone, which then is dead.
+    async fn count(&self, batch: &mut Batch, in_hand: usize) -> Result<(), Error> {
+        let mut backoff = Backoff::new();
+        let votes = std::mem::take(&mut batch.votes);
+        let mut set_aside = std::mem::take(&mut batch.set_aside);
+        let mut parts = vec![votes];
+        while let Some(votes) = parts.pop() {
+            let started = Instant::now();
+            match self.store.count(&votes, &set_aside).await {
+                Ok(counted) => {
+                    metrics::histogram!("votestream_store_duration_seconds").record(started.elapsed());
+                    record_outcomes(counted, &set_aside);
+                    set_aside.clear();
+                    batch.votes.extend(votes);
+                    backoff.reset();
+                }
+                Err(store::Error::Transient(reason)) => {
+                    parts.push(votes);
+                    self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
+                }
+                Err(store::Error::Rejected(reason)) => split(votes, reason, &mut parts, batch),
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_for_postgres(
+        &self,
+        reason: &str,
+        backoff: &mut Backoff,
+        in_hand: usize,
+    ) -> Result<(), Error> {
+        let wait = backoff.next_wait();
+        tracing::warn!(reason, wait_ms = wait.as_millis() as u64, "postgres: trying again");
+        metrics::counter!("votestream_retries_total", "what" => "postgres").increment(1);
+        tokio::select! {
+            () = self.hurry.cancelled() => Err(Error::Stopping(in_hand)),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
+    async fn leave(mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        match self.streams.leave(&mut connection).await {
+            Ok(pending) => tracing::info!(pending, "lane stopped; its name is given up"),
+            Err(error) => tracing::warn!(%error, "lane stopped; its name will be removed by others"),
+        }
+    }
+}
+
+fn split(mut votes: Vec<Vote>, reason: String, parts: &mut Vec<Vec<Vote>>, batch: &mut Batch) {
+    if votes.len() <= 1 {
+        batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.clone())));
+        return;
+    }
+    tracing::warn!(reason, votes = votes.len(), "postgres refuses a batch; splitting it");
+    let second = votes.split_off(votes.len() / 2);
+    parts.push(second);
+    parts.push(votes);
+}
+
+fn record_outcomes(counted: store::Counted, set_aside: &[(votestream_schema::Ballot, batch::Reason)]) {
+    let count = |outcome: &'static str, n: u64| {
+        metrics::counter!("votestream_votes_total", "outcome" => outcome).increment(n);
+    };
+    count("counted", (counted.counted - counted.replaced).unsigned_abs());
+    count("replaced", counted.replaced.unsigned_abs());
+    count("unchanged", counted.unchanged.unsigned_abs());
+    for (_, reason) in set_aside {
+        count(reason.as_str(), 1);
+    }
+}
+
+/// From the entry's ID, which is when Redis stored it, to now, just after the commit.
+fn record_latency(votes: &[Vote]) {
+    let now_ms = votestream_schema::poll::now_ms();
+    let latency = metrics::histogram!("votestream_ballot_to_commit_seconds");
+    for vote in votes {
+        latency.record((now_ms - vote.entry.ms).max(0) as f64 / 1_000.0);
+    }
+}

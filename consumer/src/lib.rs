@@ -1,0 +1,218 @@
+//! Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
+//!
+//! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
+//! counted, once: delivered at least once, and counted by an idempotent upsert.
+
+pub mod batch;
+mod book;
+pub mod config;
+pub mod entry;
+mod lane;
+mod metrics_help;
+mod monitor;
+mod projector;
+pub mod store;
+pub mod stream;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+use votestream_schema::{Keys, db};
+use votestream_service::health::Health;
+use votestream_service::postgres::{self, describe_checkout};
+use votestream_service::redis::Manager;
+use votestream_service::{CancellationToken, listener, telemetry};
+
+pub use config::Config;
+
+use book::Book;
+use lane::{Lane, Pace};
+use monitor::Monitor;
+use projector::Projector;
+use store::Store;
+use stream::Streams;
+
+/// Connections that projector and monitor share; lanes have their own.
+const REDIS_CONNECTIONS_MAX: u32 = 4;
+/// Connections beside one for each lane.
+const POSTGRES_CONNECTIONS_BESIDE: u32 = 3;
+
+/// Works until `shutdown`, then finishes the batches in hand; whether that was done within the grace
+/// period.
+///
+/// # Errors
+/// When a setting is wrong. Servers that are away are waited for.
+pub async fn run(
+    config: Config,
+    health: Health,
+    shutdown: CancellationToken,
+) -> anyhow::Result<bool> {
+    metrics_help::describe();
+    let config = config.validated()?;
+    let keys = Keys::new(&config.redis.key_prefix);
+    let manager = Manager::new(&config.redis)?;
+    let redis_gate = health.gate("redis");
+    let postgres_gate = health.gate("postgres");
+    let setup_pool = postgres::pool(&config.postgres, "votestream-consumer", 1, false)?;
+    let Some(partitions) = deployed_partitions(&setup_pool, &shutdown).await else {
+        return Ok(true);
+    };
+
+    let lanes = lanes_of(partitions, manager.is_cluster());
+    let connections_max = lanes.len() as u32 + POSTGRES_CONNECTIONS_BESIDE;
+    let pool = postgres::pool(&config.postgres, "votestream-consumer", connections_max, false)?;
+    let redis = manager.pool(REDIS_CONNECTIONS_MAX);
+    // Claims begin above this (see `Config::validated`).
+    let answer_within = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
+    let book = Book::new(pool.clone(), answer_within);
+    let pace = Pace {
+        batch_max: config.batch_max as usize,
+        linger: Duration::from_millis(config.linger_ms),
+        block_ms: config.block_ms,
+        claim_idle_ms: config.claim_idle_ms,
+        bury_idle_ms: config.bury_idle_ms,
+    };
+
+    let watchers = TaskTracker::new();
+    let project_every = Duration::from_millis(config.project_ms);
+    watchers.spawn(postgres_gate.watch(project_every, shutdown.clone(), {
+        let book = book.clone();
+        move || {
+            let book = book.clone();
+            async move { book.reload().await.map(drop) }
+        }
+    }));
+    let projector = Projector::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    watchers.spawn(health.gate("projection").watch(project_every, shutdown.clone(), {
+        let book = book.clone();
+        move || {
+            let (projector, polls) = (projector.clone(), book.polls());
+            async move { projector.project(&polls).await }
+        }
+    }));
+    let monitor = Monitor::new(redis, keys.clone(), partitions);
+    let monitor_every = Duration::from_millis(config.monitor_ms);
+    watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
+        let pool = pool.clone();
+        move || {
+            telemetry::record_pool("postgres", &pool.state(), connections_max);
+            let monitor = monitor.clone();
+            async move { monitor.measure().await }
+        }
+    }));
+    let hurry = CancellationToken::new();
+    let mut running = JoinSet::new();
+    for (lane, partitions) in lanes.into_iter().enumerate() {
+        let name = consumer_name(config.consumer_name.as_deref(), lane);
+        tracing::info!(consumer = name, ?partitions, "lane starts");
+        let streams = Streams::new(keys.clone(), &partitions, name);
+        let store = Store::new(pool.clone(), answer_within);
+        let tokens = (shutdown.clone(), hurry.clone());
+        let lane = Lane::new(manager.clone(), streams, store, book.clone(), pace, tokens);
+        running.spawn(lane.run());
+    }
+    watchers.close();
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        Some(ended) = running.join_next() => {
+            anyhow::bail!("a lane ended before it was told to: {ended:?}");
+        }
+    }
+    Ok(drained(running, watchers, &hurry, config.common.shutdown_grace()).await)
+}
+
+/// Waits for the end of all tasks: half of the grace period for the batches in hand to be counted,
+/// the other half for what cannot be to be left to other replicas.
+async fn drained(
+    mut lanes: JoinSet<()>,
+    watchers: TaskTracker,
+    hurry: &CancellationToken,
+    grace: Duration,
+) -> bool {
+    let all = async {
+        while lanes.join_next().await.is_some() {}
+        watchers.wait().await;
+    };
+    let patience = async {
+        tokio::time::sleep(grace / 2).await;
+        hurry.cancel();
+        tokio::time::sleep(grace / 2).await;
+    };
+    tokio::select! {
+        biased;
+        () = all => true,
+        () = patience => false,
+    }
+}
+
+/// One lane reads all partitions of a plain server; in a cluster a read cannot span slots.
+fn lanes_of(partitions: u16, is_cluster: bool) -> Vec<Vec<u16>> {
+    if is_cluster {
+        (0..partitions).map(|partition| vec![partition]).collect()
+    } else {
+        vec![(0..partitions).collect()]
+    }
+}
+
+/// Unique for each process start and lane: a shared name would hide a dead replica's entries.
+fn consumer_name(first: Option<&str>, lane: usize) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let first = first.map_or_else(|| host.trim().to_owned(), str::to_owned);
+    let unique = Uuid::new_v4().simple().to_string();
+    format!("{first}-{lane}-{}", &unique[..12])
+}
+
+/// The deployment's number of partitions, waiting until Postgres tells; `None` when told to stop.
+async fn deployed_partitions(
+    pool: &postgres::Pool,
+    shutdown: &CancellationToken,
+) -> Option<u16> {
+    let mut last_reason = String::new();
+    loop {
+        let found = async {
+            let session = pool.get().await.map_err(describe_checkout)?;
+            db::partitions(&**session).await.map_err(|e| e.to_string())
+        };
+        match found.await {
+            Ok(partitions) => return Some(partitions),
+            Err(reason) if reason != last_reason => {
+                tracing::warn!(reason, "waiting for postgres");
+                last_reason = reason;
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
+/// Runs and drains one consumer process: what `main` does after parsing.
+///
+/// # Errors
+/// When an address is taken or a setting is wrong.
+pub async fn start(config: Config) -> anyhow::Result<()> {
+    let metrics = telemetry::start("consumer", &config.common)?;
+    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
+    let admin = listener::bind(config.admin_addr)?;
+    tracing::info!(admin = %config.admin_addr, "consumer starts");
+    let health = Health::new();
+    let stopped = CancellationToken::new();
+    let admin = tokio::spawn(votestream_service::admin::serve(
+        admin,
+        metrics,
+        health.clone(),
+        shutdown.clone(),
+        stopped.clone(),
+    ));
+    let drained = run(config, health, shutdown).await?;
+    stopped.cancel();
+    let _ = admin.await;
+    tracing::info!(drained, "consumer stopped");
+    Ok(())
+}

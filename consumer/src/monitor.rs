@@ -1,0 +1,167 @@
+//! How much is under way: measured on the streams every second.
+//!
+//! Since acknowledged entries are removed, all that a stream holds is either pending or not yet
+//! delivered. So the lag is known even when XINFO says nil, which it does for good once an
+//! undelivered entry was deleted.
+
+use redis::{RedisError, Value};
+use votestream_schema::poll::now_ms;
+use votestream_schema::{EntryId, Keys, keys::GROUP};
+use votestream_service::redis::{Connection, Pool, describe_checkout};
+
+/// The measurer.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    pool: Pool,
+    keys: Keys,
+    partitions: u16,
+}
+
+/// One partition's state.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Backlog {
+    length: i64,
+    pending: i64,
+    /// As XINFO tells; `None` when it says nil.
+    lag: Option<i64>,
+    oldest_pending: Option<EntryId>,
+    oldest: Option<EntryId>,
+    consumers: i64,
+    dead_letters: i64,
+}
+
+impl Monitor {
+    /// Of these streams.
+    pub fn new(pool: Pool, keys: Keys, partitions: u16) -> Self {
+        Self { pool, keys, partitions }
+    }
+
+    /// Measures once.
+    ///
+    /// # Errors
+    /// Why Redis did not tell; the gauges then keep their last values.
+    pub async fn measure(&self) -> Result<(), String> {
+        let mut connection = self.pool.get().await.map_err(describe_checkout)?;
+        for partition in 0..self.partitions {
+            let backlog = self.backlog(&mut connection, partition).await.map_err(|e| e.to_string())?;
+            record(partition, &backlog);
+        }
+        Ok(())
+    }
+
+    async fn backlog(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<Backlog, RedisError> {
+        let stream = self.keys.stream(partition);
+        let mut ask = redis::pipe();
+        ask.cmd("XLEN").arg(&stream);
+        ask.cmd("XINFO").arg("GROUPS").arg(&stream);
+        ask.cmd("XPENDING").arg(&stream).arg(GROUP);
+        ask.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
+        ask.cmd("XLEN").arg(self.keys.dead_letters(partition));
+        let (length, groups, pending, first, dead_letters): (i64, Value, Value, Value, i64) =
+            ask.query_async(connection).await?;
+        let (lag, consumers) = group_facts(&groups).unwrap_or_default();
+        let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
+        let oldest = list(&first).and_then(|e| e.first()).and_then(list).and_then(|e| e.first());
+        Ok(Backlog {
+            length,
+            pending,
+            lag,
+            oldest_pending,
+            oldest: oldest.and_then(id),
+            consumers,
+            dead_letters,
+        })
+    }
+}
+
+fn record(partition: u16, backlog: &Backlog) {
+    let partition = partition.to_string();
+    let set = |name: &'static str, value: f64| {
+        metrics::gauge!(name, "partition" => partition.clone()).set(value);
+    };
+    let age_s = |id: Option<EntryId>| id.map_or(0.0, |id| (now_ms() - id.ms).max(0) as f64 / 1e3);
+    let lag = backlog.lag.unwrap_or((backlog.length - backlog.pending).max(0));
+    set("votestream_stream_entries", backlog.length as f64);
+    set("votestream_stream_lag", lag as f64);
+    set("votestream_stream_lag_unknown", if backlog.lag.is_none() { 1.0 } else { 0.0 });
+    set("votestream_stream_pending", backlog.pending as f64);
+    set("votestream_stream_oldest_pending_age_seconds", age_s(backlog.oldest_pending));
+    set("votestream_stream_oldest_age_seconds", age_s(backlog.oldest));
+    set("votestream_stream_consumers", backlog.consumers as f64);
+    set("votestream_dead_letters_held", backlog.dead_letters as f64);
+}
+
+/// Lag and number of consumers of our group in the reply of XINFO GROUPS.
+fn group_facts(groups: &Value) -> Option<(Option<i64>, i64)> {
+    let ours = list(groups)?.iter().find(|group| {
+        fact(group, "name").and_then(text).is_some_and(|name| name == GROUP)
+    })?;
+    Some((fact(ours, "lag").and_then(number), fact(ours, "consumers").and_then(number)?))
+}
+
+/// Count and lowest ID in the reply of XPENDING.
+fn pending_facts(summary: &Value) -> Option<(i64, Option<EntryId>)> {
+    let summary = list(summary)?;
+    Some((number(summary.first()?)?, summary.get(1).and_then(id)))
+}
+
+fn list(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Array(items) => Some(items),
+        _ => None,
+    }
+}
+
+/// A fact in a flat list of names and values.
+fn fact<'a>(facts: &'a Value, name: &str) -> Option<&'a Value> {
+    list(facts)?.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).map(|pair| &pair[1])
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn id(value: &Value) -> Option<EntryId> {
+    text(value)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_nil_lag_is_told_apart_from_none_at_all() {
+        let group = |lag| {
+            Value::Array(vec![Value::Array(vec![
+                bulk("name"),
+                bulk(GROUP),
+                bulk("consumers"),
+                Value::Int(2),
+                bulk("lag"),
+                lag,
+            ])])
+        };
+        assert_eq!(group_facts(&group(Value::Int(7))), Some((Some(7), 2)));
+        assert_eq!(group_facts(&group(Value::Nil)), Some((None, 2)));
+        assert_eq!(group_facts(&Value::Array(vec![])), None);
+    }
+}

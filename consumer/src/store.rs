@@ -1,0 +1,183 @@
+//! Counts votes in Postgres.
+//!
+//! Invariant: rows, tallies, series and ballots set aside move in one transaction, by exactly what
+//! the upsert changed; counting the same batch again changes nothing.
+
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+use votestream_schema::Ballot;
+use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
+
+use crate::batch::{Reason, Vote};
+
+/// What counting a batch changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Rows written: new voters and replaced votes.
+    pub counted: i64,
+    /// Of these, votes that took the place of another.
+    pub replaced: i64,
+    /// Votes that left everything as it was: replays, and ballots that another one beats.
+    pub unchanged: i64,
+}
+
+/// Why a batch was not counted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database, or the way to it: the same batch may succeed later.
+    #[error("{0}")]
+    Transient(String),
+    /// The database refuses the data: the same batch would be refused again.
+    #[error("{0}")]
+    Rejected(String),
+}
+
+/// The tables that count.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: Pool,
+    answer_within: Duration,
+}
+
+impl Store {
+    /// Over this pool; a server that has not answered a transaction within `answer_within` counts as
+    /// away (a frozen one enforces no time-out of its own).
+    pub fn new(pool: Pool, answer_within: Duration) -> Self {
+        Self { pool, answer_within }
+    }
+
+    /// Counts `votes`, one per (poll, voter) and sorted by it, and remembers the ballots that do not
+    /// stand. Committed, flushed to disk, when this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`Error::Rejected`] when the data is at fault, else [`Error::Transient`]; nothing is counted.
+    pub async fn count(
+        &self,
+        votes: &[Vote],
+        set_aside: &[(Ballot, Reason)],
+    ) -> Result<Counted, Error> {
+        if votes.is_empty() && set_aside.is_empty() {
+            return Ok(Counted::default());
+        }
+        let session = self.pool.get().await;
+        let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
+        let counting = count_in_transaction(&mut session, votes, set_aside);
+        let Ok(outcome) = tokio::time::timeout(self.answer_within, counting).await else {
+            session.give_up();
+            return Err(Error::Transient(format!("no answer within {:?}", self.answer_within)));
+        };
+        outcome.map_err(|error| {
+            session.judge(&error);
+            match is_data_error(&error) {
+                true => Error::Rejected(describe(&error)),
+                false => Error::Transient(describe(&error)),
+            }
+        })
+    }
+}
+
+async fn count_in_transaction(
+    client: &mut tokio_postgres::Client,
+    votes: &[Vote],
+    set_aside: &[(Ballot, Reason)],
+) -> Result<Counted, tokio_postgres::Error> {
+    let transaction = client.transaction().await?;
+    let mut counted = Counted::default();
+    if !votes.is_empty() {
+        let columns = Columns::of(votes);
+        counted = columns.count(&transaction).await?;
+        counted.unchanged = votes.len() as i64 - counted.counted;
+        if counted.unchanged > 0 {
+            columns.set_losers_aside(&transaction).await?;
+        }
+    }
+    if !set_aside.is_empty() {
+        remember(&transaction, set_aside).await?;
+    }
+    transaction.commit().await?;
+    Ok(counted)
+}
+
+/// Votes as the arrays that the statements unnest.
+struct Columns {
+    polls: Vec<i32>,
+    voters: Vec<Uuid>,
+    choices: Vec<i64>,
+    entry_ms: Vec<i64>,
+    entry_seq: Vec<i64>,
+    ballots: Vec<Uuid>,
+}
+
+impl Columns {
+    fn of(votes: &[Vote]) -> Self {
+        Self {
+            polls: votes.iter().map(|vote| vote.ballot.poll.0).collect(),
+            voters: votes.iter().map(|vote| vote.ballot.voter.0).collect(),
+            choices: votes.iter().map(|vote| vote.ballot.choices.mask()).collect(),
+            entry_ms: votes.iter().map(|vote| vote.entry.ms).collect(),
+            entry_seq: votes.iter().map(|vote| vote.entry.seq).collect(),
+            ballots: votes.iter().map(|vote| vote.ballot.id.0).collect(),
+        }
+    }
+
+    async fn count(
+        &self,
+        client: &impl tokio_postgres::GenericClient,
+    ) -> Result<Counted, tokio_postgres::Error> {
+        let rows = client
+            .query_typed(
+                include_str!("../sql/count.sql"),
+                &[
+                    (&self.polls, Type::INT4_ARRAY),
+                    (&self.voters, Type::UUID_ARRAY),
+                    (&self.choices, Type::INT8_ARRAY),
+                    (&self.entry_ms, Type::INT8_ARRAY),
+                    (&self.entry_seq, Type::INT8_ARRAY),
+                    (&self.ballots, Type::UUID_ARRAY),
+                ],
+            )
+            .await?;
+        let row = rows.first();
+        let get = |column| row.map_or(0, |row| row.get(column));
+        Ok(Counted { counted: get(0), replaced: get(1), unchanged: 0 })
+    }
+
+    async fn set_losers_aside(
+        &self,
+        client: &impl tokio_postgres::GenericClient,
+    ) -> Result<(), tokio_postgres::Error> {
+        client
+            .query_typed(
+                include_str!("../sql/set_aside_losers.sql"),
+                &[
+                    (&self.polls, Type::INT4_ARRAY),
+                    (&self.voters, Type::UUID_ARRAY),
+                    (&self.ballots, Type::UUID_ARRAY),
+                ],
+            )
+            .await
+            .map(drop)
+    }
+}
+
+async fn remember(
+    client: &impl tokio_postgres::GenericClient,
+    set_aside: &[(Ballot, Reason)],
+) -> Result<(), tokio_postgres::Error> {
+    let ballots: Vec<Uuid> = set_aside.iter().map(|(ballot, _)| ballot.id.0).collect();
+    let polls: Vec<i32> = set_aside.iter().map(|(ballot, _)| ballot.poll.0).collect();
+    let reasons: Vec<&str> = set_aside.iter().map(|(_, reason)| reason.as_str()).collect();
+    client
+        .query_typed(
+            include_str!("../sql/set_aside.sql"),
+            &[
+                (&ballots, Type::UUID_ARRAY),
+                (&polls, Type::INT4_ARRAY),
+                (&reasons, Type::TEXT_ARRAY),
+            ],
+        )
+        .await
+        .map(drop)
+}

@@ -1,0 +1,128 @@
+//! The producer's settings: flags or environment, parsed once and validated whole.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+use ipnet::IpNet;
+use votestream_schema::Slug;
+use votestream_schema::voter::KeyRing;
+use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret};
+
+use crate::publisher::Durability;
+
+/// Takes ballots over HTTP and appends them to a Redis Stream.
+///
+/// Answers "accepted" only once Redis has stored the ballot with the durability asked for; otherwise
+/// it says that it cannot, and when to try again.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "producer", version)]
+pub struct Config {
+    /// Where voters connect
+    #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
+    pub listen_addr: SocketAddr,
+    /// Where /metrics, /healthz and /readyz are
+    #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9080")]
+    pub admin_addr: SocketAddr,
+    /// The poll shown at /
+    #[arg(long, env = "DEFAULT_POLL", default_value = "cats-vs-dogs")]
+    pub default_poll: Slug,
+    /// Where the results are shown; linked from the ballot
+    #[arg(long, env = "RESULTS_URL")]
+    pub results_url: Option<String>,
+    /// Keys that sign voter cookies: hexadecimal, 32 bytes or more each, separated by commas; the
+    /// first signs, all are believed. Make one with: openssl rand -hex 32
+    #[arg(long, env = "COOKIE_KEYS", hide_env_values = true)]
+    pub cookie_keys: Option<Secret>,
+    /// A file with such keys, one a line
+    #[arg(long, env = "COOKIE_KEYS_FILE", conflicts_with = "cookie_keys")]
+    pub cookie_keys_file: Option<PathBuf>,
+    /// Mark cookies Secure and name them __Host-…, as behind TLS; otherwise decided per request by
+    /// X-Forwarded-Proto from a trusted proxy
+    #[arg(long, env = "COOKIE_SECURE", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true")]
+    pub cookie_secure: bool,
+    /// What "accepted" promises: in memory, on Redis' disk, or on replicas too
+    #[arg(long, env = "DURABILITY", default_value = "fsync")]
+    pub durability: Durability,
+    /// How many replicas must have a ballot (DURABILITY=replicated)
+    #[arg(long, env = "REPLICAS_MIN", default_value_t = 1)]
+    pub replicas_min: u32,
+    /// Ballots that a partition's stream may hold before voters are asked to try again
+    #[arg(long, env = "BACKLOG_MAX", default_value_t = 5_000_000)]
+    pub backlog_max: u64,
+    /// Round trips to Redis under way at once (a cluster has one a partition)
+    #[arg(long, env = "LANES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+    /// New voters per minute and client network (IPv4 /24, IPv6 /56); 0 for no limit
+    #[arg(long, env = "NEW_VOTERS_PER_MINUTE", default_value_t = 600)]
+    pub new_voters_per_minute: u32,
+    /// Networks free of that limit, separated by commas; loopback always is
+    #[arg(long, env = "NEW_VOTERS_EXEMPT", value_delimiter = ',')]
+    pub new_voters_exempt: Vec<IpNet>,
+    /// Proxies whose X-Forwarded-For and -Proto are believed, separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Further origins whose pages may post ballots, separated by commas: https://vote.example
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+    /// How long a client may take to send a body, in milliseconds
+    #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 10_000)]
+    pub body_timeout_ms: u64,
+    /// Bounds on connections.
+    #[command(flatten)]
+    pub listener: ListenerArgs,
+    /// Where Redis is.
+    #[command(flatten)]
+    pub redis: RedisArgs,
+    /// Logs and shutdown.
+    #[command(flatten)]
+    pub common: CommonArgs,
+}
+
+impl Config {
+    /// The keys that sign cookies.
+    ///
+    /// # Errors
+    /// When there is none, the file cannot be read, or a key is of no use.
+    pub fn key_ring(&self) -> anyhow::Result<KeyRing> {
+        let text = match (&self.cookie_keys, &self.cookie_keys_file) {
+            (Some(keys), _) => keys.reveal().to_owned(),
+            (None, Some(path)) => std::fs::read_to_string(path)
+                .with_context(|| format!("COOKIE_KEYS_FILE {}", path.display()))?,
+            (None, None) => anyhow::bail!(
+                "COOKIE_KEYS is not set: replicas must share a key to know each other's voters; \
+                 make one with `openssl rand -hex 32`"
+            ),
+        };
+        Ok(KeyRing::parse(&text)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn flags_are_consistent_and_every_one_is_also_a_variable() {
+        Config::command().debug_assert();
+        for arg in Config::command().get_arguments().filter(|arg| arg.get_long().is_some()) {
+            let flag = arg.get_long().unwrap_or_default().to_uppercase().replace('-', "_");
+            if !["HELP", "VERSION"].contains(&flag.as_str()) {
+                assert_eq!(arg.get_env().and_then(|e| e.to_str()), Some(flag.as_str()));
+            }
+        }
+    }
+
+    #[test]
+    fn without_keys_it_says_how_to_make_one() {
+        let config = Config::parse_from(["producer"]);
+        if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
+            assert!(config.key_ring().unwrap_err().to_string().contains("openssl rand"));
+        }
+        let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
+        assert!(config.key_ring().is_ok());
+    }
+}

@@ -1,0 +1,176 @@
+//! Whether Redis is set up for what "accepted" promises.
+//!
+//! Asked at start-up and every ten seconds after. While it is not, the producer stores nothing: it
+//! never says yes to what it cannot promise.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use votestream_schema::Keys;
+use votestream_service::CancellationToken;
+use votestream_service::health::Gate;
+use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
+
+use crate::publisher::Durability;
+
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether the promise can be kept now; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    kept: Arc<AtomicBool>,
+}
+
+impl Promise {
+    /// Whether Redis was, when last asked, set up for the promise.
+    pub fn is_kept(&self) -> bool {
+        self.kept.load(Ordering::Relaxed)
+    }
+}
+
+/// The task that keeps asking.
+#[derive(Debug)]
+pub struct Watcher {
+    manager: Manager,
+    keys: Keys,
+    partitions: u16,
+    durability: Durability,
+    replicas_min: u32,
+    kept: Arc<AtomicBool>,
+}
+
+/// A promise, believed until [`Watcher`] knows better, and its watcher.
+pub fn new(
+    manager: Manager,
+    keys: Keys,
+    partitions: u16,
+    durability: Durability,
+    replicas_min: u32,
+) -> (Promise, Watcher) {
+    let kept = Arc::new(AtomicBool::new(false));
+    let watcher =
+        Watcher { manager, keys, partitions, durability, replicas_min, kept: kept.clone() };
+    (Promise { kept }, watcher)
+}
+
+impl Watcher {
+    /// Asks until `shutdown`.
+    pub async fn run(self, gate: Gate, shutdown: CancellationToken) {
+        let every = CHECK_EVERY;
+        gate.watch(every, shutdown, || self.check()).await;
+    }
+
+    /// Asks once, waiting for Redis as long as it takes, but not past `shutdown`.
+    async fn check(&self) -> Result<(), String> {
+        let outcome = loop {
+            match self.ask().await {
+                Ok(outcome) => break outcome,
+                Err(error) => {
+                    // Not knowing changes nothing: a Redis that is away stores nothing anyway.
+                    tracing::debug!(error, "cannot ask redis how durable it is");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        };
+        self.kept.store(outcome.is_ok(), Ordering::Relaxed);
+        metrics::gauge!("votestream_redis_durable").set(if outcome.is_ok() { 1.0 } else { 0.0 });
+        outcome
+    }
+
+    /// What each master that holds a partition says; the outer error is "could not ask".
+    async fn ask(&self) -> Result<Result<(), String>, String> {
+        let mut connection =
+            self.manager.connect(RESPONSE_TIMEOUT).await.map_err(|e| e.to_string())?;
+        let partitions = if self.manager.is_cluster() { self.partitions } else { 1 };
+        for partition in 0..partitions {
+            let settings = self.settings(&mut connection, partition).await?;
+            let replicas = self.replicas(&mut connection, partition).await?;
+            let outcome = judge(self.durability, self.replicas_min, &settings, replicas);
+            if outcome.is_err() {
+                return Ok(outcome);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn settings(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<HashMap<String, String>, String> {
+        let mut get = redis::cmd("CONFIG");
+        get.arg("GET").arg(&["appendonly", "appendfsync", "maxmemory-policy"]);
+        match connection.query_at(&self.keys.stream(partition), &get).await {
+            Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
+            Err(error) if connection.is_broken() => Err(error.to_string()),
+            Err(error) => {
+                tracing::warn!(%error, "redis does not tell its settings; trusting it with DURABILITY");
+                Ok(HashMap::new())
+            }
+        }
+    }
+
+    async fn replicas(&self, connection: &mut Connection, partition: u16) -> Result<u32, String> {
+        if self.durability != Durability::Replicated {
+            return Ok(0);
+        }
+        let wait = redis::cmd("WAIT").arg(self.replicas_min).arg(100).clone();
+        let reply = connection.query_at(&self.keys.stream(partition), &wait).await;
+        redis::from_redis_value(reply.map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+    }
+}
+
+/// Compares settings with the promise; a setting that is not told is trusted.
+fn judge(
+    durability: Durability,
+    replicas_min: u32,
+    settings: &HashMap<String, String>,
+    replicas: u32,
+) -> Result<(), String> {
+    let differs = |name: &str, wanted: &str| {
+        let found = settings.get(name).filter(|found| *found != wanted)?;
+        Some(format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`"))
+    };
+    if let Some(problem) = differs("maxmemory-policy", "noeviction") {
+        return Err(format!("{problem}, for it may throw ballots away"));
+    }
+    if durability == Durability::Fsync {
+        let problem =
+            differs("appendonly", "yes").or_else(|| differs("appendfsync", "always"));
+        if let Some(problem) = problem {
+            return Err(format!("{problem}, or run the producer with DURABILITY=memory"));
+        }
+    }
+    if durability == Durability::Replicated && replicas < replicas_min {
+        return Err(format!("redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: [(&str, &str); 3]) -> HashMap<String, String> {
+        pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+    }
+
+    #[test]
+    fn a_promise_that_redis_does_not_keep_is_named_with_its_cure() {
+        let always =
+            [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")];
+        assert!(judge(Durability::Fsync, 0, &settings(always), 0).is_ok());
+        let mut lazy = settings(always);
+        lazy.insert("appendfsync".into(), "everysec".into());
+        let problem = judge(Durability::Fsync, 0, &lazy, 0).unwrap_err();
+        assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
+        assert!(judge(Durability::Memory, 0, &lazy, 0).is_ok());
+        lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
+        assert!(judge(Durability::Memory, 0, &lazy, 0).is_err());
+        assert!(judge(Durability::Replicated, 1, &settings(always), 0).is_err());
+        assert!(judge(Durability::Replicated, 1, &settings(always), 1).is_ok());
+        assert!(judge(Durability::Fsync, 0, &HashMap::new(), 0).is_ok());
+    }
+}

@@ -1,0 +1,39 @@
+//! Requests to replies; one file per kind of client.
+
+pub(crate) mod api;
+pub(crate) mod form;
+
+use bytes::Bytes;
+use votestream_service::listener::PeerAddr;
+use votestream_service::problem::Problem;
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+/// What every handler is given of its request.
+pub(crate) struct Request {
+    pub(crate) peer: PeerAddr,
+    pub(crate) headers: HeaderMap,
+}
+
+/// The body, if it came in whole and is of the media type that the address takes.
+fn body_of_type(
+    media_type: &str,
+    headers: &HeaderMap,
+    body: Result<Bytes, Problem>,
+) -> Result<Bytes, Problem> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(media_type) {
+        let detail = format!("send the ballot as {media_type}");
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new("unsupported-media", status, "Unsupported media type", detail));
+    }
+    body
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}

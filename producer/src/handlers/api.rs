@@ -1,0 +1,124 @@
+//! Programs: JSON in, JSON or problem details out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use votestream_schema::poll::{PollOption, PollState, VotePolicy, VoterPolicy, Visibility};
+use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::{Poll, Slug};
+use votestream_service::http;
+use votestream_service::problem::Problem;
+use warp::http::StatusCode;
+use warp::reply::{Reply, Response};
+
+use super::{Request, body_of_type, with_cookie};
+use crate::booth::{self, Booth, Submission};
+
+#[derive(Deserialize)]
+struct BallotBody {
+    choices: Vec<String>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AcceptedBody<'a> {
+    status: &'static str,
+    entry: String,
+    choices: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PollBody<'a> {
+    slug: &'a Slug,
+    title: &'a str,
+    state: PollState,
+    options: &'a [PollOption],
+    choices_min: u8,
+    choices_max: u8,
+    vote_policy: VotePolicy,
+    voter_policy: VoterPolicy,
+    visibility: Visibility,
+    opens_at: Option<String>,
+    closes_at: Option<String>,
+    your_choices: Option<Vec<&'a str>>,
+}
+
+/// `POST /api/polls/{slug}/ballots`
+pub(crate) async fn cast(
+    booth: Arc<Booth>,
+    slug: String,
+    request: Request,
+    body: Result<Bytes, Problem>,
+) -> Response {
+    let prepared = booth.poll(&slug).and_then(|poll| {
+        let body = body_of_type("application/json", &request.headers, body)?;
+        Ok((poll, parse(&body)?))
+    });
+    let (poll, ballot) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            booth::count(Some(&problem));
+            return problem.into_response();
+        }
+    };
+    let submission = Submission {
+        choices: ballot.choices.iter().map(String::as_str).collect(),
+        code: ballot.code.as_deref(),
+    };
+    let cast = booth.cast(&poll, &submission, request.peer, &request.headers).await;
+    let response = match cast.outcome {
+        Ok(accepted) => accepted_reply(&poll, accepted),
+        Err(problem) => problem.into_response(),
+    };
+    with_cookie(response, cast.cookie)
+}
+
+/// `GET /api/polls/{slug}`
+pub(crate) async fn poll(booth: Arc<Booth>, slug: String, request: Request) -> Response {
+    let poll = match booth.poll(&slug) {
+        Ok(poll) => poll,
+        Err(problem) => return problem.into_response(),
+    };
+    let client = booth.client(request.peer, &request.headers);
+    let (voter, cookie) = booth.visitor(&poll, client, &request.headers);
+    let standing = match voter {
+        Some(voter) => booth.standing(&poll, voter).await,
+        None => None,
+    };
+    let body = PollBody {
+        slug: &poll.slug,
+        title: &poll.title,
+        state: poll.state(now_ms()),
+        options: &poll.options,
+        choices_min: poll.choices_min,
+        choices_max: poll.choices_max,
+        vote_policy: poll.vote_policy,
+        voter_policy: poll.voter_policy,
+        visibility: poll.visibility,
+        opens_at: poll.opens_at_ms.map(rfc3339),
+        closes_at: poll.closes_at_ms.map(rfc3339),
+        your_choices: standing.map(|choices| booth::slugs(&poll, choices)),
+    };
+    with_cookie(http::json(StatusCode::OK, to_json(&body)), cookie)
+}
+
+fn parse(body: &[u8]) -> Result<BallotBody, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::malformed(format!("the body is not {{\"choices\": [\"…\"]}}: {error}"))
+    })
+}
+
+fn accepted_reply(poll: &Poll, accepted: booth::Accepted) -> Response {
+    let body = AcceptedBody {
+        status: "accepted",
+        entry: accepted.entry.to_string(),
+        choices: booth::slugs(poll, accepted.choices),
+    };
+    http::json(StatusCode::ACCEPTED, to_json(&body))
+}
+
+fn to_json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("plain structs of texts and numbers always serialise")
+}

@@ -1,0 +1,155 @@
+//! People: HTML pages and plain forms, which work without JavaScript.
+
+use std::sync::Arc;
+
+use askama::Template;
+use bytes::Bytes;
+use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
+use votestream_schema::{Choices, Poll};
+use votestream_service::http;
+use votestream_service::problem::Problem;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::{Request, body_of_type, with_cookie};
+use crate::booth::{self, Booth, Submission};
+use crate::pages::{BallotPage, Notice, NoticeKind, OptionView, ProblemPage};
+
+/// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
+pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, request: Request) -> Response {
+    let poll = match booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)) {
+        Ok(poll) => poll,
+        Err(problem) => return problem_page(&problem, None),
+    };
+    let client = booth.client(request.peer, &request.headers);
+    let (voter, cookie) = booth.visitor(&poll, client, &request.headers);
+    let standing = match voter {
+        Some(voter) => booth.standing(&poll, voter).await,
+        None => None,
+    };
+    let page = ballot_page(&booth, &poll, slug.as_deref(), standing);
+    with_cookie(render(StatusCode::OK, &page), cookie)
+}
+
+/// `POST /` and `POST /polls/{slug}`
+pub(crate) async fn cast(
+    booth: Arc<Booth>,
+    slug: Option<String>,
+    request: Request,
+    body: Result<Bytes, Problem>,
+) -> Response {
+    let path = path_of(slug.as_deref());
+    let prepared = booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)).and_then(|poll| {
+        let media_type = "application/x-www-form-urlencoded";
+        Ok((poll, body_of_type(media_type, &request.headers, body)?))
+    });
+    let (poll, body) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            booth::count(Some(&problem));
+            return problem_page(&problem, Some(path));
+        }
+    };
+    let fields: Vec<_> = form_urlencoded::parse(&body).collect();
+    let values = |name| fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value);
+    let submission = Submission { choices: values("vote").collect(), code: values("code").next() };
+    let cast = booth.cast(&poll, &submission, request.peer, &request.headers).await;
+    let response = match cast.outcome {
+        Ok(_) => see_other(&path),
+        Err(problem) => refused_page(&booth, &poll, slug.as_deref(), &problem),
+    };
+    with_cookie(response, cast.cookie)
+}
+
+/// A problem that concerns no poll in particular.
+pub(crate) fn problem_page(problem: &Problem, back: Option<String>) -> Response {
+    let page = ProblemPage {
+        status: problem.status.as_u16(),
+        title: problem.title.to_owned(),
+        detail: sentence(&problem.detail),
+        back,
+    };
+    problem.mark(render(problem.status, &page))
+}
+
+/// The ballot again, saying what was wrong, and showing the choice that stands where one does.
+fn refused_page(booth: &Booth, poll: &Poll, slug: Option<&str>, problem: &Problem) -> Response {
+    let standing = problem.extensions.get("choices").and_then(|slugs| {
+        poll.choose(slugs.as_array()?.iter().filter_map(|slug| slug.as_str())).ok()
+    });
+    let mut page = ballot_page(booth, poll, slug, standing);
+    page.notice = Some(Notice {
+        kind: if standing.is_some() { NoticeKind::Info } else { NoticeKind::Error },
+        title: problem.title.to_owned(),
+        detail: sentence(&problem.detail),
+    });
+    problem.mark(render(problem.status, &page))
+}
+
+fn ballot_page(
+    booth: &Booth,
+    poll: &Poll,
+    slug: Option<&str>,
+    standing: Option<Choices>,
+) -> BallotPage {
+    let chosen = |position| standing.is_some_and(|choices| choices.mask() >> position & 1 == 1);
+    let options = poll.options.iter().enumerate().map(|(position, option)| OptionView {
+        slug: option.slug.to_string(),
+        label: option.label.clone(),
+        description: option.description.clone(),
+        colour: option.colour.clone(),
+        chosen: chosen(position),
+    });
+    let results_url = booth.results_url.as_deref().map(|url| match slug {
+        Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
+        None => url.to_owned(),
+    });
+    BallotPage {
+        title: poll.title.clone(),
+        slug: poll.slug.to_string(),
+        action: path_of(slug),
+        state: poll.state(now_ms()).to_string(),
+        options: options.collect(),
+        choices_min: poll.choices_min.into(),
+        choices_max: poll.choices_max.into(),
+        replace: poll.vote_policy == VotePolicy::Replace,
+        needs_code: poll.voter_policy == VoterPolicy::Code,
+        your_choices: standing.map_or_else(Vec::new, |choices| {
+            poll.chosen(choices).map(|option| option.label.clone()).collect()
+        }),
+        opens_at: poll.opens_at_ms.map(rfc3339),
+        closes_at: poll.closes_at_ms.map(rfc3339),
+        results_url,
+        notice: None,
+    }
+}
+
+fn path_of(slug: Option<&str>) -> String {
+    slug.map_or_else(|| "/".to_owned(), |slug| format!("/polls/{slug}"))
+}
+
+fn see_other(path: &str) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let path = HeaderValue::try_from(path).expect("the path of a known poll is a slug");
+    response.headers_mut().insert(header::LOCATION, path);
+    response
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(body) => http::html(status, body),
+        Err(error) => {
+            tracing::error!(%error, "a page does not render");
+            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
+        }
+    }
+}
+
+/// A problem's detail as people expect a sentence to look.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    let end = if detail.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
+}

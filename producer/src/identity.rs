@@ -1,0 +1,73 @@
+//! The voter cookies of a request and of its reply.
+//!
+//! In an open poll the voter is whoever the signed cookie names; a client without one is new. In a
+//! poll with voting codes the voter follows from the code, and a cookie of the poll's own remembers
+//! it, so that a reload shows the choice that stands.
+
+use votestream_schema::voter::{AGE_MAX_S, Error, KeyRing};
+use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
+use warp::http::{HeaderMap, HeaderValue, header};
+
+/// What a request's cookies say of its voter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A cookie of ours names the voter.
+    Known(VoterId),
+    /// No cookie.
+    New,
+    /// A cookie that is not (or no longer) ours.
+    Invalid(Error),
+}
+
+/// The cookie of one poll: its name is its scope too.
+fn name(poll: &Poll) -> String {
+    match poll.voter_policy {
+        VoterPolicy::Open => "voter".to_owned(),
+        VoterPolicy::Code => format!("voter-{}", poll.slug),
+    }
+}
+
+/// Reads the voter from the request's cookies.
+pub fn read(keys: &KeyRing, poll: &Poll, headers: &HeaderMap, now_s: i64) -> Identity {
+    let name = name(poll);
+    let secure_name = format!("__Host-{name}");
+    let mut found = Identity::New;
+    for cookie in headers.get_all(header::COOKIE) {
+        let Ok(line) = cookie.to_str() else {
+            return Identity::Invalid(Error::Malformed);
+        };
+        for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+            if key == name || key == secure_name {
+                match keys.verify(&name, value, now_s) {
+                    Ok(voter) => return Identity::Known(voter),
+                    Err(error) => found = Identity::Invalid(error),
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The Set-Cookie that makes this client this voter.
+pub fn set_cookie(
+    keys: &KeyRing,
+    poll: &Poll,
+    voter: VoterId,
+    now_s: i64,
+    secure: bool,
+) -> HeaderValue {
+    let name = name(poll);
+    cookie(&name, &keys.sign(&name, voter, now_s), AGE_MAX_S, secure)
+}
+
+/// The Set-Cookie that makes the client forget a cookie that is not ours.
+pub fn clear_cookie(poll: &Poll, secure: bool) -> HeaderValue {
+    cookie(&name(poll), "", 0, secure)
+}
+
+fn cookie(name: &str, value: &str, age_s: i64, secure: bool) -> HeaderValue {
+    let (prefix, flag) = if secure { ("__Host-", "; Secure") } else { ("", "") };
+    let text =
+        format!("{prefix}{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}");
+    HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")
+}

@@ -1,0 +1,195 @@
+//! Takes ballots over HTTP and appends them to a Redis Stream.
+//!
+//! `main → run → routes → handlers → {booth, publisher, catalog}`, never back. The one promise: a
+//! ballot that was answered "accepted" is stored as durably as configured.
+
+mod body;
+mod booth;
+mod catalog;
+pub mod client;
+pub mod config;
+mod durability;
+mod handlers;
+mod identity;
+mod limiter;
+mod metrics_help;
+pub mod pages;
+pub mod publisher;
+pub mod register;
+mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use votestream_schema::Keys;
+use votestream_service::health::Health;
+use votestream_service::listener::{self, Limits};
+use votestream_service::redis::{Manager, Pool, describe_checkout};
+use votestream_service::CancellationToken;
+
+pub use config::Config;
+
+use booth::Booth;
+use client::Trust;
+use limiter::Limiter;
+use publisher::Publisher;
+use register::Register;
+
+/// Connections that pages and the catalog share; ballots have their own.
+const POOL_CONNECTIONS_MAX: u32 = 8;
+const POOL_RECORD_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves voters on `listener` until `shutdown`, then finishes what is under way; whether that was
+/// done within the grace period.
+///
+/// # Errors
+/// When a setting is wrong. A Redis that is away is waited for.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    health: Health,
+    shutdown: CancellationToken,
+) -> anyhow::Result<bool> {
+    metrics_help::describe();
+    let keys = Keys::new(&config.redis.key_prefix);
+    let manager = Manager::new(&config.redis)?;
+    let pool = manager.pool(POOL_CONNECTIONS_MAX);
+    let key_ring = config.key_ring()?;
+    let gate = health.gate("redis");
+    let Some(partitions) = deployed_partitions(&pool, &keys, &shutdown).await else {
+        return Ok(true);
+    };
+
+    let lanes = TaskTracker::new();
+    let options = publisher::Options {
+        keys: keys.clone(),
+        partitions,
+        lanes: config.lanes,
+        backlog_max: config.backlog_max,
+        durability: config.durability,
+        replicas_min: config.replicas_min,
+    };
+    let publisher = Publisher::start(&manager, &options, &lanes);
+    let (catalog, refresher) = catalog::new(pool.clone(), keys.clone());
+    let (promise, watcher) = durability::new(
+        manager,
+        keys.clone(),
+        partitions,
+        config.durability,
+        config.replicas_min,
+    );
+    let limiter = Arc::new(Limiter::new(
+        config.new_voters_per_minute,
+        config.new_voters_exempt.clone(),
+    ));
+
+    let background = TaskTracker::new();
+    background.spawn(refresher.run(gate, shutdown.clone()));
+    background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
+    background.spawn(keep_house(pool.clone(), limiter.clone(), shutdown.clone()));
+
+    let booth = Arc::new(Booth {
+        catalog,
+        publisher,
+        promise,
+        limiter,
+        trust: Trust {
+            proxies: config.trusted_proxies.clone(),
+            origins: config.allowed_origins.clone(),
+            always_secure: config.cookie_secure,
+        },
+        key_ring,
+        register: Register::new(keys, config.backlog_max),
+        pool,
+        partitions,
+        default_poll: config.default_poll.to_string(),
+        results_url: config.results_url.clone(),
+    });
+    let body_timeout = Duration::from_millis(config.body_timeout_ms);
+    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let routes = routes::all(booth, body_timeout);
+    let drained = listener::serve("voters", listener, limits, routes, shutdown).await;
+
+    // The routes, and with them the last publisher, are gone: the lanes end with their queues.
+    lanes.close();
+    background.close();
+    let finished = async {
+        lanes.wait().await;
+        background.wait().await;
+    };
+    let finished = tokio::time::timeout(config.common.shutdown_grace(), finished).await.is_ok();
+    Ok(drained && finished)
+}
+
+/// The deployment's number of partitions, waiting until Redis tells; `None` when told to stop.
+async fn deployed_partitions(
+    pool: &Pool,
+    keys: &Keys,
+    shutdown: &CancellationToken,
+) -> Option<u16> {
+    let ask = async || {
+        let mut connection = pool.get().await.map_err(describe_checkout)?;
+        let found: Option<u16> = redis::cmd("HGET")
+            .arg(keys.meta())
+            .arg("partitions")
+            .query_async(&mut *connection)
+            .await
+            .map_err(|e| e.to_string())?;
+        found.ok_or_else(|| "this deployment is not set up: run `votectl migrate`".to_owned())
+    };
+    let mut last_reason = String::new();
+    loop {
+        match ask().await {
+            Ok(partitions) => return Some(partitions.max(1)),
+            Err(reason) if reason != last_reason => {
+                tracing::warn!(reason, "waiting for redis");
+                last_reason = reason;
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+        }
+    }
+}
+
+async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationToken) {
+    loop {
+        votestream_service::telemetry::record_pool("redis", &pool.state(), POOL_CONNECTIONS_MAX);
+        limiter.forget_quiet();
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(POOL_RECORD_EVERY) => {}
+        }
+    }
+}
+
+/// Binds, runs and drains one producer process: what `main` does after parsing.
+///
+/// # Errors
+/// When an address is taken or a setting is wrong.
+pub async fn start(config: Config) -> anyhow::Result<()> {
+    let metrics = votestream_service::telemetry::start("producer", &config.common)?;
+    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
+    let listener = listener::bind(config.listen_addr)?;
+    let admin = listener::bind(config.admin_addr)?;
+    tracing::info!(voters = %config.listen_addr, admin = %config.admin_addr, "producer listens");
+    let health = Health::new();
+    let stopped = CancellationToken::new();
+    let admin = tokio::spawn(votestream_service::admin::serve(
+        admin,
+        metrics,
+        health.clone(),
+        shutdown.clone(),
+        stopped.clone(),
+    ));
+    let drained = run(config, listener, health, shutdown).await?;
+    stopped.cancel();
+    let _ = admin.await;
+    tracing::info!(drained, "producer stopped");
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! The voter's pages: plain view structs, their templates and the static files.
+//!
+//! Invariant: whatever a poll's author or a voter typed reaches HTML through Askama's escaping only; a page carries no inline
+//! script and no inline style, so the strict content security policy holds.
+//! Absent on purpose: any knowledge of polls, requests or cookies; handlers fill these structs.
+
+use askama::Template;
+
+/// One option as the ballot shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OptionView {
+    /// Value of the form field `vote`; also part of the element's id (`option-<slug>`).
+    pub slug: String,
+    /// What the voter reads, up to 200 characters.
+    pub label: String,
+    /// A second, smaller line.
+    pub description: Option<String>,
+    /// `#rrggbb`; without it the option takes its turn in the default palette.
+    pub colour: Option<String>,
+    /// Part of the vote that stands: shown as marked.
+    pub chosen: bool,
+}
+
+/// How a notice is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// Something good to know.
+    Info,
+    /// Something was done.
+    Success,
+    /// Something was refused or went wrong.
+    Error,
+}
+
+impl NoticeKind {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Success => "success",
+            Self::Error => "error",
+        }
+    }
+
+    fn role(self) -> &'static str {
+        match self {
+            Self::Error => "alert",
+            Self::Info | Self::Success => "status",
+        }
+    }
+}
+
+/// A message above the ballot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Decides look and urgency.
+    pub kind: NoticeKind,
+    /// One line.
+    pub title: String,
+    /// A sentence or two; may be empty.
+    pub detail: String,
+}
+
+/// The ballot in every state of its poll: to come, open, voted, over.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "ballot.html")]
+pub struct BallotPage {
+    /// The question.
+    pub title: String,
+    /// The poll's slug; the script posts to `/api/polls/<slug>/ballots`.
+    pub slug: String,
+    /// Path the plain form posts to (`/` or `/polls/<slug>`).
+    pub action: String,
+    /// `draft`, `scheduled`, `open`, `closed` or `archived`.
+    pub state: String,
+    /// 2–63 options, in ballot order.
+    pub options: Vec<OptionView>,
+    /// Fewest options a ballot names.
+    pub choices_min: usize,
+    /// Most options a ballot names; 1 makes radio buttons, more make checkboxes.
+    pub choices_max: usize,
+    /// Vote policy `replace` (true) or `keep_first` (false).
+    pub replace: bool,
+    /// Voter policy `code`: the ballot asks for a voting code.
+    pub needs_code: bool,
+    /// Labels of the choices that stand; empty while this voter has no vote.
+    pub your_choices: Vec<String>,
+    /// RFC 3339.
+    pub opens_at: Option<String>,
+    /// RFC 3339.
+    pub closes_at: Option<String>,
+    /// Where the live results are, if anywhere.
+    pub results_url: Option<String>,
+    /// A message above the ballot.
+    pub notice: Option<Notice>,
+}
+
+impl BallotPage {
+    fn state_words(&self) -> &'static str {
+        match self.state.as_str() {
+            "open" => "Voting is open",
+            "closed" | "archived" => "Voting has closed",
+            _ => "Not open yet",
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.state.as_str(), "closed" | "archived")
+    }
+
+    fn takes_votes(&self) -> bool {
+        self.state == "open" && (self.replace || self.your_choices.is_empty())
+    }
+
+    fn choose_words(&self) -> String {
+        match (self.choices_min, self.choices_max) {
+            (_, 0 | 1) => "Choose one".to_owned(),
+            (min, max) if min == max => format!("Choose exactly {max}"),
+            (0 | 1, max) => format!("Choose up to {max}"),
+            (min, max) => format!("Choose {min} to {max}"),
+        }
+    }
+
+    fn density(&self) -> &'static str {
+        match self.options.len() {
+            0..=4 => "few",
+            5..=12 => "some",
+            _ => "many",
+        }
+    }
+}
+
+/// A request that failed, told to a person.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "problem.html")]
+pub struct ProblemPage {
+    /// HTTP status code.
+    pub status: u16,
+    /// One line.
+    pub title: String,
+    /// What happened and what to do.
+    pub detail: String,
+    /// Path back to the ballot.
+    pub back: Option<String>,
+}
+
+/// Static files: path below `/static/`, content type, bytes.
+pub const ASSETS: &[(&str, &str, &[u8])] = &[
+    ("base.css", CSS, include_bytes!("../../service/assets/base.css")),
+    ("ballot.css", CSS, include_bytes!("../static/ballot.css")),
+    ("ballot.js", JS, include_bytes!("../static/ballot.js")),
+    ("choices.js", JS, include_bytes!("../static/choices.js")),
+    ("clock.js", JS, include_bytes!("../static/clock.js")),
+    ("sender.js", JS, include_bytes!("../static/sender.js")),
+    ("words.js", JS, include_bytes!("../static/words.js")),
+    ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
+];
+
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+
+/// `2026-11-23T16:40:31Z` as `2026-11-23 16:40 UTC`, for readers without the script that shows local time.
+/// Anything else is shown as it is.
+fn plain_time(rfc3339: &str) -> String {
+    match (rfc3339.get(..10), rfc3339.get(11..16), rfc3339.ends_with('Z')) {
+        (Some(day), Some(minute), true) => format!("{day} {minute} UTC"),
+        _ => rfc3339.to_owned(),
+    }
+}
+
+/// Long text, or text with a long word, is set smaller than a headline. `choices.js` draws the same line.
+fn length_class(text: &str) -> &'static str {
+    let long_word = text.split_whitespace().any(|word| word.chars().count() > WORD_CHARS_MAX);
+    if long_word || text.chars().count() > HEADLINE_CHARS_MAX { "long" } else { "short" }
+}
+
+const HEADLINE_CHARS_MAX: usize = 40;
+const WORD_CHARS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cats_vs_dogs() -> BallotPage {
+        let option = |slug: &str, label: &str| OptionView {
+            slug: slug.to_owned(),
+            label: label.to_owned(),
+            ..OptionView::default()
+        };
+        BallotPage {
+            title: "Cats vs Dogs".to_owned(),
+            slug: "cats-vs-dogs".to_owned(),
+            action: "/".to_owned(),
+            state: "open".to_owned(),
+            options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
+            choices_min: 1,
+            choices_max: 1,
+            ..BallotPage::default()
+        }
+    }
+
+    #[test]
+    fn typed_text_is_escaped() {
+        let mut page = cats_vs_dogs();
+        page.title = "<script>alert(1)</script>".to_owned();
+        page.options[0].colour = Some("\"><b>".to_owned());
+        let html = page.render().unwrap();
+        assert!(!html.contains("<script>alert"));
+        assert!(!html.contains("<b>"));
+    }
+
+    #[test]
+    fn no_page_has_inline_style_or_script() {
+        let problem =
+            ProblemPage { status: 404, back: Some("/".to_owned()), ..ProblemPage::default() };
+        for html in [cats_vs_dogs().render().unwrap(), problem.render().unwrap()] {
+            assert!(!html.contains("style="), "{html}");
+            assert!(!html.contains("<style"));
+            assert!(!html.contains("<script>"));
+        }
+    }
+
+    #[test]
+    fn single_choice_is_radio_and_multiple_is_checkbox() {
+        let mut page = cats_vs_dogs();
+        assert!(page.render().unwrap().contains("type=\"radio\""));
+        page.choices_max = 2;
+        let html = page.render().unwrap();
+        assert!(html.contains("type=\"checkbox\"") && html.contains("Choose up to 2"));
+    }
+
+    #[test]
+    fn kept_first_vote_replaces_the_form() {
+        let mut page = cats_vs_dogs();
+        page.your_choices = vec!["Cats".to_owned()];
+        assert!(!page.render().unwrap().contains("<form"));
+        page.replace = true;
+        let html = page.render().unwrap();
+        assert!(html.contains("<form") && html.contains("Change my vote"));
+    }
+
+    #[test]
+    fn only_an_open_poll_has_a_form() {
+        for state in ["draft", "scheduled", "closed", "archived"] {
+            let page = BallotPage { state: state.to_owned(), ..cats_vs_dogs() };
+            assert!(!page.render().unwrap().contains("<form"), "{state}");
+        }
+    }
+
+    #[test]
+    fn code_poll_asks_for_the_code() {
+        let page = BallotPage { needs_code: true, ..cats_vs_dogs() };
+        assert!(page.render().unwrap().contains("name=\"code\""));
+    }
+
+    #[test]
+    fn times_without_script_are_utc() {
+        assert_eq!(plain_time("2026-11-23T16:40:31Z"), "2026-11-23 16:40 UTC");
+        assert_eq!(plain_time("2026-11-23T16:40:31+01:00"), "2026-11-23T16:40:31+01:00");
+        assert_eq!(plain_time("é"), "é");
+    }
+
+    #[test]
+    fn every_file_a_page_names_is_an_asset() {
+        let html = cats_vs_dogs().render().unwrap();
+        let named = html.split("\"/static/").skip(1).filter_map(|rest| rest.split('"').next());
+        for path in named {
+            assert!(ASSETS.iter().any(|(asset, ..)| *asset == path), "{path}");
+        }
+    }
+}

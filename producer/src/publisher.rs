@@ -1,0 +1,253 @@
+//! Gathers ballots and sends them to Redis, many in one round trip.
+//!
+//! A lane owns some partitions and one connection. While one round trip is under way the next
+//! batch gathers; there is no timer. Every queue and batch is bounded.
+//!
+//! Invariant: [`Verdict::Accepted`] is answered only after Redis said so, with the durability that
+//! was configured. When that is unknown the answer is [`Unavailable`], and trying again is harmless.
+
+use std::time::Duration;
+
+use redis::{Pipeline, RedisError, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use votestream_schema::Keys;
+use votestream_service::backoff::Backoff;
+use votestream_service::redis::{Connection, Manager};
+
+use crate::register::{Register, Registration, Verdict};
+
+/// Ballots in one batch at most.
+pub const BATCH_MAX: usize = 512;
+/// Ballots waiting for a lane at most; beyond, the voter is asked to try again.
+const QUEUE_MAX: usize = 8_192;
+/// How long a ballot may take from its arrival here to its answer.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// How long Redis may take for one batch.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long replicas may take to acknowledge, in milliseconds.
+const REPLICAS_WITHIN_MS: u64 = 1_000;
+
+/// What "accepted" promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Durability {
+    /// In Redis' memory: lost with the process.
+    Memory,
+    /// On Redis' disk (`appendfsync always`): lost with the disk.
+    Fsync,
+    /// In the memory of some replicas as well: lost with all of them.
+    Replicated,
+}
+
+/// The ballot could not be stored, or whether it was stored is unknown; trying again is harmless.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// A ballot's verdict, or why there is none.
+pub type Answer = Result<Verdict, Unavailable>;
+
+struct Submission {
+    registration: Registration,
+    since: Instant,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// Hands ballots to the lanes; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// One per lane; partition `p` belongs to lane `p % lanes`.
+    lanes: Vec<mpsc::Sender<Submission>>,
+    partitions: u16,
+}
+
+/// What a publisher is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Key names.
+    pub keys: Keys,
+    /// The deployment's number of partitions.
+    pub partitions: u16,
+    /// Round trips under way at once on a plain server; a cluster has one lane a partition.
+    pub lanes: u16,
+    /// Entries that a stream may hold.
+    pub backlog_max: u64,
+    /// What "accepted" promises.
+    pub durability: Durability,
+    /// For [`Durability::Replicated`]: how many replicas.
+    pub replicas_min: u32,
+}
+
+impl Publisher {
+    /// Starts the lanes on `tasks`; they end when the last clone of the publisher is dropped and
+    /// their queues are empty.
+    pub fn start(manager: &Manager, options: &Options, tasks: &TaskTracker) -> Self {
+        let lanes = if manager.is_cluster() { options.partitions } else { options.lanes };
+        let lanes = lanes.clamp(1, options.partitions);
+        let lanes = (0..lanes)
+            .map(|_| {
+                let (queue, submissions) = mpsc::channel(QUEUE_MAX);
+                let lane = Lane {
+                    manager: manager.clone(),
+                    register: Register::new(options.keys.clone(), options.backlog_max),
+                    options: options.clone(),
+                    connection: None,
+                };
+                tasks.spawn(lane.run(submissions));
+                queue
+            })
+            .collect();
+        Self { lanes, partitions: options.partitions }
+    }
+
+    /// Stores one ballot.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when Redis could not be asked in time, or answered that it cannot store.
+    pub async fn publish(&self, registration: Registration) -> Answer {
+        let partition = registration.ballot.voter.partition(self.partitions);
+        let lane = &self.lanes[usize::from(partition) % self.lanes.len()];
+        let (answer, verdict) = oneshot::channel();
+        lane.try_send(Submission { registration, since: Instant::now(), answer })
+            .map_err(|_| Unavailable("too many ballots are waiting to be stored".into()))?;
+        verdict.await.unwrap_or_else(|_| Err(Unavailable("the service is stopping".into())))
+    }
+}
+
+struct Lane {
+    manager: Manager,
+    register: Register,
+    options: Options,
+    connection: Option<Connection>,
+}
+
+impl Lane {
+    async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while submissions.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            batch.retain(|submission| submission.since.elapsed() < ANSWER_WITHIN);
+            let Some(oldest) = batch.first() else { continue };
+            let deadline = oldest.since + ANSWER_WITHIN;
+            metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);
+            let outcome = self.store(&batch, deadline).await;
+            answer(&mut batch, outcome);
+        }
+    }
+
+    /// Tries until the deadline; only a lost link or a server in transition is worth another try.
+    async fn store(
+        &mut self,
+        batch: &[Submission],
+        deadline: Instant,
+    ) -> Result<Vec<Verdict>, Unavailable> {
+        let mut backoff = Backoff::new();
+        let mut by_text = false;
+        loop {
+            let started = Instant::now();
+            let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
+            let Ok(outcome) = outcome else {
+                self.connection = None;
+                return Err(Unavailable("redis did not answer in time".into()));
+            };
+            let error = match outcome {
+                Ok(verdicts) => {
+                    metrics::histogram!("votestream_publish_duration_seconds")
+                        .record(started.elapsed());
+                    return Ok(verdicts);
+                }
+                Err(error) => error,
+            };
+            if error.code() == Some("NOSCRIPT") {
+                by_text = true;
+                continue;
+            }
+            let broken = self.connection.as_ref().is_none_or(Connection::is_broken);
+            if broken {
+                self.connection = None;
+            }
+            metrics::counter!("votestream_publish_retries_total").increment(1);
+            let wait = backoff.next_wait();
+            if !broken || Instant::now() + wait >= deadline {
+                return Err(Unavailable(error.to_string()));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One round trip.
+    async fn attempt(
+        &mut self,
+        batch: &[Submission],
+        by_text: bool,
+    ) -> Result<Vec<Verdict>, RedisError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.manager.connect(RESPONSE_TIMEOUT).await?),
+        };
+        let groups = by_partition(batch, self.options.partitions);
+        let mut pipeline = Pipeline::with_capacity(groups.len());
+        for (partition, members) in &groups {
+            let registrations: Vec<&Registration> =
+                members.iter().map(|i| &batch[*i].registration).collect();
+            self.register.add_call(&mut pipeline, *partition, &registrations, by_text);
+        }
+        let replies: Vec<Value> = pipeline.query_async(connection).await?;
+        if self.options.durability == Durability::Replicated {
+            let stream = self.options.keys.stream(groups[0].0);
+            wait_for_replicas(connection, &stream, self.options.replicas_min).await?;
+        }
+        let mut verdicts = vec![Verdict::Full; batch.len()];
+        for ((_, members), reply) in groups.iter().zip(replies) {
+            for (member, verdict) in members.iter().zip(Register::read_reply(reply)?) {
+                verdicts[*member] = verdict;
+            }
+        }
+        Ok(verdicts)
+    }
+}
+
+/// The positions in the batch of each partition's ballots.
+fn by_partition(batch: &[Submission], partitions: u16) -> Vec<(u16, Vec<usize>)> {
+    let mut groups: Vec<(u16, Vec<usize>)> = Vec::new();
+    for (position, submission) in batch.iter().enumerate() {
+        let partition = submission.registration.ballot.voter.partition(partitions);
+        match groups.iter_mut().find(|(group, _)| *group == partition) {
+            Some((_, members)) => members.push(position),
+            None => groups.push((partition, vec![position])),
+        }
+    }
+    groups
+}
+
+/// WAIT covers what this connection wrote before; its count must be checked, not its success.
+async fn wait_for_replicas(
+    connection: &mut Connection,
+    stream: &str,
+    replicas_min: u32,
+) -> Result<(), RedisError> {
+    let wait = redis::cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS).clone();
+    let reached: u32 = redis::from_redis_value(connection.query_at(stream, &wait).await?)?;
+    if reached >= replicas_min {
+        return Ok(());
+    }
+    let text = format!("{reached} of {replicas_min}");
+    Err((redis::ErrorKind::Extension, "replicas that have the ballots", text).into())
+}
+
+fn answer(batch: &mut Vec<Submission>, outcome: Result<Vec<Verdict>, Unavailable>) {
+    match outcome {
+        Ok(verdicts) => {
+            for (submission, verdict) in batch.drain(..).zip(verdicts) {
+                // A client that went away misses nothing: its ballot is stored.
+                let _ = submission.answer.send(Ok(verdict));
+            }
+        }
+        Err(unavailable) => {
+            tracing::warn!(ballots = batch.len(), reason = %unavailable, "ballots not stored");
+            for submission in batch.drain(..) {
+                let _ = submission.answer.send(Err(unavailable.clone()));
+            }
+        }
+    }
+}

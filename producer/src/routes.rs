@@ -1,0 +1,132 @@
+//! The URL tree.
+//!
+//! ```text
+//! GET,POST  /                          the default poll's ballot
+//! GET,POST  /polls/{slug}              a poll's ballot
+//! GET       /api/polls/{slug}          a poll, as JSON
+//! POST      /api/polls/{slug}/ballots  a ballot, as JSON
+//! GET       /openapi.json
+//! GET       /static/{file}
+//! ```
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use votestream_service::listener::peer;
+use votestream_service::problem::Problem;
+use votestream_service::{http, listener::PeerAddr};
+use warp::http::{HeaderMap, Method, StatusCode};
+use warp::reply::{Reply, Response};
+use warp::{Filter, Rejection};
+
+use crate::booth::Booth;
+use crate::handlers::{Request, api, form};
+use crate::{body, pages};
+
+const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Every route; what fits none is told so as a problem.
+pub(crate) fn all(
+    booth: Arc<Booth>,
+    body_timeout: Duration,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let with_booth = warp::any().map(move || booth.clone());
+    let body = body::bounded(body_timeout);
+    let get = warp::get().or(warp::head()).unify();
+
+    let api_cast = warp::path!("api" / "polls" / String / "ballots")
+        .and(warp::post())
+        .and(timed("ballots"))
+        .and(with_booth.clone())
+        .and(request())
+        .and(body.clone())
+        .then(|slug, timer: Timer, booth, request, body| async move {
+            timer.stop(api::cast(booth, slug, request, body).await)
+        });
+    let form_cast = page_path()
+        .and(warp::post())
+        .and(timed("ballot_form"))
+        .and(with_booth.clone())
+        .and(request())
+        .and(body)
+        .then(|slug, timer: Timer, booth, request, body| async move {
+            timer.stop(form::cast(booth, slug, request, body).await)
+        });
+    let page = page_path()
+        .and(get)
+        .and(timed("ballot_page"))
+        .and(with_booth.clone())
+        .and(request())
+        .then(|slug, timer: Timer, booth, request| async move {
+            timer.stop(form::page(booth, slug, request).await)
+        });
+    let api_poll = warp::path!("api" / "polls" / String)
+        .and(get)
+        .and(timed("poll"))
+        .and(with_booth)
+        .and(request())
+        .then(|slug, timer: Timer, booth, request| async move {
+            timer.stop(api::poll(booth, slug, request).await)
+        });
+    let assets = warp::path!("static" / String).and(get).and(timed("static")).map(
+        |path: String, timer: Timer| {
+            let found = http::asset(pages::ASSETS, &path);
+            timer.stop(found.unwrap_or_else(|| Problem::not_found().into_response()))
+        },
+    );
+    let openapi = warp::path!("openapi.json")
+        .and(get)
+        .and(timed("openapi"))
+        .map(|timer: Timer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
+
+    api_cast
+        .or(page)
+        .unify()
+        .or(form_cast)
+        .unify()
+        .or(api_poll)
+        .unify()
+        .or(assets)
+        .unify()
+        .or(openapi)
+        .unify()
+        .recover(fits_nothing)
+        .unify()
+}
+
+/// `/` (no slug) or `/polls/{slug}`.
+fn page_path() -> impl Filter<Extract = (Option<String>,), Error = Rejection> + Clone {
+    let root = warp::path::end().map(|| None);
+    root.or(warp::path!("polls" / String).map(Some)).unify()
+}
+
+fn request() -> impl Filter<Extract = (Request,), Error = Rejection> + Clone {
+    peer()
+        .and(warp::header::headers_cloned())
+        .map(|peer: PeerAddr, headers: HeaderMap| Request { peer, headers })
+}
+
+/// Measures one request from here to its reply.
+struct Timer {
+    route: &'static str,
+    method: Method,
+    since: Instant,
+}
+
+impl Timer {
+    fn stop(self, response: Response) -> Response {
+        http::measure(self.route, &self.method, response.status(), self.since);
+        response
+    }
+}
+
+fn timed(route: &'static str) -> impl Filter<Extract = (Timer,), Error = Infallible> + Clone {
+    warp::method().map(move |method| Timer { route, method, since: Instant::now() })
+}
+
+async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
+    let problem = Problem::of_rejection(&rejection);
+    http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
+    Ok(problem.into_response())
+}

@@ -1,0 +1,183 @@
+// The ballot page with JavaScript: the same form, sent without leaving the page.
+
+import { Choices, lengthClass } from './choices.js';
+import { countDown, showLocalTimes, watchState } from './clock.js';
+import { sendBallot } from './sender.js';
+import { say, span } from './words.js';
+
+const ballot = document.getElementById('ballot');
+const form = document.getElementById('ballot-form');
+const standing = document.getElementById('standing');
+const api = `/api/polls/${encodeURIComponent(ballot.dataset.poll)}`;
+const replaceable = ballot.dataset.policy === 'replace';
+
+let stopping = null;
+
+showLocalTimes();
+startCountdowns();
+if (form) startForm();
+
+function startForm() {
+  const choices = new Choices(form, {
+    min: Number(ballot.dataset.choicesMin),
+    max: Number(ballot.dataset.choicesMax),
+    voted: !standing.hidden,
+  });
+  form.noValidate = true;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    submit(choices);
+  });
+  // On input, not on change: a line that vanishes on blur moves the button from under the pointer.
+  form.addEventListener('input', () => clearProblem());
+  document.getElementById('stop').addEventListener('click', () => stopping?.abort());
+}
+
+async function submit(choices) {
+  if (stopping) return;
+  clearProblem();
+  const fault = choices.fault();
+  if (fault) {
+    showProblem('Not sent.', fault);
+    choices.focus();
+    return;
+  }
+  const code = document.getElementById('code');
+  if (code && !code.value.trim()) {
+    showCodeProblem(code, 'Enter your voting code.');
+    return;
+  }
+  const slugs = choices.slugs();
+  const body = code ? { choices: slugs, code: code.value.trim() } : { choices: slugs };
+
+  stopping = new AbortController();
+  showSending(true);
+  const answer = await sendBallot(`${api}/ballots`, body, { signal: stopping.signal, onWait: showWait });
+  stopping = null;
+  showSending(false);
+  showAnswer(answer, slugs, choices, code);
+}
+
+function showAnswer(answer, sent, choices, code) {
+  switch (answer.kind) {
+    case 'accepted':
+      return showStanding('accepted', answer.choices, choices, 'Accepted: you voted for');
+    case 'stands': {
+      // The same choices: most likely this very ballot, whose first answer was lost on the way.
+      const same = answer.choices.length === sent.length && sent.every((slug) => answer.choices.includes(slug));
+      return showStanding('stands', answer.choices, choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
+    }
+    case 'refused':
+      if (answer.problem.name === 'bad-code' && code) return showCodeProblem(code, answer.problem.detail || answer.problem.title);
+      return showProblem(answer.problem.title, answer.problem.detail ?? '');
+    default:
+      return showProblem(
+        answer.stopped ? 'Stopped.' : 'No answer from the server.',
+        'Your vote is not confirmed. Press the button to try again: it is never counted twice.',
+      );
+  }
+}
+
+function showStanding(outcome, slugs, choices, title) {
+  const items = slugs.map((slug) => {
+    const item = document.createElement('li');
+    item.dir = 'auto';
+    item.textContent = choices.label(slug);
+    item.className = lengthClass(item.textContent);
+    return item;
+  });
+  document.getElementById('standing-title').textContent = title;
+  document.getElementById('standing-choices').replaceChildren(...items);
+  document.getElementById('notice')?.remove();
+  ballot.dataset.outcome = outcome;
+  standing.hidden = false;
+  standing.classList.remove('fresh');
+  void standing.offsetWidth;
+  standing.classList.add('fresh');
+  if (replaceable) {
+    choices.mark(slugs);
+    choices.setVoted();
+  } else {
+    form.remove();
+  }
+  document.getElementById('standing-title').focus();
+  standing.scrollIntoView({ block: 'center' });
+}
+
+/* The line above the button */
+
+function showSending(sending) {
+  ballot.dataset.outcome = sending ? 'pending' : '';
+  document.getElementById('send').setAttribute('aria-disabled', String(sending));
+  document.getElementById('stop').hidden = true;
+  const status = document.getElementById('status');
+  if (!sending) {
+    status.replaceChildren();
+    return;
+  }
+  say(status, 'Sending your vote…');
+  status.prepend(spinner());
+}
+
+function showWait({ attempt, wait_ms, reason }) {
+  const status = document.getElementById('status');
+  const why = reason === 'network' ? 'No connection to the server.' : 'The server is busy.';
+  // Counted for the eye only; the live region speaks once for each try.
+  const countdown = document.createElement('span');
+  countdown.setAttribute('aria-hidden', 'true');
+  say(status, 'Not confirmed yet.', `${why} Trying again by itself; keep this page open.`, countdown);
+  status.prepend(spinner());
+  document.getElementById('stop').hidden = false;
+  ballot.dataset.outcome = 'waiting';
+
+  const due_ms = Date.now() + wait_ms;
+  const tick = () => {
+    if (!countdown.isConnected) return clearInterval(timer);
+    const left_ms = due_ms - Date.now();
+    countdown.textContent = left_ms > 0 ? `Try ${attempt + 1} in ${span(left_ms / 1000)}.` : `Try ${attempt + 1} now…`;
+  };
+  const timer = setInterval(tick, 250);
+  tick();
+}
+
+function showProblem(title, detail) {
+  ballot.dataset.outcome = 'error';
+  say(document.getElementById('problem'), title, detail);
+}
+
+function showCodeProblem(code, words) {
+  ballot.dataset.outcome = 'error';
+  code.setAttribute('aria-invalid', 'true');
+  document.getElementById('code-problem').textContent = words;
+  code.focus();
+}
+
+function clearProblem() {
+  document.getElementById('problem').replaceChildren();
+  document.getElementById('code')?.removeAttribute('aria-invalid');
+  const words = document.getElementById('code-problem');
+  if (words) words.textContent = '';
+}
+
+function spinner() {
+  const element = document.createElement('span');
+  element.className = 'spinner';
+  element.setAttribute('aria-hidden', 'true');
+  return element;
+}
+
+/* Opening and closing time */
+
+function startCountdowns() {
+  const { state } = ballot.dataset;
+  const reload = () => {
+    // A vote on its way is not torn off; its answer says what became of it.
+    if (stopping) setTimeout(reload, 1000);
+    else location.reload();
+  };
+  const due = () => watchState(api, state, reload);
+  const opens = document.getElementById('opens-at');
+  if (opens) countDown(document.getElementById('opens-in'), opens.dateTime, (left) => `in ${left}`, due);
+  const closes = document.getElementById('closes-at');
+  if (closes) countDown(document.getElementById('closes-in'), closes.dateTime, (left) => ` · ${left} left`, due);
+}

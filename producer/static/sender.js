@@ -1,0 +1,93 @@
+// Sends a ballot until the server has answered for good.
+//
+// "Accepted" is said after 202 only. Sending again is harmless: the register answers with the vote that stands.
+
+const ATTEMPTS_MAX = 10;
+const ANSWER_MS_MAX = 15_000;
+const WAIT_MS_MAX = 30_000;
+
+/**
+ * Resolves to one of
+ *   { kind: 'accepted', choices }            202
+ *   { kind: 'stands', choices }              409, with the choices that stand
+ *   { kind: 'refused', problem }             any other answer that sending again would not change
+ *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
+ *
+ * `onWait({ attempt, wait_ms, reason })` is told before each wait; `signal` stops it all.
+ */
+export async function sendBallot(url, ballot, { signal, onWait }) {
+  for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
+    if (signal.aborted) break;
+    const answer = await post(url, ballot, signal);
+    if (answer.kind !== 'busy') return answer;
+    if (signal.aborted || attempt === ATTEMPTS_MAX) break;
+    const wait_ms = backOff(attempt, answer.retry_after_ms);
+    onWait({ attempt, wait_ms, reason: answer.reason });
+    await pause(wait_ms, signal, answer.reason === 'network');
+  }
+  return { kind: 'unconfirmed', stopped: signal.aborted };
+}
+
+/** At least what the server asks, else 0.5 s doubling to 30 s; jittered so that a crowd does not come back as one. */
+export function backOff(attempt, retry_after_ms = 0, random = Math.random) {
+  const doubled = Math.min(WAIT_MS_MAX, 500 * 2 ** attempt);
+  const base = Math.max(retry_after_ms, doubled / 2);
+  return Math.round(base + random() * Math.max(doubled / 2, base / 4));
+}
+
+/** `Retry-After` in ms: seconds or a date; 0 when missing or unreadable. */
+export function retryAfter(header, now_ms = Date.now()) {
+  if (!header) return 0;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now_ms;
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
+}
+
+async function post(url, ballot, signal) {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ANSWER_MS_MAX);
+  const stop = () => late.abort();
+  signal.addEventListener('abort', stop);
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, application/problem+json' },
+      body: JSON.stringify(ballot),
+      credentials: 'same-origin',
+      signal: late.signal,
+    });
+    return await read(response);
+  } catch {
+    return { kind: 'busy', reason: 'network', retry_after_ms: 0 };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function read(response) {
+  const retry_after_ms = retryAfter(response.headers.get('retry-after'));
+  if (response.status >= 502 || (response.status === 429 && retry_after_ms)) {
+    return { kind: 'busy', reason: 'server', retry_after_ms };
+  }
+  const body = await response.json().catch(() => null);
+  if (response.status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
+  if (response.status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
+  const problem = body?.title ? body : { title: `The server answered ${response.status}`, detail: '' };
+  return { kind: 'refused', problem: { ...problem, name: String(problem.type ?? '').split('/').pop() } };
+}
+
+/** Waits; ends early when stopped, and when the network comes back after it was away. */
+function pause(ms, signal, until_online) {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      window.removeEventListener('online', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    if (until_online) window.addEventListener('online', end);
+  });
+}

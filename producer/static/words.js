@@ -1,0 +1,19 @@
+// How the ballot page speaks: small helpers for text, always through textContent.
+
+/** Seconds as "8 s", "4 min 05 s", "2 h 10 min", "3 days 4 h". */
+export function span(seconds) {
+  const two = (number) => String(number).padStart(2, '0');
+  const s = Math.max(0, Math.ceil(seconds));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`;
+  const days = Math.floor(s / 86400);
+  return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor(s / 3600) % 24} h`;
+}
+
+/** Replaces an element's content by a bold lead and a plain sentence. */
+export function say(element, lead, ...rest) {
+  const strong = document.createElement('strong');
+  strong.textContent = lead;
+  element.replaceChildren(strong, ...rest.flatMap((part) => [' ', part]));
+}
