@@ -1,0 +1,178 @@
+//! One poller for all viewers: reads the tallies at a fixed tick and puts them on the board.
+//!
+//! Invariant: the load on Postgres does not depend on the number of viewers. When Postgres is away
+//! the last state stays up, marked stale.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_postgres::types::Type;
+use votestream_schema::poll::now_ms;
+use votestream_schema::tally::Tally;
+use votestream_schema::{Poll, PollId, db};
+use votestream_service::CancellationToken;
+use votestream_service::health::Gate;
+use votestream_service::postgres::{Pool, Session, describe, describe_checkout};
+use votestream_service::telemetry;
+
+use crate::board::Board;
+use crate::snapshot::Snapshot;
+
+/// How often definitions are read, and polls that change rarely.
+const DEFINITIONS_EVERY: Duration = Duration::from_secs(1);
+/// How long a state may be old before it is called stale, in milliseconds.
+const STALE_AFTER_MS: i64 = 1_000;
+/// How much of the series goes into each frame, in seconds.
+const RECENT_S: i64 = 10;
+/// After a failure, how long to leave Postgres alone.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// The poller.
+#[derive(Debug)]
+pub struct Feed {
+    pool: Pool,
+    connections_max: u32,
+    board: Board,
+    polls: HashMap<PollId, Arc<Poll>>,
+    definitions_due: Instant,
+    read_ms: i64,
+}
+
+impl Feed {
+    /// From this database to this board.
+    pub fn new(pool: Pool, connections_max: u32, board: Board) -> Self {
+        let polls = HashMap::new();
+        let definitions_due = Instant::now();
+        Self { pool, connections_max, board, polls, definitions_due, read_ms: 0 }
+    }
+
+    /// Polls every `tick` until `shutdown`, with a sign of life every `heartbeat`.
+    pub async fn run(
+        mut self,
+        gate: Gate,
+        tick: Duration,
+        heartbeat: Duration,
+        shutdown: CancellationToken,
+    ) {
+        let mut ticks = tokio::time::interval(tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut next_heartbeat = Instant::now() + heartbeat;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            let started = Instant::now();
+            let outcome = self.tick().await;
+            metrics::histogram!("votestream_tick_duration_seconds").record(started.elapsed());
+            let failed = outcome.is_err();
+            gate.report(outcome);
+            if failed {
+                self.mark_stale();
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+            if Instant::now() >= next_heartbeat {
+                next_heartbeat = Instant::now() + heartbeat;
+                self.board.heartbeat();
+            }
+        }
+        self.board.clear();
+    }
+
+    async fn tick(&mut self) -> Result<(), String> {
+        telemetry::record_pool("postgres", &self.pool.state(), self.connections_max);
+        let mut session = self.pool.get().await.map_err(describe_checkout)?;
+        let all = Instant::now() >= self.definitions_due;
+        if all {
+            let polls = db::polls::all(&**session).await.map_err(|e| e.to_string())?;
+            let shown = polls.into_iter().filter(|poll| poll.opens_at_ms.is_some());
+            self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
+            self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
+        }
+        let now_ms = now_ms();
+        let wanted = self.polls.values().filter(|poll| all || poll.archived_at_ms.is_none());
+        let wanted: Vec<i32> = wanted.map(|poll| poll.id.0).collect();
+        let read = self.read(&session, &wanted, now_ms).await;
+        let snapshots = read.map_err(|error| {
+            session.judge(&error);
+            describe(&error)
+        })?;
+        for snapshot in snapshots {
+            self.board.put(snapshot);
+        }
+        self.read_ms = now_ms;
+        metrics::gauge!("votestream_board_age_seconds").set(0.0);
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        session: &Session,
+        wanted: &[i32],
+        now_ms: i64,
+    ) -> Result<Vec<Snapshot>, tokio_postgres::Error> {
+        let sql = include_str!("../sql/tallies.sql");
+        let rows = session.query_typed(sql, &[(&wanted, Type::INT4_ARRAY)]).await?;
+        let tallies: Vec<(PollId, Tally)> = rows
+            .iter()
+            .map(|row| {
+                let tally = Tally { version: row.get(1), voters: row.get(2), votes: row.get(3) };
+                (PollId(row.get(0)), tally)
+            })
+            .collect();
+        let changed: Vec<i32> =
+            tallies.iter().filter(|(id, tally)| self.has_changed(*id, tally)).map(|(id, _)| id.0).collect();
+        let mut recent = self.recent(session, &changed, now_ms).await?;
+        let snapshots = tallies.into_iter().filter_map(|(id, tally)| {
+            let poll = self.polls.get(&id)?.clone();
+            Some(Snapshot::new(poll, tally, recent.remove(&id).unwrap_or_default(), now_ms))
+        });
+        Ok(snapshots.collect())
+    }
+
+    fn has_changed(&self, id: PollId, tally: &Tally) -> bool {
+        let shown = self.polls.get(&id).and_then(|poll| self.board.get(poll.slug.as_str()));
+        shown.is_none_or(|shown| shown.tally.version != tally.version)
+    }
+
+    async fn recent(
+        &self,
+        session: &Session,
+        polls: &[i32],
+        now_ms: i64,
+    ) -> Result<HashMap<PollId, Vec<(i64, i64)>>, tokio_postgres::Error> {
+        let mut recent: HashMap<PollId, Vec<(i64, i64)>> = HashMap::new();
+        if polls.is_empty() {
+            return Ok(recent);
+        }
+        let since = now_ms / 1_000 - RECENT_S;
+        let rows = session
+            .query_typed(
+                include_str!("../sql/recent.sql"),
+                &[(&polls, Type::INT4_ARRAY), (&since, Type::INT8)],
+            )
+            .await?;
+        for row in rows {
+            recent.entry(PollId(row.get(0))).or_default().push((row.get(1), row.get(2)));
+        }
+        Ok(recent)
+    }
+
+    /// Marks every state as stale once the last reading is old enough. A poll's own state still
+    /// follows its times, so that one that closes meanwhile says so.
+    fn mark_stale(&self) {
+        let age_ms = now_ms() - self.read_ms;
+        if self.read_ms == 0 || age_ms < STALE_AFTER_MS {
+            return;
+        }
+        metrics::gauge!("votestream_board_age_seconds").set(age_ms as f64 / 1_000.0);
+        for shown in self.board.all() {
+            let mut stale = (*shown).clone();
+            stale.stale_since_ms = Some(self.read_ms);
+            stale.state = stale.poll.state(now_ms());
+            self.board.put(stale);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Requests to replies.
+
+use askama::Template;
+use serde_json::json;
+use votestream_schema::poll::{PollState, now_ms, rfc3339};
+use votestream_service::http;
+use votestream_service::postgres::{Pool, describe, describe_checkout};
+use votestream_service::problem::Problem;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::{Reply, Response};
+
+use crate::board::Board;
+use crate::pages::{PollLink, ProblemPage, ResultView, ResultsPage};
+use crate::snapshot::Snapshot;
+use crate::viewers::Viewers;
+
+/// The longest series told at once, in seconds.
+const SERIES_S_MAX: i64 = 3_600;
+
+/// What handlers share.
+pub(crate) struct Desk {
+    pub(crate) board: Board,
+    pub(crate) viewers: Viewers,
+    pub(crate) pool: Pool,
+    pub(crate) default_poll: String,
+    pub(crate) vote_url: Option<String>,
+}
+
+impl Desk {
+    fn poll(&self, slug: &str) -> Result<std::sync::Arc<Snapshot>, Problem> {
+        self.board.get(slug).ok_or_else(|| {
+            if self.board.all().is_empty() {
+                Problem::unavailable("the polls are not known yet")
+            } else {
+                Problem::unknown_poll(slug)
+            }
+        })
+    }
+
+    /// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
+    pub(crate) fn page(&self, slug: Option<&str>) -> Response {
+        let outcome = self.poll(slug.unwrap_or(&self.default_poll));
+        let snapshot = match outcome {
+            Ok(snapshot) => snapshot,
+            Err(problem) => return problem_page(&problem),
+        };
+        let vote_url = self.vote_url.as_deref().map(|url| match slug {
+            Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
+            None => url.to_owned(),
+        });
+        let polls = self.listed().map(|other| PollLink {
+            slug: other.poll.slug.to_string(),
+            title: other.poll.title.clone(),
+            state: other.state.to_string(),
+        });
+        render(StatusCode::OK, &results_page(&snapshot, vote_url, polls.collect()))
+    }
+
+    /// `GET /api/polls`
+    pub(crate) fn list(&self) -> Response {
+        let polls = self.listed().map(|snapshot| {
+            json!({
+                "slug": snapshot.poll.slug,
+                "title": snapshot.poll.title,
+                "state": snapshot.state,
+                "visibility": snapshot.poll.visibility,
+            })
+        });
+        let polls: Vec<_> = polls.collect();
+        http::json(StatusCode::OK, json!({ "polls": polls }).to_string())
+    }
+
+    /// `GET /api/polls/{slug}/tally`
+    pub(crate) fn tally(&self, slug: &str) -> Response {
+        let outcome = self.poll(slug).and_then(|snapshot| {
+            snapshot.tally_json().ok_or_else(|| results_hidden(&snapshot))
+        });
+        match outcome {
+            Ok(json) => http::json(StatusCode::OK, json),
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    /// `GET /api/polls/{slug}/series?seconds=…`
+    pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
+        let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
+        match self.read_series(slug, seconds).await {
+            Ok(response) => response,
+            Err(problem) => problem.into_response(),
+        }
+    }
+
+    async fn read_series(&self, slug: &str, seconds: i64) -> Result<Response, Problem> {
+        let snapshot = self.poll(slug)?;
+        if !snapshot.visible {
+            return Err(results_hidden(&snapshot));
+        }
+        let to = now_ms() / 1_000;
+        let from = to - seconds;
+        let session = self.pool.get().await;
+        let session = session.map_err(|e| Problem::unavailable(describe_checkout(e)))?;
+        let rows = session
+            .query(include_str!("../sql/series.sql"), &[&snapshot.poll.id.0, &from, &to])
+            .await
+            .map_err(|e| Problem::unavailable(describe(&e)))?;
+        let points: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let body = json!({ "poll": slug, "from": from, "to": to, "points": points });
+        Ok(http::json(StatusCode::OK, body.to_string()))
+    }
+
+    /// `GET /api/polls/{slug}/events`, on a connection that HTTP keeps.
+    pub(crate) fn events(&self, slug: &str) -> Response {
+        let frames = match self.viewers.frames(slug) {
+            Some(Some(frames)) => frames,
+            Some(None) => {
+                let detail = "very many people watch; this page tries again by itself";
+                return Problem::unavailable(detail).retry_after(5).into_response();
+            }
+            None => {
+                let problem = self.poll(slug).err().unwrap_or_else(|| Problem::unknown_poll(slug));
+                return problem.into_response();
+            }
+        };
+        let mut response = warp::reply::stream(frames).into_response();
+        let set = [
+            (header::CONTENT_TYPE.as_str(), "text/event-stream"),
+            (header::CACHE_CONTROL.as_str(), "no-store"),
+            (header::X_CONTENT_TYPE_OPTIONS.as_str(), "nosniff"),
+            ("x-accel-buffering", "no"),
+        ];
+        for (name, value) in set {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    fn listed(&self) -> impl Iterator<Item = std::sync::Arc<Snapshot>> {
+        let all = self.board.all().into_iter();
+        all.filter(|snapshot| snapshot.state != PollState::Archived)
+    }
+}
+
+fn results_page(
+    snapshot: &Snapshot,
+    vote_url: Option<String>,
+    polls: Vec<PollLink>,
+) -> ResultsPage {
+    let poll = &snapshot.poll;
+    let visible = snapshot.visible;
+    let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
+    let options = poll.options.iter().enumerate().map(|(position, option)| ResultView {
+        slug: option.slug.to_string(),
+        label: option.label.clone(),
+        colour: option.colour.clone(),
+        votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
+        share_percent: if visible { snapshot.tally.share_percent(position) } else { 0.0 },
+    });
+    ResultsPage {
+        title: poll.title.clone(),
+        slug: poll.slug.to_string(),
+        state: snapshot.state.to_string(),
+        visibility: poll.visibility.to_string(),
+        hidden: !visible,
+        options: options.collect(),
+        voters: count(snapshot.tally.voters),
+        version: count(snapshot.tally.version),
+        as_of: rfc3339(snapshot.as_of_ms),
+        stale_since: snapshot.stale_since_ms.map(rfc3339),
+        opens_at: poll.opens_at_ms.map(rfc3339),
+        closes_at: poll.closes_at_ms.map(rfc3339),
+        vote_url,
+        polls,
+    }
+}
+
+fn results_hidden(snapshot: &Snapshot) -> Problem {
+    let detail = "the results of this poll are not shown now";
+    Problem::new("results-hidden", StatusCode::FORBIDDEN, "Results are hidden", detail)
+        .with("visibility", snapshot.poll.visibility.as_str())
+        .with("closes_at", snapshot.poll.closes_at_ms.map(rfc3339))
+}
+
+fn problem_page(problem: &Problem) -> Response {
+    let page = ProblemPage {
+        status: problem.status.as_u16(),
+        title: problem.title.to_owned(),
+        detail: problem.detail.clone(),
+        ..ProblemPage::default()
+    };
+    problem.mark(render(problem.status, &page))
+}
+
+fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(body) => http::html(status, body),
+        Err(error) => {
+            tracing::error!(%error, "a page does not render");
+            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
+        }
+    }
+}

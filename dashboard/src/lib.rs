@@ -1,0 +1,99 @@
+//! Pushes the tally to every watching browser.
+//!
+//! `main → run → routes → handlers → board ← feed`, never back. The one promise: everybody sees the
+//! same, at once, however many they are.
+
+mod board;
+pub mod config;
+mod feed;
+mod handlers;
+mod metrics_help;
+pub mod pages;
+mod routes;
+mod snapshot;
+mod viewers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use votestream_service::health::Health;
+use votestream_service::listener::{self, Limits};
+use votestream_service::{CancellationToken, postgres, telemetry};
+
+pub use config::Config;
+
+use board::Board;
+use feed::Feed;
+use handlers::Desk;
+use viewers::Viewers;
+
+/// One connection for the feed, the others for series.
+const POSTGRES_CONNECTIONS_MAX: u32 = 4;
+
+/// Serves viewers on `listener` until `shutdown`, then sends them away; whether all were gone within
+/// the grace period.
+///
+/// # Errors
+/// When a setting is wrong. A Postgres that is away is waited for.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    health: Health,
+    shutdown: CancellationToken,
+) -> anyhow::Result<bool> {
+    metrics_help::describe();
+    let max = POSTGRES_CONNECTIONS_MAX;
+    let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
+    let board = Board::default();
+    let feed = Feed::new(pool.clone(), max, board.clone());
+    let tick = Duration::from_millis(config.tick_ms);
+    let heartbeat = Duration::from_millis(config.heartbeat_ms);
+    let feed =
+        tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
+
+    let viewers = Viewers::new(board.clone(), config.viewers_max);
+    let desk = Arc::new(Desk {
+        board,
+        viewers: viewers.clone(),
+        pool,
+        default_poll: config.default_poll.to_string(),
+        vote_url: config.vote_url.clone(),
+    });
+    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
+    let routes = routes::all(desk);
+    let drained = listener::serve_intercepted(
+        "viewers", listener, limits, routes, shutdown, intercept,
+    )
+    .await;
+    feed.await.context("the feed panicked")?;
+    Ok(drained)
+}
+
+/// Binds, runs and drains one dashboard process: what `main` does after parsing.
+///
+/// # Errors
+/// When an address is taken or a setting is wrong.
+pub async fn start(config: Config) -> anyhow::Result<()> {
+    let metrics = telemetry::start("dashboard", &config.common)?;
+    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
+    let listener = listener::bind(config.listen_addr)?;
+    let admin = listener::bind(config.admin_addr)?;
+    tracing::info!(viewers = %config.listen_addr, admin = %config.admin_addr, "dashboard listens");
+    let health = Health::new();
+    let stopped = CancellationToken::new();
+    let admin = tokio::spawn(votestream_service::admin::serve(
+        admin,
+        metrics,
+        health.clone(),
+        shutdown.clone(),
+        stopped.clone(),
+    ));
+    let drained = run(config, listener, health, shutdown).await?;
+    stopped.cancel();
+    let _ = admin.await;
+    tracing::info!(drained, "dashboard stopped");
+    Ok(())
+}

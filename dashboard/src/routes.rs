@@ -1,0 +1,98 @@
+//! The URL tree.
+//!
+//! ```text
+//! GET  /                          the default poll's results
+//! GET  /polls/{slug}              a poll's results
+//! GET  /api/polls                 the polls
+//! GET  /api/polls/{slug}/tally    a poll's tally
+//! GET  /api/polls/{slug}/series   people counted per second
+//! GET  /api/polls/{slug}/events   every change, as server-sent events
+//! GET  /openapi.json
+//! GET  /static/{file}
+//! ```
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use votestream_service::http;
+use votestream_service::problem::Problem;
+use warp::Filter;
+use warp::Rejection;
+use warp::http::{Method, StatusCode};
+use warp::reply::{Reply, Response};
+
+use crate::handlers::Desk;
+use crate::pages;
+
+const OPENAPI: &str = include_str!("../openapi.json");
+
+/// Every route; what fits none is told so as a problem.
+pub(crate) fn all(
+    desk: Arc<Desk>,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let desk = warp::any().map(move || desk.clone());
+    let timer = warp::any().map(Instant::now);
+    let with = desk.and(timer);
+
+    let root = warp::path::end().map(|| None);
+    let page = root
+        .or(warp::path!("polls" / String).map(Some))
+        .unify()
+        .and(with.clone())
+        .map(|slug: Option<String>, desk: Arc<Desk>, since| {
+            done("results_page", since, desk.page(slug.as_deref()))
+        });
+    let list = warp::path!("api" / "polls")
+        .and(with.clone())
+        .map(|desk: Arc<Desk>, since| done("polls", since, desk.list()));
+    let tally = warp::path!("api" / "polls" / String / "tally").and(with.clone()).map(
+        |slug: String, desk: Arc<Desk>, since| done("tally", since, desk.tally(&slug)),
+    );
+    let series = warp::path!("api" / "polls" / String / "series")
+        .and(with.clone())
+        .and(warp::query())
+        .then(
+            |slug: String, desk: Arc<Desk>, since, query: HashMap<String, String>| async move {
+                let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+                done("series", since, desk.series(&slug, seconds).await)
+            },
+        );
+    let events = warp::path!("api" / "polls" / String / "events").and(with.clone()).map(
+        |slug: String, desk: Arc<Desk>, since| done("events", since, desk.events(&slug)),
+    );
+    let assets = warp::path!("static" / String).and(with.clone()).map(|path: String, _, since| {
+        let found = http::asset(pages::ASSETS, &path);
+        done("static", since, found.unwrap_or_else(|| Problem::not_found().into_response()))
+    });
+    let openapi = warp::path!("openapi.json").and(with).map(|_, since| {
+        done("openapi", since, http::json(StatusCode::OK, OPENAPI.to_owned()))
+    });
+
+    let routes = page
+        .or(tally)
+        .unify()
+        .or(list)
+        .unify()
+        .or(series)
+        .unify()
+        .or(events)
+        .unify()
+        .or(assets)
+        .unify()
+        .or(openapi)
+        .unify();
+    warp::get().or(warp::head()).unify().and(routes).recover(fits_nothing).unify()
+}
+
+fn done(route: &'static str, since: Instant, response: Response) -> Response {
+    http::measure(route, &Method::GET, response.status(), since);
+    response
+}
+
+async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
+    let problem = Problem::of_rejection(&rejection);
+    http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
+    Ok(problem.into_response())
+}

@@ -1,0 +1,207 @@
+//! A poll's tally at a moment, and how it is told.
+//!
+//! Invariant: a snapshot whose results are hidden tells no count, in no form: what is rendered here
+//! is all that HTML, JSON and event streams have.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use votestream_schema::poll::{PollState, Visibility, rfc3339};
+use votestream_schema::tally::Tally;
+use votestream_schema::{Poll, Slug};
+
+/// What is known of one poll.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its definition.
+    pub poll: Arc<Poll>,
+    /// Its counts.
+    pub tally: Tally,
+    /// People counted per second, `(Unix time in seconds, votes)`, over the last few seconds.
+    pub recent: Vec<(i64, i64)>,
+    /// Its state when the tally was read.
+    pub state: PollState,
+    /// Whether everybody may see the counts.
+    pub visible: bool,
+    /// When the tally was read, in milliseconds since the epoch.
+    pub as_of_ms: i64,
+    /// Since when it could not be read again, in milliseconds since the epoch.
+    pub stale_since_ms: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct OptionTally<'a> {
+    slug: &'a Slug,
+    label: &'a str,
+    votes: i64,
+}
+
+#[derive(Serialize)]
+struct TallyBody<'a> {
+    poll: &'a Slug,
+    state: PollState,
+    version: i64,
+    voters: i64,
+    options: Vec<OptionTally<'a>>,
+    as_of: String,
+    stale: bool,
+    stale_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent: Option<&'a [(i64, i64)]>,
+}
+
+#[derive(Serialize)]
+struct HiddenBody<'a> {
+    poll: &'a Slug,
+    state: PollState,
+    visibility: Visibility,
+    opens_at: Option<String>,
+    closes_at: Option<String>,
+}
+
+impl Snapshot {
+    /// The poll at `now_ms` with a tally just read.
+    pub fn new(poll: Arc<Poll>, tally: Tally, recent: Vec<(i64, i64)>, now_ms: i64) -> Self {
+        Self {
+            state: poll.state(now_ms),
+            visible: poll.shows_results(now_ms),
+            poll,
+            tally,
+            recent,
+            as_of_ms: now_ms,
+            stale_since_ms: None,
+        }
+    }
+
+    /// Whether viewers must be told of the difference to `before`.
+    pub fn differs_from(&self, before: &Self) -> bool {
+        self.tally.version != before.tally.version
+            || self.state != before.state
+            || self.visible != before.visible
+            || self.stale_since_ms != before.stale_since_ms
+            || self.poll.revision != before.poll.revision
+    }
+
+    /// The reply to `GET …/tally`; `None` while results are hidden.
+    pub fn tally_json(&self) -> Option<String> {
+        self.visible.then(|| to_json(&self.body(None)))
+    }
+
+    /// The event-stream frame: `tally`, or `hidden` while results are.
+    pub fn frame(&self) -> Bytes {
+        let text = if self.visible {
+            let json = to_json(&self.body(Some(&self.recent)));
+            format!("event: tally\nid: {}\ndata: {json}\n\n", self.tally.version)
+        } else {
+            format!("event: hidden\ndata: {}\n\n", to_json(&self.hidden_body()))
+        };
+        text.into()
+    }
+
+    fn body<'a>(&'a self, recent: Option<&'a [(i64, i64)]>) -> TallyBody<'a> {
+        let votes = self.tally.votes.iter().copied().chain(std::iter::repeat(0));
+        let options = self.poll.options.iter().zip(votes).map(|(option, votes)| OptionTally {
+            slug: &option.slug,
+            label: &option.label,
+            votes,
+        });
+        TallyBody {
+            poll: &self.poll.slug,
+            state: self.state,
+            version: self.tally.version,
+            voters: self.tally.voters,
+            options: options.collect(),
+            as_of: rfc3339(self.as_of_ms),
+            stale: self.stale_since_ms.is_some(),
+            stale_since: self.stale_since_ms.map(rfc3339),
+            recent,
+        }
+    }
+
+    fn hidden_body(&self) -> HiddenBody<'_> {
+        HiddenBody {
+            poll: &self.poll.slug,
+            state: self.state,
+            visibility: self.poll.visibility,
+            opens_at: self.poll.opens_at_ms.map(rfc3339),
+            closes_at: self.poll.closes_at_ms.map(rfc3339),
+        }
+    }
+}
+
+fn to_json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("plain structs of texts and numbers always serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use votestream_schema::PollId;
+    use votestream_schema::poll::{PollOption, VotePolicy, VoterPolicy};
+
+    fn snapshot(visibility: Visibility) -> Snapshot {
+        let option = |slug: &str, label: &str| PollOption {
+            slug: slug.parse().unwrap(),
+            label: label.into(),
+            description: None,
+            colour: None,
+        };
+        let poll = Poll {
+            id: PollId(1),
+            slug: "pets".parse().unwrap(),
+            title: "Pets".into(),
+            options: vec![option("cats", "Cats"), option("dogs", "Dogs\nand \"more\"")],
+            choices_min: 1,
+            choices_max: 1,
+            vote_policy: VotePolicy::KeepFirst,
+            voter_policy: VoterPolicy::Open,
+            visibility,
+            opens_at_ms: Some(0),
+            closes_at_ms: Some(10_000),
+            archived_at_ms: None,
+            revision: 1,
+        };
+        let tally = Tally { version: 12, voters: 99, votes: vec![60, 39] };
+        Snapshot::new(Arc::new(poll), tally, vec![(4, 7)], 5_000)
+    }
+
+    #[test]
+    fn a_frame_is_what_it_always_was() {
+        assert_eq!(
+            snapshot(Visibility::Always).frame(),
+            "event: tally\nid: 12\ndata: {\"poll\":\"pets\",\"state\":\"open\",\"version\":12,\
+             \"voters\":99,\"options\":[{\"slug\":\"cats\",\"label\":\"Cats\",\"votes\":60},\
+             {\"slug\":\"dogs\",\"label\":\"Dogs\\nand \\\"more\\\"\",\"votes\":39}],\
+             \"as_of\":\"1970-01-01T00:00:05Z\",\"stale\":false,\"stale_since\":null,\
+             \"recent\":[[4,7]]}\n\n"
+        );
+    }
+
+    #[test]
+    fn hidden_results_leak_no_number() {
+        for visibility in [Visibility::AfterClose, Visibility::Admin] {
+            let hidden = snapshot(visibility);
+            assert_eq!(hidden.tally_json(), None);
+            let frame = String::from_utf8(hidden.frame().to_vec()).unwrap();
+            assert!(frame.starts_with("event: hidden\ndata: {"), "{frame}");
+            for count in ["60", "39", "99", "12", "votes", "version"] {
+                assert!(!frame.contains(count), "{frame}");
+            }
+        }
+    }
+
+    #[test]
+    fn viewers_are_told_of_every_difference_but_time() {
+        let before = snapshot(Visibility::Always);
+        let mut after = before.clone();
+        after.as_of_ms += 100;
+        assert!(!after.differs_from(&before));
+        after.stale_since_ms = Some(1);
+        assert!(after.differs_from(&before));
+        let counted = Snapshot { tally: Tally { version: 13, ..before.tally.clone() }, ..before.clone() };
+        assert!(counted.differs_from(&before));
+        let closed = Snapshot { state: PollState::Closed, ..before.clone() };
+        assert!(closed.differs_from(&before));
+    }
+}

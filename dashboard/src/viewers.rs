@@ -1,0 +1,275 @@
+//! Viewers: connections that are sent every change of one poll.
+//!
+//! A viewer whose first request is for an event stream leaves HTTP behind: its bare socket is
+//! written the shared frames, which keeps it at about 2 KiB. A stream that is asked for later on a
+//! connection kept alive goes through warp, with the same frames and more memory.
+//!
+//! Invariant: nothing is queued for a slow viewer. It is told the newest state once it can take it,
+//! and the frames in between are skipped.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use metrics::{Counter, Gauge};
+use rand::RngExt;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use votestream_service::listener::{Intercepted, PeerAddr, Permit};
+
+use crate::board::{Board, Shown};
+
+/// The most bytes looked at to tell an event stream from other requests.
+const HEAD_BYTES_MAX: usize = 4096;
+/// How long a first request may take to arrive before it is left to HTTP, which has its own limit.
+const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(15);
+/// Between which times a viewer comes back after a lost stream, in milliseconds: spread out, so that
+/// a replica that stops does not send all its viewers to the next at once.
+const RETRY_MS: std::ops::Range<u32> = 500..3_000;
+
+const RESPONSE_HEAD: &str = "HTTP/1.1 200 OK\r\n\
+    content-type: text/event-stream\r\n\
+    cache-control: no-store\r\n\
+    x-accel-buffering: no\r\n\
+    x-content-type-options: nosniff\r\n\
+    connection: close\r\n\r\n";
+const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
+
+/// All viewers of this replica; cheap to clone.
+#[derive(Clone)]
+pub struct Viewers {
+    board: Board,
+    count: Arc<AtomicUsize>,
+    viewers_max: usize,
+    metrics: Metrics,
+}
+
+#[derive(Clone)]
+struct Metrics {
+    viewers: Gauge,
+    sent: Counter,
+    skipped: Counter,
+}
+
+/// The right to be a viewer; given back on drop.
+struct Seat {
+    count: Arc<AtomicUsize>,
+    viewers: Gauge,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.viewers.decrement(1.0);
+    }
+}
+
+impl std::fmt::Debug for Viewers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Viewers({})", self.count.load(Ordering::Relaxed))
+    }
+}
+
+impl Viewers {
+    /// At most `viewers_max` viewers of this board.
+    pub fn new(board: Board, viewers_max: usize) -> Self {
+        let metrics = Metrics {
+            viewers: metrics::gauge!("votestream_viewers"),
+            sent: metrics::counter!("votestream_frames_sent_total"),
+            skipped: metrics::counter!("votestream_frames_skipped_total"),
+        };
+        metrics.viewers.set(0.0);
+        Self { board, count: Arc::default(), viewers_max, metrics }
+    }
+
+    /// Takes over a fresh connection if it asks for an event stream that there is, and a seat is
+    /// free; all else is left to HTTP.
+    pub async fn intercept(self, stream: TcpStream, _: PeerAddr, permit: Permit) -> Intercepted {
+        let Some((head_bytes, slug)) = asks_for_events(&stream).await else {
+            return Intercepted::Http(stream, permit);
+        };
+        let (Some(changes), Some(seat)) = (self.board.watch(&slug), self.seat()) else {
+            return Intercepted::Http(stream, permit);
+        };
+        // A task of its own, for it to be no larger than it must.
+        tokio::spawn(async move {
+            // The viewer went away: nothing to be told to anybody.
+            let _ = serve(stream, head_bytes, changes, seat, self.metrics).await;
+            drop(permit);
+        });
+        Intercepted::Taken
+    }
+
+    /// The frames of a poll, for a connection that HTTP keeps; `None` when there is no such poll,
+    /// `Some(None)` when there is no seat.
+    pub fn frames(
+        &self,
+        slug: &str,
+    ) -> Option<Option<impl Stream<Item = io::Result<Bytes>> + Send + Sync + use<>>> {
+        let changes = self.board.watch(slug)?;
+        let metrics = self.metrics.clone();
+        Some(self.seat().map(|seat| {
+            let start = Cursor::new(changes, metrics);
+            futures_util::stream::unfold((start, seat), |(mut cursor, seat)| async move {
+                let frame = cursor.next().await?;
+                Some((Ok(frame), (cursor, seat)))
+            })
+        }))
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.viewers_max {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        self.metrics.viewers.increment(1.0);
+        Some(Seat { count: self.count.clone(), viewers: self.metrics.viewers.clone() })
+    }
+}
+
+/// What one viewer has been told.
+struct Cursor {
+    changes: watch::Receiver<Shown>,
+    metrics: Metrics,
+    /// Sequence of the last frame, and heartbeats seen; `None` before the first frame.
+    seen: Option<(u64, u64)>,
+}
+
+impl Cursor {
+    fn new(changes: watch::Receiver<Shown>, metrics: Metrics) -> Self {
+        Self { changes, metrics, seen: None }
+    }
+
+    /// What to send next, at once the first time; `None` when the replica stops.
+    async fn next(&mut self) -> Option<Bytes> {
+        let Some((sequence, heartbeats)) = self.seen else {
+            let shown = self.changes.borrow_and_update();
+            self.seen = Some((shown.sequence, shown.heartbeats));
+            self.metrics.sent.increment(1);
+            let retry = format!("retry: {}\n\n", rand::rng().random_range(RETRY_MS));
+            return Some([retry.as_bytes(), &shown.frame].concat().into());
+        };
+        loop {
+            self.changes.changed().await.ok()?;
+            let shown = self.changes.borrow_and_update();
+            self.seen = Some((shown.sequence, shown.heartbeats));
+            if shown.sequence != sequence {
+                self.metrics.sent.increment(1);
+                self.metrics.skipped.increment(shown.sequence.saturating_sub(sequence + 1));
+                return Some(shown.frame.clone());
+            }
+            if shown.heartbeats != heartbeats {
+                return Some(HEARTBEAT);
+            }
+        }
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    head_bytes: usize,
+    changes: watch::Receiver<Shown>,
+    seat: Seat,
+    metrics: Metrics,
+) -> io::Result<()> {
+    discard(&mut stream, head_bytes).await?;
+    write_all(&stream, RESPONSE_HEAD.as_bytes()).await?;
+    let mut cursor = Cursor::new(changes, metrics);
+    loop {
+        let frame = tokio::select! {
+            frame = cursor.next() => frame,
+            gone = hung_up(&stream) => return gone,
+        };
+        let Some(frame) = frame else { break };
+        write_all(&stream, &frame).await?;
+    }
+    drop(seat);
+    Ok(())
+}
+
+/// Writes without a buffer of its own; a viewer that does not read holds up nobody but itself.
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when the viewer closes, or says something that no viewer has to say.
+async fn hung_up(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(&mut [0; 64]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return outcome.map(drop),
+        }
+    }
+}
+
+/// The length of the first request's head and the poll it asks for, if it is for an event stream and
+/// came in one piece. Nothing is consumed.
+async fn asks_for_events(stream: &TcpStream) -> Option<(usize, String)> {
+    let readable = tokio::time::timeout(FIRST_BYTES_WITHIN, stream.readable());
+    readable.await.ok()?.ok()?;
+    // On the heap, and gone at once: a task is as large as the largest thing it holds while waiting.
+    let mut head = BytesMut::zeroed(HEAD_BYTES_MAX);
+    let length = stream.peek(&mut head).await.ok()?;
+    parse(&head[..length])
+}
+
+fn parse(head: &[u8]) -> Option<(usize, String)> {
+    let mut headers = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(head_bytes) = request.parse(head).ok()? else { return None };
+    let path = request.path?.split('?').next()?;
+    let slug = path.strip_prefix("/api/polls/")?.strip_suffix("/events")?;
+    let has_body = request.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("content-length")
+            || header.name.eq_ignore_ascii_case("transfer-encoding")
+    });
+    (request.method == Some("GET") && !slug.contains('/') && !has_body)
+        .then(|| (head_bytes, slug.to_owned()))
+}
+
+async fn discard(stream: &mut TcpStream, bytes: usize) -> io::Result<()> {
+    let mut rest = bytes as u64;
+    let mut buffer = Vec::with_capacity(bytes);
+    while rest > 0 {
+        let read = (&mut *stream).take(rest).read_buf(&mut buffer).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        rest -= read as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_request_for_an_event_stream_is_taken_over() {
+        let whole = b"GET /api/polls/pets/events?x=1 HTTP/1.1\r\nhost: a\r\n\r\n";
+        assert_eq!(parse(whole), Some((whole.len(), "pets".to_owned())));
+        for other in [
+            &whole[..whole.len() - 1],
+            b"GET /api/polls/pets/tally HTTP/1.1\r\n\r\n",
+            b"GET /api/polls/a/b/events HTTP/1.1\r\n\r\n",
+            b"POST /api/polls/pets/events HTTP/1.1\r\n\r\n",
+            b"GET /api/polls/pets/events HTTP/1.1\r\ncontent-length: 3\r\n\r\n",
+            b"\x16\x03\x01\x02\0",
+            b"",
+        ] {
+            assert_eq!(parse(other), None);
+        }
+    }
+}

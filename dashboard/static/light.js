@@ -1,0 +1,44 @@
+// The connection light: whether the figures on the page are live, in words as well as in colour.
+
+import { timeOfDay, write } from './figures.js';
+
+const element = document.getElementById('light');
+const words = document.getElementById('light-words');
+
+let up = null;
+let stale_since = null;
+let as_of = null;
+
+/** The connection stands (true) or is being made anew (false). */
+export function setLink(now_up) {
+  up = now_up;
+  show();
+}
+
+/** What a frame says about its own age. */
+export function setAge(frame) {
+  as_of = frame.as_of ?? as_of;
+  stale_since = frame.stale ? (frame.stale_since ?? frame.as_of) : null;
+  show();
+}
+
+export const isLive = () => up === true && !stale_since;
+
+function show() {
+  const state = up === null ? 'connecting' : !up ? 'reconnecting' : stale_since ? 'stale' : 'live';
+  element.dataset.link = state;
+  write(words, wordsFor(state));
+}
+
+function wordsFor(state) {
+  switch (state) {
+    case 'live':
+      return 'Live';
+    case 'stale':
+      return `Stale since ${timeOfDay(stale_since)}`;
+    case 'reconnecting':
+      return as_of ? `Reconnecting… figures of ${timeOfDay(as_of)}` : 'Reconnecting…';
+    default:
+      return 'Connecting…';
+  }
+}

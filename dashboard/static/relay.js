@@ -1,0 +1,124 @@
+// One event stream for all tabs of a poll.
+//
+// A browser grants six HTTP/1.1 connections to a server; a stream in each tab would hang the seventh. So the tab that holds a
+// lock keeps the stream and passes what it hears on a broadcast channel; when it goes, the lock falls to the next tab. A visible
+// tab whose leader stays silent (a phone puts hidden tabs to sleep, lock and all) takes the lock over. Where locks or channels
+// are missing, each tab has a stream of its own.
+
+import { Stream } from './stream.js';
+
+const SILENCE_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 2_000;
+
+export class Relay {
+  #poll;
+  #tell;
+  #name;
+  #channel = null;
+  #stream = null;
+  #release = null;
+  #queue = null;
+  #timer = null;
+  #heard_ms = 0;
+  #last = { frame: null, link: null };
+
+  /** `tell` gets what a stream tells, and { kind: 'role', role: 'leader' | 'follower' | 'alone' }. */
+  constructor(poll, tell) {
+    this.#poll = poll;
+    this.#tell = tell;
+    this.#name = `votestream:results:${poll}`;
+  }
+
+  start() {
+    if (!navigator.locks || !window.BroadcastChannel) {
+      this.#lead('alone');
+      return;
+    }
+    this.#channel = new BroadcastChannel(this.#name);
+    this.#channel.addEventListener('message', (event) => this.#receive(event.data));
+    this.#heard_ms = Date.now();
+    this.#tell({ kind: 'role', role: 'follower' });
+    this.#queueForLock();
+    this.#channel.postMessage({ kind: 'ask' });
+    this.#timer = setInterval(() => this.#watchLeader(), ANSWER_MS_MAX);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+    this.#queue?.abort();
+    this.#queue = null;
+    this.#unlead();
+    this.#channel?.close();
+    this.#channel = null;
+  }
+
+  /* Leading */
+
+  #queueForLock() {
+    this.#queue = new AbortController();
+    this.#hold({ signal: this.#queue.signal });
+  }
+
+  #hold(options) {
+    const held = () =>
+      new Promise((resolve) => {
+        this.#queue = null;
+        this.#release = resolve;
+        this.#lead('leader');
+      });
+    navigator.locks.request(this.#name, options, held).catch(() => {
+      // Either stop() took this tab out of the queue, or another tab took the lock over: then follow it.
+      if (!this.#release || !this.#channel) return;
+      this.#unlead();
+      this.#tell({ kind: 'role', role: 'follower' });
+      this.#heard_ms = Date.now();
+      this.#queueForLock();
+    });
+  }
+
+  #lead(role) {
+    this.#tell({ kind: 'role', role });
+    this.#stream = new Stream(this.#poll, (message) => {
+      this.#last[message.kind === 'link' ? 'link' : 'frame'] = message;
+      this.#channel?.postMessage(message);
+      this.#tell(message);
+    });
+    this.#stream.open();
+  }
+
+  #unlead() {
+    this.#stream?.close();
+    this.#stream = null;
+    this.#release?.();
+    this.#release = null;
+  }
+
+  /* Following */
+
+  #receive(message) {
+    if (message.kind === 'ask') {
+      if (!this.#stream) return;
+      this.#channel.postMessage({ kind: 'here' });
+      if (this.#last.frame) this.#channel.postMessage(this.#last.frame);
+      if (this.#last.link) this.#channel.postMessage(this.#last.link);
+      return;
+    }
+    if (this.#stream) return;
+    this.#heard_ms = Date.now();
+    if (message.kind !== 'here') this.#tell(message);
+  }
+
+  #watchLeader() {
+    if (this.#stream || document.hidden) return;
+    const silent_ms = Date.now() - this.#heard_ms;
+    if (silent_ms < SILENCE_MS_MAX) return;
+    if (silent_ms < SILENCE_MS_MAX + 2 * ANSWER_MS_MAX) {
+      this.#channel.postMessage({ kind: 'ask' });
+      return;
+    }
+    this.#queue?.abort();
+    this.#queue = null;
+    this.#heard_ms = Date.now();
+    this.#hold({ steal: true });
+  }
+}

@@ -1,0 +1,132 @@
+// The results page with JavaScript: follows the poll and keeps every figure moving.
+
+import { announce, skip, standingsWords } from './announcer.js';
+import * as chart from './chart.js';
+import * as clock from './clock.js';
+import { dayAndTime, write } from './figures.js';
+import * as light from './light.js';
+import { Relay } from './relay.js';
+import { fits, showStandings } from './standings.js';
+
+const results = document.getElementById('results');
+const board = document.getElementById('board');
+const api = `/api/polls/${encodeURIComponent(results.dataset.poll)}`;
+
+let first = true;
+let series_wanted = true;
+
+const relay = new Relay(results.dataset.poll, hear);
+
+showLocalTimes();
+light.setLink(null);
+relay.start();
+setInterval(() => {
+  // Without news the chart stands still: silence is not zero votes.
+  if (light.isLive() && !board.hidden && !document.hidden) chart.draw();
+}, 1000);
+window.addEventListener('pagehide', () => relay.stop());
+window.addEventListener('pageshow', (event) => {
+  if (!event.persisted) return;
+  light.setLink(false);
+  relay.start();
+});
+
+function hear(message) {
+  switch (message.kind) {
+    case 'tally':
+      return showTally(message.data);
+    case 'hidden':
+      return showHidden(message.data);
+    case 'link':
+      return showLink(message.up);
+    case 'role':
+      document.getElementById('light').dataset.role = message.role;
+  }
+}
+
+function showTally(tally) {
+  if (!fits(tally)) return reloadSoon();
+  if (!tally.stale) clock.hear(Date.parse(tally.as_of));
+  reveal(true);
+  showState(tally.state);
+  showStandings(tally);
+  light.setAge(tally);
+  results.dataset.version = tally.version;
+  const as_of = document.getElementById('as-of');
+  as_of.dateTime = tally.as_of;
+  write(as_of, dayAndTime(tally.as_of));
+  const words = standingsWords(tally);
+  if (first) skip(words);
+  first = false;
+  announce(words);
+  if (tally.recent) chart.add(tally.recent);
+  if (series_wanted) loadSeries();
+}
+
+function showHidden(poll) {
+  reveal(false);
+  showState(poll.state);
+  light.setAge({ stale: false });
+  write(document.getElementById('hidden-words'), hiddenWords(poll));
+}
+
+function showLink(up) {
+  if (!up) {
+    // What was missed meanwhile may be more than a frame's `recent` holds.
+    series_wanted = true;
+    clock.forget();
+  }
+  light.setLink(up);
+}
+
+function reveal(shown) {
+  board.hidden = !shown;
+  document.getElementById('hidden-panel').hidden = shown;
+}
+
+function hiddenWords({ visibility, closes_at }) {
+  if (visibility !== 'after_close') return 'The people who run this poll have not published them.';
+  const when = closes_at ? `, ${dayAndTime(closes_at)}` : '';
+  return `They appear here as soon as voting closes${when}.`;
+}
+
+function showState(state) {
+  if (results.dataset.state === state) return;
+  results.dataset.state = state;
+  const chip = document.getElementById('poll-state');
+  chip.dataset.state = state;
+  const words = { open: 'Voting is open', closed: 'Final: voting has closed', archived: 'Final: voting has closed' };
+  write(chip, words[state] ?? 'Not open yet');
+  document.getElementById('milestone')?.parentElement.remove();
+  const vote_here = document.getElementById('vote-here');
+  if (vote_here) vote_here.hidden = state !== 'open';
+}
+
+async function loadSeries() {
+  series_wanted = false;
+  try {
+    const response = await fetch(`${api}/series?seconds=300`, { cache: 'no-store' });
+    if (!response.ok) return;
+    const series = await response.json();
+    clock.hear(series.to * 1000);
+    chart.add(series.points);
+    chart.draw();
+  } catch {
+    series_wanted = true;
+  }
+}
+
+function showLocalTimes() {
+  for (const element of document.querySelectorAll('time[datetime]')) {
+    if (!Number.isNaN(Date.parse(element.dateTime))) write(element, dayAndTime(element.dateTime));
+  }
+}
+
+let reloading = false;
+
+/** The options were edited: the page is made anew, not by all viewers at the same moment. */
+function reloadSoon() {
+  if (reloading) return;
+  reloading = true;
+  setTimeout(() => location.reload(), 500 + 4500 * Math.random());
+}

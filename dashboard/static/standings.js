@@ -1,0 +1,45 @@
+// The bars and the table: the same figures, twice.
+
+import { grouped, share, votesWords, write } from './figures.js';
+
+const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
+const cells = new Map([...document.querySelectorAll('#results-table [data-option]')].map((row) => [row.dataset.option, row]));
+
+/** Whether the page was made for these options. */
+export function fits(tally) {
+  return tally.options.length === rows.size && tally.options.every((option) => rows.has(option.slug));
+}
+
+export function showStandings(tally) {
+  const lead = leadWords(tally);
+  for (const option of tally.options) {
+    const part = share(option.votes, tally.voters);
+    showRow(rows.get(option.slug), option.votes, part, lead(option.votes));
+    const cell = cells.get(option.slug);
+    write(cell.querySelector('.cell-votes'), grouped(option.votes));
+    write(cell.querySelector('.cell-share'), part);
+  }
+  const voters = grouped(tally.voters);
+  write(document.getElementById('voters'), voters);
+  write(document.querySelector('#results-table .cell-voters'), voters);
+}
+
+function showRow(row, votes, part, lead) {
+  row.dataset.votes = votes;
+  write(row.querySelector('.row-share'), part);
+  write(row.querySelector('.row-votes'), votesWords(votes));
+  const tag = row.querySelector('.row-lead');
+  tag.hidden = !lead;
+  write(tag, lead);
+  // Presentation attributes: the content security policy needs no exception, and CSS animates them.
+  row.querySelector('.bar-fill').setAttribute('width', part);
+  row.querySelector('.bar-cap').setAttribute('x', part);
+}
+
+function leadWords(tally) {
+  const most = Math.max(...tally.options.map((option) => option.votes));
+  const tied = tally.options.filter((option) => option.votes === most).length > 1;
+  const over = tally.state === 'closed' || tally.state === 'archived';
+  const words = tied ? 'Tied' : over ? 'Most votes' : 'Leading';
+  return (votes) => (votes > 0 && votes === most ? words : '');
+}
