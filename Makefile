@@ -1,0 +1,54 @@
+# The commands of this project. CI runs `make test`.
+
+export PATH := $(PATH):$(HOME)/.cargo/bin
+DATA_DIR ?= .data
+export DATA_DIR
+
+PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
+PIPELINE := standalone votectl producer consumer dashboard
+
+.DEFAULT_GOAL := help
+.PHONY: help up test bench fmt clean-data
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS'
+	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
+
+up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
+	@bin/install rust build servers
+	@cargo build --release $(PIPELINE:%=--bin %)
+	@exec "$${CARGO_TARGET_DIR:-target}/release/standalone"
+
+test: ## every check, as CI runs them
+	@printf '\n==> what is missing\n'
+	@bin/install rust build servers tests
+	@printf '\n==> formatting\n'
+	cargo fmt --all --check
+	@printf '\n==> lints\n'
+	cargo clippy --workspace --all-targets -- -D warnings
+	@printf '\n==> programs\n'
+	cargo build --workspace --bins
+	@printf '\n==> tests\n'
+	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> documentation\n'
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
+	@printf '\n==> all checks passed\n'
+
+bench: ## measure, beside baselines of the same run
+	@bin/install rust build servers
+	cargo build --release --workspace --bins
+	cargo run --release -p votestream-bench
+
+fmt: ## format the code
+	cargo fmt --all
+
+clean-data: ## delete the votes and everything else that make up keeps
+	@[ ! -e "$(DATA_DIR)/lock" ] || flock -n "$(DATA_DIR)/lock" true || \
+		{ echo "$(DATA_DIR) is in use: stop make up first"; exit 1; }
+	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
+	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
+	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
+		"$(DATA_DIR)/secrets" "$(DATA_DIR)/lock"
+	@rmdir "$(DATA_DIR)" 2>/dev/null || true

@@ -1,0 +1,73 @@
+//! Ballots acknowledged per second, and acknowledged and counted, beside a bare JSON POST.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+use crate::Args;
+use crate::lab::{Lab, POLL};
+use crate::report::Report;
+use crate::viewers::Baseline;
+use crate::wrk;
+
+/// How long a backlog may take to drain.
+const DRAIN_WITHIN: Duration = Duration::from_secs(120);
+
+/// Measures both ratios.
+///
+/// # Errors
+/// When a server or the load generator does not start, or a ballot is refused or lost.
+pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let path = format!("/api/polls/{POLL}/ballots");
+    let (mut accepted, mut counted) = (Vec::new(), Vec::new());
+    let (mut bare_rates, mut accepted_rates, mut counted_rates) = (vec![], vec![], vec![]);
+    for round in 1..=args.rounds {
+        eprintln!("ballots: round {round} of {}", args.rounds);
+        let bare = {
+            let baseline = Baseline::start("post").await?;
+            wrk::post(baseline.port, &path, args.connections, args.seconds).await?
+        };
+        let acknowledged = {
+            let mut lab = Lab::open().await?;
+            let port = lab.start("producer").await?.port;
+            wrk::post(port, &path, args.connections, args.seconds).await?
+        };
+        let both = acknowledged_and_counted(args, &path).await?;
+        eprintln!("  bare {bare:.0}/s, acknowledged {acknowledged:.0}/s, and counted {both:.0}/s");
+        accepted.push(acknowledged / bare);
+        counted.push(both / bare);
+        bare_rates.push(bare);
+        accepted_rates.push(acknowledged);
+        counted_rates.push(both);
+    }
+    report.baseline("bare warp JSON POST, requests/s", &bare_rates);
+    report.ratio("ballots acknowledged per second, fsync on, ÷ bare warp JSON POST", 0.50, &accepted, &accepted_rates);
+    report.ratio("acknowledged and counted per second, sustained, ÷ the same", 0.35, &counted, &counted_rates);
+    Ok(())
+}
+
+/// Ballots counted, over the time from the first request until the last was counted.
+async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64> {
+    let mut lab = Lab::open().await?;
+    lab.start("consumer").await?;
+    lab.start("consumer").await?;
+    let port = lab.start("producer").await?.port;
+    let client = lab.client().await?;
+    let started = Instant::now();
+    let rate = wrk::post(port, path, args.connections, args.seconds).await?;
+    let mut counted = lab.voters(&client).await?;
+    let deadline = Instant::now() + DRAIN_WITHIN;
+    let mut last_change = Instant::now();
+    // Requests that wrk gave up at its end may still be stored: wait until nothing moves.
+    while last_change.elapsed() < Duration::from_millis(500) {
+        ensure!(Instant::now() < deadline, "the backlog did not drain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let now = lab.voters(&client).await?;
+        if now != counted {
+            (counted, last_change) = (now, Instant::now());
+        }
+    }
+    let least = rate * args.seconds as f64 * 0.98;
+    ensure!(counted as f64 >= least, "{counted} ballots counted, of about {least:.0} acknowledged");
+    Ok(counted as f64 / (last_change - started).as_secs_f64())
+}

@@ -1,0 +1,171 @@
+//! A pipeline of its own for each measurement: private servers, the release binaries, one poll.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use standalone::servers::{
+    PostgresOptions, PostgresServer, RedisOptions, RedisServer, free_port, random_secret,
+};
+
+/// The poll that is voted in.
+pub const POLL: &str = "cats-vs-dogs";
+
+/// Servers and services; all end when it is dropped.
+pub struct Lab {
+    /// Redis, with an fsync before each answer.
+    pub redis: RedisServer,
+    /// Postgres, with an fsync at each commit.
+    pub postgres: PostgresServer,
+    services: Vec<Service>,
+    folder: PathBuf,
+    cookie_key: String,
+}
+
+/// One process of ours.
+pub struct Service {
+    child: Child,
+    /// Its main port.
+    pub port: u16,
+    admin_port: u16,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Service {
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        resident_bytes(self.child.id())
+    }
+}
+
+/// Resident memory of a process in bytes.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.services.clear();
+        self.redis.kill();
+        self.postgres.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Lab {
+    /// Starts the servers, migrates, and creates the poll.
+    pub async fn open() -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("votestream-bench-{}", random_secret()));
+        std::fs::create_dir_all(&folder)?;
+        let mut redis = RedisOptions::new("redis", folder.join("redis"));
+        redis.settings = [
+            ("appendonly", "yes"),
+            ("appendfsync", "always"),
+            ("maxmemory-policy", "noeviction"),
+            ("save", ""),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        let redis = RedisServer::start(redis)?;
+        let secret = random_secret();
+        let postgres = PostgresOptions::new("postgres", folder.join("postgres"), &secret);
+        let postgres = PostgresServer::start(postgres)?;
+        let cookie_key = random_secret();
+        let lab = Self { redis, postgres, services: Vec::new(), folder, cookie_key };
+        lab.votectl(&["migrate"])?;
+        lab.votectl(&[
+            "poll", "create", "--slug", POLL, "--title", "Cats vs Dogs", "--option", "cats=Cats",
+            "--option", "dogs=Dogs", "--open",
+        ])?;
+        Ok(lab)
+    }
+
+    /// Where Postgres is.
+    pub fn database_url(&self) -> String {
+        self.postgres.url("postgres")
+    }
+
+    /// Starts a service and waits until it is ready.
+    pub async fn start(&mut self, name: &str) -> anyhow::Result<&Service> {
+        let (port, admin_port) = (free_port(), free_port());
+        let child = self
+            .command(name)?
+            .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+            .env("ADMIN_ADDR", format!("127.0.0.1:{admin_port}"))
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        self.services.push(Service { child, port, admin_port });
+        let service = self.services.last().context("just pushed")?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !get(service.admin_port, "/readyz").await.is_ok_and(|reply| reply.contains(" 200 ")) {
+            ensure!(Instant::now() < deadline, "{name} is not ready after 20 s");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(service)
+    }
+
+    /// The service started last.
+    pub fn last(&self) -> anyhow::Result<&Service> {
+        self.services.last().context("no service was started")
+    }
+
+    /// People counted so far.
+    pub async fn voters(&self, client: &tokio_postgres::Client) -> anyhow::Result<i64> {
+        let row = client.query_one("SELECT sum(voters)::int8 FROM poll_tally", &[]).await?;
+        Ok(row.get(0))
+    }
+
+    /// A connection to Postgres.
+    pub async fn client(&self) -> anyhow::Result<tokio_postgres::Client> {
+        let (client, driver) =
+            tokio_postgres::connect(&self.database_url(), tokio_postgres::NoTls).await?;
+        tokio::spawn(driver);
+        Ok(client)
+    }
+
+    fn votectl(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let output = self.command("votectl")?.args(arguments).output()?;
+        if !output.status.success() {
+            bail!("votectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn command(&self, name: &str) -> anyhow::Result<Command> {
+        let program = std::env::current_exe()?.with_file_name(name);
+        ensure!(program.exists(), "{} is missing: run `make bench`", program.display());
+        let mut command = Command::new(program);
+        command
+            .env("REDIS_URL", self.redis.url())
+            .env("DATABASE_URL", self.database_url())
+            .env("COOKIE_KEYS", &self.cookie_key)
+            .env("LOG_LEVEL", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        Ok(command)
+    }
+}
+
+/// The raw reply to a GET on this machine.
+pub async fn get(port: u16, path: &str) -> anyhow::Result<String> {
+    let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await?;
+    Ok(reply)
+}

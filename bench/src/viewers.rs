@@ -1,0 +1,178 @@
+//! Viewers at ten ticks a second: frames per second and memory, beside a plain warp route.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use standalone::servers::free_port;
+
+use crate::Args;
+use crate::lab::{Lab, POLL, resident_bytes};
+use crate::report::Report;
+
+/// A baseline server: this very program in another role.
+pub struct Baseline {
+    child: Child,
+    /// Where it listens.
+    pub port: u16,
+}
+
+impl Drop for Baseline {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Baseline {
+    /// Starts it and waits until it listens.
+    pub async fn start(what: &str) -> anyhow::Result<Self> {
+        let port = free_port();
+        let child = Command::new(std::env::current_exe()?)
+            .args(["--serve", what, "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .spawn()?;
+        let baseline = Self { child, port };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            ensure!(Instant::now() < deadline, "the baseline does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(baseline)
+    }
+
+    fn resident_bytes(&self) -> anyhow::Result<u64> {
+        resident_bytes(self.child.id())
+    }
+}
+
+/// A frame's data as long as ours for the default poll.
+pub fn frame_like_ours(version: u64) -> String {
+    format!(
+        "{{\"poll\":\"{POLL}\",\"state\":\"open\",\"version\":{version},\"voters\":{version},\
+         \"options\":[{{\"slug\":\"cats\",\"label\":\"Cats\",\"votes\":{version}}},\
+         {{\"slug\":\"dogs\",\"label\":\"Dogs\",\"votes\":0}}],\
+         \"as_of\":\"2026-01-01T00:00:00.000Z\",\"stale\":false,\"stale_since\":null,\
+         \"recent\":[[1767225600,10]]}}"
+    )
+}
+
+/// Measures frames and memory.
+///
+/// # Errors
+/// When a server does not start or a viewer is refused.
+pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let (mut ratios, mut bare_rates, mut rates) = (vec![], vec![], vec![]);
+    let (mut bare_memory, mut memory) = (vec![], vec![]);
+    for round in 1..=args.rounds {
+        eprintln!("viewers: round {round} of {}", args.rounds);
+        let (bare, bare_bytes) = {
+            let baseline = Baseline::start("sse").await?;
+            watch(args, baseline.port, || baseline.resident_bytes()).await?
+        };
+        let (ours, bytes) = dashboard(args).await?;
+        eprintln!("  warp {bare:.0} frames/s, {bare_bytes:.0} B a viewer; dashboard {ours:.0}, {bytes:.0} B");
+        ratios.push(ours / bare);
+        bare_rates.push(bare);
+        rates.push(ours);
+        bare_memory.push(bare_bytes);
+        memory.push(bytes);
+    }
+    let viewers = args.viewers;
+    report.baseline(&format!("naive warp SSE route, {viewers} viewers, frames/s"), &bare_rates);
+    report.baseline("naive warp SSE route, resident bytes a viewer", &bare_memory);
+    report.ratio(&format!("{viewers} viewers at 10 ticks/s: frames/s ÷ naive warp SSE route"), 0.95, &ratios, &rates);
+    report.at_most("resident bytes a viewer", 8.0 * 1024.0, &memory);
+    Ok(())
+}
+
+/// Our dashboard, with a tally that changes before every tick.
+async fn dashboard(args: &Args) -> anyhow::Result<(f64, f64)> {
+    let mut lab = Lab::open().await?;
+    lab.start("dashboard").await?;
+    let client = lab.client().await?;
+    let mover = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_millis(45));
+        loop {
+            ticks.tick().await;
+            let moved = client
+                .batch_execute(
+                    "UPDATE tally SET votes = votes + 1 WHERE position = 0;
+                     UPDATE poll_tally SET version = version + 1, voters = voters + 1",
+                )
+                .await;
+            if moved.is_err() {
+                return;
+            }
+        }
+    });
+    let service = lab.last()?;
+    let outcome = watch(args, service.port, || service.resident_bytes()).await;
+    mover.abort();
+    outcome
+}
+
+/// Opens the viewers, counts frames for a while; frames per second, and memory per viewer.
+async fn watch(
+    args: &Args,
+    port: u16,
+    resident: impl Fn() -> anyhow::Result<u64>,
+) -> anyhow::Result<(f64, f64)> {
+    let before = resident()?;
+    let frames = Arc::new(AtomicU64::new(0));
+    let mut viewers = Vec::with_capacity(args.viewers);
+    for _ in 0..args.viewers {
+        let stream = subscribe(port).await?;
+        viewers.push(tokio::spawn(count_frames(stream, frames.clone())));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after = resident()?;
+    let (at_start, started) = (frames.load(Ordering::Relaxed), Instant::now());
+    tokio::time::sleep(Duration::from_secs(args.seconds)).await;
+    let counted = frames.load(Ordering::Relaxed) - at_start;
+    let rate = counted as f64 / started.elapsed().as_secs_f64();
+    let gone = viewers.iter().filter(|viewer| viewer.is_finished()).count();
+    ensure!(gone == 0, "{gone} viewers were sent away");
+    for viewer in viewers {
+        viewer.abort();
+    }
+    Ok((rate, after.saturating_sub(before) as f64 / args.viewers as f64))
+}
+
+async fn subscribe(port: u16) -> anyhow::Result<TcpStream> {
+    let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
+    let request = format!("GET /api/polls/{POLL}/events HTTP/1.1\r\nhost: bench\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    Ok(stream)
+}
+
+/// A frame has one `event:` line; it may be cut anywhere, so the end of each piece is kept.
+async fn count_frames(stream: TcpStream, frames: Arc<AtomicU64>) {
+    const MARK: &[u8] = b"event:";
+    let mut kept: Vec<u8> = Vec::new();
+    loop {
+        if stream.readable().await.is_err() {
+            return;
+        }
+        let mut piece = [0; 2048];
+        match stream.try_read(&mut piece) {
+            Ok(0) => return,
+            Ok(length) => {
+                kept.extend_from_slice(&piece[..length]);
+                let found = kept.windows(MARK.len()).filter(|window| *window == MARK).count();
+                frames.fetch_add(found as u64, Ordering::Relaxed);
+                kept.drain(..kept.len().saturating_sub(MARK.len() - 1));
+                if kept.capacity() > 64 {
+                    kept.shrink_to_fit();
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}

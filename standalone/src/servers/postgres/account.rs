@@ -1,0 +1,89 @@
+//! Whom Postgres runs as, and the files that are theirs.
+
+use std::{
+    fs, io,
+    os::unix::{
+        fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::Path,
+    process::Command,
+};
+
+use rustix::process::geteuid;
+
+use super::SUPERUSER;
+use crate::servers::Error;
+
+/// The user that Postgres runs as when we are root.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account {
+    pub(super) user: u32,
+    pub(super) group: u32,
+}
+
+impl Account {
+    /// Whom the folder belongs to, or `postgres` where there is none yet. `None` when we are a
+    /// plain user, who runs it as they are.
+    pub(super) fn for_folder(folder: &Path) -> Result<Option<Self>, Error> {
+        if !geteuid().is_root() {
+            return Ok(None);
+        }
+        match fs::metadata(folder) {
+            Ok(owner) if owner.uid() != 0 => {
+                return Ok(Some(Self { user: owner.uid(), group: owner.gid() }));
+            }
+            _ => {}
+        }
+        let id = |flag| {
+            let output = Command::new("id").args([flag, SUPERUSER]).output().ok()?;
+            String::from_utf8(output.stdout).ok()?.trim().parse().ok()
+        };
+        match (id("-u"), id("-g")) {
+            (Some(user), Some(group)) => Ok(Some(Self { user, group })),
+            _ => Err(Error::Unsuitable(
+                "Postgres refuses to run as root, and there is no user `postgres` to run it as: \
+                 run this as a plain user, or make one (useradd --system postgres)"
+                    .to_owned(),
+            )),
+        }
+    }
+}
+
+pub(super) fn as_account(program: &Path, account: Option<Account>) -> Command {
+    let mut command = Command::new(program);
+    command.env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT").env_remove("PGHOST");
+    if let Some(account) = account {
+        // As root, this drops the supplementary groups too.
+        command.uid(account.user).gid(account.group);
+    }
+    command
+}
+
+pub(super) fn create_folder(folder: &Path, account: Option<Account>) -> Result<(), Error> {
+    let create = || {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        own(folder, account)
+    };
+    create().map_err(Error::io(format!("prepare {}", folder.display())))
+}
+
+pub(super) fn write_private(
+    path: &Path,
+    text: &str,
+    account: Option<Account>,
+) -> Result<(), Error> {
+    let write = || {
+        let _ = fs::remove_file(path);
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        own(path, account)
+    };
+    write().map_err(Error::io(format!("write {}", path.display())))
+}
+
+fn own(path: &Path, account: Option<Account>) -> io::Result<()> {
+    account.map_or(Ok(()), |account| chown(path, Some(account.user), Some(account.group)))
+}

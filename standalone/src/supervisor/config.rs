@@ -1,0 +1,149 @@
+//! The supervisor's settings.
+
+use std::{
+    io,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+};
+
+use clap::Parser;
+
+use super::Error;
+use crate::servers::{free_port, is_free};
+
+const METRICS_PORT: u16 = 9080;
+
+/// Runs the whole pipeline on this machine: a private Redis and Postgres, producer, consumers and
+/// dashboard. Ctrl-C stops all of it and keeps the votes.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "standalone", version)]
+pub struct Config {
+    /// Port of the ballot page; 0 takes a free one
+    #[arg(long, env = "VOTE_PORT", default_value_t = 8080)]
+    pub vote_port: u16,
+    /// Port of the results page; 0 takes a free one
+    #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
+    pub results_port: u16,
+    /// First of the ports for metrics and health, on loopback: producer, dashboard, consumers.
+    /// Unset: 9080 and up, or free ones where those are taken
+    #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    pub metrics_port: Option<u16>,
+    /// Folder of everything that is kept
+    #[arg(long, env = "DATA_DIR", default_value = ".data")]
+    pub data_dir: PathBuf,
+    /// Label of the default poll's first option
+    #[arg(long, env = "OPTION_A", default_value = "Cats", value_parser = label)]
+    pub option_a: String,
+    /// Label of the default poll's second option
+    #[arg(long, env = "OPTION_B", default_value = "Dogs", value_parser = label)]
+    pub option_b: String,
+    /// Consumer processes
+    #[arg(long, env = "CONSUMERS", default_value_t = 2,
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub consumers: u16,
+    /// Partitions of the stream, fixed by the first start; unset: what `votectl migrate` takes
+    #[arg(long, env = "PARTITIONS")]
+    pub partitions: Option<u16>,
+    /// The services' log filter
+    #[arg(long, env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+}
+
+/// Ports that were free a moment ago.
+#[derive(Debug, Clone)]
+pub(super) struct Ports {
+    pub(super) vote: u16,
+    pub(super) results: u16,
+    pub(super) producer_metrics: u16,
+    pub(super) dashboard_metrics: u16,
+    pub(super) consumer_metrics: Vec<u16>,
+}
+
+impl Config {
+    /// Settles every port, before anything is started.
+    pub(super) fn ports(&self) -> Result<Ports, Error> {
+        let vote = chosen(self.vote_port, "VOTE_PORT")?;
+        let results = chosen(self.results_port, "RESULTS_PORT")?;
+        if vote == results {
+            let (one, other) = ("VOTE_PORT", "RESULTS_PORT");
+            return Err(Error::PortTwice { port: vote, one, other });
+        }
+        let base = self.metrics_port.unwrap_or(METRICS_PORT);
+        let mut metrics = Vec::new();
+        for port in base..=base + 1 + self.consumers {
+            let clash = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT")];
+            let clash = clash.into_iter().find(|(other, _)| *other == port);
+            match (self.metrics_port, clash) {
+                (Some(_), Some((_, one))) => {
+                    return Err(Error::PortTwice { port, one, other: "METRICS_PORT" });
+                }
+                (Some(_), None) => metrics.push(chosen(port, "METRICS_PORT")?),
+                (None, None) if is_free(port) => metrics.push(port),
+                (None, _) => metrics.push(free_port()),
+            }
+        }
+        Ok(Ports {
+            vote,
+            results,
+            producer_metrics: metrics[0],
+            dashboard_metrics: metrics[1],
+            consumer_metrics: metrics.split_off(2),
+        })
+    }
+}
+
+/// The port that somebody chose, or a free one for 0.
+fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
+    if port == 0 {
+        return Ok(free_port());
+    }
+    match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)) {
+        Ok(_) => Ok(port),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(Error::PortTaken { port, setting })
+        }
+        Err(source) => Err(Error::PortRefused { port, setting, source }),
+    }
+}
+
+fn label(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("a label cannot be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Config {
+        Config::parse_from(
+            [&["standalone", "--vote-port=0", "--results-port=0"], arguments].concat(),
+        )
+    }
+
+    #[test]
+    fn taken_port_that_was_asked_for_is_an_error() {
+        let taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, free_port())).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let config = Config { vote_port: port, ..config(&[]) };
+        let error = config.ports().unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("VOTE_PORT"), "{error}");
+    }
+
+    #[test]
+    fn one_port_cannot_serve_both_pages() {
+        let port = free_port();
+        let config = Config { vote_port: port, results_port: port, ..config(&[]) };
+        assert!(matches!(config.ports(), Err(Error::PortTwice { .. })));
+    }
+
+    #[test]
+    fn every_consumer_has_a_metrics_port_of_its_own() {
+        let ports = config(&["--consumers=3"]).ports().unwrap();
+        let mut all = ports.consumer_metrics;
+        all.extend([ports.vote, ports.results, ports.producer_metrics, ports.dashboard_metrics]);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 7);
+    }
+}

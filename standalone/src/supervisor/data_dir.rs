@@ -1,0 +1,206 @@
+//! The data folder: its lock, its secrets, and what a killed supervisor left in it.
+//!
+//! | below it | what |
+//! |---|---|
+//! | `postgres/`, `redis/` | the servers' data |
+//! | `log/` | one file a process; at a start a file over 8 MiB is set aside as `.log.1` |
+//! | `run/` | pid files, and the servers' ports |
+//! | `secrets/` | passwords and the cookie key, made once, readable by their owner only |
+//! | `lock` | held, and naming the pid, while a supervisor runs |
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Error, say};
+use crate::servers::{self, Signal, find_leftovers, free_port, is_free, random_secret};
+
+const LOG_BYTES_MAX: u64 = 8 << 20;
+const SERVICE_GRACE: Duration = Duration::from_secs(15);
+const SERVER_GRACE: Duration = Duration::from_secs(60);
+
+/// A data folder that is ours for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder where needed and takes its lock.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(path)
+            .map_err(servers::Error::io(format!("create {}", path.display())))?;
+        let root =
+            path.canonicalize().map_err(servers::Error::io(format!("find {}", path.display())))?;
+        let lock = lock(&root)?;
+        for folder in ["log", "run", "secrets"] {
+            let folder = root.join(folder);
+            fs::create_dir_all(&folder)
+                .map_err(servers::Error::io(format!("create {}", folder.display())))?;
+        }
+        let secrets = root.join("secrets");
+        fs::set_permissions(&secrets, fs::Permissions::from_mode(0o700))
+            .map_err(servers::Error::io(format!("close {}", secrets.display())))?;
+        let data_dir = Self { root, _lock: lock };
+        data_dir.set_long_logs_aside();
+        Ok(data_dir)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    pub(super) fn secret_path(&self, name: &str) -> PathBuf {
+        self.root.join("secrets").join(name)
+    }
+
+    /// A secret of this name, made up at the first call: 64 hexadecimal digits.
+    pub(super) fn secret(&self, name: &str) -> Result<String, Error> {
+        let path = self.secret_path(name);
+        let make_or_read = || match fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+            Ok(_) => write_secret(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => write_secret(&path),
+            Err(error) => Err(error),
+        };
+        let secret = make_or_read();
+        Ok(secret.map_err(servers::Error::io(format!("keep the secret {}", path.display())))?)
+    }
+
+    /// The port that a server had last time, or another one if that is taken now.
+    pub(super) fn port_of(&self, server: &str) -> Result<u16, Error> {
+        let path = self.run().join(format!("{server}.port"));
+        let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        let port = last.filter(|port| is_free(*port)).unwrap_or_else(free_port);
+        fs::write(&path, format!("{port}\n"))
+            .map_err(servers::Error::io(format!("write {}", path.display())))?;
+        Ok(port)
+    }
+
+    /// Stops what a killed supervisor left running, in the order of an ordinary stop.
+    pub(super) fn clear_leftovers(&self) {
+        let mut leftovers = find_leftovers(&self.run());
+        leftovers.sort_by_key(|leftover| stop_order(&leftover.name));
+        if !leftovers.is_empty() {
+            say("an earlier supervisor was killed; stopping what it left running");
+        }
+        for leftover in leftovers {
+            let (signal, grace) = match leftover.name.as_str() {
+                "postgres" => (Signal::INT, SERVER_GRACE),
+                "redis" => (Signal::TERM, SERVER_GRACE),
+                _ => (Signal::TERM, SERVICE_GRACE),
+            };
+            let how = if leftover.stop(signal, grace) { "stopped" } else { "killed" };
+            say(&format!("  {} (pid {}) {how}", leftover.name, leftover.pid));
+        }
+    }
+
+    fn set_long_logs_aside(&self) {
+        for entry in fs::read_dir(self.log()).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_long = entry.metadata().is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX);
+            if is_long && path.extension().is_some_and(|extension| extension == "log") {
+                let _ = fs::rename(&path, path.with_extension("log.1"));
+            }
+        }
+    }
+}
+
+/// Intake first, then those who read, then the servers.
+fn stop_order(name: &str) -> u8 {
+    match name {
+        "producer" => 0,
+        "dashboard" => 1,
+        "redis" => 3,
+        "postgres" => 4,
+        _ => 2,
+    }
+}
+
+fn lock(root: &Path) -> Result<File, Error> {
+    let path = root.join("lock");
+    let describe = || servers::Error::io(format!("lock {}", path.display()));
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(describe())?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = file.read_to_string(&mut pid);
+            let pid = pid.trim().to_owned();
+            return Err(Error::DataDirInUse { data_dir: root.to_owned(), pid });
+        }
+        Err(TryLockError::Error(error)) => return Err(describe()(error).into()),
+    }
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write(&mut file).map_err(describe())?;
+    Ok(file)
+}
+
+/// Written whole or not at all: half a cookie key would log every voter out.
+fn write_secret(path: &Path) -> io::Result<String> {
+    let secret = random_secret();
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    writeln!(file, "{secret}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> PathBuf {
+        std::env::temp_dir().join(format!("votestream-data-dir-{}", random_secret()))
+    }
+
+    #[test]
+    fn second_supervisor_is_told_who_holds_the_folder() {
+        let folder = folder();
+        let first = DataDir::open(&folder).unwrap();
+        let error = DataDir::open(&folder).unwrap_err().to_string();
+        assert!(error.contains(&std::process::id().to_string()), "{error}");
+        drop(first);
+        DataDir::open(&folder).expect("the lock goes with its holder");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_are_private() {
+        let folder = folder();
+        let data_dir = DataDir::open(&folder).unwrap();
+        let secret = data_dir.secret("cookie-keys").unwrap();
+        assert_eq!(secret.len(), 64);
+        assert_eq!(data_dir.secret("cookie-keys").unwrap(), secret);
+        assert_ne!(data_dir.secret("redis-admin").unwrap(), secret);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data_dir.secret_path("cookie-keys")), 0o600);
+        assert_eq!(mode(&folder.join("secrets")), 0o700);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

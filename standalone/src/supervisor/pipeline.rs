@@ -1,0 +1,299 @@
+//! All the children: started in the order of their needs, stopped in the reverse.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::block_in_place,
+};
+
+use super::{
+    Config, DataDir, Error,
+    config::Ports,
+    database::{self, CONSUMER, DASHBOARD, OWNER},
+    log_watch::{LogWatch, SERVER_MARKS},
+    poll::DefaultPoll,
+    redis_users, say,
+    service::{Service, ServiceSpec, clean, program},
+    stop_signals::StopSignals,
+    watched::{Child, Watched},
+};
+use crate::servers::{
+    self, PostgresOptions, PostgresServer, Process, RedisOptions, RedisServer, Signal,
+    postgres_home,
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Above the services' own grace period (SHUTDOWN_GRACE_MS, 10 s unless set).
+const SERVICE_GRACE: Duration = Duration::from_secs(20);
+const SERVER_GRACE: Duration = Duration::from_secs(60);
+/// What is left to each once somebody is in a hurry.
+const HURRY_GRACE: Duration = Duration::from_secs(2);
+
+/// The children, and what they are started from.
+pub(super) struct Pipeline<'a> {
+    config: &'a Config,
+    data_dir: &'a DataDir,
+    ports: Ports,
+    poll: DefaultPoll,
+    redis: Option<Watched<RedisServer>>,
+    postgres: Option<Watched<PostgresServer>>,
+    services: Vec<Watched<Service>>,
+    log_watches: Vec<LogWatch>,
+}
+
+impl<'a> Pipeline<'a> {
+    pub(super) fn new(config: &'a Config, data_dir: &'a DataDir, ports: Ports) -> Self {
+        let poll = DefaultPoll::new(&config.option_a, &config.option_b);
+        let (redis, postgres) = (None, None);
+        let (services, log_watches) = (Vec::new(), Vec::new());
+        Self { config, data_dir, ports, poll, redis, postgres, services, log_watches }
+    }
+
+    /// Starts everything and waits until everything is ready.
+    pub(super) async fn start(&mut self) -> Result<(), Error> {
+        for name in ["votectl", "producer", "consumer", "dashboard"] {
+            program(name)?;
+        }
+        self.start_servers().await?;
+        let (redis, postgres) = self.servers();
+        database::prepare(postgres, self.data_dir).await?;
+        let url = database::url_of(OWNER, postgres, self.data_dir)?;
+        self.votectl(&self.migrate_arguments(), &redis.url(), &url)?;
+        database::grant(postgres, self.data_dir).await?;
+        self.votectl(&self.poll_arguments(), &redis.url(), &url)?;
+        self.data_dir.secret("cookie-keys")?;
+
+        for spec in self.service_specs()? {
+            self.services.push(Watched::new(Service::start(spec, self.data_dir)?));
+        }
+        for service in &mut self.services {
+            service.child.wait_ready(READY_WITHIN).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_servers(&mut self) -> Result<(), Error> {
+        let redis = RedisOptions {
+            folder: self.data_dir.root().join("redis"),
+            log: self.data_dir.log(),
+            run: self.data_dir.run(),
+            port: Some(self.data_dir.port_of("redis")?),
+            users: redis_users::all(self.data_dir)?,
+            ..RedisOptions::new("redis", "")
+        };
+        let home = postgres_home(self.data_dir.root())?;
+        if !home.starts_with(self.data_dir.root()) {
+            say(&format!(
+                "Postgres runs as another user, who cannot enter {}: its data are in {}",
+                self.data_dir.root().display(),
+                home.display()
+            ));
+        }
+        // For `make clean-data`.
+        let note = self.data_dir.run().join("postgres.home");
+        std::fs::write(&note, home.as_os_str().as_encoded_bytes())
+            .map_err(servers::Error::io(format!("write {}", note.display())))?;
+        let is_new = !home.join("data").exists();
+        let postgres = PostgresOptions {
+            log: self.data_dir.log(),
+            run: self.data_dir.run(),
+            port: Some(self.data_dir.port_of("postgres")?),
+            ..PostgresOptions::new("postgres", home, &self.data_dir.secret("postgres-superuser")?)
+        };
+        say(if is_new { "making the database" } else { "opening the database" });
+        let postgres = block_in_place(|| PostgresServer::start(postgres))?;
+        self.postgres = Some(Watched::new(postgres));
+        // A stop that was asked for meanwhile is heard here.
+        tokio::task::yield_now().await;
+        let redis = block_in_place(|| RedisServer::start(redis))?;
+        self.redis = Some(Watched::new(redis));
+        tokio::task::yield_now().await;
+        for name in ["redis", "postgres"] {
+            let log = self.data_dir.log().join(format!("{name}.log"));
+            self.log_watches.push(LogWatch::start(name, log, SERVER_MARKS));
+        }
+        Ok(())
+    }
+
+    fn servers(&self) -> (&RedisServer, &PostgresServer) {
+        let started = "the servers are started before anything that uses them";
+        (&self.redis.as_ref().expect(started).child, &self.postgres.as_ref().expect(started).child)
+    }
+
+    fn votectl(&self, arguments: &[String], redis: &str, database: &str) -> Result<(), Error> {
+        let mut command = Command::new(program("votectl")?);
+        clean(&mut command).args(arguments).env("REDIS_URL", redis).env("DATABASE_URL", database);
+        let output =
+            block_in_place(|| command.output()).map_err(servers::Error::io("run votectl"))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::CommandFailed {
+            command: format!("votectl {}", arguments.join(" ")),
+            said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+
+    fn migrate_arguments(&self) -> Vec<String> {
+        let partitions = self.config.partitions.map(|number| format!("--partitions={number}"));
+        ["migrate".to_owned()].into_iter().chain(partitions).collect()
+    }
+
+    fn poll_arguments(&self) -> Vec<String> {
+        let DefaultPoll { slug, title, options: [a, b] } = &self.poll;
+        let words =
+            ["poll", "create", "--slug", slug, "--title", title, "--option", a, "--option", b];
+        words.into_iter().chain(["--open", "--if-missing"]).map(str::to_owned).collect()
+    }
+
+    fn service_specs(&self) -> Result<Vec<ServiceSpec>, Error> {
+        let (redis, postgres) = self.servers();
+        let users = redis_users::all(self.data_dir)?;
+        let redis_url = |name: &str| {
+            let user = users.iter().find(|user| user.name == name);
+            redis.url_for(user.expect("every service that uses Redis is a user of it"))
+        };
+        let common = |admin_port: u16| {
+            vec![
+                ("ADMIN_ADDR", format!("127.0.0.1:{admin_port}")),
+                ("LOG_LEVEL", self.config.log_level.clone()),
+                ("NO_COLOR", "1".to_owned()),
+            ]
+        };
+        let Ports { vote, results, producer_metrics, dashboard_metrics, .. } = self.ports;
+
+        let mut producer = common(producer_metrics);
+        producer.extend([
+            ("REDIS_URL", redis_url("producer")),
+            ("LISTEN_ADDR", format!("0.0.0.0:{vote}")),
+            ("COOKIE_KEYS_FILE", self.data_dir.secret_path("cookie-keys").display().to_string()),
+            ("DEFAULT_POLL", self.poll.slug.clone()),
+            ("RESULTS_URL", format!("http://localhost:{results}/")),
+        ]);
+        let mut dashboard = common(dashboard_metrics);
+        dashboard.extend([
+            ("DATABASE_URL", database::url_of(DASHBOARD, postgres, self.data_dir)?),
+            ("LISTEN_ADDR", format!("0.0.0.0:{results}")),
+            ("DEFAULT_POLL", self.poll.slug.clone()),
+            ("VOTE_URL", format!("http://localhost:{vote}/")),
+        ]);
+        let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
+        let consumers = self.ports.consumer_metrics.iter().zip(1..).map(|(port, number)| {
+            let mut environment = common(*port);
+            environment.push(("REDIS_URL", redis_url("consumer")));
+            environment.push(("DATABASE_URL", database_url.clone()));
+            spec(&format!("consumer-{number}"), "consumer", *port, environment)
+        });
+        let mut specs = vec![
+            spec("producer", "producer", producer_metrics, producer),
+            spec("dashboard", "dashboard", dashboard_metrics, dashboard),
+        ];
+        specs.extend(consumers);
+        Ok(specs)
+    }
+
+    /// Tells where everything is.
+    pub(super) fn announce(&self) {
+        let Ports { vote, results, .. } = self.ports;
+        say("");
+        say(&format!("  vote       http://localhost:{vote}"));
+        say(&format!("  results    http://localhost:{results}"));
+        for service in &self.services {
+            let (name, port) = (service.child.name(), service.child.admin_port());
+            say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
+        }
+        say(&format!("  data       {}", self.data_dir.root().display()));
+        say("");
+        say("running; Ctrl-C stops everything and keeps the votes");
+    }
+
+    /// Starts again whatever dies. Returns only with an error.
+    pub(super) async fn keep_running(&mut self) -> Result<(), Error> {
+        let mut deaths = signal(SignalKind::child())
+            .map_err(servers::Error::io("listen for the children's ends"))?;
+        loop {
+            let next_restart = block_in_place(|| self.look_after_children());
+            let pause = next_restart.map(|due| due.saturating_duration_since(Instant::now()));
+            tokio::select! {
+                _ = deaths.recv() => {}
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            }
+        }
+    }
+
+    /// Starts again those that are due, and returns when the next one is.
+    fn look_after_children(&mut self) -> Option<Instant> {
+        let redis = self.redis.iter_mut().map(Watched::look_after);
+        let postgres = self.postgres.iter_mut().map(Watched::look_after);
+        let services = self.services.iter_mut().map(Watched::look_after);
+        redis.chain(postgres).chain(services).flatten().min()
+    }
+
+    /// Stops everything: intake, then readers, then servers. A second signal hurries.
+    pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
+        let mut hurry = false;
+        for program in ["producer", "dashboard", "consumer"] {
+            let services = self.services.iter_mut().map(|service| &mut service.child);
+            let services = services.filter(|service| service.program() == program);
+            let mut processes: Vec<&mut Process> = services.map(Child::process).collect();
+            processes.iter_mut().for_each(|process| process.signal(Signal::TERM));
+            wait_all(&mut processes, SERVICE_GRACE, &mut hurry, stop_signals).await;
+        }
+        self.services.clear();
+        // What the servers say when they are told to stop is no news.
+        self.log_watches.clear();
+        let mut servers: Vec<&mut Process> = Vec::new();
+        if let Some(redis) = &mut self.redis {
+            redis.child.process().signal(Signal::TERM);
+            servers.push(redis.child.process());
+        }
+        if let Some(postgres) = &mut self.postgres {
+            postgres.child.process().signal(Signal::INT);
+            servers.push(postgres.child.process());
+        }
+        wait_all(&mut servers, SERVER_GRACE, &mut hurry, stop_signals).await;
+        (self.redis, self.postgres) = (None, None);
+    }
+}
+
+fn spec(
+    name: &str,
+    program: &'static str,
+    admin_port: u16,
+    environment: Vec<(&'static str, String)>,
+) -> ServiceSpec {
+    ServiceSpec { name: name.to_owned(), program, admin_port, environment }
+}
+
+/// Waits for all of them; those that outlast their grace are killed.
+async fn wait_all(
+    processes: &mut [&mut Process],
+    grace: Duration,
+    hurry: &mut bool,
+    stop_signals: &mut StopSignals,
+) {
+    let asked = Instant::now();
+    while processes.iter_mut().any(|process| process.is_running()) {
+        let grace = if *hurry { HURRY_GRACE } else { grace };
+        if asked.elapsed() >= grace {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+            () = stop_signals.next() => *hurry = true,
+        }
+    }
+    for process in processes {
+        let how = match process.exit_status() {
+            Some(status) if status.success() => "stopped".to_owned(),
+            Some(status) => format!("ended with {status}"),
+            None => "did not stop in time and was killed".to_owned(),
+        };
+        process.kill();
+        say(&format!("  {} {how}", process.name()));
+    }
+}

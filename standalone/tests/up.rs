@@ -1,0 +1,344 @@
+//! The real supervisor with the real services: voted through, killed, stopped, started again.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use serde_json::{Value, json};
+use testkit::{binary, eventually, folder, free_port};
+use tokio::sync::Mutex;
+
+const STARTED_WITHIN: Duration = Duration::from_secs(120);
+const COUNTED_WITHIN: Duration = Duration::from_secs(30);
+/// Debian's `nobody`.
+const NOBODY: u32 = 65_534;
+
+/// One whole pipeline at a time: two of them and a compiler make a small machine slow.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// What `make up` is told.
+struct Setup {
+    programs: PathBuf,
+    data_dir: PathBuf,
+    vote_port: u16,
+    results_port: u16,
+    environment: Vec<(&'static str, String)>,
+    user: Option<u32>,
+}
+
+impl Setup {
+    fn new() -> Self {
+        for program in ["votectl", "producer", "consumer", "dashboard"] {
+            let _ = binary(program);
+        }
+        Self {
+            programs: binary("standalone").parent().unwrap().to_owned(),
+            data_dir: folder("up").join("data"),
+            vote_port: free_port(),
+            results_port: free_port(),
+            environment: Vec::new(),
+            user: None,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.programs.join("standalone"));
+        command
+            .env("DATA_DIR", &self.data_dir)
+            .env("VOTE_PORT", self.vote_port.to_string())
+            .env("RESULTS_PORT", self.results_port.to_string())
+            .env("METRICS_PORT", free_port().to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir("/")
+            .stdin(Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        command
+    }
+
+    /// Starts it and waits until it says that it runs.
+    fn up(&self) -> Up {
+        let mut child =
+            self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        for stream in [Box::new(output) as Box<dyn Read + Send>, Box::new(errors)] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        drop(sender);
+        let mut up = Up { child, lines, said: Vec::new() };
+        up.hear("running");
+        up
+    }
+
+    fn tally(&self) -> Option<Value> {
+        let reply = http(self.results_port, "GET", "/api/polls/cats-vs-dogs/tally", &[], "")?;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        Some(serde_json::from_str(&reply.body).expect("the tally is JSON"))
+    }
+
+    async fn expect_votes(&self, cats: u64, dogs: u64) {
+        eventually(COUNTED_WITHIN, async || {
+            let tally = self.tally().ok_or("no answer")?;
+            let votes: Vec<u64> =
+                [0, 1].iter().filter_map(|n| tally["options"][n]["votes"].as_u64()).collect();
+            let counted = votes == [cats, dogs] && tally["voters"] == json!(cats + dogs);
+            if counted { Ok(()) } else { Err(tally.to_string()) }
+        })
+        .await;
+    }
+
+    /// Votes as somebody without a cookie does, by the form.
+    fn vote(&self, option: &str) {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let reply = http(self.vote_port, "POST", "/", &form, &format!("vote={option}")).unwrap();
+        assert_eq!(reply.status, 303, "{}", reply.body);
+    }
+}
+
+/// A running supervisor.
+struct Up {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Up {
+    /// Waits for a line that begins so.
+    fn hear(&mut self, beginning: &str) {
+        let deadline = Instant::now() + STARTED_WITHIN;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).unwrap_or_else(|error| {
+                panic!("never said `{beginning}` ({error}), but:\n{}", self.said.join("\n"))
+            });
+            let heard = line.starts_with(beginning);
+            self.said.push(line);
+            if heard {
+                return;
+            }
+        }
+    }
+
+    /// No child has warned of anything, and each may do what it has to do.
+    fn expect_no_complaints(&mut self) {
+        self.said.extend(self.lines.try_iter());
+        let is_child = |line: &&String| {
+            ["producer:", "consumer-", "dashboard:", "redis", "postgres"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        };
+        let complaints: Vec<&String> = self.said.iter().filter(is_child).collect();
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and returns its exit code and all that it said.
+    fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
+        self.signal(signal);
+        let status = self.child.wait().unwrap();
+        self.said.extend(self.lines.iter());
+        (status.code(), self.said.join("\n"))
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Reached only when a test has failed: an orderly stop, so that no children are left.
+        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
+            self.signal(Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+struct Reply {
+    status: u16,
+    body: String,
+}
+
+/// One request over a connection of its own; `None` when nobody answers.
+fn http(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<Reply> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Reply { status, body: body.to_owned() })
+}
+
+/// Command lines of the processes that work below `folder`: every child does.
+fn processes_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    entries
+        .filter(|process| {
+            fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+        })
+        .map(|process| fs::read_to_string(process.join("cmdline")).unwrap_or_default())
+        .collect()
+}
+
+#[tokio::test]
+async fn votes_survive_a_killed_supervisor_and_an_orderly_stop() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let setup = Setup::new();
+
+    let mut up = setup.up();
+    let said = up.said.join("\n");
+    for port in [setup.vote_port, setup.results_port] {
+        assert!(said.contains(&format!("http://localhost:{port}")), "{said}");
+    }
+    for _ in 0..20 {
+        setup.vote("a");
+    }
+    setup.expect_votes(20, 0).await;
+    up.expect_no_complaints();
+    let kept = processes_in(&setup.data_dir);
+    for program in ["redis-server", "postgres", "producer", "dashboard", "consumer"] {
+        assert!(kept.iter().any(|line| line.contains(program)), "{program}: {kept:#?}");
+    }
+    up.kill();
+
+    // The killed supervisor's children still run, on the same ports, and still take votes.
+    setup.vote("dogs");
+    let up = setup.up();
+    assert!(up.said.iter().any(|line| line.contains("earlier supervisor")), "{:?}", up.said);
+    setup.expect_votes(20, 1).await;
+    for _ in 0..4 {
+        let json = [("Content-Type", "application/json")];
+        let path = "/api/polls/cats-vs-dogs/ballots";
+        let reply = http(setup.vote_port, "POST", path, &json, r#"{"choices":["dogs"]}"#).unwrap();
+        assert_eq!(reply.status, 202, "{}", reply.body);
+    }
+    // Not waited for: the stop has to see to them.
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("all votes are kept"), "{said}");
+    assert!(!said.contains("did not stop in time"), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+
+    let mut up = setup.up();
+    setup.expect_votes(20, 5).await;
+    up.expect_no_complaints();
+    let (code, said) = up.stop(Signal::INT);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn killed_children_are_started_again_and_a_second_supervisor_is_refused() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let setup = Setup::new();
+    let mut up = setup.up();
+
+    let second = setup.command().output().unwrap();
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(error.contains(&format!("pid {}", up.child.id())), "{error}");
+    assert!(error.contains("DATA_DIR"), "{error}");
+
+    setup.vote("a");
+    for name in ["producer", "consumer-1", "redis", "postgres"] {
+        let file = setup.data_dir.join("run").join(format!("{name}.pid"));
+        let text = fs::read_to_string(file).unwrap();
+        let pid = text.split(' ').next().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        up.hear(&format!("{name} is started again"));
+    }
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    eventually(COUNTED_WITHIN, async || {
+        let reply = http(setup.vote_port, "POST", "/", &form, "vote=b").ok_or("no answer")?;
+        if reply.status == 303 { Ok(()) } else { Err(format!("{}", reply.status)) }
+    })
+    .await;
+    setup.expect_votes(1, 1).await;
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}
+
+#[test]
+fn taken_port_is_a_plain_error_before_anything_starts() {
+    let setup = Setup::new();
+    let _taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, setup.results_port)).unwrap();
+    let refused = setup.command().output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(error.contains(&setup.results_port.to_string()), "{error}");
+    assert!(error.contains("RESULTS_PORT"), "{error}");
+    assert!(!setup.data_dir.join("postgres").exists());
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn works_for_a_plain_user_and_with_labels_of_ones_own() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let mut setup = Setup::new();
+    setup.environment =
+        vec![("OPTION_A", "Tea".to_owned()), ("OPTION_B", "Crème brûlée".to_owned())];
+    let home = setup.data_dir.parent().unwrap().to_owned();
+    if geteuid().is_root() {
+        // A plain user may not be able to enter the checkout, so the programs are copied.
+        for program in ["standalone", "votectl", "producer", "consumer", "dashboard"] {
+            fs::copy(setup.programs.join(program), home.join(program)).unwrap();
+        }
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
+        chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
+        setup.programs = home;
+        setup.user = Some(NOBODY);
+    }
+    let up = setup.up();
+    setup.vote("tea");
+    let poll = "/api/polls/tea-vs-cr-me-br-l-e";
+    let reply = http(setup.vote_port, "GET", poll, &[], "").unwrap();
+    let poll: Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!(poll["title"], "Tea vs Crème brûlée");
+    assert_eq!(poll["options"][1]["label"], "Crème brûlée");
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}

@@ -1,0 +1,13 @@
+//! Holds one of everything that the test kit can start, until it is killed. A test kills it.
+
+use testkit::{Browser, BrowserOptions, database, folder, own_redis};
+
+#[tokio::main]
+async fn main() {
+    let _redis = own_redis();
+    let _database = database().await;
+    let _browser = Browser::start(BrowserOptions::default()).await;
+    let folder = folder("held");
+    println!("{}", folder.parent().expect("a home").display());
+    std::future::pending::<()>().await;
+}

@@ -1,0 +1,64 @@
+//! The workspace's programs, built for the tests that start them.
+
+use std::{
+    collections::HashMap,
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, OnceLock},
+};
+
+/// The folder of the built programs, beside the running test's own.
+///
+/// # Panics
+/// If the test does not run from cargo's target folder.
+#[must_use]
+pub fn binaries() -> PathBuf {
+    let test = env::current_exe().expect("a process knows its program");
+    let folder = test.parent().expect("a program lies in a folder");
+    let is_test = folder.file_name().is_some_and(|name| name == "deps");
+    let folder = if is_test { folder.parent().expect("deps lies in a folder") } else { folder };
+    folder.to_owned()
+}
+
+/// The folder of programs that are up to date already, so that nothing is built; `make test` has
+/// just built them.
+const READY_BUILT: &str = "TESTKIT_BINARIES";
+
+/// The path of a program of the workspace (`producer`, `votectl`, …), brought up to date first,
+/// once in a test process, in the profile of the test itself.
+///
+/// # Panics
+/// If it does not build.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();
+    // A build that failed for another test fails for this one too.
+    let mut built = BUILT.get_or_init(Mutex::default).lock().unwrap_or_else(|e| e.into_inner());
+    built.entry(name.to_owned()).or_insert_with(|| build(name)).clone()
+}
+
+fn build(name: &str) -> PathBuf {
+    if let Some(folder) = env::var_os(READY_BUILT) {
+        let program = Path::new(&folder).join(name);
+        assert!(program.is_file(), "{READY_BUILT} is set, and holds no {}", program.display());
+        return program;
+    }
+    let folder = binaries();
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let target = folder.parent().expect("the profile's folder lies in the target folder");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate's parent");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(workspace)
+        .args(["build", "--quiet", "--bin", name, "--profile", profile, "--target-dir"])
+        .arg(target)
+        .output()
+        .expect("cargo can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo could not build {name}:\n{said}");
+    folder.join(name)
+}

@@ -1,0 +1,38 @@
+//! Redis for tests, set up as it is shipped: appended, fsynced before every answer, never evicting.
+
+use std::sync::OnceLock;
+
+use standalone::servers::{RedisOptions, RedisServer};
+
+use crate::folder;
+
+/// The address of this test process's Redis. Tests keep apart by key prefix
+/// ([`unique_name`](crate::unique_name)), so nobody may flush it, stop it or change its settings.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn redis() -> String {
+    static SHARED: OnceLock<RedisServer> = OnceLock::new();
+    SHARED.get_or_init(own_redis).url()
+}
+
+/// A Redis of the test's own, to be killed, frozen, filled and restarted. Dropping it ends it.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn own_redis() -> RedisServer {
+    own_redis_with(|_| {})
+}
+
+/// The same with other options.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn own_redis_with(change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
+    let mut options = RedisOptions::new("redis", folder("redis"));
+    change(&mut options);
+    RedisServer::start(options).unwrap_or_else(|error| panic!("{error}"))
+}
