@@ -1,0 +1,215 @@
+//! What Redis knows: counters of what was accepted, and ballots that lie in streams.
+
+use std::collections::HashMap;
+
+use redis::Value;
+use uuid::Uuid;
+use votestream_schema::keys::GROUP;
+use votestream_schema::{Ballot, Poll, PollId, codec};
+
+use crate::failure::Failure;
+use crate::servers::Redis;
+use crate::under_way::{ballot, bytes, each_entry};
+
+/// What was ever accepted, by partition and poll.
+#[derive(Debug)]
+pub struct Counters {
+    accepted: Vec<HashMap<String, i64>>,
+    /// Entries ever added to the streams; with the streams, Redis loses these as well.
+    entries_added: i64,
+}
+
+impl Counters {
+    /// Reads those of all partitions.
+    pub async fn read(redis: &mut Redis) -> Result<Self, Failure> {
+        let mut counters = Self { accepted: Vec::new(), entries_added: 0 };
+        for partition in 0..redis.partitions {
+            let get = redis::cmd("HGETALL").arg(redis.keys.accepted(partition)).clone();
+            counters.accepted.push(redis.ask(&get).await?);
+            counters.entries_added += entries_added(redis, partition).await?;
+        }
+        Ok(counters)
+    }
+
+    /// Ballots of a poll ever accepted.
+    pub fn accepted(&self, poll: PollId) -> i64 {
+        self.sum(&poll.to_string())
+    }
+
+    /// Of these, dead letters that an operator dropped.
+    pub fn dropped(&self, poll: PollId) -> i64 {
+        self.sum(&format!("dropped:{poll}"))
+    }
+
+    fn sum(&self, field: &str) -> i64 {
+        self.accepted.iter().filter_map(|partition| partition.get(field)).sum()
+    }
+
+    /// Why the counters cannot be all, if Postgres knows of so many ballots.
+    pub fn lost(&self, known_total: i64) -> Option<String> {
+        (self.entries_added < known_total).then(|| {
+            format!(
+                "redis has seen {} entries and postgres has counted {known_total} ballots, so redis \
+                 lost counters: it restarted without its data, or failed over to a replica that \
+                 lagged",
+                self.entries_added
+            )
+        })
+    }
+
+    /// Why the counters of this poll cannot be all, if its votes came from these partitions.
+    pub fn lost_of(&self, poll: &Poll, partitions: &[i32]) -> Option<String> {
+        let has = |partition: i32| {
+            let counters = usize::try_from(partition).ok().and_then(|p| self.accepted.get(p));
+            counters.is_some_and(|counters| counters.contains_key(&poll.id.to_string()))
+        };
+        let without: Vec<String> =
+            partitions.iter().filter(|p| !has(**p)).map(i32::to_string).collect();
+        (!without.is_empty()).then(|| {
+            format!(
+                "redis has no counter of this poll in partition {}, from where votes came: it \
+                 restarted without its data, or the votes came another way",
+                without.join(", ")
+            )
+        })
+    }
+}
+
+async fn entries_added(redis: &mut Redis, partition: u16) -> Result<i64, Failure> {
+    let stream = redis.keys.stream(partition);
+    if !redis.ask::<bool>(redis::cmd("EXISTS").arg(&stream)).await? {
+        return Ok(0);
+    }
+    let info = redis::cmd("XINFO").arg("STREAM").arg(&stream).clone();
+    let facts: HashMap<String, Value> = redis.ask(&info).await?;
+    // Redis 6 does not tell: then nothing can be concluded.
+    Ok(match facts.get("entries-added") {
+        Some(Value::Int(added)) => *added,
+        _ => i64::MAX / 2_048,
+    })
+}
+
+/// Entries in all streams.
+pub async fn entries(redis: &mut Redis) -> Result<i64, Failure> {
+    let mut entries = 0;
+    for partition in 0..redis.partitions {
+        let stream = redis.keys.stream(partition);
+        entries += redis.ask::<i64>(redis::cmd("XLEN").arg(&stream)).await?;
+    }
+    Ok(entries)
+}
+
+/// Ballots as columns.
+#[derive(Debug, Default)]
+pub struct Ballots {
+    /// Their polls.
+    pub polls: Vec<i32>,
+    /// Their voters.
+    pub voters: Vec<Uuid>,
+    /// Their own ids.
+    pub ids: Vec<Uuid>,
+}
+
+impl Ballots {
+    fn push(&mut self, ballot: Ballot) {
+        self.polls.push(ballot.poll.0);
+        self.voters.push(ballot.voter.0);
+        self.ids.push(ballot.id.0);
+    }
+}
+
+/// What lies in the streams.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// On their way, or counted a moment ago.
+    pub in_streams: Ballots,
+    /// Set aside as dead.
+    pub in_dead_letters: Ballots,
+    /// Entries in the streams, of all polls, ballots or not.
+    pub entries: i64,
+    /// Of these, delivered and not acknowledged.
+    pub pending: i64,
+    /// Entries beyond those that are read one by one.
+    pub unread: i64,
+    /// Entries and dead letters that no producer wrote.
+    pub not_ours: i64,
+}
+
+impl Books {
+    /// Reads all partitions: each one's stream before its dead letters, to where entries move.
+    pub async fn read(redis: &mut Redis, polls: &[Poll]) -> Result<Self, Failure> {
+        let polls: HashMap<PollId, &Poll> = polls.iter().map(|poll| (poll.id, poll)).collect();
+        // A producer takes no ballot of a poll that is not there, and no choices that are not allowed.
+        let ours = |ballot: &Ballot| {
+            polls.get(&ballot.poll).is_some_and(|poll| poll.allows(ballot.choices))
+        };
+        let mut books = Self::default();
+        for partition in 0..redis.partitions {
+            let stream = redis.keys.stream(partition);
+            let length: i64 = redis.ask(redis::cmd("XLEN").arg(&stream)).await?;
+            books.entries += length;
+            books.pending += pending(redis, &stream).await?;
+            let mut read = 0;
+            let complete = each_entry(redis, &stream, |_, fields| {
+                read += 1;
+                match ballot(fields).filter(&ours) {
+                    Some(ballot) => books.in_streams.push(ballot),
+                    None => books.not_ours += 1,
+                }
+            });
+            if !complete.await? {
+                books.unread += (length - read).max(1);
+            }
+            let dead = redis.keys.dead_letters(partition);
+            let length: i64 = redis.ask(redis::cmd("XLEN").arg(&dead)).await?;
+            let mut read = 0;
+            let original = format!("original:{}", codec::FIELD_BALLOT);
+            let complete = each_entry(redis, &dead, |_, fields| {
+                read += 1;
+                let ballot = bytes(fields, &original).and_then(|text| codec::decode(text).ok());
+                match ballot.filter(&ours) {
+                    Some(ballot) => books.in_dead_letters.push(ballot),
+                    None => books.not_ours += 1,
+                }
+            });
+            if !complete.await? {
+                books.unread += (length - read).max(1);
+            }
+        }
+        books.count_once();
+        Ok(books)
+    }
+
+    /// An entry that became a dead letter while we read was seen in both.
+    fn count_once(&mut self) {
+        let dead: std::collections::HashSet<Uuid> =
+            self.in_dead_letters.ids.iter().copied().collect();
+        let mut kept = Ballots::default();
+        let streams = std::mem::take(&mut self.in_streams);
+        for ((poll, voter), id) in streams.polls.into_iter().zip(streams.voters).zip(streams.ids) {
+            if !dead.contains(&id) {
+                kept.polls.push(poll);
+                kept.voters.push(voter);
+                kept.ids.push(id);
+            }
+        }
+        self.in_streams = kept;
+    }
+}
+
+async fn pending(redis: &mut Redis, stream: &str) -> Result<i64, Failure> {
+    let summary: Result<Value, Failure> =
+        redis.ask(redis::cmd("XPENDING").arg(stream).arg(GROUP)).await;
+    match summary {
+        Ok(Value::Array(summary)) => match summary.first() {
+            Some(Value::Int(pending)) => Ok(*pending),
+            _ => Ok(0),
+        },
+        Ok(_) => Ok(0),
+        // No consumer ever ran.
+        Err(Failure::Refused(text)) if text.contains("NOGROUP") || text.contains("NoGroup") => {
+            Ok(0)
+        }
+        Err(failure) => Err(failure),
+    }
+}

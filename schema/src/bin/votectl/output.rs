@@ -1,0 +1,86 @@
+//! What is printed: tables for people, JSON for programs.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use crate::failure::Failure;
+
+/// How results are printed.
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// JSON, or text.
+    pub fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints a result: as JSON, or as this text.
+    pub fn print(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let text = if self.json {
+            serde_json::to_string_pretty(value).expect("results are plain data")
+        } else {
+            text()
+        };
+        write_all(&text)
+    }
+
+    /// Whether programs read along.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
+/// A reader that has seen enough (`votectl … | head`) is no failure.
+fn write_all(text: &str) -> Result<(), Failure> {
+    let written = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Columns of equal width, the last one ragged; `right` names the columns of numbers.
+pub fn table<const N: usize>(header: [&str; N], right: &[usize], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let cells = row.iter().enumerate().map(|(column, cell)| match right.contains(&column) {
+            true => format!("{cell:>0$}", widths[column]),
+            false => format!("{cell:<0$}", widths[column]),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let header = header.map(str::to_owned);
+    std::iter::once(&header).chain(rows).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Control characters made visible, so that no stored text moves the operator's terminal.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["cats".into(), "7".into()], ["ünïcode".into(), "10".into()]];
+        assert_eq!(
+            table(["POLL", "VOTES"], &[1], &rows),
+            "POLL     VOTES\ncats         7\nünïcode     10"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+use serde_json::{Value, json};
+
+use super::deployment::{Deployment, ballot};
+
+async fn voted() -> Deployment {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let poll = deployment.poll().await;
+    for (position, second) in [(0, 1_700_000_000), (0, 1_700_000_000), (1, 1_700_000_005)] {
+        deployment.count(&ballot(&poll, position), &format!("{second}250-3")).await;
+    }
+    deployment
+}
+
+#[tokio::test]
+async fn results_are_exported_as_csv_and_json() {
+    let deployment = voted().await;
+    let csv = deployment.run(&["poll", "export", "pets", "--format", "csv"]).ok();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "record,option,label,time,votes,share_percent");
+    assert!(lines[1].starts_with("voters,,,") && lines[1].ends_with(",3,"), "{csv}");
+    assert_eq!(lines[2..4], ["option,cats,Cats,,2,66.6667", "option,dogs,Dogs,,1,33.3333"]);
+    assert_eq!(lines[4], "second,,,2023-11-14T22:13:20Z,2,");
+    assert_eq!((lines[5], lines.len()), ("second,,,2023-11-14T22:13:25Z,1,", 6));
+
+    let path = testkit::folder("export").join("results.json");
+    let file = path.to_str().unwrap();
+    deployment.run(&["poll", "export", "pets", "--format", "json", "--output", file]).ok();
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!((&json["slug"], &json["state"]), (&json!("pets"), &json!("open")));
+    assert_eq!(json["results"]["options"][0]["votes"], 2);
+    assert_eq!(json["series"], json!([[1_700_000_000, 2], [1_700_000_005, 1]]));
+}
+
+#[tokio::test]
+async fn every_vote_is_exported_for_an_audit() {
+    let deployment = voted().await;
+    let csv = deployment.run(&["poll", "export", "pets", "--votes"]).ok();
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines[0], ["voter", "choices", "entry", "ballot"]);
+    assert_eq!(lines.len(), 4);
+    assert_eq!((lines[3][1], lines[3][2]), ("dogs", "1700000005250-3"));
+    assert!(lines[1..].iter().all(|line| line[0].len() == 32 && line[3].len() == 32));
+    let json = deployment.run(&["poll", "export", "pets", "--votes", "--format", "json"]).json();
+    assert_eq!(json["votes"].as_array().unwrap().len(), 3);
+    assert_eq!(json["votes"][2]["choices"], json!(["dogs"]));
+    deployment.run(&["poll", "export", "none"]).refused(1, &["no poll `none`"]);
+    let unwritable = ["poll", "export", "pets", "--output", "/nowhere/file"];
+    deployment.run(&unwritable).refused(1, &["/nowhere/file"]);
+}

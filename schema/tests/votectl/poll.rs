@@ -1,0 +1,230 @@
+use serde_json::json;
+use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy, now_ms};
+use votestream_schema::projection::Rules;
+use votestream_schema::{Poll, PollState};
+
+use super::deployment::{Deployment, ballot};
+
+#[tokio::test]
+async fn a_created_poll_is_in_postgres_and_in_every_partition() {
+    let mut deployment = Deployment::new().await;
+    let before_ms = now_ms();
+    deployment.create(&["--open", "--vote-policy", "replace", "--choices-max", "2"]);
+    let poll = deployment.poll().await;
+    assert_eq!(poll.state(now_ms()), PollState::Open);
+    assert!((before_ms..=now_ms()).contains(&poll.opens_at_ms.unwrap()));
+    assert_eq!((poll.vote_policy, poll.choices_max), (VotePolicy::Replace, 2));
+    let options: Vec<_> =
+        poll.options.iter().map(|o| (o.slug.as_str(), o.label.as_str())).collect();
+    assert_eq!(options, [("cats", "Cats"), ("dogs", "Dogs")]);
+    let rules = Some(Rules::of(&poll).encode());
+    assert_eq!(deployment.rules(&poll).await, [rules.clone(), rules.clone(), rules]);
+    let key = deployment.keys.polls();
+    let page: String = deployment.redis(redis::cmd("HGET").arg(key).arg("pets")).await;
+    assert_eq!(serde_json::from_str::<Poll>(&page).unwrap(), poll);
+}
+
+#[tokio::test]
+async fn a_draft_is_on_no_page_until_it_opens() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&[]);
+    let poll = deployment.poll().await;
+    assert_eq!(poll.state(now_ms()), PollState::Draft);
+    let has_page = redis::cmd("HEXISTS").arg(deployment.keys.polls()).arg("pets").clone();
+    assert!(!deployment.redis::<bool>(&has_page).await);
+
+    let said = deployment.run(&["poll", "open", "pets", "--at", "+1h", "--closes-at", "+2h"]).ok();
+    assert!(said.contains("scheduled, opens at"), "{said}");
+    assert!(deployment.redis::<bool>(&has_page).await);
+    let scheduled = deployment.poll().await;
+    assert_eq!(scheduled.revision, poll.revision + 1);
+    let (opens, closes) = (scheduled.opens_at_ms.unwrap(), scheduled.closes_at_ms.unwrap());
+    assert!((3_590_000..=3_600_000).contains(&(opens - now_ms())), "{opens}");
+    assert!((3_599_000..=3_601_000).contains(&(closes - opens)), "{opens} {closes}");
+
+    deployment.run(&["poll", "open", "pets"]).ok();
+    let open = deployment.poll().await;
+    assert_eq!((open.state(now_ms()), open.closes_at_ms), (PollState::Open, Some(closes)));
+    let rules = Some(Rules::of(&open).encode());
+    assert_eq!(deployment.rules(&open).await, [rules.clone(), rules.clone(), rules]);
+    deployment.run(&["poll", "open", "pets"]).refused(1, &["open already"]);
+}
+
+#[tokio::test]
+async fn times_that_make_no_sense_are_refused() {
+    let deployment = Deployment::new().await;
+    deployment.create(&[]);
+    let open =
+        |more: &[&str]| deployment.run(&[["poll", "open", "pets"].as_slice(), more].concat());
+    open(&["--at", "2001-01-01T00:00:00Z"]).refused(1, &["in the past"]);
+    open(&["--at", "+2h", "--closes-at", "+1h"]).refused(1, &["before it opens"]);
+    assert_eq!(open(&["--at", "tomorrow"]).code, 2);
+    let create =
+        ["poll", "create", "--slug", "x", "--title", "X", "--option", "a", "--option", "b"];
+    let create = |more: &[&str]| deployment.run(&[create.as_slice(), more].concat());
+    create(&["--closes-at", "+1h"]).refused(1, &["opens_at"]);
+    create(&["--open", "--closes-at", "2001-01-01T00:00:00Z"]).refused(1, &["closes_at"]);
+    assert_eq!(create(&["--open", "--opens-at", "+1h"]).code, 2);
+    assert!(!deployment.run(&["poll", "list"]).ok().contains("x  "));
+}
+
+#[tokio::test]
+async fn a_taken_slug_is_refused_kept_or_rewritten_as_asked() {
+    let deployment = Deployment::new().await;
+    deployment.create(&[]);
+    let create = |more: &[&str]| {
+        let poll = ["poll", "create", "--slug", "pets", "--title", "Other", "--option", "x=X"];
+        deployment.run(&[&poll, ["--option", "y=Y", "--option", "z=Z"].as_slice(), more].concat())
+    };
+    create(&[]).refused(1, &["exists already", "--if-missing", "--update"]);
+    let kept = create(&["--if-missing", "--json"]).json();
+    assert_eq!((&kept["outcome"], &kept["poll"]["title"]), (&json!("kept"), &json!("Pets?")));
+    let updated = create(&["--update", "--json"]).json();
+    assert_eq!(updated["outcome"], "updated");
+    let poll = deployment.poll().await;
+    assert_eq!((poll.title.as_str(), poll.options.len(), poll.revision), ("Other", 3, 2));
+    deployment.run(&["poll", "open", "pets"]).ok();
+    create(&["--update"]).refused(1, &["is open", "no longer be rewritten"]);
+    assert_eq!(create(&["--update", "--if-missing"]).code, 2);
+}
+
+#[tokio::test]
+async fn options_are_frozen_by_the_first_vote() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&[]);
+    let poll = deployment.poll().await;
+    let ballot = ballot(&poll, 0);
+    deployment.count(&ballot, "1700000000000-0").await;
+    let update =
+        ["poll", "create", "--slug", "pets", "--title", "P", "--option", "a", "--option", "b"];
+    let said = deployment.run(&[update.as_slice(), &["--update"]].concat());
+    said.refused(1, &["options of poll", "it has votes"]);
+    assert_eq!(deployment.poll().await, poll);
+}
+
+#[tokio::test]
+async fn a_file_defines_a_poll_and_its_errors_name_the_line() {
+    let deployment = Deployment::new().await;
+    let path = testkit::folder("poll").join("poll.toml");
+    let file = path.to_str().unwrap();
+    let good = r##"
+slug = "pets"
+title = "Pets?"
+choices_max = 2
+voter_policy = "code"
+visibility = "after_close"
+opens_at = "2100-01-01T00:00:00Z"
+[[options]]
+slug = "cats"
+label = "Cats"
+description = "They purr"
+colour = "#e4572e"
+[[options]]
+slug = "dogs"
+label = "Dogs"
+"##;
+    let create = |text: &str, more: &[&str]| {
+        std::fs::write(&path, text).unwrap();
+        deployment.run(&[["poll", "create", "--file", file].as_slice(), more].concat())
+    };
+    let bad = |from: &str, to: &str| create(&good.replace(from, to), &[]);
+    bad("choices_max", "choices_most").refused(1, &["poll.toml line 4", "choices_most"]);
+    bad("label = \"Dogs\"", "label = 7").refused(1, &["line 15", "string"]);
+    bad("after_close", "sometimes").refused(1, &["line 6", "sometimes"]);
+    bad("\"2100-01-01T00:00:00Z\"", "2100-01-01T00:00:00Z").refused(1, &["line 7", "in quotes"]);
+    bad("slug = \"pets\"\n", "").refused(1, &["slug"]);
+    bad("title = \"Pets?\"", "title = \"Pets?").refused(1, &["line 3"]);
+    bad("choices_max = 2", "choices_max = 3").refused(1, &["poll.toml", "choices_min"]);
+    let missing = ["poll", "create", "--file", "/nowhere/poll.toml"];
+    deployment.run(&missing).refused(1, &["/nowhere/poll.toml"]);
+    assert_eq!(create(good, &["--title", "Other"]).code, 2);
+
+    create(good, &["--closes-at", "2100-01-02T00:00:00Z"]).ok();
+    let poll = deployment.poll().await;
+    assert_eq!((poll.voter_policy, poll.visibility), (VoterPolicy::Code, Visibility::AfterClose));
+    assert_eq!(poll.options[0].description.as_deref(), Some("They purr"));
+    assert_eq!(poll.closes_at_ms.unwrap() - poll.opens_at_ms.unwrap(), 86_400_000);
+}
+
+#[tokio::test]
+async fn results_are_shown_whatever_the_visibility() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open", "--visibility", "admin"]);
+    let poll = deployment.poll().await;
+    deployment.vote(&poll, 0, 3).await;
+    deployment.vote(&poll, 1, 1).await;
+    let shown = deployment.run(&["poll", "show", "pets", "--json"]).json();
+    assert_eq!((&shown["state"], &shown["visibility"]), (&json!("open"), &json!("admin")));
+    assert_eq!((&shown["results"]["voters"], &shown["results"]["version"]), (&json!(4), &json!(4)));
+    let cats = json!({"slug": "cats", "label": "Cats", "votes": 3, "share_percent": 75.0});
+    assert_eq!(shown["results"]["options"][0], cats);
+    let text = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(text.contains("75.0 %") && text.contains("4 voters counted (version 4)"), "{text}");
+    deployment.run(&["poll", "show", "dogs"]).refused(1, &["no poll `dogs`", "poll list"]);
+    assert_eq!(deployment.run(&["poll", "show", "Not A Slug"]).code, 2);
+}
+
+#[tokio::test]
+async fn an_archived_poll_is_forgotten_by_redis_and_kept_by_postgres() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let poll = deployment.poll().await;
+    deployment.run(&["poll", "archive", "pets"]).refused(1, &["is open", "poll close pets"]);
+    let mut registers = Vec::new();
+    for bucket in [0, 1_023, 1_024, 16_383] {
+        let register = deployment.keys.register_bucket(2, poll.id, bucket);
+        let set = redis::cmd("HSET").arg(&register).arg("voter").arg("1 00000000 1-0").clone();
+        deployment.redis::<i64>(&set).await;
+        registers.push(register);
+    }
+    let other = deployment.keys.register_bucket(2, votestream_schema::PollId(poll.id.0 + 1), 0);
+    deployment.redis::<i64>(redis::cmd("HSET").arg(&other).arg("voter").arg("x")).await;
+    deployment.vote(&poll, 0, 1).await;
+    deployment.run(&["poll", "close", "pets"]).ok();
+    for _ in 0..2 {
+        let said = deployment.run(&["poll", "archive", "pets"]);
+        assert!(said.err.contains("partition 3 of 3"), "{said:?}");
+        said.ok();
+    }
+    assert_eq!(deployment.poll().await.state(now_ms()), PollState::Archived);
+    let left: i64 = deployment.redis(redis::cmd("EXISTS").arg(&registers)).await;
+    assert_eq!(left, 0);
+    assert!(deployment.redis::<bool>(redis::cmd("EXISTS").arg(&other)).await);
+    assert!(!deployment.run(&["poll", "list"]).ok().contains("pets"));
+    assert!(deployment.run(&["poll", "list", "--all"]).ok().contains("archived"));
+    let shown = deployment.run(&["poll", "show", "pets", "--json"]).json();
+    assert_eq!(shown["results"]["voters"], 1);
+    for command in [["open", "pets"], ["close", "pets"]] {
+        deployment.run(&[["poll"].as_slice(), &command].concat()).refused(1, &["archived"]);
+    }
+}
+
+#[tokio::test]
+async fn every_command_explains_itself_with_examples() {
+    let deployment = Deployment::empty().await;
+    let commands = [
+        "migrate",
+        "poll create",
+        "poll open",
+        "poll close",
+        "poll archive",
+        "poll list",
+        "poll show",
+        "poll export",
+        "codes issue",
+        "codes count",
+        "dead-letters list",
+        "dead-letters show",
+        "dead-letters replay",
+        "dead-letters drop",
+        "audit",
+    ];
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();
+        let help = deployment.run(&words).ok();
+        assert!(help.contains("Examples:"), "{command}: {help}");
+        assert!(help.contains(&format!("votectl {command}")), "{command}: {help}");
+        assert!(help.contains("--json") && help.contains("REDIS_URL"), "{command}: {help}");
+    }
+    assert_eq!(deployment.run(&["poll", "elect"]).code, 2);
+}
