@@ -1,0 +1,291 @@
+//! Holds what was counted against what was acknowledged.
+//!
+//! The words are those of Jepsen's total-queue checker: *lost* (acknowledged, not counted),
+//! *duplicated* (counted more than once), *phantom* (counted, never cast; Jepsen's "unexpected"),
+//! and for ballots without a reply *indeterminate-counted* (its "recovered") and
+//! *indeterminate-absent*. Over HTTP only sums can be balanced: a loss and an invention of the same
+//! choice cancel out, and a voter counted twice in both votes and voters looks like a phantom. With
+//! the database every voter is checked by name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Ledger;
+use crate::poll::{Poll, Snapshot};
+
+/// What the audit came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything acknowledged is counted once, as it should stand.
+    Balanced,
+    /// Something is lost, duplicated, invented or wrong.
+    Violated,
+    /// Other traffic or a failing reader: nothing can be said.
+    Void,
+    /// One shard of several: only the merged reports can be balanced.
+    Partial,
+    /// Not asked for, or no access to any tally.
+    #[default]
+    Skipped,
+}
+
+/// What the verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Sums of the public tally.
+    #[default]
+    Http,
+    /// Every voter's row.
+    Database,
+}
+
+/// What was found, counted in voters (in votes where a poll allows several choices).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Findings {
+    /// Acknowledged, not counted.
+    pub lost: u64,
+    /// Counted more than once.
+    pub duplicated: u64,
+    /// Counted, never cast.
+    pub phantom: u64,
+    /// Counted with another choice than the one that should stand.
+    pub wrong_choice: u64,
+    /// Without a reply, and counted.
+    pub indeterminate_counted: u64,
+    /// Without a reply, and not counted.
+    pub indeterminate_absent: u64,
+}
+
+impl Findings {
+    /// Whether anything is lost, duplicated, invented or wrong.
+    pub fn is_violated(&self) -> bool {
+        self.lost + self.duplicated + self.phantom + self.wrong_choice > 0
+    }
+
+    /// Adds those of another part.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.phantom += other.phantom;
+        self.wrong_choice += other.wrong_choice;
+        self.indeterminate_counted += other.indeterminate_counted;
+        self.indeterminate_absent += other.indeterminate_absent;
+    }
+}
+
+/// One option's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionBalance {
+    /// The option.
+    pub slug: String,
+    /// Votes before the run.
+    pub before: u64,
+    /// Votes after it.
+    pub after: u64,
+    /// Votes it should have gained: at least.
+    pub expected_min: u64,
+    /// Votes it should have gained: at most (with every indeterminate ballot).
+    pub expected_max: u64,
+}
+
+/// One voter the database told about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// `lost`, `phantom`, `wrong_choice` …
+    pub finding: String,
+    /// The voter's id, or the option for a finding about a tally.
+    pub who: String,
+    /// What should have been.
+    pub expected: String,
+    /// What is.
+    pub found: String,
+}
+
+/// The audit of a run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Audit {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// What that rests on.
+    pub basis: Basis,
+    /// What was found.
+    pub findings: Findings,
+    /// Voters of whom at least one ballot was acknowledged.
+    pub acknowledged_voters: u64,
+    /// Voters of whom nobody knows: no ballot acknowledged, at least one without a reply.
+    pub indeterminate_voters: u64,
+    /// "Already voted" replies that named other choices than those that should stand.
+    pub contradicted: u64,
+    /// Account by option (over HTTP).
+    pub options: Vec<OptionBalance>,
+    /// The tally before and after.
+    pub before: Option<Snapshot>,
+    /// The tally after all was drained.
+    pub after: Option<Snapshot>,
+    /// From the last reply until all that was acknowledged was counted, s.
+    pub drained_after_seconds: Option<f64>,
+    /// The first hundred voters that something is wrong with (with the database).
+    pub named: Vec<Named>,
+    /// What a reader must know.
+    pub notes: Vec<String>,
+    /// The generator's books, by standing.
+    pub ledger: Ledger,
+}
+
+/// Sums of what is missing beyond doubt, and of what is too much beyond doubt.
+fn off(gain: i128, low: u64, high: u64) -> (u64, u64) {
+    let missing = (i128::from(low) - gain).max(0);
+    let surplus = (gain - i128::from(high)).max(0);
+    (u64::try_from(missing).unwrap_or(u64::MAX), u64::try_from(surplus).unwrap_or(u64::MAX))
+}
+
+/// Balances the tally's gain against the ledger.
+pub(crate) fn balance(ledger: &Ledger, poll: &Poll, before: &Snapshot, after: &Snapshot) -> (Findings, Vec<OptionBalance>) {
+    let bounds = ledger.bounds(poll.options.len());
+    let gain = |after: u64, before: u64| i128::from(after) - i128::from(before);
+    let (mut missing, mut surplus) = (0, 0);
+    let mut options = Vec::new();
+    for (at, option) in poll.options.iter().enumerate() {
+        let (low, high) = bounds.votes[at];
+        let (too_few, too_many) = off(gain(after.votes[at], before.votes[at]), low, high);
+        missing += too_few;
+        surplus += too_many;
+        options.push(OptionBalance {
+            slug: option.slug.clone(),
+            before: before.votes[at],
+            after: after.votes[at],
+            expected_min: low,
+            expected_max: high,
+        });
+    }
+    let voters = gain(after.voters, before.voters);
+    let (voters_missing, voters_surplus) = off(voters, bounds.voters.0, bounds.voters.1);
+    // A missing voter takes its votes along, a phantom brings its own; what is left over is wrong
+    // where options trade places, duplicated where votes outnumber voters, lost where they fall short.
+    let choices = u64::from(poll.choices());
+    let missing = missing.saturating_sub(voters_missing * choices);
+    let surplus = surplus.saturating_sub(voters_surplus * choices);
+    let wrong_choice = missing.min(surplus);
+    let counted = (voters - i128::from(bounds.voters.0)).clamp(0, i128::from(ledger.indeterminate()));
+    let indeterminate_counted = u64::try_from(counted).unwrap_or(0);
+    let findings = Findings {
+        lost: voters_missing + (missing - wrong_choice),
+        duplicated: surplus - wrong_choice,
+        phantom: voters_surplus,
+        wrong_choice,
+        indeterminate_counted,
+        indeterminate_absent: ledger.indeterminate() - indeterminate_counted,
+    };
+    (findings, options)
+}
+
+impl Audit {
+    /// The audit over HTTP: the tallies before and after against the ledger.
+    pub(crate) fn over_http(ledger: Ledger, poll: &Poll, before: Snapshot, after: Snapshot) -> Self {
+        let (findings, options) = balance(&ledger, poll, &before, &after);
+        let mut audit = Self {
+            verdict: if findings.is_violated() { Verdict::Violated } else { Verdict::Balanced },
+            findings,
+            options,
+            before: Some(before),
+            after: Some(after),
+            ..Self::of(ledger)
+        };
+        if findings.phantom > 0 {
+            audit.notes.push(
+                "Counted over HTTP alone: a phantom may also be a ballot that was counted twice, or somebody \
+                 else's vote; --database-url names the voters."
+                    .to_owned(),
+            );
+        }
+        if audit.indeterminate_voters > 0 {
+            audit.notes.push(format!(
+                "{} voters had no reply. Over HTTP up to that many losses could hide behind them.",
+                audit.indeterminate_voters
+            ));
+        }
+        audit
+    }
+
+    /// An audit without verdict.
+    pub(crate) fn without(verdict: Verdict, ledger: Ledger, why: &str) -> Self {
+        Self { verdict, notes: vec![why.to_owned()], ..Self::of(ledger) }
+    }
+
+    fn of(ledger: Ledger) -> Self {
+        Self {
+            acknowledged_voters: ledger.certain(),
+            indeterminate_voters: ledger.indeterminate(),
+            ledger,
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Standing;
+    use crate::poll::{VotePolicy, sample};
+
+    fn shot(voters: u64, votes: &[u64]) -> Snapshot {
+        Snapshot { version: voters, voters, votes: votes.to_vec(), at: String::new() }
+    }
+
+    /// 60 cats and 40 dogs acknowledged, on top of 7 and 3.
+    fn findings(voters: u64, votes: [u64; 2], indeterminate: u64) -> Findings {
+        let mut ledger = Ledger::default();
+        for nth in 0..100 {
+            ledger.enter(Standing { certain: Some(if nth < 60 { 1 } else { 2 }), possible: None });
+        }
+        for _ in 0..indeterminate {
+            ledger.enter(Standing { certain: None, possible: Some(1) });
+        }
+        let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
+        let after = shot(10 + voters, &[7 + votes[0], 3 + votes[1]]);
+        balance(&ledger, &poll, &shot(10, &[7, 3]), &after).0
+    }
+
+    #[test]
+    fn every_fault_has_its_name() {
+        let none = Findings::default();
+        assert_eq!(findings(100, [60, 40], 0), none);
+        assert_eq!(findings(99, [59, 40], 0), Findings { lost: 1, ..none });
+        assert_eq!(findings(101, [61, 40], 0), Findings { phantom: 1, ..none });
+        assert_eq!(findings(100, [61, 40], 0), Findings { duplicated: 1, ..none });
+        assert_eq!(findings(100, [59, 41], 0), Findings { wrong_choice: 1, ..none });
+        assert_eq!(findings(100, [59, 40], 0), Findings { lost: 1, ..none });
+        assert_eq!(findings(99, [58, 41], 0), Findings { lost: 1, wrong_choice: 1, ..none });
+    }
+
+    #[test]
+    fn indeterminate_ballots_may_go_either_way() {
+        let some = |counted, absent| Findings { indeterminate_counted: counted, indeterminate_absent: absent, ..Findings::default() };
+        assert_eq!(findings(100, [60, 40], 5), some(0, 5));
+        assert_eq!(findings(103, [63, 40], 5), some(3, 2));
+        assert_eq!(findings(106, [66, 40], 5), Findings { phantom: 1, ..some(5, 0) });
+        assert_eq!(findings(103, [60, 43], 5), Findings { duplicated: 3, ..some(3, 2) });
+    }
+
+    #[test]
+    fn a_tally_that_shrinks_is_a_loss() {
+        let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
+        let found = balance(&Ledger::default(), &poll, &shot(10, &[7, 3]), &shot(8, &[5, 3])).0;
+        assert_eq!(found, Findings { lost: 2, ..Findings::default() });
+    }
+
+    #[test]
+    fn several_choices_are_balanced_in_votes() {
+        let poll = sample(&["a", "b", "c", "d"], 4, VotePolicy::KeepFirst);
+        let mut ledger = Ledger::default();
+        for _ in 0..10 {
+            ledger.enter(Standing { certain: Some(0b0011), possible: None });
+        }
+        let before = shot(0, &[0; 4]);
+        let lost = balance(&ledger, &poll, &before, &shot(9, &[9, 9, 0, 0])).0;
+        assert_eq!(lost, Findings { lost: 1, ..Findings::default() });
+        let wrong = balance(&ledger, &poll, &before, &shot(10, &[10, 9, 1, 0])).0;
+        assert_eq!(wrong, Findings { wrong_choice: 1, ..Findings::default() });
+    }
+}

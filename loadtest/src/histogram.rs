@@ -1,0 +1,166 @@
+//! Latency histograms: recorded in µs, added up across threads and processes without loss.
+//!
+//! HDR histograms (Tene): constant relative error over the whole range, so a quantile of a merged
+//! histogram is what one process would have measured.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+use serde::{Deserialize, Serialize};
+
+/// Latencies of a whole run: three significant digits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latencies(Histogram<u64>);
+
+/// The quantiles every report shows, with their names.
+pub const QUANTILES: [(f64, &str); 8] = [
+    (0.5, "p50"),
+    (0.75, "p75"),
+    (0.9, "p90"),
+    (0.95, "p95"),
+    (0.99, "p99"),
+    (0.999, "p99.9"),
+    (0.9999, "p99.99"),
+    (1.0, "max"),
+];
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self::with_digits(3)
+    }
+}
+
+impl Latencies {
+    /// An empty histogram that keeps so many significant digits.
+    pub fn with_digits(digits: u8) -> Self {
+        Self(Histogram::new(digits).expect("up to five digits are possible"))
+    }
+
+    /// Records one latency, µs; 0 counts as 1.
+    pub fn record(&mut self, us: u64) {
+        self.0.record(us.max(1)).expect("the histogram grows by itself");
+    }
+
+    /// Adds all of another's.
+    pub fn add(&mut self, other: &Self) {
+        self.0.add(&other.0).expect("the histogram grows by itself");
+    }
+
+    /// How many were recorded.
+    pub fn count(&self) -> u64 {
+        self.0.len()
+    }
+
+    /// The latency that this fraction stayed at or below, µs; 0 when nothing was recorded.
+    pub fn quantile_us(&self, quantile: f64) -> u64 {
+        if self.0.is_empty() { 0 } else { self.0.value_at_quantile(quantile).min(self.0.max()) }
+    }
+
+    /// The mean, µs.
+    pub fn mean_us(&self) -> f64 {
+        self.0.mean()
+    }
+
+    /// HDR V2, compressed, base64: the common interchange form of HDR histograms.
+    pub fn encode(&self) -> String {
+        // Written at its tightest size, so that equal contents give equal texts.
+        let mut tight = Histogram::<u64>::new_with_max(self.0.max().max(2), self.0.sigfig()).expect("sizes are in bounds");
+        tight.add(&self.0).expect("it has room for the largest value");
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&tight, &mut bytes).expect("writing to memory cannot fail");
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the text is not such a histogram.
+    pub fn decode(text: &str) -> anyhow::Result<Self> {
+        let bytes = STANDARD.decode(text)?;
+        let decoded = Deserializer::new().deserialize(&mut bytes.as_slice());
+        let mut histogram: Histogram<u64> =
+            decoded.map_err(|error| anyhow::anyhow!("not an HDR histogram: {error:?}"))?;
+        histogram.auto(true);
+        Ok(Self(histogram))
+    }
+}
+
+/// A distribution as reports hold it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Distribution {
+    /// How many were measured.
+    pub count: u64,
+    /// Mean, µs.
+    pub mean_us: f64,
+    /// Quantiles by name (`p50` … `max`), µs.
+    pub quantiles_us: std::collections::BTreeMap<String, u64>,
+    /// The histogram itself: HDR V2, deflate, base64.
+    pub hdr: String,
+}
+
+impl From<&Latencies> for Distribution {
+    fn from(latencies: &Latencies) -> Self {
+        let quantile = |(at, name): (f64, &str)| (name.to_owned(), latencies.quantile_us(at));
+        Self {
+            count: latencies.count(),
+            mean_us: (latencies.mean_us() * 10.0).round() / 10.0,
+            quantiles_us: QUANTILES.into_iter().map(quantile).collect(),
+            hdr: latencies.encode(),
+        }
+    }
+}
+
+impl Distribution {
+    /// The histogram behind the figures.
+    ///
+    /// # Errors
+    /// When the report was damaged.
+    pub fn latencies(&self) -> anyhow::Result<Latencies> {
+        if self.hdr.is_empty() { Ok(Latencies::default()) } else { Latencies::decode(&self.hdr) }
+    }
+
+    /// A quantile by its name in reports, µs.
+    pub fn named_us(&self, name: &str) -> u64 {
+        self.quantiles_us.get(name).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merged_parts_are_the_whole() {
+        let mut whole = Latencies::default();
+        let mut parts = vec![Latencies::default(); 4];
+        for nth in 0..50_000_u64 {
+            let us = nth * nth % 900_017;
+            whole.record(us);
+            parts[(nth % 4) as usize].record(us);
+        }
+        let mut merged = Latencies::default();
+        for part in &parts {
+            merged.add(&Latencies::decode(&part.encode()).unwrap());
+        }
+        assert_eq!(Distribution::from(&merged), Distribution::from(&whole));
+    }
+
+    #[test]
+    fn three_digits_are_kept() {
+        let mut latencies = Latencies::default();
+        for us in [100, 123_456, 9_876_543] {
+            latencies.record(us);
+        }
+        let median = latencies.quantile_us(0.5) as f64;
+        assert!((median / 123_456.0 - 1.0).abs() < 0.001);
+        let max = latencies.quantile_us(1.0) as f64;
+        assert!((max / 9_876_543.0 - 1.0).abs() < 0.001);
+    }
+
+    #[test]
+    fn damaged_histogram_is_an_error() {
+        assert!(Latencies::decode("AAAA").is_err());
+        assert!(Latencies::decode("*").is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Load for a Votestream deployment, and the audit of what became of it.
+//!
+//! The binary `loadtest` is a thin shell over this library; other harnesses call [`run()`] with a
+//! [`Config`]. The way of a run: [`run()`] looks at the target (`preflight`), lets viewers in
+//! (`viewer`), starts its lanes (`lane` → `pool` → `visit` → `connection`), watches them (`watch`),
+//! waits until all is counted (`drain`), balances the books (`ledger` → `audit`, `deep`) and puts a
+//! [`Report`] together (`assemble` → `verdict`).
+//!
+//! It talks HTTP, and on request reads Postgres; it knows no other part of Votestream.
+
+#![warn(clippy::large_stack_frames)]
+
+mod alarm;
+mod arrivals;
+mod assemble;
+mod audit;
+mod chance;
+mod chart;
+pub mod cli;
+mod client;
+mod clock;
+mod compare;
+mod config;
+mod connection;
+mod deep;
+mod drain;
+mod frame;
+mod histogram;
+mod host;
+mod html;
+mod lane;
+mod ledger;
+mod live;
+mod merge;
+mod mix;
+mod outcome;
+mod plan;
+mod poll;
+mod pool;
+mod preflight;
+mod progress;
+mod recorder;
+mod reply;
+mod report;
+mod request;
+mod run;
+mod scrape;
+mod screen;
+mod shard;
+mod slo;
+mod target;
+mod text;
+mod verdict;
+mod viewer;
+mod visit;
+mod voter;
+mod watch;
+mod wire;
+
+pub use audit::{Audit, Findings, Verdict as AuditVerdict};
+pub use compare::{Comparison, compare};
+pub use config::Config;
+pub use histogram::{Distribution, Latencies};
+pub use html::render as render_html;
+pub use ledger::{Ledger, Standing};
+pub use merge::merge;
+pub use mix::Mix;
+pub use outcome::Outcome;
+pub use plan::{Phase, Plan, Profile, Shape, Spacing};
+pub use progress::{Progress, Stage};
+pub use report::{Report, SCHEMA_VERSION};
+pub use run::{Stop, run};
+pub use shard::Shard;
+pub use slo::Slo;
+pub use target::Target;
+pub use verdict::{EXIT_AUDIT, EXIT_MISSED, EXIT_OK, EXIT_USAGE};

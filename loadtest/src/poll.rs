@@ -1,0 +1,177 @@
+//! The poll and its tally as the deployment shows them.
+
+use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+/// A poll as `GET /api/polls/{slug}` gives it; only what the load needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// Its name in addresses.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// Must be `open` for a run.
+    pub state: String,
+    /// In the order of their positions.
+    pub options: Vec<PollOption>,
+    /// Fewest choices of a ballot.
+    pub choices_min: u32,
+    /// Most choices of a ballot.
+    pub choices_max: u32,
+    /// Which of a voter's ballots stands.
+    pub vote_policy: VotePolicy,
+    /// Who may vote.
+    pub voter_policy: VoterPolicy,
+    /// Who sees the results, when.
+    pub visibility: String,
+}
+
+/// One option.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PollOption {
+    /// Its name in ballots.
+    pub slug: String,
+    /// Its name on screen.
+    pub label: String,
+}
+
+/// Which of a voter's ballots stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VotePolicy {
+    /// The first; later ones are refused.
+    KeepFirst,
+    /// The newest.
+    Replace,
+}
+
+/// Who may vote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoterPolicy {
+    /// Anybody, once per cookie.
+    Open,
+    /// Who has a voting code.
+    Code,
+}
+
+impl Poll {
+    /// Reads the producer's answer.
+    pub(crate) fn parse(json: &[u8]) -> anyhow::Result<Self> {
+        let poll: Self = serde_json::from_slice(json).context("the poll is not the JSON this tool knows")?;
+        ensure!((1..=64).contains(&poll.options.len()), "a poll with {} options", poll.options.len());
+        ensure!(poll.choices_min <= poll.choices_max, "choices_min is above choices_max");
+        Ok(poll)
+    }
+
+    /// How many choices the generator's ballots have: one, or for a poll with several half of the
+    /// options, as far as the poll allows. A fixed number keeps the sums of the audit exact.
+    pub(crate) fn choices(&self) -> u32 {
+        let options = self.options.len() as u32;
+        let wish = if self.choices_max == 1 { 1 } else { options.div_ceil(2) };
+        wish.clamp(self.choices_min.max(1), self.choices_max.min(options).max(1))
+    }
+
+    /// The bit mask of option slugs, bit 0 the first option; `None` for a slug that is not one.
+    pub(crate) fn mask<'a>(&self, slugs: impl IntoIterator<Item = &'a str>) -> Option<u64> {
+        let mut mask = 0;
+        for slug in slugs {
+            mask |= 1 << self.options.iter().position(|option| option.slug == slug)?;
+        }
+        Some(mask)
+    }
+
+    /// The option slugs of a bit mask.
+    pub(crate) fn slugs(&self, mask: u64) -> Vec<&str> {
+        let chosen = self.options.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0);
+        chosen.map(|(_, option)| option.slug.as_str()).collect()
+    }
+}
+
+/// A tally at a moment, votes in the order of the poll's options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Grows with every change.
+    pub version: u64,
+    /// People counted.
+    pub voters: u64,
+    /// Votes by option position.
+    pub votes: Vec<u64>,
+    /// When it was read, RFC 3339.
+    pub at: String,
+}
+
+#[derive(Deserialize)]
+struct Tally {
+    version: u64,
+    voters: u64,
+    options: Vec<TallyOption>,
+    #[serde(default)]
+    stale: bool,
+}
+
+#[derive(Deserialize)]
+struct TallyOption {
+    slug: String,
+    votes: u64,
+}
+
+impl Snapshot {
+    /// Reads the dashboard's tally; an error while that is stale.
+    pub(crate) fn parse(json: &[u8], poll: &Poll) -> anyhow::Result<Self> {
+        let tally: Tally = serde_json::from_slice(json).context("the tally is not the JSON this tool knows")?;
+        if tally.stale {
+            bail!("the tally is stale: the dashboard cannot reach its database");
+        }
+        let votes = poll.options.iter().map(|option| {
+            let same = tally.options.iter().find(|counted| counted.slug == option.slug);
+            same.map(|counted| counted.votes).with_context(|| format!("the tally lacks '{}'", option.slug))
+        });
+        let votes = votes.collect::<anyhow::Result<Vec<_>>>()?;
+        Ok(Self { version: tally.version, voters: tally.voters, votes, at: crate::clock::utc_now() })
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn sample(options: &[&str], choices_max: u32, vote_policy: VotePolicy) -> Poll {
+    let option = |slug: &&str| PollOption { slug: (*slug).to_owned(), label: slug.to_uppercase() };
+    Poll {
+        slug: "cats-vs-dogs".into(),
+        title: "Cats vs Dogs".into(),
+        state: "open".into(),
+        options: options.iter().map(option).collect(),
+        choices_min: 1,
+        choices_max,
+        vote_policy,
+        voter_policy: VoterPolicy::Open,
+        visibility: "always".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn votes_come_in_the_polls_order() {
+        let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
+        let json = br#"{"poll":"x","version":4,"voters":3,"options":[{"slug":"dogs","votes":2},{"slug":"cats","votes":1}],"stale":false}"#;
+        assert_eq!(Snapshot::parse(json, &poll).unwrap().votes, [1, 2]);
+    }
+
+    #[test]
+    fn stale_tally_is_no_tally() {
+        let poll = sample(&["cats"], 1, VotePolicy::KeepFirst);
+        let json = br#"{"version":4,"voters":3,"options":[{"slug":"cats","votes":2}],"stale":true}"#;
+        assert!(Snapshot::parse(json, &poll).is_err());
+    }
+
+    #[test]
+    fn masks_and_slugs_translate_both_ways() {
+        let poll = sample(&["a", "b", "c"], 2, VotePolicy::KeepFirst);
+        assert_eq!(poll.mask(["c", "a"]), Some(0b101));
+        assert_eq!(poll.slugs(0b101), ["a", "c"]);
+        assert_eq!(poll.mask(["x"]), None);
+        assert_eq!(poll.choices(), 2);
+    }
+}

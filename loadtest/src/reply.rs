@@ -1,0 +1,189 @@
+//! Reads one HTTP/1.1 reply out of a buffer that fills up.
+//!
+//! Only what a voter looks at is kept: status, body, the voter's cookie, whether the connection
+//! stays. Invariant: [`parse`] says `None` until the reply is whole, and never looks past its end.
+
+use std::ops::Range;
+
+/// Largest head and body this client takes, in bytes.
+pub(crate) const REPLY_BYTES_MAX: usize = 8 << 20;
+
+/// A whole reply; ranges point into the buffer it was parsed from.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// Status code.
+    pub(crate) status: u16,
+    /// Whether the server will close the connection.
+    pub(crate) close: bool,
+    /// `name=value` of the voter's cookie, when the reply sets one.
+    pub(crate) cookie: Option<Range<usize>>,
+    /// Where the body stands (chunked bodies are put together in place).
+    pub(crate) body: Range<usize>,
+}
+
+/// The bytes are not an HTTP/1.1 reply.
+#[derive(Debug, thiserror::Error)]
+#[error("not an HTTP/1.1 reply: {0}")]
+pub(crate) struct Malformed(&'static str);
+
+/// The head of a reply whose body may still be under way.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) bytes: usize,
+    pub(crate) close: bool,
+    pub(crate) cookie: Option<Range<usize>>,
+    pub(crate) length: Length,
+}
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// So many bytes.
+    Known(usize),
+    /// Chunks, up to an empty one.
+    Chunked,
+    /// Up to the end of the connection.
+    ToEnd,
+}
+
+/// Parses the head; `None` when more bytes are needed.
+pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
+    let mut headers = [httparse::EMPTY_HEADER; 48];
+    let mut response = httparse::Response::new(&mut headers);
+    let bytes = match response.parse(buffer) {
+        Ok(httparse::Status::Complete(bytes)) => bytes,
+        Ok(httparse::Status::Partial) if buffer.len() > 64 << 10 => return Err(Malformed("endless head")),
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(Malformed("bad head")),
+    };
+    let status = response.code.ok_or(Malformed("no status"))?;
+    let mut head = Head { status, bytes, close: response.version == Some(0), cookie: None, length: Length::ToEnd };
+    if status == 204 || status == 304 {
+        head.length = Length::Known(0);
+    }
+    for header in response.headers.iter() {
+        match header.name.len() {
+            10 if header.name.eq_ignore_ascii_case("connection") => {
+                head.close = header.value.eq_ignore_ascii_case(b"close");
+            }
+            10 if header.name.eq_ignore_ascii_case("set-cookie") => {
+                if let Some(cookie) = voter_cookie(header.value) {
+                    let start = header.value.as_ptr() as usize - buffer.as_ptr() as usize;
+                    head.cookie = Some(start..start + cookie);
+                }
+            }
+            14 if header.name.eq_ignore_ascii_case("content-length") => {
+                let text = std::str::from_utf8(header.value).ok();
+                let length = text.and_then(|text| text.trim().parse().ok());
+                head.length = Length::Known(length.ok_or(Malformed("bad content-length"))?);
+            }
+            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => head.length = Length::Chunked,
+            _ => {}
+        }
+    }
+    Ok(Some(head))
+}
+
+/// Parses a whole reply; `ended` says that the server has closed its side.
+pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Malformed> {
+    let Some(head) = parse_head(buffer)? else { return Ok(None) };
+    let body = match head.length {
+        Length::Known(length) if buffer.len() - head.bytes >= length => head.bytes..head.bytes + length,
+        Length::Known(_) => return Ok(None),
+        Length::Chunked => match join_chunks(buffer, head.bytes)? {
+            Some(end) => head.bytes..end,
+            None => return Ok(None),
+        },
+        Length::ToEnd if ended => head.bytes..buffer.len(),
+        Length::ToEnd => return Ok(None),
+    };
+    let close = head.close || head.length == Length::ToEnd;
+    Ok(Some(Reply { status: head.status, close, cookie: head.cookie, body }))
+}
+
+/// Length of `name=value` when this is the voter's cookie.
+fn voter_cookie(value: &[u8]) -> Option<usize> {
+    let ours = value.starts_with(b"voter=") || value.starts_with(b"__Host-voter=");
+    ours.then(|| value.iter().position(|byte| *byte == b';').unwrap_or(value.len()))
+}
+
+/// Moves the chunks' contents together behind the head, once the last has come; gives their end.
+fn join_chunks(buffer: &mut [u8], start: usize) -> Result<Option<usize>, Malformed> {
+    let mut chunks: Vec<Range<usize>> = Vec::new();
+    let mut at = start;
+    loop {
+        match httparse::parse_chunk_size(&buffer[at..]) {
+            Ok(httparse::Status::Complete((line, size))) => {
+                let size = usize::try_from(size).map_err(|_| Malformed("huge chunk"))?;
+                let from = at + line;
+                let to = from.checked_add(size).ok_or(Malformed("huge chunk"))?;
+                if buffer.len() < to.saturating_add(2) {
+                    return Ok(None);
+                }
+                if size == 0 {
+                    break;
+                }
+                chunks.push(from..to);
+                at = to + 2;
+            }
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(Malformed("bad chunk")),
+        }
+    }
+    let mut end = start;
+    for chunk in chunks {
+        let length = chunk.len();
+        buffer.copy_within(chunk, end);
+        end += length;
+    }
+    Ok(Some(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\n\
+        set-cookie: voter=v1.ab.cd.ef; Path=/; HttpOnly\r\ncontent-length: 5\r\n\r\nhello";
+
+    #[test]
+    fn reply_is_whole_only_with_its_last_byte() {
+        for end in 0..ACCEPTED.len() {
+            assert_eq!(parse(&mut ACCEPTED[..end].to_vec(), false).unwrap(), None, "{end}");
+        }
+        let mut bytes = ACCEPTED.to_vec();
+        let reply = parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!((reply.status, reply.close), (202, false));
+        assert_eq!(&bytes[reply.cookie.unwrap()], b"voter=v1.ab.cd.ef");
+        assert_eq!(&bytes[reply.body], b"hello");
+    }
+
+    #[test]
+    fn chunks_are_put_together() {
+        let mut bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n".to_vec();
+        let reply = parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!(&bytes[reply.body], b"abcde");
+    }
+
+    #[test]
+    fn reply_without_length_ends_with_the_connection() {
+        let mut bytes = b"HTTP/1.1 200 OK\r\n\r\nabc".to_vec();
+        assert_eq!(parse(&mut bytes, false).unwrap(), None);
+        let reply = parse(&mut bytes, true).unwrap().unwrap();
+        assert!(reply.close);
+        assert_eq!(&bytes[reply.body], b"abc");
+    }
+
+    #[test]
+    fn other_cookies_are_not_the_voters() {
+        let mut bytes = b"HTTP/1.1 303 See Other\r\nset-cookie: theme=dark\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec();
+        let reply = parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!((reply.cookie, reply.close), (None, true));
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        assert!(parse(&mut b"SSH-2.0-OpenSSH\r\n\r\n".to_vec(), false).is_err());
+    }
+}

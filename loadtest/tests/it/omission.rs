@@ -1,0 +1,68 @@
+//! The generator does not wait for the target: what a stall makes wait shows in the quantiles.
+
+use std::time::Duration;
+
+use crate::fake::{Fake, Fault};
+use crate::tool::run;
+
+#[test]
+fn stall_of_a_second_shows_in_the_quantiles_however_few_the_connections() {
+    for connections in [512, 4] {
+        let fake = Fake::with(Fault::Stall(Duration::from_secs(1)));
+        let load = format!("--rate 200 --duration 4s --warm-up 0s --connections-max {connections}");
+        let (done, report) = run(&fake.url(), &load);
+        assert_eq!(done.code, 0, "{}", done.stdout);
+        let latency = &report.ballots.latency;
+        // A quarter of the voters arrive during the stall and wait 0 to 1 s; who waits for replies
+        // before sending would have seen at most one slow ballot per connection.
+        assert_eq!(latency.count, 800);
+        assert!(latency.named_us("p50") < 100_000, "{connections}: {:?}", latency.quantiles_us);
+        assert!((300_000..900_000).contains(&latency.named_us("p90")), "{connections}: {:?}", latency.quantiles_us);
+        assert!((800_000..1_500_000).contains(&latency.named_us("p99")), "{connections}: {:?}", latency.quantiles_us);
+    }
+}
+
+#[test]
+fn schedule_that_cannot_be_kept_voids_the_run() {
+    let fake = Fake::with(Fault::Slow(Duration::from_millis(20)));
+    let (done, report) = run(&fake.url(), "--rate 200 --duration 1s --warm-up 0s --connections-max 1");
+    assert_eq!((done.code, report.schedule.void), (1, true), "{}", done.stdout);
+    assert!(report.schedule.achieved_ratio.unwrap() < 0.5);
+    assert!(done.stdout.contains("VOID") && done.stdout.contains("connections"), "{}", done.stdout);
+    // The latencies still tell the truth: the last voters waited for all before them.
+    assert!(report.ballots.latency.named_us("max") > 1_500_000, "{:?}", report.ballots.latency.quantiles_us);
+}
+
+#[test]
+fn missed_threshold_is_exit_code_1() {
+    let fake = Fake::with(Fault::Slow(Duration::from_millis(3)));
+    let load = "--rate 50 --duration 1s --warm-up 0s --slo p99<1ms --slo p50<1s --slo errors<0.1%";
+    let (done, report) = run(&fake.url(), load);
+    assert_eq!(done.code, 1, "{}", done.stdout);
+    assert_eq!(report.slos.iter().map(|slo| slo.kept).collect::<Vec<_>>(), [false, true, true]);
+    assert!(done.stdout.contains("p99<1ms missed: measured"), "{}", done.stdout);
+}
+
+#[test]
+fn steps_find_the_knee_and_stop_behind_it() {
+    // One ballot each 2 ms: 500 a second at most.
+    let fake = Fake::with(Fault::Slow(Duration::from_millis(2)));
+    let load = "--profile step --rate 1500 --steps 10 --duration 10s --warm-up 0s --slo p99<100ms --timeout 3s";
+    let (done, report) = run(&fake.url(), load);
+    let knee = report.knee.unwrap();
+    let rate = knee.rate_per_second.unwrap();
+    assert!(knee.found && (150.0..=500.0).contains(&rate), "{knee:?}\n{}", done.stdout);
+    assert_eq!(done.code, 0, "the limit is the steps', not the run's: {}", done.stdout);
+    assert!(report.phases.len() < 8, "the load went on to step {}", report.phases.len());
+    assert!(!report.setup.ended_early);
+}
+
+#[test]
+fn closed_model_keeps_its_connections_busy() {
+    let fake = Fake::with(Fault::Slow(Duration::from_millis(1)));
+    let (done, report) = run(&fake.url(), "--connections 4 --duration 1s --warm-up 0s");
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    assert_eq!(report.schedule.achieved_ratio, None);
+    let rate = report.ballots.acknowledged_per_second;
+    assert!((200.0..1100.0).contains(&rate), "{rate}");
+}

@@ -1,0 +1,66 @@
+//! Viewers, the crowd of the song contest, and an operator who has seen enough.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::fake::{Fake, Fault};
+use crate::tool::{Folder, command, done, report, run};
+
+#[test]
+fn viewers_see_every_vote_and_how_late() {
+    let fake = Fake::with(Fault::None);
+    let load = "--rate 200 --duration 2s --warm-up 0s --viewers 300 --stalled-viewers 20 \
+                --slo click_to_screen_p99<2s --slo first_state_p99<5s";
+    let (done, report) = run(&fake.url(), load);
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    let viewers = report.viewers.unwrap();
+    assert_eq!((viewers.watching, viewers.with_state, viewers.stalled), (300, 300, 20));
+    assert_eq!((viewers.reconnects, viewers.regressions, viewers.gaps, viewers.connect_failures), (0, 0, 0, 0));
+    assert!(viewers.frames > 300 * 10, "{} frames", viewers.frames);
+    let screen = report.screen.unwrap();
+    assert_eq!((screen.from_click.count, screen.never_shown), (400, 0));
+    // The fake looks for news every 100 ms, so ballots wait about half of that.
+    let median = screen.from_acknowledgement.named_us("p50");
+    assert!((10_000..150_000).contains(&median), "{median}");
+}
+
+#[test]
+fn ten_thousand_viewers_fit_into_64_mib() {
+    let fake = Fake::with(Fault::None);
+    let load = "--rate 20 --duration 1s --warm-up 0s --viewers 9000 --viewers-per-second 4000";
+    let (done, report) = run(&fake.url(), load);
+    assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
+    assert_eq!(report.viewers.unwrap().with_state, 9000, "{}", done.stdout);
+    let mib = report.generator.resident_bytes_max as f64 / f64::from(1 << 20);
+    assert!(mib / 9000.0 * 10_000.0 < 64.0, "{mib:.1} MiB");
+}
+
+#[test]
+fn junior_eurovision_sends_its_whole_crowd() {
+    let fake = Fake::with(Fault::None);
+    let (done, report) = run(&fake.url(), "--profile junior-eurovision --voters 3000");
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    assert_eq!((report.schedule.intended, report.audit.acknowledged_voters, fake.voters()), (3000, 3000, 3000));
+}
+
+#[test]
+fn interrupt_ends_the_load_early_and_still_reports() {
+    let fake = Fake::with(Fault::None);
+    let folder = Folder::new();
+    let json = folder.join("report.json");
+    let url = fake.url();
+    let line = format!("run --target {url} --results {url} --rate 200 --duration 10m --json {}", json.display());
+    let child = command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while fake.voters() < 500 {
+        assert!(Instant::now() < deadline, "no load came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let done = done(child.wait_with_output().unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let report = report(&json);
+    assert!(report.setup.ended_early);
+    assert_eq!(report.audit.acknowledged_voters, fake.voters());
+}

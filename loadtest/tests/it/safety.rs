@@ -1,0 +1,69 @@
+//! What must be refused before any load, plainly and with exit code 3.
+
+use crate::fake::{Fake, Fault, Policy};
+use crate::tool::loadtest;
+
+#[track_caller]
+fn refused(line: &str, why: &str) {
+    let done = loadtest(line);
+    assert_eq!(done.code, 3, "{line}\n{}\n{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains(why), "{line}\n{}", done.stderr);
+}
+
+#[test]
+fn public_targets_are_refused_before_a_single_packet() {
+    // 192.0.2.0/24 is reserved for documentation: nothing is there.
+    refused("run --target http://192.0.2.7", "refusing to load 192.0.2.7");
+    refused("run --target http://192.0.2.7", "--yes-really-load http://192.0.2.7");
+    refused("run --target http://192.0.2.7 --yes-really-load http://192.0.2.8", "refusing");
+    let fake = Fake::with(Fault::None);
+    refused(&format!("run --target {} --results http://192.0.2.7", fake.url()), "refusing to load 192.0.2.7");
+    refused(&format!("run --target {} --metrics http://192.0.2.7", fake.url()), "refusing to load 192.0.2.7");
+    assert_eq!(fake.requests(""), 0);
+}
+
+#[test]
+fn bad_arguments_are_exit_code_3() {
+    for (line, why) in [
+        ("run", "--target"),
+        ("run --target localhost:8080", "must start with http"),
+        ("run --target http://localhost:1 --rate fast", "--rate"),
+        ("run --target http://localhost:1 --slo p99", "compares nothing"),
+        ("run --target http://localhost:1 --mix nice=5%", "no voters are called 'nice'"),
+        ("run --target http://localhost:1 --duration 5", "not a duration"),
+        ("run --target http://localhost:1 --rate 0", "no ballot"),
+        ("run --target http://localhost:1 --plan /nowhere.toml", "cannot read the plan"),
+        ("run --target http://localhost:1 --html /nowhere/at/all.html", "there is no folder"),
+        ("run --target http://localhost:1 --viewers 5", "--results"),
+        ("merge /nowhere.json", "cannot read"),
+        ("dance", "dance"),
+    ] {
+        refused(line, why);
+    }
+}
+
+#[test]
+fn targets_that_cannot_be_loaded_are_exit_code_3() {
+    let closed = Fake::start(Fault::None, Policy::KeepFirst, "closed");
+    refused(&format!("run --target {}", closed.url()), "is closed, not open");
+    let fake = Fake::with(Fault::None);
+    refused(&format!("run --target {} --poll tea", fake.url()), "no poll 'tea'");
+    refused(&format!("run --target {} --options birds=5", fake.url()), "no option 'birds'");
+    assert_eq!(fake.voters(), 0);
+    let gone = fake.url();
+    drop(fake);
+    refused(&format!("run --target {gone}"), "cannot connect");
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes() {
+    let done = loadtest("--help");
+    assert_eq!(done.code, 0);
+    for part in ["junior-eurovision", "--slo 'p99<50ms'", "loadtest merge", "Exit codes:", "3  bad arguments"] {
+        assert!(done.stdout.contains(part), "{part}");
+    }
+    let run = loadtest("run --help").stdout;
+    for part in ["--yes-really-load", "--shard", "--stalled-viewers", "--database-url", "Deployment:", "Examples:"] {
+        assert!(run.contains(part), "{part}");
+    }
+}
