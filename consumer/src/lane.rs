@@ -39,6 +39,13 @@ pub struct Pace {
     pub bury_idle_ms: u64,
 }
 
+impl Pace {
+    /// Often enough that one's own signs of life, given on the way, are never too old.
+    fn bury_every(self) -> Duration {
+        Duration::from_millis(self.bury_idle_ms / 4)
+    }
+}
+
 /// One loop and what it owns.
 #[derive(Debug)]
 pub struct Lane {
@@ -90,7 +97,7 @@ impl Lane {
             connection: None,
             own_pending: false,
             next_claim: now,
-            next_burial: now + Duration::from_millis(pace.bury_idle_ms),
+            next_burial: now + pace.bury_every(),
         }
     }
 
@@ -135,11 +142,12 @@ impl Lane {
         if Instant::now() >= self.next_claim {
             return self.claim_stale(connection).await;
         }
-        let bury = Instant::now() >= self.next_burial;
-        if bury {
-            self.next_burial = Instant::now() + Duration::from_millis(self.pace.bury_idle_ms);
+        if Instant::now() >= self.next_burial {
+            self.next_burial = Instant::now() + self.pace.bury_every();
             let removed = self.streams.bury_the_dead(connection, self.pace.bury_idle_ms).await?;
             metrics::counter!("votestream_consumers_removed_total").increment(removed);
+            // A sign of life: to Redis 7.0 a consumer is silent while its reads find nothing new.
+            self.own_pending = true;
         }
         if self.own_pending {
             let delivered = self.streams.read(connection, From::Pending, self.pace.batch_max).await?;
@@ -243,7 +251,8 @@ impl Lane {
         }
         let mut backoff = Backoff::new();
         loop {
-            match self.book.reload().await {
+            let reloaded = self.unless_hurried(self.book.reload(), entries.len()).await?;
+            match reloaded {
                 Ok(polls) => return Ok(batch::sort(entries, &polls)),
                 Err(reason) => self.wait_for_postgres(&reason, &mut backoff, entries.len()).await?,
             }
@@ -259,7 +268,8 @@ impl Lane {
         let mut parts = vec![votes];
         while let Some(votes) = parts.pop() {
             let started = Instant::now();
-            match self.store.count(&votes, &set_aside).await {
+            let counted = self.unless_hurried(self.store.count(&votes, &set_aside), in_hand).await?;
+            match counted {
                 Ok(counted) => {
                     metrics::histogram!("votestream_store_duration_seconds").record(started.elapsed());
                     record_outcomes(counted, &set_aside);
@@ -286,9 +296,19 @@ impl Lane {
         let wait = backoff.next_wait();
         tracing::warn!(reason, wait_ms = wait.as_millis() as u64, "postgres: trying again");
         metrics::counter!("votestream_retries_total", "what" => "postgres").increment(1);
+        self.unless_hurried(tokio::time::sleep(wait), in_hand).await
+    }
+
+    /// What `work` gives, unless it is too late to wait for it.
+    async fn unless_hurried<T>(
+        &self,
+        work: impl Future<Output = T>,
+        in_hand: usize,
+    ) -> Result<T, Error> {
         tokio::select! {
+            biased;
+            done = work => Ok(done),
             () = self.hurry.cancelled() => Err(Error::Stopping(in_hand)),
-            () = tokio::time::sleep(wait) => Ok(()),
         }
     }
 

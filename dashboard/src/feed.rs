@@ -26,6 +26,8 @@ const DEFINITIONS_EVERY: Duration = Duration::from_secs(1);
 const STALE_AFTER_MS: i64 = 1_000;
 /// How much of the series goes into each frame, in seconds.
 const RECENT_S: i64 = 10;
+/// How long one reading may take, a new connection included.
+const READ_WITHIN: Duration = Duration::from_secs(2);
 /// After a failure, how long to leave Postgres alone.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -65,7 +67,12 @@ impl Feed {
                 _ = ticks.tick() => {}
             }
             let started = Instant::now();
-            let outcome = self.tick().await;
+            // A server that neither answers nor goes away is away too.
+            let outcome = tokio::select! {
+                () = shutdown.cancelled() => break,
+                outcome = tokio::time::timeout(READ_WITHIN, self.tick()) => outcome,
+            };
+            let outcome = outcome.unwrap_or_else(|_| Err("postgres did not answer in time".into()));
             metrics::histogram!("votestream_tick_duration_seconds").record(started.elapsed());
             let failed = outcome.is_err();
             gate.report(outcome);

@@ -1,5 +1,7 @@
 //! Requests to replies.
 
+use std::time::Duration;
+
 use askama::Template;
 use serde_json::json;
 use votestream_schema::poll::{PollState, now_ms, rfc3339};
@@ -16,6 +18,9 @@ use crate::viewers::Viewers;
 
 /// The longest series told at once, in seconds.
 const SERIES_S_MAX: i64 = 3_600;
+
+/// How long Postgres may take for a series.
+const SERIES_WITHIN: Duration = Duration::from_secs(3);
 
 /// What handlers share.
 pub(crate) struct Desk {
@@ -84,9 +89,11 @@ impl Desk {
     /// `GET /api/polls/{slug}/series?seconds=…`
     pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
         let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
-        match self.read_series(slug, seconds).await {
-            Ok(response) => response,
-            Err(problem) => problem.into_response(),
+        let reading = tokio::time::timeout(SERIES_WITHIN, self.read_series(slug, seconds));
+        match reading.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => problem.into_response(),
+            Err(_) => Problem::unavailable("postgres did not answer in time").into_response(),
         }
     }
 

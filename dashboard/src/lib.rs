@@ -53,7 +53,7 @@ pub async fn run(
     let feed =
         tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
 
-    let viewers = Viewers::new(board.clone(), config.viewers_max);
+    let viewers = Viewers::new(board.clone(), config.viewers_max, shutdown.clone());
     let desk = Arc::new(Desk {
         board,
         viewers: viewers.clone(),

@@ -74,9 +74,10 @@ impl Snapshot {
         }
     }
 
-    /// Whether viewers must be told of the difference to `before`.
+    /// Whether viewers must be told of the difference to `before`. While results are hidden the
+    /// tally is no difference, for the rhythm of events would tell that votes are counted.
     pub fn differs_from(&self, before: &Self) -> bool {
-        self.tally.version != before.tally.version
+        (self.visible && self.tally.version != before.tally.version)
             || self.state != before.state
             || self.visible != before.visible
             || self.stale_since_ms != before.stale_since_ms
@@ -201,6 +202,9 @@ mod tests {
         assert!(after.differs_from(&before));
         let counted = Snapshot { tally: Tally { version: 13, ..before.tally.clone() }, ..before.clone() };
         assert!(counted.differs_from(&before));
+        let hidden = Snapshot { visible: false, ..before.clone() };
+        assert!(hidden.differs_from(&before));
+        assert!(!Snapshot { visible: false, ..counted }.differs_from(&hidden));
         let closed = Snapshot { state: PollState::Closed, ..before.clone() };
         assert!(closed.differs_from(&before));
     }

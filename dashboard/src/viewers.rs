@@ -19,6 +19,7 @@ use rand::RngExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use votestream_service::CancellationToken;
 use votestream_service::listener::{Intercepted, PeerAddr, Permit};
 
 use crate::board::{Board, Shown};
@@ -45,6 +46,7 @@ pub struct Viewers {
     board: Board,
     count: Arc<AtomicUsize>,
     viewers_max: usize,
+    stopping: CancellationToken,
     metrics: Metrics,
 }
 
@@ -75,21 +77,26 @@ impl std::fmt::Debug for Viewers {
 }
 
 impl Viewers {
-    /// At most `viewers_max` viewers of this board.
-    pub fn new(board: Board, viewers_max: usize) -> Self {
+    /// At most `viewers_max` viewers of this board, until `stopping`.
+    pub fn new(board: Board, viewers_max: usize, stopping: CancellationToken) -> Self {
         let metrics = Metrics {
             viewers: metrics::gauge!("votestream_viewers"),
             sent: metrics::counter!("votestream_frames_sent_total"),
             skipped: metrics::counter!("votestream_frames_skipped_total"),
         };
         metrics.viewers.set(0.0);
-        Self { board, count: Arc::default(), viewers_max, metrics }
+        Self { board, count: Arc::default(), viewers_max, stopping, metrics }
     }
 
     /// Takes over a fresh connection if it asks for an event stream that there is, and a seat is
     /// free; all else is left to HTTP.
     pub async fn intercept(self, stream: TcpStream, _: PeerAddr, permit: Permit) -> Intercepted {
-        let Some((head_bytes, slug)) = asks_for_events(&stream).await else {
+        // Browsers open connections in advance; a replica that stops does not wait for their use.
+        let asked = tokio::select! {
+            () = self.stopping.cancelled() => None,
+            asked = asks_for_events(&stream) => asked,
+        };
+        let Some((head_bytes, slug)) = asked else {
             return Intercepted::Http(stream, permit);
         };
         let (Some(changes), Some(seat)) = (self.board.watch(&slug), self.seat()) else {

@@ -33,9 +33,8 @@ pub fn read(keys: &KeyRing, poll: &Poll, headers: &HeaderMap, now_s: i64) -> Ide
     let secure_name = format!("__Host-{name}");
     let mut found = Identity::New;
     for cookie in headers.get_all(header::COOKIE) {
-        let Ok(line) = cookie.to_str() else {
-            return Identity::Invalid(Error::Malformed);
-        };
+        // Other applications on this host may have cookies with any bytes; they are not ours to judge.
+        let line = String::from_utf8_lossy(cookie.as_bytes());
         for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
             if key == name || key == secure_name {
                 match keys.verify(&name, value, now_s) {

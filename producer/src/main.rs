@@ -1,7 +1,12 @@
 //! The producer's process.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use votestream_producer::Config;
+
+/// Small blocks that live for one request: glibc's allocator spends a sixth of a ballot's time on them.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

@@ -1,7 +1,10 @@
 //! What all our HTTP replies share: security headers, static files, and how they are measured.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, PoisonError, RwLock};
 use std::time::Instant;
 
+use metrics::{Counter, Histogram};
 use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
@@ -54,41 +57,38 @@ pub fn asset(assets: &[Asset], path: &str) -> Option<Response> {
 
 /// Counts and times one request; `route` must be one of few fixed names, never a client's text.
 pub fn measure(route: &'static str, method: &Method, status: StatusCode, since: Instant) {
-    let method = match *method {
+    let key = (route, method_name(method), status.as_u16());
+    let known = SERIES.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    let (requests, duration) = known.unwrap_or_else(|| register(key));
+    requests.increment(1);
+    duration.record(since.elapsed());
+}
+
+/// Looking a metric up by its labels costs more than all else here; there are few, so they are kept.
+static SERIES: LazyLock<RwLock<HashMap<Series, (Counter, Histogram)>>> =
+    LazyLock::new(RwLock::default);
+
+/// Route, method and status code.
+type Series = (&'static str, &'static str, u16);
+
+fn register((route, method, status): Series) -> (Counter, Histogram) {
+    let requests = metrics::counter!(
+        "votestream_http_requests_total",
+        "route" => route, "method" => method, "status" => status.to_string()
+    );
+    let duration =
+        metrics::histogram!("votestream_http_request_duration_seconds", "route" => route);
+    let handles = (requests, duration);
+    let mut series = SERIES.write().unwrap_or_else(PoisonError::into_inner);
+    series.insert((route, method, status), handles.clone());
+    handles
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
         Method::GET => "GET",
         Method::POST => "POST",
         Method::HEAD => "HEAD",
         _ => "other",
-    };
-    metrics::counter!(
-        "votestream_http_requests_total",
-        "route" => route, "method" => method, "status" => status_text(status)
-    )
-    .increment(1);
-    metrics::histogram!("votestream_http_request_duration_seconds", "route" => route)
-        .record(since.elapsed());
-}
-
-/// The status as a label, without an allocation for those we send.
-fn status_text(status: StatusCode) -> std::borrow::Cow<'static, str> {
-    const SENT: [(u16, &str); 16] = [
-        (200, "200"),
-        (202, "202"),
-        (303, "303"),
-        (304, "304"),
-        (400, "400"),
-        (403, "403"),
-        (404, "404"),
-        (405, "405"),
-        (409, "409"),
-        (413, "413"),
-        (415, "415"),
-        (422, "422"),
-        (429, "429"),
-        (431, "431"),
-        (500, "500"),
-        (503, "503"),
-    ];
-    let known = SENT.iter().find(|(code, _)| *code == status.as_u16());
-    known.map_or_else(|| status.as_str().to_owned().into(), |(_, text)| (*text).into())
+    }
 }

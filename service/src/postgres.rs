@@ -4,6 +4,7 @@
 //! away when the server says that it is shutting down or has become read-only.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,7 +25,24 @@ pub type Pool = bb8::Pool<Manager>;
 /// Opens sessions; wraps `bb8_postgres`' manager, which keeps sessions that a failover has made
 /// read-only.
 #[derive(Clone, Debug)]
-pub struct Manager(PostgresConnectionManager<MakeRustlsConnect>);
+pub struct Manager {
+    inner: PostgresConnectionManager<MakeRustlsConnect>,
+    /// Why the last attempt to connect failed.
+    last_reason: Arc<Mutex<Option<String>>>,
+}
+
+impl Manager {
+    /// Logs why no connection can be had, once a reason: who waits for one only learns that none
+    /// came in time.
+    fn tell_once(&self, error: Option<&tokio_postgres::Error>) {
+        let reason = error.map(describe);
+        let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
+            tracing::warn!(reason, "cannot connect to postgres");
+        }
+        *last = reason;
+    }
+}
 
 /// A session on loan from a [`Pool`]; used as the client that it holds.
 pub struct Session {
@@ -75,7 +93,9 @@ impl bb8::ManageConnection for Manager {
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Session, Self::Error> {
-        Ok(Session { client: self.0.connect().await?, given_up: false })
+        let outcome = self.inner.connect().await;
+        self.tell_once(outcome.as_ref().err());
+        Ok(Session { client: outcome?, given_up: false })
     }
 
     async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {
@@ -109,7 +129,8 @@ pub fn pool(
     read_only: bool,
 ) -> anyhow::Result<Pool> {
     let config = config(args, application, read_only)?;
-    let manager = Manager(PostgresConnectionManager::new(config, connector(args)?));
+    let inner = PostgresConnectionManager::new(config, connector(args)?);
+    let manager = Manager { inner, last_reason: Arc::default() };
     Ok(bb8::Pool::builder()
         .max_size(connections_max)
         .connection_timeout(CHECKOUT_TIMEOUT)

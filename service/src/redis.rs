@@ -8,7 +8,7 @@
 //! A plain server (or one behind a fail-over address) and a Redis Cluster look the same from
 //! outside: a [`Connection`] is either.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -35,6 +35,8 @@ pub type Pool = bb8::Pool<Manager>;
 #[derive(Clone)]
 pub struct Manager {
     target: Target,
+    /// Why the last attempt of a pool to connect failed.
+    last_reason: Arc<Mutex<Option<String>>>,
 }
 
 #[derive(Clone)]
@@ -77,7 +79,7 @@ impl Manager {
             }
             (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
         };
-        Ok(Self { target })
+        Ok(Self { target, last_reason: Arc::default() })
     }
 
     /// A pool of at most `connections_max`, filled when needed.
@@ -115,6 +117,17 @@ impl Manager {
         }
     }
 
+    /// Logs why no connection can be had, once a reason: who waits for one only learns that none
+    /// came in time.
+    fn tell_once(&self, error: Option<&RedisError>) {
+        let reason = error.map(RedisError::to_string);
+        let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
+            tracing::warn!(reason, "cannot connect to redis");
+        }
+        *last = reason;
+    }
+
     /// Whether keys are spread over several masters.
     pub fn is_cluster(&self) -> bool {
         matches!(self.target, Target::Cluster(_))
@@ -143,7 +156,9 @@ impl bb8::ManageConnection for Manager {
     type Error = RedisError;
 
     async fn connect(&self) -> Result<Connection, RedisError> {
-        Self::connect(self, RESPONSE_TIMEOUT).await
+        let outcome = Self::connect(self, RESPONSE_TIMEOUT).await;
+        self.tell_once(outcome.as_ref().err());
+        outcome
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {

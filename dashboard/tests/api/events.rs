@@ -1,0 +1,144 @@
+//! Event streams, on both ways a connection can take.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use votestream_schema::poll::{Definition, now_ms};
+
+use crate::harness::{Database, Setup, in_ms, poll};
+use crate::stream::{Block, Stream, WAYS, Way};
+
+#[tokio::test]
+async fn a_viewer_is_told_when_to_come_back_and_the_whole_state_at_once() {
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    database.count(pets, 99, &[60, 39]).await;
+    let now_s = now_ms() / 1_000;
+    database.add_second(pets, now_s - 3, 7).await;
+    database.add_second(pets, now_s - 60, 8).await;
+    let service = Setup::on(&database.url).start().await;
+    for way in WAYS {
+        let mut stream = Stream::open(&service.client, "pets", way).await;
+        let Some(Block::Retry(retry_ms)) = stream.block().await else { panic!("no retry") };
+        assert!((500..3_000).contains(&retry_ms), "{retry_ms}");
+        let Some(Block::Event { name, id, data }) = stream.block().await else { panic!() };
+        assert_eq!((name.as_str(), id), ("tally", Some(1)), "{way:?}");
+        assert_eq!(data["version"], 1);
+        assert_eq!(data["voters"], 99);
+        assert_eq!(data["options"][0]["votes"], 60);
+        assert_eq!(data["recent"], serde_json::json!([[now_s - 3, 7]]), "the last seconds only");
+    }
+}
+
+#[tokio::test]
+async fn viewers_come_back_at_different_times() {
+    let service = Setup::new().start().await;
+    let mut retries = std::collections::HashSet::new();
+    for _ in 0..10 {
+        let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+        if let Some(Block::Retry(retry_ms)) = stream.block().await {
+            retries.insert(retry_ms);
+        }
+    }
+    assert!(retries.len() > 5, "{retries:?}");
+}
+
+#[tokio::test]
+async fn every_change_is_told_within_a_few_ticks() {
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).start().await;
+    let mut streams = Vec::new();
+    for way in WAYS {
+        streams.push(Stream::open(&service.client, "pets", way).await);
+    }
+    for stream in &mut streams {
+        assert_eq!(stream.event().await.1, Some(0));
+    }
+    for version in 1..=10 {
+        database.count(pets, version, &[version, 0]).await;
+        let since = Instant::now();
+        for stream in &mut streams {
+            let (name, id, data) = stream.event().await;
+            assert_eq!((name.as_str(), id), ("tally", Some(version)));
+            assert_eq!(data["options"][0]["votes"], version);
+        }
+        // A tick is 20 ms; the machine may be busy.
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn changes_within_a_tick_are_one_frame() {
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).flag("tick-ms", "500").start().await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    stream.event().await;
+    let since = Instant::now();
+    for version in 1..=200 {
+        database.count(pets, version, &[version, 0]).await;
+    }
+    let (mut frames, mut newest) = (0, 0);
+    while newest < 200 {
+        newest = stream.event().await.1.unwrap();
+        frames += 1;
+    }
+    let ticks = since.elapsed().as_millis() / 500 + 1;
+    assert!(frames <= ticks, "{frames} frames in {ticks} ticks");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_gives_signs_of_life_and_no_frames() {
+    let service = Setup::new().flag("heartbeat-ms", "150").start().await;
+    for way in WAYS {
+        let mut stream = Stream::open(&service.client, "pets", way).await;
+        stream.event().await;
+        for _ in 0..3 {
+            assert_eq!(stream.block().await, Some(Block::Heartbeat), "{way:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_opens_and_closes_by_itself_says_so() {
+    let mut database = Database::new().await;
+    let definition = Definition {
+        opens_at: Some(in_ms(1_000)),
+        closes_at: Some(in_ms(2_000)),
+        ..poll("pets")
+    };
+    database.create(&definition).await;
+    let service = Setup::on(&database.url).start().await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    let mut states = Vec::new();
+    while states.last().map(String::as_str) != Some("closed") {
+        let (_, _, data) = stream.event().await;
+        states.push(data["state"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(states, ["scheduled", "open", "closed"]);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_in_pieces_is_served_all_the_same() {
+    let service = Setup::new().start().await;
+    let mut connection = service.client.connect().await;
+    connection.write_all(b"GET /api/polls/pets/ev").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    connection.write_all(b"ents HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("event: tally") {
+        use tokio::io::AsyncReadExt;
+        let read = connection.read_buf(&mut answer);
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await.expect("in time");
+        assert_ne!(read.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
+    }
+}
+
+#[tokio::test]
+async fn head_tells_of_a_stream_without_opening_it() {
+    let service = Setup::new().start().await;
+    let reply = service.client.request("HEAD", "/api/polls/pets/events").send().await;
+    assert_eq!((reply.status, reply.media_type()), (200, "text/event-stream"));
+    assert!(reply.body.is_empty());
+}

@@ -1,0 +1,192 @@
+//! A dashboard of the test's own, in this process, on a database of its own.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use clap::Parser;
+use jiff::{SignedDuration, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
+use testkit::eventually;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client as Postgres, NoTls};
+use votestream_dashboard::Config;
+use votestream_schema::poll::{Definition, PollOption, Visibility, VotePolicy, VoterPolicy};
+use votestream_schema::{PollId, db};
+use votestream_service::health::Health;
+use votestream_service::{CancellationToken, listener, telemetry};
+
+use crate::client::Client;
+
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// An open poll, Cats or Dogs, whose results everybody sees.
+pub fn poll(slug: &str) -> Definition {
+    Definition {
+        slug: slug.parse().unwrap(),
+        title: "Cats vs Dogs".to_owned(),
+        options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
+        choices_min: 1,
+        choices_max: 1,
+        vote_policy: VotePolicy::KeepFirst,
+        voter_policy: VoterPolicy::Open,
+        visibility: Visibility::Always,
+        opens_at: Some(in_ms(-60_000)),
+        closes_at: None,
+    }
+}
+
+pub fn option(slug: &str, label: &str) -> PollOption {
+    let slug = slug.parse().unwrap();
+    PollOption { slug, label: label.to_owned(), description: None, colour: None }
+}
+
+/// The moment this many milliseconds from now.
+pub fn in_ms(ms: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_millis(ms)
+}
+
+/// A migrated database, and what the consumer would do to it.
+pub struct Database {
+    pub url: String,
+    pub client: Postgres,
+}
+
+impl Database {
+    /// On the shared Postgres.
+    pub async fn new() -> Self {
+        Self::at(testkit::database().await).await
+    }
+
+    /// At this address, which is empty yet.
+    pub async fn at(url: String) -> Self {
+        let mut client = connect(&url).await;
+        db::migrate(&mut client, None).await.unwrap();
+        Self { url, client }
+    }
+
+    pub async fn create(&mut self, poll: &Definition) -> PollId {
+        let transaction = self.client.transaction().await.unwrap();
+        let id = db::polls::create(&transaction, poll).await.unwrap();
+        transaction.commit().await.unwrap();
+        id
+    }
+
+    /// Sets a poll's tally; the version grows by one.
+    pub async fn count(&self, poll: PollId, voters: i64, votes: &[i64]) {
+        let sql = "WITH counted AS (
+                UPDATE tally SET votes = given.votes
+                FROM unnest($3::bigint[]) WITH ORDINALITY AS given (votes, place)
+                WHERE tally.poll_id = $1 AND tally.position = given.place - 1)
+            UPDATE poll_tally SET version = version + 1, voters = $2 WHERE poll_id = $1";
+        let changed = self.client.execute(sql, &[&poll.0, &voters, &votes]).await.unwrap();
+        assert_eq!(changed, 1);
+    }
+
+    /// Adds a second to a poll's series.
+    pub async fn add_second(&self, poll: PollId, second: i64, votes: i64) {
+        let sql = "INSERT INTO series (poll_id, second, votes) VALUES ($1, $2, $3)";
+        self.client.execute(sql, &[&poll.0, &second, &votes]).await.unwrap();
+    }
+
+    /// Sets a poll's closing time and its revision, as votectl does.
+    pub async fn close(&self, poll: PollId, at: Timestamp) {
+        let sql = "UPDATE polls SET closes_at_ms = $2, revision = revision + 1 WHERE id = $1";
+        self.client.execute(sql, &[&poll.0, &at.as_millisecond()]).await.unwrap();
+    }
+}
+
+/// What a service is started with.
+#[derive(Clone)]
+pub struct Setup {
+    url: Option<String>,
+    flags: Vec<String>,
+    waits: bool,
+}
+
+impl Setup {
+    /// On a database with one poll, `pets`.
+    pub fn new() -> Self {
+        Self { url: None, flags: Vec::new(), waits: true }
+    }
+
+    /// On this database.
+    pub fn on(url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::new() }
+    }
+
+    /// With this flag; they are the variables of the README in lower case.
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.push(format!("--{name}={value}"));
+        self
+    }
+
+    /// Does not wait until the service is ready.
+    pub fn impatient(mut self) -> Self {
+        self.waits = false;
+        self
+    }
+
+    pub async fn start(self) -> Service {
+        let url = match &self.url {
+            Some(url) => url.clone(),
+            None => {
+                let mut database = Database::new().await;
+                database.create(&poll("pets")).await;
+                database.url
+            }
+        };
+        let fixed = [
+            "dashboard".to_owned(),
+            format!("--database-url={url}"),
+            "--default-poll=pets".to_owned(),
+            "--tick-ms=20".to_owned(),
+            "--log-level=off".to_owned(),
+        ];
+        let given = self.flags.iter().cloned();
+        let config = Config::parse_from(fixed.into_iter().chain(given));
+        let metrics = metrics(&config);
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (health, shutdown) = (Health::new(), CancellationToken::new());
+        // Closed from the start: without any gate a service would be called ready at once.
+        let _ = health.gate("postgres");
+        let run = votestream_dashboard::run(config, listener, health.clone(), shutdown.clone());
+        let task = tokio::spawn(run);
+        let service = Service { client: Client { address }, health, shutdown, metrics, task };
+        if self.waits {
+            eventually(READY_WITHIN, async || service.health.ready()).await;
+        }
+        service
+    }
+}
+
+/// A running dashboard.
+pub struct Service {
+    pub client: Client,
+    pub health: Health,
+    pub shutdown: CancellationToken,
+    pub metrics: PrometheusHandle,
+    pub task: JoinHandle<anyhow::Result<bool>>,
+}
+
+impl Service {
+    /// The value of a metric without labels, over all services of this test process.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+}
+
+async fn connect(url: &str) -> Postgres {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Metrics are recorded once per process: all services of a test run share them.
+fn metrics(config: &Config) -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| telemetry::start("dashboard", &config.common).unwrap()).clone()
+}

@@ -1,0 +1,170 @@
+//! A viewer's end of an event stream.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{Client, Reply};
+use crate::contract::contract;
+
+/// No event that is waited for may take longer than this.
+const EVENT_WITHIN: Duration = Duration::from_secs(20);
+
+/// How the connection came about, which decides who serves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The stream is the connection's first request: it leaves HTTP behind.
+    Fresh,
+    /// Another request came before on the same connection.
+    KeptAlive,
+}
+
+pub const WAYS: [Way; 2] = [Way::Fresh, Way::KeptAlive];
+
+/// A block of an event stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Block {
+    /// When to come back, in milliseconds.
+    Retry(u64),
+    /// An empty comment.
+    Heartbeat,
+    /// An event; its data fit the document.
+    Event { name: String, id: Option<i64>, data: Value },
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub struct Stream {
+    connection: TcpStream,
+    received: Vec<u8>,
+    text: Vec<u8>,
+    chunked: bool,
+}
+
+impl Stream {
+    /// Opens the stream of a poll; its first two blocks are not read yet.
+    pub async fn open(client: &Client, poll: &str, way: Way) -> Self {
+        Self::open_on(client.connect().await, poll, way).await
+    }
+
+    /// The same on a connection that was made before.
+    pub async fn open_on(mut connection: TcpStream, poll: &str, way: Way) -> Self {
+        if way == Way::KeptAlive {
+            let request = b"GET /api/polls HTTP/1.1\r\nhost: x\r\n\r\n";
+            connection.write_all(request).await.unwrap();
+            let (reply, rest) = read_head(&mut connection).await;
+            let body_bytes: usize = reply.header("content-length").unwrap().parse().unwrap();
+            let mut body = vec![0; body_bytes - rest.len()];
+            connection.read_exact(&mut body).await.unwrap();
+        }
+        let path = format!("/api/polls/{poll}/events");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let (reply, received) = read_head(&mut connection).await;
+        contract().check("GET", &path, &reply);
+        assert_eq!(reply.status, 200);
+        let chunked = reply.header("transfer-encoding") == Some("chunked");
+        assert_eq!(chunked, way == Way::KeptAlive, "{:?}", reply.headers);
+        Self { connection, received, text: Vec::new(), chunked }
+    }
+
+    /// The next block; `None` when the stream has ended.
+    pub async fn block(&mut self) -> Option<Block> {
+        let next = async {
+            loop {
+                self.dechunk();
+                if let Some(end) = self.text.windows(2).position(|two| two == b"\n\n") {
+                    let block: Vec<u8> = self.text.drain(..end + 2).collect();
+                    return Some(parse(str::from_utf8(&block).unwrap()));
+                }
+                // A service that goes away may reset the connection.
+                if !matches!(self.connection.read_buf(&mut self.received).await, Ok(1..)) {
+                    return None;
+                }
+            }
+        };
+        tokio::time::timeout(EVENT_WITHIN, next).await.expect("a block in time")
+    }
+
+    /// The next event, past heartbeats: its name, id and data.
+    pub async fn event(&mut self) -> (String, Option<i64>, Value) {
+        loop {
+            match self.block().await.expect("the stream goes on") {
+                Block::Event { name, id, data } => return (name, id, data),
+                Block::Heartbeat | Block::Retry(_) => {}
+            }
+        }
+    }
+
+    /// The data of the next event that fits, past others.
+    pub async fn event_where(&mut self, fits: impl Fn(&str, &Value) -> bool) -> Value {
+        let search = async {
+            loop {
+                let (name, _, data) = self.event().await;
+                if fits(&name, &data) {
+                    return data;
+                }
+            }
+        };
+        tokio::time::timeout(EVENT_WITHIN, search).await.expect("such an event in time")
+    }
+
+    /// Reads to the end of the stream, whatever comes.
+    pub async fn end(&mut self) {
+        while self.block().await.is_some() {}
+    }
+
+    fn dechunk(&mut self) {
+        if !self.chunked {
+            self.text.append(&mut self.received);
+            return;
+        }
+        while let Ok(httparse::Status::Complete((head, size))) =
+            httparse::parse_chunk_size(&self.received)
+        {
+            let end = head + size as usize;
+            if self.received.len() < end + 2 {
+                return;
+            }
+            self.text.extend_from_slice(&self.received[head..end]);
+            self.received.drain(..end + 2);
+        }
+    }
+}
+
+async fn read_head(connection: &mut TcpStream) -> (Reply, Vec<u8>) {
+    let mut received = Vec::new();
+    let read = async {
+        loop {
+            if let Some((reply, head_bytes)) = Reply::parse_head(&received) {
+                return (reply, received.split_off(head_bytes));
+            }
+            assert_ne!(connection.read_buf(&mut received).await.unwrap(), 0, "no reply");
+        }
+    };
+    tokio::time::timeout(EVENT_WITHIN, read).await.expect("a reply in time")
+}
+
+fn parse(block: &str) -> Block {
+    let field = |name: &str| {
+        let mut lines = block.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    };
+    if let Some(retry) = field("retry") {
+        return Block::Retry(retry.parse().unwrap());
+    }
+    let Some(name) = field("event") else {
+        assert_eq!(block, ": \n\n");
+        return Block::Heartbeat;
+    };
+    let data = serde_json::from_str(field("data").unwrap()).unwrap();
+    let schema = match name {
+        "tally" => "/components/schemas/TallyEvent",
+        "hidden" => "/components/schemas/HiddenEvent",
+        other => panic!("the document knows no event `{other}`"),
+    };
+    contract().validate(name, schema, &data);
+    Block::Event { name: name.to_owned(), id: field("id").map(|id| id.parse().unwrap()), data }
+}

@@ -1,0 +1,119 @@
+//! Very many, slow and vanishing viewers, and a replica that stops.
+
+use std::time::{Duration, Instant};
+
+use testkit::eventually;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
+use votestream_schema::poll::Definition;
+
+use crate::harness::{Database, Setup, option, poll};
+use crate::stream::{Stream, WAYS, Way};
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn when_all_seats_are_taken_a_viewer_is_asked_to_come_back() {
+    let service = Setup::new().flag("viewers-max", "4").start().await;
+    let mut seated = Vec::new();
+    for way in [Way::Fresh, Way::KeptAlive, Way::Fresh, Way::KeptAlive] {
+        let mut stream = Stream::open(&service.client, "pets", way).await;
+        stream.event().await;
+        seated.push(stream);
+    }
+    let refused = service.client.get("/api/polls/pets/events").send().await;
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "unavailable"));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(service.client.get("/api/polls/pets/tally").send().await.status, 200);
+    assert_eq!(service.client.get("/").send().await.status, 200);
+    for _ in 0..4 {
+        seated.remove(0);
+        eventually(SOON, async || {
+            let head = service.client.request("HEAD", "/api/polls/pets/events").send().await;
+            head.status == 200
+        })
+        .await;
+        let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+        stream.event().await;
+        seated.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_that_does_not_read_holds_up_nobody_and_skips_frames() {
+    const CHANGES: i64 = 150;
+    let mut database = Database::new().await;
+    // A frame of about 50 KiB: some megabytes fill whatever the system buffers.
+    let long = "🐈".repeat(200);
+    let options = (0..63).map(|n| option(&format!("o{n}"), &long)).collect();
+    let pets = database.create(&Definition { options, ..poll("pets") }).await;
+    let service = Setup::on(&database.url).flag("tick-ms", "10").start().await;
+    let mut asleep = Vec::new();
+    for way in WAYS {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let connection = socket.connect(service.client.address).await.unwrap();
+        asleep.push(Stream::open_on(connection, "pets", way).await);
+    }
+    let mut awake = Stream::open(&service.client, "pets", Way::Fresh).await;
+    awake.event().await;
+    for version in 1..=CHANGES {
+        database.count(pets, version, &[version]).await;
+        let since = Instant::now();
+        assert_eq!(awake.event().await.1, Some(version), "who reads is told every one");
+        assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+    }
+    for stream in &mut asleep {
+        let (mut frames, mut newest) = (0, -1);
+        while newest < CHANGES {
+            let (_, id, _) = stream.event().await;
+            assert!(id.unwrap() > newest, "never an older one after a newer");
+            newest = id.unwrap();
+            frames += 1;
+        }
+        assert!(frames < CHANGES, "{frames} frames were kept for who did not read");
+    }
+    assert!(service.metric("votestream_frames_skipped_total") > 0.0);
+}
+
+#[tokio::test]
+async fn a_viewer_that_vanishes_gives_its_seat_back() {
+    let service = Setup::new().flag("viewers-max", "10").start().await;
+    for round in 0..5 {
+        let mut streams = Vec::new();
+        for n in 0..10 {
+            let way = WAYS[n % 2];
+            eventually(SOON, async || {
+                let head = service.client.request("HEAD", "/api/polls/pets/events").send().await;
+                head.status == 200
+            })
+            .await;
+            streams.push(Stream::open(&service.client, "pets", way).await);
+        }
+        assert_eq!(streams.len(), 10, "{round}");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_stops_sends_its_viewers_away_in_time() {
+    let service = Setup::new().flag("shutdown-grace-ms", "5000").start().await;
+    let mut streams = Vec::new();
+    for n in 0..50 {
+        let mut stream = Stream::open(&service.client, "pets", WAYS[n % 2]).await;
+        stream.event().await;
+        streams.push(stream);
+    }
+    // Browsers open connections in advance, and may never use them.
+    let idle = service.client.connect().await;
+    let mut kept_alive = service.client.connect().await;
+    kept_alive.write_all(b"GET /api/polls HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    kept_alive.readable().await.unwrap();
+    let since = Instant::now();
+    service.shutdown.cancel();
+    for stream in &mut streams {
+        stream.end().await;
+    }
+    assert!(service.task.await.unwrap().unwrap(), "drained within the grace period");
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    drop((idle, kept_alive));
+}

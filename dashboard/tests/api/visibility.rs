@@ -1,0 +1,89 @@
+//! What a poll's visibility hides is hidden everywhere.
+
+use votestream_schema::poll::{Definition, Visibility, now_ms};
+
+use crate::harness::{Database, Service, Setup, in_ms, poll};
+use crate::stream::{Stream, WAYS, Way};
+
+/// Figures that occur nowhere by chance, in all the forms in which they could leak.
+const FIGURES: [&str; 7] = ["48611", "48,611", "27644", "27,644", "76255", "76,255", "63.7"];
+
+async fn start(visibility: Visibility) -> (Database, votestream_schema::PollId, Service) {
+    let mut database = Database::new().await;
+    let definition =
+        Definition { visibility, closes_at: Some(in_ms(600_000)), ..poll("pets") };
+    let pets = database.create(&definition).await;
+    database.count(pets, 76_255, &[48_611, 27_644]).await;
+    database.add_second(pets, now_ms() / 1_000 - 2, 48_611).await;
+    let service = Setup::on(&database.url).start().await;
+    (database, pets, service)
+}
+
+fn expect_no_figure(text: &str) {
+    for figure in FIGURES {
+        assert!(!text.contains(figure), "{figure} leaked: {text}");
+    }
+}
+
+#[tokio::test]
+async fn hidden_results_leak_from_no_reply() {
+    for visibility in [Visibility::AfterClose, Visibility::Admin] {
+        let (_database, _, service) = start(visibility).await;
+        for path in ["tally", "series"] {
+            let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await;
+            assert_eq!((reply.status, reply.problem().as_str()), (403, "results-hidden"), "{path}");
+            assert_eq!(reply.json()["visibility"], visibility.as_str());
+            expect_no_figure(&reply.text());
+        }
+        for path in ["/", "/polls/pets", "/api/polls"] {
+            let reply = service.client.get(path).send().await;
+            assert_eq!(reply.status, 200);
+            expect_no_figure(&reply.text());
+        }
+        for way in WAYS {
+            let mut stream = Stream::open(&service.client, "pets", way).await;
+            let (name, id, data) = stream.event().await;
+            assert_eq!((name.as_str(), id), ("hidden", None));
+            assert_eq!(data["visibility"], visibility.as_str());
+            expect_no_figure(&data.to_string());
+        }
+        expect_no_figure(&service.metrics.render());
+    }
+}
+
+#[tokio::test]
+async fn results_appear_everywhere_once_the_poll_has_closed() {
+    let (database, pets, service) = start(Visibility::AfterClose).await;
+    let mut streams = Vec::new();
+    for way in WAYS {
+        let mut stream = Stream::open(&service.client, "pets", way).await;
+        assert_eq!(stream.event().await.0, "hidden");
+        streams.push(stream);
+    }
+    database.close(pets, in_ms(500)).await;
+    for stream in &mut streams {
+        let tally = stream.event_where(|name, _| name == "tally").await;
+        assert_eq!((&tally["state"], &tally["voters"]), (&"closed".into(), &76_255.into()));
+    }
+    let tally = service.client.get("/api/polls/pets/tally").send().await;
+    assert_eq!(tally.json()["options"][0]["votes"], 48_611);
+    let series = service.client.get("/api/polls/pets/series").send().await;
+    assert_eq!(series.json()["points"][0][1], 48_611);
+    let page = service.client.get("/").send().await.text();
+    assert!(page.contains("48,611") && page.contains("Final: voting has closed"));
+}
+
+#[tokio::test]
+async fn changes_of_hidden_results_are_not_told_by_the_rhythm_of_events() {
+    let (database, pets, service) = start(Visibility::Admin).await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    stream.event().await;
+    for n in 1..=5 {
+        database.count(pets, n, &[n, 0]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    }
+    // The state changes for all to see; whatever came before it would come first.
+    database.close(pets, in_ms(-1)).await;
+    let (name, _, data) = stream.event().await;
+    assert_eq!((name.as_str(), &data["state"]), ("hidden", &"closed".into()));
+}
