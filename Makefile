@@ -50,5 +50,5 @@ clean-data: ## delete the votes and everything else that make up keeps
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
 	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
 	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
-		"$(DATA_DIR)/secrets" "$(DATA_DIR)/lock"
+		"$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
 	@rmdir "$(DATA_DIR)" 2>/dev/null || true

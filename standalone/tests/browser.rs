@@ -149,10 +149,13 @@ async fn axe_finds_nothing_on_either_page_light_or_dark_small_or_large() {
     let pipeline = Pipeline::start();
     let mut found = Vec::new();
     for (dark, width) in [(false, 320), (true, 320), (false, 1440), (true, 1440)] {
-        let browser = Browser::start(BrowserOptions { dark, width, ..BrowserOptions::default() }).await;
+        let browser =
+            Browser::start(BrowserOptions { dark, width, ..BrowserOptions::default() }).await;
         let mut look = async |page: &str| {
             let violations = browser.axe_violations().await;
-            found.extend(violations.into_iter().map(|v| format!("{page}, {width} px, dark {dark}: {v}")));
+            found.extend(
+                violations.into_iter().map(|v| format!("{page}, {width} px, dark {dark}: {v}")),
+            );
         };
         browser.goto(&pipeline.vote).await.unwrap();
         browser.wait().at_most(SOON).for_element(Locator::Css("#send")).await.unwrap();

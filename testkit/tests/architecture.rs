@@ -1,5 +1,7 @@
 //! The dependency rule of ARCHITECTURE.md, held.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -38,9 +40,8 @@ fn what_stands_at_the_bottom_imports_nothing_of_ours() {
 
 #[test]
 fn producer_needs_no_postgres_and_dashboard_no_redis() {
-    let manifest = |folder: &str| {
-        std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap()
-    };
+    let manifest =
+        |folder: &str| std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     assert!(!manifest("producer").contains("tokio-postgres"));
     let dashboard: toml::Table = manifest("dashboard").parse().unwrap();
     assert!(!dashboard["dependencies"].as_table().unwrap().contains_key("redis"));
@@ -74,7 +75,8 @@ fn visit(folder: &Path, with: &mut impl FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name();
-        if path.is_dir() && !["target", ".git", ".data", "node_modules"].iter().any(|n| name == *n) {
+        if path.is_dir() && !["target", ".git", ".data", "node_modules"].iter().any(|n| name == *n)
+        {
             visit(&path, with);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             with(&path, &std::fs::read_to_string(&path).unwrap());

@@ -80,6 +80,19 @@ impl DataDir {
         Ok(secret.map_err(servers::Error::io(format!("keep the secret {}", path.display())))?)
     }
 
+    /// The file that tells a shell where the servers are, for votectl.
+    pub(super) fn env_path(&self) -> PathBuf {
+        self.root.join("env")
+    }
+
+    /// Writes that file. It holds passwords, so it is its owner's alone.
+    pub(super) fn write_env(&self, variables: &[(&str, &str)]) -> Result<(), Error> {
+        let path = self.env_path();
+        let lines = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
+        let written = write_private(&path, &lines.collect::<String>());
+        Ok(written.map_err(servers::Error::io(format!("write {}", path.display())))?)
+    }
+
     /// The port that a server had last time, or another one if that is taken now.
     pub(super) fn port_of(&self, server: &str) -> Result<u16, Error> {
         let path = self.run().join(format!("{server}.port"));
@@ -159,16 +172,20 @@ fn lock(root: &Path) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Written whole or not at all: half a cookie key would log every voter out.
 fn write_secret(path: &Path) -> io::Result<String> {
     let secret = random_secret();
+    write_private(path, &format!("{secret}\n"))?;
+    Ok(secret)
+}
+
+/// Written whole or not at all: half a cookie key would log every voter out.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    writeln!(file, "{secret}")?;
+    file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, path)?;
-    Ok(secret)
+    fs::rename(&new, path)
 }
 
 #[cfg(test)]

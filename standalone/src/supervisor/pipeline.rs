@@ -66,6 +66,7 @@ impl<'a> Pipeline<'a> {
         database::grant(postgres, self.data_dir).await?;
         self.votectl(&self.poll_arguments(), &redis.url(), &url)?;
         self.data_dir.secret("cookie-keys")?;
+        self.data_dir.write_env(&[("REDIS_URL", &redis.url()), ("DATABASE_URL", &url)])?;
 
         for spec in self.service_specs()? {
             self.services.push(Watched::new(Service::start(spec, self.data_dir)?));
@@ -207,6 +208,7 @@ impl<'a> Pipeline<'a> {
             say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
         }
         say(&format!("  data       {}", self.data_dir.root().display()));
+        say(&format!("  votectl    . {}; {}", self.data_dir.env_path().display(), votectl_path()));
         say("");
         say("running; Ctrl-C stops everything and keeps the votes");
     }
@@ -258,6 +260,11 @@ impl<'a> Pipeline<'a> {
         wait_all(&mut servers, SERVER_GRACE, &mut hurry, stop_signals).await;
         (self.redis, self.postgres) = (None, None);
     }
+}
+
+/// How to call votectl from the shell that `make up` was called from.
+fn votectl_path() -> String {
+    program("votectl").map_or_else(|_| "votectl".to_owned(), |path| path.display().to_string())
 }
 
 fn spec(
