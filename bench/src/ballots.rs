@@ -41,8 +41,18 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         counted_rates.push(both);
     }
     report.baseline("bare warp JSON POST, requests/s", &bare_rates);
-    report.ratio("ballots acknowledged per second, fsync on, ÷ bare warp JSON POST", 0.50, &accepted, &accepted_rates);
-    report.ratio("acknowledged and counted per second, sustained, ÷ the same", 0.35, &counted, &counted_rates);
+    report.ratio(
+        "ballots acknowledged per second, fsync on, ÷ bare warp JSON POST",
+        0.50,
+        &accepted,
+        &accepted_rates,
+    );
+    report.ratio(
+        "acknowledged and counted per second, sustained, ÷ the same",
+        0.35,
+        &counted,
+        &counted_rates,
+    );
     Ok(())
 }
 

@@ -35,7 +35,8 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         bare_rates.push(bare);
         rates.push(drained);
     }
-    report.baseline("bare upsert from memory, one connection, batches of 5,000, rows/s", &bare_rates);
+    report
+        .baseline("bare upsert from memory, one connection, batches of 5,000, rows/s", &bare_rates);
     report.ratio("two consumers draining a backlog, rows/s ÷ bare upsert", 0.60, &ratios, &rates);
     Ok(())
 }

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use standalone::servers::{
     PostgresOptions, PostgresServer, RedisOptions, RedisServer, free_port, random_secret,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// The poll that is voted in.
 pub const POLL: &str = "cats-vs-dogs";
@@ -88,8 +88,17 @@ impl Lab {
         let lab = Self { redis, postgres, services: Vec::new(), folder, cookie_key };
         lab.votectl(&["migrate"])?;
         lab.votectl(&[
-            "poll", "create", "--slug", POLL, "--title", "Cats vs Dogs", "--option", "cats=Cats",
-            "--option", "dogs=Dogs", "--open",
+            "poll",
+            "create",
+            "--slug",
+            POLL,
+            "--title",
+            "Cats vs Dogs",
+            "--option",
+            "cats=Cats",
+            "--option",
+            "dogs=Dogs",
+            "--open",
         ])?;
         Ok(lab)
     }

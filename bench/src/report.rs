@@ -67,11 +67,16 @@ impl Report {
     /// The table.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Bench\n\n{}.\n\n", self.setup);
-        text.push_str("| what | bar | measured | rounds | figure | clears |\n|---|---|---|---|---|---|\n");
+        text.push_str(
+            "| what | bar | measured | rounds | figure | clears |\n|---|---|---|---|---|---|\n",
+        );
         for Row { what, bar, measured, figure, spread, clears } in &self.rows {
             let clears = if *clears { "yes" } else { "no" };
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "| {what} | {bar} | {measured} | {spread} | {figure:.0} | {clears} |");
+            let _ = writeln!(
+                text,
+                "| {what} | {bar} | {measured} | {spread} | {figure:.0} | {clears} |"
+            );
         }
         text.push_str("\n| baseline | figure |\n|---|---|\n");
         for (what, figure) in &self.baselines {

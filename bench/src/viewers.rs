@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use standalone::servers::free_port;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use standalone::servers::free_port;
 
 use crate::Args;
 use crate::lab::{Lab, POLL, resident_bytes};
@@ -76,7 +76,9 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
             watch(args, baseline.port, || baseline.resident_bytes()).await?
         };
         let (ours, bytes) = dashboard(args).await?;
-        eprintln!("  warp {bare:.0} frames/s, {bare_bytes:.0} B a viewer; dashboard {ours:.0}, {bytes:.0} B");
+        eprintln!(
+            "  warp {bare:.0} frames/s, {bare_bytes:.0} B a viewer; dashboard {ours:.0}, {bytes:.0} B"
+        );
         ratios.push(ours / bare);
         bare_rates.push(bare);
         rates.push(ours);
@@ -86,7 +88,12 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let viewers = args.viewers;
     report.baseline(&format!("naive warp SSE route, {viewers} viewers, frames/s"), &bare_rates);
     report.baseline("naive warp SSE route, resident bytes a viewer", &bare_memory);
-    report.ratio(&format!("{viewers} viewers at 10 ticks/s: frames/s ÷ naive warp SSE route"), 0.95, &ratios, &rates);
+    report.ratio(
+        &format!("{viewers} viewers at 10 ticks/s: frames/s ÷ naive warp SSE route"),
+        0.95,
+        &ratios,
+        &rates,
+    );
     report.at_most("resident bytes a viewer", 8.0 * 1024.0, &memory);
     Ok(())
 }

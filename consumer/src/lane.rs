@@ -150,7 +150,8 @@ impl Lane {
             self.own_pending = true;
         }
         if self.own_pending {
-            let delivered = self.streams.read(connection, From::Pending, self.pace.batch_max).await?;
+            let delivered =
+                self.streams.read(connection, From::Pending, self.pace.batch_max).await?;
             self.own_pending = !delivered.entries.is_empty() || !delivered.vanished.is_empty();
             return self.process(connection, delivered).await;
         }
@@ -171,7 +172,8 @@ impl Lane {
     /// Waits for entries; when there are few, waits a little longer for more.
     async fn read_new(&self, connection: &mut Connection) -> Result<Delivered, Error> {
         let Pace { batch_max, linger, block_ms, .. } = self.pace;
-        let mut delivered = self.streams.read(connection, From::New { block_ms }, batch_max).await?;
+        let mut delivered =
+            self.streams.read(connection, From::New { block_ms }, batch_max).await?;
         let found = delivered.entries.len();
         if found > 0 && found < batch_max / 2 && !linger.is_zero() {
             tokio::time::sleep(linger).await;
@@ -215,8 +217,11 @@ impl Lane {
     ) -> Result<(), Error> {
         let Delivered { entries, vanished } = delivered;
         if !vanished.is_empty() {
-            tracing::error!(entries = vanished.len(), first = vanished[0].1,
-                "entries were deleted from a stream before they were counted");
+            tracing::error!(
+                entries = vanished.len(),
+                first = vanished[0].1,
+                "entries were deleted from a stream before they were counted"
+            );
             metrics::counter!("votestream_vanished_entries_total").increment(vanished.len() as u64);
             let ids = vanished.iter().map(|(partition, id)| (*partition, id.as_str()));
             self.streams.acknowledge(connection, ids).await?;
@@ -268,10 +273,12 @@ impl Lane {
         let mut parts = vec![votes];
         while let Some(votes) = parts.pop() {
             let started = Instant::now();
-            let counted = self.unless_hurried(self.store.count(&votes, &set_aside), in_hand).await?;
+            let counted =
+                self.unless_hurried(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
                 Ok(counted) => {
-                    metrics::histogram!("votestream_store_duration_seconds").record(started.elapsed());
+                    metrics::histogram!("votestream_store_duration_seconds")
+                        .record(started.elapsed());
                     record_outcomes(counted, &set_aside);
                     set_aside.clear();
                     batch.votes.extend(votes);
@@ -281,7 +288,7 @@ impl Lane {
                     parts.push(votes);
                     self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
                 }
-                Err(store::Error::Rejected(reason)) => split(votes, reason, &mut parts, batch),
+                Err(store::Error::Rejected(reason)) => split(votes, &reason, &mut parts, batch),
             }
         }
         Ok(())
@@ -316,14 +323,16 @@ impl Lane {
         let Some(mut connection) = self.connection.take() else { return };
         match self.streams.leave(&mut connection).await {
             Ok(pending) => tracing::info!(pending, "lane stopped; its name is given up"),
-            Err(error) => tracing::warn!(%error, "lane stopped; its name will be removed by others"),
+            Err(error) => {
+                tracing::warn!(%error, "lane stopped; its name will be removed by others");
+            }
         }
     }
 }
 
-fn split(mut votes: Vec<Vote>, reason: String, parts: &mut Vec<Vec<Vote>>, batch: &mut Batch) {
+fn split(mut votes: Vec<Vote>, reason: &str, parts: &mut Vec<Vec<Vote>>, batch: &mut Batch) {
     if votes.len() <= 1 {
-        batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.clone())));
+        batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.to_owned())));
         return;
     }
     tracing::warn!(reason, votes = votes.len(), "postgres refuses a batch; splitting it");
@@ -332,7 +341,10 @@ fn split(mut votes: Vec<Vote>, reason: String, parts: &mut Vec<Vec<Vote>>, batch
     parts.push(votes);
 }
 
-fn record_outcomes(counted: store::Counted, set_aside: &[(votestream_schema::Ballot, batch::Reason)]) {
+fn record_outcomes(
+    counted: store::Counted,
+    set_aside: &[(votestream_schema::Ballot, batch::Reason)],
+) {
     let count = |outcome: &'static str, n: u64| {
         metrics::counter!("votestream_votes_total", "outcome" => outcome).increment(n);
     };

@@ -167,10 +167,7 @@ fn consumer_name(first: Option<&str>, lane: usize) -> String {
 }
 
 /// The deployment's number of partitions, waiting until Postgres tells; `None` when told to stop.
-async fn deployed_partitions(
-    pool: &postgres::Pool,
-    shutdown: &CancellationToken,
-) -> Option<u16> {
+async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
     let mut last_reason = String::new();
     loop {
         let found = async {

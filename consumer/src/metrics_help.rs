@@ -21,7 +21,10 @@ pub(crate) fn describe() {
          another), unchanged (a replay, or beaten by another), superseded (by another ballot of \
          its batch), out_of_time."
     );
-    describe_counter!("votestream_retries_total", "Attempts that failed and were repeated, by server.");
+    describe_counter!(
+        "votestream_retries_total",
+        "Attempts that failed and were repeated, by server."
+    );
     describe_counter!("votestream_claimed_entries_total", "Stale entries taken over.");
     describe_counter!("votestream_dead_letters_total", "Entries set aside as dead letters.");
     describe_counter!(

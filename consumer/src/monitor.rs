@@ -43,7 +43,8 @@ impl Monitor {
     pub async fn measure(&self) -> Result<(), String> {
         let mut connection = self.pool.get().await.map_err(describe_checkout)?;
         for partition in 0..self.partitions {
-            let backlog = self.backlog(&mut connection, partition).await.map_err(|e| e.to_string())?;
+            let backlog =
+                self.backlog(&mut connection, partition).await.map_err(|e| e.to_string())?;
             record(partition, &backlog);
         }
         Ok(())
@@ -97,9 +98,9 @@ fn record(partition: u16, backlog: &Backlog) {
 
 /// Lag and number of consumers of our group in the reply of XINFO GROUPS.
 fn group_facts(groups: &Value) -> Option<(Option<i64>, i64)> {
-    let ours = list(groups)?.iter().find(|group| {
-        fact(group, "name").and_then(text).is_some_and(|name| name == GROUP)
-    })?;
+    let ours = list(groups)?
+        .iter()
+        .find(|group| fact(group, "name").and_then(text).is_some_and(|name| name == GROUP))?;
     Some((fact(ours, "lag").and_then(number), fact(ours, "consumers").and_then(number)?))
 }
 

@@ -62,7 +62,9 @@ impl Projector {
             return Ok(());
         }
         let ours = self.partitions;
-        Err(format!("redis was set up for {known} partitions, postgres for {ours}: they do not belong together"))
+        Err(format!(
+            "redis was set up for {known} partitions, postgres for {ours}: they do not belong together"
+        ))
     }
 
     async fn definitions(

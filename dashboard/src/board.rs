@@ -41,7 +41,8 @@ impl Board {
     /// The newest states of all polls, by number.
     pub fn all(&self) -> Vec<Arc<Snapshot>> {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = polls.values().map(|sender| sender.borrow().snapshot.clone()).collect();
+        let mut all: Vec<_> =
+            polls.values().map(|sender| sender.borrow().snapshot.clone()).collect();
         all.sort_by_key(|snapshot| snapshot.poll.id);
         all
     }

@@ -129,8 +129,11 @@ impl Feed {
                 (PollId(row.get(0)), tally)
             })
             .collect();
-        let changed: Vec<i32> =
-            tallies.iter().filter(|(id, tally)| self.has_changed(*id, tally)).map(|(id, _)| id.0).collect();
+        let changed: Vec<i32> = tallies
+            .iter()
+            .filter(|(id, tally)| self.has_changed(*id, tally))
+            .map(|(id, _)| id.0)
+            .collect();
         let mut recent = self.recent(session, &changed, now_ms).await?;
         let snapshots = tallies.into_iter().filter_map(|(id, tally)| {
             let poll = self.polls.get(&id)?.clone();

@@ -77,9 +77,9 @@ impl Desk {
 
     /// `GET /api/polls/{slug}/tally`
     pub(crate) fn tally(&self, slug: &str) -> Response {
-        let outcome = self.poll(slug).and_then(|snapshot| {
-            snapshot.tally_json().ok_or_else(|| results_hidden(&snapshot))
-        });
+        let outcome = self
+            .poll(slug)
+            .and_then(|snapshot| snapshot.tally_json().ok_or_else(|| results_hidden(&snapshot)));
         match outcome {
             Ok(json) => http::json(StatusCode::OK, json),
             Err(problem) => problem.into_response(),

@@ -50,8 +50,7 @@ pub async fn run(
     let feed = Feed::new(pool.clone(), max, board.clone());
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
-    let feed =
-        tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
+    let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
 
     let viewers = Viewers::new(board.clone(), config.viewers_max, shutdown.clone());
     let desk = Arc::new(Desk {
@@ -64,10 +63,8 @@ pub async fn run(
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
     let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
     let routes = routes::all(desk);
-    let drained = listener::serve_intercepted(
-        "viewers", listener, limits, routes, shutdown, intercept,
-    )
-    .await;
+    let drained =
+        listener::serve_intercepted("viewers", listener, limits, routes, shutdown, intercept).await;
     feed.await.context("the feed panicked")?;
     Ok(drained)
 }

@@ -37,38 +37,34 @@ pub(crate) fn all(
     let with = desk.and(timer);
 
     let root = warp::path::end().map(|| None);
-    let page = root
-        .or(warp::path!("polls" / String).map(Some))
-        .unify()
-        .and(with.clone())
-        .map(|slug: Option<String>, desk: Arc<Desk>, since| {
+    let page = root.or(warp::path!("polls" / String).map(Some)).unify().and(with.clone()).map(
+        |slug: Option<String>, desk: Arc<Desk>, since| {
             done("results_page", since, desk.page(slug.as_deref()))
-        });
+        },
+    );
     let list = warp::path!("api" / "polls")
         .and(with.clone())
         .map(|desk: Arc<Desk>, since| done("polls", since, desk.list()));
-    let tally = warp::path!("api" / "polls" / String / "tally").and(with.clone()).map(
-        |slug: String, desk: Arc<Desk>, since| done("tally", since, desk.tally(&slug)),
-    );
+    let tally = warp::path!("api" / "polls" / String / "tally")
+        .and(with.clone())
+        .map(|slug: String, desk: Arc<Desk>, since| done("tally", since, desk.tally(&slug)));
     let series = warp::path!("api" / "polls" / String / "series")
         .and(with.clone())
         .and(warp::query())
-        .then(
-            |slug: String, desk: Arc<Desk>, since, query: HashMap<String, String>| async move {
-                let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-                done("series", since, desk.series(&slug, seconds).await)
-            },
-        );
-    let events = warp::path!("api" / "polls" / String / "events").and(with.clone()).map(
-        |slug: String, desk: Arc<Desk>, since| done("events", since, desk.events(&slug)),
-    );
+        .then(|slug: String, desk: Arc<Desk>, since, query: HashMap<String, String>| async move {
+            let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+            done("series", since, desk.series(&slug, seconds).await)
+        });
+    let events = warp::path!("api" / "polls" / String / "events")
+        .and(with.clone())
+        .map(|slug: String, desk: Arc<Desk>, since| done("events", since, desk.events(&slug)));
     let assets = warp::path!("static" / String).and(with.clone()).map(|path: String, _, since| {
         let found = http::asset(pages::ASSETS, &path);
         done("static", since, found.unwrap_or_else(|| Problem::not_found().into_response()))
     });
-    let openapi = warp::path!("openapi.json").and(with).map(|_, since| {
-        done("openapi", since, http::json(StatusCode::OK, OPENAPI.to_owned()))
-    });
+    let openapi = warp::path!("openapi.json")
+        .and(with)
+        .map(|_, since| done("openapi", since, http::json(StatusCode::OK, OPENAPI.to_owned())));
 
     let routes = page
         .or(tally)

@@ -200,7 +200,8 @@ mod tests {
         assert!(!after.differs_from(&before));
         after.stale_since_ms = Some(1);
         assert!(after.differs_from(&before));
-        let counted = Snapshot { tally: Tally { version: 13, ..before.tally.clone() }, ..before.clone() };
+        let counted =
+            Snapshot { tally: Tally { version: 13, ..before.tally.clone() }, ..before.clone() };
         assert!(counted.differs_from(&before));
         let hidden = Snapshot { visible: false, ..before.clone() };
         assert!(hidden.differs_from(&before));

@@ -20,7 +20,10 @@ pub(crate) struct Alarm {
 #[cfg(target_os = "linux")]
 impl Alarm {
     /// Opens the timer.
-    #[expect(deprecated, reason = "its successor is unsafe; an OwnedFd that nobody else holds is sound here")]
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an OwnedFd that nobody else holds is sound here"
+    )]
     pub(crate) fn new() -> io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;

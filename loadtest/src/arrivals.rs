@@ -106,7 +106,8 @@ mod tests {
         for spacing in [Spacing::Poisson, Spacing::Constant] {
             let plan = plan(spacing);
             for (shards, threads) in [(1, 1), (4, 1), (1, 3), (2, 2)] {
-                let voters: Vec<u64> = union(&plan, shards, threads).iter().map(|a| a.voter).collect();
+                let voters: Vec<u64> =
+                    union(&plan, shards, threads).iter().map(|a| a.voter).collect();
                 assert_eq!(voters, (0..plan.voters()).collect::<Vec<_>>());
             }
         }

@@ -11,18 +11,20 @@ use crate::outcome::{Class, Outcome, Outcomes};
 use crate::poll::Poll;
 use crate::recorder::Recorder;
 use crate::report::{
-    Ballots, Generator, Knee, MetricsReport, PhaseReport, Point, Report, SCHEMA_VERSION, Schedule, ScreenReport,
-    Series, Setup, ViewersReport, outcome_name,
+    Ballots, Generator, Knee, MetricsReport, PhaseReport, Point, Report, SCHEMA_VERSION, Schedule,
+    ScreenReport, Series, Setup, ViewersReport, outcome_name,
 };
 use crate::slo::Slo;
 use crate::verdict::{self, ACHIEVED_MIN};
-use crate::viewer::Sights;
+use crate::sights::Sights;
 use crate::watch::{Watch, is_within, knee_limit_us};
 
 /// What the load came to.
 pub(crate) struct Load {
     /// The books of all lanes.
     pub(crate) record: Recorder,
+    /// Most connections that sent ballots.
+    pub(crate) connections_max: usize,
     /// When all voters were through, µs since the start.
     pub(crate) over_us: u64,
     /// Processor time of the process during the load.
@@ -46,7 +48,9 @@ pub(crate) struct Assembly<'a> {
 
 impl Assembly<'_> {
     pub(crate) fn report(mut self) -> Report {
-        if let Some(foreign) = self.metrics.as_ref().and_then(|metrics| metrics.foreign_ballots).filter(|n| *n > 0) {
+        if let Some(foreign) =
+            self.metrics.as_ref().and_then(|metrics| metrics.foreign_ballots).filter(|n| *n > 0)
+        {
             self.judge_foreign(foreign);
         }
         let phases = self.phases();
@@ -73,8 +77,11 @@ impl Assembly<'_> {
 
     /// Ballots of others make a surplus nobody's fault.
     fn judge_foreign(&mut self, foreign: u64) {
-        let why = format!("The producers accepted {foreign} ballots that this generator did not send.");
-        if matches!(self.audit.verdict, Verdict::Violated | Verdict::Balanced) && !self.config.shard.is_part() {
+        let why =
+            format!("The producers accepted {foreign} ballots that this generator did not send.");
+        if matches!(self.audit.verdict, Verdict::Violated | Verdict::Balanced)
+            && !self.config.shard.is_part()
+        {
             self.audit.verdict = Verdict::Void;
             self.audit.notes.insert(0, why);
         }
@@ -94,7 +101,7 @@ impl Assembly<'_> {
             shard: config.shard.is_part().then_some(config.shard),
             parts: 1,
             threads: config.threads as u64,
-            connections_max: config.closed_connections.unwrap_or(config.connections_max) as u64,
+            connections_max: self.load.connections_max as u64,
             started_at: self.load.started_at.clone(),
             ended_at: utc_now(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,18 +111,23 @@ impl Assembly<'_> {
     }
 
     /// The phases that count, with their place in the plan.
-    fn measured(&self) -> impl Iterator<Item = (&crate::plan::Phase, &crate::recorder::PhaseRecord)> {
+    fn measured(
+        &self,
+    ) -> impl Iterator<Item = (&crate::plan::Phase, &crate::recorder::PhaseRecord)> {
         let warm_up = usize::from(self.config.plan.warm_up_seconds > 0.0);
         self.config.plan.phases.iter().zip(&self.load.record.phases).skip(warm_up)
     }
 
     fn schedule(&self) -> Schedule {
-        let sum = |of: fn(&crate::recorder::PhaseRecord) -> u64| self.measured().map(|(_, record)| of(record)).sum();
+        let sum = |of: fn(&crate::recorder::PhaseRecord) -> u64| {
+            self.measured().map(|(_, record)| of(record)).sum()
+        };
         let (intended, sent_in_time): (u64, u64) = (sum(|r| r.intended), sum(|r| r.sent_in_time));
         let open = self.config.closed_connections.is_none();
         let achieved_ratio = (open && intended > 0).then(|| sent_in_time as f64 / intended as f64);
         // A plan that seeks the knee is meant to go beyond what can be kept.
-        let void = achieved_ratio.is_some_and(|ratio| ratio < ACHIEVED_MIN) && !self.config.plan.seeks_knee;
+        let void = achieved_ratio.is_some_and(|ratio| ratio < ACHIEVED_MIN)
+            && !self.config.plan.seeks_knee;
         Schedule {
             model: if open { "open" } else { "closed" }.to_owned(),
             intended,
@@ -132,7 +144,8 @@ impl Assembly<'_> {
         let acknowledged: u64 = self.measured().map(|(_, phase)| phase.acknowledged).sum();
         let planned = self.config.plan.seconds();
         let over = self.load.over_us as f64 / 1e6;
-        let end = if self.load.ended_early || self.watch.knee_passed { over } else { over.max(planned) };
+        let end =
+            if self.load.ended_early || self.watch.knee_passed { over } else { over.max(planned) };
         let measured_seconds = (end - self.config.plan.warm_up_seconds).max(1e-3);
         Ballots {
             outcomes: outcomes(&record.outcomes),
@@ -148,18 +161,19 @@ impl Assembly<'_> {
 
     fn phases(&self) -> Vec<PhaseReport> {
         let limit_us = knee_limit_us(self.config);
-        let report = |(phase, record): (&crate::plan::Phase, &crate::recorder::PhaseRecord)| PhaseReport {
-            name: phase.name.clone(),
-            seconds: phase.seconds,
-            rate_from: phase.rate_from,
-            rate_to: phase.rate_to,
-            intended: record.intended,
-            sent_in_time: record.sent_in_time,
-            acknowledged: record.acknowledged,
-            errors: record.errors,
-            latency: (&record.latencies).into(),
-            within_limits: self.config.plan.seeks_knee.then(|| is_within(record, limit_us)),
-        };
+        let report =
+            |(phase, record): (&crate::plan::Phase, &crate::recorder::PhaseRecord)| PhaseReport {
+                name: phase.name.clone(),
+                seconds: phase.seconds,
+                rate_from: phase.rate_from,
+                rate_to: phase.rate_to,
+                intended: record.intended,
+                sent_in_time: record.sent_in_time,
+                acknowledged: record.acknowledged,
+                errors: record.errors,
+                latency: (&record.latencies).into(),
+                within_limits: self.config.plan.seeks_knee.then(|| is_within(record, limit_us)),
+            };
         // A step that was cut short says nothing.
         let mut end_us = (self.config.plan.warm_up_seconds * 1e6) as u64;
         let mut begun = |phase: &crate::plan::Phase| {
@@ -176,7 +190,8 @@ impl Assembly<'_> {
         let passed = phases.iter().filter(|phase| phase.within_limits == Some(true));
         let rate_per_second = passed.map(|phase| phase.rate_to).max_by(f64::total_cmp);
         let found = phases.iter().any(|phase| {
-            phase.within_limits == Some(false) && rate_per_second.is_none_or(|rate| phase.rate_to > rate)
+            phase.within_limits == Some(false)
+                && rate_per_second.is_none_or(|rate| phase.rate_to > rate)
         });
         Some(Knee { rate_per_second, p99_limit_us: knee_limit_us(self.config) as u64, found })
     }
@@ -215,7 +230,8 @@ impl Assembly<'_> {
         let intervals = &self.load.record.intervals;
         let (behind, backlogs) = (&self.watch.behind, &self.watch.backlogs);
         let sights = self.sights.as_ref();
-        let shown = sights.and_then(|s| s.screen.as_ref()).map_or(&[][..], |screen| &screen.intervals);
+        let shown =
+            sights.and_then(|s| s.screen.as_ref()).map_or(&[][..], |screen| &screen.intervals);
         let frames = sights.map_or(&[][..], |sights| &sights.frames_by_interval);
         let length = intervals.len().max(behind.len()).max(backlogs.len()).max(shown.len());
         let point = |at: usize| {
@@ -242,11 +258,12 @@ impl Assembly<'_> {
     }
 
     fn generator(&self) -> Generator {
-        let requests: u64 = self.load.record.outcomes.0.iter().sum::<u64>() + self.load.record.pages.count();
-        let cpu = self.load.cpu.as_secs_f64();
+        let requests: u64 =
+            self.load.record.outcomes.0.iter().sum::<u64>() + self.load.record.pages.count();
         Generator {
-            cpu_seconds: cpu,
-            cpu_us_per_request: cpu * 1e6 / requests.max(1) as f64,
+            cpu_seconds: self.load.cpu.as_secs_f64(),
+            cpu_us_per_request: self.load.record.cpu.as_secs_f64() * 1e6 / requests.max(1) as f64,
+            requests,
             resident_bytes_max: crate::host::resident_bytes_max(),
         }
     }
@@ -259,12 +276,17 @@ impl Assembly<'_> {
 
 fn outcomes(counts: &Outcomes) -> BTreeMap<String, u64> {
     let named = Outcome::ALL.into_iter().zip(counts.0);
-    named.filter(|(_, count)| *count > 0).map(|(outcome, count)| (outcome_name(outcome), count)).collect()
+    named
+        .filter(|(_, count)| *count > 0)
+        .map(|(outcome, count)| (outcome_name(outcome), count))
+        .collect()
 }
 
 /// Sums of outcomes by class, from their names in JSON.
 pub(crate) fn by_class(report: &Report) -> [(&'static str, u64); 4] {
-    let sum = |class: Class| Outcome::ALL.into_iter().filter(|o| o.class() == class).map(|o| report.outcome(o)).sum();
+    let sum = |class: Class| {
+        Outcome::ALL.into_iter().filter(|o| o.class() == class).map(|o| report.outcome(o)).sum()
+    };
     [
         ("acknowledged", sum(Class::Acknowledged)),
         ("refused", sum(Class::Refused)),

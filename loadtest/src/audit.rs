@@ -141,7 +141,12 @@ fn off(gain: i128, low: u64, high: u64) -> (u64, u64) {
 }
 
 /// Balances the tally's gain against the ledger.
-pub(crate) fn balance(ledger: &Ledger, poll: &Poll, before: &Snapshot, after: &Snapshot) -> (Findings, Vec<OptionBalance>) {
+pub(crate) fn balance(
+    ledger: &Ledger,
+    poll: &Poll,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> (Findings, Vec<OptionBalance>) {
     let bounds = ledger.bounds(poll.options.len());
     let gain = |after: u64, before: u64| i128::from(after) - i128::from(before);
     let (mut missing, mut surplus) = (0, 0);
@@ -167,7 +172,8 @@ pub(crate) fn balance(ledger: &Ledger, poll: &Poll, before: &Snapshot, after: &S
     let missing = missing.saturating_sub(voters_missing * choices);
     let surplus = surplus.saturating_sub(voters_surplus * choices);
     let wrong_choice = missing.min(surplus);
-    let counted = (voters - i128::from(bounds.voters.0)).clamp(0, i128::from(ledger.indeterminate()));
+    let counted =
+        (voters - i128::from(bounds.voters.0)).clamp(0, i128::from(ledger.indeterminate()));
     let indeterminate_counted = u64::try_from(counted).unwrap_or(0);
     let findings = Findings {
         lost: voters_missing + (missing - wrong_choice),
@@ -182,7 +188,12 @@ pub(crate) fn balance(ledger: &Ledger, poll: &Poll, before: &Snapshot, after: &S
 
 impl Audit {
     /// The audit over HTTP: the tallies before and after against the ledger.
-    pub(crate) fn over_http(ledger: Ledger, poll: &Poll, before: Snapshot, after: Snapshot) -> Self {
+    pub(crate) fn over_http(
+        ledger: Ledger,
+        poll: &Poll,
+        before: Snapshot,
+        after: Snapshot,
+    ) -> Self {
         let (findings, options) = balance(&ledger, poll, &before, &after);
         let mut audit = Self {
             verdict: if findings.is_violated() { Verdict::Violated } else { Verdict::Balanced },
@@ -261,7 +272,11 @@ mod tests {
 
     #[test]
     fn indeterminate_ballots_may_go_either_way() {
-        let some = |counted, absent| Findings { indeterminate_counted: counted, indeterminate_absent: absent, ..Findings::default() };
+        let some = |counted, absent| Findings {
+            indeterminate_counted: counted,
+            indeterminate_absent: absent,
+            ..Findings::default()
+        };
         assert_eq!(findings(100, [60, 40], 5), some(0, 5));
         assert_eq!(findings(103, [63, 40], 5), some(3, 2));
         assert_eq!(findings(106, [66, 40], 5), Findings { phantom: 1, ..some(5, 0) });

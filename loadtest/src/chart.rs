@@ -89,8 +89,16 @@ pub(crate) struct Axis {
 }
 
 /// Draws a chart; `None` when there is nothing to draw.
-pub(crate) fn draw(title: &'static str, axis: &Axis, scale: Scale, series: &[Series], warm_up: f64) -> Option<Chart> {
-    let values = || series.iter().flat_map(|one| one.points.iter().filter_map(|(_, y)| *y)).filter(|y| *y > 0.0);
+pub(crate) fn draw(
+    title: &'static str,
+    axis: &Axis,
+    scale: Scale,
+    series: &[Series],
+    warm_up: f64,
+) -> Option<Chart> {
+    let values = || {
+        series.iter().flat_map(|one| one.points.iter().filter_map(|(_, y)| *y)).filter(|y| *y > 0.0)
+    };
     let highest = values().fold(0.0, f64::max);
     if highest <= 0.0 || axis.max <= 0.0 {
         return None;
@@ -98,19 +106,26 @@ pub(crate) fn draw(title: &'static str, axis: &Axis, scale: Scale, series: &[Ser
     let y = Vertical::new(scale, values().fold(f64::MAX, f64::min), highest);
     let x = |value: f64| LEFT + value / axis.max * (WIDTH - LEFT - RIGHT);
     let x_ticks = match &axis.ticks {
-        Some(ticks) => ticks.iter().map(|(at, label)| Tick { at: coordinate(x(*at)), label: label.clone() }).collect(),
-        None => round_steps(axis.max, 8).into_iter().map(|at| Tick { at: coordinate(x(at)), label: short(at) }).collect(),
+        Some(ticks) => ticks
+            .iter()
+            .map(|(at, label)| Tick { at: coordinate(x(*at)), label: label.clone() })
+            .collect(),
+        None => round_steps(axis.max, 8)
+            .into_iter()
+            .map(|at| Tick { at: coordinate(x(at)), label: short(at) })
+            .collect(),
     };
-    let shapes = series.iter().filter(|one| one.points.iter().any(|(_, y)| y.is_some())).map(|one| Shape {
-        name: one.name,
-        colour: one.colour,
-        class: match one.style {
-            Style::Line => "line",
-            Style::Dashed => "dashed",
-            Style::Area => "area",
-        },
-        path: path(one, x, &y),
-    });
+    let shapes =
+        series.iter().filter(|one| one.points.iter().any(|(_, y)| y.is_some())).map(|one| Shape {
+            name: one.name,
+            colour: one.colour,
+            class: match one.style {
+                Style::Line => "line",
+                Style::Dashed => "dashed",
+                Style::Area => "area",
+            },
+            path: path(one, x, &y),
+        });
     let (from, to) = (y.show(values().fold(f64::MAX, f64::min)), y.show(highest));
     let names: Vec<_> = series.iter().map(|one| one.name).collect();
     Some(Chart {
@@ -120,7 +135,8 @@ pub(crate) fn draw(title: &'static str, axis: &Axis, scale: Scale, series: &[Ser
         x_ticks,
         y_ticks: y.ticks(),
         shapes: shapes.collect(),
-        warm_up: (warm_up > 0.0).then(|| (coordinate(LEFT), coordinate(x(warm_up.min(axis.max)) - LEFT))),
+        warm_up: (warm_up > 0.0)
+            .then(|| (coordinate(LEFT), coordinate(x(warm_up.min(axis.max)) - LEFT))),
         left: coordinate(LEFT),
         right: coordinate(WIDTH - RIGHT),
         top: coordinate(TOP),
@@ -166,7 +182,9 @@ impl Vertical {
     fn at(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Count => (value - self.low) / (self.high - self.low),
-            Scale::Time => (value.max(self.low) / self.low).log10() / (self.high / self.low).log10(),
+            Scale::Time => {
+                (value.max(self.low) / self.low).log10() / (self.high / self.low).log10()
+            }
         };
         HEIGHT - BOTTOM - share.clamp(0.0, 1.0) * (HEIGHT - TOP - BOTTOM)
     }
@@ -186,7 +204,9 @@ impl Vertical {
                 (0..=decades).map(|n| self.low * 10_f64.powi(n)).collect()
             }
         };
-        at.into_iter().map(|value| Tick { at: coordinate(self.at(value)), label: self.show(value) }).collect()
+        at.into_iter()
+            .map(|value| Tick { at: coordinate(self.at(value)), label: self.show(value) })
+            .collect()
     }
 }
 
@@ -195,14 +215,20 @@ fn path(series: &Series, x: impl Fn(f64) -> f64, y: &Vertical) -> String {
     let mut run: Vec<(f64, f64)> = Vec::new();
     let area = series.style == Style::Area;
     let mut close = |run: &mut Vec<(f64, f64)>| {
-        let Some(((first, _), (last, _))) = run.first().copied().zip(run.last().copied()) else { return };
+        let Some(((first, _), (last, _))) = run.first().copied().zip(run.last().copied()) else {
+            return;
+        };
         for (at, (x, y)) in run.iter().enumerate() {
             let command = if at == 0 { 'M' } else { 'L' };
             path.push_str(&format!("{command}{} {}", coordinate(*x), coordinate(*y)));
         }
         if area {
             let bottom = coordinate(HEIGHT - BOTTOM);
-            path.push_str(&format!("L{} {bottom}L{} {bottom}Z", coordinate(last), coordinate(first)));
+            path.push_str(&format!(
+                "L{} {bottom}L{} {bottom}Z",
+                coordinate(last),
+                coordinate(first)
+            ));
         } else if run.len() == 1 {
             path.push_str("h0.1"); // a single point still shows, as a dot
         }
@@ -222,7 +248,11 @@ fn path(series: &Series, x: impl Fn(f64) -> f64, y: &Vertical) -> String {
 fn round_steps(max: f64, count: usize) -> Vec<f64> {
     let raw = max / count as f64;
     let magnitude = 10_f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * magnitude).find(|step| *step >= raw).unwrap_or(raw);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .into_iter()
+        .map(|n| n * magnitude)
+        .find(|step| *step >= raw)
+        .unwrap_or(raw);
     (0..).map(|n| f64::from(n) * step).take_while(|at| *at <= max * 1.0001).collect()
 }
 
@@ -271,7 +301,9 @@ mod tests {
 
     #[test]
     fn nothing_measured_draws_nothing() {
-        assert!(draw("t", &AXIS, Scale::Count, &[series(&[(0.0, None)], Style::Line)], 0.0).is_none());
+        assert!(
+            draw("t", &AXIS, Scale::Count, &[series(&[(0.0, None)], Style::Line)], 0.0).is_none()
+        );
         assert!(draw("t", &AXIS, Scale::Count, &[], 0.0).is_none());
     }
 
@@ -285,7 +317,8 @@ mod tests {
 
     #[test]
     fn stacked_series_add_up() {
-        let mut both = [series(&[(0.0, Some(1.0))], Style::Area), series(&[(0.0, Some(2.0))], Style::Area)];
+        let mut both =
+            [series(&[(0.0, Some(1.0))], Style::Area), series(&[(0.0, Some(2.0))], Style::Area)];
         stack(&mut both);
         assert_eq!(both[0].points, [(0.0, Some(3.0))]);
     }

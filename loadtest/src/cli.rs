@@ -87,7 +87,13 @@ struct RunArgs {
     metrics: Vec<String>,
     /// Database to check every voter by name: postgres://user:password@host/db (sslmode=disable
     /// or verify-full)
-    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, help_heading = "Deployment")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        help_heading = "Deployment"
+    )]
     database_url: Option<String>,
     /// Additional certificates to trust for https
     #[arg(long, value_name = "FILE", help_heading = "Deployment")]
@@ -192,9 +198,9 @@ struct GeneratorArgs {
     /// Threads that send ballots [default: a quarter of the cores, at least 1]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Most connections at a time in the open model
-    #[arg(long, value_name = "N", default_value_t = 1024)]
-    connections_max: usize,
+    /// Most connections at a time in the open model [default: 4096, as far as open files allow]
+    #[arg(long, value_name = "N")]
+    connections_max: Option<usize>,
     /// How long a reply may take before its ballot is indeterminate
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     timeout: String,
@@ -290,7 +296,9 @@ fn run_command(args: &RunArgs) -> anyhow::Result<u8> {
 /// First signal: end the load. Second: end the wait. Third: end.
 async fn listen_for_signals(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return; // signals then end the process, as they do by default
     };
     for press in 0.. {
@@ -300,7 +308,9 @@ async fn listen_for_signals(stop: Stop) {
         }
         match press {
             0 => {
-                eprintln!("\nending the load; waiting until what was acknowledged is counted (again: do not wait)");
+                eprintln!(
+                    "\nending the load; waiting until what was acknowledged is counted (again: do not wait)"
+                );
                 stop.load.cancel();
             }
             1 => stop.wait.cancel(),
@@ -311,7 +321,11 @@ async fn listen_for_signals(stop: Stop) {
 
 fn merge_command(args: &MergeArgs) -> anyhow::Result<u8> {
     args.files.check()?;
-    let reports = args.reports.iter().map(|path| Report::from_file(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let reports = args
+        .reports
+        .iter()
+        .map(|path| Report::from_file(path))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     args.files.write(&crate::merge::merge(&reports)?)
 }
 
@@ -336,8 +350,11 @@ fn report_command(args: &ReportArgs) -> anyhow::Result<u8> {
 
 impl RunArgs {
     fn config(&self) -> anyhow::Result<Config> {
-        let parse = |urls: &[String]| urls.iter().map(|url| Target::parse(url)).collect::<Result<Vec<_>, _>>();
-        let mut config = Config::new(Target::parse(&self.target)?, self.poll.as_str(), self.load.plan()?);
+        let parse = |urls: &[String]| {
+            urls.iter().map(|url| Target::parse(url)).collect::<Result<Vec<_>, _>>()
+        };
+        let mut config =
+            Config::new(Target::parse(&self.target)?, self.poll.as_str(), self.load.plan()?);
         ensure!(is_slug(&self.poll), "'{}' is not the slug of a poll", self.poll);
         config.results = self.results.as_deref().map(Target::parse).transpose()?;
         config.metrics = parse(&self.metrics)?;
@@ -354,7 +371,8 @@ impl RunArgs {
         config.stalled_viewers = self.people.stalled_viewers;
         config.viewers_per_second = self.people.viewers_per_second;
         ensure!(config.viewers_per_second > 0.0, "--viewers-per-second must be above 0");
-        config.slos = self.slo.iter().map(|slo| slo.parse::<Slo>()).collect::<anyhow::Result<_>>()?;
+        config.slos =
+            self.slo.iter().map(|slo| slo.parse::<Slo>()).collect::<anyhow::Result<_>>()?;
         config.audit = !self.no_audit;
         config.drain_time_max = duration(&self.drain_timeout)?;
         config.settle = duration(&self.settle)?;
@@ -377,7 +395,8 @@ impl LoadArgs {
         if let Some(path) = &self.plan {
             return Plan::from_file(path);
         }
-        let seconds = |text: &Option<String>| text.as_deref().map(crate::slo::parse_seconds).transpose();
+        let seconds =
+            |text: &Option<String>| text.as_deref().map(crate::slo::parse_seconds).transpose();
         let (length, warm_up) = (seconds(&self.duration)?, seconds(&self.warm_up)?);
         if self.connections.is_some() {
             return closed_plan(length.unwrap_or(10.0), warm_up.unwrap_or(2.0));
@@ -397,12 +416,23 @@ impl LoadArgs {
 /// The closed model has no rates, only a length.
 fn closed_plan(seconds: f64, warm_up_seconds: f64) -> anyhow::Result<Plan> {
     ensure!(seconds > 0.0, "the load must last longer than 0 s");
-    let phase = |name: &str, seconds| Phase { name: name.to_owned(), seconds, rate_from: 0.0, rate_to: 0.0 };
+    let phase = |name: &str, seconds| Phase {
+        name: name.to_owned(),
+        seconds,
+        rate_from: 0.0,
+        rate_to: 0.0,
+    };
     let mut phases = vec![phase("closed", seconds)];
     if warm_up_seconds > 0.0 {
         phases.insert(0, phase("warm-up", warm_up_seconds));
     }
-    Ok(Plan { name: "closed".to_owned(), arrivals: Spacing::Constant, warm_up_seconds, seeks_knee: false, phases })
+    Ok(Plan {
+        name: "closed".to_owned(),
+        arrivals: Spacing::Constant,
+        warm_up_seconds,
+        seeks_knee: false,
+        phases,
+    })
 }
 
 impl FileArgs {
@@ -412,8 +442,16 @@ impl FileArgs {
             if path.as_os_str() == "-" {
                 continue;
             }
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            ensure!(folder.is_dir(), "there is no folder {} for {}", folder.display(), path.display());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty())
+                .unwrap_or(Path::new("."));
+            ensure!(
+                folder.is_dir(),
+                "there is no folder {} for {}",
+                folder.display(),
+                path.display()
+            );
         }
         Ok(())
     }
@@ -444,8 +482,10 @@ fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let codes: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let codes: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if codes.is_empty() {
         bail!("{} has no codes", path.display());
     }
@@ -457,7 +497,10 @@ fn duration(text: &str) -> anyhow::Result<Duration> {
 }
 
 fn is_slug(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// The whole help, for tests of what it promises.
@@ -488,15 +531,26 @@ mod tests {
                     --mix twice=5% --viewers 3 --slo p99<1s --shard 2/3 --timeout 2s";
         let config = args(line).config().unwrap();
         assert_eq!(config.plan.seconds(), 7.0);
-        assert_eq!((config.viewers, config.mix.twice, config.shard), (3, 0.05, Shard { nth: 2, of: 3 }));
+        assert_eq!(
+            (config.viewers, config.mix.twice, config.shard),
+            (3, 0.05, Shard { nth: 2, of: 3 })
+        );
         assert_eq!((config.slos.len(), config.reply_time_max), (1, Duration::from_secs(2)));
     }
 
     #[test]
     fn arguments_that_contradict_each_other_are_refused() {
         let base = "loadtest run --target http://localhost:1";
-        for more in ["--connections 4 --rate 5", "--viewers 3", "--profile step --plan x.toml", "--connections 4 --shard 1/2"] {
-            assert!(Cli::try_parse_from(format!("{base} {more}").split_whitespace()).is_err(), "{more}");
+        for more in [
+            "--connections 4 --rate 5",
+            "--viewers 3",
+            "--profile step --plan x.toml",
+            "--connections 4 --shard 1/2",
+        ] {
+            assert!(
+                Cli::try_parse_from(format!("{base} {more}").split_whitespace()).is_err(),
+                "{more}"
+            );
         }
         for more in ["--poll a/b", "--slo p99", "--duration 5", "--voters 5", "--duration 0s"] {
             assert!(args(&format!("{base} {more}")).config().is_err(), "{more}");

@@ -35,7 +35,11 @@ impl Client {
         match self.get(&format!("/api/polls/{slug}")).await? {
             (200, body) => Poll::parse(&body),
             (404, _) => bail!("{} has no poll '{slug}'", self.route.target),
-            (status, body) => bail!("{} answers {status} for the poll '{slug}': {}", self.route.target, start(&body)),
+            (status, body) => bail!(
+                "{} answers {status} for the poll '{slug}': {}",
+                self.route.target,
+                start(&body)
+            ),
         }
     }
 
@@ -45,7 +49,9 @@ impl Client {
             (200, body) => Snapshot::parse(&body, poll).map(Some),
             (403, _) => Ok(None),
             (404, _) => bail!("{} has no tally of '{}'", self.route.target, poll.slug),
-            (status, body) => bail!("{} answers {status} for the tally: {}", self.route.target, start(&body)),
+            (status, body) => {
+                bail!("{} answers {status} for the tally: {}", self.route.target, start(&body))
+            }
         }
     }
 }

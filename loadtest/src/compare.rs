@@ -34,8 +34,20 @@ const NOISE: f64 = 0.05;
 /// Compares two runs.
 pub fn compare(before: &Report, after: &Report) -> Comparison {
     let mut changes = vec![
-        figure("acknowledged per second", before.ballots.acknowledged_per_second, after.ballots.acknowledged_per_second, true, |v| format!("{}/s", rate(v))),
-        figure("errors", before.ballots.error_ratio * 100.0, after.ballots.error_ratio * 100.0, false, |v| format!("{v:.3}%")),
+        figure(
+            "acknowledged per second",
+            before.ballots.acknowledged_per_second,
+            after.ballots.acknowledged_per_second,
+            true,
+            |v| format!("{}/s", rate(v)),
+        ),
+        figure(
+            "errors",
+            before.ballots.error_ratio * 100.0,
+            after.ballots.error_ratio * 100.0,
+            false,
+            |v| format!("{v:.3}%"),
+        ),
     ];
     let ratio = |report: &Report| report.schedule.achieved_ratio.map(|ratio| ratio * 100.0);
     if let (Some(one), Some(two)) = (ratio(before), ratio(after)) {
@@ -48,18 +60,35 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
     if let (Some(one), Some(two)) = (&before.viewers, &after.viewers) {
         latencies(&mut changes, "first state", &one.first_state, &two.first_state);
     }
-    if let (Some(one), Some(two)) = (before.audit.drained_after_seconds, after.audit.drained_after_seconds) {
+    if let (Some(one), Some(two)) =
+        (before.audit.drained_after_seconds, after.audit.drained_after_seconds)
+    {
         changes.push(figure("drained after", one * 1e6, two * 1e6, false, duration));
     }
-    if let (Some(one), Some(two)) = (before.knee.as_ref().and_then(|k| k.rate_per_second), after.knee.as_ref().and_then(|k| k.rate_per_second)) {
+    if let (Some(one), Some(two)) = (
+        before.knee.as_ref().and_then(|k| k.rate_per_second),
+        after.knee.as_ref().and_then(|k| k.rate_per_second),
+    ) {
         changes.push(figure("knee", one, two, true, |v| format!("{}/s", rate(v))));
     }
     let found = |report: &Report| {
         let found = report.audit.findings;
         (found.lost + found.duplicated + found.phantom + found.wrong_choice) as f64
     };
-    changes.push(figure("lost, duplicated, phantom, wrong", found(before), found(after), false, |v| format!("{v:.0}")));
-    changes.push(figure("processor a request", before.generator.cpu_us_per_request, after.generator.cpu_us_per_request, false, duration));
+    changes.push(figure(
+        "lost, duplicated, phantom, wrong",
+        found(before),
+        found(after),
+        false,
+        |v| format!("{v:.0}"),
+    ));
+    changes.push(figure(
+        "processor a request",
+        before.generator.cpu_us_per_request,
+        after.generator.cpu_us_per_request,
+        false,
+        duration,
+    ));
     Comparison { changes, warnings: warnings(before, after) }
 }
 
@@ -73,7 +102,13 @@ fn latencies(changes: &mut Vec<Change>, what: &str, before: &Distribution, after
     }
 }
 
-fn figure(name: &str, before: f64, after: f64, more_is_better: bool, show: impl Fn(f64) -> String) -> Change {
+fn figure(
+    name: &str,
+    before: f64,
+    after: f64,
+    more_is_better: bool,
+    show: impl Fn(f64) -> String,
+) -> Change {
     let relative = (before != 0.0).then(|| after / before - 1.0);
     let moved = match relative {
         Some(relative) => relative.abs() > NOISE,
@@ -93,7 +128,10 @@ fn warnings(before: &Report, after: &Report) -> Vec<String> {
     differs("their plan", before.setup.plan == after.setup.plan);
     differs("their voters' mix", before.setup.mix == after.setup.mix);
     differs("the generator's machine", before.setup.machine == after.setup.machine);
-    differs("the number of viewers", before.viewers.as_ref().map(|v| v.watching) == after.viewers.as_ref().map(|v| v.watching));
+    differs(
+        "the number of viewers",
+        before.viewers.as_ref().map(|v| v.watching) == after.viewers.as_ref().map(|v| v.watching),
+    );
     for (which, report) in [("first", before), ("second", after)] {
         if report.schedule.void {
             warnings.push(format!("the {which} run is void: its schedule was not kept"));
@@ -105,7 +143,8 @@ fn warnings(before: &Report, after: &Report) -> Vec<String> {
 impl Change {
     /// The change in percent, with its sign.
     pub fn percent(&self) -> String {
-        self.relative.map_or_else(|| "–".to_owned(), |relative| format!("{:+.1}%", relative * 100.0))
+        self.relative
+            .map_or_else(|| "–".to_owned(), |relative| format!("{:+.1}%", relative * 100.0))
     }
 
     /// In one word.
@@ -121,12 +160,17 @@ impl Change {
 impl Comparison {
     /// The comparison as a table of text.
     pub fn to_text(&self) -> String {
-        let mut out: String = self.warnings.iter().map(|warning| format!("note: {warning}\n")).collect();
+        let mut out: String =
+            self.warnings.iter().map(|warning| format!("note: {warning}\n")).collect();
         out.push_str(&format!("{:<34} {:>14} {:>14} {:>9}\n", "", "first", "second", "change"));
         for change in &self.changes {
             let (before, after) = (&change.before, &change.after);
             let word = if change.better.is_some() { change.word() } else { "" };
-            let line = format!("{:<34} {before:>14} {after:>14} {:>9}  {word}", change.name, change.percent());
+            let line = format!(
+                "{:<34} {before:>14} {after:>14} {:>9}  {word}",
+                change.name,
+                change.percent()
+            );
             out.push_str(line.trim_end());
             out.push('\n');
         }

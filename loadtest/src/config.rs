@@ -54,8 +54,9 @@ pub struct Config {
     pub shard: Shard,
     /// Threads that send ballots.
     pub threads: usize,
-    /// Most connections that send ballots, over all threads.
-    pub connections_max: usize,
+    /// Most connections that send ballots, over all threads; `None` for four thousand, or what the
+    /// limit of open files leaves.
+    pub connections_max: Option<usize>,
     /// How long a reply may take before its ballot is indeterminate.
     pub reply_time_max: Duration,
     /// How long the tally may stand still before what is missing counts as lost.
@@ -91,7 +92,7 @@ impl Config {
             seed: 1,
             shard: Shard::WHOLE,
             threads: 1,
-            connections_max: 1024,
+            connections_max: None,
             reply_time_max: Duration::from_secs(10),
             drain_time_max: Duration::from_secs(60),
             settle: Duration::from_secs(1),

@@ -99,14 +99,19 @@ impl Connection {
     }
 
     /// Sends a request and reads its reply.
-    pub(crate) async fn exchange(&mut self, request: &[u8], time_max: Duration) -> Result<Reply, Fault> {
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &[u8],
+        time_max: Duration,
+    ) -> Result<Reply, Fault> {
         self.send(request).await?;
         self.receive(time_max).await
     }
 
     async fn read(&mut self) -> Result<Reply, Fault> {
         self.buffer.clear();
-        let wire = self.wire.as_mut().ok_or_else(|| Fault::Broken(io::ErrorKind::NotConnected.into()))?;
+        let wire =
+            self.wire.as_mut().ok_or_else(|| Fault::Broken(io::ErrorKind::NotConnected.into()))?;
         loop {
             let read = wire.read_buf(&mut self.buffer).await.map_err(Fault::Broken)?;
             if let Some(reply) = reply::parse(&mut self.buffer, read == 0)? {

@@ -36,20 +36,29 @@ pub(crate) struct Books {
 
 impl Database {
     /// Connects, with TLS unless the address says `sslmode=disable`.
-    pub(crate) async fn open(url: &str, ca_file: Option<&Path>, poll: &Poll) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        url: &str,
+        ca_file: Option<&Path>,
+        poll: &Poll,
+    ) -> anyhow::Result<Self> {
         // The driver knows disable, prefer and require; with TLS we verify in every case.
         let plain = url.contains("sslmode=disable") || !url.contains("sslmode=");
-        let known = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
-        let mut config: tokio_postgres::Config = known.parse().context("the database address is malformed")?;
+        let known = url
+            .replace("sslmode=verify-full", "sslmode=require")
+            .replace("sslmode=verify-ca", "sslmode=require");
+        let mut config: tokio_postgres::Config =
+            known.parse().context("the database address is malformed")?;
         config.connect_timeout(std::time::Duration::from_secs(5));
         let client = if plain {
-            let (client, connection) = config.connect(NoTls).await.context("cannot reach the database")?;
+            let (client, connection) =
+                config.connect(NoTls).await.context("cannot reach the database")?;
             tokio::spawn(connection);
             client
         } else {
             let roots = crate::wire::tls_roots(ca_file)?;
             let tls = tokio_postgres_rustls::MakeRustlsConnect::new((*roots).clone());
-            let (client, connection) = config.connect(tls).await.context("cannot reach the database")?;
+            let (client, connection) =
+                config.connect(tls).await.context("cannot reach the database")?;
             tokio::spawn(connection);
             client
         };
@@ -62,7 +71,10 @@ impl Database {
 
     /// Who has voted by now.
     pub(crate) async fn voters(&self) -> anyhow::Result<HashSet<u128>> {
-        let rows = self.client.query("SELECT voter FROM votes WHERE poll_id = $1", &[&self.poll_id]).await?;
+        let rows = self
+            .client
+            .query("SELECT voter FROM votes WHERE poll_id = $1", &[&self.poll_id])
+            .await?;
         Ok(rows.iter().map(|row| row.get::<_, Uuid>(0).as_u128()).collect())
     }
 
@@ -76,11 +88,19 @@ impl Database {
     /// Rows and tally, as of one moment.
     pub(crate) async fn books(&mut self, poll: &Poll) -> anyhow::Result<Books> {
         let id = self.poll_id;
-        let snapshot = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let snapshot = self
+            .client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
         let snapshot = snapshot.start().await?;
-        let rows = snapshot.query("SELECT voter, choices FROM votes WHERE poll_id = $1", &[&id]).await?;
-        let rows = rows.iter().map(|row| (row.get::<_, Uuid>(0).as_u128(), row.get::<_, i64>(1).cast_unsigned()));
-        let mut books = Books { rows: rows.collect(), votes: vec![0; poll.options.len()], voters: 0 };
+        let rows =
+            snapshot.query("SELECT voter, choices FROM votes WHERE poll_id = $1", &[&id]).await?;
+        let rows = rows
+            .iter()
+            .map(|row| (row.get::<_, Uuid>(0).as_u128(), row.get::<_, i64>(1).cast_unsigned()));
+        let mut books =
+            Books { rows: rows.collect(), votes: vec![0; poll.options.len()], voters: 0 };
         let sql = "SELECT o.slug, t.votes::int8 FROM tally t JOIN options o USING (poll_id, position) WHERE t.poll_id = $1";
         for row in snapshot.query(sql, &[&id]).await? {
             let slug: &str = row.get(0);
@@ -184,11 +204,17 @@ impl Check<'_> {
     fn check_tally(&self, out: &mut Checked, books: &Books) {
         let (mut over, mut under) = (0, 0);
         for (at, option) in self.poll.options.iter().enumerate() {
-            let rows = books.rows.iter().filter(|(_, choices)| choices & (1 << at) != 0).count() as u64;
+            let rows =
+                books.rows.iter().filter(|(_, choices)| choices & (1 << at) != 0).count() as u64;
             let votes = books.votes.get(at).copied().unwrap_or(0);
             if votes != rows {
                 let finding = if votes > rows { "duplicated" } else { "lost" };
-                out.name(finding, &format!("tally of {}", option.slug), &format!("{rows} rows"), format!("{votes} votes"));
+                out.name(
+                    finding,
+                    &format!("tally of {}", option.slug),
+                    &format!("{rows} rows"),
+                    format!("{votes} votes"),
+                );
             }
             over += votes.saturating_sub(rows);
             under += rows.saturating_sub(votes);
@@ -196,7 +222,12 @@ impl Check<'_> {
         let rows = books.rows.len() as u64;
         if books.voters != rows {
             let finding = if books.voters > rows { "duplicated" } else { "lost" };
-            out.name(finding, "voters of the tally", &format!("{rows} rows"), format!("{} voters", books.voters));
+            out.name(
+                finding,
+                "voters of the tally",
+                &format!("{rows} rows"),
+                format!("{} voters", books.voters),
+            );
         }
         let swapped = over.min(under);
         out.findings.wrong_choice += swapped;
@@ -212,7 +243,8 @@ impl Check<'_> {
 impl Checked {
     fn name(&mut self, finding: &str, who: &str, expected: &str, found: String) {
         if self.named.len() < NAMED_MAX {
-            let (finding, who, expected) = (finding.to_owned(), who.to_owned(), expected.to_owned());
+            let (finding, who, expected) =
+                (finding.to_owned(), who.to_owned(), expected.to_owned());
             self.named.push(Named { finding, who, expected, found });
         }
     }
@@ -228,7 +260,8 @@ mod tests {
     use crate::poll::{VotePolicy, sample};
 
     fn checked(rows: &[(u128, u64)], votes: [u64; 2], voters: u64, is_part: bool) -> Checked {
-        let witness = |voter, certain, possible| Witness { voter, standing: Standing { certain, possible } };
+        let witness =
+            |voter, certain, possible| Witness { voter, standing: Standing { certain, possible } };
         let witnesses = [
             witness(Some(1), Some(1), None),
             witness(Some(2), Some(2), None),
@@ -254,11 +287,17 @@ mod tests {
         let absent = Findings { indeterminate_absent: 2, ..Findings::default() };
         let lost = checked(&[(100, 1), (1, 1)], [2, 0], 2, false);
         assert_eq!(lost.findings, Findings { lost: 1, ..absent });
-        assert_eq!((lost.named[0].finding.as_str(), lost.named[0].who.as_str()), ("lost", "00000000-0000-0000-0000-000000000002"));
+        assert_eq!(
+            (lost.named[0].finding.as_str(), lost.named[0].who.as_str()),
+            ("lost", "00000000-0000-0000-0000-000000000002")
+        );
 
         let wrong = checked(&[(100, 1), (1, 2), (2, 2)], [1, 2], 3, false);
         assert_eq!(wrong.findings, Findings { wrong_choice: 1, ..absent });
-        assert_eq!((wrong.named[0].expected.as_str(), wrong.named[0].found.as_str()), ("cats", "dogs"));
+        assert_eq!(
+            (wrong.named[0].expected.as_str(), wrong.named[0].found.as_str()),
+            ("cats", "dogs")
+        );
 
         let phantom = checked(&[(100, 1), (1, 1), (2, 2), (8, 1)], [3, 1], 4, false);
         assert_eq!(phantom.findings, Findings { phantom: 1, ..absent });

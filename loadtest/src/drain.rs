@@ -57,7 +57,15 @@ pub(crate) struct Drained {
 impl<'a> Waiting<'a> {
     pub(crate) fn new(drain: Drain<'a>) -> Self {
         let now = Instant::now();
-        Self { drain, began: now, moved: now, full: None, last: None, drained_after: None, failure: None }
+        Self {
+            drain,
+            began: now,
+            moved: now,
+            full: None,
+            last: None,
+            drained_after: None,
+            failure: None,
+        }
     }
 
     /// Reads the tally once, a moment after the last time.
@@ -104,10 +112,18 @@ impl<'a> Waiting<'a> {
 
     fn verdict(&self, now: Instant, complete: bool) -> Look {
         let still_for = now - self.moved;
-        let gained = self.last.as_ref().map_or(0, |last| last.voters.saturating_sub(self.drain.before.voters));
+        let gained = self
+            .last
+            .as_ref()
+            .map_or(0, |last| last.voters.saturating_sub(self.drain.before.voters));
         match complete {
             // Others may vote for ever: once our own are all there, patience has an end.
-            _ if self.full.is_some_and(|full| now - full >= self.drain.still_max + self.drain.settle) => Look::Done,
+            _ if self
+                .full
+                .is_some_and(|full| now - full >= self.drain.still_max + self.drain.settle) =>
+            {
+                Look::Done
+            }
             true if still_for >= self.drain.settle => Look::Done,
             true => Look::Settling(gained),
             false if still_for >= self.drain.still_max => Look::Done,
@@ -141,7 +157,13 @@ mod tests {
         ledger.enter(Standing { certain: Some(2), possible: None });
         let before = shot(0, [0, 0]);
         let second = Duration::from_secs(1);
-        let drain = Drain { poll: &poll, ledger: &ledger, before: &before, still_max: second * 30, settle: second };
+        let drain = Drain {
+            poll: &poll,
+            ledger: &ledger,
+            before: &before,
+            still_max: second * 30,
+            settle: second,
+        };
         let mut waiting = Waiting::new(drain);
         let start = Instant::now();
         assert_eq!(waiting.take(shot(0, [0, 0]), start), Look::Draining(0));
@@ -161,11 +183,18 @@ mod tests {
         }
         let before = shot(0, [0, 0]);
         let second = Duration::from_secs(1);
-        let drain = Drain { poll: &poll, ledger: &ledger, before: &before, still_max: second * 5, settle: second };
+        let drain = Drain {
+            poll: &poll,
+            ledger: &ledger,
+            before: &before,
+            still_max: second * 5,
+            settle: second,
+        };
         let mut waiting = Waiting::new(drain);
         let start = Instant::now();
         for counted in 0..8 {
-            let look = waiting.take(shot(counted, [counted, 0]), start + second * 4 * counted as u32);
+            let look =
+                waiting.take(shot(counted, [counted, 0]), start + second * 4 * counted as u32);
             assert_eq!(look, Look::Draining(counted));
         }
         assert_eq!(waiting.take(shot(7, [7, 0]), start + second * 34), Look::Done);
@@ -176,7 +205,13 @@ mod tests {
     fn a_tally_that_others_keep_moving_is_not_watched_for_ever() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before, second) = (Ledger::default(), shot(0, [0, 0]), Duration::from_secs(1));
-        let drain = Drain { poll: &poll, ledger: &ledger, before: &before, still_max: second * 5, settle: second };
+        let drain = Drain {
+            poll: &poll,
+            ledger: &ledger,
+            before: &before,
+            still_max: second * 5,
+            settle: second,
+        };
         let mut waiting = Waiting::new(drain);
         let start = Instant::now();
         for n in 0..12_u32 {

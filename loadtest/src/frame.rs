@@ -87,7 +87,10 @@ enum ChunkState {
     #[default]
     Size,
     /// Within a size line: what it says so far, and whether its digits are over.
-    SizeDigits { size: u64, over: bool },
+    SizeDigits {
+        size: u64,
+        over: bool,
+    },
     Data(u64),
     /// Bytes of the line end after the data.
     AfterData(u8),
@@ -127,7 +130,9 @@ impl Chunks {
 fn step(state: ChunkState, byte: u8) -> Option<ChunkState> {
     let (size, over) = match state {
         ChunkState::AfterData(1) => return (byte == b'\n').then_some(ChunkState::Size),
-        ChunkState::AfterData(left) => return (byte == b'\r').then_some(ChunkState::AfterData(left - 1)),
+        ChunkState::AfterData(left) => {
+            return (byte == b'\r').then_some(ChunkState::AfterData(left - 1));
+        }
         ChunkState::SizeDigits { size, over } => (size, over),
         _ => (0, false),
     };

@@ -65,10 +65,13 @@ impl Latencies {
     /// HDR V2, compressed, base64: the common interchange form of HDR histograms.
     pub fn encode(&self) -> String {
         // Written at its tightest size, so that equal contents give equal texts.
-        let mut tight = Histogram::<u64>::new_with_max(self.0.max().max(2), self.0.sigfig()).expect("sizes are in bounds");
+        let mut tight = Histogram::<u64>::new_with_max(self.0.max().max(2), self.0.sigfig())
+            .expect("sizes are in bounds");
         tight.add(&self.0).expect("it has room for the largest value");
         let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(&tight, &mut bytes).expect("writing to memory cannot fail");
+        V2DeflateSerializer::new()
+            .serialize(&tight, &mut bytes)
+            .expect("writing to memory cannot fail");
         STANDARD.encode(bytes)
     }
 

@@ -58,7 +58,7 @@ impl Running {
         let books = Arc::clone(&recorder);
         let thread = std::thread::Builder::new()
             .name(format!("lane-{}", lane.nth))
-            .spawn(move || drive(orders, lane, books))
+            .spawn(move || drive(&orders, lane, books))
             .context("starting a generator thread")?;
         Ok(Self { recorder, thread })
     }
@@ -92,7 +92,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no lane panics while it writes its books")
 }
 
-fn drive(orders: Orders, lane: Lane, recorder: Arc<Mutex<Recorder>>) -> anyhow::Result<()> {
+fn drive(orders: &Orders, lane: Lane, recorder: Arc<Mutex<Recorder>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let desk = Rc::new(Desk {
         visits: Visits {
@@ -108,12 +108,14 @@ fn drive(orders: Orders, lane: Lane, recorder: Arc<Mutex<Recorder>>) -> anyhow::
         open: Cell::new(0),
     });
     let tasks = LocalSet::new();
-    tasks.block_on(&runtime, async {
+    let done = tasks.block_on(&runtime, async {
         match orders.closed {
-            Some(connections) => desk.run_closed(&orders, lane, connections).await,
-            None => desk.run_open(&orders, lane).await,
+            Some(connections) => desk.run_closed(orders, lane, connections).await,
+            None => desk.run_open(orders, lane).await,
         }
-    })
+    });
+    desk.visits.books().cpu = crate::host::thread_time();
+    done
 }
 
 /// A lane at work.
@@ -177,7 +179,12 @@ impl Desk {
     }
 
     /// Keeps `connections` busy without a pause, for as long as the plan lasts.
-    async fn run_closed(self: &Rc<Self>, orders: &Orders, lane: Lane, connections: usize) -> anyhow::Result<()> {
+    async fn run_closed(
+        self: &Rc<Self>,
+        orders: &Orders,
+        lane: Lane,
+        connections: usize,
+    ) -> anyhow::Result<()> {
         let next = Rc::new(Cell::new(lane.nth));
         tokio::time::sleep(orders.clock.until(0)).await;
         let mut workers = tokio::task::JoinSet::new();

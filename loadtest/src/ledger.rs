@@ -23,18 +23,24 @@ pub struct Standing {
 impl Standing {
     /// Enters the outcome of a ballot with these `choices`. `told` are the choices that stand
     /// according to an "already voted".
-    pub(crate) fn enter(&mut self, policy: VotePolicy, choices: u64, outcome: Outcome, told: Option<u64>) {
+    pub(crate) fn enter(
+        &mut self,
+        policy: VotePolicy,
+        choices: u64,
+        outcome: Outcome,
+        told: Option<u64>,
+    ) {
         match (outcome.class(), policy) {
             (Class::Acknowledged, VotePolicy::Replace) => self.certain = Some(choices),
             (Class::Acknowledged, VotePolicy::KeepFirst) if self.certain.is_none() => {
                 // The register says yes once only: whatever was sent before is not in it.
                 *self = Self { certain: Some(choices), possible: None };
             }
-            (Class::Refused, VotePolicy::KeepFirst) if self.certain.is_none() && self.possible.is_some() => {
+            (Class::Refused, VotePolicy::KeepFirst)
+                if self.certain.is_none() && self.possible.is_some() && told.is_some() =>
+            {
                 // "You have already voted" settles what became of the unanswered ballot.
-                if told.is_some() {
-                    *self = Self { certain: told, possible: None };
-                }
+                *self = Self { certain: told, possible: None };
             }
             (Class::Indeterminate, VotePolicy::KeepFirst) if self.certain.is_none() => {
                 self.possible = Some(choices);
@@ -123,10 +129,14 @@ impl Ledger {
 
     /// The bounds between which a correct tally gains.
     pub(crate) fn bounds(&self, options: usize) -> Bounds {
-        let mut bounds = Bounds { voters: (self.certain(), self.certain() + self.indeterminate()), votes: vec![(0, 0); options] };
+        let mut bounds = Bounds {
+            voters: (self.certain(), self.certain() + self.indeterminate()),
+            votes: vec![(0, 0); options],
+        };
         for (standing, voters) in &self.standings {
             for (at, (low, high)) in bounds.votes.iter_mut().enumerate() {
-                let holds = |choices: Option<u64>| choices.is_some_and(|mask| mask & (1 << at) != 0);
+                let holds =
+                    |choices: Option<u64>| choices.is_some_and(|mask| mask & (1 << at) != 0);
                 if holds(standing.certain) && (standing.is_settled() || holds(standing.possible)) {
                     *low += voters;
                 }
@@ -175,27 +185,43 @@ mod tests {
     fn first_acknowledged_stands_under_keep_first() {
         let standing = after(
             KeepFirst,
-            &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::RefusedAlreadyVoted, Some(CATS))],
+            &[
+                (CATS, Outcome::Acknowledged, None),
+                (DOGS, Outcome::RefusedAlreadyVoted, Some(CATS)),
+            ],
         );
         assert_eq!(standing, Standing { certain: Some(CATS), possible: None });
         // Even a wrong second yes does not change what should stand.
-        let standing = after(KeepFirst, &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::Acknowledged, None)]);
+        let standing = after(
+            KeepFirst,
+            &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::Acknowledged, None)],
+        );
         assert_eq!(standing.certain, Some(CATS));
     }
 
     #[test]
     fn newest_acknowledged_stands_under_replace() {
-        let standing = after(Replace, &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::Acknowledged, None)]);
+        let standing = after(
+            Replace,
+            &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::Acknowledged, None)],
+        );
         assert_eq!(standing, Standing { certain: Some(DOGS), possible: None });
-        let standing = after(Replace, &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::TimedOut, None)]);
-        assert!(standing.allows(Some(CATS)) && standing.allows(Some(DOGS)) && !standing.allows(None));
+        let standing =
+            after(Replace, &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::TimedOut, None)]);
+        assert!(
+            standing.allows(Some(CATS)) && standing.allows(Some(DOGS)) && !standing.allows(None)
+        );
     }
 
     #[test]
     fn already_voted_settles_an_unanswered_ballot() {
-        let standing = after(KeepFirst, &[(CATS, Outcome::HungUp, None), (DOGS, Outcome::RefusedAlreadyVoted, Some(CATS))]);
+        let standing = after(
+            KeepFirst,
+            &[(CATS, Outcome::HungUp, None), (DOGS, Outcome::RefusedAlreadyVoted, Some(CATS))],
+        );
         assert_eq!(standing, Standing { certain: Some(CATS), possible: None });
-        let standing = after(KeepFirst, &[(CATS, Outcome::HungUp, None), (DOGS, Outcome::Acknowledged, None)]);
+        let standing =
+            after(KeepFirst, &[(CATS, Outcome::HungUp, None), (DOGS, Outcome::Acknowledged, None)]);
         assert_eq!(standing, Standing { certain: Some(DOGS), possible: None });
     }
 
@@ -212,7 +238,10 @@ mod tests {
         for _ in 0..3 {
             ledger.enter(after(Replace, &[(CATS, Outcome::Acknowledged, None)]));
         }
-        ledger.enter(after(Replace, &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::TimedOut, None)]));
+        ledger.enter(after(
+            Replace,
+            &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::TimedOut, None)],
+        ));
         ledger.enter(after(Replace, &[(DOGS, Outcome::Broken, None)]));
         let bounds = ledger.bounds(2);
         assert_eq!(bounds.voters, (4, 5));

@@ -22,7 +22,8 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn new(title: String, quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Self { terminal, quiet, title, lines_drawn: 0, last_line: None }
     }
 
@@ -36,7 +37,9 @@ impl Live {
             return;
         }
         let now = Instant::now();
-        let due = self.last_line.is_none_or(|(at, stage)| stage != progress.stage || now - at >= LINE_EVERY);
+        let due = self
+            .last_line
+            .is_none_or(|(at, stage)| stage != progress.stage || now - at >= LINE_EVERY);
         if due {
             self.last_line = Some((now, progress.stage));
             eprintln!("{}", line(progress));
@@ -72,10 +75,15 @@ fn block(title: &str, p: &Progress) -> Vec<String> {
     let row = |name: &str, text: String| format!("  \x1b[2m{name:<9}\x1b[0m {text}");
     let mut lines = vec![bold(title)];
     let stage = match p.stage {
-        Stage::WarmUp | Stage::Load => format!("{} {}", p.stage.label(), bar(p.seconds / p.load_seconds.max(1e-9))),
+        Stage::WarmUp | Stage::Load => {
+            format!("{} {}", p.stage.label(), bar(p.seconds / p.load_seconds.max(1e-9)))
+        }
         stage => stage.label().to_owned(),
     };
-    lines.push(row("now", format!("{stage}  {} of {}", seconds(p.seconds), seconds(p.load_seconds))));
+    lines.push(row(
+        "now",
+        format!("{stage}  {} of {}", seconds(p.seconds), seconds(p.load_seconds)),
+    ));
     lines.push(row(
         "rate",
         format!(
@@ -100,15 +108,27 @@ fn block(title: &str, p: &Progress) -> Vec<String> {
     ));
     if let Some((counted, expected)) = p.counted {
         let share = counted as f64 / expected.max(1) as f64;
-        lines.push(row("counted", format!("{} {} of {}", bar(share), number(counted), number(expected))));
+        lines.push(row(
+            "counted",
+            format!("{} {} of {}", bar(share), number(counted), number(expected)),
+        ));
     }
     if let Some(backlog) = p.backlog {
         lines.push(row("backlog", format!("{} entries", number(backlog))));
     }
     if let Some((open, asked)) = p.viewers {
-        lines.push(row("viewers", format!("{} of {} watch   {} frames/s", number(open), number(asked), rate(p.frames_per_second))));
+        lines.push(row(
+            "viewers",
+            format!(
+                "{} of {} watch   {} frames/s",
+                number(open),
+                number(asked),
+                rate(p.frames_per_second)
+            ),
+        ));
     }
-    lines.push("  \x1b[2mCtrl-C ends the load early and still audits and reports\x1b[0m".to_owned());
+    lines
+        .push("  \x1b[2mCtrl-C ends the load early and still audits and reports\x1b[0m".to_owned());
     lines
 }
 
@@ -151,12 +171,34 @@ pub(crate) fn summary(report: &Report) -> String {
     if let Some(ratio) = report.schedule.achieved_ratio {
         let void = if report.schedule.void { "  VOID" } else { "" };
         let sent = number(report.schedule.sent_in_time);
-        row("schedule", format!("{sent} of {} sent in time ({:.2}%){void}", number(report.schedule.intended), ratio * 100.0));
+        row(
+            "schedule",
+            format!(
+                "{sent} of {} sent in time ({:.2}%){void}",
+                number(report.schedule.intended),
+                ratio * 100.0
+            ),
+        );
     }
-    row("rate", format!("{}/s acknowledged over {}", rate(report.ballots.acknowledged_per_second), seconds(report.ballots.measured_seconds)));
+    row(
+        "rate",
+        format!(
+            "{}/s acknowledged over {}",
+            rate(report.ballots.acknowledged_per_second),
+            seconds(report.ballots.measured_seconds)
+        ),
+    );
     let classes = by_class(report).map(|(name, count)| format!("{} {name}", number(count)));
     row("ballots", classes.join(", "));
-    row("errors", format!("{} of {} ({:.3}%)", number(report.ballots.errors), number(report.ballots.measured), report.ballots.error_ratio * 100.0));
+    row(
+        "errors",
+        format!(
+            "{} of {} ({:.3}%)",
+            number(report.ballots.errors),
+            number(report.ballots.measured),
+            report.ballots.error_ratio * 100.0
+        ),
+    );
     let quantiles = |distribution: &crate::histogram::Distribution| {
         ["p50", "p90", "p99", "p99.9", "max"]
             .map(|name| format!("{name} {}", duration(distribution.named_us(name) as f64)))
@@ -168,42 +210,72 @@ pub(crate) fn summary(report: &Report) -> String {
     }
     if let Some(knee) = &report.knee {
         let limit = duration(knee.p99_limit_us as f64);
-        row("knee", match (knee.rate_per_second, knee.found) {
-            (Some(at), true) => format!("{}/s is the highest step with p99 below {limit} and no error", rate(at)),
-            (Some(at), false) => format!("beyond this plan: {}/s still had p99 below {limit} and no error", rate(at)),
-            (None, _) => format!("below the first step: none had p99 below {limit} without an error"),
-        });
+        row(
+            "knee",
+            match (knee.rate_per_second, knee.found) {
+                (Some(at), true) => format!(
+                    "{}/s is the highest step with p99 below {limit} and no error",
+                    rate(at)
+                ),
+                (Some(at), false) => format!(
+                    "beyond this plan: {}/s still had p99 below {limit} and no error",
+                    rate(at)
+                ),
+                (None, _) => {
+                    format!("below the first step: none had p99 below {limit} without an error")
+                }
+            },
+        );
     }
-    if let Some(viewers) = report.viewers.as_ref().filter(|viewers| viewers.with_state > 1 || viewers.stalled > 0) {
-        row("viewers", format!(
-            "{} of {} had a state (p99 {}), {} frames, {} reconnects, {} gaps",
-            number(viewers.with_state),
-            number(viewers.watching),
-            duration(viewers.first_state.named_us("p99") as f64),
-            number(viewers.frames),
-            number(viewers.reconnects),
-            number(viewers.gaps)
-        ));
+    if let Some(viewers) =
+        report.viewers.as_ref().filter(|viewers| viewers.with_state > 1 || viewers.stalled > 0)
+    {
+        row(
+            "viewers",
+            format!(
+                "{} of {} had a state (p99 {}), {} frames, {} reconnects, {} gaps",
+                number(viewers.with_state),
+                number(viewers.watching),
+                duration(viewers.first_state.named_us("p99") as f64),
+                number(viewers.frames),
+                number(viewers.reconnects),
+                number(viewers.gaps)
+            ),
+        );
     }
     let found = &report.audit.findings;
-    row("audit", format!(
-        "lost {}, duplicated {}, phantom {}, wrong choice {}, indeterminate-counted {}, indeterminate-absent {}",
-        found.lost, found.duplicated, found.phantom, found.wrong_choice, found.indeterminate_counted, found.indeterminate_absent
-    ));
+    row(
+        "audit",
+        format!(
+            "lost {}, duplicated {}, phantom {}, wrong choice {}, indeterminate-counted {}, indeterminate-absent {}",
+            found.lost,
+            found.duplicated,
+            found.phantom,
+            found.wrong_choice,
+            found.indeterminate_counted,
+            found.indeterminate_absent
+        ),
+    );
     if let Some(after) = report.audit.drained_after_seconds {
         row("drained", format!("{} after the last reply", seconds(after)));
     }
-    row("generator", format!(
-        "{:.1} µs of processor a request, {} resident at most",
-        report.generator.cpu_us_per_request,
-        bytes(report.generator.resident_bytes_max)
-    ));
+    row(
+        "generator",
+        format!(
+            "{:.1} µs of processor a request, {} resident at most",
+            report.generator.cpu_us_per_request,
+            bytes(report.generator.resident_bytes_max)
+        ),
+    );
     for slo in &report.slos {
         let measured = slo.measured.as_deref().unwrap_or("nothing measured");
         row(if slo.kept { "kept" } else { "MISSED" }, format!("{}  ({measured})", slo.slo));
     }
     for named in report.audit.named.iter().take(10) {
-        row(&named.finding, format!("{}: expected {}, found {}", named.who, named.expected, named.found));
+        row(
+            &named.finding,
+            format!("{}: expected {}, found {}", named.who, named.expected, named.found),
+        );
     }
     for note in &report.audit.notes {
         row("note", note.clone());
@@ -211,6 +283,7 @@ pub(crate) fn summary(report: &Report) -> String {
     for sample in report.samples.iter().take(3) {
         row("reply", sample.clone());
     }
-    let reasons: String = report.verdict.reasons.iter().map(|reason| format!("  - {reason}\n")).collect();
+    let reasons: String =
+        report.verdict.reasons.iter().map(|reason| format!("  - {reason}\n")).collect();
     format!("\n{}\n{reasons}\n{out}", report.verdict.headline)
 }

@@ -59,7 +59,8 @@ fn check_shards(reports: &[Report]) -> anyhow::Result<()> {
         ensure!(!present.contains(&shard.nth), "shard {shard} is there twice");
         present.push(shard.nth);
     }
-    let missing: Vec<String> = (1..=of).filter(|nth| !present.contains(nth)).map(|nth| format!("{nth}/{of}")).collect();
+    let missing: Vec<String> =
+        (1..=of).filter(|nth| !present.contains(nth)).map(|nth| format!("{nth}/{of}")).collect();
     if !missing.is_empty() {
         bail!("the report of shard {} is missing", missing.join(", "));
     }
@@ -98,11 +99,14 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     sum.setup.started_at = sum.setup.started_at.clone().min(other.setup.started_at.clone());
     sum.setup.ended_at = sum.setup.ended_at.clone().max(other.setup.ended_at.clone());
     sum.setup.ended_early |= other.setup.ended_early;
-    let requests = |report: &Report| report.generator.cpu_seconds / report.generator.cpu_us_per_request.max(1e-9);
-    let all = requests(sum) + requests(other);
-    sum.generator.cpu_seconds += other.generator.cpu_seconds;
-    sum.generator.cpu_us_per_request = sum.generator.cpu_seconds / all.max(1e-9);
-    sum.generator.resident_bytes_max = sum.generator.resident_bytes_max.max(other.generator.resident_bytes_max);
+    let (generator, more) = (&mut sum.generator, &other.generator);
+    let cpu_us = generator.cpu_us_per_request * generator.requests as f64
+        + more.cpu_us_per_request * more.requests as f64;
+    generator.requests += more.requests;
+    generator.cpu_us_per_request = cpu_us / generator.requests.max(1) as f64;
+    generator.cpu_seconds += more.cpu_seconds;
+    sum.generator.resident_bytes_max =
+        sum.generator.resident_bytes_max.max(other.generator.resident_bytes_max);
     sum.samples.extend(other.samples.iter().cloned());
     sum.samples.truncate(16);
     sum.metrics = sum.metrics.take().or_else(|| other.metrics.clone());
@@ -183,19 +187,26 @@ fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
         ledger.add(&report.audit.ledger);
     }
     let audits = || reports.iter().map(|report| &report.audit);
-    if let Some(void) = audits().find(|audit| matches!(audit.verdict, Verdict::Void | Verdict::Skipped)) {
+    if let Some(void) =
+        audits().find(|audit| matches!(audit.verdict, Verdict::Void | Verdict::Skipped))
+    {
         return Ok(Audit::without(void.verdict, ledger, &void.notes.join(" ")));
     }
     let poll = reports[0].setup.poll.as_ref().context("a report without its poll")?;
     // No shard sends before it has read the tally, so the earliest one was read before any ballot.
-    let before = audits().filter_map(|audit| audit.before.clone()).min_by_key(|shot| (shot.version, shot.voters));
-    let after = audits().filter_map(|audit| audit.after.clone()).max_by_key(|shot| (shot.version, shot.voters));
+    let before = audits()
+        .filter_map(|audit| audit.before.clone())
+        .min_by_key(|shot| (shot.version, shot.voters));
+    let after = audits()
+        .filter_map(|audit| audit.after.clone())
+        .max_by_key(|shot| (shot.version, shot.voters));
     let mut merged = match (before, after) {
         (Some(before), Some(after)) => Audit::over_http(ledger, poll, before, after),
         _ => Audit::without(Verdict::Skipped, ledger, "No tally to balance."),
     };
     merged.contradicted = audits().map(|audit| audit.contradicted).sum();
-    merged.drained_after_seconds = audits().filter_map(|audit| audit.drained_after_seconds).max_by(f64::total_cmp);
+    merged.drained_after_seconds =
+        audits().filter_map(|audit| audit.drained_after_seconds).max_by(f64::total_cmp);
     if audits().all(|audit| audit.basis == Basis::Database) {
         // Rows name losses and wrong choices; strangers show in the sums alone.
         let mut findings = Findings { phantom: merged.findings.phantom, ..Findings::default() };

@@ -35,7 +35,8 @@ impl FromStr for Mix {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let mut mix = Self::default();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, share) = part.split_once('=').with_context(|| format!("'{part}' is not NAME=SHARE"))?;
+            let (name, share) =
+                part.split_once('=').with_context(|| format!("'{part}' is not NAME=SHARE"))?;
             let share = parse_share(share)?;
             *match name.trim() {
                 "twice" => &mut mix.twice,
@@ -52,7 +53,10 @@ impl FromStr for Mix {
                 ),
             } = share;
         }
-        ensure!(mix.exclusive().iter().sum::<f64>() <= 1.0 + 1e-9, "the shares add up to more than 100%");
+        ensure!(
+            mix.exclusive().iter().sum::<f64>() <= 1.0 + 1e-9,
+            "the shares add up to more than 100%"
+        );
         Ok(mix)
     }
 }
@@ -85,24 +89,36 @@ impl Weights {
         let Some(text) = text else { return Ok(Self(vec![1.0; poll.options.len()])) };
         let mut weights = vec![0.0; poll.options.len()];
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (slug, weight) = part.split_once('=').with_context(|| format!("'{part}' is not OPTION=WEIGHT"))?;
+            let (slug, weight) =
+                part.split_once('=').with_context(|| format!("'{part}' is not OPTION=WEIGHT"))?;
             let at = poll.options.iter().position(|option| option.slug == slug.trim());
             let at = at.with_context(|| {
-                let known: Vec<_> = poll.options.iter().map(|option| option.slug.as_str()).collect();
+                let known: Vec<_> =
+                    poll.options.iter().map(|option| option.slug.as_str()).collect();
                 format!("the poll has no option '{slug}'; it has {}", known.join(", "))
             })?;
             let weight = weight.trim().trim_end_matches('%').parse::<f64>().ok();
-            weights[at] = weight.filter(|weight| weight.is_finite() && *weight >= 0.0)
+            weights[at] = weight
+                .filter(|weight| weight.is_finite() && *weight >= 0.0)
                 .with_context(|| format!("'{part}': a weight is a number, 0 or more"))?;
         }
         let chosen = weights.iter().filter(|weight| **weight > 0.0).count();
-        ensure!(chosen >= poll.choices() as usize, "weights name {chosen} options, a ballot here needs {}", poll.choices());
+        ensure!(
+            chosen >= poll.choices() as usize,
+            "weights name {chosen} options, a ballot here needs {}",
+            poll.choices()
+        );
         Ok(Self(weights))
     }
 
     /// Draws one option that is not in `taken`; `None` when none is left.
     pub(crate) fn draw(&self, unit: f64, taken: u64) -> Option<usize> {
-        let free = || self.0.iter().enumerate().filter(|(at, weight)| taken & (1 << at) == 0 && **weight > 0.0);
+        let free = || {
+            self.0
+                .iter()
+                .enumerate()
+                .filter(|(at, weight)| taken & (1 << at) == 0 && **weight > 0.0)
+        };
         let mut left = unit * free().map(|(_, weight)| weight).sum::<f64>();
         let mut last = None;
         for (at, weight) in free() {

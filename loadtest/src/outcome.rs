@@ -149,7 +149,12 @@ impl Outcomes {
     }
 
     pub(crate) fn of(&self, class: Class) -> u64 {
-        Outcome::ALL.iter().zip(self.0).filter(|(outcome, _)| outcome.class() == class).map(|(_, n)| n).sum()
+        Outcome::ALL
+            .iter()
+            .zip(self.0)
+            .filter(|(outcome, _)| outcome.class() == class)
+            .map(|(_, n)| n)
+            .sum()
     }
 }
 

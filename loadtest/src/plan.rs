@@ -151,8 +151,14 @@ impl Plan {
         let warm_up = if profile == JuniorEurovision { 0.0 } else { 2.0 };
         let name = clap::ValueEnum::to_possible_value(&profile)
             .map_or_else(String::new, |value| value.get_name().to_owned());
-        Self { name, arrivals: shape.arrivals, warm_up_seconds: 0.0, seeks_knee: profile == Step, phases }
-            .warmed_up(shape.warm_up_seconds.unwrap_or(warm_up))
+        Self {
+            name,
+            arrivals: shape.arrivals,
+            warm_up_seconds: 0.0,
+            seeks_knee: profile == Step,
+            phases,
+        }
+        .warmed_up(shape.warm_up_seconds.unwrap_or(warm_up))
     }
 
     /// Reads a plan from a TOML file.
@@ -173,8 +179,14 @@ impl Plan {
         let file: PlanFile = toml::from_str(text)?;
         let phases = file.phase.into_iter().enumerate().map(|(at, entry)| entry.phase(at));
         let phases = phases.collect::<anyhow::Result<Vec<_>>>()?;
-        Self { name: file.name, arrivals: file.arrivals, warm_up_seconds: 0.0, seeks_knee: file.seeks_knee, phases }
-            .warmed_up(file.warm_up_seconds)
+        Self {
+            name: file.name,
+            arrivals: file.arrivals,
+            warm_up_seconds: 0.0,
+            seeks_knee: file.seeks_knee,
+            phases,
+        }
+        .warmed_up(file.warm_up_seconds)
     }
 
     /// Puts a warm-up at the first phase's rate in front, and checks the whole.
@@ -182,11 +194,22 @@ impl Plan {
         ensure!(!self.phases.is_empty(), "a plan needs at least one phase");
         for phase in &self.phases {
             let sane = |x: f64| x.is_finite() && (0.0..=1e9).contains(&x);
-            ensure!(sane(phase.rate_from) && sane(phase.rate_to), "phase '{}': a rate must be 0 or more", phase.name);
-            ensure!(sane(phase.seconds) && phase.seconds > 0.0, "phase '{}': it must last longer than 0 s", phase.name);
+            ensure!(
+                sane(phase.rate_from) && sane(phase.rate_to),
+                "phase '{}': a rate must be 0 or more",
+                phase.name
+            );
+            ensure!(
+                sane(phase.seconds) && phase.seconds > 0.0,
+                "phase '{}': it must last longer than 0 s",
+                phase.name
+            );
         }
         ensure!(self.voters() >= 1, "this plan sends no ballot at all");
-        ensure!(seconds.is_finite() && (0.0..=3600.0).contains(&seconds), "a warm-up lasts 0 to 3600 s");
+        ensure!(
+            seconds.is_finite() && (0.0..=3600.0).contains(&seconds),
+            "a warm-up lasts 0 to 3600 s"
+        );
         if seconds > 0.0 {
             let rate = self.phases[0].rate_from;
             self.phases.insert(0, phase("warm-up", seconds, rate, rate));
@@ -316,7 +339,10 @@ mod tests {
 
     #[test]
     fn shipped_plans_are_valid() {
-        for text in [include_str!("../profiles/song-contest-evening.toml"), include_str!("../profiles/lunch-poll.toml")] {
+        for text in [
+            include_str!("../profiles/song-contest-evening.toml"),
+            include_str!("../profiles/lunch-poll.toml"),
+        ] {
             Plan::from_toml(text).unwrap();
         }
     }

@@ -58,8 +58,13 @@ pub enum VoterPolicy {
 impl Poll {
     /// Reads the producer's answer.
     pub(crate) fn parse(json: &[u8]) -> anyhow::Result<Self> {
-        let poll: Self = serde_json::from_slice(json).context("the poll is not the JSON this tool knows")?;
-        ensure!((1..=64).contains(&poll.options.len()), "a poll with {} options", poll.options.len());
+        let poll: Self =
+            serde_json::from_slice(json).context("the poll is not the JSON this tool knows")?;
+        ensure!(
+            (1..=64).contains(&poll.options.len()),
+            "a poll with {} options",
+            poll.options.len()
+        );
         ensure!(poll.choices_min <= poll.choices_max, "choices_min is above choices_max");
         Ok(poll)
     }
@@ -119,16 +124,23 @@ struct TallyOption {
 impl Snapshot {
     /// Reads the dashboard's tally; an error while that is stale.
     pub(crate) fn parse(json: &[u8], poll: &Poll) -> anyhow::Result<Self> {
-        let tally: Tally = serde_json::from_slice(json).context("the tally is not the JSON this tool knows")?;
+        let tally: Tally =
+            serde_json::from_slice(json).context("the tally is not the JSON this tool knows")?;
         if tally.stale {
             bail!("the tally is stale: the dashboard cannot reach its database");
         }
         let votes = poll.options.iter().map(|option| {
             let same = tally.options.iter().find(|counted| counted.slug == option.slug);
-            same.map(|counted| counted.votes).with_context(|| format!("the tally lacks '{}'", option.slug))
+            same.map(|counted| counted.votes)
+                .with_context(|| format!("the tally lacks '{}'", option.slug))
         });
         let votes = votes.collect::<anyhow::Result<Vec<_>>>()?;
-        Ok(Self { version: tally.version, voters: tally.voters, votes, at: crate::clock::utc_now() })
+        Ok(Self {
+            version: tally.version,
+            voters: tally.voters,
+            votes,
+            at: crate::clock::utc_now(),
+        })
     }
 }
 
@@ -162,7 +174,8 @@ mod tests {
     #[test]
     fn stale_tally_is_no_tally() {
         let poll = sample(&["cats"], 1, VotePolicy::KeepFirst);
-        let json = br#"{"version":4,"voters":3,"options":[{"slug":"cats","votes":2}],"stale":true}"#;
+        let json =
+            br#"{"version":4,"voters":3,"options":[{"slug":"cats","votes":2}],"stale":true}"#;
         assert!(Snapshot::parse(json, &poll).is_err());
     }
 

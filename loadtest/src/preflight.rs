@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) results: Option<Results>,
     pub(crate) scraper: Scraper,
     pub(crate) database: Option<(Database, HashSet<u128>)>,
+    /// Most connections that send ballots.
+    pub(crate) connections_max: usize,
 }
 
 /// Where results come from.
@@ -43,8 +45,10 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Checks arguments and target.
 pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     ensure!((1..=256).contains(&config.threads), "--threads is 1 to 256");
-    ensure!((1..=60_000).contains(&config.connections_max), "--connections-max is 1 to 60000");
-    let https = std::iter::once(&config.target).chain(&config.results).chain(&config.metrics).any(|t| t.https);
+    let https = std::iter::once(&config.target)
+        .chain(&config.results)
+        .chain(&config.metrics)
+        .any(|t| t.https);
     let roots = if https { Some(tls_roots(config.ca_file.as_deref())?) } else { None };
     let route = async |target: &Target| -> anyhow::Result<Route> {
         let addresses = target.resolve().await?;
@@ -59,15 +63,19 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     };
     let mut scrapes = Vec::new();
     for metrics in &config.metrics {
-        let path = if metrics.base.is_empty() { "/metrics".to_owned() } else { metrics.base.clone() };
+        let path =
+            if metrics.base.is_empty() { "/metrics".to_owned() } else { metrics.base.clone() };
         let bare = Target { base: String::new(), ..metrics.clone() };
         let client = Client::new(Arc::new(route(&bare).await?), CONNECT_TIME_MAX);
         scrapes.push((metrics.to_string(), path, client));
     }
-    check_open_files(config)?;
+    let connections_max = connections_max(config)?;
 
     let mut producer = Client::new(Arc::new(target.clone()), config.reply_time_max);
-    let poll = producer.poll(&config.poll).await.with_context(|| format!("the target {} cannot be loaded", config.target))?;
+    let poll = producer
+        .poll(&config.poll)
+        .await
+        .with_context(|| format!("the target {} cannot be loaded", config.target))?;
     ensure!(poll.state == "open", "the poll '{}' is {}, not open", poll.slug, poll.state);
     let crowd = crowd(config, Arc::new(poll))?;
     let results = match results {
@@ -80,13 +88,15 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     }
     let database = match &config.database_url {
         Some(url) => {
-            let database = Database::open(url, config.database_ca_file.as_deref(), &crowd.poll).await?;
+            let database =
+                Database::open(url, config.database_ca_file.as_deref(), &crowd.poll).await?;
             let before = database.voters().await.context("cannot read the votes")?;
             Some((database, before))
         }
         None => None,
     };
-    Ok(Prepared { poll: Arc::clone(&crowd.poll), crowd, route: target, results, scraper, database })
+    let poll = Arc::clone(&crowd.poll);
+    Ok(Prepared { poll, crowd, route: target, results, scraper, database, connections_max })
 }
 
 async fn results_of(config: &Config, route: Route, poll: &Poll) -> anyhow::Result<Results> {
@@ -98,26 +108,41 @@ async fn results_of(config: &Config, route: Route, poll: &Poll) -> anyhow::Resul
 
 fn crowd(config: &Config, poll: Arc<Poll>) -> anyhow::Result<Crowd> {
     let weights = Weights::parse(config.weights.as_deref(), &poll)?;
-    let needed = if config.closed_connections.is_some() { config.voters_max } else { config.plan.voters() };
+    let needed =
+        if config.closed_connections.is_some() { config.voters_max } else { config.plan.voters() };
     match (&config.codes, poll.voter_policy) {
-        (None, VoterPolicy::Code) => bail!("the poll '{}' wants voting codes: give a file with --codes", poll.slug),
+        (None, VoterPolicy::Code) => {
+            bail!("the poll '{}' wants voting codes: give a file with --codes", poll.slug)
+        }
         (Some(codes), VoterPolicy::Code) if (codes.len() as u64) < needed => {
             bail!("{needed} voters need as many codes; there are {}", codes.len());
         }
         _ => {}
     }
-    let codes = config.codes.clone().filter(|_| poll.voter_policy == VoterPolicy::Code).map(Arc::new);
+    let codes =
+        config.codes.clone().filter(|_| poll.voter_policy == VoterPolicy::Code).map(Arc::new);
     Ok(Crowd { seed: config.seed, mix: config.mix.clone(), weights, poll, codes })
 }
 
 /// A connection is an open file; too few of them would look like a failing target.
-fn check_open_files(config: &Config) -> anyhow::Result<()> {
-    let needed = config.viewers + config.stalled_viewers + config.connections_max + 64;
-    let allowed = crate::host::raise_open_files();
+fn connections_max(config: &Config) -> anyhow::Result<usize> {
+    let allowed = usize::try_from(crate::host::raise_open_files()).unwrap_or(usize::MAX);
+    let left = allowed.saturating_sub(config.viewers + config.stalled_viewers + FILES_SPARE);
+    let wanted = config.closed_connections.or(config.connections_max);
+    let given = wanted.unwrap_or(CONNECTIONS_MAX.min(left));
+    ensure!(given >= config.threads, "every thread needs a connection: {given} for {}", config.threads);
     ensure!(
-        needed as u64 <= allowed,
-        "{needed} open files are needed (viewers and --connections-max), the system allows {allowed}: \
-         raise `ulimit -n`, or divide the load with --shard"
+        given <= left,
+        "{} open files are needed for viewers and connections, the system allows {allowed}: \
+         raise `ulimit -n`, or divide the load with --shard",
+        given + allowed - left
     );
-    Ok(())
+    Ok(given)
 }
+
+/// Connections in the open model unless told otherwise. Few of them would make waiting for a free
+/// one, and not the timetable, set the rate of a slow target.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// Open files for everything else.
+const FILES_SPARE: usize = 64;

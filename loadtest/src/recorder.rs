@@ -36,7 +36,14 @@ pub(crate) struct Interval {
 
 impl Default for Interval {
     fn default() -> Self {
-        Self { intended: 0, sent: 0, acknowledged: 0, refused: 0, errors: 0, latencies: Latencies::with_digits(2) }
+        Self {
+            intended: 0,
+            sent: 0,
+            acknowledged: 0,
+            refused: 0,
+            errors: 0,
+            latencies: Latencies::with_digits(2),
+        }
     }
 }
 
@@ -106,6 +113,8 @@ pub(crate) struct Recorder {
     /// Voters who are due, and who are through.
     pub(crate) due: u64,
     pub(crate) through: u64,
+    /// Processor time of the lane's thread.
+    pub(crate) cpu: std::time::Duration,
     /// Second ballots under `keep_first` that were told of other choices than those that should stand.
     pub(crate) contradicted: u64,
     /// The first few replies that should not have been, as they came.
@@ -128,6 +137,7 @@ impl Recorder {
             acknowledgements: Vec::new(),
             due: 0,
             through: 0,
+            cpu: std::time::Duration::ZERO,
             contradicted: 0,
             samples: Vec::new(),
             frame,
@@ -212,7 +222,8 @@ impl Recorder {
     }
 
     fn interval(&mut self, us: u64) -> &mut Interval {
-        let at = usize::try_from(us / self.frame.interval_us).unwrap_or(usize::MAX).min(INTERVALS_MAX);
+        let at =
+            usize::try_from(us / self.frame.interval_us).unwrap_or(usize::MAX).min(INTERVALS_MAX);
         if at >= self.intervals.len() {
             self.intervals.resize_with(at + 1, Interval::default);
         }
@@ -243,6 +254,7 @@ impl Recorder {
         self.witnesses.extend_from_slice(&other.witnesses);
         self.due += other.due;
         self.through += other.through;
+        self.cpu += other.cpu;
         self.contradicted += other.contradicted;
         for sample in &other.samples {
             self.sample(|| sample.clone());

@@ -53,12 +53,20 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
     let mut response = httparse::Response::new(&mut headers);
     let bytes = match response.parse(buffer) {
         Ok(httparse::Status::Complete(bytes)) => bytes,
-        Ok(httparse::Status::Partial) if buffer.len() > 64 << 10 => return Err(Malformed("endless head")),
+        Ok(httparse::Status::Partial) if buffer.len() > 64 << 10 => {
+            return Err(Malformed("endless head"));
+        }
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(_) => return Err(Malformed("bad head")),
     };
     let status = response.code.ok_or(Malformed("no status"))?;
-    let mut head = Head { status, bytes, close: response.version == Some(0), cookie: None, length: Length::ToEnd };
+    let mut head = Head {
+        status,
+        bytes,
+        close: response.version == Some(0),
+        cookie: None,
+        length: Length::ToEnd,
+    };
     if status == 204 || status == 304 {
         head.length = Length::Known(0);
     }
@@ -78,7 +86,9 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
                 let length = text.and_then(|text| text.trim().parse().ok());
                 head.length = Length::Known(length.ok_or(Malformed("bad content-length"))?);
             }
-            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => head.length = Length::Chunked,
+            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
+                head.length = Length::Chunked;
+            }
             _ => {}
         }
     }
@@ -89,7 +99,9 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
 pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Malformed> {
     let Some(head) = parse_head(buffer)? else { return Ok(None) };
     let body = match head.length {
-        Length::Known(length) if buffer.len() - head.bytes >= length => head.bytes..head.bytes + length,
+        Length::Known(length) if buffer.len() - head.bytes >= length => {
+            head.bytes..head.bytes + length
+        }
         Length::Known(_) => return Ok(None),
         Length::Chunked => match join_chunks(buffer, head.bytes)? {
             Some(end) => head.bytes..end,

@@ -289,8 +289,10 @@ pub struct Point {
 pub struct Generator {
     /// Processor time during the load, all threads, s.
     pub cpu_seconds: f64,
-    /// The same over the requests of the load, µs.
+    /// Processor time of the threads that send ballots over their requests, µs.
     pub cpu_us_per_request: f64,
+    /// Those requests: ballots and ballot pages, warm-up included.
+    pub requests: u64,
     /// Most memory resident, bytes.
     pub resident_bytes_max: u64,
 }
@@ -303,8 +305,13 @@ impl Report {
     pub fn from_file(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        let report: Self = serde_json::from_str(&text).with_context(|| format!("{name} is no report of this tool"))?;
-        ensure!(report.schema_version == SCHEMA_VERSION, "{name} has schema {}, this tool knows {SCHEMA_VERSION}", report.schema_version);
+        let report: Self = serde_json::from_str(&text)
+            .with_context(|| format!("{name} is no report of this tool"))?;
+        ensure!(
+            report.schema_version == SCHEMA_VERSION,
+            "{name} has schema {}, this tool knows {SCHEMA_VERSION}",
+            report.schema_version
+        );
         Ok(report)
     }
 

@@ -26,12 +26,19 @@ impl Requests {
     pub(crate) fn new(target: &Target, poll: &Poll) -> Self {
         let head = |method: &str, path: &str, more: &str| {
             let path = format!("{}{path}", target.base);
-            format!("{method} {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: {USER_AGENT}\r\n{more}", target.authority())
-                .into_bytes()
+            format!(
+                "{method} {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: {USER_AGENT}\r\n{more}",
+                target.authority()
+            )
+            .into_bytes()
         };
         let slug = &poll.slug;
         Self {
-            ballot_head: head("POST", &format!("/api/polls/{slug}/ballots"), "content-type: application/json\r\n"),
+            ballot_head: head(
+                "POST",
+                &format!("/api/polls/{slug}/ballots"),
+                "content-type: application/json\r\n",
+            ),
             form_head: head(
                 "POST",
                 &format!("/polls/{slug}"),
@@ -44,7 +51,13 @@ impl Requests {
     }
 
     /// Writes a ballot with these choices into `out`.
-    pub(crate) fn ballot(&self, out: &mut Vec<u8>, voter: &Voter, choices: u64, code: Option<&str>) {
+    pub(crate) fn ballot(
+        &self,
+        out: &mut Vec<u8>,
+        voter: &Voter,
+        choices: u64,
+        code: Option<&str>,
+    ) {
         let mut body = self.body.borrow_mut();
         body.clear();
         let (head, written) = if voter.form {
@@ -80,7 +93,12 @@ impl Requests {
         finish(out, &self.ballot_head, voter, body);
     }
 
-    fn write_json(&self, out: &mut Vec<u8>, choices: u64, code: Option<&str>) -> std::io::Result<()> {
+    fn write_json(
+        &self,
+        out: &mut Vec<u8>,
+        choices: u64,
+        code: Option<&str>,
+    ) -> std::io::Result<()> {
         out.write_all(br#"{"choices":["#)?;
         for (nth, slug) in self.chosen(choices).enumerate() {
             let comma = if nth > 0 { "," } else { "" };
@@ -94,7 +112,12 @@ impl Requests {
         out.write_all(b"}")
     }
 
-    fn write_form(&self, out: &mut Vec<u8>, choices: u64, code: Option<&str>) -> std::io::Result<()> {
+    fn write_form(
+        &self,
+        out: &mut Vec<u8>,
+        choices: u64,
+        code: Option<&str>,
+    ) -> std::io::Result<()> {
         for (nth, slug) in self.chosen(choices).enumerate() {
             let and = if nth > 0 { "&" } else { "" };
             write!(out, "{and}vote={slug}")?;
@@ -103,7 +126,9 @@ impl Requests {
             out.write_all(b"&code=")?;
             for byte in code.bytes() {
                 match byte {
-                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => out.write_all(&[byte])?,
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                        out.write_all(&[byte])?;
+                    }
                     other => write!(out, "%{other:02X}")?,
                 }
             }
@@ -123,7 +148,11 @@ pub(crate) const RUBBISH: u64 = 8;
 /// A GET for the audit, the scrape or a viewer.
 pub(crate) fn get(target: &Target, path: &str, more: &str) -> Vec<u8> {
     let path = format!("{}{path}", target.base);
-    format!("GET {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: {USER_AGENT}\r\n{more}\r\n", target.authority()).into_bytes()
+    format!(
+        "GET {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: {USER_AGENT}\r\n{more}\r\n",
+        target.authority()
+    )
+    .into_bytes()
 }
 
 fn finish(out: &mut Vec<u8>, head: &[u8], voter: &Voter, body: &[u8]) {
@@ -173,15 +202,22 @@ mod tests {
         requests().ballot(&mut out, &voter, 0b11, Some("a\"b"));
         let body = r#"{"choices":["cats","dogs"],"code":"a\"b"}"#;
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("POST /a/api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: localhost:8080\r\n"));
-        assert!(text.ends_with(&format!("\r\ncookie: voter=v1.x\r\ncontent-length: {}\r\n\r\n{body}", body.len())));
+        assert!(text.starts_with(
+            "POST /a/api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: localhost:8080\r\n"
+        ));
+        assert!(text.ends_with(&format!(
+            "\r\ncookie: voter=v1.x\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )));
     }
 
     #[test]
     fn form_ballot_repeats_the_field() {
         let mut out = Vec::new();
         requests().ballot(&mut out, &Voter { form: true, ..voter(0) }, 0b11, Some("a b"));
-        assert!(String::from_utf8(out).unwrap().ends_with("\r\n\r\nvote=cats&vote=dogs&code=a%20b"));
+        assert!(
+            String::from_utf8(out).unwrap().ends_with("\r\n\r\nvote=cats&vote=dogs&code=a%20b")
+        );
     }
 
     #[test]

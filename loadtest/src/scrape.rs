@@ -44,7 +44,7 @@ impl Scraper {
         let mut sample = Sample::default();
         for (_, path, client) in &mut self.clients {
             match client.get(path).await {
-                Ok((200, body)) => sample.add(&String::from_utf8_lossy(&body)),
+                Ok((200, body)) => sample.merge(Sample::read(&String::from_utf8_lossy(&body))),
                 _ => self.failures += 1,
             }
         }
@@ -59,7 +59,9 @@ impl Scraper {
     pub(crate) fn report(&self, sent: u64) -> Option<MetricsReport> {
         let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
         let foreign = match (first.accepted, last.accepted) {
-            (Some(before), Some(after)) => Some(((after - before).max(0.0) as u64).saturating_sub(sent)),
+            (Some(before), Some(after)) => {
+                Some(((after - before).max(0.0) as u64).saturating_sub(sent))
+            }
             _ => None,
         };
         Some(MetricsReport {
@@ -74,39 +76,57 @@ impl Scraper {
 }
 
 impl Sample {
-    /// Adds one page of the Prometheus text format.
-    fn add(&mut self, page: &str) {
+    /// Reads one page of the Prometheus text format.
+    fn read(page: &str) -> Self {
+        let mut sample = Self::default();
         for line in page.lines().filter(|line| line.starts_with("votestream_")) {
             let Some((series, value)) = line.rsplit_once(' ') else { continue };
             let Ok(value) = value.parse::<f64>() else { continue };
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));
             match name {
                 _ if is_backlog(name) => {
-                    self.has_backlog = true;
-                    self.backlog += value.max(0.0);
+                    sample.has_backlog = true;
+                    sample.backlog += value.max(0.0);
                 }
                 "votestream_ballots_total" if labels.contains("outcome=\"accepted\"") => {
-                    *self.accepted.get_or_insert(0.0) += value;
+                    *sample.accepted.get_or_insert(0.0) += value;
                 }
                 _ if name.ends_with("ballot_to_commit_seconds_bucket") => {
                     if let Some(bound_us) = upper_bound_us(labels) {
-                        *self.commits.entry(bound_us).or_default() += value;
+                        *sample.commits.entry(bound_us).or_default() += value;
                     }
                 }
                 _ => {}
             }
+        }
+        sample
+    }
+
+    /// Adds another page: what a process did is its own, the backlog is the same seen by each.
+    fn merge(&mut self, other: Self) {
+        self.has_backlog |= other.has_backlog;
+        self.backlog = self.backlog.max(other.backlog);
+        if let Some(accepted) = other.accepted {
+            *self.accepted.get_or_insert(0.0) += accepted;
+        }
+        for (bound_us, count) in other.commits {
+            *self.commits.entry(bound_us).or_default() += count;
         }
     }
 }
 
 /// Entries not delivered yet, and delivered but not acknowledged.
 fn is_backlog(name: &str) -> bool {
-    matches!(name, "votestream_stream_lag_entries" | "votestream_pending_entries" | "votestream_stream_lag" | "votestream_pending")
+    matches!(name, "votestream_stream_lag" | "votestream_stream_pending")
 }
 
 fn upper_bound_us(labels: &str) -> Option<u64> {
     let bound = labels.split_once("le=\"")?.1.split('"').next()?;
-    if bound == "+Inf" { Some(u64::MAX) } else { Some((bound.parse::<f64>().ok()? * 1e6).round() as u64) }
+    if bound == "+Inf" {
+        Some(u64::MAX)
+    } else {
+        Some((bound.parse::<f64>().ok()? * 1e6).round() as u64)
+    }
 }
 
 /// Quantiles of what was added to cumulative buckets, as the upper bounds of their buckets.
@@ -132,13 +152,15 @@ mod tests {
 
     #[test]
     fn a_page_of_metrics_is_understood() {
-        let mut sample = Sample::default();
-        sample.add(
-            "# HELP votestream_stream_lag x\nvotestream_stream_lag_entries{partition=\"0\"} 3\n\
-             votestream_stream_lag_entries{partition=\"1\"} 4\nvotestream_pending_entries 5\n\
-             votestream_ballots_total{outcome=\"accepted\"} 7\nvotestream_ballots_total{outcome=\"refused\"} 9\nother 1\n",
-        );
+        let page = "# HELP votestream_stream_lag x\nvotestream_stream_lag{partition=\"0\"} 3\n\
+             votestream_stream_lag{partition=\"1\"} 4\nvotestream_stream_pending{partition=\"0\"} 5\n\
+             votestream_ballots_total{outcome=\"accepted\"} 7\n\
+             votestream_ballots_total{outcome=\"refused\"} 9\nother 1\n";
+        let mut sample = Sample::read(page);
         assert_eq!((sample.backlog, sample.accepted), (12.0, Some(7.0)));
+        // A second replica sees the same backlog, and has ballots of its own.
+        sample.merge(Sample::read(page));
+        assert_eq!((sample.backlog, sample.accepted), (12.0, Some(14.0)));
     }
 
     #[test]

@@ -35,7 +35,8 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
+        let parts =
+            text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((nth, of)) if (1..=of).contains(&nth) && of <= 1024 => Ok(Self { nth, of }),
             _ => Err(format!("'{text}' is not a shard such as 2/4")),

@@ -65,14 +65,17 @@ impl FromStr for Slo {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        let at = text.find(['<', '>']).with_context(|| format!("'{text}' compares nothing: write p99<50ms"))?;
+        let at = text
+            .find(['<', '>'])
+            .with_context(|| format!("'{text}' compares nothing: write p99<50ms"))?;
         let (name, rest) = text.split_at(at);
-        let (comparison, limit) = match (rest.strip_prefix("<="), rest.strip_prefix(">="), rest.strip_prefix('<')) {
-            (Some(limit), _, _) => (Comparison::LessOrEqual, limit),
-            (_, Some(limit), _) => (Comparison::GreaterOrEqual, limit),
-            (_, _, Some(limit)) => (Comparison::Less, limit),
-            _ => (Comparison::Greater, &rest[1..]),
-        };
+        let (comparison, limit) =
+            match (rest.strip_prefix("<="), rest.strip_prefix(">="), rest.strip_prefix('<')) {
+                (Some(limit), _, _) => (Comparison::LessOrEqual, limit),
+                (_, Some(limit), _) => (Comparison::GreaterOrEqual, limit),
+                (_, _, Some(limit)) => (Comparison::Less, limit),
+                _ => (Comparison::Greater, &rest[1..]),
+            };
         let metric = Metric::parse(name.trim())?;
         let limit = metric.parse_limit(limit.trim()).with_context(|| format!("in '{text}'"))?;
         Ok(Self { text: text.split_whitespace().collect(), metric, comparison, limit })
@@ -99,13 +102,17 @@ impl Metric {
             ("spread_", Subject::Spread),
             ("page_", Subject::Page),
         ];
-        let found = subjects.iter().find_map(|(prefix, subject)| Some((*subject, name.strip_prefix(prefix)?)));
+        let found = subjects
+            .iter()
+            .find_map(|(prefix, subject)| Some((*subject, name.strip_prefix(prefix)?)));
         let (subject, statistic) = found.unwrap_or((Subject::Ballot, name));
         match statistic {
             "max" => Ok(Self::Latency(subject, 1.0)),
             "mean" => Ok(Self::Mean(subject)),
             _ => match statistic.strip_prefix('p').and_then(|digits| digits.parse::<f64>().ok()) {
-                Some(percent) if percent > 0.0 && percent <= 100.0 => Ok(Self::Latency(subject, percent / 100.0)),
+                Some(percent) if percent > 0.0 && percent <= 100.0 => {
+                    Ok(Self::Latency(subject, percent / 100.0))
+                }
                 _ => bail!(
                     "nothing is called '{name}'; there are p50 … p99.9, mean, max (also with \
                      click_to_screen_, first_state_, spread_, page_ in front), errors, achieved, rate"
@@ -120,13 +127,16 @@ impl Metric {
             Self::Errors | Self::Achieved => crate::mix::parse_share(text),
             Self::Rate => {
                 let number = text.trim_end_matches("/s").trim().parse::<f64>().ok();
-                number.filter(|rate| rate.is_finite()).with_context(|| format!("'{text}' is not a rate such as 1000/s"))
+                number
+                    .filter(|rate| rate.is_finite())
+                    .with_context(|| format!("'{text}' is not a rate such as 1000/s"))
             }
         }
     }
 
     fn measure(self, report: &Report) -> Option<f64> {
-        let measured = |distribution: &Distribution| (distribution.count > 0).then(|| distribution.clone());
+        let measured =
+            |distribution: &Distribution| (distribution.count > 0).then(|| distribution.clone());
         let of = |subject| match subject {
             Subject::Ballot => measured(&report.ballots.latency),
             Subject::Page => measured(&report.ballots.page_latency),
@@ -165,7 +175,11 @@ impl Slo {
             Comparison::Greater => value > self.limit,
             Comparison::GreaterOrEqual => value >= self.limit,
         });
-        SloResult { slo: self.text.clone(), measured: measured.map(|value| self.metric.show(value)), kept }
+        SloResult {
+            slo: self.text.clone(),
+            measured: measured.map(|value| self.metric.show(value)),
+            kept,
+        }
     }
 
     /// All thresholds against a run. A plan that seeks the knee is meant to go beyond it, so there
@@ -174,7 +188,9 @@ impl Slo {
         let check = |slo: &Self| match (&report.knee, slo.p99_limit_us()) {
             (Some(knee), Some(_)) => SloResult {
                 slo: slo.text.clone(),
-                measured: knee.rate_per_second.map(|at| format!("up to {}/s", crate::text::rate(at))),
+                measured: knee
+                    .rate_per_second
+                    .map(|at| format!("up to {}/s", crate::text::rate(at))),
                 kept: knee.rate_per_second.is_some(),
             },
             _ => slo.check(report),
@@ -213,10 +229,21 @@ mod tests {
 
     #[test]
     fn thresholds_of_the_manual_parse() {
-        for text in ["p99<50ms", "errors<0.1%", "click_to_screen_p99<250ms", "p99.9 <= 1s", "max<2s", "rate>=1000/s", "achieved>99.5%", "first_state_mean<800us"] {
+        for text in [
+            "p99<50ms",
+            "errors<0.1%",
+            "click_to_screen_p99<250ms",
+            "p99.9 <= 1s",
+            "max<2s",
+            "rate>=1000/s",
+            "achieved>99.5%",
+            "first_state_mean<800us",
+        ] {
             assert!(text.parse::<Slo>().is_ok(), "{text}");
         }
-        for text in ["p99", "p0<1ms", "p101<1ms", "p99<50", "p99<fast", "errors<2", "speed>1", "rate>x"] {
+        for text in
+            ["p99", "p0<1ms", "p101<1ms", "p99<50", "p99<fast", "errors<2", "speed>1", "rate>x"]
+        {
             assert!(text.parse::<Slo>().is_err(), "{text}");
         }
     }

@@ -82,7 +82,8 @@ impl Target {
 
     /// The value of the `Host` header.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.https, self.port) {
             (false, 80) | (true, 443) => host,
             _ => format!("{host}:{}", self.port),
@@ -95,7 +96,8 @@ impl Target {
     /// [`Error::Unknown`] when it stands for none.
     pub async fn resolve(&self) -> Result<Vec<SocketAddr>, Error> {
         let unknown = |source| Error::Unknown { host: self.host.clone(), source };
-        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(unknown)?;
+        let found =
+            tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(unknown)?;
         let mut found: Vec<SocketAddr> = found.collect();
         found.sort_by_key(SocketAddr::is_ipv6); // a service on 0.0.0.0 answers IPv4 first
         if found.is_empty() {
@@ -177,19 +179,42 @@ mod tests {
 
     #[test]
     fn strange_addresses_are_refused() {
-        for url in ["localhost:8080", "ftp://a", "http://", "http://a:99999", "http://u:p@a", "http://a/?b", "http://[::1"] {
+        for url in [
+            "localhost:8080",
+            "ftp://a",
+            "http://",
+            "http://a:99999",
+            "http://u:p@a",
+            "http://a/?b",
+            "http://[::1",
+        ] {
             assert!(Target::parse(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn only_near_addresses_pass_without_the_operators_word() {
-        let near = ["127.0.0.1:80", "10.1.2.3:80", "192.168.0.1:80", "[::1]:80", "[fd00::1]:80", "[::ffff:10.0.0.1]:80"];
+        let near = [
+            "127.0.0.1:80",
+            "10.1.2.3:80",
+            "192.168.0.1:80",
+            "[::1]:80",
+            "[fd00::1]:80",
+            "[::ffff:10.0.0.1]:80",
+        ];
         for address in near {
-            assert!(parse("http://vote").check(&[address.parse().unwrap()], &[]).is_ok(), "{address}");
+            assert!(
+                parse("http://vote").check(&[address.parse().unwrap()], &[]).is_ok(),
+                "{address}"
+            );
         }
-        for address in ["192.0.2.7:80", "100.64.0.1:80", "[2001:db8::1]:80", "[::ffff:192.0.2.1]:80"] {
-            assert!(parse("http://vote").check(&[address.parse().unwrap()], &[]).is_err(), "{address}");
+        for address in
+            ["192.0.2.7:80", "100.64.0.1:80", "[2001:db8::1]:80", "[::ffff:192.0.2.1]:80"]
+        {
+            assert!(
+                parse("http://vote").check(&[address.parse().unwrap()], &[]).is_err(),
+                "{address}"
+            );
         }
     }
 

@@ -49,13 +49,21 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A moment to the second, from RFC 3339.
+pub(crate) fn moment(rfc3339: &str) -> String {
+    rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn figures_read_well() {
-        assert_eq!(["0", "999", "1,000", "37,000", "1,234,567"], [0, 999, 1000, 37_000, 1_234_567].map(number).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "37,000", "1,234,567"],
+            [0, 999, 1000, 37_000, 1_234_567].map(number).each_ref().map(String::as_str)
+        );
         assert_eq!(duration(850.0), "850 µs");
         assert_eq!(duration(12_345.0), "12.3 ms");
         assert_eq!(duration(1_250_000.0), "1.25 s");

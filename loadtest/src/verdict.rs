@@ -27,7 +27,10 @@ pub(crate) fn of(report: &Report) -> Verdict {
         (found.lost, "lost: acknowledged, not counted"),
         (found.duplicated, "duplicated: counted more than once"),
         (found.phantom, "phantom: counted, never cast"),
-        (found.wrong_choice, "wrong choice: counted for another option than the one that should stand"),
+        (
+            found.wrong_choice,
+            "wrong choice: counted for another option than the one that should stand",
+        ),
     ];
     if report.audit.verdict == audit::Verdict::Violated {
         for (count, what) in faults.into_iter().filter(|(count, _)| *count > 0) {
@@ -47,7 +50,10 @@ pub(crate) fn of(report: &Report) -> Verdict {
     }
     let audited = match report.audit.verdict {
         audit::Verdict::Balanced => {
-            format!("{} acknowledged voters, every one counted once", number(report.audit.acknowledged_voters))
+            format!(
+                "{} acknowledged voters, every one counted once",
+                number(report.audit.acknowledged_voters)
+            )
         }
         audit::Verdict::Violated => "not every acknowledged ballot was counted once".to_owned(),
         audit::Verdict::Void => "audit void".to_owned(),
@@ -57,7 +63,9 @@ pub(crate) fn of(report: &Report) -> Verdict {
     let (exit_code, headline) = match (violated, reasons.is_empty()) {
         (true, _) => (EXIT_AUDIT, format!("FAILED: {audited}")),
         (false, true) => (EXIT_OK, format!("OK: {audited}")),
-        (false, false) if report.schedule.void => (EXIT_MISSED, format!("VOID: the schedule was not kept; {audited}")),
+        (false, false) if report.schedule.void => {
+            (EXIT_MISSED, format!("VOID: the schedule was not kept; {audited}"))
+        }
         (false, false) => (EXIT_MISSED, format!("MISSED: {audited}")),
     };
     Verdict { exit_code, headline, reasons }

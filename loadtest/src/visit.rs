@@ -44,7 +44,12 @@ impl Visits {
     }
 
     /// Plays one voter from arrival to the end.
-    pub(crate) async fn serve(&self, connection: &mut Connection, request: &mut Vec<u8>, arrival: Arrival) {
+    pub(crate) async fn serve(
+        &self,
+        connection: &mut Connection,
+        request: &mut Vec<u8>,
+        arrival: Arrival,
+    ) {
         let now_us = self.clock.now_us();
         let phase_end_us = self.ends_us.get(arrival.phase).copied().unwrap_or(u64::MAX);
         self.books().start(arrival.due_us, arrival.phase, now_us, phase_end_us);
@@ -52,7 +57,13 @@ impl Visits {
         if voter.fresh {
             connection.close();
         }
-        let mut visit = Visit { connection, request, voter, standing: Standing::default(), phase: arrival.phase };
+        let mut visit = Visit {
+            connection,
+            request,
+            voter,
+            standing: Standing::default(),
+            phase: arrival.phase,
+        };
         self.vote(&mut visit, arrival.due_us).await;
         self.books().settle(visit.voter.id(), visit.standing);
     }
@@ -110,14 +121,24 @@ impl Visits {
 
     /// Sends a ballot with these choices (or, without, what stands in the request) and enters what
     /// became of it; gives the moment that was known.
-    async fn cast(&self, visit: &mut Visit<'_>, choices: Option<u64>, kind: Kind, due_us: u64) -> u64 {
+    async fn cast(
+        &self,
+        visit: &mut Visit<'_>,
+        choices: Option<u64>,
+        kind: Kind,
+        due_us: u64,
+    ) -> u64 {
         if let Some(choices) = choices {
             let code = self.crowd.code(visit.voter.number);
             self.requests.ballot(visit.request, &visit.voter, choices, code);
         }
         let reply = match visit.voter.manner {
             Manner::HangUp => Err(hang_up(visit).await),
-            _ => visit.connection.exchange(visit.request, self.reply_time_max).await.map_err(outcome_of),
+            _ => visit
+                .connection
+                .exchange(visit.request, self.reply_time_max)
+                .await
+                .map_err(outcome_of),
         };
         let now_us = self.clock.now_us();
         let mut told = None;
@@ -131,15 +152,33 @@ impl Visits {
                 Outcome::of_status(reply.status)
             }
         };
-        self.enter(visit, choices, outcome, told, Sent { due_us, phase: visit.phase, kind }, now_us);
+        self.enter(
+            visit,
+            choices,
+            outcome,
+            told,
+            Sent { due_us, phase: visit.phase, kind },
+            now_us,
+        );
         if kind.is_error(outcome) {
-            let body = reply.map(|reply| String::from_utf8_lossy(visit.connection.text(&reply.body)).into_owned());
-            self.books().sample(|| sample(visit.voter.number, kind, outcome, &body.unwrap_or_default()));
+            let body = reply.map(|reply| {
+                String::from_utf8_lossy(visit.connection.text(&reply.body)).into_owned()
+            });
+            self.books()
+                .sample(|| sample(visit.voter.number, kind, outcome, &body.unwrap_or_default()));
         }
         now_us
     }
 
-    fn enter(&self, visit: &mut Visit<'_>, choices: Option<u64>, outcome: Outcome, told: Option<u64>, sent: Sent, now_us: u64) {
+    fn enter(
+        &self,
+        visit: &mut Visit<'_>,
+        choices: Option<u64>,
+        outcome: Outcome,
+        told: Option<u64>,
+        sent: Sent,
+        now_us: u64,
+    ) {
         let before = visit.standing;
         // Rubbish that is taken for a ballot is nobody's choice: it stays out of the ledger, and
         // what the target counts for it shows up as a phantom.

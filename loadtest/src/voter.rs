@@ -136,7 +136,8 @@ mod tests {
     fn shares_and_weights_are_kept() {
         let crowd = crowd("twice=20%,hang-up=10%,page=50%", Some("cats=60,dogs=40"));
         let voters: Vec<_> = (0..20_000).map(|n| crowd.voter(n)).collect();
-        let share = |test: &dyn Fn(&Voter) -> bool| voters.iter().filter(|v| test(v)).count() as f64 / 2e4;
+        let share =
+            |test: &dyn Fn(&Voter) -> bool| voters.iter().filter(|v| test(v)).count() as f64 / 2e4;
         assert!((share(&|v| v.manner == Manner::Twice) - 0.2).abs() < 0.01);
         assert!((share(&|v| v.manner == Manner::HangUp) - 0.1).abs() < 0.01);
         assert!((share(&|v| v.page) - 0.55).abs() < 0.01); // half, and all who hang up

@@ -71,8 +71,13 @@ impl Watch {
     }
 
     /// Looks at all lanes.
-    pub(crate) fn look(&mut self, lanes: &[lane::Running], viewers: Option<&viewer::Running>) -> Progress {
-        let (mut latencies, mut outcomes, mut totals) = (Latencies::default(), Outcomes::default(), Totals::default());
+    pub(crate) fn look(
+        &mut self,
+        lanes: &[lane::Running],
+        viewers: Option<&viewer::Running>,
+    ) -> Progress {
+        let (mut latencies, mut outcomes, mut totals) =
+            (Latencies::default(), Outcomes::default(), Totals::default());
         let (mut errors, mut under_way) = (0, 0);
         for lane in lanes {
             let record = lane.figures();
@@ -86,7 +91,8 @@ impl Watch {
         totals.acknowledged = outcomes.of(Class::Acknowledged);
         let now_us = self.clock.now_us();
         let stage = if now_us < self.warm_up_us { Stage::WarmUp } else { Stage::Load };
-        let shown = viewers.and_then(|viewers| viewers.sights().screen.as_ref().map(crate::screen::Screen::shown));
+        let shown = viewers
+            .and_then(|viewers| viewers.sights().screen.as_ref().map(crate::screen::Screen::shown));
         self.progress = Progress {
             stage,
             seconds: now_us as f64 / 1e6,
@@ -104,7 +110,12 @@ impl Watch {
     }
 
     /// Looks while there is no load any more.
-    pub(crate) fn wait(&mut self, stage: Stage, counted: Option<(u64, u64)>, viewers: Option<&viewer::Running>) -> Progress {
+    pub(crate) fn wait(
+        &mut self,
+        stage: Stage,
+        counted: Option<(u64, u64)>,
+        viewers: Option<&viewer::Running>,
+    ) -> Progress {
         self.progress.stage = stage;
         self.progress.seconds = self.clock.now_us() as f64 / 1e6;
         self.progress.under_way = 0;
@@ -177,7 +188,10 @@ pub(crate) fn knee_limit_us(config: &Config) -> f64 {
 /// Whether a step kept to the limit without an error, and the generator to the step.
 pub(crate) fn is_within(phase: &PhaseRecord, p99_limit_us: f64) -> bool {
     let in_time = phase.sent_in_time as f64 >= ACHIEVED_MIN * phase.intended as f64;
-    phase.intended > 0 && in_time && phase.errors == 0 && (phase.latencies.quantile_us(0.99) as f64) < p99_limit_us
+    phase.intended > 0
+        && in_time
+        && phase.errors == 0
+        && (phase.latencies.quantile_us(0.99) as f64) < p99_limit_us
 }
 
 fn book(series: &mut Vec<Option<u64>>, at: u64, value: Option<u64>) {

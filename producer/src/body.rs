@@ -11,6 +11,10 @@ use warp::{Filter, Rejection};
 /// The largest body, in bytes: 63 slugs of 63 characters and some room.
 pub const BYTES_MAX: usize = 16 * 1024;
 
+/// How much more than that is read and thrown away, in bytes. A connection that is closed while its
+/// client still sends is reset, and the client never sees what was wrong.
+const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
+
 /// The filter that reads a body, or says what is wrong with it.
 pub fn bounded(
     timeout: Duration,
@@ -28,10 +32,15 @@ async fn collect(
 ) -> Result<Bytes, Problem> {
     tokio::pin!(stream);
     let mut body = BytesMut::new();
+    let mut received = 0;
     while let Some(chunk) = stream.next().await {
         let mut chunk = chunk.map_err(|_| Problem::malformed("the body ended too early"))?;
-        if body.len() + chunk.remaining() > BYTES_MAX {
-            return Err(Problem::too_large(BYTES_MAX));
+        received += chunk.remaining();
+        if received > BYTES_MAX + DISCARDED_BYTES_MAX {
+            break;
+        }
+        if received > BYTES_MAX {
+            continue;
         }
         while chunk.has_remaining() {
             let part = chunk.chunk();
@@ -40,7 +49,7 @@ async fn collect(
             chunk.advance(length);
         }
     }
-    Ok(body.freeze())
+    if received > BYTES_MAX { Err(Problem::too_large(BYTES_MAX)) } else { Ok(body.freeze()) }
 }
 
 fn too_slow(timeout: Duration) -> Problem {

@@ -138,7 +138,7 @@ impl Booth {
         let client = self.client(peer, headers);
         let (voter, cookie) = match self.voter(poll, submission.code, client, headers) {
             Ok(found) => found,
-            Err(refused) => return refused,
+            Err(refused) => return *refused,
         };
         if !self.promise.is_kept() {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
@@ -173,28 +173,30 @@ impl Booth {
         code: Option<&str>,
         client: Client,
         headers: &HeaderMap,
-    ) -> Result<(VoterId, Option<HeaderValue>), Cast> {
+    ) -> Result<(VoterId, Option<HeaderValue>), Box<Cast>> {
+        let refuse = |problem| Box::new(Cast::refused(problem));
         let identity = identity::read(&self.key_ring, poll, headers, now_ms() / 1_000);
         if poll.voter_policy == VoterPolicy::Code {
             return match (code.filter(|code| !code.trim().is_empty()), identity) {
                 (Some(code), _) => {
-                    let code = Code::parse(code).ok_or_else(|| Cast::refused(bad_code()))?;
+                    let code = Code::parse(code).ok_or_else(|| refuse(bad_code()))?;
                     let voter = code.voter(poll.id);
                     Ok((voter, Some(self.cookie(poll, voter, client))))
                 }
                 (None, Identity::Known(voter)) => Ok((voter, None)),
-                (None, _) => Err(Cast::refused(bad_code())),
+                (None, _) => Err(refuse(bad_code())),
             };
         }
         match identity {
             Identity::Known(voter) => Ok((voter, None)),
             Identity::Invalid(error) => {
-                let detail = format!("{error}; it has been removed, reload the page and vote again");
+                let detail =
+                    format!("{error}; it has been removed, reload the page and vote again");
                 let cookie = Some(identity::clear_cookie(poll, client.secure));
-                Err(Cast { outcome: Err(Problem::malformed(detail)), cookie })
+                Err(Box::new(Cast { outcome: Err(Problem::malformed(detail)), cookie }))
             }
             Identity::New if !self.limiter.lets_pass(client.address) => {
-                Err(Cast::refused(too_many_new_voters()))
+                Err(refuse(too_many_new_voters()))
             }
             Identity::New => {
                 let voter = VoterId::new();
@@ -238,8 +240,13 @@ fn bad_code() -> Problem {
 
 fn too_many_new_voters() -> Problem {
     let detail = "very many new voters come from your network; try again in a minute";
-    Problem::new("too-many-new-voters", StatusCode::TOO_MANY_REQUESTS, "Too many new voters", detail)
-        .retry_after(60)
+    Problem::new(
+        "too-many-new-voters",
+        StatusCode::TOO_MANY_REQUESTS,
+        "Too many new voters",
+        detail,
+    )
+    .retry_after(60)
 }
 
 fn already_voted(poll: &Poll, choices: Choices) -> Problem {

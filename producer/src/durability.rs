@@ -137,14 +137,15 @@ fn judge(
         return Err(format!("{problem}, for it may throw ballots away"));
     }
     if durability == Durability::Fsync {
-        let problem =
-            differs("appendonly", "yes").or_else(|| differs("appendfsync", "always"));
+        let problem = differs("appendonly", "yes").or_else(|| differs("appendfsync", "always"));
         if let Some(problem) = problem {
             return Err(format!("{problem}, or run the producer with DURABILITY=memory"));
         }
     }
     if durability == Durability::Replicated && replicas < replicas_min {
-        return Err(format!("redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"));
+        return Err(format!(
+            "redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"
+        ));
     }
     Ok(())
 }

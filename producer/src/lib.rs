@@ -25,10 +25,10 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use votestream_schema::Keys;
+use votestream_service::CancellationToken;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
-use votestream_service::CancellationToken;
 
 pub use config::Config;
 
@@ -74,17 +74,10 @@ pub async fn run(
     };
     let publisher = Publisher::start(&manager, &options, &lanes);
     let (catalog, refresher) = catalog::new(pool.clone(), keys.clone());
-    let (promise, watcher) = durability::new(
-        manager,
-        keys.clone(),
-        partitions,
-        config.durability,
-        config.replicas_min,
-    );
-    let limiter = Arc::new(Limiter::new(
-        config.new_voters_per_minute,
-        config.new_voters_exempt.clone(),
-    ));
+    let (promise, watcher) =
+        durability::new(manager, keys.clone(), partitions, config.durability, config.replicas_min);
+    let limiter =
+        Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 
     let background = TaskTracker::new();
     background.spawn(refresher.run(gate, shutdown.clone()));

@@ -45,7 +45,10 @@ impl Limiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
             if limiter.len() > NETWORKS_MAX {
-                tracing::warn!(networks = limiter.len(), "very many client networks bring new voters");
+                tracing::warn!(
+                    networks = limiter.len(),
+                    "very many client networks bring new voters"
+                );
             }
         }
     }

@@ -53,14 +53,12 @@ pub(crate) fn all(
         .then(|slug, timer: Timer, booth, request, body| async move {
             timer.stop(form::cast(booth, slug, request, body).await)
         });
-    let page = page_path()
-        .and(get)
-        .and(timed("ballot_page"))
-        .and(with_booth.clone())
-        .and(request())
-        .then(|slug, timer: Timer, booth, request| async move {
-            timer.stop(form::page(booth, slug, request).await)
-        });
+    let page =
+        page_path().and(get).and(timed("ballot_page")).and(with_booth.clone()).and(request()).then(
+            |slug, timer: Timer, booth, request| async move {
+                timer.stop(form::page(booth, slug, request).await)
+            },
+        );
     let api_poll = warp::path!("api" / "polls" / String)
         .and(get)
         .and(timed("poll"))

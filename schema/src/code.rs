@@ -80,7 +80,8 @@ mod tests {
         for typed in ["o1234567-89abcdef", "0I23 4567 89ab cdef", " 0l23456789ABCDEF "] {
             assert_eq!(Code::parse(typed), Some(code.clone()), "{typed}");
         }
-        for bad in ["", "0123", "0123-4567-89AB-CDEU", "0123-4567-89AB-CDEF-0", "0123456789ABCDE\0"] {
+        for bad in ["", "0123", "0123-4567-89AB-CDEU", "0123-4567-89AB-CDEF-0", "0123456789ABCDE\0"]
+        {
             assert_eq!(Code::parse(bad), None, "{bad:?}");
         }
     }

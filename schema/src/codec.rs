@@ -103,10 +103,7 @@ pub fn decode(payload: &[u8]) -> Result<Ballot, Error> {
 /// # Errors
 /// When it is none.
 pub fn decode_origin(origin: &[u8]) -> Result<EntryId, Error> {
-    str::from_utf8(origin)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or(Error::InvalidOrigin)
+    str::from_utf8(origin).ok().and_then(|text| text.parse().ok()).ok_or(Error::InvalidOrigin)
 }
 
 fn decode_v1<'a>(mut parts: impl Iterator<Item = &'a str>) -> Result<Ballot, Error> {

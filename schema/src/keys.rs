@@ -8,7 +8,7 @@
 //! | `{votes:K}:stream` | stream | ballots on their way |
 //! | `{votes:K}:dead` | stream | dead letters |
 //! | `{votes:K}:polls` | hash | poll id → what the register script must know ([`crate::projection`]) |
-//! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, for the audit |
+//! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:codes:<poll>` | set | voters (hashed codes) who may vote |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |

@@ -178,7 +178,10 @@ impl Definition {
         let fail = |text: String| Err(Invalid(text));
         check_text("the title", &self.title, TITLE_CHARS_MAX)?;
         if !(2..=OPTIONS_MAX).contains(&self.options.len()) {
-            return fail(format!("a poll has 2 to {OPTIONS_MAX} options, not {}", self.options.len()));
+            return fail(format!(
+                "a poll has 2 to {OPTIONS_MAX} options, not {}",
+                self.options.len()
+            ));
         }
         for (position, option) in self.options.iter().enumerate() {
             check_option(option)?;
@@ -329,17 +332,23 @@ impl Poll {
 
     fn position(&self, name: &str) -> Option<usize> {
         let by_slug = self.options.iter().position(|option| option.slug.as_str() == name);
-        by_slug.or_else(|| match name.as_bytes() {
-            [letter @ b'a'..=b'z'] => Some(usize::from(letter - b'a')),
-            _ => None,
-        }
-        .filter(|position| *position < self.options.len()))
+        by_slug.or_else(|| {
+            match name.as_bytes() {
+                [letter @ b'a'..=b'z'] => Some(usize::from(letter - b'a')),
+                _ => None,
+            }
+            .filter(|position| *position < self.options.len())
+        })
     }
 
     fn unknown_option(&self, name: &str) -> Invalid {
         let name: String = name.chars().take(64).collect();
         let slugs: Vec<&str> = self.options.iter().map(|option| option.slug.as_str()).collect();
-        Invalid(format!("`{}` is not an option; choose from {}", name.escape_debug(), slugs.join(", ")))
+        Invalid(format!(
+            "`{}` is not an option; choose from {}",
+            name.escape_debug(),
+            slugs.join(", ")
+        ))
     }
 }
 

@@ -162,7 +162,7 @@ mod tests {
         let voter = VoterId(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab));
         assert_eq!(
             ring(&[1]).sign("voter", voter, 0x65000000),
-            "v1.0190c42ab6f87abc8def0123456789ab.65000000.d1f5d8b1a21a53dd6ad4a6f1aaf5a1bc"
+            "v1.0190c42ab6f87abc8def0123456789ab.65000000.1cd409f896e1cff43c3b8122d363fc1a"
         );
     }
 

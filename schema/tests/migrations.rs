@@ -1,5 +1,6 @@
 //! The schema on a real Postgres.
 #![cfg(feature = "db")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use tokio_postgres::{Client, NoTls};
 use votestream_schema::db::{self, Error};
@@ -70,7 +71,7 @@ async fn a_created_poll_is_read_back_and_its_slug_is_taken() {
     let slug: Slug = "pets".parse().unwrap();
     let poll = db::polls::by_slug(&client, &slug).await.unwrap().unwrap();
     assert_eq!((poll.id, poll.options.len(), poll.revision), (id, 2, 1));
-    assert_eq!(db::polls::all(&client).await.unwrap(), [poll.clone()]);
+    assert_eq!(db::polls::all(&client).await.unwrap(), std::slice::from_ref(&poll));
     let text = r#"{"slug":"pets","title":"Other","options":[{"slug":"a","label":"A"},{"slug":"b","label":"B"},{"slug":"c","label":"C"}]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
     let transaction = client.transaction().await.unwrap();

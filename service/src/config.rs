@@ -76,7 +76,12 @@ impl CommonArgs {
 pub struct RedisArgs {
     /// Redis: redis://[user:password@]host:port[/db], rediss:// for TLS; seed nodes of a cluster
     /// are separated by commas
-    #[arg(long, env = "REDIS_URL", default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379",
+        hide_env_values = true
+    )]
     pub redis_url: Secret,
     /// The URL names seed nodes of a Redis Cluster
     #[arg(long, env = "REDIS_CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
@@ -103,8 +108,12 @@ fn key_prefix(text: &str) -> Result<String, String> {
 #[derive(Args, Clone, Debug)]
 pub struct PostgresArgs {
     /// Postgres: postgres://user:password@host:port/database?sslmode=verify-full
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true,
-          default_value = "postgres://postgres@127.0.0.1:5432/votestream")]
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        default_value = "postgres://postgres@127.0.0.1:5432/votestream"
+    )]
     pub database_url: Secret,
     /// Certificates that sign the Postgres server's, as PEM; the system's when absent
     #[arg(long, env = "DATABASE_CA_FILE")]

@@ -210,7 +210,8 @@ fn config(
 
 /// tokio-postgres knows no `verify-ca` and `verify-full`; here TLS always verifies the full name.
 fn understood_sslmode(url: &str) -> String {
-    url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require")
+    url.replace("sslmode=verify-full", "sslmode=require")
+        .replace("sslmode=verify-ca", "sslmode=require")
 }
 
 fn connector(args: &PostgresArgs) -> anyhow::Result<MakeRustlsConnect> {

@@ -41,7 +41,7 @@ pub struct Manager {
 
 #[derive(Clone)]
 enum Target {
-    Server(RedisConnectionManager),
+    Server(Box<RedisConnectionManager>),
     Cluster(Arc<ClusterClient>),
 }
 
@@ -62,10 +62,8 @@ impl Manager {
         let urls = args.redis_url.reveal().split(',').map(str::trim).filter(|url| !url.is_empty());
         let infos = urls
             .map(|url| match &certificates {
-                Some(certificates) => {
-                    redis::Client::build_with_tls(url, certificates.clone())
-                        .map(|client| client.get_connection_info().clone())
-                }
+                Some(certificates) => redis::Client::build_with_tls(url, certificates.clone())
+                    .map(|client| client.get_connection_info().clone()),
                 None => url.into_connection_info(),
             })
             .map(|info| Ok(info?.set_tcp_settings(tcp_settings())))
@@ -73,9 +71,11 @@ impl Manager {
             .context("REDIS_URL is not of the form redis://[user:password@]host:port")?;
         let target = match (args.redis_cluster, infos.as_slice()) {
             (_, []) => anyhow::bail!("REDIS_URL is empty"),
-            (false, [info]) => Target::Server(RedisConnectionManager::new(info.clone())?),
+            (false, [info]) => Target::Server(Box::new(RedisConnectionManager::new(info.clone())?)),
             (false, _) => {
-                anyhow::bail!("REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one")
+                anyhow::bail!(
+                    "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one"
+                )
             }
             (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
         };
@@ -99,7 +99,7 @@ impl Manager {
         let opening = async {
             Ok::<_, RedisError>(match &self.target {
                 Target::Server(manager) => {
-                    let mut link = bb8::ManageConnection::connect(manager).await?;
+                    let mut link = bb8::ManageConnection::connect(&**manager).await?;
                     link.set_response_timeout(response_timeout);
                     Link::Server(link)
                 }
@@ -202,7 +202,8 @@ impl Connection {
         let outcome = match &mut self.link {
             Link::Server(link) => link.send_packed_command(command).await,
             Link::Cluster(link) => {
-                let node = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+                let node =
+                    SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
                 link.route_command(command.clone(), RoutingInfo::SingleNode(node)).await
             }
         };

@@ -35,10 +35,8 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
     stream.event().await;
     service.client.get("/").send().await;
     let text = ask(&admin, "/metrics").await.text();
-    let helped: HashSet<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
-        .collect();
+    let helped: HashSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let mut seen = HashSet::new();
     for (name, kind) in kinds {

@@ -103,11 +103,8 @@ async fn a_quiet_stream_gives_signs_of_life_and_no_frames() {
 #[tokio::test]
 async fn a_poll_that_opens_and_closes_by_itself_says_so() {
     let mut database = Database::new().await;
-    let definition = Definition {
-        opens_at: Some(in_ms(1_000)),
-        closes_at: Some(in_ms(2_000)),
-        ..poll("pets")
-    };
+    let definition =
+        Definition { opens_at: Some(in_ms(1_000)), closes_at: Some(in_ms(2_000)), ..poll("pets") };
     database.create(&definition).await;
     let service = Setup::on(&database.url).start().await;
     let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;

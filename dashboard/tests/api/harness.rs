@@ -1,5 +1,6 @@
 //! A dashboard of the test's own, in this process, on a database of its own.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -100,14 +101,16 @@ impl Database {
 #[derive(Clone)]
 pub struct Setup {
     url: Option<String>,
-    flags: Vec<String>,
+    flags: BTreeMap<String, String>,
     waits: bool,
 }
 
 impl Setup {
     /// On a database with one poll, `pets`.
     pub fn new() -> Self {
-        Self { url: None, flags: Vec::new(), waits: true }
+        let fixed = [("default-poll", "pets"), ("log-level", "off"), ("tick-ms", "20")];
+        let flags = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { url: None, flags: flags.into(), waits: true }
     }
 
     /// On this database.
@@ -117,7 +120,7 @@ impl Setup {
 
     /// With this flag; they are the variables of the README in lower case.
     pub fn flag(mut self, name: &str, value: &str) -> Self {
-        self.flags.push(format!("--{name}={value}"));
+        self.flags.insert(name.to_owned(), value.to_owned());
         self
     }
 
@@ -136,14 +139,8 @@ impl Setup {
                 database.url
             }
         };
-        let fixed = [
-            "dashboard".to_owned(),
-            format!("--database-url={url}"),
-            "--default-poll=pets".to_owned(),
-            "--tick-ms=20".to_owned(),
-            "--log-level=off".to_owned(),
-        ];
-        let given = self.flags.iter().cloned();
+        let fixed = ["dashboard".to_owned(), format!("--database-url={url}")];
+        let given = self.flags.iter().map(|(name, value)| format!("--{name}={value}"));
         let config = Config::parse_from(fixed.into_iter().chain(given));
         let metrics = metrics(&config);
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

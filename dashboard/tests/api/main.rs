@@ -7,6 +7,7 @@
 
 // The same client and the same checks as the producer's tests have.
 #[path = "../../../producer/tests/api/client.rs"]
+#[expect(dead_code, reason = "nobody posts to a dashboard, and it knows no cookies")]
 mod client;
 #[path = "../../../producer/tests/api/contract.rs"]
 mod contract;

@@ -40,7 +40,12 @@ async fn expect_stale(service: &Service, streams: &mut [Stream]) {
     assert_eq!(late.event().await.2["stale"], true, "newcomers are told too");
 }
 
-async fn expect_recovery(database: &Database, pets: PollId, service: &Service, streams: &mut [Stream]) {
+async fn expect_recovery(
+    database: &Database,
+    pets: PollId,
+    service: &Service,
+    streams: &mut [Stream],
+) {
     for stream in &mut *streams {
         let fresh = stream.event_where(|_, data| data["stale"] == false).await;
         assert_eq!(fresh["stale_since"], serde_json::Value::Null);

@@ -10,8 +10,7 @@ const FIGURES: [&str; 7] = ["48611", "48,611", "27644", "27,644", "76255", "76,2
 
 async fn start(visibility: Visibility) -> (Database, votestream_schema::PollId, Service) {
     let mut database = Database::new().await;
-    let definition =
-        Definition { visibility, closes_at: Some(in_ms(600_000)), ..poll("pets") };
+    let definition = Definition { visibility, closes_at: Some(in_ms(600_000)), ..poll("pets") };
     let pets = database.create(&definition).await;
     database.count(pets, 76_255, &[48_611, 27_644]).await;
     database.add_second(pets, now_ms() / 1_000 - 2, 48_611).await;

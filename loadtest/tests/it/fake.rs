@@ -89,7 +89,11 @@ impl Fake {
             requests: HashMap::new(),
         };
         let state = Arc::new(Mutex::new(state));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let listener = runtime.block_on(async {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
             socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -110,7 +114,12 @@ impl Fake {
     /// How many requests began so: `GET /polls/`, `POST /api/polls/cats-vs-dogs/ballots`.
     pub(crate) fn requests(&self, start: &str) -> u64 {
         let state = self.state.lock().unwrap();
-        state.requests.iter().filter(|(line, _)| line.starts_with(start)).map(|(_, count)| count).sum()
+        state
+            .requests
+            .iter()
+            .filter(|(line, _)| line.starts_with(start))
+            .map(|(_, count)| count)
+            .sum()
     }
 
     /// Ballots counted or refused.
@@ -201,7 +210,10 @@ fn reply(status: &str, cookie: Option<u128>, body: &str) -> String {
     let cookie = cookie.map_or_else(String::new, |id| {
         format!("set-cookie: voter=v1.{id:032x}.68000000.00ff; Path=/; HttpOnly\r\n")
     });
-    format!("HTTP/1.1 {status}\r\n{cookie}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status}\r\n{cookie}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn answer(state: &mut State, request: &Request, shared: &Arc<Mutex<State>>) -> String {
@@ -212,7 +224,9 @@ fn answer(state: &mut State, request: &Request, shared: &Arc<Mutex<State>>) -> S
             let id = state.new_voter();
             reply("200 OK", Some(id), "<!doctype html><title>Cats vs Dogs</title>")
         }
-        "POST /api/polls/cats-vs-dogs/ballots" | "POST /polls/cats-vs-dogs" => state.ballot(request, shared),
+        "POST /api/polls/cats-vs-dogs/ballots" | "POST /polls/cats-vs-dogs" => {
+            state.ballot(request, shared)
+        }
         _ => reply("404 Not Found", None, "{}"),
     }
 }
@@ -270,11 +284,14 @@ impl State {
     }
 
     fn ballot(&mut self, request: &Request, shared: &Arc<Mutex<Self>>) -> String {
-        let Some(option) = chosen(request) else { return reply("422 Unprocessable Content", None, "{}") };
+        let Some(option) = chosen(request) else {
+            return reply("422 Unprocessable Content", None, "{}");
+        };
         let voter = request.voter.unwrap_or_else(|| self.new_voter());
         if let Some(former) = self.register.get(&voter).copied() {
             if self.policy == Policy::KeepFirst {
-                let body = format!(r#"{{"type":"x","status":409,"choices":["{}"]}}"#, OPTIONS[former]);
+                let body =
+                    format!(r#"{{"type":"x","status":409,"choices":["{}"]}}"#, OPTIONS[former]);
                 return reply("409 Conflict", None, &body);
             }
             self.votes[former] -= 1;
@@ -311,7 +328,11 @@ impl State {
 fn accepted(request: &Request, voter: u128) -> String {
     let cookie = request.voter.is_none().then_some(voter);
     if request.json {
-        reply("202 Accepted", cookie, r#"{"status":"accepted","entry":"1763912345678-0","choices":[]}"#)
+        reply(
+            "202 Accepted",
+            cookie,
+            r#"{"status":"accepted","entry":"1763912345678-0","choices":[]}"#,
+        )
     } else {
         reply("303 See Other", cookie, "")
     }
@@ -329,7 +350,8 @@ fn chosen(request: &Request) -> Option<usize> {
 
 /// The event stream, in chunks that do not care where events end.
 async fn events(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(b"E\r\nretry: 1000\n\nd\r\n3\r\nata\r\n").await?;
     stream.write_all(b"5\r\n: x\n\n\r\n").await?;

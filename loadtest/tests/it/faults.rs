@@ -21,7 +21,11 @@ fn honest_target_is_balanced() {
     assert_eq!((done.code, report.audit.verdict), (0, AuditVerdict::Balanced), "{}", done.stdout);
     assert_eq!(report.audit.findings, Findings::default());
     assert_eq!((report.audit.acknowledged_voters, fake.voters()), (200, 200));
-    assert!(done.stdout.contains("OK: 200 acknowledged voters, every one counted once"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("OK: 200 acknowledged voters, every one counted once"),
+        "{}",
+        done.stdout
+    );
 }
 
 #[test]
@@ -55,7 +59,11 @@ fn invented_ballot_is_a_phantom() {
 #[test]
 fn swapped_choice_is_a_wrong_choice() {
     let (code, text, findings) = found(Fault::Swap);
-    assert_eq!((code, findings), (2, Findings { wrong_choice: 1, ..Findings::default() }), "{text}");
+    assert_eq!(
+        (code, findings),
+        (2, Findings { wrong_choice: 1, ..Findings::default() }),
+        "{text}"
+    );
     assert!(text.contains("1 wrong choice"), "{text}");
 }
 
@@ -81,10 +89,23 @@ fn unusual_voters_are_audited_under_both_policies() {
     let mix = "--mix twice=20%,change=20%,other-connection=20%,rubbish=10%,hang-up=10%,page=30%,form=30%,fresh=20%";
     for policy in [Policy::KeepFirst, Policy::Replace] {
         let fake = Fake::start(Fault::None, policy, "open");
-        let (done, report) = run(&fake.url(), &format!("--rate 400 --duration 1s --warm-up 0s {mix} --slo errors<=0%"));
-        assert_eq!((done.code, report.audit.verdict), (0, AuditVerdict::Balanced), "{policy:?}\n{}", done.stdout);
-        assert!(report.audit.indeterminate_voters > 10, "{policy:?}: hung up {}", report.audit.indeterminate_voters);
-        let counted = report.audit.acknowledged_voters + report.audit.findings.indeterminate_counted;
+        let (done, report) = run(
+            &fake.url(),
+            &format!("--rate 400 --duration 1s --warm-up 0s {mix} --slo errors<=0%"),
+        );
+        assert_eq!(
+            (done.code, report.audit.verdict),
+            (0, AuditVerdict::Balanced),
+            "{policy:?}\n{}",
+            done.stdout
+        );
+        assert!(
+            report.audit.indeterminate_voters > 10,
+            "{policy:?}: hung up {}",
+            report.audit.indeterminate_voters
+        );
+        let counted =
+            report.audit.acknowledged_voters + report.audit.findings.indeterminate_counted;
         assert_eq!(counted, fake.voters());
         let second = report.ballots.outcomes.get("refused_already_voted").copied().unwrap_or(0);
         assert_eq!(second > 100, policy == Policy::KeepFirst, "{policy:?}: {second} refused");

@@ -17,20 +17,33 @@ fn stall_of_a_second_shows_in_the_quantiles_however_few_the_connections() {
         // before sending would have seen at most one slow ballot per connection.
         assert_eq!(latency.count, 800);
         assert!(latency.named_us("p50") < 100_000, "{connections}: {:?}", latency.quantiles_us);
-        assert!((300_000..900_000).contains(&latency.named_us("p90")), "{connections}: {:?}", latency.quantiles_us);
-        assert!((800_000..1_500_000).contains(&latency.named_us("p99")), "{connections}: {:?}", latency.quantiles_us);
+        assert!(
+            (300_000..900_000).contains(&latency.named_us("p90")),
+            "{connections}: {:?}",
+            latency.quantiles_us
+        );
+        assert!(
+            (800_000..1_500_000).contains(&latency.named_us("p99")),
+            "{connections}: {:?}",
+            latency.quantiles_us
+        );
     }
 }
 
 #[test]
 fn schedule_that_cannot_be_kept_voids_the_run() {
     let fake = Fake::with(Fault::Slow(Duration::from_millis(20)));
-    let (done, report) = run(&fake.url(), "--rate 200 --duration 1s --warm-up 0s --connections-max 1");
+    let (done, report) =
+        run(&fake.url(), "--rate 200 --duration 1s --warm-up 0s --connections-max 1");
     assert_eq!((done.code, report.schedule.void), (1, true), "{}", done.stdout);
     assert!(report.schedule.achieved_ratio.unwrap() < 0.5);
     assert!(done.stdout.contains("VOID") && done.stdout.contains("connections"), "{}", done.stdout);
     // The latencies still tell the truth: the last voters waited for all before them.
-    assert!(report.ballots.latency.named_us("max") > 1_500_000, "{:?}", report.ballots.latency.quantiles_us);
+    assert!(
+        report.ballots.latency.named_us("max") > 1_500_000,
+        "{:?}",
+        report.ballots.latency.quantiles_us
+    );
 }
 
 #[test]

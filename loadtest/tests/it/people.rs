@@ -15,7 +15,10 @@ fn viewers_see_every_vote_and_how_late() {
     assert_eq!(done.code, 0, "{}", done.stdout);
     let viewers = report.viewers.unwrap();
     assert_eq!((viewers.watching, viewers.with_state, viewers.stalled), (300, 300, 20));
-    assert_eq!((viewers.reconnects, viewers.regressions, viewers.gaps, viewers.connect_failures), (0, 0, 0, 0));
+    assert_eq!(
+        (viewers.reconnects, viewers.regressions, viewers.gaps, viewers.connect_failures),
+        (0, 0, 0, 0)
+    );
     assert!(viewers.frames > 300 * 10, "{} frames", viewers.frames);
     let screen = report.screen.unwrap();
     assert_eq!((screen.from_click.count, screen.never_shown), (400, 0));
@@ -40,7 +43,10 @@ fn junior_eurovision_sends_its_whole_crowd() {
     let fake = Fake::with(Fault::None);
     let (done, report) = run(&fake.url(), "--profile junior-eurovision --voters 3000");
     assert_eq!(done.code, 0, "{}", done.stdout);
-    assert_eq!((report.schedule.intended, report.audit.acknowledged_voters, fake.voters()), (3000, 3000, 3000));
+    assert_eq!(
+        (report.schedule.intended, report.audit.acknowledged_voters, fake.voters()),
+        (3000, 3000, 3000)
+    );
 }
 
 #[test]
@@ -49,7 +55,10 @@ fn interrupt_ends_the_load_early_and_still_reports() {
     let folder = Folder::new();
     let json = folder.join("report.json");
     let url = fake.url();
-    let line = format!("run --target {url} --results {url} --rate 200 --duration 10m --json {}", json.display());
+    let line = format!(
+        "run --target {url} --results {url} --rate 200 --duration 10m --json {}",
+        json.display()
+    );
     let child = command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
     while fake.voters() < 500 {

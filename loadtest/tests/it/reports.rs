@@ -32,7 +32,11 @@ fn json_of_schema_1_is_read_and_written_unchanged() {
 fn other_schemas_are_refused() {
     let folder = Folder::new();
     let text = std::fs::read_to_string(golden("balanced.json")).unwrap();
-    std::fs::write(folder.join("new.json"), text.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1)).unwrap();
+    std::fs::write(
+        folder.join("new.json"),
+        text.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1),
+    )
+    .unwrap();
     let done = loadtest(&format!("report {}", folder.join("new.json").display()));
     assert_eq!(done.code, 3);
     assert!(done.stderr.contains("schema 2"), "{}", done.stderr);
@@ -56,7 +60,8 @@ fn comparison_is_what_it_was() {
     let folder = Folder::new();
     let html = folder.join("compare.html");
     let (one, two) = (golden("balanced.json"), golden("violated.json"));
-    let done = loadtest(&format!("compare {} {} --html {}", one.display(), two.display(), html.display()));
+    let done =
+        loadtest(&format!("compare {} {} --html {}", one.display(), two.display(), html.display()));
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert_golden("compare.txt", &done.stdout);
     assert_golden("compare.html", &std::fs::read_to_string(html).unwrap());

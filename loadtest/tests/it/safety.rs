@@ -17,8 +17,14 @@ fn public_targets_are_refused_before_a_single_packet() {
     refused("run --target http://192.0.2.7", "--yes-really-load http://192.0.2.7");
     refused("run --target http://192.0.2.7 --yes-really-load http://192.0.2.8", "refusing");
     let fake = Fake::with(Fault::None);
-    refused(&format!("run --target {} --results http://192.0.2.7", fake.url()), "refusing to load 192.0.2.7");
-    refused(&format!("run --target {} --metrics http://192.0.2.7", fake.url()), "refusing to load 192.0.2.7");
+    refused(
+        &format!("run --target {} --results http://192.0.2.7", fake.url()),
+        "refusing to load 192.0.2.7",
+    );
+    refused(
+        &format!("run --target {} --metrics http://192.0.2.7", fake.url()),
+        "refusing to load 192.0.2.7",
+    );
     assert_eq!(fake.requests(""), 0);
 }
 
@@ -59,11 +65,24 @@ fn targets_that_cannot_be_loaded_are_exit_code_3() {
 fn help_shows_examples_and_exit_codes() {
     let done = loadtest("--help");
     assert_eq!(done.code, 0);
-    for part in ["junior-eurovision", "--slo 'p99<50ms'", "loadtest merge", "Exit codes:", "3  bad arguments"] {
+    for part in [
+        "junior-eurovision",
+        "--slo 'p99<50ms'",
+        "loadtest merge",
+        "Exit codes:",
+        "3  bad arguments",
+    ] {
         assert!(done.stdout.contains(part), "{part}");
     }
     let run = loadtest("run --help").stdout;
-    for part in ["--yes-really-load", "--shard", "--stalled-viewers", "--database-url", "Deployment:", "Examples:"] {
+    for part in [
+        "--yes-really-load",
+        "--shard",
+        "--stalled-viewers",
+        "--database-url",
+        "Deployment:",
+        "Examples:",
+    ] {
         assert!(run.contains(part), "{part}");
     }
 }

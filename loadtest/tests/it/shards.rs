@@ -27,7 +27,8 @@ fn three_shards(fake: &Fake) -> (Folder, Vec<Done>) {
 }
 
 fn merged(folder: &Folder) -> Done {
-    let files: Vec<String> = (1..=3).map(|nth| folder.join(&format!("{nth}.json")).display().to_string()).collect();
+    let files: Vec<String> =
+        (1..=3).map(|nth| folder.join(&format!("{nth}.json")).display().to_string()).collect();
     loadtest(&format!("merge {} --json {}", files.join(" "), folder.join("all.json").display()))
 }
 
@@ -39,8 +40,14 @@ fn merged_shards_are_the_whole_plan() {
     let done = merged(&folder);
     assert_eq!(done.code, 0, "{}", done.stdout);
     let all = report(&folder.join("all.json"));
-    assert_eq!((all.schedule.intended, all.audit.acknowledged_voters, fake.voters()), (301, 301, 301));
-    assert_eq!((all.audit.verdict, all.audit.findings), (AuditVerdict::Balanced, Findings::default()));
+    assert_eq!(
+        (all.schedule.intended, all.audit.acknowledged_voters, fake.voters()),
+        (301, 301, 301)
+    );
+    assert_eq!(
+        (all.audit.verdict, all.audit.findings),
+        (AuditVerdict::Balanced, Findings::default())
+    );
     assert_eq!((all.setup.parts, all.setup.shard), (3, None));
 
     // The merged histogram is the one into which all latencies would have been recorded.
@@ -61,7 +68,10 @@ fn loss_that_no_shard_could_see_shows_in_the_merged_audit() {
     assert!(ended.iter().all(|done| done.code == 0), "{}", ended[0].stdout);
     let done = merged(&folder);
     assert_eq!(done.code, 2, "{}", done.stdout);
-    assert_eq!(report(&folder.join("all.json")).audit.findings, Findings { lost: 1, ..Findings::default() });
+    assert_eq!(
+        report(&folder.join("all.json")).audit.findings,
+        Findings { lost: 1, ..Findings::default() }
+    );
 }
 
 #[test]

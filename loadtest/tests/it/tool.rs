@@ -19,7 +19,11 @@ pub(crate) struct Folder(PathBuf);
 impl Folder {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("votestream-loadtest-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "votestream-loadtest-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -59,7 +63,10 @@ pub(crate) fn done(output: Output) -> Done {
 pub(crate) fn run(url: &str, more: &str) -> (Done, Report) {
     let folder = Folder::new();
     let json = folder.join("report.json");
-    let line = format!("run --target {url} --results {url} --drain-timeout 500ms --json {} {more}", json.display());
+    let line = format!(
+        "run --target {url} --results {url} --drain-timeout 500ms --json {} {more}",
+        json.display()
+    );
     let done = loadtest(&line);
     assert!(json.exists(), "no report; stderr:\n{}", done.stderr);
     (done, report(&json))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use votestream_schema::poll::{PollOption, PollState, VotePolicy, VoterPolicy, Visibility};
+use votestream_schema::poll::{PollOption, PollState, Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::{Poll, Slug};
 use votestream_service::http;

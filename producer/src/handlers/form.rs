@@ -51,7 +51,8 @@ pub(crate) async fn cast(
         }
     };
     let fields: Vec<_> = form_urlencoded::parse(&body).collect();
-    let values = |name| fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value);
+    let values =
+        |name| fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value);
     let submission = Submission { choices: values("vote").collect(), code: values("code").next() };
     let cast = booth.cast(&poll, &submission, request.peer, &request.headers).await;
     let response = match cast.outcome {

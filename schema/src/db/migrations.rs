@@ -48,7 +48,10 @@ async fn migrate_locked(client: &mut Client, asked: Option<u16>) -> Result<Migra
     }
     let wanted = i16::try_from(asked.unwrap_or(PARTITIONS_DEFAULT)).unwrap_or(i16::MAX);
     client
-        .execute("INSERT INTO deployment (partitions) VALUES ($1) ON CONFLICT DO NOTHING", &[&wanted])
+        .execute(
+            "INSERT INTO deployment (partitions) VALUES ($1) ON CONFLICT DO NOTHING",
+            &[&wanted],
+        )
         .await?;
     let deployed = partitions(client).await?;
     match asked {

@@ -108,7 +108,8 @@ async fn insert_options(
 ) -> Result<(), Error> {
     let slugs: Vec<&str> = options.iter().map(|o| o.slug.as_str()).collect();
     let labels: Vec<&str> = options.iter().map(|o| o.label.as_str()).collect();
-    let descriptions: Vec<Option<&str>> = options.iter().map(|o| o.description.as_deref()).collect();
+    let descriptions: Vec<Option<&str>> =
+        options.iter().map(|o| o.description.as_deref()).collect();
     let colours: Vec<Option<&str>> = options.iter().map(|o| o.colour.as_deref()).collect();
     tx.execute(
         include_str!("../../sql/insert_options.sql"),

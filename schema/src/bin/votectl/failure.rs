@@ -115,3 +115,9 @@ impl From<std::io::Error> for Failure {
         Self::Refused(error.to_string())
     }
 }
+
+impl From<csv::Error> for Failure {
+    fn from(error: csv::Error) -> Self {
+        Self::Refused(error.to_string())
+    }
+}

@@ -106,7 +106,7 @@ async fn results(
     let exported =
         Exported { poll, state: poll.state(now_ms), exported_at: rfc3339(now_ms), results, series };
     match format {
-        Format::Csv => results_csv(&exported, target).map_err(csv_failure),
+        Format::Csv => Ok(results_csv(&exported, target)?),
         Format::Json => {
             serde_json::to_writer_pretty(&mut *target, &exported).map_err(io::Error::from)?;
             Ok(writeln!(target)?)
@@ -158,11 +158,11 @@ async fn votes_csv(
     target: &mut Target,
 ) -> Result<(), Failure> {
     let mut csv = csv::Writer::from_writer(target);
-    csv.write_record(["voter", "choices", "entry", "ballot"]).map_err(csv_failure)?;
+    csv.write_record(["voter", "choices", "entry", "ballot"])?;
     each_vote(moment, poll, |vote| {
         let choices = vote.choices.join(" ");
         let record = [&vote.voter, &choices, &vote.entry, &vote.ballot];
-        csv.write_record(record).map_err(csv_failure)
+        Ok(csv.write_record(record)?)
     })
     .await?;
     Ok(csv.flush()?)
@@ -197,8 +197,4 @@ async fn each_vote<'a>(
         write(Vote::read(poll, &row))?;
     }
     Ok(())
-}
-
-fn csv_failure(error: csv::Error) -> Failure {
-    Failure::refused(error.to_string())
 }

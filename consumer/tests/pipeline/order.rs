@@ -1,0 +1,215 @@
+//! Any order, duplication and split of the same entries leaves the same rows and tallies.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+use uuid::Uuid;
+use votestream_consumer::batch::{self, Polls};
+use votestream_consumer::entry::Entry;
+use votestream_consumer::store::Store;
+use votestream_schema::poll::VotePolicy;
+use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
+
+use crate::support::{Site, ballot, books_balance, create_poll};
+
+const OPENS_MS: i64 = 1_600_000_000_000;
+const CLOSES_MS: i64 = OPENS_MS + 5_000;
+const CASES: u32 = 24;
+
+/// What one voter submits, and when.
+#[derive(Clone, Debug)]
+struct Submission {
+    voter: usize,
+    /// An option, and others beside it where the poll lets one choose more.
+    choice: u8,
+    /// Milliseconds after the poll opens.
+    at_ms: i64,
+}
+
+/// Submissions, and the entries delivered: indices, in batches.
+type Case = (Vec<Submission>, Vec<Vec<usize>>);
+
+fn cases() -> impl Strategy<Value = Case> {
+    let submission = (0..4_usize, 0..6_u8, -500..5_500_i64)
+        .prop_map(|(voter, choice, at_ms)| Submission { voter, choice, at_ms });
+    vec(submission, 1..14)
+        .prop_flat_map(|submissions| {
+            let all: Vec<usize> = (0..submissions.len()).collect();
+            let delivered = vec(any::<Index>(), 0..8).prop_map(move |again| {
+                let again = again.iter().map(|index| index.index(all.len()));
+                all.iter().copied().chain(again).collect::<Vec<_>>()
+            });
+            let delivered = delivered.prop_shuffle();
+            (Just(submissions), delivered, vec(1..6_usize, 22))
+        })
+        .prop_map(|(submissions, delivered, sizes)| {
+            let mut rest = delivered.as_slice();
+            let mut batches = Vec::new();
+            for size in sizes {
+                let (batch, others) = rest.split_at(size.min(rest.len()));
+                batches.push(batch.to_vec());
+                rest = others;
+            }
+            (submissions, batches)
+        })
+}
+
+/// What Postgres has to hold in the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Books {
+    /// Voter to choices, entry and ballot.
+    votes: BTreeMap<Uuid, (i64, i64, i64, Uuid)>,
+    /// Votes by option position, people by second: without zeros.
+    tally: BTreeMap<i16, i64>,
+    series: BTreeMap<i64, i64>,
+    voters: i64,
+    set_aside: BTreeMap<Uuid, String>,
+}
+
+/// The naive model: looks at all ballots of a voter at once.
+fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
+    let mut books = Books::default();
+    let mut by_voter: BTreeMap<VoterId, Vec<(EntryId, Ballot)>> = BTreeMap::new();
+    for (ballot, entry) in cast {
+        if (OPENS_MS..CLOSES_MS).contains(&entry.ms) {
+            by_voter.entry(ballot.voter).or_default().push((*entry, *ballot));
+        } else {
+            books.set_aside.insert(ballot.id.0, "out_of_time".to_owned());
+        }
+    }
+    for (voter, mut ballots) in by_voter {
+        ballots.sort_by_key(|(entry, _)| *entry);
+        if poll.vote_policy == VotePolicy::Replace {
+            ballots.reverse();
+        }
+        let (entry, standing) = ballots[0];
+        let vote = (standing.choices.mask(), entry.ms, entry.seq, standing.id.0);
+        books.votes.insert(voter.0, vote);
+        books.voters += 1;
+        *books.series.entry(entry.ms / 1_000).or_default() += 1;
+        for position in 0..poll.options.len() {
+            if standing.choices.mask() & (1 << position) != 0 {
+                *books.tally.entry(position as i16).or_default() += 1;
+            }
+        }
+        let others = ballots[1..].iter().map(|(_, ballot)| ballot.id.0);
+        books.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
+    }
+    books
+}
+
+async fn read_books(sql: &Client, poll: &Poll) -> Books {
+    let poll = poll.id.0;
+    let ask = async |text: &str| sql.query(text, &[&poll]).await.expect("Postgres answers");
+    let votes =
+        ask("SELECT voter, choices, entry_ms, entry_seq, ballot FROM votes WHERE poll_id = $1");
+    let tally = ask("SELECT position, votes FROM tally WHERE poll_id = $1 AND votes <> 0");
+    let series = ask("SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0");
+    let voters = ask("SELECT voters FROM poll_tally WHERE poll_id = $1");
+    let set_aside = ask("SELECT ballot, reason FROM set_aside WHERE poll_id = $1");
+    Books {
+        votes: votes
+            .await
+            .iter()
+            .map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3), row.get(4))))
+            .collect(),
+        tally: tally.await.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        series: series.await.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        voters: voters.await[0].get(0),
+        set_aside: set_aside.await.iter().map(|row| (row.get(0), row.get(1))).collect(),
+    }
+}
+
+async fn deliver(store: &Store, polls: &Polls, entries: &[Entry]) {
+    let batch = batch::sort(entries, polls);
+    assert!(batch.dead.is_empty(), "{:?}", batch.dead);
+    store.count(&batch.votes, &batch.set_aside).await.expect("Postgres counts");
+}
+
+async fn check(
+    store: &Store,
+    sql: &mut Client,
+    changes: Value,
+    case: &Case,
+) -> Result<(), TestCaseError> {
+    let (submissions, batches) = case;
+    let poll = create_poll(sql, changes).await;
+    let polls = Polls::from([(poll.id, std::sync::Arc::new(poll.clone()))]);
+    let voters: [VoterId; 4] = std::array::from_fn(|_| VoterId::new());
+    let cast: Vec<(Ballot, EntryId)> = submissions
+        .iter()
+        .enumerate()
+        .map(|(seq, submission)| {
+            // With two of three to choose: 011, 101, 110; with one: 001, 010, 100.
+            let one = 1 << (submission.choice % 3);
+            let mask = match submission.choice < 3 || poll.choices_max == 1 {
+                true => one,
+                false => 0b111 & !one,
+            };
+            let entry = EntryId { ms: OPENS_MS + submission.at_ms, seq: seq as i64 };
+            (ballot(&poll, voters[submission.voter], mask), entry)
+        })
+        .collect();
+    for batch in batches {
+        let entries: Vec<Entry> = batch
+            .iter()
+            .map(|index| {
+                let (ballot, entry) = &cast[*index];
+                let fields = vec![codec::FIELD_BALLOT.into(), codec::encode(ballot).into()];
+                Entry { partition: 0, id: entry.to_string(), fields }
+            })
+            .collect();
+        deliver(store, &polls, &entries).await;
+    }
+    prop_assert_eq!(read_books(sql, &poll).await, model(&poll, &cast));
+    books_balance(sql, &poll).await;
+    Ok(())
+}
+
+fn any_delivery_gives_what_the_model_says(changes: &Value) {
+    let runtime = Runtime::new().expect("a runtime starts");
+    let (store, mut sql) = runtime.block_on(async {
+        let site = Site::new().await;
+        let (store, _) = site.store(10_000).await;
+        let sql = site.sql().await;
+        (store, sql)
+    });
+    let options = ["a", "b", "c"].map(|slug| json!({"slug": slug, "label": slug}));
+    let mut definition = json!({
+        "options": options,
+        "opens_at": "2020-09-13T12:26:40Z",
+        "closes_at": "2020-09-13T12:26:45Z",
+    });
+    for (name, value) in changes.as_object().expect("changes are an object") {
+        definition[name] = value.clone();
+    }
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    let sql = std::cell::RefCell::new(&mut sql);
+    let outcome = TestRunner::new(config).run(&cases(), |case| {
+        let mut sql = sql.borrow_mut();
+        runtime.block_on(check(&store, &mut sql, definition.clone(), &case))
+    });
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn the_first_ballot_stands_in_whatever_way_entries_are_delivered() {
+    any_delivery_gives_what_the_model_says(&json!({"vote_policy": "keep_first"}));
+}
+
+#[test]
+fn the_newest_ballot_stands_in_whatever_way_entries_are_delivered() {
+    any_delivery_gives_what_the_model_says(&json!({"vote_policy": "replace"}));
+}
+
+#[test]
+fn several_choices_are_tallied_in_whatever_way_entries_are_delivered() {
+    let changes = json!({"vote_policy": "replace", "choices_min": 1, "choices_max": 2});
+    any_delivery_gives_what_the_model_says(&changes);
+}

@@ -1,0 +1,191 @@
+//! Entries that are no ballots, and ballots that the database refuses.
+
+use std::collections::BTreeMap;
+
+use redis::aio::MultiplexedConnection;
+use testkit::eventually;
+use votestream_schema::{Ballot, codec};
+
+use crate::support::{SOON, Site, ballot};
+
+const ONE_MIB: usize = 1 << 20;
+
+/// Appends an entry with these fields to the first partition, under this ID.
+async fn append(
+    redis: &mut MultiplexedConnection,
+    site: &Site,
+    id: &str,
+    fields: &[(&[u8], &[u8])],
+) {
+    let mut add = redis::cmd("XADD");
+    add.arg(site.keys.stream(0)).arg(id);
+    for (name, value) in fields {
+        add.arg(*name).arg(*value);
+    }
+    add.exec_async(redis).await.expect("Redis appends anything");
+}
+
+async fn wait_for_dead_letters(site: &Site, wanted: usize) -> Vec<BTreeMap<String, Vec<u8>>> {
+    eventually(SOON, async || {
+        let letters = site.dead_letters().await;
+        if letters.len() == wanted { Ok(letters) } else { Err(letters.len()) }
+    })
+    .await
+}
+
+fn text(letter: &BTreeMap<String, Vec<u8>>, field: &str) -> String {
+    let value = letter.get(field).unwrap_or_else(|| panic!("no field {field} in {letter:?}"));
+    String::from_utf8_lossy(value).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    let good = codec::encode(&site.ballot(0));
+    let parts: Vec<&str> = good.split(' ').collect();
+    let with = |part: usize, value: &str| {
+        let mut parts = parts.clone();
+        parts[part] = value;
+        parts.join(" ").into_bytes()
+    };
+    let without = |part: usize| {
+        let mut parts = parts.clone();
+        parts.remove(part);
+        parts.join(" ").into_bytes()
+    };
+    let voter = parts[3];
+    let big_number = "9".repeat(30);
+    let mut payloads: Vec<(Vec<u8>, &str)> = vec![
+        (Vec::new(), "part `version` is missing"),
+        (without(0), "part `ballot` is missing"),
+        (with(0, "2"), "unknown version `2`"),
+        (without(1), "part `ballot` is missing"),
+        (with(1, "0"), "part `poll`"),
+        (with(1, "-1"), "part `poll`"),
+        (with(1, "x"), "part `poll`"),
+        (with(1, &big_number), "part `poll`"),
+        (with(1, "2147483647"), "there is no poll 2147483647"),
+        (without(2), "part `ballot` is missing"),
+        (with(2, "0"), "part `choices`"),
+        (with(2, "-1"), "part `choices`"),
+        (with(2, "9223372036854775808"), "part `choices`"),
+        (with(2, "3"), "choices 3 are not among"),
+        (with(2, "4"), "choices 4 are not among"),
+        (with(2, "9223372036854775807"), "are not among"),
+        (without(3), "part `ballot` is missing"),
+        (with(3, "not-a-voter"), "part `voter`"),
+        (with(3, &voter[1..]), "part `voter`"),
+        (without(4), "part `ballot` is missing"),
+        (with(4, &"g".repeat(32)), "part `ballot`"),
+        (format!("{good} more").into_bytes(), "more parts"),
+        (format!("{good}\0").into_bytes(), "not printable ASCII"),
+        (vec![0xff; 40], "not printable ASCII"),
+        (vec![b' '; 40], "part `version` is missing"),
+        (vec![b'1'; ONE_MIB], "1048576 bytes long"),
+    ];
+    for (payload, _) in &payloads {
+        append(&mut redis, &site, "*", &[(b"ballot", payload)]).await;
+        site.add(&[site.ballot(1)]).await;
+    }
+    // Other fields than the ballot, none, too many, and an origin that is none.
+    append(&mut redis, &site, "*", &[(b"vote", b"a")]).await;
+    append(&mut redis, &site, "*", &[(b"\0\xff", &[0; 10])]).await;
+    append(&mut redis, &site, "*", &[(b"ballot", good.as_bytes()), (b"origin", b"x")]).await;
+    let many: Vec<(&[u8], &[u8])> = (0..20_000).map(|_| (&b"f"[..], &b"v"[..])).collect();
+    append(&mut redis, &site, "*", &many).await;
+    payloads.push((Vec::new(), "field `ballot` is missing"));
+    payloads.push((Vec::new(), "field `ballot` is missing"));
+    payloads.push((good.clone().into_bytes(), "field `origin` is not an entry ID"));
+    payloads.push((Vec::new(), "field `ballot` is missing"));
+
+    let consumer = site.start(&[]);
+    let letters = wait_for_dead_letters(&site, payloads.len()).await;
+    site.settles_at(26).await;
+    for (letter, (payload, reason)) in letters.iter().zip(&payloads) {
+        let found = text(letter, "reason");
+        assert!(found.contains(reason), "{found} instead of {reason}");
+        assert!(text(letter, "entry").contains('-'));
+        assert_eq!(text(letter, "deliveries"), "1");
+        if let Some(original) = letter.get("original:ballot") {
+            assert_eq!(original, payload);
+        }
+    }
+    assert!(letters.iter().filter(|letter| letter.contains_key("original:ballot")).count() >= 27);
+    let [vote, nul, _, many] = &letters[letters.len() - 4..] else { panic!("four more") };
+    assert_eq!(text(vote, "original:vote"), "a");
+    assert_eq!(nul.len(), 4, "its one field is kept: {nul:?}");
+    assert!(many["packed"].len() > 4 * 18_000 - 10, "{}", many["packed"].len());
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_id_beyond_what_postgres_stores_is_a_dead_letter() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    let last_good = site.ballots(20);
+    site.add(&last_good).await;
+    let beyond = "18446744073709551615-18446744073709551614";
+    let payload = codec::encode(&site.ballot(0));
+    append(&mut redis, &site, beyond, &[(b"ballot", payload.as_bytes())]).await;
+    let consumer = site.start(&[]);
+    let letters = wait_for_dead_letters(&site, 1).await;
+    assert_eq!(text(&letters[0], "entry"), beyond);
+    assert_eq!(text(&letters[0], "original:ballot"), payload);
+    assert!(text(&letters[0], "reason").contains("entry ID"));
+    site.settles_at(20).await;
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_postgres_refuses_is_split_down_to_the_bad_ballots() {
+    let site = Site::new().await;
+    let sql = site.sql().await;
+    let ballots = site.ballots(300);
+    let refused: Vec<Ballot> = [0, 150, 151, 299].map(|i| ballots[i]).to_vec();
+    let list: Vec<String> = refused.iter().map(|b| format!("'{}'", b.voter.0)).collect();
+    let constraint = format!(
+        "ALTER TABLE votes ADD CONSTRAINT refused CHECK (voter NOT IN ({}))",
+        list.join(", ")
+    );
+    sql.batch_execute(&constraint).await.unwrap();
+    // Beside them a ballot that does not stand, to see that it is remembered though parts fail.
+    let second = ballot(&site.poll, ballots[1].voter, 2);
+    site.add(&ballots).await;
+    site.add(&[second]).await;
+    let consumer = site.start(&[]);
+    let letters = wait_for_dead_letters(&site, refused.len()).await;
+    site.settles_at(ballots.len() - refused.len()).await;
+
+    let mut dead: Vec<String> = letters.iter().map(|l| text(l, "original:ballot")).collect();
+    let mut expected: Vec<String> = refused.iter().map(codec::encode).collect();
+    dead.sort();
+    expected.sort();
+    assert_eq!(dead, expected);
+    assert!(letters.iter().all(|letter| text(letter, "reason").contains("refused")), "{letters:?}");
+    let set_aside = sql.query("SELECT ballot FROM set_aside", &[]).await.unwrap();
+    let set_aside: Vec<uuid::Uuid> = set_aside.iter().map(|row| row.get(0)).collect();
+    assert_eq!(set_aside, [second.id.0]);
+    assert!(consumer.stop().await);
+}
+
+/// Dead-lettering is one step: a crash in the middle of many leaves each entry in one place only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_while_dead_lettering_leaves_each_entry_dead_once() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    for n in 0..400 {
+        append(&mut redis, &site, "*", &[(b"odd", format!("{n}").as_bytes())]).await;
+    }
+    let consumer = site.start(&[]);
+    eventually(SOON, async || site.dead_letters().await.len() > 20).await;
+    consumer.crash().await;
+    let consumer = site.start(crate::support::CLAIM_SOON);
+    site.settles_at(0).await;
+    let letters = site.dead_letters().await;
+    let mut numbers: Vec<u32> =
+        letters.iter().map(|letter| text(letter, "original:odd").parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..400).collect::<Vec<_>>());
+    assert!(consumer.stop().await);
+}

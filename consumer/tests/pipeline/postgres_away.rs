@@ -1,0 +1,91 @@
+//! A database that is down, frozen or restarted is never the ballots' fault.
+
+use serde_json::json;
+use testkit::{create_database, eventually, own_postgres};
+
+use crate::support::{SOON, Site, connect, voters};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_outage_leaves_no_dead_letter_and_everything_is_counted_afterwards() {
+    let mut postgres = own_postgres().await;
+    let database = create_database(&postgres).await;
+    let site = Site::on(testkit::redis(), database, 2, json!({})).await;
+    assert!(postgres.stop());
+    // The consumer starts while Postgres is away.
+    let consumer = site.spawn(&[]);
+    let alive = async || consumer.ask("/healthz").await.filter(|(status, _)| *status == 200);
+    eventually(SOON, alive).await;
+    assert_eq!(consumer.ask("/readyz").await.unwrap().0, 503);
+    site.add(&site.ballots(100)).await;
+    postgres.restart().unwrap();
+    site.settles_at(100).await;
+    consumer.ready().await;
+
+    // It goes away again, this time without a good-bye.
+    postgres.kill();
+    site.add(&site.ballots(200)).await;
+    eventually(SOON, async || match consumer.ask("/readyz").await {
+        Some((503, body)) if body.contains("postgres") => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    // Long enough for an attempt to have failed.
+    eventually(SOON, async || {
+        let retries = consumer.metric("votestream_retries_total", "postgres").await;
+        retries.filter(|n| *n > 0.0).ok_or(retries)
+    })
+    .await;
+    let (status, body) = consumer.ask("/readyz").await.unwrap();
+    assert_eq!(status, 503);
+    assert!(!body.contains("redis"), "Redis is not to blame: {body}");
+    assert!(alive().await.is_some(), "restarting the consumer would not bring Postgres back");
+    assert_eq!(consumer.metric("votestream_dependency_up", "postgres").await, Some(0.0));
+    assert_eq!(consumer.metric("votestream_dependency_up", "redis").await, Some(1.0));
+    assert!(site.dead_letters().await.is_empty());
+    assert_eq!(site.under_way(&mut site.redis().await).await.0, 200, "all are still there");
+
+    postgres.restart().unwrap();
+    site.settles_at(300).await;
+    consumer.ready().await;
+    assert!(site.dead_letters().await.is_empty());
+    assert_eq!(consumer.metric("votestream_dead_letters_total", "").await, Some(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once() {
+    let mut postgres = own_postgres().await;
+    let database = create_database(&postgres).await;
+    let site = Site::on(testkit::redis(), database, 2, json!({})).await;
+    let brisk = ["--batch-max=20", "--linger-ms=0", "--statement-timeout-ms=500"];
+    let consumers = [site.start(&brisk), site.start(&brisk)];
+    let mut people = 0;
+    for _ in 0..2 {
+        let sql = site.sql().await;
+        site.add(&site.ballots(2_000)).await;
+        people += 2_000;
+        let some = people - 2_000 + 300;
+        eventually(SOON, async || voters(&sql, &site.poll).await > some).await;
+        postgres.kill();
+        postgres.restart().unwrap();
+        let back = async || connect(&site.database_url).await.map(drop);
+        eventually(SOON, back).await;
+    }
+    site.settles_at(people as usize).await;
+
+    // Frozen, it answers nothing, and enforces no time-out of its own.
+    let sql = site.sql().await;
+    site.add(&site.ballots(2_000)).await;
+    eventually(SOON, async || voters(&sql, &site.poll).await > people + 300).await;
+    postgres.freeze();
+    eventually(SOON, async || match consumers[0].health.ready() {
+        Err(reasons) if reasons.contains_key("postgres") => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    postgres.thaw();
+    site.settles_at(people as usize + 2_000).await;
+    assert!(site.dead_letters().await.is_empty());
+    for consumer in consumers {
+        assert!(consumer.stop().await);
+    }
+}

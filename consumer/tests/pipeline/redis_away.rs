@@ -1,0 +1,198 @@
+//! A Redis that restarts, loses things, or is emptied.
+
+use std::time::Duration;
+
+use redis::AsyncCommands;
+use serde_json::json;
+use testkit::{database, eventually, own_redis};
+use votestream_schema::VoterId;
+use votestream_schema::code::Code;
+use votestream_schema::keys::GROUP;
+use votestream_schema::projection::Rules;
+
+use crate::support::{SOON, Site, create_poll};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_killed_and_restarted_loses_nothing() {
+    let mut server = own_redis();
+    let site = Site::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = site.start(&["--batch-max=20"]);
+    for round in 1..=2 {
+        site.add(&site.ballots(1_000)).await;
+        server.kill();
+        let away = async || consumer.health.ready().is_err();
+        eventually(SOON, away).await;
+        server.restart().unwrap();
+        site.settles_at(1_000 * round).await;
+        consumer.ready().await;
+    }
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_frozen_for_a_while_holds_nothing_up_afterwards() {
+    let mut server = own_redis();
+    let site = Site::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = site.start(&[]);
+    site.add(&site.ballots(10)).await;
+    site.settles_at(10).await;
+    server.freeze();
+    eventually(SOON, async || consumer.health.ready().is_err()).await;
+    server.thaw();
+    site.add(&site.ballots(10)).await;
+    site.settles_at(20).await;
+    consumer.ready().await;
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_or_group_that_is_removed_under_a_waiting_reader_is_made_anew() {
+    let site = Site::new().await;
+    let consumer = site.start(&["--block-ms=5000"]);
+    site.add(&site.ballots(10)).await;
+    site.settles_at(10).await;
+    let mut redis = site.redis().await;
+    for (round, what) in ["stream", "group", "everything"].iter().enumerate() {
+        for partition in 0..site.partitions {
+            let stream = site.keys.stream(partition);
+            if *what == "group" {
+                let mut destroy = redis::cmd("XGROUP");
+                destroy.arg("DESTROY").arg(&stream).arg(GROUP);
+                destroy.exec_async(&mut redis).await.unwrap();
+            } else {
+                let _: () = redis.del(&stream).await.unwrap();
+            }
+        }
+        site.add(&site.ballots(10)).await;
+        site.settles_at(20 + 10 * round).await;
+    }
+    assert!(site.dead_letters().await.is_empty());
+    assert!(consumer.stop().await);
+}
+
+/// What the producer needs is there again within moments, voting codes included.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
+    let server = own_redis();
+    let site = Site::on(server.url(), database().await, 2, json!({})).await;
+    let mut sql = site.sql().await;
+    let by_code = create_poll(&mut sql, json!({"voter_policy": "code"})).await;
+    let voters: Vec<VoterId> = (0..50).map(|_| Code::generate().voter(by_code.id)).collect();
+    for voter in &voters {
+        let insert = "INSERT INTO codes (poll_id, voter) VALUES ($1, $2)";
+        sql.execute(insert, &[&by_code.id.0, &voter.0]).await.unwrap();
+    }
+    let draft = create_poll(&mut sql, json!({"opens_at": null})).await;
+    let consumer = site.start(&[]);
+    let mut redis = site.redis().await;
+    for round in 0..3 {
+        eventually(SOON, async || {
+            is_whole(&site, &mut redis, &[&site.poll, &by_code], &by_code, &voters).await
+        })
+        .await;
+        let drafts: bool = redis.hexists(site.keys.polls(), draft.slug.as_str()).await.unwrap();
+        assert!(!drafts, "a draft is not shown");
+        site.add(&site.ballots(5)).await;
+        site.settles_at(5 * (round + 1)).await;
+        server.command(&["FLUSHALL"]).unwrap();
+    }
+    assert!(consumer.stop().await);
+}
+
+async fn is_whole(
+    site: &Site,
+    redis: &mut redis::aio::MultiplexedConnection,
+    polls: &[&votestream_schema::Poll],
+    by_code: &votestream_schema::Poll,
+    voters: &[VoterId],
+) -> Result<(), String> {
+    let partitions: Option<u16> = redis.hget(site.keys.meta(), "partitions").await.unwrap();
+    if partitions != Some(site.partitions) {
+        return Err(format!("{partitions:?} partitions"));
+    }
+    for poll in polls {
+        let definition: Option<String> =
+            redis.hget(site.keys.polls(), poll.slug.as_str()).await.unwrap();
+        let definition = definition.ok_or("a definition is missing")?;
+        let read: votestream_schema::Poll = serde_json::from_str(&definition).unwrap();
+        assert_eq!(read, **poll);
+        for partition in 0..site.partitions {
+            let rules: Option<String> =
+                redis.hget(site.keys.rules(partition), poll.id.0).await.unwrap();
+            if rules != Some(Rules::of(poll).encode()) {
+                return Err(format!("rules of partition {partition}: {rules:?}"));
+            }
+        }
+    }
+    for voter in voters {
+        let partition = voter.partition(site.partitions);
+        let key = site.keys.codes(partition, by_code.id);
+        let known: bool = redis.sismember(key, voter.0.as_bytes().as_slice()).await.unwrap();
+        // Rules come after codes, so whoever sees the rules has the codes.
+        assert!(known, "a voting code is missing though the rules are there");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_never_go_back_to_an_older_revision() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    let newer = "99 0 1 keep_first open";
+    let key = site.keys.rules(1);
+    let _: () = redis.hset(&key, site.poll.id.0, newer).await.unwrap();
+    let consumer = site.start(&[]);
+    eventually(SOON, async || {
+        let rules: Option<String> = redis.hget(site.keys.rules(0), site.poll.id.0).await.unwrap();
+        rules
+    })
+    .await;
+    consumer.ready().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let rules: String = redis.hget(&key, site.poll.id.0).await.unwrap();
+    assert_eq!(rules, newer);
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_of_another_deployment_is_not_believed() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    let _: () = redis.hset(site.keys.meta(), "partitions", 7).await.unwrap();
+    let consumer = site.start(&[]);
+    eventually(SOON, async || {
+        let reasons = consumer.health.ready().err()?;
+        reasons.get("projection").filter(|reason| reason.contains("7 partitions")).cloned()
+    })
+    .await;
+    assert!(consumer.stop().await);
+}
+
+/// Deleted by somebody after it was delivered: lost, loudly, and nothing waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pending_entry_that_was_deleted_is_reported_and_holds_nothing_up() {
+    let site = Site::with_poll(json!({})).await;
+    let mut redis = site.redis().await;
+    let ballots = site.ballots(40);
+    site.add(&ballots).await;
+    for partition in 0..site.partitions {
+        let stream = site.keys.stream(partition);
+        let mut create = redis::cmd("XGROUP");
+        create.arg("CREATE").arg(&stream).arg(GROUP).arg("0");
+        create.exec_async(&mut redis).await.unwrap();
+        let mut read = redis::cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg("gone").arg("STREAMS").arg(&stream).arg(">");
+        read.exec_async(&mut redis).await.unwrap();
+    }
+    let victim = site.keys.stream(0);
+    let entries: Vec<(String, Vec<String>)> =
+        redis::cmd("XRANGE").arg(&victim).arg("-").arg("+").query_async(&mut redis).await.unwrap();
+    let deleted: Vec<&String> = entries.iter().map(|(id, _)| id).step_by(4).collect();
+    let _: () = redis.xdel(&victim, &deleted).await.unwrap();
+
+    let consumer = site.spawn(crate::support::CLAIM_SOON);
+    site.settles_at(40 - deleted.len()).await;
+    let vanished = consumer.metric("votestream_vanished_entries_total", "").await;
+    assert_eq!(vanished, Some(deleted.len() as f64));
+    assert!(site.dead_letters().await.is_empty());
+}

@@ -1,0 +1,80 @@
+//! Both servers over TLS, verified.
+
+use std::path::Path;
+
+use serde_json::json;
+use testkit::{certificates, create_database, own_postgres_with, own_redis_with};
+use votestream_service::config::{PostgresArgs, RedisArgs};
+use votestream_service::{postgres, redis::Manager};
+
+use crate::support::{SOON, Site};
+
+/// Why Redis cannot be reached, if so.
+async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
+    let args = RedisArgs {
+        redis_url: url.parse().unwrap(),
+        redis_cluster: false,
+        redis_ca_file: Some(authority.to_owned()),
+        key_prefix: "votes".to_owned(),
+    };
+    let manager = Manager::new(&args).map_err(|error| format!("{error:#}"))?;
+    manager.connect(SOON).await.map(drop).map_err(|error| error.to_string())
+}
+
+/// Why Postgres cannot be reached, if so.
+async fn reach_postgres(url: &str, authority: &Path) -> Result<(), String> {
+    let args = PostgresArgs {
+        database_url: url.parse().unwrap(),
+        database_ca_file: Some(authority.to_owned()),
+        statement_timeout_ms: 10_000,
+    };
+    postgres::connect(&args, "test").await.map(drop).map_err(|error| format!("{error:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_reached_over_tls_and_impostors_are_refused() {
+    let made = certificates();
+    let redis = own_redis_with(|options| options.tls = Some(made.server.clone()));
+    let postgres = own_postgres_with(|options| options.tls = Some(made.server.clone())).await;
+    let database = create_database(&postgres).await;
+    let site = Site::on(redis.url(), database.clone(), 2, json!({})).await;
+    let name = database.rsplit('/').next().unwrap();
+    let (redis_url, postgres_url) = (redis.tls_url().unwrap(), postgres.tls_url(name).unwrap());
+    assert!(postgres_url.ends_with("sslmode=verify-full"), "{postgres_url}");
+
+    let authority = made.authority.display();
+    let arguments = [
+        format!("--redis-url={redis_url}"),
+        format!("--redis-ca-file={authority}"),
+        format!("--database-url={postgres_url}"),
+        format!("--database-ca-file={authority}"),
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let consumer = site.start(&arguments);
+    site.add(&site.ballots(50)).await;
+    site.settles_at(50).await;
+    consumer.ready().await;
+    let sql = site.sql().await;
+    let plain = "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)
+        WHERE application_name = 'votestream-consumer' AND NOT ssl";
+    let plain: i64 = sql.query_one(plain, &[]).await.unwrap().get(0);
+    assert_eq!(plain, 0, "all of its sessions are encrypted");
+    assert!(consumer.stop().await);
+
+    // The right authority is let in; another one, or another name, is not.
+    reach_redis(&redis_url, &made.authority).await.unwrap();
+    reach_postgres(&postgres_url, &made.authority).await.unwrap();
+    let is_refusal = |outcome: Result<(), String>| {
+        let reason = outcome.expect_err("an impostor is refused").to_lowercase();
+        assert!(reason.contains("certificate") || reason.contains("issuer"), "{reason}");
+    };
+    is_refusal(reach_redis(&redis_url, &made.other_authority).await);
+    is_refusal(reach_postgres(&postgres_url, &made.other_authority).await);
+    drop((redis, postgres));
+
+    let redis = own_redis_with(|options| options.tls = Some(made.misnamed_server.clone()));
+    let postgres =
+        own_postgres_with(|options| options.tls = Some(made.misnamed_server.clone())).await;
+    is_refusal(reach_redis(&redis.tls_url().unwrap(), &made.authority).await);
+    is_refusal(reach_postgres(&postgres.tls_url("postgres").unwrap(), &made.authority).await);
+}

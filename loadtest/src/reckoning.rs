@@ -1,0 +1,178 @@
+//! After the load: waits until the pipeline has drained, then audits over HTTP and by name.
+
+use std::time::{Duration, Instant};
+
+use crate::audit::{Audit, Basis, Verdict};
+use crate::config::Config;
+use crate::deep::Check;
+use crate::drain::{Drain, Look, Waiting};
+use crate::ledger::{Ledger, Witness};
+use crate::poll::Snapshot;
+use crate::preflight::Prepared;
+use crate::progress::{Progress, Stage};
+use crate::run::{Stop, TICK};
+use crate::viewer;
+use crate::watch::Watch;
+
+/// What is shown while waiting.
+pub(crate) struct View<'a> {
+    pub(crate) watch: Watch,
+    pub(crate) viewers: &'a Option<viewer::Running>,
+    pub(crate) show: &'a mut (dyn FnMut(&Progress) + Send),
+}
+
+impl View<'_> {
+    fn show(&mut self, stage: Stage, counted: Option<(u64, u64)>) {
+        self.watch.book_behind(self.viewers.as_ref());
+        let progress = self.watch.wait(stage, counted, self.viewers.as_ref());
+        (self.show)(&progress);
+    }
+}
+
+/// Waits for the pipeline to drain, and audits.
+pub(crate) async fn audit(
+    config: &Config,
+    prepared: &mut Prepared,
+    view: &mut View<'_>,
+    ledger: Ledger,
+    witnesses: &[Witness],
+    stop: &Stop,
+    disturbed: Option<String>,
+) -> Audit {
+    if !config.audit {
+        return Audit::without(Verdict::Skipped, ledger, "Not audited, as asked.");
+    }
+    let over_http = over_http(config, prepared, view, &ledger, stop).await;
+    let mut audit = match (over_http, disturbed) {
+        (Some(Ok(mut audit)), Some(why)) => {
+            audit.verdict = Verdict::Void;
+            audit.notes.insert(0, why);
+            audit
+        }
+        (Some(Ok(audit)), None) => audit,
+        (Some(Err(why)), _) => Audit::without(Verdict::Void, ledger, &why),
+        (None, _) => Audit::without(
+            Verdict::Skipped,
+            ledger,
+            "No tally to balance: give --results (and a poll whose results are visible) or --database-url.",
+        ),
+    };
+    if prepared.database.is_some() {
+        deepen(config, prepared, view, &mut audit, witnesses, stop).await;
+    }
+    audit
+}
+
+/// The audit over HTTP; `None` without a visible tally, an error when it could not be finished.
+async fn over_http(
+    config: &Config,
+    prepared: &mut Prepared,
+    view: &mut View<'_>,
+    ledger: &Ledger,
+    stop: &Stop,
+) -> Option<Result<Audit, String>> {
+    let results = prepared.results.as_mut()?;
+    let before: Snapshot = results.before.clone()?;
+    let settle = if config.shard.is_part() {
+        config.settle.max(Duration::from_secs(2))
+    } else {
+        config.settle
+    };
+    let drain = Drain {
+        poll: &prepared.poll,
+        ledger,
+        before: &before,
+        still_max: config.drain_time_max,
+        settle,
+    };
+    let mut waiting = Waiting::new(drain);
+    let expected = ledger.certain();
+    let mut shown = Instant::now();
+    loop {
+        let (stage, counted) = match waiting.look(&mut results.client).await {
+            Look::Draining(counted) => (Stage::Draining, counted),
+            Look::Settling(counted) => (Stage::Settling, counted),
+            Look::Done => break,
+        };
+        if stop.wait.is_cancelled() {
+            return Some(Err("ended by the operator before the pipeline had drained.".to_owned()));
+        }
+        if shown.elapsed() >= TICK {
+            shown = Instant::now();
+            view.watch.backlog(prepared.scraper.scrape().await);
+            view.show(stage, Some((counted, expected)));
+        }
+    }
+    let drained = waiting.end();
+    let (Some(after), None) = (drained.after, &drained.failure) else {
+        return Some(Err(drained
+            .failure
+            .unwrap_or_else(|| "the tally could not be read".to_owned())));
+    };
+    let mut audit = Audit::over_http(ledger.clone(), &prepared.poll, before, after);
+    audit.drained_after_seconds = drained.after_seconds;
+    if config.shard.is_part() {
+        audit.verdict = Verdict::Partial;
+        audit.notes = vec![
+            "Other shards vote at the same time: `loadtest merge` balances all of them.".to_owned(),
+        ];
+    }
+    Some(Ok(audit))
+}
+
+/// Puts every voter's row in the place of the sums.
+async fn deepen(
+    config: &Config,
+    prepared: &mut Prepared,
+    view: &mut View<'_>,
+    audit: &mut Audit,
+    witnesses: &[Witness],
+    stop: &Stop,
+) {
+    let Some((database, before)) = prepared.database.as_mut() else { return };
+    let check = Check { poll: &prepared.poll, witnesses, before, is_part: config.shard.is_part() };
+    let mut still_since = Instant::now();
+    let mut counted_before = u64::MAX;
+    let checked = loop {
+        let checked = match database.books(&prepared.poll).await {
+            Ok(books) => check.run(&books),
+            Err(error) => {
+                audit.verdict = Verdict::Void;
+                audit.notes.push(format!("The database cannot be read: {error:#}."));
+                return;
+            }
+        };
+        let counted = database.counted().await.unwrap_or(0);
+        if counted != counted_before {
+            (counted_before, still_since) = (counted, Instant::now());
+        }
+        let complete = checked.findings.lost == 0 && checked.findings.wrong_choice == 0;
+        if complete || still_since.elapsed() > config.drain_time_max || stop.wait.is_cancelled() {
+            break checked;
+        }
+        view.show(Stage::Draining, None);
+        tokio::time::sleep(TICK).await;
+    };
+    audit.basis = Basis::Database;
+    if audit.findings.is_violated()
+        && audit.verdict == Verdict::Violated
+        && !checked.findings.is_violated()
+    {
+        audit.notes.push(
+            "Every voter's row is right, but the public tally does not agree with it.".to_owned(),
+        );
+        return;
+    }
+    if matches!(audit.verdict, Verdict::Balanced | Verdict::Violated | Verdict::Skipped) {
+        audit.notes.clear(); // they tell what sums cannot
+    }
+    audit.findings = checked.findings;
+    audit.named = checked.named;
+    if audit.verdict != Verdict::Void {
+        audit.verdict = match checked.findings.is_violated() {
+            true => Verdict::Violated,
+            false if config.shard.is_part() => Verdict::Partial,
+            false => Verdict::Balanced,
+        };
+    }
+}

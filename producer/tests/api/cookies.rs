@@ -1,0 +1,133 @@
+//! Voter cookies: who is believed to be whom.
+
+use serde_json::json;
+use votestream_schema::VoterId;
+use votestream_schema::poll::now_ms;
+use votestream_schema::voter::{AGE_MAX_S, KeyRing};
+
+use crate::harness::{COOKIE_KEY, Service, Setup};
+
+const OTHER_KEY: &str = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5";
+
+fn signed(keys: &str, scope: &str, issued_s: i64) -> String {
+    let value = KeyRing::parse(keys).unwrap().sign(scope, VoterId::new(), issued_s);
+    format!("voter={value}")
+}
+
+/// A ballot with this cookie is refused and the cookie removed; a page is shown, with a new one.
+async fn expect_refused(service: &Service, cookie: &[u8]) {
+    let shown = String::from_utf8_lossy(cookie).into_owned();
+    let reply = service.ballot("pets", &["cats"]).header_bytes("cookie", cookie).send().await;
+    assert_eq!((reply.status, reply.problem().as_str()), (400, "malformed"), "{shown}");
+    assert_eq!(reply.cookie(), Some("voter="), "{shown}");
+    assert!(reply.header("set-cookie").unwrap().contains("; Max-Age=0;"), "{shown}");
+
+    let form = service.client.post("/").form("vote=a").header_bytes("cookie", cookie).send().await;
+    assert_eq!((form.status, form.cookie()), (400, Some("voter=")), "{shown}");
+
+    let page = service.client.get("/").header_bytes("cookie", cookie).send().await;
+    let fresh = page.cookie().expect("a page makes a new voter");
+    let reply = service.ballot("pets", &["cats"]).cookie(fresh).send().await;
+    assert_eq!(reply.status, 202, "{shown}");
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_not_ours_is_refused_and_removed() {
+    let service = Setup::new().start().await;
+    let now_s = now_ms() / 1_000;
+    let good = signed(COOKIE_KEY, "voter", now_s);
+    let other_voter = {
+        let (head, tail) = good.split_at("voter=v1.".len());
+        format!("{head}{}{}", VoterId::new(), &tail[32..])
+    };
+    let forged = [
+        good[..good.len() - 1].to_owned(),
+        good[..good.len() / 2].to_owned(),
+        format!("{good}0"),
+        other_voter,
+        signed(OTHER_KEY, "voter", now_s),
+        signed(COOKIE_KEY, "voter-pets", now_s),
+        signed(COOKIE_KEY, "voter", now_s - AGE_MAX_S - 1),
+        signed(COOKIE_KEY, "voter", now_s + 3_600),
+        "voter=".to_owned(),
+        "voter=v1.0.0.0".to_owned(),
+        format!("voter={}", "x".repeat(4_000)),
+        "other=1; voter=nonsense".to_owned(),
+    ];
+    for cookie in &forged {
+        expect_refused(&service, cookie.as_bytes()).await;
+    }
+    expect_refused(&service, b"voter=v1.\xff\xfe").await;
+    assert_eq!(service.entries().await.len(), forged.len() + 1, "only the fresh ones count");
+}
+
+#[tokio::test]
+async fn cookies_of_other_applications_do_no_harm() {
+    let service = Setup::new().start().await;
+    let first = service.ballot("pets", &["cats"]).header("cookie", "sid=1; theme").send().await;
+    let ours = first.cookie().unwrap();
+    let foreign: [&[u8]; 4] = [b"sid=1; ", b"=; ;;;", b"name=J\xc3\xbcrgen; ", b"raw=\xff\xfe; "];
+    for before in foreign {
+        let cookie = [before, ours.as_bytes()].concat();
+        let reply = service.ballot("pets", &["dogs"]).header_bytes("cookie", &cookie).send().await;
+        assert_eq!(reply.problem(), "already-voted", "{}", String::from_utf8_lossy(before));
+        let new = service.ballot("pets", &["dogs"]).header_bytes("cookie", before).send().await;
+        assert_eq!(new.status, 202, "{}", String::from_utf8_lossy(before));
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_still_believed_until_it_is_dropped() {
+    let before = Setup::new().start().await;
+    let reply = before.ballot("pets", &["cats"]).send().await;
+    let cookie = reply.cookie().unwrap();
+    let both = before.setup.clone().cookie_keys(&format!("{OTHER_KEY},{COOKIE_KEY}"));
+    let both = both.join().await;
+    assert_eq!(both.standing("pets", cookie).await, json!(["cats"]));
+    let new = both.ballot("pets", &["dogs"]).send().await;
+    let dropped = before.setup.clone().cookie_keys(OTHER_KEY).join().await;
+    assert_eq!(dropped.standing("pets", new.cookie().unwrap()).await, json!(["dogs"]));
+    expect_refused(&dropped, cookie.as_bytes()).await;
+}
+
+#[tokio::test]
+async fn replicas_with_one_key_know_each_others_voters() {
+    let one = Setup::new().start().await;
+    let other = one.setup.clone().join().await;
+    let reply = one.ballot("pets", &["cats"]).send().await;
+    let again = other.ballot("pets", &["dogs"]).cookie(reply.cookie()).send().await;
+    assert_eq!(again.problem(), "already-voted");
+}
+
+#[tokio::test]
+async fn behind_tls_cookies_are_secure_and_bound_to_the_host() {
+    let always = Setup::new().flag("cookie-secure", "true").start().await;
+    let proxied = Setup::new().flag("trusted-proxies", "127.0.0.0/8").start().await;
+    for service in [&always, &proxied] {
+        let cast = |choice| service.ballot("pets", &[choice]).header("x-forwarded-proto", "https");
+        let reply = cast("cats").send().await;
+        let set = reply.header("set-cookie").unwrap();
+        assert!(set.starts_with("__Host-voter=v1."), "{set}");
+        assert!(
+            set.ends_with("; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"),
+            "{set}"
+        );
+        let again = cast("dogs").cookie(reply.cookie()).send().await;
+        assert_eq!(again.problem(), "already-voted");
+        let forged = cast("dogs").cookie("__Host-voter=v1.x").send().await;
+        assert_eq!((forged.status, forged.cookie()), (400, Some("__Host-voter=")));
+    }
+    let plain = proxied.ballot("pets", &["cats"]).send().await;
+    assert!(plain.cookie().unwrap().starts_with("voter="));
+    assert!(!plain.header("set-cookie").unwrap().contains("Secure"));
+}
+
+#[tokio::test]
+async fn a_page_gives_a_cookie_once() {
+    let service = Setup::new().start().await;
+    for path in ["/", "/polls/pets", "/api/polls/pets"] {
+        let first = service.client.get(path).send().await;
+        let again = service.client.get(path).cookie(first.cookie()).send().await;
+        assert!(first.cookie().is_some() && again.cookie().is_none(), "{path}");
+    }
+}

@@ -1,0 +1,285 @@
+//! A producer of the test's own, in this process, on a key prefix of its own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use clap::Parser;
+use metrics_exporter_prometheus::PrometheusHandle;
+use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
+use serde_json::json;
+use testkit::{eventually, unique_name};
+use tokio::task::JoinHandle;
+use votestream_producer::Config;
+use votestream_schema::poll::{PollOption, Visibility, VotePolicy, VoterPolicy, now_ms};
+use votestream_schema::projection::{self, Command};
+use votestream_schema::voter::KeyRing;
+use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, codec};
+use votestream_service::health::Health;
+use votestream_service::{CancellationToken, listener, telemetry};
+
+use crate::client::{Client, Reply, Request};
+
+/// What signs the cookies of a service that is not told otherwise.
+pub const COOKIE_KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// An open poll, Cats or Dogs, with the number 1.
+pub fn poll(slug: &str) -> Poll {
+    Poll {
+        id: PollId(1),
+        slug: slug.parse().unwrap(),
+        title: "Cats vs Dogs".to_owned(),
+        options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
+        choices_min: 1,
+        choices_max: 1,
+        vote_policy: VotePolicy::KeepFirst,
+        voter_policy: VoterPolicy::Open,
+        visibility: Visibility::Always,
+        opens_at_ms: Some(now_ms() - 60_000),
+        closes_at_ms: None,
+        archived_at_ms: None,
+        revision: 1,
+    }
+}
+
+pub fn option(slug: &str, label: &str) -> PollOption {
+    let slug = slug.parse().unwrap();
+    PollOption { slug, label: label.to_owned(), description: None, colour: None }
+}
+
+/// What a service is started with.
+#[derive(Clone)]
+pub struct Setup {
+    redis_url: String,
+    prefix: String,
+    pub partitions: u16,
+    polls: Vec<Poll>,
+    /// Whether the partitions are told the polls' rules.
+    tells_rules: bool,
+    cookie_keys: String,
+    flags: Vec<String>,
+    waits: bool,
+}
+
+impl Setup {
+    /// On the shared Redis, four partitions, one poll `pets`.
+    pub fn new() -> Self {
+        Self::on(testkit::redis())
+    }
+
+    /// The same on this Redis.
+    pub fn on(redis_url: String) -> Self {
+        Self {
+            redis_url,
+            prefix: unique_name(),
+            partitions: 4,
+            polls: vec![poll("pets")],
+            tells_rules: true,
+            cookie_keys: COOKIE_KEY.to_owned(),
+            flags: Vec::new(),
+            waits: true,
+        }
+    }
+
+    /// With these polls, numbered from 1.
+    pub fn polls(mut self, polls: impl IntoIterator<Item = Poll>) -> Self {
+        let numbered = (1..).zip(polls).map(|(id, poll)| Poll { id: PollId(id), ..poll });
+        self.polls = numbered.collect();
+        self
+    }
+
+    pub fn partitions(mut self, partitions: u16) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    pub fn without_rules(mut self) -> Self {
+        self.tells_rules = false;
+        self
+    }
+
+    pub fn with_rules(mut self) -> Self {
+        self.tells_rules = true;
+        self
+    }
+
+    pub fn cookie_keys(mut self, keys: &str) -> Self {
+        keys.clone_into(&mut self.cookie_keys);
+        self
+    }
+
+    /// With this flag; they are the variables of the README in lower case.
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.push(format!("--{name}={value}"));
+        self
+    }
+
+    /// Does not wait until the service is ready.
+    pub fn impatient(mut self) -> Self {
+        self.waits = false;
+        self
+    }
+
+    /// Tells Redis what the consumer would tell it, starts the service, waits until it is ready.
+    pub async fn start(self) -> Service {
+        let keys = Keys::new(&self.prefix);
+        self.project(&keys).await;
+        self.join().await
+    }
+
+    /// Starts the service on what Redis already knows.
+    pub async fn join(self) -> Service {
+        let keys = Keys::new(&self.prefix);
+        let default_poll = self.polls.first().map_or("pets", |poll| poll.slug.as_str());
+        let fixed = [
+            "producer".to_owned(),
+            format!("--redis-url={}", self.redis_url),
+            format!("--key-prefix={}", self.prefix),
+            format!("--cookie-keys={}", self.cookie_keys),
+            format!("--default-poll={default_poll}"),
+            "--log-level=off".to_owned(),
+        ];
+        let config = Config::parse_from(fixed.into_iter().chain(self.flags.iter().cloned()));
+        let metrics = metrics(&config);
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (health, shutdown) = (Health::new(), CancellationToken::new());
+        // Closed from the start: without any gate a service would be called ready at once.
+        let _ = health.gate("redis");
+        let run = votestream_producer::run(config, listener, health.clone(), shutdown.clone());
+        let service = Service {
+            client: Client { address },
+            setup: self,
+            keys,
+            health,
+            shutdown,
+            metrics,
+            task: tokio::spawn(run),
+        };
+        if service.setup.waits {
+            service.become_ready().await;
+        }
+        service
+    }
+
+    /// Tells Redis of the polls.
+    pub async fn project(&self, keys: &Keys) {
+        let mut redis = connect(&self.redis_url).await;
+        let told: i64 = send(&mut redis, &projection::partitions(keys, self.partitions)).await;
+        assert!(told <= 1);
+        for poll in &self.polls {
+            let _: i64 = send(&mut redis, &projection::definition(keys, poll)).await;
+            if self.tells_rules {
+                for partition in 0..self.partitions {
+                    let rules = projection::rules_script(keys, partition, poll);
+                    let _: i64 = send(&mut redis, &rules).await;
+                }
+            }
+        }
+    }
+}
+
+/// A running producer.
+pub struct Service {
+    pub client: Client,
+    pub setup: Setup,
+    pub keys: Keys,
+    pub health: Health,
+    pub shutdown: CancellationToken,
+    pub metrics: PrometheusHandle,
+    pub task: JoinHandle<anyhow::Result<bool>>,
+}
+
+impl Service {
+    pub async fn become_ready(&self) {
+        eventually(READY_WITHIN, async || self.health.ready()).await;
+    }
+
+    /// A ballot for a poll, as a program casts it.
+    pub fn ballot(&self, poll: &str, choices: &[&str]) -> Request {
+        let path = format!("/api/polls/{poll}/ballots");
+        self.client.post(&path).json(&json!({ "choices": choices }))
+    }
+
+    /// What a poll tells the holder of a cookie about its vote.
+    pub async fn standing(&self, poll: &str, cookie: &str) -> serde_json::Value {
+        let reply = self.client.get(&format!("/api/polls/{poll}")).cookie(cookie).send().await;
+        reply.json()["your_choices"].clone()
+    }
+
+    pub fn key_ring(&self) -> KeyRing {
+        KeyRing::parse(&self.setup.cookie_keys).unwrap()
+    }
+
+    /// The poll of this slug, as the service was told.
+    pub fn poll(&self, slug: &str) -> &Poll {
+        self.setup.polls.iter().find(|poll| poll.slug.as_str() == slug).unwrap()
+    }
+
+    pub async fn redis(&self) -> MultiplexedConnection {
+        connect(&self.setup.redis_url).await
+    }
+
+    /// All entries of all partitions, by ID.
+    pub async fn entries(&self) -> Vec<Entry> {
+        let mut redis = self.redis().await;
+        let mut entries = Vec::new();
+        for partition in 0..self.setup.partitions {
+            let stream = self.keys.stream(partition);
+            let found: redis::streams::StreamRangeReply = redis.xrange_all(stream).await.unwrap();
+            entries.extend(found.ids.into_iter().map(|entry| {
+                let fields: HashMap<String, String> = entry
+                    .map
+                    .into_iter()
+                    .map(|(name, value)| (name, redis::from_redis_value(value).unwrap()))
+                    .collect();
+                let ballot = codec::decode(fields[codec::FIELD_BALLOT].as_bytes()).unwrap();
+                assert_eq!(ballot.voter.partition(self.setup.partitions), partition);
+                Entry { id: entry.id.parse().unwrap(), ballot, fields }
+            }));
+        }
+        entries.sort_by_key(|entry| entry.id);
+        entries
+    }
+
+    /// Stops the service; whether it drained in time.
+    pub async fn stop(self) -> bool {
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap()
+    }
+}
+
+/// A stored ballot.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub id: EntryId,
+    pub ballot: Ballot,
+    pub fields: HashMap<String, String>,
+}
+
+/// The entry ID in an acknowledgement.
+pub fn entry_of(reply: &Reply) -> EntryId {
+    assert_eq!(reply.status, 202, "{}", reply.text());
+    reply.json()["entry"].as_str().unwrap().parse().unwrap()
+}
+
+pub async fn connect(redis_url: &str) -> MultiplexedConnection {
+    let client = redis::Client::open(redis_url).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+pub async fn send<T: redis::FromRedisValue>(
+    redis: &mut MultiplexedConnection,
+    command: &Command,
+) -> T {
+    redis::cmd(&command[0]).arg(&command[1..]).query_async(redis).await.unwrap()
+}
+
+/// Metrics are recorded once per process: all services of a test run share them.
+fn metrics(config: &Config) -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| telemetry::start("producer", &config.common).unwrap()).clone()
+}

@@ -1,0 +1,25 @@
+//! The producer's HTTP interface, on a real Redis.
+//!
+//! Each test has a service and a key prefix of its own. Every reply that any of them sees is held
+//! against the OpenAPI document ([`contract`]).
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
+mod client;
+mod contract;
+mod harness;
+mod proxy;
+
+mod admin;
+mod ballots;
+mod clients;
+mod closing;
+mod codes;
+mod cookies;
+mod document;
+mod form;
+mod hostile;
+mod pages;
+mod policies;
+mod seed;
+mod storing;

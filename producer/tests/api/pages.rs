@@ -1,0 +1,112 @@
+//! What all pages and files share: escaping, headers, methods, addresses.
+
+use votestream_producer::pages::ASSETS;
+use votestream_schema::Poll;
+use votestream_schema::poll::now_ms;
+
+use crate::harness::{Setup, option, poll};
+
+#[tokio::test]
+async fn whatever_was_typed_is_shown_and_never_run() {
+    let nasty = "<script>alert('1')</script>\"&";
+    let mut typed = poll("pets");
+    nasty.clone_into(&mut typed.title);
+    typed.options = vec![option("cats", nasty), option("dogs", "<b>Dogs</b>")];
+    typed.options[0].description = Some(nasty.to_owned());
+    let service = Setup::new().polls([typed]).start().await;
+    let vote = service.client.post("/").form("vote=a").send().await;
+    let echo = "vote=%3Cscript%3Ealert(1)%3C%2Fscript%3E";
+    let pages = [
+        service.client.get("/").send().await,
+        service.client.get("/").cookie(vote.cookie()).send().await,
+        service.client.post("/").form("vote=b").cookie(vote.cookie()).send().await,
+        service.client.post("/").form(echo).send().await,
+    ];
+    for page in pages {
+        let text = page.text();
+        assert!(!text.contains("<script>") && !text.contains("<b>"), "{text}");
+        assert!(text.contains("&#60;script&#62;") || text.contains("&lt;script&gt;"), "{text}");
+    }
+    let page = service.client.get("/polls/\"onload=\"x").send().await;
+    assert!(page.status == 404 && !page.text().contains("\"onload"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let service = Setup::new().start().await;
+    let paths = ["/", "/polls/pets", "/polls/birds", "/api/polls/pets", "/api/polls/birds"];
+    for path in paths.into_iter().chain(["/openapi.json", "/static/base.css", "/static/none"]) {
+        let get = service.client.get(path).send().await;
+        let head = service.client.request("HEAD", path).send().await;
+        assert_eq!(head.status, get.status, "{path}");
+        assert!(head.body.is_empty() && !get.body.is_empty(), "{path}");
+        assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+        assert_eq!(head.header("content-length"), get.header("content-length"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_nowhere_is_told_as_a_problem() {
+    let service = Setup::new().start().await;
+    let paths = ["/nothing", "/polls", "/polls/", "/polls/pets/x", "/api", "/api/polls"];
+    for path in paths.into_iter().chain(["/api/polls/pets/tally", "/static", "//", "/%2e%2e/etc"]) {
+        let reply = service.client.get(path).send().await;
+        assert_eq!((reply.status, reply.problem().as_str()), (404, "not-found"), "{path}");
+    }
+    for name in ["none", "..%2fsrc%2fmain.rs", "base.css%00"] {
+        let reply = service.client.get(&format!("/static/{name}")).send().await;
+        assert_eq!((reply.status, reply.problem().as_str()), (404, "not-found"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_an_address_does_not_take_is_told_as_a_problem() {
+    let service = Setup::new().start().await;
+    for (method, path) in [
+        ("PUT", "/"),
+        ("DELETE", "/polls/pets"),
+        ("OPTIONS", "/"),
+        ("TRACE", "/"),
+        ("POST", "/api/polls/pets"),
+        ("GET", "/api/polls/pets/ballots"),
+        ("PATCH", "/api/polls/pets/ballots"),
+        ("POST", "/openapi.json"),
+        ("POST", "/static/base.css"),
+    ] {
+        let reply = service.client.request(method, path).send().await;
+        let told = (reply.status, reply.problem());
+        assert_eq!(told, (405, "method-not-allowed".to_owned()), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_is_served_with_its_type() {
+    let service = Setup::new().start().await;
+    for (name, content_type, bytes) in ASSETS {
+        let reply = service.client.get(&format!("/static/{name}")).send().await;
+        assert_eq!(reply.header("content-type"), Some(*content_type), "{name}");
+        assert_eq!(reply.body, *bytes, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_tells_the_state_of_its_poll() {
+    let now = now_ms();
+    let polls = [
+        poll("pets"),
+        Poll { opens_at_ms: Some(now + 600_000), ..poll("later") },
+        Poll { closes_at_ms: Some(now - 1_000), ..poll("over") },
+    ];
+    let service = Setup::new().polls(polls).flag("results-url", "http://r.example/").start().await;
+    for (path, words, has_form) in [
+        ("/", "Voting is open", true),
+        ("/polls/later", "Voting has not started", false),
+        ("/polls/over", "Voting has closed", false),
+    ] {
+        let page = service.client.get(path).send().await.text();
+        assert!(page.contains(words), "{path}");
+        assert_eq!(page.contains("<form"), has_form, "{path}");
+    }
+    let page = service.client.get("/polls/over").send().await.text();
+    assert!(page.contains("href=\"http://r.example/polls/over\""), "{page}");
+}

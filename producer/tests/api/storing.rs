@@ -1,0 +1,292 @@
+//! Acknowledged means stored: what Redis loses, delays or refuses is never a false yes.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use redis::AsyncCommands;
+use serde_json::json;
+use testkit::{RedisServer, eventually, own_redis, own_redis_with};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use votestream_schema::EntryId;
+
+use crate::client::Reply;
+use crate::harness::{Service, Setup, connect, entry_of};
+use crate::proxy::Proxy;
+
+/// Longer than a ballot may take at most.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(6);
+
+fn expect_unavailable(reply: &Reply) {
+    assert_eq!((reply.status, reply.problem().as_str()), (503, "unavailable"), "{}", reply.text());
+    assert!(reply.header("retry-after").is_some());
+}
+
+/// Which ballot a reply acknowledges: its voter, by the cookie, and its entry. Entry IDs alone are
+/// distinct within a partition only.
+fn acknowledged(reply: &Reply, cookie: &str) -> (String, EntryId) {
+    (cookie.split('.').nth(1).unwrap().to_owned(), entry_of(reply))
+}
+
+/// The same of all ballots that are stored.
+async fn stored(service: &Service) -> HashSet<(String, EntryId)> {
+    let entries = service.entries().await;
+    let stored: HashSet<_> =
+        entries.iter().map(|entry| (entry.ballot.voter.to_string(), entry.id)).collect();
+    assert_eq!(stored.len(), entries.len());
+    stored
+}
+
+/// Casts this many ballots at once, each of a new voter; those acknowledged, which is all.
+async fn cast_many(service: &Service, ballots: usize) -> HashSet<(String, EntryId)> {
+    let casts = (0..ballots).map(|_| tokio::spawn(service.ballot("pets", &["cats"]).send()));
+    let mut all = HashSet::new();
+    for cast in casts.collect::<Vec<_>>() {
+        let reply = cast.await.unwrap();
+        all.insert(acknowledged(&reply, reply.cookie().unwrap()));
+    }
+    assert_eq!(all.len(), ballots);
+    all
+}
+
+/// How often a command was called, by Redis' own count.
+fn calls(redis: &RedisServer, command: &str) -> usize {
+    let stats = redis.command(&["INFO", "commandstats"]).unwrap();
+    let name = format!("cmdstat_{command}:calls=");
+    let line = stats.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
+    let redis = own_redis();
+    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let service = Setup::on(proxy.redis_url.clone()).start().await;
+    // The first call finds no script yet, and sends it.
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+    proxy.cut_next_call();
+    let reply = service.ballot("pets", &["dogs"]).send().await;
+    assert!(proxy.has_cut());
+    let entries = service.entries().await;
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[1].id, entry_of(&reply), "the entry of the call whose reply was lost");
+    assert_eq!(service.standing("pets", reply.cookie().unwrap()).await, json!(["dogs"]));
+}
+
+#[tokio::test]
+async fn many_ballots_share_a_round_trip() {
+    let redis = own_redis();
+    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let service = Setup::on(proxy.redis_url.clone()).partitions(1).start().await;
+    let all = cast_many(&service, 400).await;
+    assert_eq!(stored(&service).await, all);
+    let calls = calls(&redis, "evalsha") + calls(&redis, "eval");
+    assert!(calls <= 40, "{calls} calls for 400 ballots");
+    let mut redis = connect(&redis.url()).await;
+    let accepted: i64 = redis.hget(service.keys.accepted(0), 1).await.unwrap();
+    assert_eq!(accepted, 400, "the audit's count");
+}
+
+#[tokio::test]
+async fn the_script_is_sent_again_when_redis_has_lost_it() {
+    let redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    for round in 1..=3 {
+        entry_of(&service.ballot("pets", &["cats"]).send().await);
+        assert_eq!(service.entries().await.len(), round);
+        redis.command(&["SCRIPT", "FLUSH"]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn acknowledged_ballots_outlive_a_redis_that_is_killed() {
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let mut all = cast_many(&service, 50).await;
+    redis.kill();
+    let away = service.ballot("pets", &["cats"]).send().await;
+    expect_unavailable(&away);
+    assert!(away.cookie().is_some(), "the voter may try again as the same voter");
+    assert_eq!(service.client.get("/").send().await.status, 200, "the page is still shown");
+    redis.restart().unwrap();
+    let retried = eventually(ANSWERED_WITHIN, async || {
+        let reply = service.ballot("pets", &["cats"]).cookie(away.cookie()).send().await;
+        (reply.status == 202).then_some(reply)
+    });
+    all.insert(acknowledged(&retried.await, away.cookie().unwrap()));
+    assert_eq!(stored(&service).await, all);
+}
+
+#[tokio::test]
+async fn ballots_cast_while_redis_is_killed_are_stored_when_acknowledged() {
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let casts: Vec<_> =
+        (0..100).map(|_| tokio::spawn(service.ballot("pets", &["cats"]).send())).collect();
+    eventually(ANSWERED_WITHIN, async || {
+        let lengths = redis.command(&["XLEN", &service.keys.stream(0)]).unwrap();
+        lengths.trim() != "0"
+    })
+    .await;
+    redis.kill();
+    redis.restart().unwrap();
+    let mut all = HashSet::new();
+    for cast in casts {
+        let reply = cast.await.unwrap();
+        match reply.status {
+            202 => drop(all.insert(acknowledged(&reply, reply.cookie().unwrap()))),
+            _ => expect_unavailable(&reply),
+        }
+    }
+    let stored = stored(&service).await;
+    assert!(all.is_subset(&stored), "an acknowledged one is lost");
+    let voters: HashSet<_> = stored.iter().map(|(voter, _)| voter).collect();
+    assert_eq!(voters.len(), stored.len(), "a ballot is stored twice");
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_answer_costs_a_ballot_nothing_but_time() {
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+    redis.freeze();
+    let cast = service.ballot("pets", &["dogs"]).send();
+    let unknown = tokio::time::timeout(ANSWERED_WITHIN, cast).await.expect("an answer in time");
+    expect_unavailable(&unknown);
+    redis.thaw();
+    let cookie = unknown.cookie().expect("the cookie to try again with");
+    let again = eventually(ANSWERED_WITHIN, async || {
+        let reply = service.ballot("pets", &["dogs"]).cookie(cookie).send().await;
+        (reply.status != 503).then_some(reply)
+    });
+    let again = again.await;
+    assert!(again.status == 202 || again.problem() == "already-voted", "{}", again.text());
+    assert_eq!(service.standing("pets", cookie).await, json!(["dogs"]));
+    assert_eq!(service.entries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn before_redis_was_ever_reached_nothing_is_said_of_any_poll() {
+    let mut redis = own_redis();
+    let setup = Setup::on(redis.url());
+    let ready = setup.clone().start().await;
+    assert!(ready.stop().await);
+    redis.freeze();
+    let service = setup.impatient().join().await;
+    redis.thaw();
+    service.become_ready().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+}
+
+#[tokio::test]
+async fn without_any_poll_the_service_asks_for_patience() {
+    let service = Setup::new().polls([]).start().await;
+    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+    expect_unavailable(&service.client.get("/api/polls/pets").send().await);
+    assert_eq!(service.client.get("/").send().await.status, 503);
+    assert_eq!(service.client.post("/").form("vote=a").send().await.status, 503);
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_durable_takes_no_ballots() {
+    let lazy = own_redis_with(|options| {
+        options.settings.push(("appendfsync".to_owned(), "everysec".to_owned()));
+    });
+    let evicting = own_redis_with(|options| {
+        options.settings.push(("maxmemory-policy".to_owned(), "allkeys-lru".to_owned()));
+    });
+    for (redis, words) in [(&lazy, "appendfsync"), (&evicting, "maxmemory-policy")] {
+        let service = Setup::on(redis.url()).impatient().start().await;
+        let closed = eventually(ANSWERED_WITHIN, async || {
+            let closed = service.health.ready().unwrap_err();
+            (closed.keys().eq([&"durability"]) && closed["durability"].contains("CONFIG SET"))
+                .then_some(closed)
+        });
+        assert!(closed.await["durability"].contains(words));
+        expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+        assert!(service.entries().await.is_empty());
+    }
+    let memory = Setup::on(lazy.url()).flag("durability", "memory").start().await;
+    entry_of(&memory.ballot("pets", &["cats"]).send().await);
+}
+
+#[tokio::test]
+async fn replicated_means_that_replicas_have_the_ballot() {
+    let master = own_redis();
+    let mut replica = own_redis_with(|options| {
+        let of = format!("127.0.0.1 {}", master.port());
+        options.settings.push(("replicaof".to_owned(), of));
+    });
+    let setup = Setup::on(master.url()).flag("durability", "replicated");
+    let alone = setup.clone().flag("replicas-min", "2").impatient().start().await;
+    eventually(ANSWERED_WITHIN, async || {
+        alone.health.ready().is_err_and(|closed| closed.keys().eq([&"durability"]))
+    })
+    .await;
+    expect_unavailable(&alone.ballot("pets", &["cats"]).send().await);
+
+    eventually(Duration::from_secs(20), async || {
+        master.command(&["WAIT", "1", "100"]).unwrap().trim() == "1"
+    })
+    .await;
+    let service = setup.start().await;
+    let entry = entry_of(&service.ballot("pets", &["cats"]).send().await);
+    let found = (0..4).any(|partition| {
+        let stream = service.keys.stream(partition);
+        replica.command(&["XRANGE", &stream, &entry.to_string(), "+"]).unwrap().contains("ballot")
+    });
+    assert!(found, "the replica has it before it is acknowledged");
+    replica.kill();
+    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+}
+
+#[tokio::test]
+async fn a_full_backlog_refuses_until_there_is_room() {
+    let setup = Setup::new().partitions(1).flag("backlog-max", "3");
+    let service = setup.start().await;
+    for _ in 0..3 {
+        entry_of(&service.ballot("pets", &["cats"]).send().await);
+    }
+    let refused = service.ballot("pets", &["cats"]).send().await;
+    expect_unavailable(&refused);
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    let entries = service.entries().await;
+    assert_eq!(entries.len(), 3);
+    let mut redis = service.redis().await;
+    let stream = service.keys.stream(0);
+    let _: i64 = redis.xdel(stream, &[entries[0].id.to_string()]).await.unwrap();
+    let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
+    assert_eq!(reply.status, 202, "the same voter, once there is room");
+}
+
+#[tokio::test]
+async fn a_poll_whose_rules_redis_has_lost_is_being_set_up() {
+    let service = Setup::new().without_rules().start().await;
+    let refused = service.ballot("pets", &["cats"]).send().await;
+    expect_unavailable(&refused);
+    let form = service.client.post("/").form("vote=a").send().await;
+    assert_eq!(form.status, 503);
+    service.setup.clone().with_rules().project(&service.keys).await;
+    let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
+    assert_eq!(reply.status, 202, "once they are told again");
+}
+
+#[tokio::test]
+async fn a_stopping_service_answers_what_it_has_begun() {
+    let service = Setup::new().start().await;
+    let mut connection = service.client.connect().await;
+    let request = service.ballot("pets", &["cats"]).bytes();
+    let (begun, rest) = request.split_at(request.len() - 5);
+    connection.write_all(begun).await.unwrap();
+    // Until the head was read, there is nothing begun.
+    eventually(ANSWERED_WITHIN, async || {
+        entry_of(&service.ballot("pets", &["cats"]).send().await).ms > 0
+    })
+    .await;
+    service.shutdown.cancel();
+    connection.write_all(rest).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert_eq!(service.entries().await.len(), 2);
+    assert!(service.stop().await, "drained in time");
+}
