@@ -16,7 +16,6 @@ pub mod stream;
 
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -24,7 +23,7 @@ use votestream_schema::{Keys, db};
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{CancellationToken, listener, telemetry};
+use votestream_service::{CancellationToken, process, telemetry};
 
 pub use config::Config;
 
@@ -168,25 +167,11 @@ fn consumer_name(first: Option<&str>, lane: usize) -> String {
 
 /// The deployment's number of partitions, waiting until Postgres tells; `None` when told to stop.
 async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
-    let mut last_reason = String::new();
-    loop {
-        let found = async {
-            let session = pool.get().await.map_err(describe_checkout)?;
-            db::partitions(&**session).await.map_err(|e| e.to_string())
-        };
-        match found.await {
-            Ok(partitions) => return Some(partitions),
-            Err(reason) if reason != last_reason => {
-                tracing::warn!(reason, "waiting for postgres");
-                last_reason = reason;
-            }
-            Err(_) => {}
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return None,
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
-        }
-    }
+    let ask = || async {
+        let session = pool.get().await.map_err(describe_checkout)?;
+        db::partitions(&**session).await.map_err(|e| e.to_string())
+    };
+    process::wait_for("postgres", shutdown, ask).await
 }
 
 /// Runs and drains one consumer process: what `main` does after parsing.
@@ -194,22 +179,7 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    let metrics = telemetry::start("consumer", &config.common)?;
-    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
-    let admin = listener::bind(config.admin_addr)?;
-    tracing::info!(admin = %config.admin_addr, "consumer starts");
-    let health = Health::new();
-    let stopped = CancellationToken::new();
-    let admin = tokio::spawn(votestream_service::admin::serve(
-        admin,
-        metrics,
-        health.clone(),
-        shutdown.clone(),
-        stopped.clone(),
-    ));
-    let drained = run(config, health, shutdown).await?;
-    stopped.cancel();
-    let _ = admin.await;
-    tracing::info!(drained, "consumer stopped");
-    Ok(())
+    let (common, admin_addr) = (config.common.clone(), config.admin_addr);
+    process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))
+        .await
 }

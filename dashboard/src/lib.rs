@@ -20,7 +20,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
-use votestream_service::{CancellationToken, postgres, telemetry};
+use votestream_service::{CancellationToken, postgres, process};
 
 pub use config::Config;
 
@@ -74,23 +74,8 @@ pub async fn run(
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    let metrics = telemetry::start("dashboard", &config.common)?;
-    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
     let listener = listener::bind(config.listen_addr)?;
-    let admin = listener::bind(config.admin_addr)?;
-    tracing::info!(viewers = %config.listen_addr, admin = %config.admin_addr, "dashboard listens");
-    let health = Health::new();
-    let stopped = CancellationToken::new();
-    let admin = tokio::spawn(votestream_service::admin::serve(
-        admin,
-        metrics,
-        health.clone(),
-        shutdown.clone(),
-        stopped.clone(),
-    ));
-    let drained = run(config, listener, health, shutdown).await?;
-    stopped.cancel();
-    let _ = admin.await;
-    tracing::info!(drained, "dashboard stopped");
-    Ok(())
+    let (common, admin_addr) = (config.common.clone(), config.admin_addr);
+    let work = |health, shutdown| run(config, listener, health, shutdown);
+    process::run("dashboard", &common, admin_addr, work).await
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 /// The shortest wait worth a system call.
-pub(crate) const REST: Duration = Duration::from_micros(60);
+pub(crate) const REST: Duration = Duration::from_micros(150);
 
 /// Wakes its owner after a precise wait.
 #[cfg(target_os = "linux")]

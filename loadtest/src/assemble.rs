@@ -12,11 +12,11 @@ use crate::poll::Poll;
 use crate::recorder::Recorder;
 use crate::report::{
     Ballots, Generator, Knee, MetricsReport, PhaseReport, Point, Report, SCHEMA_VERSION, Schedule,
-    ScreenReport, Series, Setup, ViewersReport, outcome_name,
+    ScreenReport, Series, Setup, ViewersReport, outcome_name, rounded,
 };
+use crate::sights::Sights;
 use crate::slo::Slo;
 use crate::verdict::{self, ACHIEVED_MIN};
-use crate::sights::Sights;
 use crate::watch::{Watch, is_within, knee_limit_us};
 
 /// What the load came to.
@@ -124,7 +124,8 @@ impl Assembly<'_> {
         };
         let (intended, sent_in_time): (u64, u64) = (sum(|r| r.intended), sum(|r| r.sent_in_time));
         let open = self.config.closed_connections.is_none();
-        let achieved_ratio = (open && intended > 0).then(|| sent_in_time as f64 / intended as f64);
+        let achieved_ratio =
+            (open && intended > 0).then(|| rounded(sent_in_time as f64 / intended as f64));
         // A plan that seeks the knee is meant to go beyond what can be kept.
         let void = achieved_ratio.is_some_and(|ratio| ratio < ACHIEVED_MIN)
             && !self.config.plan.seeks_knee;
@@ -151,9 +152,9 @@ impl Assembly<'_> {
             outcomes: outcomes(&record.outcomes),
             measured: record.measured,
             errors: record.errors,
-            error_ratio: record.errors as f64 / record.measured.max(1) as f64,
-            measured_seconds,
-            acknowledged_per_second: acknowledged as f64 / measured_seconds,
+            error_ratio: rounded(record.errors as f64 / record.measured.max(1) as f64),
+            measured_seconds: rounded(measured_seconds),
+            acknowledged_per_second: rounded(acknowledged as f64 / measured_seconds),
             latency: (&record.ballots).into(),
             page_latency: (&record.pages).into(),
         }
@@ -252,7 +253,7 @@ impl Assembly<'_> {
         Series {
             interval_seconds: self.config.interval().as_secs_f64(),
             warm_up_seconds: self.config.plan.warm_up_seconds,
-            load_seconds: self.config.plan.seconds().min(self.load.over_us as f64 / 1e6),
+            load_seconds: rounded(self.config.plan.seconds().min(self.load.over_us as f64 / 1e6)),
             points: (0..length).map(point).collect(),
         }
     }
@@ -261,8 +262,10 @@ impl Assembly<'_> {
         let requests: u64 =
             self.load.record.outcomes.0.iter().sum::<u64>() + self.load.record.pages.count();
         Generator {
-            cpu_seconds: self.load.cpu.as_secs_f64(),
-            cpu_us_per_request: self.load.record.cpu.as_secs_f64() * 1e6 / requests.max(1) as f64,
+            cpu_seconds: rounded(self.load.cpu.as_secs_f64()),
+            cpu_us_per_request: rounded(
+                self.load.record.cpu.as_secs_f64() * 1e6 / requests.max(1) as f64,
+            ),
             requests,
             resident_bytes_max: crate::host::resident_bytes_max(),
         }

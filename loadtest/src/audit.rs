@@ -133,11 +133,15 @@ pub struct Audit {
     pub ledger: Ledger,
 }
 
-/// Sums of what is missing beyond doubt, and of what is too much beyond doubt.
+/// What is missing beyond doubt, and what is too much beyond doubt.
 fn off(gain: i128, low: u64, high: u64) -> (u64, u64) {
-    let missing = (i128::from(low) - gain).max(0);
-    let surplus = (gain - i128::from(high)).max(0);
-    (u64::try_from(missing).unwrap_or(u64::MAX), u64::try_from(surplus).unwrap_or(u64::MAX))
+    (exceed(gain, i128::from(low)).0, exceed(gain, i128::from(high)).1)
+}
+
+/// By how much a number stays below another, and by how much it exceeds it.
+fn exceed(number: i128, other: i128) -> (u64, u64) {
+    let positive = |difference: i128| u64::try_from(difference.max(0)).unwrap_or(u64::MAX);
+    (positive(other - number), positive(number - other))
 }
 
 /// Balances the tally's gain against the ledger.
@@ -166,20 +170,22 @@ pub(crate) fn balance(
     }
     let voters = gain(after.voters, before.voters);
     let (voters_missing, voters_surplus) = off(voters, bounds.voters.0, bounds.voters.1);
-    // A missing voter takes its votes along, a phantom brings its own; what is left over is wrong
-    // where options trade places, duplicated where votes outnumber voters, lost where they fall short.
+    // Every voter counted brings this many votes. More than that are duplicated, fewer are lost;
+    // what an option still has too many or too few, after phantoms and missing voters have taken
+    // their votes along, belongs to another option.
     let choices = u64::from(poll.choices());
-    let missing = missing.saturating_sub(voters_missing * choices);
-    let surplus = surplus.saturating_sub(voters_surplus * choices);
-    let wrong_choice = missing.min(surplus);
+    let votes = (0..poll.options.len()).map(|at| gain(after.votes[at], before.votes[at]));
+    let (votes_missing, duplicated) = exceed(votes.sum(), voters * i128::from(choices));
+    let missing = missing.saturating_sub(voters_missing * choices + votes_missing);
+    let surplus = surplus.saturating_sub(voters_surplus * choices + duplicated);
     let counted =
         (voters - i128::from(bounds.voters.0)).clamp(0, i128::from(ledger.indeterminate()));
     let indeterminate_counted = u64::try_from(counted).unwrap_or(0);
     let findings = Findings {
-        lost: voters_missing + (missing - wrong_choice),
-        duplicated: surplus - wrong_choice,
+        lost: voters_missing + votes_missing,
+        duplicated,
         phantom: voters_surplus,
-        wrong_choice,
+        wrong_choice: missing.max(surplus),
         indeterminate_counted,
         indeterminate_absent: ledger.indeterminate() - indeterminate_counted,
     };
@@ -280,7 +286,7 @@ mod tests {
         assert_eq!(findings(100, [60, 40], 5), some(0, 5));
         assert_eq!(findings(103, [63, 40], 5), some(3, 2));
         assert_eq!(findings(106, [66, 40], 5), Findings { phantom: 1, ..some(5, 0) });
-        assert_eq!(findings(103, [60, 43], 5), Findings { duplicated: 3, ..some(3, 2) });
+        assert_eq!(findings(103, [60, 43], 5), Findings { wrong_choice: 3, ..some(3, 2) });
     }
 
     #[test]

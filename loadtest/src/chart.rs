@@ -4,14 +4,14 @@
 //! Absent on purpose: scripts; what a pointer would show stands in `<title>` elements and tables.
 
 /// Size of the view box.
-pub(crate) const WIDTH: f64 = 720.0;
+pub(crate) const WIDTH: f64 = 560.0;
 /// See [`WIDTH`].
-pub(crate) const HEIGHT: f64 = 240.0;
+pub(crate) const HEIGHT: f64 = 220.0;
 
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 58.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = 30.0;
+const BOTTOM: f64 = 38.0;
 
 /// How values become heights, and how they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,14 @@ pub(crate) struct Series {
     pub(crate) colour: u8,
     pub(crate) style: Style,
     pub(crate) points: Vec<(f64, Option<f64>)>,
+}
+
+impl Series {
+    /// The part of it up to here.
+    pub(crate) fn until(mut self, max: f64) -> Self {
+        self.points.retain(|(at, _)| *at <= max);
+        self
+    }
 }
 
 /// A mark on an axis.
@@ -201,7 +209,10 @@ impl Vertical {
             Scale::Count => round_steps(self.high, 5),
             Scale::Time => {
                 let decades = (self.high / self.low).log10().round() as i32;
-                (0..=decades).map(|n| self.low * 10_f64.powi(n)).collect()
+                let between: &[f64] = if decades <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+                let powers = (0..=decades).map(|n| self.low * 10_f64.powi(n));
+                let marks = powers.flat_map(|power| between.iter().map(move |n| n * power));
+                marks.filter(|mark| *mark <= self.high * 1.0001).collect()
             }
         };
         at.into_iter()
@@ -313,6 +324,8 @@ mod tests {
         let y = Vertical::new(Scale::Time, 300.0, 45_000.0);
         let labels: Vec<String> = y.ticks().into_iter().map(|tick| tick.label).collect();
         assert_eq!(labels, ["100 µs", "1 ms", "10 ms", "100 ms"]);
+        let narrow = Vertical::new(Scale::Time, 300.0, 900.0).ticks();
+        assert_eq!(narrow.len(), 4); // 100, 200, 500 µs, 1 ms
     }
 
     #[test]

@@ -3,119 +3,155 @@
 use crate::chart::{Axis, Chart, Scale, Series, Style, draw, stack};
 use crate::histogram::Distribution;
 use crate::plan::Plan;
-use crate::report::{Point, Report};
+use crate::report::{PhaseReport, Point, Report};
 
-/// Points of a series over time.
-fn over_time(report: &Report, of: impl Fn(&Point) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
-    let step = report.series.interval_seconds;
-    report
-        .series
-        .points
-        .iter()
-        .enumerate()
-        .map(|(at, point)| ((at as f64 + 0.5) * step, of(point)))
-        .collect()
-}
+type Points = Vec<(f64, Option<f64>)>;
 
-fn line(name: &'static str, colour: u8, points: Vec<(f64, Option<f64>)>) -> Series {
-    Series { name, colour, style: Style::Line, points }
-}
-
+/// All charts that have something to show.
+///
+/// # Errors
+/// When the report's histograms were damaged.
 pub(crate) fn charts(report: &Report) -> anyhow::Result<Vec<Chart>> {
-    let series = &report.series;
-    let (step, warm_up) = (series.interval_seconds, series.warm_up_seconds);
-    let during = (series.load_seconds / step.max(1e-9)).ceil() as usize;
-    let load = Axis { label: "seconds since the start", max: during as f64 * step, ticks: None };
-    let whole = Axis { max: series.points.len() as f64 * step, ..load.clone() };
-    let per_second =
-        |of: fn(&Point) -> u64| over_time(report, |point| Some(of(point) as f64 / step));
-    let within = |mut points: Vec<(f64, Option<f64>)>| {
-        points.truncate(during);
-        points
-    };
-    let quantile = |name: &'static str, of: fn(&Point) -> &Distribution| {
-        over_time(report, move |point| {
-            (of(point).count > 0).then(|| of(point).named_us(name) as f64)
-        })
-    };
-    let latency = |name| within(quantile(name, |point| &point.latency));
-    let screen = |name| quantile(name, |point| &point.click_to_screen);
-    let mut outcomes = vec![
-        Series { style: Style::Area, ..line("errors", 4, per_second(|p| p.errors)) },
-        Series { style: Style::Area, ..line("refused", 3, per_second(|p| p.refused)) },
-        Series { style: Style::Area, ..line("acknowledged", 2, per_second(|p| p.acknowledged)) },
-    ];
-    outcomes.retain(|one| one.points.iter().any(|(_, y)| *y > Some(0.0)));
-    stack(&mut outcomes);
-    let intended =
-        Series { style: Style::Dashed, ..line("intended", 0, per_second(|p| p.intended)) };
-    let rates = [
-        line("acknowledged", 2, per_second(|p| p.acknowledged)),
-        line("sent", 1, per_second(|p| p.sent)),
-        intended,
-    ];
-    let behind = [
-        line("acknowledged, not on screen", 1, over_time(report, |p| p.behind.map(|n| n as f64))),
-        line("lag and pending entries", 3, over_time(report, |p| p.backlog.map(|n| n as f64))),
-    ];
+    let none = Distribution::default();
+    let click = report.screen.as_ref().map_or(&none, |screen| &screen.from_click);
     let drawn = [
-        draw(
-            "Rate: intended, sent, acknowledged (per second)",
-            &whole,
-            Scale::Count,
-            &rates,
-            warm_up,
-        ),
-        draw(
-            "Latency over time, by intended start",
-            &load,
-            Scale::Time,
-            &[
-                line("max", 4, latency("max")),
-                line("p99", 3, latency("p99")),
-                line("p90", 5, latency("p90")),
-                line("p50", 1, latency("p50")),
-            ],
-            warm_up,
-        ),
+        rates(report),
+        latencies(report),
         distribution_chart(&[
             ("ballots", 1, Style::Line, &report.ballots.latency),
             ("ballot pages", 2, Style::Line, &report.ballots.page_latency),
-            (
-                "click to screen",
-                5,
-                Style::Line,
-                report
-                    .screen
-                    .as_ref()
-                    .map_or(&Distribution::default(), |screen| &screen.from_click),
-            ),
+            ("click to screen", 5, Style::Line, click),
             ("the generator's own lateness", 0, Style::Dashed, &report.schedule.lateness),
         ])?,
-        draw("Outcomes (per second)", &whole, Scale::Count, &outcomes, warm_up),
-        draw(
-            "Click to screen over time",
-            &whole,
-            Scale::Time,
-            &[
-                line("max", 4, screen("max")),
-                line("p99", 3, screen("p99")),
-                line("p50", 1, screen("p50")),
-            ],
-            warm_up,
-        ),
-        draw("Waiting to be counted", &whole, Scale::Count, &behind, warm_up),
-        draw(
-            "Frames to all viewers (per second)",
-            &whole,
-            Scale::Count,
-            &[line("frames", 5, per_second(|p| p.frames))],
-            warm_up,
-        )
-        .filter(|_| report.viewers.as_ref().is_some_and(|viewers| viewers.watching > 1)),
+        outcomes(report),
+        click_to_screen(report),
+        backlog(report),
+        frames(report),
         knee_chart(report),
     ];
     Ok(drawn.into_iter().flatten().collect())
+}
+
+/// The whole run, the drain included.
+fn whole(report: &Report) -> Axis {
+    let max = report.series.points.len() as f64 * report.series.interval_seconds;
+    Axis { label: "seconds since the start", max, ticks: None }
+}
+
+/// The load alone.
+fn load(report: &Report) -> Axis {
+    Axis { max: report.series.load_seconds, ..whole(report) }
+}
+
+fn over_time(report: &Report, of: impl Fn(&Point) -> Option<f64>) -> Points {
+    let step = report.series.interval_seconds;
+    let points = report.series.points.iter().enumerate();
+    points.map(|(at, point)| ((at as f64 + 0.5) * step, of(point))).collect()
+}
+
+fn per_second(report: &Report, of: fn(&Point) -> u64) -> Points {
+    let step = report.series.interval_seconds.max(1e-9);
+    over_time(report, |point| Some(of(point) as f64 / step))
+}
+
+fn quantile(report: &Report, name: &str, of: fn(&Point) -> &Distribution) -> Points {
+    over_time(report, |point| (of(point).count > 0).then(|| of(point).named_us(name) as f64))
+}
+
+/// Moments at which something was looked at; what lies between them is not 0 but unknown.
+fn looks(report: &Report, of: impl Fn(&Point) -> Option<u64>) -> Points {
+    let mut points = over_time(report, |point| of(point).map(|count| count as f64));
+    points.retain(|(_, y)| y.is_some());
+    points
+}
+
+/// The plan's own rate, as a line without chance.
+fn intended(plan: &Plan) -> Points {
+    let (mut start, mut points) = (0.0, vec![(0.0, Some(0.0))]);
+    for phase in &plan.phases {
+        points.push((start, Some(phase.rate_from)));
+        start += phase.seconds;
+        points.push((start, Some(phase.rate_to)));
+    }
+    points.push((start, Some(0.0)));
+    points
+}
+
+fn line(name: &'static str, colour: u8, points: Points) -> Series {
+    Series { name, colour, style: Style::Line, points }
+}
+
+fn dashed(name: &'static str, colour: u8, points: Points) -> Series {
+    Series { name, colour, style: Style::Dashed, points }
+}
+
+fn rates(report: &Report) -> Option<Chart> {
+    let is_open = report.setup.closed_connections.is_none() && report.setup.shard.is_none();
+    let plan = report.setup.plan.as_ref().filter(|_| is_open);
+    let series = [
+        line("acknowledged", 2, per_second(report, |point| point.acknowledged)),
+        line("sent", 1, per_second(report, |point| point.sent)),
+        dashed("intended", 0, plan.map(intended).unwrap_or_default()),
+    ];
+    let axis = whole(report);
+    // A run that was ended early does not reach the end of its plan.
+    let series = series.map(|one| one.until(axis.max));
+    let title = "Voters per second: intended, sent, acknowledged";
+    draw(title, &axis, Scale::Count, &series, report.series.warm_up_seconds)
+}
+
+fn latencies(report: &Report) -> Option<Chart> {
+    let axis = load(report);
+    let of = |name| quantile(report, name, |point| &point.latency);
+    let series = [
+        line("p50", 1, of("p50")),
+        line("p90", 5, of("p90")),
+        line("p99", 3, of("p99")),
+        dashed("max", 4, of("max")),
+    ];
+    let series = series.map(|one| one.until(axis.max));
+    let title = "Latency over time, by intended start";
+    draw(title, &axis, Scale::Time, &series, report.series.warm_up_seconds)
+}
+
+fn outcomes(report: &Report) -> Option<Chart> {
+    let area = |name, colour, of| Series {
+        style: Style::Area,
+        ..line(name, colour, per_second(report, of))
+    };
+    let mut series = vec![
+        area("errors", 4, |point| point.errors),
+        area("refused", 3, |point| point.refused),
+        area("acknowledged", 2, |point| point.acknowledged),
+    ];
+    series.retain(|one| one.points.iter().any(|(_, y)| *y > Some(0.0)));
+    stack(&mut series);
+    let title = "Replies per second";
+    draw(title, &whole(report), Scale::Count, &series, report.series.warm_up_seconds)
+}
+
+fn click_to_screen(report: &Report) -> Option<Chart> {
+    let of = |name| quantile(report, name, |point| &point.click_to_screen);
+    let series =
+        [line("p50", 1, of("p50")), line("p99", 3, of("p99")), dashed("max", 4, of("max"))];
+    let title = "Click to screen over time";
+    draw(title, &whole(report), Scale::Time, &series, report.series.warm_up_seconds)
+}
+
+fn backlog(report: &Report) -> Option<Chart> {
+    let series = [
+        line("acknowledged, not on screen", 1, looks(report, |point| point.behind)),
+        line("lag and pending entries", 3, looks(report, |point| point.backlog)),
+    ];
+    let title = "Waiting to be counted";
+    draw(title, &whole(report), Scale::Count, &series, report.series.warm_up_seconds)
+}
+
+fn frames(report: &Report) -> Option<Chart> {
+    report.viewers.as_ref().filter(|viewers| viewers.watching > 1)?;
+    let series = [line("frames", 5, per_second(report, |point| point.frames))];
+    let title = "Frames to all viewers, per second";
+    draw(title, &whole(report), Scale::Count, &series, report.series.warm_up_seconds)
 }
 
 /// Quantiles against latency, the x axis in nines.
@@ -159,59 +195,38 @@ fn distribution_chart(
 
 /// Rate of each step against its p99.
 fn knee_chart(report: &Report) -> Option<Chart> {
-    let knee = report.knee.as_ref()?;
+    let limit = report.knee.as_ref()?.p99_limit_us as f64;
     let steps = || report.phases.iter().filter(|phase| phase.latency.count > 0);
     let max = steps().map(|phase| phase.rate_to).fold(0.0, f64::max) * 1.02;
-    let quantile = |name| {
-        steps().map(|phase| (phase.rate_to, Some(phase.latency.named_us(name) as f64))).collect()
+    let of = |name| {
+        let point =
+            |phase: &PhaseReport| (phase.rate_to, Some(phase.latency.named_us(name) as f64));
+        steps().map(point).collect::<Points>()
     };
-    let limit = knee.p99_limit_us as f64;
-    let limit = Series {
-        style: Style::Dashed,
-        ..line("limit of the p99", 0, vec![(0.0, Some(limit)), (max, Some(limit))])
-    };
+    let series = [
+        line("p50", 1, of("p50")),
+        line("p99", 3, of("p99")),
+        dashed("limit of the p99", 0, vec![(0.0, Some(limit)), (max, Some(limit))]),
+    ];
     let axis = Axis { label: "voters per second", max, ticks: None };
-    draw(
-        "The knee: latency by rate",
-        &axis,
-        Scale::Time,
-        &[line("p99", 3, quantile("p99")), line("p50", 1, quantile("p50")), limit],
-        0.0,
-    )
+    draw("The knee: latency by rate", &axis, Scale::Time, &series, 0.0)
 }
 
+/// Two runs in the same charts.
+///
+/// # Errors
+/// When a report's histograms were damaged.
 pub(crate) fn comparison_charts(first: &Report, second: &Report) -> anyhow::Result<Vec<Chart>> {
-    let reach = |report: &Report| report.series.load_seconds;
-    let axis = Axis {
-        label: "seconds since the start",
-        max: reach(first).max(reach(second)),
-        ticks: None,
+    let max = load(first).max.max(load(second).max);
+    let axis = Axis { max, ..load(first) };
+    let both = |of: fn(&Report) -> Points| {
+        [dashed("first", 0, of(first)).until(max), line("second", 1, of(second)).until(max)]
     };
-    let p99 = |report: &Report| {
-        let mut points = over_time(report, |point| {
-            (point.latency.count > 0).then(|| point.latency.named_us("p99") as f64)
-        });
-        points.retain(|(at, _)| *at <= axis.max);
-        points
-    };
-    let acknowledged = |report: &Report| {
-        let step = report.series.interval_seconds.max(1e-9);
-        let mut points = over_time(report, |point| Some(point.acknowledged as f64 / step));
-        points.retain(|(at, _)| *at <= axis.max);
-        points
-    };
-    let pair = |one, two| {
-        [Series { style: Style::Dashed, ..line("first", 0, one) }, line("second", 1, two)]
-    };
+    let rates = both(|report| per_second(report, |point| point.acknowledged));
+    let p99 = both(|report| quantile(report, "p99", |point| &point.latency));
     let drawn = [
-        draw(
-            "Acknowledged per second",
-            &axis,
-            Scale::Count,
-            &pair(acknowledged(first), acknowledged(second)),
-            0.0,
-        ),
-        draw("Latency p99 over time", &axis, Scale::Time, &pair(p99(first), p99(second)), 0.0),
+        draw("Acknowledged per second", &axis, Scale::Count, &rates, 0.0),
+        draw("Latency p99 over time", &axis, Scale::Time, &p99, 0.0),
         distribution_chart(&[
             ("first", 0, Style::Dashed, &first.ballots.latency),
             ("second", 1, Style::Line, &second.ballots.latency),

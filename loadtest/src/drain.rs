@@ -6,6 +6,7 @@ use crate::audit::balance;
 use crate::client::Client;
 use crate::ledger::Ledger;
 use crate::poll::{Poll, Snapshot};
+use crate::report::rounded;
 
 /// How often the tally is read meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
@@ -134,7 +135,7 @@ impl<'a> Waiting<'a> {
     pub(crate) fn end(self) -> Drained {
         Drained {
             after: self.last,
-            after_seconds: self.drained_after.map(|after| after.as_secs_f64()),
+            after_seconds: self.drained_after.map(|after| rounded(after.as_secs_f64())),
             failure: self.failure,
         }
     }

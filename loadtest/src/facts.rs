@@ -2,7 +2,7 @@
 
 use crate::poll::VotePolicy;
 use crate::report::Report;
-use crate::text::{bytes, duration, moment, number, seconds};
+use crate::text::{bytes, duration, moment, number, plural, seconds};
 
 /// All that is known about the set-up.
 pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
@@ -48,10 +48,10 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     fact(
         "generator",
         Some(format!(
-            "{} process(es), {} thread(s), at most {} connections, on {}",
-            setup.parts,
-            setup.threads,
-            number(setup.connections_max),
+            "{}, {} and at most {} for ballots, on {}",
+            plural(setup.parts, "process", "es"),
+            plural(setup.threads, "thread", "s"),
+            plural(setup.connections_max, "connection", "s"),
             setup.machine
         )),
     );

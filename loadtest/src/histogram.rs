@@ -104,6 +104,9 @@ pub struct Distribution {
 
 impl From<&Latencies> for Distribution {
     fn from(latencies: &Latencies) -> Self {
+        if latencies.count() == 0 {
+            return Self::default();
+        }
         let quantile = |(at, name): (f64, &str)| (name.to_owned(), latencies.quantile_us(at));
         Self {
             count: latencies.count(),

@@ -6,24 +6,45 @@
 //! waits until all is counted (`drain`), balances the books (`ledger` → `audit`, `deep`) and puts a
 //! [`Report`] together (`assemble` → `verdict`).
 //!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use votestream_loadtest::{Config, Plan, Profile, Shape, Stop, Target, run};
+//!
+//! let shape = Shape { rate: Some(500.0), seconds: Some(60.0), ..Shape::default() };
+//! let plan = Plan::of(Profile::Constant, &shape)?;
+//! let mut config = Config::new(Target::parse("http://localhost:8080")?, "cats-vs-dogs", plan);
+//! config.results = Some(Target::parse("http://localhost:8081")?);
+//! let report = run(&config, &Stop::default(), &mut |progress| {
+//!     println!("{} acknowledged", progress.acknowledged);
+//! })
+//! .await?;
+//! assert!(!report.audit.findings.is_violated());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! It talks HTTP, and on request reads Postgres; it knows no other part of Votestream.
 
 #![warn(clippy::large_stack_frames)]
 
 mod alarm;
+mod args;
 mod arrivals;
 mod assemble;
 mod audit;
 mod chance;
 mod chart;
+mod charts;
 pub mod cli;
 mod client;
 mod clock;
 mod compare;
 mod config;
 mod connection;
+mod database;
 mod deep;
 mod drain;
+mod facts;
 mod frame;
 mod histogram;
 mod host;
@@ -51,6 +72,8 @@ mod shard;
 mod sights;
 mod slo;
 mod stream;
+mod summary;
+mod tables;
 mod target;
 mod text;
 mod verdict;

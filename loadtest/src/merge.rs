@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use crate::audit::{Audit, Basis, Findings, Verdict};
 use crate::histogram::{Distribution, Latencies};
 use crate::ledger::Ledger;
-use crate::report::{Point, Report};
+use crate::report::{Point, Report, rounded};
 use crate::slo::Slo;
 use crate::verdict::{self, ACHIEVED_MIN};
 
@@ -38,7 +38,7 @@ pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
     merged.screen = None;
     let schedule = &mut merged.schedule;
     if schedule.model == "open" && schedule.intended > 0 {
-        let ratio = schedule.sent_in_time as f64 / schedule.intended as f64;
+        let ratio = rounded(schedule.sent_in_time as f64 / schedule.intended as f64);
         schedule.achieved_ratio = Some(ratio);
         schedule.void = ratio < ACHIEVED_MIN && merged.knee.is_none();
     }
@@ -74,11 +74,11 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     }
     ballots.measured += more.measured;
     ballots.errors += more.errors;
-    ballots.error_ratio = ballots.errors as f64 / ballots.measured.max(1) as f64;
+    ballots.error_ratio = rounded(ballots.errors as f64 / ballots.measured.max(1) as f64);
     let acknowledged = ballots.acknowledged_per_second * ballots.measured_seconds
         + more.acknowledged_per_second * more.measured_seconds;
     ballots.measured_seconds = ballots.measured_seconds.max(more.measured_seconds);
-    ballots.acknowledged_per_second = acknowledged / ballots.measured_seconds.max(1e-9);
+    ballots.acknowledged_per_second = rounded(acknowledged / ballots.measured_seconds.max(1e-9));
     add_distribution(&mut ballots.latency, &more.latency)?;
     add_distribution(&mut ballots.page_latency, &more.page_latency)?;
     sum.schedule.intended += other.schedule.intended;
@@ -103,7 +103,7 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     let cpu_us = generator.cpu_us_per_request * generator.requests as f64
         + more.cpu_us_per_request * more.requests as f64;
     generator.requests += more.requests;
-    generator.cpu_us_per_request = cpu_us / generator.requests.max(1) as f64;
+    generator.cpu_us_per_request = rounded(cpu_us / generator.requests.max(1) as f64);
     generator.cpu_seconds += more.cpu_seconds;
     sum.generator.resident_bytes_max =
         sum.generator.resident_bytes_max.max(other.generator.resident_bytes_max);

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::client::Client;
 use crate::config::Config;
-use crate::deep::Database;
+use crate::database::Database;
 use crate::mix::Weights;
 use crate::poll::{Poll, Snapshot, VoterPolicy};
 use crate::scrape::Scraper;
@@ -130,7 +130,11 @@ fn connections_max(config: &Config) -> anyhow::Result<usize> {
     let left = allowed.saturating_sub(config.viewers + config.stalled_viewers + FILES_SPARE);
     let wanted = config.closed_connections.or(config.connections_max);
     let given = wanted.unwrap_or(CONNECTIONS_MAX.min(left));
-    ensure!(given >= config.threads, "every thread needs a connection: {given} for {}", config.threads);
+    ensure!(
+        given >= config.threads,
+        "every thread needs a connection: {given} for {}",
+        config.threads
+    );
     ensure!(
         given <= left,
         "{} open files are needed for viewers and connections, the system allows {allowed}: \

@@ -166,6 +166,13 @@ async fn deepen(
     if matches!(audit.verdict, Verdict::Balanced | Verdict::Violated | Verdict::Skipped) {
         audit.notes.clear(); // they tell what sums cannot
     }
+    let unnamed = witnesses.iter().filter(|witness| witness.voter.is_none()).count();
+    if unnamed > 0 {
+        audit.notes.push(format!(
+            "{unnamed} voters have no cookie that names them (a poll with voting codes, or no reply): \
+             they are checked by number and choice."
+        ));
+    }
     audit.findings = checked.findings;
     audit.named = checked.named;
     if audit.verdict != Verdict::Void {

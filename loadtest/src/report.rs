@@ -328,6 +328,11 @@ impl Report {
     }
 }
 
+/// Six digits behind the point: more are noise, and would not survive JSON unchanged.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// The name of an outcome in JSON.
 pub(crate) fn outcome_name(outcome: Outcome) -> String {
     match serde_json::to_value(outcome) {

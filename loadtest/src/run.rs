@@ -12,8 +12,8 @@ use crate::lane;
 use crate::outcome::Class;
 use crate::preflight::{Prepared, prepare};
 use crate::progress::{Progress, Stage};
-use crate::recorder::{Frame, Recorder};
 use crate::reckoning::{View, audit};
+use crate::recorder::{Frame, Recorder};
 use crate::report::Report;
 use crate::request;
 use crate::screen::Screen;
@@ -72,7 +72,14 @@ pub async fn run(
     prepared.scraper.scrape().await;
     let sent = record.outcomes.of(Class::Acknowledged) + record.outcomes.of(Class::Indeterminate);
     let metrics = prepared.scraper.report(sent);
-    let load = Load { record, connections_max: prepared.connections_max, over_us, cpu, started_at, ended_early };
+    let load = Load {
+        record,
+        connections_max: prepared.connections_max,
+        over_us,
+        cpu,
+        started_at,
+        ended_early,
+    };
     Ok(Assembly { config, poll: &prepared.poll, load, watch, sights, audit, metrics }.report())
 }
 

@@ -55,7 +55,7 @@ fn option_table(report: &Report) -> Option<Table> {
             option.slug.clone(),
             number(option.before),
             number(option.after),
-            gained.to_string(),
+            signed(gained),
             expected,
         ]
     });
@@ -67,6 +67,12 @@ fn option_table(report: &Report) -> Option<Table> {
         head: words(&["option", "before", "after", "gained", "should have gained"]),
         rows: rows.collect(),
     })
+}
+
+fn signed(number_of: i128) -> String {
+    let sign = if number_of < 0 { "−" } else { "" };
+    let size = u64::try_from(number_of.unsigned_abs()).unwrap_or(u64::MAX);
+    format!("{sign}{}", number(size))
 }
 
 fn named_table(report: &Report) -> Option<Table> {
@@ -107,7 +113,9 @@ fn quantile_table(report: &Report) -> Option<Table> {
     }
     if let Some(viewers) = &report.viewers {
         row("viewers: first state", &viewers.first_state);
-        row("viewers: behind the first", &viewers.spread);
+        if viewers.with_state > 1 {
+            row("viewers: behind the first", &viewers.spread);
+        }
     }
     row("the generator's lateness", &report.schedule.lateness);
     let mut head = words(&["", "count", "mean"]);

@@ -25,6 +25,11 @@ pub(crate) fn number(number: u64) -> String {
     out
 }
 
+/// A count of things: `1 thread`, `1,024 connections`.
+pub(crate) fn plural(count: u64, thing: &str, ending: &str) -> String {
+    format!("{} {thing}{}", number(count), if count == 1 { "" } else { ending })
+}
+
 /// A rate: whole above ten, one digit below.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 { number(per_second.round() as u64) } else { format!("{per_second:.1}") }

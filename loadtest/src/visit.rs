@@ -83,7 +83,8 @@ impl Visits {
         let first = visit.voter.first;
         let now_us = self.cast(visit, Some(first), Kind::First, due_us).await;
         let may_be_in = visit.standing != Standing::default();
-        if visit.voter.comes_back() && visit.voter.cookie.is_some() && may_be_in {
+        let is_known = visit.voter.cookie.is_some() || self.crowd.codes.is_some();
+        if visit.voter.comes_back() && is_known && may_be_in {
             if visit.voter.manner == Manner::OtherConnection {
                 visit.connection.close();
             }

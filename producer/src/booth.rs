@@ -147,7 +147,8 @@ impl Booth {
         let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
         let trace = headers.get("traceparent").and_then(|value| value.to_str().ok());
         let trace = trace.filter(|trace| trace.len() == TRACEPARENT_BYTES).map(str::to_owned);
-        let answer = self.publisher.publish(Registration { ballot, trace }).await;
+        let needs_code = poll.voter_policy == VoterPolicy::Code;
+        let answer = self.publisher.publish(Registration { ballot, needs_code, trace }).await;
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => Ok(Accepted { entry, choices }),
             Ok(Verdict::AlreadyVoted { choices, .. }) => Err(already_voted(poll, choices)),

@@ -21,14 +21,13 @@ mod routes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use votestream_schema::Keys;
-use votestream_service::CancellationToken;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
+use votestream_service::{CancellationToken, process};
 
 pub use config::Config;
 
@@ -123,7 +122,7 @@ async fn deployed_partitions(
     keys: &Keys,
     shutdown: &CancellationToken,
 ) -> Option<u16> {
-    let ask = async || {
+    let ask = || async {
         let mut connection = pool.get().await.map_err(describe_checkout)?;
         let found: Option<u16> = redis::cmd("HGET")
             .arg(keys.meta())
@@ -133,21 +132,7 @@ async fn deployed_partitions(
             .map_err(|e| e.to_string())?;
         found.ok_or_else(|| "this deployment is not set up: run `votectl migrate`".to_owned())
     };
-    let mut last_reason = String::new();
-    loop {
-        match ask().await {
-            Ok(partitions) => return Some(partitions.max(1)),
-            Err(reason) if reason != last_reason => {
-                tracing::warn!(reason, "waiting for redis");
-                last_reason = reason;
-            }
-            Err(_) => {}
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return None,
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
-        }
-    }
+    process::wait_for("redis", shutdown, ask).await.map(|partitions| partitions.max(1))
 }
 
 async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationToken) {
@@ -166,23 +151,8 @@ async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationTok
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    let metrics = votestream_service::telemetry::start("producer", &config.common)?;
-    let shutdown = votestream_service::shutdown::on_signal().context("signals")?;
     let listener = listener::bind(config.listen_addr)?;
-    let admin = listener::bind(config.admin_addr)?;
-    tracing::info!(voters = %config.listen_addr, admin = %config.admin_addr, "producer listens");
-    let health = Health::new();
-    let stopped = CancellationToken::new();
-    let admin = tokio::spawn(votestream_service::admin::serve(
-        admin,
-        metrics,
-        health.clone(),
-        shutdown.clone(),
-        stopped.clone(),
-    ));
-    let drained = run(config, listener, health, shutdown).await?;
-    stopped.cancel();
-    let _ = admin.await;
-    tracing::info!(drained, "producer stopped");
-    Ok(())
+    let (common, admin_addr) = (config.common.clone(), config.admin_addr);
+    let work = |health, shutdown| run(config, listener, health, shutdown);
+    process::run("producer", &common, admin_addr, work).await
 }

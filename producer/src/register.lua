@@ -1,17 +1,19 @@
 -- Registers ballots of one partition and appends them to its stream, all or nothing, in one step.
 --
--- KEYS  1 stream, 2 rules, 3 accepted, 4.. per ballot: its register bucket, its poll's codes
--- ARGV  1 the most entries the stream may hold, then per ballot:
---       voter (16 bytes), poll, choices, tag (8 hex digits of the ballot's id), payload, trace
+-- KEYS  1 stream, 2 rules, 3 accepted, then per ballot: its register bucket and, where ARGV 2 is 2,
+--       its poll's codes
+-- ARGV  1 the most entries the stream may hold, 2 keys per ballot, 3 arguments per ballot, then these:
+--       voter (16 bytes), poll, choices, tag (8 hex digits of the ballot's id), payload and, where
+--       ARGV 3 is 6, trace (may be empty)
 -- Reply per ballot, each starting with a letter:
 --       A <entry> accepted | S <choices> <entry> another choice stands | C closed or not yet open
 --       U unknown poll | F the stream is full | B no such voting code
 --
 -- Ids are made here, from Redis' clock and the stream's last ID, so that the very ID of an accepted
 -- entry proves that it came in time.
-local FIELDS_PER_BALLOT = 6
 local stream, rules_key, accepted_key = KEYS[1], KEYS[2], KEYS[3]
 local backlog_max = tonumber(ARGV[1])
+local keys_per_ballot, arguments_per_ballot = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local length, ms, seq = 0, 0, -1
 local info = redis.pcall('XINFO', 'STREAM', stream)
@@ -30,6 +32,8 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if now_ms > ms then
     ms, seq = now_ms, -1
 end
+-- Formatting a double is dear; the milliseconds are the same for all.
+local ms_text = string.format('%.0f-', ms)
 
 local known = {}
 local function rules_of(poll)
@@ -55,10 +59,10 @@ local function register(rules, bucket, codes, voter, poll, choices, tag, payload
     if not rules then
         return 'U'
     end
-    if rules.needs_code and redis.call('SISMEMBER', codes, voter) == 0 then
+    if rules.needs_code and (not codes or redis.call('SISMEMBER', codes, voter) == 0) then
         return 'B'
     end
-    local entry = string.format('%.0f-%d', ms, seq + 1)
+    local entry = ms_text .. string.format('%d', seq + 1)
     local mine = choices .. ' ' .. tag .. ' ' .. entry
     local takes = rules.in_time and length < backlog_max
     if not takes or redis.call('HSETNX', bucket, voter, mine) == 0 then
@@ -78,7 +82,7 @@ local function register(rules, bucket, codes, voter, poll, choices, tag, payload
         end
         redis.call('HSET', bucket, voter, mine)
     end
-    if trace == '' then
+    if not trace or trace == '' then
         redis.call('XADD', stream, entry, 'ballot', payload)
     else
         redis.call('XADD', stream, entry, 'ballot', payload, 'trace', trace)
@@ -90,11 +94,14 @@ local function register(rules, bucket, codes, voter, poll, choices, tag, payload
 end
 
 local replies = {}
-for i = 1, (#ARGV - 1) / FIELDS_PER_BALLOT do
-    local at = 1 + (i - 1) * FIELDS_PER_BALLOT
-    local poll = ARGV[at + 2]
-    replies[i] = register(rules_of(poll), KEYS[2 + 2 * i], KEYS[3 + 2 * i], ARGV[at + 1], poll,
-        ARGV[at + 3], ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
+for i = 1, (#ARGV - 3) / arguments_per_ballot do
+    local key = 4 + (i - 1) * keys_per_ballot
+    local codes = keys_per_ballot == 2 and KEYS[key + 1]
+    local at = 4 + (i - 1) * arguments_per_ballot
+    local poll = ARGV[at + 1]
+    local trace = arguments_per_ballot == 6 and ARGV[at + 5]
+    replies[i] = register(rules_of(poll), KEYS[key], codes, ARGV[at], poll, ARGV[at + 2], ARGV[at + 3],
+        ARGV[at + 4], trace)
 end
 for poll, rules in pairs(known) do
     if rules and rules.accepted > 0 then

@@ -36,6 +36,8 @@ pub enum Verdict {
 pub struct Registration {
     /// What is registered.
     pub ballot: Ballot,
+    /// Whether its poll asks for a voting code, so that the script looks the voter up.
+    pub needs_code: bool,
     /// W3C `traceparent` of the request, if it is traced.
     pub trace: Option<String>,
 }
@@ -72,22 +74,30 @@ impl Register {
         } else {
             pipeline.cmd("EVALSHA").arg(self.script.get_hash())
         };
-        call.arg(3 + 2 * batch.len())
+        // What no ballot of the batch has is not sent: arguments are most of the script's time.
+        let has_codes = batch.iter().any(|registration| registration.needs_code);
+        let has_traces = batch.iter().any(|registration| registration.trace.is_some());
+        let keys_per_ballot = 1 + usize::from(has_codes);
+        call.arg(3 + keys_per_ballot * batch.len())
             .arg(self.keys.stream(partition))
             .arg(self.keys.rules(partition))
             .arg(self.keys.accepted(partition));
         for Registration { ballot, .. } in batch {
-            call.arg(self.keys.register(partition, ballot.poll, ballot.voter))
-                .arg(self.keys.codes(partition, ballot.poll));
+            call.arg(self.keys.register(partition, ballot.poll, ballot.voter));
+            if has_codes {
+                call.arg(self.keys.codes(partition, ballot.poll));
+            }
         }
-        call.arg(self.backlog_max);
-        for Registration { ballot, trace } in batch {
+        call.arg(self.backlog_max).arg(keys_per_ballot).arg(5 + usize::from(has_traces));
+        for Registration { ballot, trace, .. } in batch {
             call.arg(ballot.voter.0.as_bytes().as_slice())
                 .arg(ballot.poll.0)
                 .arg(ballot.choices.mask())
                 .arg(tag(ballot))
-                .arg(codec::encode(ballot))
-                .arg(trace.as_deref().unwrap_or_default());
+                .arg(codec::encode(ballot));
+            if has_traces {
+                call.arg(trace.as_deref().unwrap_or_default());
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Gate {
 }
 
 impl Health {
-    /// No gates: ready.
+    /// No gates yet: not ready, until there are some and all are open.
     pub fn new() -> Self {
         Self::default()
     }
@@ -44,7 +44,11 @@ impl Health {
             .iter()
             .filter_map(|(name, state)| Some((*name, state.as_ref().err()?.clone())))
             .collect();
-        if closed.is_empty() { Ok(()) } else { Err(closed) }
+        match (gates.is_empty(), closed.is_empty()) {
+            (true, _) => Err([("start", "not started yet".to_owned())].into()),
+            (false, true) => Ok(()),
+            (false, false) => Err(closed),
+        }
     }
 
     fn set(&self, name: &'static str, state: Result<(), String>) -> bool {
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn ready_is_when_every_gate_is_open() {
         let health = Health::new();
-        assert!(health.ready().is_ok());
+        assert!(health.ready().is_err(), "a service that has not started is not ready");
         let (redis, postgres) = (health.gate("redis"), health.gate("postgres"));
         redis.report(Ok::<(), String>(()));
         assert_eq!(health.ready().unwrap_err().into_keys().collect::<Vec<_>>(), ["postgres"]);

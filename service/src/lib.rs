@@ -1,8 +1,8 @@
 //! What every Votestream service starts with; knows nothing of votes.
 //!
-//! A service parses its flags with the groups of [`config`], calls [`telemetry::start`], connects
-//! through [`redis`] and [`postgres`], reports to [`health`], serves through [`listener`] and
-//! [`admin`], and stops as [`shutdown`] says.
+//! A service parses its flags with the groups of [`config`] and works inside [`process::run`], which
+//! starts [`telemetry`] and the [`admin`] port and stops as [`shutdown`] says. It connects through
+//! [`redis`] and [`postgres`], reports to [`health`], and serves through [`listener`].
 
 pub mod admin;
 pub mod backoff;
@@ -12,6 +12,7 @@ pub mod http;
 pub mod listener;
 pub mod postgres;
 pub mod problem;
+pub mod process;
 pub mod redis;
 pub mod shutdown;
 pub mod telemetry;

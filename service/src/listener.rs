@@ -191,7 +191,7 @@ async fn speak_http<F>(
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(16 * 1024)
-        .pipeline_flush(true)
+        .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // Errors here are the client's: it went away, sent rubbish, or was too slow.

@@ -9,4 +9,5 @@ mod people;
 mod reports;
 mod safety;
 mod shards;
+mod tls;
 mod tool;

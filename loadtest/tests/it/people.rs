@@ -50,6 +50,24 @@ fn junior_eurovision_sends_its_whole_crowd() {
 }
 
 #[test]
+fn plan_of_ones_own_is_followed_phase_by_phase() {
+    let fake = Fake::with(Fault::None);
+    let folder = Folder::new();
+    let plan = folder.join("plan.toml");
+    let text = "name = 'two waves'\narrivals = 'constant'\n\
+                [[phase]]\nname = 'first'\nseconds = 0.5\nrate = 200\n\
+                [[phase]]\nname = 'pause'\nseconds = 0.5\nrate = 0\n\
+                [[phase]]\nname = 'second'\nseconds = 0.5\nrate_from = 0\nrate_to = 400\n";
+    std::fs::write(&plan, text).unwrap();
+    let (done, report) = run(&fake.url(), &format!("--plan {}", plan.display()));
+    assert_eq!((done.code, fake.voters()), (0, 200), "{}", done.stdout);
+    let phases = report.phases.iter().map(|phase| (phase.name.as_str(), phase.acknowledged));
+    assert_eq!(phases.collect::<Vec<_>>(), [("first", 100), ("pause", 0), ("second", 100)]);
+    let sent = report.series.points.iter().map(|point| point.sent).collect::<Vec<_>>();
+    assert_eq!(sent[6..9], [0, 0, 0], "{sent:?}");
+}
+
+#[test]
 fn interrupt_ends_the_load_early_and_still_reports() {
     let fake = Fake::with(Fault::None);
     let folder = Folder::new();

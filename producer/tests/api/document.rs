@@ -8,7 +8,7 @@ use crate::contract::{contract, escape};
 use crate::harness::Setup;
 
 /// Every value in the document below a key of this name, with its JSON pointer.
-fn find<'a>(value: &'a Value, key: &str, at: String, found: &mut Vec<(String, &'a Value)>) {
+fn find<'a>(value: &'a Value, key: &str, at: &str, found: &mut Vec<(String, &'a Value)>) {
     let parts: Vec<(String, &Value)> = match value {
         Value::Object(object) => object.iter().map(|(name, part)| (escape(name), part)).collect(),
         Value::Array(array) => array.iter().enumerate().map(|(i, p)| (i.to_string(), p)).collect(),
@@ -19,13 +19,13 @@ fn find<'a>(value: &'a Value, key: &str, at: String, found: &mut Vec<(String, &'
         if name == key {
             found.push((at.clone(), part));
         }
-        find(part, key, at, found);
+        find(part, key, &at, found);
     }
 }
 
 fn all(key: &str) -> Vec<(String, &'static Value)> {
     let mut found = Vec::new();
-    find(&contract().document, key, String::new(), &mut found);
+    find(&contract().document, key, "", &mut found);
     found
 }
 

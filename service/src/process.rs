@@ -1,0 +1,70 @@
+//! One process: what every service's `main` does around its work.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::CommonArgs;
+use crate::health::Health;
+use crate::{admin, listener, shutdown, telemetry};
+
+/// How long to leave a server alone that could not be reached.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// Starts telemetry, signals and the admin port, does `work` until told to stop, and says whether
+/// all that was under way then was finished.
+///
+/// # Errors
+/// When an address is taken, telemetry was started before, or as `work` says.
+pub async fn run<F>(
+    service: &'static str,
+    common: &CommonArgs,
+    admin_addr: SocketAddr,
+    work: impl FnOnce(Health, CancellationToken) -> F,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<bool>>,
+{
+    let metrics = telemetry::start(service, common)?;
+    let shutdown = shutdown::on_signal().context("signals")?;
+    let listener = listener::bind(admin_addr)?;
+    tracing::info!(service, admin = %admin_addr, "starts");
+    let health = Health::new();
+    let stopped = CancellationToken::new();
+    let admin = admin::serve(listener, metrics, health.clone(), shutdown.clone(), stopped.clone());
+    let admin = tokio::spawn(admin);
+    let drained = work(health, shutdown).await?;
+    stopped.cancel();
+    // The admin port answers until the end; whether it ended well concerns nobody.
+    let _ = admin.await;
+    tracing::info!(service, drained, "stopped");
+    Ok(())
+}
+
+/// Asks `server` until it tells, saying once why it does not; `None` when told to stop.
+pub async fn wait_for<T, F>(
+    server: &'static str,
+    shutdown: &CancellationToken,
+    mut ask: impl FnMut() -> F,
+) -> Option<T>
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let mut last_reason = String::new();
+    loop {
+        match ask().await {
+            Ok(told) => return Some(told),
+            Err(reason) if reason != last_reason => {
+                tracing::warn!(server, reason, "waiting");
+                last_reason = reason;
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return None,
+            () = tokio::time::sleep(ASK_AGAIN_AFTER) => {}
+        }
+    }
+}
