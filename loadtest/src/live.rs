@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use crate::progress::{Progress, Stage};
 use crate::text::{duration, number, rate, seconds};
 
+/// Width of the block's first column.
+const NAMES_WIDTH: usize = 12;
+
 /// Plain lines come this far apart, and whenever the stage changes.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,7 +34,7 @@ impl Live {
             return;
         }
         if self.terminal {
-            self.redraw(&block(&self.title, progress));
+            self.redraw(&block(&self.title, progress, terminal_width()));
             return;
         }
         let now = Instant::now();
@@ -68,66 +71,72 @@ impl Live {
     }
 }
 
-fn block(title: &str, p: &Progress) -> Vec<String> {
-    let bold = |text: &str| format!("\x1b[1m{text}\x1b[0m");
-    let row = |name: &str, text: String| format!("  \x1b[2m{name:<9}\x1b[0m {text}");
-    let mut lines = vec![bold(title)];
-    let stage = match p.stage {
+/// Width of the terminal, in characters.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.map_or(80, |size| usize::from(size.ws_col)).max(40)
+}
+
+/// The block's lines; none is wider than the terminal, or redrawing would lose count of them.
+fn block(title: &str, p: &Progress, width: usize) -> Vec<String> {
+    let fit = |text: &str, width: usize| text.chars().take(width).collect::<String>();
+    let mut lines = vec![format!("\x1b[1m{}\x1b[0m", fit(title, width - 1))];
+    for (name, text) in rows(p) {
+        let text = fit(&text, width - NAMES_WIDTH - 1);
+        lines.push(format!("  \x1b[2m{name:<9}\x1b[0m {text}"));
+    }
+    let hint = fit("Ctrl-C ends the load early and still audits and reports", width - 3);
+    lines.push(format!("  \x1b[2m{hint}\x1b[0m"));
+    lines
+}
+
+fn rows(p: &Progress) -> Vec<(&'static str, String)> {
+    let stage = p.stage.label();
+    let now = match p.stage {
         Stage::WarmUp | Stage::Load => {
-            format!("{} {}", p.stage.label(), bar(p.seconds / p.load_seconds.max(1e-9)))
+            let bar = bar(p.seconds / p.load_seconds.max(1e-9));
+            format!("{stage} {bar} {} of {}", seconds(p.seconds), seconds(p.load_seconds))
         }
-        stage => stage.label().to_owned(),
+        _ => stage.to_owned(),
     };
-    lines.push(row(
-        "now",
-        format!("{stage}  {} of {}", seconds(p.seconds), seconds(p.load_seconds)),
-    ));
-    lines.push(row(
-        "rate",
-        format!(
-            "{}/s intended   {}/s sent   {}/s acknowledged",
-            rate(p.intended_per_second),
-            rate(p.sent_per_second),
-            rate(p.acknowledged_per_second)
-        ),
-    ));
     let [p50, p90, p99, max] = p.quantiles_us.map(|us| duration(us as f64));
-    lines.push(row("latency", format!("p50 {p50}   p90 {p90}   p99 {p99}   max {max}")));
-    lines.push(row(
-        "ballots",
-        format!(
-            "{} acknowledged   {} refused   {} indeterminate   {} errors   {} under way",
-            number(p.acknowledged),
-            number(p.refused),
-            number(p.indeterminate),
-            number(p.errors),
-            number(p.under_way)
+    let mut rows = vec![
+        ("now", now),
+        (
+            "rate",
+            format!(
+                "{}/s intended   {}/s sent   {}/s acknowledged",
+                rate(p.intended_per_second),
+                rate(p.sent_per_second),
+                rate(p.acknowledged_per_second)
+            ),
         ),
-    ));
+        ("latency", format!("p50 {p50}   p90 {p90}   p99 {p99}   max {max}")),
+        (
+            "ballots",
+            format!(
+                "{} acknowledged   {} refused   {} indeterminate   {} errors   {} under way",
+                number(p.acknowledged),
+                number(p.refused),
+                number(p.indeterminate),
+                number(p.errors),
+                number(p.under_way)
+            ),
+        ),
+    ];
     if let Some((counted, expected)) = p.counted {
-        let share = counted as f64 / expected.max(1) as f64;
-        lines.push(row(
-            "counted",
-            format!("{} {} of {}", bar(share), number(counted), number(expected)),
-        ));
+        let bar = bar(counted as f64 / expected.max(1) as f64);
+        rows.push(("counted", format!("{bar} {} of {}", number(counted), number(expected))));
     }
     if let Some(backlog) = p.backlog {
-        lines.push(row("backlog", format!("{} entries", number(backlog))));
+        rows.push(("backlog", format!("{} entries", number(backlog))));
     }
     if let Some((open, asked)) = p.viewers {
-        lines.push(row(
-            "viewers",
-            format!(
-                "{} of {} watch   {} frames/s",
-                number(open),
-                number(asked),
-                rate(p.frames_per_second)
-            ),
-        ));
+        let frames = rate(p.frames_per_second);
+        let open = number(open);
+        rows.push(("viewers", format!("{open} of {} watch   {frames} frames/s", number(asked))));
     }
-    lines
-        .push("  \x1b[2mCtrl-C ends the load early and still audits and reports\x1b[0m".to_owned());
-    lines
+    rows
 }
 
 fn bar(share: f64) -> String {

@@ -235,6 +235,7 @@ async fn load(
             stop.load.cancel();
         }
     }
+    show(&watch.look(&lanes, viewers.as_ref()));
     let records = lanes.into_iter().map(lane::Running::join).collect::<anyhow::Result<Vec<_>>>()?;
     Ok((watch, records))
 }

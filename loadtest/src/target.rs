@@ -52,7 +52,7 @@ impl Target {
     /// Reads an `http://` or `https://` address.
     ///
     /// # Errors
-    /// [`Error::Malformed`] for anything else, and for a query, a fragment or credentials.
+    /// `Error::Malformed` for anything else, and for a query, a fragment or credentials.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let malformed = |why| Error::Malformed(url.to_owned(), why);
         let (https, rest) = match url.split_once("://") {
@@ -93,7 +93,7 @@ impl Target {
     /// All addresses the host stands for.
     ///
     /// # Errors
-    /// [`Error::Unknown`] when it stands for none.
+    /// `Error::Unknown` when it stands for none.
     pub async fn resolve(&self) -> Result<Vec<SocketAddr>, Error> {
         let unknown = |source| Error::Unknown { host: self.host.clone(), source };
         let found =
@@ -109,7 +109,7 @@ impl Target {
     /// Holds the resolved addresses against the safety rule.
     ///
     /// # Errors
-    /// [`Error::Public`] unless every address is loopback or private, or `allowed` names the host.
+    /// `Error::Public` unless every address is loopback or private, or `allowed` names the host.
     pub fn check(&self, addresses: &[SocketAddr], allowed: &[Target]) -> Result<(), Error> {
         if allowed.iter().any(|target| target.host.eq_ignore_ascii_case(&self.host)) {
             return Ok(());

@@ -64,7 +64,7 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For and -Proto are believed, separated by commas
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
-    /// Further origins whose pages may post ballots, separated by commas: https://vote.example
+    /// Further origins whose pages may post ballots, separated by commas: `https://vote.example`
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
     /// How long a client may take to send a body, in milliseconds

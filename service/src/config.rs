@@ -74,7 +74,7 @@ impl CommonArgs {
 /// Where Redis is.
 #[derive(Args, Clone, Debug)]
 pub struct RedisArgs {
-    /// Redis: redis://[user:password@]host:port[/db], rediss:// for TLS; seed nodes of a cluster
+    /// Redis: `redis://user:password@host:port/db`, `rediss://` for TLS; seed nodes of a cluster
     /// are separated by commas
     #[arg(
         long,

@@ -63,8 +63,9 @@ pub(crate) fn done(output: Output) -> Done {
 pub(crate) fn run(url: &str, more: &str) -> (Done, Report) {
     let folder = Folder::new();
     let json = folder.join("report.json");
+    let settle = if more.contains("--settle") { "" } else { "--settle 200ms" };
     let line = format!(
-        "run --target {url} --results {url} --drain-timeout 500ms --json {} {more}",
+        "run --target {url} --results {url} --drain-timeout 500ms {settle} --json {} {more}",
         json.display()
     );
     let done = loadtest(&line);
