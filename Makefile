@@ -15,6 +15,7 @@ help: ## list the commands
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
+	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
 	@bin/install rust build servers
@@ -37,9 +38,9 @@ test: ## every check, as CI runs them
 	@printf '\n==> all checks passed\n'
 
 bench: ## measure, beside baselines of the same run
-	@bin/install rust build servers
+	@bin/install rust build servers bench
 	cargo build --release --workspace --bins
-	cargo run --release -p votestream-bench
+	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
 
 fmt: ## format the code
 	cargo fmt --all

@@ -77,6 +77,8 @@ impl Lab {
             ("appendfsync", "always"),
             ("maxmemory-policy", "noeviction"),
             ("save", ""),
+            // A rewrite in the middle of one measurement and not of the other would decide the ratio.
+            ("auto-aof-rewrite-percentage", "0"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();

@@ -7,6 +7,7 @@
 mod ballots;
 mod baseline;
 mod drain;
+mod generator;
 mod lab;
 mod report;
 mod viewers;
@@ -24,8 +25,8 @@ use report::Report;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "bench", version)]
 pub struct Args {
-    /// What to measure: ballots, drain, viewers; all when absent
-    #[arg(value_parser = ["ballots", "drain", "viewers"])]
+    /// What to measure: ballots, drain, viewers, generator; all when absent
+    #[arg(value_parser = ["ballots", "drain", "viewers", "generator"])]
     pub what: Vec<String>,
     /// Seconds of load in each measurement
     #[arg(long, default_value_t = 8)]
@@ -34,7 +35,7 @@ pub struct Args {
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
     /// Connections of the load generator
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 512)]
     pub connections: usize,
     /// Ballots of the backlog that is drained
     #[arg(long, default_value_t = 400_000)]
@@ -69,6 +70,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("viewers") {
         viewers::measure(&args, &mut report).await?;
+    }
+    if wants("generator") {
+        generator::measure(&args, &mut report).await?;
     }
     report.write(&args.output)?;
     println!("\n{}", report.markdown());

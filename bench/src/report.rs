@@ -43,12 +43,21 @@ impl Report {
         let measured = median(ratios);
         self.rows.push(Row {
             what: what.to_owned(),
-            bar: format!("≥ {bar:.2}"),
-            measured: format!("{measured:.2}"),
+            bar: format!("≥ {bar}"),
+            measured: format!("{measured:.3}"),
             figure: median(figures),
             spread: spread(ratios),
             clears: measured >= bar,
         });
+    }
+
+    /// A ratio that is to be at most `bar`, and the figures it was made of.
+    pub fn ratio_at_most(&mut self, what: &str, bar: f64, ratios: &[f64], figures: &[f64]) {
+        self.ratio(what, bar, ratios, figures);
+        if let Some(row) = self.rows.last_mut() {
+            row.bar = format!("≤ {bar:.2}");
+            row.clears = median(ratios) <= bar;
+        }
     }
 
     /// A figure that is to be at most `bar`.

@@ -14,6 +14,7 @@ use crate::report::{
     Ballots, Generator, Knee, MetricsReport, PhaseReport, Point, Report, SCHEMA_VERSION, Schedule,
     ScreenReport, Series, Setup, ViewersReport, outcome_name, rounded,
 };
+use crate::screen::{Screen, Shown};
 use crate::sights::Sights;
 use crate::slo::Slo;
 use crate::verdict::{self, ACHIEVED_MIN};
@@ -54,6 +55,8 @@ impl Assembly<'_> {
             self.judge_foreign(foreign);
         }
         let phases = self.phases();
+        let screen = self.sights.as_ref().and_then(|sights| sights.screen.as_ref());
+        let shown = screen.map(Screen::matched).unwrap_or_default();
         let mut report = Report {
             schema_version: SCHEMA_VERSION,
             setup: self.setup(),
@@ -62,8 +65,8 @@ impl Assembly<'_> {
             knee: self.knee(&phases),
             phases,
             viewers: self.viewers(),
-            screen: self.screen(),
-            series: self.series(),
+            screen: self.screen(&shown),
+            series: self.series(&shown),
             generator: self.generator(),
             samples: self.samples(),
             metrics: self.metrics,
@@ -218,21 +221,20 @@ impl Assembly<'_> {
         })
     }
 
-    fn screen(&self) -> Option<ScreenReport> {
-        let screen = self.sights.as_ref()?.screen.as_ref()?;
+    fn screen(&self, shown: &Shown) -> Option<ScreenReport> {
+        self.sights.as_ref()?.screen.as_ref()?;
         Some(ScreenReport {
-            from_click: (&screen.from_click).into(),
-            from_acknowledgement: (&screen.from_acknowledgement).into(),
-            never_shown: screen.behind(),
+            from_click: (&shown.from_click).into(),
+            from_acknowledgement: (&shown.from_acknowledgement).into(),
+            never_shown: shown.never,
         })
     }
 
-    fn series(&self) -> Series {
+    fn series(&self, shown: &Shown) -> Series {
         let intervals = &self.load.record.intervals;
         let (behind, backlogs) = (&self.watch.behind, &self.watch.backlogs);
         let sights = self.sights.as_ref();
-        let shown =
-            sights.and_then(|s| s.screen.as_ref()).map_or(&[][..], |screen| &screen.intervals);
+        let shown = &shown.intervals;
         let frames = sights.map_or(&[][..], |sights| &sights.frames_by_interval);
         let length = intervals.len().max(behind.len()).max(backlogs.len()).max(shown.len());
         let point = |at: usize| {

@@ -7,6 +7,7 @@
 use crate::histogram::Latencies;
 use crate::ledger::{Ledger, Standing, Witness};
 use crate::outcome::{Kind, Outcome, Outcomes};
+use crate::screen::News;
 
 /// What is fixed before the load starts.
 #[derive(Debug, Clone)]
@@ -71,13 +72,6 @@ impl PhaseRecord {
     }
 }
 
-/// When an acknowledged voter clicked, and when the yes came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Acknowledgement {
-    pub(crate) clicked_us: u64,
-    pub(crate) acknowledged_us: u64,
-}
-
 /// A ballot on its way, as the timetable has it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
@@ -109,7 +103,7 @@ pub(crate) struct Recorder {
     pub(crate) ledger: Ledger,
     pub(crate) witnesses: Vec<Witness>,
     /// Since the screen last asked.
-    pub(crate) acknowledgements: Vec<Acknowledgement>,
+    pub(crate) news: Vec<News>,
     /// Voters who are due, and who are through.
     pub(crate) due: u64,
     pub(crate) through: u64,
@@ -134,7 +128,7 @@ impl Recorder {
             errors: 0,
             ledger: Ledger::default(),
             witnesses: Vec::new(),
-            acknowledgements: Vec::new(),
+            news: Vec::new(),
             due: 0,
             through: 0,
             cpu: std::time::Duration::ZERO,
@@ -198,10 +192,10 @@ impl Recorder {
         }
     }
 
-    /// A voter was counted in for the first time.
-    pub(crate) fn acknowledge(&mut self, clicked_us: u64, acknowledged_us: u64) {
+    /// Something happened that the screen waits for.
+    pub(crate) fn tell(&mut self, news: News) {
         if self.frame.watches_screen {
-            self.acknowledgements.push(Acknowledgement { clicked_us, acknowledged_us });
+            self.news.push(news);
         }
     }
 

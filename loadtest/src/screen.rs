@@ -1,34 +1,71 @@
 //! Click → acknowledged → on screen, over HTTP alone.
 //!
-//! A frame says how many voters are counted, not who. The n-th acknowledged voter is taken to be on
-//! screen with the first frame that shows n voters more than before the run. Counting in another
-//! order than acknowledging swaps voters, which leaves the mean exact and the quantiles close.
-//! Needs an undivided run without other traffic; otherwise there is no screen to watch.
-
-use std::collections::VecDeque;
+//! A frame says how many voters are counted, not who. The n-th voter in order of acknowledgement is
+//! taken to be on screen with the first frame that shows n voters more than before the run. Voters
+//! without a reply may be counted, too: as many of them as the last frame leaves room for stand in
+//! the order with their share. Counting in another order than acknowledging swaps voters, which
+//! leaves the mean exact and the quantiles close.
+//!
+//! Everything is kept until the end and matched once. Needs an undivided run without other traffic;
+//! otherwise there is no screen to watch.
 
 use crate::histogram::Latencies;
-use crate::recorder::Acknowledgement;
 
-/// Matches acknowledgements with the frames that include them.
+/// Voters remembered (eight bytes each); of those who come later only the number is known.
+const VOTERS_MAX: usize = 8 << 20;
+
+/// What happened to a voter that the screen waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A yes came.
+    Acknowledged {
+        /// When the voter was meant to start, µs.
+        clicked_us: u64,
+        /// When the yes came, µs.
+        acknowledged_us: u64,
+    },
+    /// No reply came: the voter may be counted all the same.
+    Unanswered {
+        /// When the voter was meant to start, µs.
+        clicked_us: u64,
+    },
+}
+
+/// Acknowledgements and frames of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     /// Voters counted before the run.
     before: u64,
     warm_up_us: u64,
     interval_us: u64,
-    /// Acknowledged, not on screen yet, in order of acknowledgement.
-    waiting: VecDeque<Acknowledgement>,
-    /// Voters of the run on screen so far.
-    shown: u64,
-    /// On screen before their acknowledgement reached the generator.
-    ahead: u64,
+    /// Acknowledged and clicked, in ticks.
+    acknowledged: Vec<(u32, u32)>,
+    /// Clicked, never answered, in ticks.
+    unanswered: Vec<u32>,
+    /// All who were acknowledged, remembered or not.
+    count: u64,
+    /// When the screen showed more than before (in ticks), and how many voters of the run.
+    frames: Vec<(u32, u64)>,
+}
+
+/// What the matching came to.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
     /// From the voter's intended start to the screen.
     pub(crate) from_click: Latencies,
     /// From the acknowledgement to the screen.
     pub(crate) from_acknowledgement: Latencies,
     /// `from_click` by interval of the frame.
     pub(crate) intervals: Vec<Latencies>,
+    /// Acknowledged voters who never appeared.
+    pub(crate) never: u64,
+}
+
+/// Moments are kept in ticks of so many µs: half a day fits into 32 bits.
+const TICK_US: u64 = 10;
+
+fn ticks(us: u64) -> u32 {
+    u32::try_from(us / TICK_US).unwrap_or(u32::MAX)
 }
 
 impl Screen {
@@ -37,24 +74,28 @@ impl Screen {
             before,
             warm_up_us,
             interval_us,
-            waiting: VecDeque::new(),
-            shown: 0,
-            ahead: 0,
-            from_click: Latencies::default(),
-            from_acknowledgement: Latencies::default(),
-            intervals: Vec::new(),
+            acknowledged: Vec::new(),
+            unanswered: Vec::new(),
+            count: 0,
+            frames: Vec::new(),
         }
     }
 
-    /// Takes in acknowledgements, in any order among those of one call.
-    pub(crate) fn acknowledge(&mut self, mut news: Vec<Acknowledgement>) {
-        news.sort_unstable_by_key(|one| one.acknowledged_us);
+    /// Takes in what happened, in any order.
+    pub(crate) fn hear(&mut self, news: &[News]) {
         for one in news {
-            if self.ahead > 0 {
-                self.ahead -= 1;
-                self.show(one, one.acknowledged_us);
-            } else {
-                self.waiting.push_back(one);
+            match *one {
+                News::Acknowledged { clicked_us, acknowledged_us } => {
+                    self.count += 1;
+                    if self.acknowledged.len() < VOTERS_MAX {
+                        self.acknowledged.push((ticks(acknowledged_us), ticks(clicked_us)));
+                    }
+                }
+                News::Unanswered { clicked_us } => {
+                    if self.unanswered.len() < VOTERS_MAX {
+                        self.unanswered.push(ticks(clicked_us));
+                    }
+                }
             }
         }
     }
@@ -62,37 +103,61 @@ impl Screen {
     /// A frame came that shows so many voters.
     pub(crate) fn frame(&mut self, voters: u64, now_us: u64) {
         let gain = voters.saturating_sub(self.before);
-        while self.shown < gain {
-            self.shown += 1;
-            match self.waiting.pop_front() {
-                Some(one) => self.show(one, now_us),
-                None => self.ahead += 1,
-            }
+        if gain > self.shown() {
+            self.frames.push((ticks(now_us), gain));
         }
-    }
-
-    /// Acknowledged voters who are not on screen yet.
-    pub(crate) fn behind(&self) -> u64 {
-        self.waiting.len() as u64
     }
 
     /// Voters of the run on screen.
     pub(crate) fn shown(&self) -> u64 {
-        self.shown
+        self.frames.last().map_or(0, |(_, gain)| *gain)
     }
 
-    fn show(&mut self, one: Acknowledgement, now_us: u64) {
-        if one.clicked_us < self.warm_up_us {
+    /// Acknowledged voters who are not on screen yet.
+    pub(crate) fn behind(&self) -> u64 {
+        self.count.saturating_sub(self.shown())
+    }
+
+    /// Matches all acknowledgements with the frames that include them.
+    pub(crate) fn matched(&self) -> Shown {
+        let mut acknowledged = self.acknowledged.clone();
+        acknowledged.sort_unstable();
+        let mut unanswered = self.unanswered.clone();
+        unanswered.sort_unstable();
+        // How much of each voter without a reply is on the last frame.
+        let room = self.shown().saturating_sub(self.count) as f64;
+        let share = (room / unanswered.len().max(1) as f64).min(1.0);
+        let mut shown = Shown::default();
+        let mut frames = self.frames.iter().peekable();
+        let mut passed = 0;
+        for (nth, (at, clicked)) in acknowledged.into_iter().enumerate() {
+            while unanswered.get(passed).is_some_and(|one| *one <= at) {
+                passed += 1;
+            }
+            let place = (nth + 1) as f64 + share * passed as f64;
+            while frames.next_if(|(_, gain)| (*gain as f64) < place - 0.5).is_some() {}
+            match frames.peek() {
+                Some((frame, _)) => self.record(&mut shown, *frame, at, clicked),
+                None => shown.never += 1,
+            }
+        }
+        shown
+    }
+
+    fn record(&self, shown: &mut Shown, frame: u32, acknowledged: u32, clicked: u32) {
+        if u64::from(clicked) * TICK_US < self.warm_up_us {
             return;
         }
-        self.from_acknowledgement.record(now_us.saturating_sub(one.acknowledged_us));
-        let from_click = now_us.saturating_sub(one.clicked_us);
-        self.from_click.record(from_click);
-        let at = usize::try_from(now_us / self.interval_us).unwrap_or(usize::MAX).min(4096);
-        if at >= self.intervals.len() {
-            self.intervals.resize_with(at + 1, || Latencies::with_digits(2));
+        // A frame may overtake the reply.
+        let us = |since: u32| u64::from(frame.saturating_sub(since)) * TICK_US;
+        shown.from_acknowledgement.record(us(acknowledged));
+        shown.from_click.record(us(clicked));
+        let interval = u64::from(frame) * TICK_US / self.interval_us;
+        let at = usize::try_from(interval).unwrap_or(usize::MAX).min(4096);
+        if at >= shown.intervals.len() {
+            shown.intervals.resize_with(at + 1, || Latencies::with_digits(2));
         }
-        self.intervals[at].record(from_click);
+        shown.intervals[at].record(us(clicked));
     }
 }
 
@@ -100,38 +165,80 @@ impl Screen {
 mod tests {
     use super::*;
 
-    fn acknowledged(clicked_us: u64, acknowledged_us: u64) -> Acknowledgement {
-        Acknowledgement { clicked_us, acknowledged_us }
+    fn acknowledged(clicked_us: u64, acknowledged_us: u64) -> News {
+        News::Acknowledged { clicked_us, acknowledged_us }
+    }
+
+    fn assert_near(us: u64, expected: u64) {
+        assert!((us as f64 / expected as f64 - 1.0).abs() < 0.002, "{us} is not {expected}");
     }
 
     #[test]
     fn the_first_frame_that_counts_a_voter_shows_it() {
         let mut screen = Screen::new(100, 0, 1_000_000);
-        screen.acknowledge(vec![acknowledged(10, 2_000), acknowledged(0, 1_000)]);
+        screen.hear(&[acknowledged(100, 2_000), acknowledged(0, 1_000)]);
         screen.frame(101, 51_000);
-        let waited = screen.from_acknowledgement.quantile_us(1.0) as f64;
-        assert!((waited / 50_000.0 - 1.0).abs() < 0.001, "{waited}");
-        assert_eq!(screen.behind(), 1);
+        assert_eq!((screen.behind(), screen.shown()), (1, 1));
         screen.frame(101, 60_000);
-        assert_eq!(screen.behind(), 1);
         screen.frame(102, 102_000);
         assert_eq!((screen.behind(), screen.shown()), (0, 2));
-        assert_eq!(screen.from_click.count(), 2);
+        let shown = screen.matched();
+        assert_eq!((shown.from_click.count(), shown.never), (2, 0));
+        assert_near(shown.from_acknowledgement.quantile_us(0.5), 50_000);
+        assert_near(shown.from_acknowledgement.quantile_us(1.0), 100_000);
     }
 
     #[test]
     fn a_frame_may_overtake_the_reply() {
         let mut screen = Screen::new(0, 0, 1_000_000);
         screen.frame(1, 500);
-        screen.acknowledge(vec![acknowledged(0, 600)]);
-        assert_eq!((screen.behind(), screen.from_acknowledgement.count()), (0, 1));
+        screen.hear(&[acknowledged(0, 600)]);
+        let shown = screen.matched();
+        assert_eq!((shown.from_acknowledgement.quantile_us(1.0), shown.never), (1, 0));
+        assert_near(shown.from_click.quantile_us(1.0), 500);
     }
 
     #[test]
     fn warm_up_is_matched_but_not_measured() {
         let mut screen = Screen::new(0, 1_000, 1_000_000);
-        screen.acknowledge(vec![acknowledged(0, 10), acknowledged(2_000, 2_010)]);
+        screen.hear(&[acknowledged(0, 10), acknowledged(2_000, 2_010)]);
         screen.frame(2, 3_000);
-        assert_eq!((screen.behind(), screen.from_click.count()), (0, 1));
+        assert_eq!((screen.behind(), screen.matched().from_click.count()), (0, 1));
+    }
+
+    #[test]
+    fn voters_without_a_reply_do_not_push_others_onto_the_screen() {
+        // One voter a millisecond, on screen with the next frame, every 100 ms; every fourth hung
+        // up, and of those `counted` in ten are counted.
+        for counted in [0, 5, 10] {
+            let mut screen = Screen::new(0, 0, 1_000_000);
+            let (mut on_screen, mut hung_up) = (0, 0);
+            for ms in 0..4_000_u64 {
+                if ms % 100 == 99 {
+                    screen.frame(on_screen, ms * 1_000);
+                }
+                if ms % 4 == 0 {
+                    screen.hear(&[News::Unanswered { clicked_us: ms * 1_000 }]);
+                    hung_up += 1;
+                    on_screen += u64::from(hung_up % 10 < counted);
+                } else {
+                    screen.hear(&[acknowledged(ms * 1_000, ms * 1_000)]);
+                    on_screen += 1;
+                }
+            }
+            screen.frame(on_screen, 4_099_000);
+            let shown = screen.matched();
+            let median = shown.from_click.quantile_us(0.5);
+            assert!((40_000..60_000).contains(&median), "{counted} counted: {median}");
+            assert_eq!(shown.never, 0);
+        }
+    }
+
+    #[test]
+    fn who_never_appears_is_counted() {
+        let mut screen = Screen::new(0, 0, 1_000_000);
+        screen.hear(&[acknowledged(0, 10), acknowledged(0, 20)]);
+        screen.frame(1, 100);
+        assert_eq!((screen.behind(), screen.matched().never), (1, 1));
     }
 }

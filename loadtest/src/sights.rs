@@ -92,7 +92,8 @@ impl Sights {
     pub(crate) fn collect(&mut self) {
         if let Some(screen) = &mut self.screen {
             for lane in &self.lanes {
-                screen.acknowledge(std::mem::take(&mut lock(lane).acknowledgements));
+                let news = std::mem::take(&mut lock(lane).news);
+                screen.hear(&news);
             }
         }
     }

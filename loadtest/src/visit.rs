@@ -15,6 +15,7 @@ use crate::poll::VotePolicy;
 use crate::recorder::{Recorder, Sent};
 use crate::reply::Reply;
 use crate::request::Requests;
+use crate::screen::News;
 use crate::voter::{Crowd, Manner, Voter};
 
 /// What visits need of their lane.
@@ -65,7 +66,11 @@ impl Visits {
             phase: arrival.phase,
         };
         self.vote(&mut visit, arrival.due_us).await;
-        self.books().settle(visit.voter.id(), visit.standing);
+        let mut books = self.books();
+        if visit.standing.certain.is_none() && visit.standing.possible.is_some() {
+            books.tell(News::Unanswered { clicked_us: arrival.due_us });
+        }
+        books.settle(visit.voter.id(), visit.standing);
     }
 
     async fn vote(&self, visit: &mut Visit<'_>, mut due_us: u64) {
@@ -189,7 +194,8 @@ impl Visits {
         let mut books = self.books();
         books.finish(sent, outcome, now_us);
         if before.certain.is_none() && visit.standing.certain.is_some() {
-            books.acknowledge(sent.due_us, now_us);
+            let clicked_us = sent.due_us;
+            books.tell(News::Acknowledged { clicked_us, acknowledged_us: now_us });
         }
         if told.is_some() && visit.standing.certain.is_some() && told != visit.standing.certain {
             books.contradicted += 1;

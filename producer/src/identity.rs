@@ -4,6 +4,8 @@
 //! poll with voting codes the voter follows from the code, and a cookie of the poll's own remembers
 //! it, so that a reload shows the choice that stands.
 
+use std::borrow::Cow;
+
 use votestream_schema::voter::{AGE_MAX_S, Error, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
 use warp::http::{HeaderMap, HeaderValue, header};
@@ -20,23 +22,25 @@ pub enum Identity {
 }
 
 /// The cookie of one poll: its name is its scope too.
-fn name(poll: &Poll) -> String {
+fn name(poll: &Poll) -> Cow<'static, str> {
     match poll.voter_policy {
-        VoterPolicy::Open => "voter".to_owned(),
-        VoterPolicy::Code => format!("voter-{}", poll.slug),
+        VoterPolicy::Open => "voter".into(),
+        VoterPolicy::Code => format!("voter-{}", poll.slug).into(),
     }
 }
+
+/// What stands before the name of a cookie that came, and only ever goes, through TLS.
+const HOST_PREFIX: &str = "__Host-";
 
 /// Reads the voter from the request's cookies.
 pub fn read(keys: &KeyRing, poll: &Poll, headers: &HeaderMap, now_s: i64) -> Identity {
     let name = name(poll);
-    let secure_name = format!("__Host-{name}");
     let mut found = Identity::New;
     for cookie in headers.get_all(header::COOKIE) {
         // Other applications on this host may have cookies with any bytes; they are not ours to judge.
         let line = String::from_utf8_lossy(cookie.as_bytes());
         for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-            if key == name || key == secure_name {
+            if key.strip_prefix(HOST_PREFIX).unwrap_or(key) == name {
                 match keys.verify(&name, value, now_s) {
                     Ok(voter) => return Identity::Known(voter),
                     Err(error) => found = Identity::Invalid(error),
@@ -65,7 +69,7 @@ pub fn clear_cookie(poll: &Poll, secure: bool) -> HeaderValue {
 }
 
 fn cookie(name: &str, value: &str, age_s: i64, secure: bool) -> HeaderValue {
-    let (prefix, flag) = if secure { ("__Host-", "; Secure") } else { ("", "") };
+    let (prefix, flag) = if secure { (HOST_PREFIX, "; Secure") } else { ("", "") };
     let text =
         format!("{prefix}{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}");
     HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")

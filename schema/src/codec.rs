@@ -66,15 +66,13 @@ pub enum Error {
 /// The value of [`FIELD_BALLOT`] for this ballot.
 pub fn encode(ballot: &Ballot) -> String {
     let mut text = String::with_capacity(96);
-    write!(
-        text,
-        "{VERSION} {} {} {} {}",
-        ballot.poll,
-        ballot.choices.mask(),
-        ballot.voter,
-        ballot.id
-    )
-    .expect("writing to a String cannot fail");
+    write!(text, "{VERSION} {} {} ", ballot.poll, ballot.choices.mask())
+        .expect("writing to a String cannot fail");
+    // Not through `Display`: formatting is most of what a ballot costs here.
+    let mut digits = [0; 32];
+    text.push_str(ballot.voter.0.simple().encode_lower(&mut digits));
+    text.push(' ');
+    text.push_str(ballot.id.0.simple().encode_lower(&mut digits));
     text
 }
 

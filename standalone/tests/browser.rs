@@ -2,65 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+mod common;
+
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use common::Pipeline;
 use testkit::fantoccini::Locator;
-use testkit::{Browser, BrowserOptions, binary, folder, free_port};
+use testkit::{Browser, BrowserOptions};
 use tokio::sync::Mutex;
 
 const SOON: Duration = Duration::from_secs(20);
 
 /// A browser and a whole pipeline at a time are enough for a small machine.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
-
-/// `make up`, on free ports and a data folder of its own.
-struct Pipeline {
-    supervisor: Child,
-    vote: String,
-    results: String,
-    data_dir: PathBuf,
-}
-
-impl Pipeline {
-    fn start() -> Self {
-        for program in ["votectl", "producer", "consumer", "dashboard"] {
-            let _ = binary(program);
-        }
-        let (vote_port, results_port) = (free_port(), free_port());
-        let data_dir = folder("browser-pipeline").join("data");
-        let mut supervisor = Command::new(binary("standalone"))
-            .env("DATA_DIR", &data_dir)
-            .env("VOTE_PORT", vote_port.to_string())
-            .env("RESULTS_PORT", results_port.to_string())
-            .env("METRICS_PORT", free_port().to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(supervisor.stdout.take().unwrap()).lines();
-        let runs = lines.any(|line| line.unwrap().starts_with("running"));
-        assert!(runs, "the supervisor ended before it ran");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self {
-            supervisor,
-            vote: format!("http://localhost:{vote_port}/"),
-            results: format!("http://localhost:{results_port}/"),
-            data_dir,
-        }
-    }
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.supervisor), Signal::TERM);
-        let _ = self.supervisor.wait();
-        let _ = std::fs::remove_dir_all(&self.data_dir);
-    }
-}
 
 /// The text of an element, empty while there is none.
 async fn text(browser: &Browser, css: &str) -> String {
