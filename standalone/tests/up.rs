@@ -60,7 +60,6 @@ impl Setup {
             .env("DATA_DIR", &self.data_dir)
             .env("VOTE_PORT", self.vote_port.to_string())
             .env("RESULTS_PORT", self.results_port.to_string())
-            .env("METRICS_PORT", free_port().to_string())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null());

@@ -30,7 +30,6 @@ impl Pipeline {
             .env("DATA_DIR", &data_dir)
             .env("VOTE_PORT", vote_port.to_string())
             .env("RESULTS_PORT", results_port.to_string())
-            .env("METRICS_PORT", free_port().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
