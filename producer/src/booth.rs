@@ -98,7 +98,7 @@ impl Booth {
         headers: &HeaderMap,
     ) -> (Option<VoterId>, Option<HeaderValue>) {
         let now_s = now_ms() / 1_000;
-        match identity::read(&self.key_ring, poll, headers, now_s) {
+        match identity::read(&self.key_ring, poll, headers, now_s, client.secure) {
             Identity::Known(voter) => (Some(voter), None),
             _ if poll.voter_policy == VoterPolicy::Code => (None, None),
             _ if !self.limiter.lets_pass(client.address) => (None, None),
@@ -177,7 +177,8 @@ impl Booth {
         headers: &HeaderMap,
     ) -> Result<(VoterId, Option<HeaderValue>), Box<Cast>> {
         let refuse = |problem| Box::new(Cast::refused(problem));
-        let identity = identity::read(&self.key_ring, poll, headers, now_ms() / 1_000);
+        let now_s = now_ms() / 1_000;
+        let identity = identity::read(&self.key_ring, poll, headers, now_s, client.secure);
         if poll.voter_policy == VoterPolicy::Code {
             return match (code.filter(|code| !code.trim().is_empty()), identity) {
                 (Some(code), _) => {

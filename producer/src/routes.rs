@@ -86,8 +86,17 @@ pub(crate) fn all(
         .unify()
         .or(openapi)
         .unify()
+        .or(other_methods())
+        .unify()
         .recover(fits_nothing)
         .unify()
+}
+
+/// The addresses that are not merely read, after all that they take has been tried.
+fn other_methods() -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let page = page_path().map(|_| "GET, HEAD, POST");
+    let ballots = warp::path!("api" / "polls" / String / "ballots").map(|_| "POST");
+    page.or(ballots).unify().map(|allow| unfit(Problem::method_not_allowed(allow)))
 }
 
 /// `/` (no slug) or `/polls/{slug}`.
@@ -124,7 +133,10 @@ fn timed(route: &'static str) -> impl Filter<Extract = (Timer,), Error = Infalli
 }
 
 async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
-    let problem = Problem::of_rejection(&rejection);
+    Ok(unfit(Problem::of_rejection(&rejection, http::READ_ONLY)))
+}
+
+fn unfit(problem: Problem) -> Response {
     http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
-    Ok(problem.into_response())
+    problem.into_response()
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod health;
 pub mod http;
 pub mod listener;
+pub mod page;
 pub mod postgres;
 pub mod problem;
 pub mod process;

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use bytes::Bytes;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::{Choices, Poll};
-use votestream_service::http;
 use votestream_service::listener::Head;
+use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookie};
 use crate::booth::{self, Booth, Submission};
-use crate::pages::{BallotPage, Notice, NoticeKind, OptionView, ProblemPage};
+use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
 
 /// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
 pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, head: Head) -> Response {
@@ -63,15 +62,9 @@ pub(crate) async fn cast(
     with_cookie(response, cast.cookie)
 }
 
-/// A problem that concerns no poll in particular.
-pub(crate) fn problem_page(problem: &Problem, back: Option<String>) -> Response {
-    let page = ProblemPage {
-        status: problem.status.as_u16(),
-        title: problem.title.to_owned(),
-        detail: sentence(&problem.detail),
-        back,
-    };
-    problem.mark(render(problem.status, &page))
+/// A problem that concerns no poll in particular; `back` is the path of a ballot.
+fn problem_page(problem: &Problem, back: Option<String>) -> Response {
+    page::problem(problem, "ballot.css", back.map(|path| (path, "Back to the ballot")))
 }
 
 /// The ballot again, saying what was wrong, and showing the choice that stands where one does.
@@ -136,22 +129,4 @@ fn see_other(path: &str) -> Response {
     let path = HeaderValue::try_from(path).expect("the path of a known poll is a slug");
     response.headers_mut().insert(header::LOCATION, path);
     response
-}
-
-fn render(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(body) => http::html(status, body),
-        Err(error) => {
-            tracing::error!(%error, "a page does not render");
-            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
-        }
-    }
-}
-
-/// A problem's detail as people expect a sentence to look.
-fn sentence(detail: &str) -> String {
-    let mut letters = detail.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-    let end = if detail.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }
