@@ -24,7 +24,7 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 
 test: ## every check, as CI runs them
 	@printf '\n==> what is missing\n'
-	@bin/install rust build servers tests supply
+	@bin/install rust build servers tests supply k8s
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
 	@printf '\n==> lints\n'
@@ -35,6 +35,8 @@ test: ## every check, as CI runs them
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> kubernetes\n'
+	PROGRAMS='$(PROGRAMS)' k8s/check
 	@printf '\n==> documentation\n'
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@printf '\n==> all checks passed\n'
