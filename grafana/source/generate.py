@@ -1,17 +1,28 @@
 """Writes every generated file of `grafana/`; `--check` only says what would change."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from source import rules
+from source import boards, overview, panels, pipeline, rules, servers, slo
 
 ROOT = Path(__file__).parent.parent
+BOARDS = [overview.BOARD, pipeline.BOARD, slo.BOARD, servers.BOARD]
+
+# Expressions that are right to give nothing while all is well.
+EMPTY = {panels.promql(boards.DEPLOYED): "nothing was deployed a moment ago"}
 
 
 def render() -> dict[Path, str]:
     """Every generated file, and what belongs in it."""
-    return {ROOT / "prometheus/rules/slo.yml": rules.render()}
+    files = {ROOT / "prometheus/rules/slo.yml": rules.render()}
+    for board in BOARDS:
+        files[ROOT / f"dashboards/{board.file}.json"] = board.render()
+        files[ROOT / f"dashboards/{board.file}.md"] = board.document()
+    reasons = panels.MAY_BE_EMPTY | EMPTY
+    files[ROOT / "may-be-empty.json"] = json.dumps(reasons, indent=2, sort_keys=True) + "\n"
+    return files
 
 
 def main() -> int:
