@@ -12,19 +12,15 @@ from source.panels import DATASOURCE, WIDTH, Panel, promql
 
 TAG = "votestream"
 
-# A version that was not there a minute ago. Grafana joins neighbouring points to one mark.
-DEPLOYED = (
-    "count by (service, version, revision) (votestream_build_info{@})"
-    " unless count by (service, version, revision) (votestream_build_info{@} offset 1m)"
-)
 
-
-@dataclass
 class Row:
-    """Panels side by side, each with its width; widths add up to 24."""
+    """Panels side by side, as wide as `widths` says, or all alike; widths add up to 24."""
 
-    height: int
-    panels: list[tuple[int, Panel]]
+    def __init__(self, height: int, *panels: Panel, widths: tuple[int, ...] | None = None) -> None:
+        self.widths = widths or (WIDTH // len(panels),) * len(panels)
+        assert sum(self.widths) == WIDTH and len(self.widths) == len(panels), "a row is not full"
+        self.height = height
+        self.panels = panels
 
 
 @dataclass
@@ -39,18 +35,17 @@ class Board:
     reading: str
     rows: list[Row | str]
     # Variable of the job and of the instance, and the metric that tells their values.
-    choices: list[tuple[str, str, str]] = field(
-        default_factory=lambda: [("job", "instance", "votestream_build_info")]
-    )
+    choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
     refresh: str = "10s"
     since: str = "now-30m"
-    deployments: bool = True
+    # Which services' deployments are marked.
+    marked: str = "{@}"
     more: list[builders.TextBoxVariable] = field(default_factory=list)
 
     def render(self) -> str:
         """As JSON, always formatted alike."""
         data = json.loads(json.dumps(self.build(), cls=JSONEncoder))
-        for mark in data["annotations"].get("list", []):
+        for mark in data["annotations"]["list"]:
             # The SDK does not know these; Grafana's Prometheus plugin does.
             mark |= {"titleFormat": "{{service}} {{version}} ({{revision}})", "step": "15s"}
         return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -74,15 +69,13 @@ class Board:
             board.with_variable(choice(instance, f'label_values({metric}{{job=~"${job}"}}, instance)'))
         for variable in self.more:
             board.with_variable(variable)
-        if self.deployments:
-            mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
-            board.annotation(mark.icon_color("purple").expr(promql(DEPLOYED)))
+        mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
+        board.annotation(mark.icon_color("purple").expr(deployed(self.marked)))
         for row in self.rows:
             if isinstance(row, str):
                 board.with_row(builders.Row(row))
                 continue
-            assert sum(width for width, _ in row.panels) == WIDTH, f"{self.title}: a row is not full"
-            for width, panel in row.panels:
+            for width, panel in zip(row.widths, row.panels, strict=True):
                 board.with_panel(panel.span(width).height(row.height))
         built = board.build()
         for number, panel in enumerate(built.panels or [], start=1):
@@ -100,6 +93,12 @@ class Board:
                 wrap.subsequent_indent = "  "
                 text += wrap.wrap(f"- **{panel.title}.** {panel.description}")
         return tidy(text)
+
+
+def deployed(of: str) -> str:
+    """Versions that were not there a minute ago. Grafana joins neighbouring points to one mark."""
+    now = f"count by (service, version, revision) (votestream_build_info{of}"
+    return promql(f"{now}) unless {now} offset 1m)")
 
 
 def tidy(lines: list[str]) -> str:

@@ -139,9 +139,7 @@ def lines(
         .show_points(common.VisibilityMode.NEVER)
         .legend(legend)
         .tooltip(
-            common_builders.VizTooltipOptions()
-            .mode(common.TooltipDisplayMode.MULTI)
-            .sort(common.SortOrder.DESCENDING)
+            common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
         )
     )
     for index, query in enumerate(queries):
@@ -177,21 +175,14 @@ def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
         .with_target(query)
         .calculate(False)
         .color(
-            HeatmapColorOptions()
-            .mode(HeatmapColorMode.SCHEME)
-            .scheme("Spectral")
-            .exponent(0.5)
-            .steps(64)
-            .reverse(True)
+            HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Spectral").exponent(0.5).steps(64).reverse(True)
         )
         .y_axis(YAxisConfig().unit(unit).axis_placement(common.AxisPlacement.LEFT))
         .show_legend()
     )
 
 
-def rows_of(
-    title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]
-) -> table.Panel:
+def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
     """A table of what an expression gives now; `links` leads from a column's values elsewhere."""
     now = target(query, 0).instant().format(PromQueryFormat.TABLE)
     panel = table.Panel()

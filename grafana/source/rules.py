@@ -31,10 +31,7 @@ def group(objective: Objective) -> str:
     rules = [
         record(objective.rate("bad"), objective.bad.format(window=first)),
         record(objective.rate("all"), objective.all.format(window=first)),
-        record(
-            objective.ratio(first),
-            f"{objective.rate('bad')} / ({objective.rate('all')} > 0)",
-        ),
+        record(objective.ratio(first), f"{objective.rate('bad')} / ({objective.rate('all')} > 0)"),
         *(average(objective, window) for window in quick),
         *(alert(objective, burn) for burn in BURNS),
     ]

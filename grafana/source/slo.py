@@ -28,31 +28,44 @@ def rows(objective: Objective) -> list[Row | str]:
     windows = sorted({window for burn in BURNS for window in (burn.long, burn.short)}, key=hours)
     return [
         f"{name}: {objective.promise}",
-        Row(7, [
-            (4, number(
-                f"{name}, {days} days", f"Is the promise kept, over {days} days? {objective.target:.1%} is the aim.",
-                "percentunit", f"1 - max({spent})",
-                steps((None, BAD), (objective.target, GOOD)), decimals=3,
-            )),
-            (4, number(
-                f"{name}: budget left", "How much of the errors that the promise allows is left? Below 0 it is broken.",
-                "percentunit", f"min(1 - {spent} / {budget})",
-                steps((None, BAD), (0, WARN), (0.25, GOOD)), decimals=1,
-            )),
-            (8, lines(
-                f"{name} now", "What share is good at present? Gaps are times without any events.", "percentunit",
+        Row(
+            7,
+            number(
+                f"{name}, {days} days",
+                f"Is the promise kept, over {days} days? {objective.target:.1%} is the aim.",
+                "percentunit",
+                f"1 - max({spent})",
+                steps((None, BAD), (objective.target, GOOD)),
+                decimals=3,
+            ),
+            number(
+                f"{name}: budget left",
+                "How much of the errors that the promise allows is left? Below 0 it is broken.",
+                "percentunit",
+                f"min(1 - {spent} / {budget})",
+                steps((None, BAD), (0, WARN), (0.25, GOOD)),
+                decimals=1,
+            ),
+            lines(
+                f"{name} now",
+                "What share is good at present? Gaps are times without any events.",
+                "percentunit",
                 [Query(LIVE[objective.key], "good")],
-                limits=steps((None, BAD), (objective.target, "transparent")), min_val=None, max_val=1,
-            )),
-            (8, lines(
-                f"{name}: burn rates", "How fast is the budget spent, in each window? At 1 it lasts exactly "
-                f"{days} days. Pages come at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 and 1.", "short",
-                [
-                    Query(f"max({objective.ratio(window)}{{#}}) / {budget}", window) for window in windows
-                ],
-                limits=steps((None, "transparent"), (1, WARN), (14.4, BAD)), table_legend=True,
-            )),
-        ]),
+                limits=steps((None, BAD), (objective.target, "transparent")),
+                min_val=None,
+                max_val=1,
+            ),
+            lines(
+                f"{name}: burn rates",
+                "How fast is the budget spent, in each window? At 1 it lasts exactly "
+                f"{days} days. Pages come at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 and 1.",
+                "short",
+                [Query(f"max({objective.ratio(window)}{{#}}) / {budget}", window) for window in windows],
+                limits=steps((None, "transparent"), (1, WARN), (14.4, BAD)),
+                table_legend=True,
+            ),
+            widths=(4, 4, 8, 8),
+        ),
     ]
 
 
@@ -70,17 +83,24 @@ BOARD = Board(
         "needs two windows above its rate: the long one says that it matters, the short one that it still goes on."
     ),
     since="now-6h",
-    rows=[row for objective in OBJECTIVES for row in rows(objective)] + [
+    rows=[row for objective in OBJECTIVES for row in rows(objective)]
+    + [
         "What is told",
-        Row(6, [
-            (24, lines(
-                "Burn alerts", "When did which budget alert fire? 1 while it does.", "short",
-                [Query(
-                    'max by (alertname, window) (ALERTS{#, alertname=~".+BudgetBurns", alertstate="firing"})',
-                    "{{alertname}} {{window}}", "none fires",
-                )],
+        Row(
+            6,
+            lines(
+                "Burn alerts",
+                "When did which budget alert fire? 1 while it does.",
+                "short",
+                [
+                    Query(
+                        'max by (alertname, window) (ALERTS{#, alertname=~".+BudgetBurns", alertstate="firing"})',
+                        "{{alertname}} {{window}}",
+                        "none fires",
+                    )
+                ],
                 max_val=1,
-            )),
-        ]),
+            ),
+        ),
     ],
 )
