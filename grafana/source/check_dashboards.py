@@ -13,6 +13,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WINDOWS = {"$__rate_interval", "$__range"}
+# Of 38 pixels each: what 1080 hold below Grafana's own bars.
+SCREEN = 22
 # Grafana's Prometheus plugin understands these of an annotation, the SDK does not know them.
 ANNOTATION_EXTRAS = {"titleFormat", "step"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\$\w+|[a-zA-Z_:][\w:]*|\d[\w.]*|[=!]~|\S')
@@ -42,6 +44,8 @@ def check_board(path: Path, board: dict) -> Iterator[str]:
     yield from twice("panel id", [panel.get("id") for panel in board["panels"]])
     yield from overlaps(board["panels"])
     yield from variables(board)
+    if path.stem == "overview" and (bottom := max(p["gridPos"]["y"] + p["gridPos"]["h"] for p in panels)) > SCREEN:
+        yield f"the overview is higher than a screen: {bottom} rows"
     if not any("votestream_build_info" in mark.get("expr", "") for mark in board["annotations"].get("list", [])):
         yield "deployments are not marked"
     for panel in panels:

@@ -226,7 +226,7 @@ BOARD = Board(
             ),
         ),
         "Results out: the dashboards",
-        red("dashboard", "Event streams are counted once, when they begin."),
+        red("dashboard", "Event streams are no requests: see *Viewers by replica*."),
         Row(
             7,
             lines(

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from source import check, check_dashboards, generate
-from source.check_rules import name
+from source.check_rules import name, read
 
 ROOT = Path(__file__).parent.parent
 PANEL = 1  # one with two matchers and a rate: "Refused" of the overview
@@ -109,6 +109,10 @@ class Planted(unittest.TestCase):
         self.panel(lambda panel: panel["gridPos"].update(x=23))
         self.expect("off the grid")
 
+    def test_overview_that_needs_scrolling(self) -> None:
+        self.board(lambda board: board["panels"][-1]["gridPos"].update(h=12))
+        self.expect("is higher than a screen")
+
     def test_two_dashboards_of_one_uid(self) -> None:
         self.board(lambda board: board.update(uid="votestream-slo"))
         self.expect("dashboard uid votestream-slo is there twice")
@@ -191,7 +195,7 @@ class Planted(unittest.TestCase):
     def test_alert_that_no_test_sees_silent(self) -> None:
         self.text("prometheus/tests/showing.yml", "votestream_viewers{job", "votestream_guests{job")
         path = self.root / "prometheus/tests/showing.yml"
-        tests = yaml.safe_load(path.read_text())
+        tests = read(path)
         tests["tests"] = [test for test in tests["tests"] if "10000x20" not in json.dumps(test)]
         path.write_text(yaml.safe_dump(tests))
         self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
@@ -209,7 +213,7 @@ class Promtool(unittest.TestCase):
     def failing(self, edit: Callable[[dict], None]) -> set[str]:
         """The alerts that a test misses, by name and labels, once `edit` has changed each of them."""
         for path in (self.root / "rules").glob("*.yml"):
-            rules = yaml.safe_load(path.read_text())
+            rules = read(path)
             for group in rules["groups"]:
                 for rule in group["rules"]:
                     if "alert" in rule:
@@ -248,7 +252,7 @@ class Promtool(unittest.TestCase):
 
     def test_rules_of_the_same_name_are_refused(self) -> None:
         path = self.root / "rules/recording.yml"
-        rules = yaml.safe_load(path.read_text())
+        rules = read(path)
         rules["groups"][0]["rules"].append(rules["groups"][0]["rules"][0])
         path.write_text(yaml.safe_dump(rules))
         run = subprocess.run(
