@@ -40,7 +40,7 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let mut seen = HashSet::new();
     for (name, kind) in kinds {
-        assert!(name.starts_with("votestream_"), "{name}");
+        assert!(name.starts_with("votestream_") || name.starts_with("process_"), "{name}");
         assert!(helped.contains(name), "{name} has no HELP");
         assert_ne!(kind, "summary", "{name}: summaries of replicas do not add up");
         if kind == "histogram" {
@@ -55,6 +55,9 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
         "votestream_frames_skipped_total",
         "votestream_tick_duration_seconds",
         "votestream_board_age_seconds",
+        "votestream_board_read_timestamp_seconds",
+        "votestream_viewers_max",
+        "votestream_viewers_refused_total",
         "votestream_http_requests_total",
         "votestream_http_request_duration_seconds",
         "votestream_http_connections",

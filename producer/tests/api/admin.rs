@@ -45,7 +45,7 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let mut seen = HashSet::new();
     for (name, kind) in kinds {
-        assert!(name.starts_with("votestream_"), "{name}");
+        assert!(name.starts_with("votestream_") || name.starts_with("process_"), "{name}");
         assert!(helped.contains(name), "{name} has no HELP");
         assert_ne!(kind, "summary", "{name}: summaries of replicas do not add up");
         if kind == "histogram" {
@@ -64,6 +64,12 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
         "votestream_dependency_up",
         "votestream_pool_connections",
         "votestream_redis_durable",
+        "votestream_redis_setting_kept",
+        "votestream_backlog_max_entries",
+        "votestream_http_connections_max",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
     ] {
         assert!(seen.contains(name), "{name} is missing");
     }
