@@ -61,7 +61,7 @@ fn redis_keys_are_named_in_one_module_only() {
 
 #[test]
 fn main_is_a_page() {
-    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest"] {
+    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest", "chaos"] {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
     }
