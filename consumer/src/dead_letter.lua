@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Moves one entry to the dead letters: copied, acknowledged and removed in one step.
 -- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group, 2 entry ID, 3 reason, then its fields
 -- Reply: 1 when moved, 0 when the entry was acknowledged before (by an earlier attempt).
