@@ -7,6 +7,7 @@ pub mod batch;
 mod book;
 pub mod config;
 pub mod entry;
+mod forgetter;
 mod lane;
 mod metrics_help;
 mod monitor;
@@ -28,6 +29,7 @@ use votestream_service::{CancellationToken, process, telemetry};
 pub use config::Config;
 
 use book::Book;
+use forgetter::Forgetter;
 use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
@@ -85,11 +87,17 @@ pub async fn run(
         }
     }));
     let projector = Projector::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    let kept_ms = i64::from(config.register_kept_s) * 1_000;
+    let forgetter = Forgetter::new(redis.clone(), keys.clone(), partitions, kept_ms);
     watchers.spawn(health.gate("projection").watch(project_every, shutdown.clone(), {
         let book = book.clone();
         move || {
-            let (projector, polls) = (projector.clone(), book.polls());
-            async move { projector.project(&polls).await }
+            let (projector, forgetter) = (projector.clone(), forgetter.clone());
+            let polls = book.polls();
+            async move {
+                projector.project(&polls).await?;
+                forgetter.forget(&polls).await
+            }
         }
     }));
     let monitor = Monitor::new(redis, keys.clone(), partitions);
@@ -179,6 +187,9 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if config.common.check_config {
+        return config.check();
+    }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))
         .await

@@ -32,6 +32,10 @@ pub(crate) fn describe() {
         "Entries deleted from a stream before they were counted. Must stay 0."
     );
     describe_counter!("votestream_consumers_removed_total", "Names of dead consumers removed.");
+    describe_counter!(
+        "votestream_registers_forgotten_total",
+        "Registers of closed polls forgotten, each partition's by itself."
+    );
     describe_gauge!("votestream_stream_entries", "Entries in a stream: lag and pending together.");
     describe_gauge!("votestream_stream_lag", "Entries not yet delivered to the group.");
     describe_gauge!(
@@ -62,6 +66,7 @@ pub(crate) fn describe() {
         "votestream_dead_letters_total",
         "votestream_vanished_entries_total",
         "votestream_consumers_removed_total",
+        "votestream_registers_forgotten_total",
     ] {
         metrics::counter!(name).absolute(0);
     }
