@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
-use votestream_service::{CancellationToken, postgres, process};
+use votestream_service::{CancellationToken, healthcheck, postgres, process};
 
 pub use config::Config;
 
@@ -74,6 +75,9 @@ pub async fn run(
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
+    }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let work = |health, shutdown| run(config, listener, health, shutdown);

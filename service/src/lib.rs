@@ -8,6 +8,7 @@ pub mod admin;
 pub mod backoff;
 pub mod config;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod listener;
 pub mod postgres;
