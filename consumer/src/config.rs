@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
+use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, Task};
 use votestream_service::postgres;
 use votestream_service::redis::Manager;
 
@@ -14,6 +14,9 @@ use votestream_service::redis::Manager;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "consumer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where /metrics, /healthz and /readyz are
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9082")]
     pub admin_addr: SocketAddr,

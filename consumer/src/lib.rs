@@ -24,10 +24,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
 use votestream_service::certificates::Seal;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{CancellationToken, certificates, metric, process, telemetry};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, metric, process, telemetry,
+};
 
 pub use config::Config;
 
@@ -202,6 +205,9 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return config.check();
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))

@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod certificates;
 pub mod config;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod listener;
 pub mod metric;
