@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
+use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, Task};
 use votestream_service::postgres;
 use votestream_service::redis::Manager;
 
@@ -14,6 +14,9 @@ use votestream_service::redis::Manager;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "consumer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where /metrics, /healthz and /readyz are
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9082")]
     pub admin_addr: SocketAddr,
@@ -51,6 +54,10 @@ pub struct Config {
     /// How often backlog, lag and pending entries are measured, in milliseconds
     #[arg(long, env = "MONITOR_MS", default_value_t = 1_000)]
     pub monitor_ms: u64,
+    /// How often the standing audit recounts, over all replicas together, in milliseconds
+    #[arg(long, env = "AUDIT_MS", default_value_t = 60_000,
+          value_parser = clap::value_parser!(u64).range(100..))]
+    pub audit_ms: u64,
     /// Where Redis is.
     #[command(flatten)]
     pub redis: RedisArgs,

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// A text that prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -175,6 +175,13 @@ pub struct ListenerArgs {
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]
     pub header_timeout_ms: u64,
+}
+
+/// What a service's program does besides serving.
+#[derive(Subcommand, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Ask the service that runs here already whether it is ready: exit code 0 when it is
+    Healthcheck,
 }
 
 /// The address of an admin port.
