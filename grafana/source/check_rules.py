@@ -34,11 +34,7 @@ def check(root: Path) -> Iterator[str]:
     for alert in alerts:
         for finding in fields(alert):
             yield f"alert {name(alert)}: {finding}"
-    tests = [
-        test
-        for path in sorted((root / "prometheus/tests").glob("*.yml"))
-        for test in read(path)["tests"]
-    ]
+    tests = [test for path in sorted((root / "prometheus/tests").glob("*.yml")) for test in read(path)["tests"]]
     for alert in alerts:
         for finding in tested(alert, tests, recorded):
             yield f"alert {name(alert)}: {finding}"
