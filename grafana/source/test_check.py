@@ -169,12 +169,12 @@ class Planted(unittest.TestCase):
         self.expect("leads to Drift")
 
     def test_recorded_sum_of_another_name(self) -> None:
-        self.text(
-            "prometheus/rules/recording.yml",
-            "record: job:votestream_ballots:rate1m",
-            "record: votestream_ballots_rate1m",
-        )
-        self.expect("is not named level:metric:operation")
+        self.text("prometheus/rules/recording.yml", "job:votestream_entries_done:rate1m", "votestream_entries_done")
+        self.expect("votestream_entries_done is not named level:metric:operation")
+
+    def test_recorded_sum_that_nobody_uses(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "unless job:votestream_entries_done:rate1m > 0", "unless up")
+        self.expect("job:votestream_entries_done:rate1m is recorded, and used by nobody")
 
     def test_recorded_sum_that_is_not_there(self) -> None:
         self.text(
