@@ -1,6 +1,6 @@
 # The images of Votestream, one target each: producer, consumer, dashboard, votectl, loadtest.
 #
-#   docker build --target producer -t votestream/producer .
+#   docker build --target producer -t votestream/producer:dev .
 #
 # Each holds one static program and its bill of materials, and nothing else: no shell, no libraries,
 # no certificates. Whoever needs the public authorities' certificates mounts a bundle at

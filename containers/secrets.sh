@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes every password of the pipeline on first use, and hands each reader its own: a volume each,
 # files that nobody else can read. Deleting a file of /vault and starting again changes that secret.
-# Whoever may do what in Redis is said in standalone/src/supervisor/redis_users.rs as well.
+# Who may do what stands in schema/access/.
 set -eu
 umask 077
 
@@ -22,10 +22,12 @@ give() {
     mv "/secrets/$1/$3.new" "/secrets/$1/$3"
 }
 
-# user NAME RULES: a line of Redis' access list, which holds the hash alone.
+# user NAME: its line of Redis' access list, with the hash of its password.
 user() {
+    rules=$(sed -n "s/^user $1 //p" /redis-users.acl)
+    [ -n "$rules" ] || { echo "redis-users.acl has no user $1" >&2; exit 1; }
     hash=$(printf %s "$(secret "redis-$1")" | sha256sum | cut -d ' ' -f 1)
-    echo "user $1 on #$hash $2"
+    echo "user $1 on #$hash $rules"
 }
 redis_url() { echo "redis://$1:$(secret "redis-$1")@redis:6379"; }
 postgres_url() { echo "postgres://$1:$(secret "postgres-$1")@postgres:5432/votestream"; }
@@ -33,16 +35,15 @@ postgres_url() { echo "postgres://$1:$(secret "postgres-$1")@postgres:5432/votes
 ours=65532 # the user of our images
 server=999 # of the official images of Redis and Postgres
 
-{
-    user default '~* &* +@all'
-    user producer '~votes:* ~{votes:* +@connection +@scripting +@transaction +@read +@hash +@blocking -xreadgroup +xadd +time -@admin -@dangerous +info +config|get'
-    user consumer '~votes:* ~{votes:* +@connection +@scripting +@transaction +@read +@write +@blocking +time -@admin -@dangerous +info +config|get'
-} | give redis $server users.acl
-secret redis-default | give redis $server password
+acl=$(echo 'user default off' && user operator && user producer && user consumer)
+echo "$acl" | give redis $server users.acl
+secret redis-operator | give redis $server password
 
 secret postgres-superuser | give postgres $server password
-for role in votestream votestream_consumer votestream_dashboard; do
-    secret "postgres-$role" | give postgres $server "$role"
+echo "*:*:*:postgres:$(secret postgres-superuser)" | give postgres $server pgpass
+secret postgres-votestream | give postgres $server owner
+for role in consumer dashboard backup; do
+    secret "postgres-votestream_$role" | give postgres $server "$role"
 done
 
 redis_url producer | give producer $ours redis-url
@@ -50,5 +51,6 @@ secret cookie-keys | give producer $ours cookie-keys
 redis_url consumer | give consumer $ours redis-url
 postgres_url votestream_consumer | give consumer $ours database-url
 postgres_url votestream_dashboard | give dashboard $ours database-url
-redis_url default | give operator $ours redis-url
+redis_url operator | give operator $ours redis-url
 postgres_url votestream | give operator $ours database-url
+secret grafana-admin | give grafana 472 admin-password

@@ -24,7 +24,7 @@ RELEASED = "--released" in sys.argv
 
 
 def image(program):
-    return f"localhost/votestream-{program}:local"
+    return f"localhost/votestream/{program}:dev"
 
 
 def files(program):

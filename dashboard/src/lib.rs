@@ -7,7 +7,7 @@ mod board;
 pub mod config;
 mod feed;
 mod handlers;
-mod metrics_help;
+pub mod metrics_help;
 pub mod pages;
 mod routes;
 mod snapshot;
@@ -21,7 +21,10 @@ use tokio::net::TcpListener;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
-use votestream_service::{CancellationToken, healthcheck, postgres, process};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics,
+    postgres, process,
+};
 
 pub use config::Config;
 
@@ -44,11 +47,14 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metrics_help::describe();
+    metric::describe(metrics_help::METRICS);
+    metric::describe(service_metrics::HTTP);
     let max = POSTGRES_CONNECTIONS_MAX;
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
+    let seals = vec![certificates::Seal::of_postgres(&config.postgres)?];
+    tokio::spawn(certificates::watch(seals, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
     let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
@@ -77,6 +83,9 @@ pub async fn run(
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
+    }
+    if config.common.check_config {
+        return postgres::pool(&config.postgres, "votestream-dashboard", 1, true).map(drop);
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);

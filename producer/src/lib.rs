@@ -12,7 +12,7 @@ mod durability;
 mod handlers;
 mod identity;
 mod limiter;
-mod metrics_help;
+pub mod metrics_help;
 pub mod pages;
 pub mod publisher;
 pub mod register;
@@ -28,7 +28,9 @@ use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
-use votestream_service::{CancellationToken, healthcheck, process};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics, process,
+};
 
 pub use config::Config;
 
@@ -53,7 +55,9 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metrics_help::describe();
+    metric::describe(metrics_help::METRICS);
+    metric::describe(service_metrics::HTTP);
+    metrics::gauge!("votestream_backlog_max_entries").set(config.backlog_max as f64);
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
@@ -80,6 +84,8 @@ pub async fn run(
         Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 
     let background = TaskTracker::new();
+    let seals = vec![certificates::Seal::of_redis(&config.redis)?];
+    background.spawn(certificates::watch(seals, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
     background.spawn(keep_house(pool.clone(), limiter.clone(), shutdown.clone()));
@@ -154,6 +160,9 @@ async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationTok
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
+    }
+    if config.common.check_config {
+        return config.check();
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);

@@ -63,6 +63,10 @@ pub struct CommonArgs {
     /// How long to finish what is under way after SIGTERM, in milliseconds
     #[arg(long, env = "SHUTDOWN_GRACE_MS", default_value_t = 10_000)]
     pub shutdown_grace_ms: u64,
+    /// Only read the settings and the files they name, say whether they are of use, and end
+    #[arg(long, env = "CHECK_CONFIG", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, require_equals = false, default_missing_value = "true")]
+    pub check_config: bool,
 }
 
 impl CommonArgs {
