@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import subprocess
+import tomllib
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,6 +24,11 @@ def services():
 
 
 class Files(unittest.TestCase):
+    def test_all_that_is_compiled_goes_into_the_build(self):
+        members = tomllib.loads(read("Cargo.toml"))["workspace"]["members"]
+        taken = {line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")}
+        self.assertLessEqual(set(members), taken)
+
     def test_no_password_and_no_floating_image(self):
         for name, service in services().items():
             for setting, value in service.get("environment", {}).items():
