@@ -16,6 +16,7 @@ pub mod problem;
 pub mod process;
 pub mod redis;
 pub mod shutdown;
+mod sslmode;
 pub mod telemetry;
 pub mod tls;
 

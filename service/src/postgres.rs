@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bb8_postgres::PostgresConnectionManager;
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::PostgresArgs;
+use crate::sslmode::SslMode;
 use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -186,7 +187,7 @@ fn config(
     application: &str,
     read_only: bool,
 ) -> anyhow::Result<tokio_postgres::Config> {
-    let url = understood_sslmode(args.database_url.reveal());
+    let (_, url) = SslMode::of(args.database_url.reveal()).context("DATABASE_URL")?;
     let mut config: tokio_postgres::Config = url.parse().context("DATABASE_URL")?;
     let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
     // Waiting for a lock must end before the statement does, for the reason to be told.
@@ -208,26 +209,11 @@ fn config(
     Ok(config)
 }
 
-/// tokio-postgres knows no `verify-ca` and `verify-full`; here TLS always verifies the full name.
-fn understood_sslmode(url: &str) -> String {
-    url.replace("sslmode=verify-full", "sslmode=require")
-        .replace("sslmode=verify-ca", "sslmode=require")
-}
-
 fn connector(args: &PostgresArgs) -> anyhow::Result<MakeRustlsConnect> {
-    let config: tokio_postgres::Config =
-        understood_sslmode(args.database_url.reveal()).parse().context("DATABASE_URL")?;
-    let wants_tls = config.get_ssl_mode() == SslMode::Require || args.database_ca_file.is_some();
-    tls::install_crypto_provider();
-    let client = match tls::client_config(args.database_ca_file.as_deref()) {
-        Ok(client) => client,
-        Err(error) if wants_tls => return Err(error.into()),
-        // Plain connections need no certificates; an empty store refuses every server.
-        Err(_) => rustls::ClientConfig::builder()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth(),
-    };
-    Ok(MakeRustlsConnect::new(client))
+    let (mode, _) = SslMode::of(args.database_url.reveal()).context("DATABASE_URL")?;
+    let ca_file = args.database_ca_file.as_deref();
+    let verification = mode.verification(ca_file.is_some());
+    Ok(MakeRustlsConnect::new(tls::client_config(ca_file, verification)?))
 }
 
 #[cfg(test)]
