@@ -3,6 +3,7 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
+mod appetite;
 pub mod batch;
 mod book;
 pub mod config;
@@ -34,7 +35,7 @@ use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
 use store::Store;
-use stream::Streams;
+use stream::{Bounds, Streams};
 
 /// Connections that projector and monitor share; lanes have their own.
 const REDIS_CONNECTIONS_MAX: u32 = 4;
@@ -70,7 +71,10 @@ pub async fn run(
     let answer_within = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
     let book = Book::new(pool.clone(), answer_within);
     let pace = Pace {
-        batch_max: config.batch_max as usize,
+        bounds: Bounds {
+            entries: config.batch_max as usize,
+            bytes: config.batch_bytes_max as usize,
+        },
         linger: Duration::from_millis(config.linger_ms),
         block_ms: config.block_ms,
         claim_idle_ms: config.claim_idle_ms,

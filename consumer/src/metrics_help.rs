@@ -53,6 +53,12 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Age of the oldest entry not yet acknowledged; 0 when there is none."
     );
+    describe_gauge!(
+        "votestream_stream_clock_ahead_seconds",
+        Unit::Seconds,
+        "By how much a stream's last ID is ahead of Redis' clock: IDs decide whether a ballot is in \
+         time, so ballots count as that late. Should be about 0."
+    );
     describe_gauge!("votestream_stream_consumers", "Consumer names in the group.");
     describe_gauge!("votestream_dead_letters_held", "Dead letters waiting for an operator.");
     for outcome in ["counted", "replaced", "unchanged", "superseded", "out_of_time"] {

@@ -26,6 +26,8 @@ struct Backlog {
     lag: Option<i64>,
     oldest_pending: Option<EntryId>,
     oldest: Option<EntryId>,
+    /// How far its last ID is ahead of Redis' clock.
+    ahead_ms: f64,
     consumers: i64,
     dead_letters: i64,
 }
@@ -60,19 +62,21 @@ impl Monitor {
         ask.cmd("XLEN").arg(&stream);
         ask.cmd("XINFO").arg("GROUPS").arg(&stream);
         ask.cmd("XPENDING").arg(&stream).arg(GROUP);
-        ask.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
+        ask.cmd("EVAL").arg(include_str!("ends.lua")).arg(1).arg(&stream);
         ask.cmd("XLEN").arg(self.keys.dead_letters(partition));
-        let (length, groups, pending, first, dead_letters): (i64, Value, Value, Value, i64) =
+        type Ends = (Option<String>, f64);
+        let (length, groups, pending, ends, dead_letters): (i64, Value, Value, Ends, i64) =
             ask.query_async(connection).await?;
         let (lag, consumers) = group_facts(&groups).unwrap_or_default();
         let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
-        let oldest = list(&first).and_then(|e| e.first()).and_then(list).and_then(|e| e.first());
+        let (oldest, ahead_ms) = ends;
         Ok(Backlog {
             length,
             pending,
             lag,
             oldest_pending,
-            oldest: oldest.and_then(id),
+            oldest: oldest.and_then(|id| id.parse().ok()),
+            ahead_ms,
             consumers,
             dead_letters,
         })
@@ -92,6 +96,7 @@ fn record(partition: u16, backlog: &Backlog) {
     set("votestream_stream_pending", backlog.pending as f64);
     set("votestream_stream_oldest_pending_age_seconds", age_s(backlog.oldest_pending));
     set("votestream_stream_oldest_age_seconds", age_s(backlog.oldest));
+    set("votestream_stream_clock_ahead_seconds", backlog.ahead_ms / 1e3);
     set("votestream_stream_consumers", backlog.consumers as f64);
     set("votestream_dead_letters_held", backlog.dead_letters as f64);
 }
