@@ -24,17 +24,21 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 
 test: ## every check, as CI runs them
 	@printf '\n==> what is missing\n'
-	@bin/install rust build servers tests supply
+	@bin/install rust build servers tests supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
 	@printf '\n==> lints\n'
 	cargo clippy --workspace --all-targets -- -D warnings
 	@printf '\n==> supply chain\n'
 	@bin/supply
+	@printf '\n==> dashboards and alerts\n'
+	grafana/check
 	@printf '\n==> programs\n'
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> kubernetes\n'
+	PROGRAMS='$(PROGRAMS)' k8s/check
 	@printf '\n==> documentation\n'
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@printf '\n==> all checks passed\n'

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
+use votestream_service::postgres;
+use votestream_service::redis::Manager;
 
 /// Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
 ///
@@ -66,6 +68,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a consumer could start with these settings and the files they name; asks no server.
+    ///
+    /// # Errors
+    /// Says which setting is of no use.
+    pub fn check(self) -> anyhow::Result<()> {
+        let config = self.validated()?;
+        Manager::new(&config.redis)?;
+        postgres::pool(&config.postgres, "votestream-consumer", 1, false).map(drop)
+    }
+
     /// Refuses pairs that cannot work together.
     ///
     /// # Errors

@@ -191,6 +191,9 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if config.common.check_config {
+        return config.check();
+    }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))
         .await

@@ -74,6 +74,9 @@ pub async fn run(
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if config.common.check_config {
+        return postgres::pool(&config.postgres, "votestream-dashboard", 1, true).map(drop);
+    }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let work = |health, shutdown| run(config, listener, health, shutdown);

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_schema::voter::KeyRing;
 use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret};
+use votestream_service::redis::Manager;
 
 use crate::publisher::Durability;
 
@@ -82,6 +83,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a producer could start with these settings and the files they name; asks no server.
+    ///
+    /// # Errors
+    /// Says which setting is of no use.
+    pub fn check(&self) -> anyhow::Result<()> {
+        Manager::new(&self.redis)?;
+        self.key_ring().map(drop)
+    }
+
     /// The keys that sign cookies.
     ///
     /// # Errors
@@ -124,5 +134,11 @@ mod tests {
         }
         let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
         assert!(config.key_ring().is_ok());
+        assert!(config.check().is_ok());
+        let config = Config {
+            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
+            ..config
+        };
+        assert!(config.check().unwrap_err().to_string().contains("REDIS_URL"));
     }
 }

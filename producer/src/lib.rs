@@ -151,6 +151,9 @@ async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationTok
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if config.common.check_config {
+        return config.check();
+    }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let work = |health, shutdown| run(config, listener, health, shutdown);

@@ -13,6 +13,7 @@ use crate::support::{SOON, Site};
 async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
     let args = RedisArgs {
         redis_url: url.parse().unwrap(),
+        redis_url_file: None,
         redis_cluster: false,
         redis_ca_file: Some(authority.to_owned()),
         key_prefix: "votes".to_owned(),
@@ -25,6 +26,7 @@ async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
 async fn reach_postgres(url: &str, authority: &Path) -> Result<(), String> {
     let args = PostgresArgs {
         database_url: url.parse().unwrap(),
+        database_url_file: None,
         database_ca_file: Some(authority.to_owned()),
         statement_timeout_ms: 10_000,
     };
@@ -83,6 +85,7 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
 async fn is_encrypted(url: &str, authority: Option<&Path>) -> Result<bool, String> {
     let args = PostgresArgs {
         database_url: url.parse().unwrap(),
+        database_url_file: None,
         database_ca_file: authority.map(Path::to_owned),
         statement_timeout_ms: 10_000,
     };
