@@ -56,6 +56,10 @@ pub struct Config {
     /// How often backlog, lag and pending entries are measured, in milliseconds
     #[arg(long, env = "MONITOR_MS", default_value_t = 1_000)]
     pub monitor_ms: u64,
+    /// How often the standing audit recounts, over all replicas together, in milliseconds
+    #[arg(long, env = "AUDIT_MS", default_value_t = 60_000,
+          value_parser = clap::value_parser!(u64).range(100..))]
+    pub audit_ms: u64,
     /// Where Redis is.
     #[command(flatten)]
     pub redis: RedisArgs,

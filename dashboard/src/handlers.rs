@@ -120,6 +120,7 @@ impl Desk {
         let frames = match self.viewers.frames(slug) {
             Some(Some(frames)) => frames,
             Some(None) => {
+                metrics::counter!("votestream_viewers_refused_total").increment(1);
                 let detail = "very many people watch; this page tries again by itself";
                 return Problem::unavailable(detail).retry_after(5).into_response();
             }

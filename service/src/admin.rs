@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_process::Collector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use warp::http::StatusCode;
@@ -38,7 +39,9 @@ fn routes(
     draining: CancellationToken,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let read = warp::get().or(warp::head()).unify();
+    let process = Collector::default();
     let metrics = warp::path!("metrics").and(read).map(move || {
+        process.collect();
         let text = metrics.render();
         warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4; charset=utf-8")
             .into_response()

@@ -138,6 +138,9 @@ where
     Taking: Future<Output = Intercepted> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
+    metrics::gauge!("votestream_http_connections", "listener" => name).increment(0.0);
+    metrics::gauge!("votestream_http_connections_max", "listener" => name)
+        .set(limits.connections_max as f64);
     let tasks = TaskTracker::new();
     while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &shutdown).await {
         let (filter, intercept) = (filter.clone(), intercept.clone());

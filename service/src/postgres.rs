@@ -241,8 +241,7 @@ fn config(
     application: &str,
     read_only: bool,
 ) -> anyhow::Result<tokio_postgres::Config> {
-    let (_, url) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
-    let mut config: tokio_postgres::Config = url.parse().context("DATABASE_URL")?;
+    let mut config = address(url)?;
     let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
     // Waiting for a lock must end before the statement does, for the reason to be told.
     let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
@@ -261,6 +260,21 @@ fn config(
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     Ok(config)
+}
+
+/// Where Postgres is, without any of our settings.
+///
+/// # Errors
+/// When the URL does not parse.
+pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
+    let (_, url) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
+    url.parse().context("DATABASE_URL")
+}
+
+/// Whether the settings insist on TLS.
+pub(crate) fn wants_tls(args: &PostgresArgs, config: &tokio_postgres::Config) -> bool {
+    config.get_ssl_mode() == tokio_postgres::config::SslMode::Require
+        || args.database_ca_file.is_some()
 }
 
 fn connector(args: &PostgresArgs, url: &Secret) -> anyhow::Result<MakeRustlsConnect> {

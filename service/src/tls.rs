@@ -69,7 +69,12 @@ pub fn client_config(
     Ok(config.with_no_client_auth())
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+/// The issuers that are believed: those in the file, or the system's.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+    install_crypto_provider();
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => {
@@ -143,7 +148,11 @@ impl ServerCertVerifier for Lenient {
     }
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// All certificates in a PEM file.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|e| file_error(path, &e))?;

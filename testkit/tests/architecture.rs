@@ -114,7 +114,7 @@ fn unsafe_code_stands_only_where_a_reason_is_given() {
 
 #[test]
 fn main_is_a_page() {
-    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest"] {
+    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest", "chaos"] {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
     }

@@ -45,6 +45,12 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
         "votestream_dependency_up",
         "votestream_pool_connections",
         "votestream_redis_durable",
+        "votestream_redis_setting_kept",
+        "votestream_backlog_max_entries",
+        "votestream_http_connections_max",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
     ];
     check_metrics(&text, &names);
     for outcome in ["accepted", "invalid-choice", "unknown-poll"] {

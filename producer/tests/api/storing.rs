@@ -202,6 +202,10 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
                 .then_some(closed)
         });
         assert!(closed.await["durability"].contains(words));
+        let broken = format!("votestream_redis_setting_kept{{setting=\"{words}\"}} 0");
+        // Other services of this test process record theirs beside it.
+        eventually(Duration::from_secs(30), async || service.metrics.render().contains(&broken))
+            .await;
         expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
         assert!(service.entries().await.is_empty());
     }

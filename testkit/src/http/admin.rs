@@ -10,7 +10,7 @@ pub fn check_metrics(text: &str, names: &[&str]) {
     let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     let mut seen = HashSet::new();
     for (name, kind) in kinds {
-        assert!(name.starts_with("votestream_"), "{name}");
+        assert!(name.starts_with("votestream_") || name.starts_with("process_"), "{name}");
         assert!(helped.contains(name), "{name} has no HELP");
         assert_ne!(kind, "summary", "{name}: summaries of replicas do not add up");
         if kind == "histogram" {
