@@ -8,7 +8,7 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench fmt clean-data
+.PHONY: help up test bench docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ bench: ## measure, beside baselines of the same run
 	@bin/install rust build servers bench
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
+
+docs: ## write docs/METRICS.md anew
+	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
 
 fmt: ## format the code
 	cargo fmt --all

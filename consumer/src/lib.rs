@@ -8,6 +8,7 @@ pub mod batch;
 mod book;
 pub mod config;
 pub mod entry;
+mod journey;
 mod lane;
 pub mod metrics_help;
 mod monitor;

@@ -20,5 +20,6 @@ pub mod redis;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 pub use tokio_util::sync::CancellationToken;
