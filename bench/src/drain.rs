@@ -120,6 +120,7 @@ async fn fill(lab: &Lab, backlog: usize) -> anyhow::Result<()> {
 fn postgres_args(lab: &Lab) -> anyhow::Result<PostgresArgs> {
     Ok(PostgresArgs {
         database_url: lab.database_url().parse()?,
+        database_url_file: None,
         database_ca_file: None,
         statement_timeout_ms: 60_000,
     })
@@ -128,6 +129,7 @@ fn postgres_args(lab: &Lab) -> anyhow::Result<PostgresArgs> {
 fn redis_args(lab: &Lab) -> anyhow::Result<RedisArgs> {
     Ok(RedisArgs {
         redis_url: lab.redis.url().parse()?,
+        redis_url_file: None,
         redis_cluster: false,
         redis_ca_file: None,
         key_prefix: votestream_schema::keys::PREFIX_DEFAULT.to_owned(),

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
+use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, Task};
+use votestream_service::postgres;
+use votestream_service::redis::Manager;
 
 /// Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
 ///
@@ -12,6 +14,9 @@ use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
 #[derive(Parser, Clone, Debug)]
 #[command(name = "consumer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where /metrics, /healthz and /readyz are
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9082")]
     pub admin_addr: SocketAddr,
@@ -41,6 +46,11 @@ pub struct Config {
     /// How often poll definitions are copied to Redis, and repaired there, in milliseconds
     #[arg(long, env = "PROJECT_MS", default_value_t = 1_000)]
     pub project_ms: u64,
+    /// How long after a poll has closed Redis keeps its register (who chose what, so that a voter is
+    /// told the choice that stands), in seconds; a week by default
+    #[arg(long, env = "REGISTER_KEPT_S", default_value_t = 604_800,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub register_kept_s: u32,
     /// How often backlog, lag and pending entries are measured, in milliseconds
     #[arg(long, env = "MONITOR_MS", default_value_t = 1_000)]
     pub monitor_ms: u64,
@@ -60,6 +70,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a consumer could start with these settings and the files they name; asks no server.
+    ///
+    /// # Errors
+    /// Says which setting is of no use.
+    pub fn check(self) -> anyhow::Result<()> {
+        let config = self.validated()?;
+        Manager::new(&config.redis)?;
+        postgres::pool(&config.postgres, "votestream-consumer", 1, false).map(drop)
+    }
+
     /// Refuses pairs that cannot work together.
     ///
     /// # Errors

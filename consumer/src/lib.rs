@@ -8,6 +8,7 @@ pub mod batch;
 mod book;
 pub mod config;
 pub mod entry;
+mod forgetter;
 mod journey;
 mod lane;
 pub mod metrics_help;
@@ -24,15 +25,19 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
 use votestream_service::certificates::Seal;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{CancellationToken, certificates, metric, process, telemetry};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, metric, process, telemetry,
+};
 
 pub use config::Config;
 
 use auditor::Auditor;
 use book::Book;
+use forgetter::Forgetter;
 use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
@@ -91,11 +96,17 @@ pub async fn run(
         }
     }));
     let projector = Projector::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    let kept_ms = i64::from(config.register_kept_s) * 1_000;
+    let forgetter = Forgetter::new(redis.clone(), keys.clone(), partitions, kept_ms);
     watchers.spawn(health.gate("projection").watch(project_every, shutdown.clone(), {
         let book = book.clone();
         move || {
-            let (projector, polls) = (projector.clone(), book.polls());
-            async move { projector.project(&polls).await }
+            let (projector, forgetter) = (projector.clone(), forgetter.clone());
+            let polls = book.polls();
+            async move {
+                projector.project(&polls).await?;
+                forgetter.forget(&polls).await
+            }
         }
     }));
     let seals = vec![Seal::of_redis(&config.redis)?, Seal::of_postgres(&config.postgres)?];
@@ -193,6 +204,12 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
+    if config.common.check_config {
+        return config.check();
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
+    }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))
         .await

@@ -59,6 +59,12 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Names of dead consumers removed.",
     ),
+    Metric::counter(
+        "votestream_registers_forgotten_total",
+        "registers",
+        &[],
+        "Registers of closed polls forgotten, each partition's by itself.",
+    ),
     Metric::gauge(
         "votestream_stream_entries",
         "entries",

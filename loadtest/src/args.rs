@@ -187,7 +187,8 @@ pub(crate) struct PeopleArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Generator")]
 pub(crate) struct GeneratorArgs {
-    /// Send only one part of the load, such as 2/4; `merge` puts the reports together
+    /// Send only one part of the load, such as 2/4 (or 1:4, counted from 0); `merge` puts the reports
+    /// together
     #[arg(long, value_name = "N/OF", default_value_t = Shard::WHOLE, hide_default_value = true)]
     shard: Shard,
     /// Threads that send ballots [default: a quarter of the cores, at least 1]

@@ -35,8 +35,11 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts =
-            text.split_once('/').and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)));
+        // `0:4` is `1/4`: an indexed Job of Kubernetes numbers its pods from 0.
+        let (separator, first) = if text.contains(':') { (':', 0) } else { ('/', 1) };
+        let parts = text.split_once(separator).and_then(|(nth, of)| {
+            Some((nth.parse::<u64>().ok()?.checked_add(1 - first)?, of.parse().ok()?))
+        });
         match parts {
             Some((nth, of)) if (1..=of).contains(&nth) && of <= 1024 => Ok(Self { nth, of }),
             _ => Err(format!("'{text}' is not a shard such as 2/4")),
@@ -71,7 +74,9 @@ mod tests {
     #[test]
     fn shards_read_as_nth_of() {
         assert_eq!("2/4".parse(), Ok(Shard { nth: 2, of: 4 }));
-        for text in ["0/4", "5/4", "2", "a/b", "1/0", "-1/2"] {
+        assert_eq!("0:4".parse(), Ok(Shard { nth: 1, of: 4 }));
+        assert_eq!("3:4".parse(), Ok(Shard { nth: 4, of: 4 }));
+        for text in ["0/4", "5/4", "2", "a/b", "1/0", "-1/2", "4:4", "0:4/4", "-1:2"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
     }

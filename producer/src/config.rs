@@ -8,7 +8,8 @@ use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_schema::voter::KeyRing;
-use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret};
+use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
+use votestream_service::redis::Manager;
 
 use crate::publisher::Durability;
 
@@ -19,6 +20,9 @@ use crate::publisher::Durability;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "producer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where voters connect
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
     pub listen_addr: SocketAddr,
@@ -82,6 +86,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether a producer could start with these settings and the files they name; asks no server.
+    ///
+    /// # Errors
+    /// Says which setting is of no use.
+    pub fn check(&self) -> anyhow::Result<()> {
+        Manager::new(&self.redis)?;
+        self.key_ring().map(drop)
+    }
+
     /// The keys that sign cookies.
     ///
     /// # Errors
@@ -124,5 +137,11 @@ mod tests {
         }
         let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
         assert!(config.key_ring().is_ok());
+        assert!(config.check().is_ok());
+        let config = Config {
+            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
+            ..config
+        };
+        assert!(config.check().unwrap_err().to_string().contains("REDIS_URL"));
     }
 }

@@ -10,6 +10,7 @@
 //! | `{votes:K}:polls` | hash | poll id → what the register script must know ([`crate::projection`]) |
 //! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped, `removed` → entries that we took out of the stream; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
+//! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:codes:<poll>` | set | voters (hashed codes) who may vote |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
@@ -75,6 +76,11 @@ impl Keys {
         format!("{{{}:{partition}}}:register:{poll}:{bucket}", self.prefix)
     }
 
+    /// The polls whose register was forgotten after they had closed.
+    pub fn forgotten(&self, partition: u16) -> String {
+        self.of(partition, "forgotten")
+    }
+
     /// The voters, as hashed codes, who may vote in a poll with voting codes.
     pub fn codes(&self, partition: u16, poll: PollId) -> String {
         format!("{{{}:{partition}}}:codes:{poll}", self.prefix)
@@ -118,6 +124,7 @@ mod tests {
             keys.dead_letters(3),
             keys.rules(3),
             keys.accepted(3),
+            keys.forgotten(3),
             keys.register(3, PollId(1), VoterId::new()),
             keys.codes(3, PollId(1)),
         ] {

@@ -51,7 +51,8 @@ impl Seal {
     /// When the URL does not parse.
     pub fn of_redis(args: &RedisArgs) -> anyhow::Result<Self> {
         let mut servers = Vec::new();
-        for url in args.redis_url.reveal().split(',').map(str::trim).filter(|url| !url.is_empty()) {
+        let urls = args.url()?;
+        for url in urls.reveal().split(',').map(str::trim).filter(|url| !url.is_empty()) {
             let info = url.into_connection_info().context("REDIS_URL")?;
             if let ConnectionAddr::TcpTls { host, port, .. } = info.addr() {
                 servers.push((host.clone(), *port));
@@ -66,7 +67,7 @@ impl Seal {
     /// # Errors
     /// When the URL does not parse.
     pub fn of_postgres(args: &PostgresArgs) -> anyhow::Result<Self> {
-        let config = postgres::address(args)?;
+        let config = postgres::address(&args.url()?)?;
         let mut servers = Vec::new();
         if postgres::wants_tls(args, &config) {
             for (index, host) in config.get_hosts().iter().enumerate() {

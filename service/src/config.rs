@@ -4,11 +4,12 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
 
 /// A text that prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub struct CommonArgs {
     /// How long to finish what is under way after SIGTERM, in milliseconds
     #[arg(long, env = "SHUTDOWN_GRACE_MS", default_value_t = 10_000)]
     pub shutdown_grace_ms: u64,
+    /// Only read the settings and the files they name, say whether they are of use, and end
+    #[arg(long, env = "CHECK_CONFIG", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, require_equals = false, default_missing_value = "true")]
+    pub check_config: bool,
 }
 
 impl CommonArgs {
@@ -83,6 +88,10 @@ pub struct RedisArgs {
         hide_env_values = true
     )]
     pub redis_url: Secret,
+    /// A file that holds that URL; read again for each new connection, so that a password can be
+    /// changed without a restart
+    #[arg(long, env = "REDIS_URL_FILE", conflicts_with = "redis_url")]
+    pub redis_url_file: Option<PathBuf>,
     /// The URL names seed nodes of a Redis Cluster
     #[arg(long, env = "REDIS_CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, require_equals = false, default_missing_value = "true")]
@@ -93,6 +102,24 @@ pub struct RedisArgs {
     /// Prefix of every key; keeps deployments on one server apart
     #[arg(long, env = "KEY_PREFIX", default_value = "votes", value_parser = key_prefix)]
     pub key_prefix: String,
+}
+
+impl RedisArgs {
+    /// The URL, from its file if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn url(&self) -> anyhow::Result<Secret> {
+        in_file("REDIS_URL_FILE", self.redis_url_file.as_deref(), &self.redis_url)
+    }
+}
+
+fn in_file(name: &'static str, file: Option<&Path>, otherwise: &Secret) -> anyhow::Result<Secret> {
+    let Some(path) = file else { return Ok(otherwise.clone()) };
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("{name} {}", path.display()))?;
+    anyhow::ensure!(!text.trim().is_empty(), "{name} {} is empty", path.display());
+    Ok(Secret(text.trim().to_owned()))
 }
 
 fn key_prefix(text: &str) -> Result<String, String> {
@@ -115,6 +142,10 @@ pub struct PostgresArgs {
         default_value = "postgres://postgres@127.0.0.1:5432/votestream"
     )]
     pub database_url: Secret,
+    /// A file that holds that URL; read again for each new connection, so that a password can be
+    /// changed without a restart
+    #[arg(long, env = "DATABASE_URL_FILE", conflicts_with = "database_url")]
+    pub database_url_file: Option<PathBuf>,
     /// Certificates that sign the Postgres server's, as PEM; the system's when absent
     #[arg(long, env = "DATABASE_CA_FILE")]
     pub database_ca_file: Option<PathBuf>,
@@ -122,6 +153,16 @@ pub struct PostgresArgs {
     #[arg(long, env = "STATEMENT_TIMEOUT_MS", default_value_t = 10_000,
           value_parser = clap::value_parser!(u64).range(100..))]
     pub statement_timeout_ms: u64,
+}
+
+impl PostgresArgs {
+    /// The URL, from its file if there is one.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn url(&self) -> anyhow::Result<Secret> {
+        in_file("DATABASE_URL_FILE", self.database_url_file.as_deref(), &self.database_url)
+    }
 }
 
 /// The bounds within which a service takes connections.
@@ -136,17 +177,53 @@ pub struct ListenerArgs {
     pub header_timeout_ms: u64,
 }
 
+/// What a service's program does besides serving.
+#[derive(Subcommand, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Ask the service that runs here already whether it is ready: exit code 0 when it is
+    Healthcheck,
+}
+
 /// The address of an admin port.
 pub type AdminAddr = SocketAddr;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[test]
     fn secrets_print_as_stars() {
         let secret: Secret = "postgres://u:hunter2@h/d".parse().unwrap();
         assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        redis: RedisArgs,
+    }
+
+    #[test]
+    fn a_url_stands_in_the_setting_or_in_its_file_but_not_in_both() {
+        let parse = |args: &[&str]| Cli::try_parse_from([&["x"], args].concat());
+        let file = std::env::temp_dir().join(format!("votestream-url-{}", std::process::id()));
+        let path = file.to_str().unwrap();
+        assert!(parse(&["--redis-url-file", path, "--redis-url", "redis://h"]).is_err());
+
+        let args = parse(&["--redis-url-file", path]).unwrap().redis;
+        let error = format!("{:#}", args.url().unwrap_err());
+        assert!(error.contains("REDIS_URL_FILE") && error.contains(path), "{error}");
+        std::fs::write(&file, "\n").unwrap();
+        assert!(args.url().unwrap_err().to_string().contains("is empty"));
+        std::fs::write(&file, "redis://u:hunter2@h:1\n").unwrap();
+        assert_eq!(args.url().unwrap().reveal(), "redis://u:hunter2@h:1");
+        std::fs::remove_file(&file).unwrap();
+
+        assert_eq!(
+            parse(&["--redis-url", "redis://h"]).unwrap().redis.url().unwrap().0,
+            "redis://h"
+        );
     }
 
     #[test]

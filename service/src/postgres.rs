@@ -1,9 +1,11 @@
 //! Postgres: a pool whose connections notice a dead server.
 //!
 //! Connections time out on connecting, on statements and on locks, send keep-alives, and are thrown
-//! away when the server says that it is shutting down or has become read-only.
+//! away when the server says that it is shutting down or has become read-only. The settings that
+//! stand in files are read again for each new connection.
 
 use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::config::PostgresArgs;
+use crate::config::{PostgresArgs, Secret};
+use crate::renewed::Renewed;
 use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,14 +27,61 @@ pub type Pool = bb8::Pool<Manager>;
 
 /// Opens sessions; wraps `bb8_postgres`' manager, which keeps sessions that a failover has made
 /// read-only.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Manager {
-    inner: PostgresConnectionManager<MakeRustlsConnect>,
+    purpose: Arc<Purpose>,
+    opener: Arc<Renewed<Inputs, Opener>>,
     /// Why the last attempt to connect failed.
     last_reason: Arc<Mutex<Option<String>>>,
 }
 
+type Opener = PostgresConnectionManager<MakeRustlsConnect>;
+
+/// What sessions are for; fixed at start-up.
+struct Purpose {
+    args: PostgresArgs,
+    application: String,
+    read_only: bool,
+}
+
+impl Purpose {
+    fn opener(&self, inputs: &Inputs) -> anyhow::Result<Opener> {
+        let config = config(&self.args, &inputs.url, &self.application, self.read_only)?;
+        let connector = connector(&self.args, &config)?;
+        Ok(PostgresConnectionManager::new(config, connector))
+    }
+}
+
+/// What stands in files, or in the settings themselves.
+#[derive(PartialEq)]
+struct Inputs {
+    url: Secret,
+    authority: Option<Vec<u8>>,
+}
+
+impl Inputs {
+    fn read(args: &PostgresArgs) -> anyhow::Result<Self> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("DATABASE_CA_FILE {}", path.display()))
+        };
+        let authority = args.database_ca_file.as_ref().map(read).transpose()?;
+        Ok(Self { url: args.url()?, authority })
+    }
+}
+
+impl std::fmt::Debug for Manager {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Manager({})", self.purpose.application)
+    }
+}
+
 impl Manager {
+    /// The way to the server, as the settings' files name it now.
+    fn opener(&self) -> Opener {
+        let inputs = Inputs::read(&self.purpose.args);
+        self.opener.get("postgres", inputs, |inputs| self.purpose.opener(inputs))
+    }
+
     /// Logs why no connection can be had, once a reason: who waits for one only learns that none
     /// came in time.
     fn tell_once(&self, error: Option<&tokio_postgres::Error>) {
@@ -93,7 +143,7 @@ impl bb8::ManageConnection for Manager {
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Session, Self::Error> {
-        let outcome = self.inner.connect().await;
+        let outcome = self.opener().connect().await;
         self.tell_once(outcome.as_ref().err());
         Ok(Session { client: outcome?, given_up: false })
     }
@@ -121,16 +171,17 @@ pub fn describe_checkout(error: bb8::RunError<tokio_postgres::Error>) -> String 
 /// `application` is what `pg_stat_activity` shows; `read_only` sessions refuse to write.
 ///
 /// # Errors
-/// When the URL does not parse or the certificates cannot be read.
+/// When the URL does not parse or a file cannot be read.
 pub fn pool(
     args: &PostgresArgs,
     application: &str,
     connections_max: u32,
     read_only: bool,
 ) -> anyhow::Result<Pool> {
-    let config = config(args, application, read_only)?;
-    let inner = PostgresConnectionManager::new(config, connector(args)?);
-    let manager = Manager { inner, last_reason: Arc::default() };
+    let purpose = Purpose { args: args.clone(), application: application.to_owned(), read_only };
+    let opener = Renewed::new(Inputs::read(args), |inputs| purpose.opener(inputs))?;
+    let (purpose, opener) = (Arc::new(purpose), Arc::new(opener));
+    let manager = Manager { purpose, opener, last_reason: Arc::default() };
     Ok(bb8::Pool::builder()
         .max_size(connections_max)
         .connection_timeout(CHECKOUT_TIMEOUT)
@@ -146,7 +197,8 @@ pub async fn connect(
     args: &PostgresArgs,
     application: &str,
 ) -> anyhow::Result<tokio_postgres::Client> {
-    let (client, driver) = config(args, application, false)?.connect(connector(args)?).await?;
+    let config = config(args, &args.url()?, application, false)?;
+    let (client, driver) = config.connect(connector(args, &config)?).await?;
     tokio::spawn(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%error, "postgres connection ended");
@@ -183,10 +235,11 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
 
 fn config(
     args: &PostgresArgs,
+    url: &Secret,
     application: &str,
     read_only: bool,
 ) -> anyhow::Result<tokio_postgres::Config> {
-    let mut config = address(args)?;
+    let mut config = address(url)?;
     let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
     // Waiting for a lock must end before the statement does, for the reason to be told.
     let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
@@ -211,8 +264,8 @@ fn config(
 ///
 /// # Errors
 /// When the URL does not parse.
-pub(crate) fn address(args: &PostgresArgs) -> anyhow::Result<tokio_postgres::Config> {
-    understood_sslmode(args.database_url.reveal()).parse().context("DATABASE_URL")
+pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
+    understood_sslmode(url.reveal()).parse().context("DATABASE_URL")
 }
 
 /// Whether the settings insist on TLS.
@@ -226,8 +279,11 @@ fn understood_sslmode(url: &str) -> String {
         .replace("sslmode=verify-ca", "sslmode=require")
 }
 
-fn connector(args: &PostgresArgs) -> anyhow::Result<MakeRustlsConnect> {
-    let wants_tls = wants_tls(args, &address(args)?);
+fn connector(
+    args: &PostgresArgs,
+    config: &tokio_postgres::Config,
+) -> anyhow::Result<MakeRustlsConnect> {
+    let wants_tls = wants_tls(args, config);
     tls::install_crypto_provider();
     let client = match tls::client_config(args.database_ca_file.as_deref()) {
         Ok(client) => client,
@@ -248,6 +304,7 @@ mod tests {
     fn a_wrong_url_is_named_without_being_shown() {
         let args = PostgresArgs {
             database_url: "postgres://u:hunter2@h:notaport/d".parse().unwrap(),
+            database_url_file: None,
             database_ca_file: None,
             statement_timeout_ms: 1_000,
         };

@@ -5,9 +5,12 @@
 //! CLUSTERDOWN, and when a call on it was given up half-way: what the server still owes on such a
 //! connection must never be read as the answer to something else.
 //!
+//! The settings that stand in files are read again for each new connection.
+//!
 //! A plain server (or one behind a fail-over address) and a Redis Cluster look the same from
 //! outside: a [`Connection`] is either.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +23,8 @@ use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr
 use redis::io::tcp::TcpSettings;
 use redis::{Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
 
-use crate::config::RedisArgs;
+use crate::config::{RedisArgs, Secret};
+use crate::renewed::Renewed;
 use crate::tls;
 
 /// How long a reply may take on a pooled connection.
@@ -34,7 +38,8 @@ pub type Pool = bb8::Pool<Manager>;
 /// Opens connections to one Redis server or cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Manager {
-    target: Target,
+    args: Arc<RedisArgs>,
+    target: Arc<Renewed<Inputs, Target>>,
     /// Why the last attempt of a pool to connect failed.
     last_reason: Arc<Mutex<Option<String>>>,
 }
@@ -43,6 +48,50 @@ pub struct Manager {
 enum Target {
     Server(Box<RedisConnectionManager>),
     Cluster(Arc<ClusterClient>),
+}
+
+/// What a [`Target`] is made from.
+#[derive(PartialEq)]
+struct Inputs {
+    urls: Secret,
+    authority: Option<Vec<u8>>,
+}
+
+impl Inputs {
+    fn read(args: &RedisArgs) -> anyhow::Result<Self> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path).with_context(|| format!("REDIS_CA_FILE {}", path.display()))
+        };
+        Ok(Self {
+            urls: args.url()?,
+            authority: args.redis_ca_file.as_ref().map(read).transpose()?,
+        })
+    }
+
+    fn target(&self, args: &RedisArgs) -> anyhow::Result<Target> {
+        let certificates = self
+            .authority
+            .clone()
+            .map(|pem| redis::TlsCertificates { client_tls: None, root_cert: Some(pem) });
+        let urls = self.urls.reveal().split(',').map(str::trim).filter(|url| !url.is_empty());
+        let infos = urls
+            .map(|url| match &certificates {
+                Some(certificates) => redis::Client::build_with_tls(url, certificates.clone())
+                    .map(|client| client.get_connection_info().clone()),
+                None => url.into_connection_info(),
+            })
+            .map(|info| Ok(info?.set_tcp_settings(tcp_settings())))
+            .collect::<Result<Vec<_>, RedisError>>()
+            .context("REDIS_URL is not of the form redis://[user:password@]host:port")?;
+        Ok(match (args.redis_cluster, infos.as_slice()) {
+            (_, []) => anyhow::bail!("REDIS_URL is empty"),
+            (false, [info]) => Target::Server(Box::new(RedisConnectionManager::new(info.clone())?)),
+            (false, _) => anyhow::bail!(
+                "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one"
+            ),
+            (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
+        })
+    }
 }
 
 impl std::fmt::Debug for Manager {
@@ -58,28 +107,14 @@ impl Manager {
     /// When the URL does not parse or the certificates cannot be read.
     pub fn new(args: &RedisArgs) -> anyhow::Result<Self> {
         tls::install_crypto_provider();
-        let certificates = certificates(args)?;
-        let urls = args.redis_url.reveal().split(',').map(str::trim).filter(|url| !url.is_empty());
-        let infos = urls
-            .map(|url| match &certificates {
-                Some(certificates) => redis::Client::build_with_tls(url, certificates.clone())
-                    .map(|client| client.get_connection_info().clone()),
-                None => url.into_connection_info(),
-            })
-            .map(|info| Ok(info?.set_tcp_settings(tcp_settings())))
-            .collect::<Result<Vec<_>, RedisError>>()
-            .context("REDIS_URL is not of the form redis://[user:password@]host:port")?;
-        let target = match (args.redis_cluster, infos.as_slice()) {
-            (_, []) => anyhow::bail!("REDIS_URL is empty"),
-            (false, [info]) => Target::Server(Box::new(RedisConnectionManager::new(info.clone())?)),
-            (false, _) => {
-                anyhow::bail!(
-                    "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one"
-                )
-            }
-            (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
-        };
-        Ok(Self { target, last_reason: Arc::default() })
+        let target = Renewed::new(Inputs::read(args), |inputs| inputs.target(args))?;
+        let (args, target) = (Arc::new(args.clone()), Arc::new(target));
+        Ok(Self { args, target, last_reason: Arc::default() })
+    }
+
+    fn target(&self) -> Target {
+        let make = |inputs: &Inputs| inputs.target(&self.args);
+        self.target.get("redis", Inputs::read(&self.args), make)
     }
 
     /// A pool of at most `connections_max`, filled when needed.
@@ -97,9 +132,9 @@ impl Manager {
     /// When the server cannot be reached within 2 s, or refuses.
     pub async fn connect(&self, response_timeout: Duration) -> Result<Connection, RedisError> {
         let opening = async {
-            Ok::<_, RedisError>(match &self.target {
+            Ok::<_, RedisError>(match self.target() {
                 Target::Server(manager) => {
-                    let mut link = bb8::ManageConnection::connect(&**manager).await?;
+                    let mut link = bb8::ManageConnection::connect(&*manager).await?;
                     link.set_response_timeout(response_timeout);
                     Link::Server(link)
                 }
@@ -130,7 +165,7 @@ impl Manager {
 
     /// Whether keys are spread over several masters.
     pub fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster(_))
+        self.args.redis_cluster
     }
 }
 
@@ -259,12 +294,6 @@ impl ConnectionLike for Connection {
             Link::Cluster(link) => link.get_db(),
         }
     }
-}
-
-fn certificates(args: &RedisArgs) -> anyhow::Result<Option<redis::TlsCertificates>> {
-    let Some(path) = &args.redis_ca_file else { return Ok(None) };
-    let pem = std::fs::read(path).with_context(|| format!("REDIS_CA_FILE {}", path.display()))?;
-    Ok(Some(redis::TlsCertificates { client_tls: None, root_cert: Some(pem) }))
 }
 
 fn tcp_settings() -> TcpSettings {

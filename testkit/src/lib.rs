@@ -13,6 +13,7 @@ mod certificates;
 mod cluster;
 mod eventually;
 mod home;
+pub mod http;
 mod postgres;
 mod redis;
 

@@ -31,6 +31,7 @@ impl Barrier {
 async fn connection(site: &Site) -> Connection {
     let args = RedisArgs {
         redis_url: site.redis_url.parse().unwrap(),
+        redis_url_file: None,
         redis_cluster: false,
         redis_ca_file: None,
         key_prefix: String::new(),

@@ -241,6 +241,7 @@ impl Site {
     pub async fn store(&self, statement_timeout_ms: u64) -> (Store, Polls) {
         let args = PostgresArgs {
             database_url: self.database_url.parse().expect("any text"),
+            database_url_file: None,
             database_ca_file: None,
             statement_timeout_ms,
         };

@@ -16,6 +16,7 @@ use crate::support::{SOON, Site};
 async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
     let args = RedisArgs {
         redis_url: url.parse().unwrap(),
+        redis_url_file: None,
         redis_cluster: false,
         redis_ca_file: Some(authority.to_owned()),
         key_prefix: "votes".to_owned(),
@@ -28,6 +29,7 @@ async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
 async fn reach_postgres(url: &str, authority: &Path) -> Result<(), String> {
     let args = PostgresArgs {
         database_url: url.parse().unwrap(),
+        database_url_file: None,
         database_ca_file: Some(authority.to_owned()),
         statement_timeout_ms: 10_000,
     };

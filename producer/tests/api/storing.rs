@@ -9,9 +9,9 @@ use testkit::{RedisServer, eventually, own_redis, own_redis_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use votestream_schema::EntryId;
 
-use crate::client::Reply;
 use crate::harness::{Service, Setup, connect, entry_of};
 use crate::proxy::Proxy;
+use testkit::http::Reply;
 
 /// Longer than a ballot may take at most.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(6);

@@ -14,31 +14,31 @@ pub(super) const OWNER: &str = "votestream";
 pub(super) const CONSUMER: &str = "votestream_consumer";
 /// Reads tallies.
 pub(super) const DASHBOARD: &str = "votestream_dashboard";
+/// Reads everything.
+const BACKUP: &str = "votestream_backup";
+
+const ROLES: &str = include_str!("../../../schema/access/roles.sql");
 
 /// Makes roles and database where they are missing, and sets the roles' passwords.
 pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Result<(), Error> {
     let client = connect(&postgres.url("postgres")).await?;
-    for role in [OWNER, CONSUMER, DASHBOARD] {
-        let exists = client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?;
-        let verb = if exists.is_some() { "ALTER" } else { "CREATE" };
+    let mut roles = ROLES.to_owned();
+    for (placeholder, role) in [
+        (":'owner_password'", OWNER),
+        (":'consumer_password'", CONSUMER),
+        (":'dashboard_password'", DASHBOARD),
+        (":'backup_password'", BACKUP),
+    ] {
         // The secret is made of hexadecimal digits and needs no escaping.
-        let password = password_of(role, data_dir)?;
-        client.batch_execute(&format!("{verb} ROLE {role} LOGIN PASSWORD '{password}'")).await?;
+        roles = roles.replace(placeholder, &format!("'{}'", password_of(role, data_dir)?));
     }
-    let read_only = format!("ALTER ROLE {DASHBOARD} SET default_transaction_read_only = on");
-    client.batch_execute(&read_only).await?;
+    client.batch_execute(&roles).await?;
     let exists =
         client.query_opt("SELECT FROM pg_database WHERE datname = $1", &[&DATABASE]).await?;
     if exists.is_none() {
         client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     }
     Ok(())
-}
-
-/// Grants each role what its service needs; to be called once the tables exist.
-pub(super) async fn grant(postgres: &PostgresServer, data_dir: &DataDir) -> Result<(), Error> {
-    let client = connect(&url_of(OWNER, postgres, data_dir)?).await?;
-    Ok(client.batch_execute(include_str!("roles.sql")).await?)
 }
 
 /// The address of the database for this role.

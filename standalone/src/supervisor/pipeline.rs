@@ -63,7 +63,6 @@ impl<'a> Pipeline<'a> {
         database::prepare(postgres, self.data_dir).await?;
         let url = database::url_of(OWNER, postgres, self.data_dir)?;
         self.votectl(&self.migrate_arguments(), &redis.url(), &url)?;
-        database::grant(postgres, self.data_dir).await?;
         self.votectl(&self.poll_arguments(), &redis.url(), &url)?;
         self.data_dir.secret("cookie-keys")?;
         self.data_dir.write_env(&[("REDIS_URL", &redis.url()), ("DATABASE_URL", &url)])?;
@@ -141,7 +140,9 @@ impl<'a> Pipeline<'a> {
 
     fn migrate_arguments(&self) -> Vec<String> {
         let partitions = self.config.partitions.map(|number| format!("--partitions={number}"));
-        ["migrate".to_owned()].into_iter().chain(partitions).collect()
+        let grants =
+            [format!("--grant-consumer={CONSUMER}"), format!("--grant-dashboard={DASHBOARD}")];
+        ["migrate".to_owned()].into_iter().chain(partitions).chain(grants).collect()
     }
 
     fn poll_arguments(&self) -> Vec<String> {

@@ -1,29 +1,41 @@
-//! Who may use Redis, and for what.
+//! Who may use Redis, and for what: as `schema/access/redis-users.acl` says.
 
 use super::{DataDir, Error};
 use crate::servers::RedisUser;
 
-/// `votectl`, which is the operator.
-const OPERATOR: (&str, &str) = ("default", "~* &* +@all");
-/// Reads everything of ours, appends ballots, keeps the register; may not take ballots away. What
-/// it calls in its scripts is held to the same.
-const PRODUCER: (&str, &str) = (
-    "producer",
-    "~votes:* ~{votes:* +@connection +@scripting +@transaction +@read +@hash +@blocking -xreadgroup \
-     +xadd +time -@admin -@dangerous +info +config|get",
-);
-/// Works off the streams of ours and repairs what the producer reads; may not administer.
-const CONSUMER: (&str, &str) = (
-    "consumer",
-    "~votes:* ~{votes:* +@connection +@scripting +@transaction +@read +@write +@blocking \
-     +time -@admin -@dangerous +info +config|get",
-);
+const USERS: &str = include_str!("../../../schema/access/redis-users.acl");
+
+/// The users here, and under what name the file has them: `votectl` is Redis' default user, so that a
+/// plain `redis-cli` finds its way with the password alone.
+const NAMES: [(&str, &str); 3] =
+    [("default", "operator"), ("producer", "producer"), ("consumer", "consumer")];
 
 /// All users, each with a password of its own, the operator first.
 pub(super) fn all(data_dir: &DataDir) -> Result<Vec<RedisUser>, Error> {
-    let users = [OPERATOR, PRODUCER, CONSUMER].into_iter().map(|(name, rules)| {
+    let users = NAMES.into_iter().map(|(name, name_in_file)| {
         let password = data_dir.secret(&format!("redis-{name}"))?;
-        Ok(RedisUser { name: name.to_owned(), password, rules: rules.to_owned() })
+        Ok(RedisUser { name: name.to_owned(), password, rules: rules_of(name_in_file).to_owned() })
     });
     users.collect()
+}
+
+fn rules_of(name: &str) -> &'static str {
+    let rules =
+        |line: &'static str| line.strip_prefix("user ")?.strip_prefix(name)?.strip_prefix(' ');
+    USERS.lines().find_map(rules).expect("the file, which is built in, has every user named above")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_has_every_user_and_no_password() {
+        for (_, name) in NAMES {
+            assert!(rules_of(name).contains('~'), "{name}");
+        }
+        let users = USERS.lines().filter(|line| line.starts_with("user "));
+        let mut words = users.flat_map(str::split_whitespace);
+        assert!(words.all(|word| !word.starts_with(['#', '>']) && word != "nopass"));
+    }
 }

@@ -1,0 +1,46 @@
+"""Runs every check over every deployment, and proves the checks themselves."""
+
+import pathlib
+import sys
+import time
+
+import yaml
+
+from . import copies, mistakes, network, policy, references, render, schemas, security, settings, style
+
+CHECKS = [schemas, references, network, policy, copies, settings]
+
+
+def main(arguments):
+    started = time.monotonic()
+    deployments = render.all_deployments()
+    overlays = [d for d in deployments if "+" not in d.name]
+    tell(started, f"rendered {len(overlays)} overlays, {len(deployments) - len(overlays)} combinations")
+    if arguments[:1] == ["render"]:
+        for deployment in overlays:
+            target = pathlib.Path(arguments[1]) / f"{deployment.name}.yaml"
+            target.write_text(yaml.safe_dump_all(deployment.objects, sort_keys=False))
+        return 0
+    problems = []
+    for module in CHECKS:
+        found = [f"{d.name}: {p}" for d in deployments for p in module.check(d)]
+        problems += found
+        tell(started, f"{module.__name__.split('.')[1]}: {len(found)} problems")
+    for name, run in (("style", style.check), ("checkov", lambda: security.check(overlays))):
+        found = run()
+        problems += found
+        tell(started, f"{name}: {len(found)} problems")
+    unnoticed, planted = mistakes.check({d.name: d for d in overlays}, CHECKS)
+    problems += unnoticed
+    tell(started, f"{planted - len(unnoticed)} of {planted} planted mistakes were noticed")
+    for problem in problems[:200]:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def tell(started, text):
+    print(f"k8s: {text} ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

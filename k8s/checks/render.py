@@ -1,0 +1,93 @@
+"""Renders every overlay and every supported set of components, in a copy with made-up secrets."""
+
+import concurrent.futures
+import itertools
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import yaml
+
+from .deployment import HERE, Deployment, load
+
+# Servers inside the cluster take the secrets made here; servers outside, those of a store.
+SERVERS = [
+    ("dev-secrets", "redis", "postgres"),
+    ("dev-secrets-tls", "redis", "postgres", "tls"),
+    ("dev-secrets", "redis", "postgres-cnpg"),
+    ("dev-secrets", "redis-cluster", "postgres"),
+    ("dev-secrets", "redis-cluster", "postgres-cnpg"),
+    ("external-secrets", "external-redis", "external-postgres"),
+]
+EDGES = [(), ("gateway",), ("ingress",)]
+OPTIONS = ["keda", "monitoring", "backup", "loadtest"]
+# Before those that change what they add.
+FIRST = ["keda", "backup"]
+
+
+def combinations():
+    options = [(), *((one,) for one in OPTIONS), tuple(OPTIONS)]
+    for servers, edge, option in itertools.product(SERVERS, EDGES, options):
+        chosen = {*servers, *edge, *option}
+        yield sorted(chosen, key=lambda c: (c not in FIRST, c == "tls", c))
+
+
+def copy(folder):
+    """A copy of what kustomize reads, with secrets in it."""
+    root = pathlib.Path(folder)
+    ignore = shutil.ignore_patterns(".venv", "files", "__pycache__")
+    shutil.copytree(HERE, root / "k8s", ignore=ignore)
+    for part in ("schema/access", "grafana"):
+        if (HERE.parent / part).is_dir():
+            shutil.copytree(HERE.parent / part, root / part)
+    components = root / "k8s/components"
+    # The same with the servers' addresses as TLS wants them.
+    shutil.copytree(components / "dev-secrets", components / "dev-secrets-tls")
+    for name, tls in (("dev-secrets", ""), ("dev-secrets-tls", "redis postgres")):
+        subprocess.run([components / name / "make"], check=True, env={**os.environ, "TLS": tls})
+    return root / "k8s"
+
+
+def kustomize(folder):
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{folder.name}: {done.stderr.strip()}")
+    if done.stderr.strip():
+        raise RuntimeError(f"{folder.name}: kustomize warns: {done.stderr.strip()}")
+    return done.stdout
+
+
+def write_combination(k8s, components):
+    folder = k8s / "combinations" / "+".join(components)
+    folder.mkdir(parents=True)
+    lines = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "votestream",
+        "resources": ["../../base"],
+        "components": [f"../../components/{name}" for name in components],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(lines))
+    return folder
+
+
+def components_of(folder):
+    """The names of the components that an overlay takes."""
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text()).get("components", [])
+    return frozenset(pathlib.PurePath(path).name for path in listed)
+
+
+def all_deployments():
+    """The overlays first."""
+    with tempfile.TemporaryDirectory(prefix="votestream-k8s-") as temporary:
+        k8s = copy(temporary)
+        folders = sorted((k8s / "overlays").iterdir())
+        folders += [write_combination(k8s, c) for c in combinations()]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            texts = list(pool.map(kustomize, folders))
+        return [
+            Deployment(folder.name, load(text), components_of(folder))
+            for folder, text in zip(folders, texts)
+        ]

@@ -1,0 +1,26 @@
+"""Shell scripts and YAML files are as their linters want them."""
+
+import subprocess
+
+from .deployment import HERE
+
+
+def check():
+    return shell() + yaml_files()
+
+
+def shell():
+    scripts = [
+        path for path in sorted(HERE.rglob("*"))
+        if path.is_file() and ".venv" not in path.parts and "files" not in path.parts
+        and path.read_bytes()[:2] == b"#!"
+    ]
+    command = ["shellcheck", "--external-sources", "--format=gcc", *map(str, scripts)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+    return (done.stdout + done.stderr).splitlines()
+
+
+def yaml_files():
+    command = ["yamllint", "--strict", "--format=parsable", "."]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+    return (done.stdout + done.stderr).splitlines()

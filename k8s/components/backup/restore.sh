@@ -1,0 +1,27 @@
+#!/bin/sh
+# Restores a dump into an empty database, all or nothing. Afterwards `votectl migrate` grants the
+# services' roles again what they need.
+#   PG*           where and as whom (the owner of the database)
+#   FOLDER        where dumps are kept
+#   DUMP          which one; the newest when empty
+set -eu
+: "${FOLDER:=/backups}" "${DUMP:=}"
+
+if [ -z "$DUMP" ]; then
+    for file in "$FOLDER"/votestream-*.dump; do DUMP=${file##*/}; done
+fi
+[ -f "$FOLDER/$DUMP" ] || { echo "there is no dump $FOLDER/$DUMP" >&2; exit 1; }
+
+ask() { psql --no-psqlrc -At --set ON_ERROR_STOP=1 --command "$1"; }
+tables=$(ask "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+if [ "$tables" -ne 0 ]; then
+    echo "database $PGDATABASE is not empty: $tables tables; restore into an empty one" >&2
+    exit 1
+fi
+# Not the schema itself: it is there, and the owner of the database need not own it.
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+pg_restore --list "$FOLDER/$DUMP" | grep -v ' SCHEMA - public ' >"$list"
+pg_restore --single-transaction --exit-on-error --no-owner --no-privileges --use-list "$list" \
+    --dbname "$PGDATABASE" "$FOLDER/$DUMP"
+echo "restored $DUMP: $(ask 'SELECT count(*) FROM votes') votes in $(ask 'SELECT count(*) FROM polls') polls"

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Makes the roles and the database, or sets the roles' passwords anew; run by Postgres when its volume
+# is empty (PG* as its superuser), and by the component external-postgres against a managed one.
+#   PASSWORDS   a folder with the files owner, consumer, dashboard, backup
+#   ROLES_SQL   schema/access/roles.sql
+set -eu
+: "${PASSWORDS:=/passwords}" "${ROLES_SQL:=/roles/roles.sql}"
+
+# The image's entry point names the superuser so.
+PGUSER=${PGUSER:-${POSTGRES_USER:-postgres}}
+export PGUSER
+
+# Each as a psql variable, and never as an argument: arguments can be seen.
+for name in owner consumer dashboard backup; do
+    quoted=$(sed "s/\\\\/\\\\\\\\/g; s/'/''/g" "$PASSWORDS/$name")
+    printf '%s%s_password '"'%s'"'\n' '\set ' "$name" "$quoted"
+done | cat - "$ROLES_SQL" | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres >/dev/null
+
+if [ -z "$(psql --no-psqlrc -At --dbname postgres --command "SELECT 1 FROM pg_database WHERE datname = 'votestream'")" ]; then
+    # A managed service's administrator may give a database only to a role it is in.
+    psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres \
+        --command 'GRANT votestream TO CURRENT_USER' \
+        --command 'CREATE DATABASE votestream OWNER votestream'
+fi
+echo 'roles and database are there'
