@@ -22,6 +22,7 @@ use crate::appetite::Appetite;
 use crate::batch::{self, Batch, Vote};
 use crate::book::Book;
 use crate::entry::{Delivered, Entry};
+use crate::journey::{self, Journeys};
 use crate::store::{self, Store};
 use crate::stream::{Bounds, Streams};
 
@@ -232,9 +233,11 @@ impl Lane {
             return Ok(());
         }
         metrics::histogram!("votestream_batch_entries").record(entries.len() as f64);
+        let journeys = Journeys::begin(&entries);
         let mut batch = self.sort(&entries).await?;
         self.count(&mut batch, entries.len()).await?;
         record_latency(&batch.votes);
+        journey::log(&batch.votes);
 
         for (source, reason) in &batch.dead {
             let entry = &entries[*source];
@@ -246,6 +249,9 @@ impl Lane {
         let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
         let ids = counted.map(|(_, entry)| (entry.partition, entry.id.as_str()));
         self.streams.acknowledge(connection, ids).await?;
+        if let Some(journeys) = journeys {
+            journeys.end();
+        }
         Ok(())
     }
 

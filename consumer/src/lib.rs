@@ -10,6 +10,7 @@ mod book;
 pub mod config;
 pub mod entry;
 mod forgetter;
+mod journey;
 mod lane;
 pub mod metrics_help;
 mod monitor;

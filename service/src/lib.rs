@@ -24,5 +24,6 @@ pub mod shutdown;
 mod sslmode;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 pub use tokio_util::sync::CancellationToken;
