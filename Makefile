@@ -8,7 +8,7 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench fmt clean-data
+.PHONY: help up test bench chaos fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,7 @@ help: ## list the commands
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
+	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
 	@bin/install rust build servers
@@ -24,11 +25,15 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 
 test: ## every check, as CI runs them
 	@printf '\n==> what is missing\n'
-	@bin/install rust build servers tests k8s
+	@bin/install rust build servers tests supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
 	@printf '\n==> lints\n'
 	cargo clippy --workspace --all-targets -- -D warnings
+	@printf '\n==> supply chain\n'
+	@bin/supply
+	@printf '\n==> dashboards and alerts\n'
+	grafana/check
 	@printf '\n==> programs\n'
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
@@ -43,6 +48,11 @@ bench: ## measure, beside baselines of the same run
 	@bin/install rust build servers bench
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
+
+chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
+	@bin/install rust build servers chaos
+	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
+	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
 
 fmt: ## format the code
 	cargo fmt --all

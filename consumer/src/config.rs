@@ -43,9 +43,18 @@ pub struct Config {
     /// How often poll definitions are copied to Redis, and repaired there, in milliseconds
     #[arg(long, env = "PROJECT_MS", default_value_t = 1_000)]
     pub project_ms: u64,
+    /// How long after a poll has closed Redis keeps its register (who chose what, so that a voter is
+    /// told the choice that stands), in seconds; a week by default
+    #[arg(long, env = "REGISTER_KEPT_S", default_value_t = 604_800,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub register_kept_s: u32,
     /// How often backlog, lag and pending entries are measured, in milliseconds
     #[arg(long, env = "MONITOR_MS", default_value_t = 1_000)]
     pub monitor_ms: u64,
+    /// How often the standing audit recounts, over all replicas together, in milliseconds
+    #[arg(long, env = "AUDIT_MS", default_value_t = 60_000,
+          value_parser = clap::value_parser!(u64).range(100..))]
+    pub audit_ms: u64,
     /// Where Redis is.
     #[command(flatten)]
     pub redis: RedisArgs,

@@ -1,5 +1,5 @@
 -- Moves one entry to the dead letters: copied, acknowledged and removed in one step.
--- KEYS 1 stream, 2 dead letters; ARGV 1 group, 2 entry ID, 3 reason, then its fields
+-- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group, 2 entry ID, 3 reason, then its fields
 -- Reply: 1 when moved, 0 when the entry was acknowledged before (by an earlier attempt).
 --
 -- Lua passes some 8,000 arguments at most. Fields beyond MANY go packed into one, `packed`: a
@@ -25,5 +25,5 @@ if last < #ARGV then
 end
 redis.call('XADD', KEYS[2], '*', unpack(letter))
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HINCRBY', KEYS[3], 'removed', redis.call('XDEL', KEYS[1], ARGV[2]))
 return 1

@@ -3,16 +3,19 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
+mod auditor;
 pub mod batch;
 mod book;
 pub mod config;
 pub mod entry;
+mod forgetter;
 mod lane;
-mod metrics_help;
+pub mod metrics_help;
 mod monitor;
 mod projector;
 pub mod store;
 pub mod stream;
+mod surroundings;
 
 use std::time::Duration;
 
@@ -20,24 +23,28 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
+use votestream_service::certificates::Seal;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{CancellationToken, process, telemetry};
+use votestream_service::{CancellationToken, certificates, metric, process, telemetry};
 
 pub use config::Config;
 
+use auditor::Auditor;
 use book::Book;
+use forgetter::Forgetter;
 use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
 use store::Store;
 use stream::Streams;
+use surroundings::Surroundings;
 
-/// Connections that projector and monitor share; lanes have their own.
-const REDIS_CONNECTIONS_MAX: u32 = 4;
+/// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
+const REDIS_CONNECTIONS_MAX: u32 = 5;
 /// Connections beside one for each lane.
-const POSTGRES_CONNECTIONS_BESIDE: u32 = 3;
+const POSTGRES_CONNECTIONS_BESIDE: u32 = 4;
 
 /// Works until `shutdown`, then finishes the batches in hand; whether that was done within the grace
 /// period.
@@ -49,7 +56,7 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metrics_help::describe();
+    metric::describe(metrics_help::METRICS);
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
@@ -85,13 +92,27 @@ pub async fn run(
         }
     }));
     let projector = Projector::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    let kept_ms = i64::from(config.register_kept_s) * 1_000;
+    let forgetter = Forgetter::new(redis.clone(), keys.clone(), partitions, kept_ms);
     watchers.spawn(health.gate("projection").watch(project_every, shutdown.clone(), {
         let book = book.clone();
         move || {
-            let (projector, polls) = (projector.clone(), book.polls());
-            async move { projector.project(&polls).await }
+            let (projector, forgetter) = (projector.clone(), forgetter.clone());
+            let polls = book.polls();
+            async move {
+                projector.project(&polls).await?;
+                forgetter.forget(&polls).await
+            }
         }
     }));
+    let seals = vec![Seal::of_redis(&config.redis)?, Seal::of_postgres(&config.postgres)?];
+    watchers.spawn(certificates::watch(seals, shutdown.clone()));
+    let masters = if manager.is_cluster() { partitions } else { 1 };
+    let around = Surroundings::new(redis.clone(), pool.clone(), keys.clone(), masters);
+    watchers.spawn(around.watch(shutdown.clone()));
+    let audit_every = Duration::from_millis(config.audit_ms);
+    let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
+    watchers.spawn(auditor.watch(shutdown.clone()));
     let monitor = Monitor::new(redis, keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {

@@ -1,68 +1,193 @@
 //! What each of the consumer's metrics means.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use votestream_service::metric::{Label, Metric};
 
-/// Registers the help texts, and counters that must be there before they first move.
-pub(crate) fn describe() {
-    describe_histogram!("votestream_batch_entries", "Entries worked on in one go.");
-    describe_histogram!(
+/// Partitions are few, and fixed at the first deployment.
+const PARTITION: &[Label] = &[("partition", &[])];
+
+/// The consumer's own.
+pub const METRICS: &[Metric] = &[
+    Metric::histogram("votestream_batch_entries", "entries", &[], "Entries worked on in one go."),
+    Metric::histogram(
         "votestream_store_duration_seconds",
-        Unit::Seconds,
-        "One transaction in Postgres, from taking a connection to its commit."
-    );
-    describe_histogram!(
+        "seconds",
+        &[],
+        "One transaction in Postgres, from taking a connection to its commit.",
+    ),
+    Metric::histogram(
         "votestream_ballot_to_commit_seconds",
-        Unit::Seconds,
-        "From Redis storing a ballot to its commit in Postgres."
-    );
-    describe_counter!(
+        "seconds",
+        &[],
+        "From Redis storing a ballot to its commit in Postgres.",
+    ),
+    Metric::counter(
         "votestream_votes_total",
+        "ballots",
+        &[("outcome", &["counted", "replaced", "unchanged", "superseded", "out_of_time"])],
         "Ballots worked on, by outcome: counted (a new voter), replaced (took the place of \
          another), unchanged (a replay, or beaten by another), superseded (by another ballot of \
-         its batch), out_of_time."
-    );
-    describe_counter!(
+         its batch), out_of_time.",
+    ),
+    Metric::counter(
         "votestream_retries_total",
-        "Attempts that failed and were repeated, by server."
-    );
-    describe_counter!("votestream_claimed_entries_total", "Stale entries taken over.");
-    describe_counter!("votestream_dead_letters_total", "Entries set aside as dead letters.");
-    describe_counter!(
-        "votestream_vanished_entries_total",
-        "Entries deleted from a stream before they were counted. Must stay 0."
-    );
-    describe_counter!("votestream_consumers_removed_total", "Names of dead consumers removed.");
-    describe_gauge!("votestream_stream_entries", "Entries in a stream: lag and pending together.");
-    describe_gauge!("votestream_stream_lag", "Entries not yet delivered to the group.");
-    describe_gauge!(
-        "votestream_stream_lag_unknown",
-        "1 when Redis does not know the lag, which is then worked out from length and pending."
-    );
-    describe_gauge!("votestream_stream_pending", "Delivered, not yet acknowledged.");
-    describe_gauge!(
-        "votestream_stream_oldest_pending_age_seconds",
-        Unit::Seconds,
-        "Age of the oldest pending entry; 0 when there is none."
-    );
-    describe_gauge!(
-        "votestream_stream_oldest_age_seconds",
-        Unit::Seconds,
-        "Age of the oldest entry not yet acknowledged; 0 when there is none."
-    );
-    describe_gauge!("votestream_stream_consumers", "Consumer names in the group.");
-    describe_gauge!("votestream_dead_letters_held", "Dead letters waiting for an operator.");
-    for outcome in ["counted", "replaced", "unchanged", "superseded", "out_of_time"] {
-        metrics::counter!("votestream_votes_total", "outcome" => outcome).absolute(0);
-    }
-    for what in ["redis", "postgres"] {
-        metrics::counter!("votestream_retries_total", "what" => what).absolute(0);
-    }
-    for name in [
+        "attempts",
+        &[("what", &["redis", "postgres"])],
+        "Attempts that failed and were repeated, by server.",
+    ),
+    Metric::counter(
         "votestream_claimed_entries_total",
+        "entries",
+        &[],
+        "Stale entries taken over.",
+    ),
+    Metric::counter(
         "votestream_dead_letters_total",
+        "entries",
+        &[],
+        "Entries set aside as dead letters.",
+    ),
+    Metric::counter(
         "votestream_vanished_entries_total",
+        "entries",
+        &[],
+        "Entries deleted from a stream while they were pending, before they were counted. Must \
+         stay 0.",
+    ),
+    Metric::counter(
         "votestream_consumers_removed_total",
-    ] {
-        metrics::counter!(name).absolute(0);
-    }
-}
+        "names",
+        &[],
+        "Names of dead consumers removed.",
+    ),
+    Metric::counter(
+        "votestream_registers_forgotten_total",
+        "registers",
+        &[],
+        "Registers of closed polls forgotten, each partition's by itself.",
+    ),
+    Metric::gauge(
+        "votestream_stream_entries",
+        "entries",
+        PARTITION,
+        "Entries in a stream: lag and pending together.",
+    ),
+    Metric::gauge(
+        "votestream_stream_bytes",
+        "bytes",
+        PARTITION,
+        "Memory that a stream takes in Redis, as Redis estimates it.",
+    ),
+    Metric::gauge(
+        "votestream_stream_lag",
+        "entries",
+        PARTITION,
+        "Entries not yet delivered to the group.",
+    ),
+    Metric::gauge(
+        "votestream_stream_lag_unknown",
+        "bool",
+        PARTITION,
+        "1 when Redis does not know the lag, which is then worked out from length and pending.",
+    ),
+    Metric::gauge(
+        "votestream_stream_pending",
+        "entries",
+        PARTITION,
+        "Delivered, not yet acknowledged.",
+    ),
+    Metric::gauge(
+        "votestream_stream_lost_entries",
+        "entries",
+        PARTITION,
+        "Entries that left a stream, ever, without being counted or set aside: somebody trimmed or \
+         deleted them. Must stay 0.",
+    ),
+    Metric::gauge(
+        "votestream_stream_oldest_pending_age_seconds",
+        "seconds",
+        PARTITION,
+        "Age of the oldest pending entry; 0 when there is none.",
+    ),
+    Metric::gauge(
+        "votestream_stream_oldest_age_seconds",
+        "seconds",
+        PARTITION,
+        "Age of the oldest entry not yet acknowledged; 0 when there is none.",
+    ),
+    Metric::gauge(
+        "votestream_stream_consumers",
+        "names",
+        PARTITION,
+        "Consumer names in the group.",
+    ),
+    Metric::gauge(
+        "votestream_dead_letters_held",
+        "entries",
+        PARTITION,
+        "Dead letters waiting for an operator.",
+    ),
+    Metric::gauge(
+        "votestream_redis_memory_bytes",
+        "bytes",
+        PARTITION,
+        "Memory that Redis uses: the server of a partition; a plain server is that of partition 0.",
+    ),
+    Metric::gauge(
+        "votestream_redis_memory_max_bytes",
+        "bytes",
+        PARTITION,
+        "The most memory that Redis may use (maxmemory), where it has a bound, else that of its \
+         machine.",
+    ),
+    Metric::gauge(
+        "votestream_postgres_connections",
+        "sessions",
+        &[],
+        "Sessions of clients on the Postgres server, everybody's.",
+    ),
+    Metric::gauge(
+        "votestream_postgres_connections_max",
+        "sessions",
+        &[],
+        "The most sessions that Postgres takes (max_connections).",
+    ),
+    Metric::gauge(
+        "votestream_audit_timestamp_seconds",
+        "unix seconds",
+        &[],
+        "When the deployment's last audit ended; 0 before the first.",
+    ),
+    Metric::gauge(
+        "votestream_audit_duration_seconds",
+        "seconds",
+        &[],
+        "How long the last audit took.",
+    ),
+    Metric::gauge(
+        "votestream_audit_drift_votes",
+        "votes",
+        &[],
+        "By how much the stored tallies, numbers of voters and series differed from a recount, in \
+         the last audit. Must be 0.",
+    ),
+    Metric::gauge(
+        "votestream_audit_missing_ballots",
+        "ballots",
+        &[],
+        "Accepted ballots of which the last audit found no trace; at least so many are missing. \
+         Must be 0.",
+    ),
+    Metric::gauge(
+        "votestream_codes_issued",
+        "codes",
+        &[],
+        "Voting codes of polls that are open, by the last audit.",
+    ),
+    Metric::gauge("votestream_codes_used", "codes", &[], "Of these, those that have voted."),
+    Metric::gauge(
+        "votestream_codes_unused_ratio",
+        "ratio",
+        &[],
+        "The smallest share of unused codes over these polls; 1 when there is none.",
+    ),
+];

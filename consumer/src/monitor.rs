@@ -1,12 +1,14 @@
 //! How much is under way: measured on the streams every second.
 //!
 //! Since acknowledged entries are removed, all that a stream holds is either pending or not yet
-//! delivered. So the lag is known even when XINFO says nil, which it does for good once an
+//! delivered; and what was added, is not there any more, and was not removed by us, is lost: trimmed
+//! or deleted by somebody else. So the lag is known even when XINFO says nil, which it does for good once an
 //! undelivered entry was deleted.
 
 use redis::{RedisError, Value};
+use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
-use votestream_schema::{EntryId, Keys, keys::GROUP};
+use votestream_schema::{EntryId, Keys};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 /// The measurer.
@@ -21,6 +23,9 @@ pub struct Monitor {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Backlog {
     length: i64,
+    bytes: i64,
+    /// Removed by nobody of us.
+    lost: i64,
     pending: i64,
     /// As XINFO tells; `None` when it says nil.
     lag: Option<i64>,
@@ -56,19 +61,28 @@ impl Monitor {
         partition: u16,
     ) -> Result<Backlog, RedisError> {
         let stream = self.keys.stream(partition);
+        // In one step, for the numbers to fit together.
         let mut ask = redis::pipe();
+        ask.atomic();
+        ask.cmd("XINFO").arg("STREAM").arg(&stream);
+        ask.cmd("HGET").arg(self.keys.accepted(partition)).arg(FIELD_REMOVED);
+        ask.cmd("MEMORY").arg("USAGE").arg(&stream);
         ask.cmd("XLEN").arg(&stream);
         ask.cmd("XINFO").arg("GROUPS").arg(&stream);
         ask.cmd("XPENDING").arg(&stream).arg(GROUP);
         ask.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
         ask.cmd("XLEN").arg(self.keys.dead_letters(partition));
-        let (length, groups, pending, first, dead_letters): (i64, Value, Value, Value, i64) =
+        type Reply = (Value, Option<i64>, Option<i64>, i64, Value, Value, Value, i64);
+        let (stream, removed, bytes, length, groups, pending, first, dead_letters): Reply =
             ask.query_async(connection).await?;
+        let added = fact(&stream, "entries-added").and_then(number);
         let (lag, consumers) = group_facts(&groups).unwrap_or_default();
         let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
         let oldest = list(&first).and_then(|e| e.first()).and_then(list).and_then(|e| e.first());
         Ok(Backlog {
             length,
+            bytes: bytes.unwrap_or_default(),
+            lost: lost(added, length, removed),
             pending,
             lag,
             oldest_pending,
@@ -87,6 +101,8 @@ fn record(partition: u16, backlog: &Backlog) {
     let age_s = |id: Option<EntryId>| id.map_or(0.0, |id| (now_ms() - id.ms).max(0) as f64 / 1e3);
     let lag = backlog.lag.unwrap_or((backlog.length - backlog.pending).max(0));
     set("votestream_stream_entries", backlog.length as f64);
+    set("votestream_stream_bytes", backlog.bytes as f64);
+    set("votestream_stream_lost_entries", backlog.lost as f64);
     set("votestream_stream_lag", lag as f64);
     set("votestream_stream_lag_unknown", if backlog.lag.is_none() { 1.0 } else { 0.0 });
     set("votestream_stream_pending", backlog.pending as f64);
@@ -94,6 +110,13 @@ fn record(partition: u16, backlog: &Backlog) {
     set("votestream_stream_oldest_age_seconds", age_s(backlog.oldest));
     set("votestream_stream_consumers", backlog.consumers as f64);
     set("votestream_dead_letters_held", backlog.dead_letters as f64);
+}
+
+/// Entries that were added, are not there any more, and were not removed by us. Where Redis does not
+/// tell, or counting has not begun, nothing is known to be lost.
+fn lost(added: Option<i64>, length: i64, removed: Option<i64>) -> i64 {
+    let gone = added.map(|added| added - length);
+    gone.zip(removed).map_or(0, |(gone, removed)| (gone - removed).max(0))
 }
 
 /// Lag and number of consumers of our group in the reply of XINFO GROUPS.

@@ -11,7 +11,8 @@
 use std::collections::HashMap;
 
 use redis::{Cmd, Pipeline, RedisError, Script};
-use votestream_schema::{Keys, keys::GROUP};
+use votestream_schema::Keys;
+use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_service::redis::Connection;
 
 use crate::entry::{self, Delivered, Entry};
@@ -62,6 +63,10 @@ impl Streams {
                 Err(error) if error.code() == Some("BUSYGROUP") => {}
                 Err(error) => return Err(error),
             }
+            let script = Script::new(include_str!("baseline.lua"));
+            let mut call = script.key(stream);
+            call.key(self.keys.accepted(*partition));
+            call.arg(FIELD_REMOVED).invoke_async::<i64>(connection).await?;
         }
         Ok(())
     }
@@ -130,11 +135,20 @@ impl Streams {
         }
         for (partition, ids) in ids {
             let stream = self.keys.stream(partition);
-            let mut both = Pipeline::with_capacity(2);
-            both.atomic();
-            both.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
-            both.cmd("XDEL").arg(&stream).arg(&ids).ignore();
-            both.exec_async(connection).await?;
+            let accepted = self.keys.accepted(partition);
+            let mut all = Pipeline::with_capacity(3);
+            all.atomic();
+            all.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
+            all.cmd("XDEL").arg(&stream).arg(&ids);
+            all.cmd("HINCRBY").arg(&accepted).arg(FIELD_REMOVED).arg(ids.len()).ignore();
+            let (removed,): (usize,) = all.query_async(connection).await?;
+            // Some were gone before: removed by us earlier, or vanished.
+            if removed < ids.len() {
+                let surplus = (ids.len() - removed) as i64;
+                let mut correct = redis::cmd("HINCRBY");
+                correct.arg(&accepted).arg(FIELD_REMOVED).arg(-surplus);
+                correct.exec_async(connection).await?;
+            }
         }
         Ok(())
     }
@@ -152,6 +166,7 @@ impl Streams {
         let script = Script::new(include_str!("dead_letter.lua"));
         let mut call = script.key(self.keys.stream(entry.partition));
         call.key(self.keys.dead_letters(entry.partition));
+        call.key(self.keys.accepted(entry.partition));
         call.arg(GROUP).arg(&entry.id).arg(reason);
         for part in &entry.fields {
             call.arg(part.as_slice());

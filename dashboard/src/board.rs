@@ -5,8 +5,18 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::snapshot::Snapshot;
+
+/// When the tallies were looked at that a frame shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// When the reading began.
+    pub at: Instant,
+    /// When the one before began: whatever is new was committed after it.
+    pub before: Option<Instant>,
+}
 
 /// What viewers of one poll are given.
 #[derive(Clone, Debug)]
@@ -19,6 +29,8 @@ pub struct Shown {
     pub sequence: u64,
     /// Grows when there is nothing to tell but that we live.
     pub heartbeats: u64,
+    /// The look that the frame comes from; `None` when it tells of no commit.
+    pub look: Option<Look>,
 }
 
 /// All polls by slug; cheap to clone.
@@ -47,8 +59,9 @@ impl Board {
         all
     }
 
-    /// Puts a snapshot up; viewers are told only of a difference that they can see.
-    pub fn put(&self, snapshot: Snapshot) {
+    /// Puts a snapshot up; viewers are told only of a difference that they can see. `look` is that
+    /// of a fresh reading.
+    pub fn put(&self, snapshot: Snapshot, look: Option<Look>) {
         let slug = snapshot.poll.slug.as_str();
         let known = self.with(slug, |sender| {
             let shown = sender.borrow().clone();
@@ -58,6 +71,7 @@ impl Board {
                     snapshot: Arc::new(snapshot.clone()),
                     sequence: shown.sequence + 1,
                     heartbeats: shown.heartbeats,
+                    look,
                 });
             } else {
                 let snapshot = Arc::new(snapshot.clone());
@@ -70,7 +84,8 @@ impl Board {
         if known.is_none() {
             let slug = slug.to_owned();
             let frame = snapshot.frame();
-            let shown = Shown { snapshot: Arc::new(snapshot), frame, sequence: 0, heartbeats: 0 };
+            let snapshot = Arc::new(snapshot);
+            let shown = Shown { snapshot, frame, sequence: 0, heartbeats: 0, look };
             let mut polls = self.polls.write().unwrap_or_else(PoisonError::into_inner);
             polls.insert(slug, watch::Sender::new(shown));
         }

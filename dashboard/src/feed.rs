@@ -17,7 +17,7 @@ use votestream_service::health::Gate;
 use votestream_service::postgres::{Pool, Session, describe, describe_checkout};
 use votestream_service::telemetry;
 
-use crate::board::Board;
+use crate::board::{Board, Look};
 use crate::snapshot::Snapshot;
 
 /// How often definitions are read, and polls that change rarely.
@@ -40,6 +40,8 @@ pub struct Feed {
     polls: HashMap<PollId, Arc<Poll>>,
     definitions_due: Instant,
     read_ms: i64,
+    /// When the last good reading began.
+    looked_at: Option<Instant>,
 }
 
 impl Feed {
@@ -47,7 +49,7 @@ impl Feed {
     pub fn new(pool: Pool, connections_max: u32, board: Board) -> Self {
         let polls = HashMap::new();
         let definitions_due = Instant::now();
-        Self { pool, connections_max, board, polls, definitions_due, read_ms: 0 }
+        Self { pool, connections_max, board, polls, definitions_due, read_ms: 0, looked_at: None }
     }
 
     /// Polls every `tick` until `shutdown`, with a sign of life every `heartbeat`.
@@ -98,7 +100,7 @@ impl Feed {
             self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
             self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
         }
-        let now_ms = now_ms();
+        let (now_ms, looked_at) = (now_ms(), Instant::now());
         let wanted = self.polls.values().filter(|poll| all || poll.archived_at_ms.is_none());
         let wanted: Vec<i32> = wanted.map(|poll| poll.id.0).collect();
         let read = self.read(&session, &wanted, now_ms).await;
@@ -107,9 +109,11 @@ impl Feed {
             describe(&error)
         })?;
         for snapshot in snapshots {
-            self.board.put(snapshot);
+            self.board.put(snapshot, Some(Look { at: looked_at, before: self.looked_at }));
         }
         self.read_ms = now_ms;
+        self.looked_at = Some(looked_at);
+        metrics::gauge!("votestream_board_read_timestamp_seconds").set(now_ms as f64 / 1_000.0);
         metrics::gauge!("votestream_board_age_seconds").set(0.0);
         Ok(())
     }
@@ -182,7 +186,7 @@ impl Feed {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);
             stale.state = stale.poll.state(now_ms());
-            self.board.put(stale);
+            self.board.put(stale, None);
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use askama::Template;
 use serde_json::json;
 use votestream_schema::poll::{PollState, now_ms, rfc3339};
 use votestream_service::http;
+use votestream_service::page::{self, render};
 use votestream_service::postgres::{Pool, describe, describe_checkout};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use crate::board::Board;
-use crate::pages::{PollLink, ProblemPage, ResultView, ResultsPage};
+use crate::pages::{PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
 
@@ -47,7 +47,7 @@ impl Desk {
         let outcome = self.poll(slug.unwrap_or(&self.default_poll));
         let snapshot = match outcome {
             Ok(snapshot) => snapshot,
-            Err(problem) => return problem_page(&problem),
+            Err(problem) => return page::problem(&problem, "results.css", None),
         };
         let vote_url = self.vote_url.as_deref().map(|url| match slug {
             Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
@@ -120,6 +120,7 @@ impl Desk {
         let frames = match self.viewers.frames(slug) {
             Some(Some(frames)) => frames,
             Some(None) => {
+                metrics::counter!("votestream_viewers_refused_total").increment(1);
                 let detail = "very many people watch; this page tries again by itself";
                 return Problem::unavailable(detail).retry_after(5).into_response();
             }
@@ -185,24 +186,4 @@ fn results_hidden(snapshot: &Snapshot) -> Problem {
     Problem::new("results-hidden", StatusCode::FORBIDDEN, "Results are hidden", detail)
         .with("visibility", snapshot.poll.visibility.as_str())
         .with("closes_at", snapshot.poll.closes_at_ms.map(rfc3339))
-}
-
-fn problem_page(problem: &Problem) -> Response {
-    let page = ProblemPage {
-        status: problem.status.as_u16(),
-        title: problem.title.to_owned(),
-        detail: problem.detail.clone(),
-        ..ProblemPage::default()
-    };
-    problem.mark(render(problem.status, &page))
-}
-
-fn render(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(body) => http::html(status, body),
-        Err(error) => {
-            tracing::error!(%error, "a page does not render");
-            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
-        }
-    }
 }

@@ -7,7 +7,7 @@ mod board;
 pub mod config;
 mod feed;
 mod handlers;
-mod metrics_help;
+pub mod metrics_help;
 pub mod pages;
 mod routes;
 mod snapshot;
@@ -20,7 +20,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
-use votestream_service::{CancellationToken, postgres, process};
+use votestream_service::{
+    CancellationToken, certificates, metric, metrics_help as service_metrics, postgres, process,
+};
 
 pub use config::Config;
 
@@ -43,11 +45,14 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metrics_help::describe();
+    metric::describe(metrics_help::METRICS);
+    metric::describe(service_metrics::HTTP);
     let max = POSTGRES_CONNECTIONS_MAX;
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
+    let seals = vec![certificates::Seal::of_postgres(&config.postgres)?];
+    tokio::spawn(certificates::watch(seals, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
     let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));

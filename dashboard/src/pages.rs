@@ -5,6 +5,8 @@
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
 use askama::Template;
+use votestream_service::http::Asset;
+use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_time};
 
 /// One option's figures.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -120,31 +122,13 @@ impl ResultsPage {
     }
 
     fn density(&self) -> &'static str {
-        match self.options.len() {
-            0..=4 => "few",
-            5..=12 => "some",
-            _ => "many",
-        }
+        density(self.options.len())
     }
 }
 
-/// A request that failed, told to a person.
-#[derive(Debug, Clone, Default, Template)]
-#[template(path = "problem.html")]
-pub struct ProblemPage {
-    /// HTTP status code.
-    pub status: u16,
-    /// One line.
-    pub title: String,
-    /// What happened and what to do.
-    pub detail: String,
-    /// Path back to the results.
-    pub back: Option<String>,
-}
-
 /// Static files: path below `/static/`, content type, bytes.
-pub const ASSETS: &[(&str, &str, &[u8])] = &[
-    ("base.css", CSS, include_bytes!("../../service/assets/base.css")),
+pub const ASSETS: &[Asset] = &[
+    BASE_CSS,
     ("results.css", CSS, include_bytes!("../static/results.css")),
     ("announcer.js", JS, include_bytes!("../static/announcer.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
@@ -157,9 +141,6 @@ pub const ASSETS: &[(&str, &str, &[u8])] = &[
     ("stream.js", JS, include_bytes!("../static/stream.js")),
     ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
 ];
-
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
 
 /// Share of the people counted, in percent: the figure both the page and its script show.
 pub fn share_percent(votes: u64, voters: u64) -> f64 {
@@ -179,29 +160,11 @@ fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
     text
 }
 
-/// `2026-11-23T16:40:31Z` as `2026-11-23 16:40 UTC`, for readers without the script that shows local time.
-/// Anything else is shown as it is.
-fn plain_time(rfc3339: &str) -> String {
-    match (rfc3339.get(..10), rfc3339.get(11..16), rfc3339.ends_with('Z')) {
-        (Some(day), Some(minute), true) => format!("{day} {minute} UTC"),
-        _ => rfc3339.to_owned(),
-    }
-}
-
 /// An address as people type it: no scheme, no closing slash.
 fn address(url: &str) -> &str {
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
     url.strip_suffix('/').unwrap_or(url)
 }
-
-/// Long text, or text with a long word, is set smaller than a headline.
-fn length_class(text: &str) -> &'static str {
-    let long_word = text.split_whitespace().any(|word| word.chars().count() > WORD_CHARS_MAX);
-    if long_word || text.chars().count() > HEADLINE_CHARS_MAX { "long" } else { "short" }
-}
-
-const HEADLINE_CHARS_MAX: usize = 40;
-const WORD_CHARS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -260,13 +223,10 @@ mod tests {
 
     #[test]
     fn no_page_has_inline_style_or_script() {
-        let problem =
-            ProblemPage { status: 404, back: Some("/".to_owned()), ..ProblemPage::default() };
-        for html in [cats_vs_dogs().render().unwrap(), problem.render().unwrap()] {
-            assert!(!html.contains("style="), "{html}");
-            assert!(!html.contains("<style"));
-            assert!(!html.contains("<script>"));
-        }
+        let html = cats_vs_dogs().render().unwrap();
+        assert!(!html.contains("style="), "{html}");
+        assert!(!html.contains("<style"));
+        assert!(!html.contains("<script>"));
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn done(route: &'static str, since: Instant, response: Response) -> Response {
 }
 
 async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
-    let problem = Problem::of_rejection(&rejection);
+    let problem = Problem::of_rejection(&rejection, http::READ_ONLY);
     http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
     Ok(problem.into_response())
 }

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use metrics::{Counter, Gauge};
+use metrics::{Counter, Gauge, Histogram};
 use rand::RngExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use votestream_service::CancellationToken;
 use votestream_service::listener::{Intercepted, PeerAddr, Permit};
 
@@ -55,6 +56,7 @@ struct Metrics {
     viewers: Gauge,
     sent: Counter,
     skipped: Counter,
+    delivery: Histogram,
 }
 
 /// The right to be a viewer; given back on drop.
@@ -83,8 +85,10 @@ impl Viewers {
             viewers: metrics::gauge!("votestream_viewers"),
             sent: metrics::counter!("votestream_frames_sent_total"),
             skipped: metrics::counter!("votestream_frames_skipped_total"),
+            delivery: metrics::histogram!("votestream_delivery_seconds"),
         };
         metrics.viewers.set(0.0);
+        metrics::gauge!("votestream_viewers_max").set(viewers_max as f64);
         Self { board, count: Arc::default(), viewers_max, stopping, metrics }
     }
 
@@ -123,6 +127,7 @@ impl Viewers {
             let start = Cursor::new(changes, metrics);
             futures_util::stream::unfold((start, seat), |(mut cursor, seat)| async move {
                 let frame = cursor.next().await?;
+                cursor.written(false);
                 Some((Ok(frame), (cursor, seat)))
             })
         }))
@@ -144,11 +149,17 @@ struct Cursor {
     metrics: Metrics,
     /// Sequence of the last frame, and heartbeats seen; `None` before the first frame.
     seen: Option<(u64, u64)>,
+    /// When the last frame's tallies were looked at.
+    looked_at: Option<Instant>,
+    /// Since when the frame being written may have been due.
+    due: Option<Instant>,
+    /// Whether the last write had to wait for the viewer.
+    slow: bool,
 }
 
 impl Cursor {
     fn new(changes: watch::Receiver<Shown>, metrics: Metrics) -> Self {
-        Self { changes, metrics, seen: None }
+        Self { changes, metrics, seen: None, looked_at: None, due: None, slow: false }
     }
 
     /// What to send next, at once the first time; `None` when the replica stops.
@@ -156,6 +167,7 @@ impl Cursor {
         let Some((sequence, heartbeats)) = self.seen else {
             let shown = self.changes.borrow_and_update();
             self.seen = Some((shown.sequence, shown.heartbeats));
+            self.looked_at = shown.look.map(|look| look.at);
             self.metrics.sent.increment(1);
             let retry = format!("retry: {}\n\n", rand::rng().random_range(RETRY_MS));
             return Some([retry.as_bytes(), &shown.frame].concat().into());
@@ -166,13 +178,27 @@ impl Cursor {
             self.seen = Some((shown.sequence, shown.heartbeats));
             if shown.sequence != sequence {
                 self.metrics.sent.increment(1);
-                self.metrics.skipped.increment(shown.sequence.saturating_sub(sequence + 1));
+                let skipped = shown.sequence.saturating_sub(sequence + 1);
+                self.metrics.skipped.increment(skipped);
+                // What a skipped frame would have told is new since the last one that was taken.
+                let before = shown.look.and_then(|look| look.before);
+                self.due = if skipped > 0 { self.looked_at } else { before };
+                self.looked_at = shown.look.map(|look| look.at);
                 return Some(shown.frame.clone());
             }
             if shown.heartbeats != heartbeats {
                 return Some(HEARTBEAT);
             }
         }
+    }
+
+    /// Measures what [`Cursor::next`] gave, now that it is written, unless the viewer itself was
+    /// waited for, then or the time before.
+    fn written(&mut self, waited: bool) {
+        if let Some(due) = self.due.take().filter(|_| !waited && !self.slow) {
+            self.metrics.delivery.record(due.elapsed());
+        }
+        self.slow = waited;
     }
 }
 
@@ -192,22 +218,28 @@ async fn serve(
             gone = hung_up(&stream) => return gone,
         };
         let Some(frame) = frame else { break };
-        write_all(&stream, &frame).await?;
+        let waited = write_all(&stream, &frame).await?;
+        cursor.written(waited);
     }
     drop(seat);
     Ok(())
 }
 
 /// Writes without a buffer of its own; a viewer that does not read holds up nobody but itself.
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+/// Whether the viewer had to be waited for.
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<bool> {
+    let mut waited = false;
     while !bytes.is_empty() {
         match stream.try_write(bytes) {
             Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                waited = true;
+                stream.writable().await?;
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(waited)
 }
 
 /// Resolves when the viewer closes, or says something that no viewer has to say.

@@ -1,6 +1,7 @@
 //! Everything a run is told, whoever tells it: the command line, or another harness.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mix::Mix;
@@ -30,6 +31,9 @@ pub struct Config {
     pub weights: Option<String>,
     /// Voting codes, one a voter.
     pub codes: Option<Vec<String>>,
+    /// Cookies that the deployment will believe (`name=value`), by voter number: then every voter
+    /// has a name before it sends anything, and is kept by name. Voters beyond have none.
+    pub cookies: Option<Arc<Vec<String>>>,
     /// Viewers that read.
     pub viewers: usize,
     /// Viewers that never read.
@@ -80,6 +84,7 @@ impl Config {
             mix: Mix::default(),
             weights: None,
             codes: None,
+            cookies: None,
             viewers: 0,
             stalled_viewers: 0,
             viewers_per_second: 2000.0,

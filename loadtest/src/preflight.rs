@@ -121,7 +121,8 @@ fn crowd(config: &Config, poll: Arc<Poll>) -> anyhow::Result<Crowd> {
     }
     let codes =
         config.codes.clone().filter(|_| poll.voter_policy == VoterPolicy::Code).map(Arc::new);
-    Ok(Crowd { seed: config.seed, mix: config.mix.clone(), weights, poll, codes })
+    let cookies = config.cookies.clone();
+    Ok(Crowd { seed: config.seed, mix: config.mix.clone(), weights, poll, codes, cookies })
 }
 
 /// A connection is an open file; too few of them would look like a failing target.

@@ -1,5 +1,7 @@
 //! What a run looks like while it is under way.
 
+use crate::outcome::Outcome;
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
@@ -57,6 +59,8 @@ pub struct Progress {
     pub indeterminate: u64,
     /// Requests that ended as they should not, warm-up left out.
     pub errors: u64,
+    /// Requests of ballots so far, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::ALL.len()],
     /// Voters due but not through.
     pub under_way: u64,
     /// Voters of this run counted, and expected to be.

@@ -111,6 +111,8 @@ pub(crate) struct Recorder {
     pub(crate) cpu: std::time::Duration,
     /// Second ballots under `keep_first` that were told of other choices than those that should stand.
     pub(crate) contradicted: u64,
+    /// 503s that did not say when to try again.
+    pub(crate) unexplained: u64,
     /// The first few replies that should not have been, as they came.
     pub(crate) samples: Vec<String>,
 }
@@ -133,6 +135,7 @@ impl Recorder {
             through: 0,
             cpu: std::time::Duration::ZERO,
             contradicted: 0,
+            unexplained: 0,
             samples: Vec::new(),
             frame,
         }
@@ -250,6 +253,7 @@ impl Recorder {
         self.through += other.through;
         self.cpu += other.cpu;
         self.contradicted += other.contradicted;
+        self.unexplained += other.unexplained;
         for sample in &other.samples {
             self.sample(|| sample.clone());
         }

@@ -17,6 +17,8 @@ pub(crate) struct Reply {
     pub(crate) close: bool,
     /// `name=value` of the voter's cookie, when the reply sets one.
     pub(crate) cookie: Option<Range<usize>>,
+    /// Whether it says when to try again.
+    pub(crate) retry_after: bool,
     /// Where the body stands (chunked bodies are put together in place).
     pub(crate) body: Range<usize>,
 }
@@ -33,6 +35,7 @@ pub(crate) struct Head {
     pub(crate) bytes: usize,
     pub(crate) close: bool,
     pub(crate) cookie: Option<Range<usize>>,
+    pub(crate) retry_after: bool,
     pub(crate) length: Length,
 }
 
@@ -65,6 +68,7 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
         bytes,
         close: response.version == Some(0),
         cookie: None,
+        retry_after: false,
         length: Length::ToEnd,
     };
     if status == 204 || status == 304 {
@@ -81,6 +85,7 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, Malformed> {
                     head.cookie = Some(start..start + cookie);
                 }
             }
+            11 if header.name.eq_ignore_ascii_case("retry-after") => head.retry_after = true,
             14 if header.name.eq_ignore_ascii_case("content-length") => {
                 let text = std::str::from_utf8(header.value).ok();
                 let length = text.and_then(|text| text.trim().parse().ok());
@@ -111,7 +116,8 @@ pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Mal
         Length::ToEnd => return Ok(None),
     };
     let close = head.close || head.length == Length::ToEnd;
-    Ok(Some(Reply { status: head.status, close, cookie: head.cookie, body }))
+    let Head { status, cookie, retry_after, .. } = head;
+    Ok(Some(Reply { status, close, cookie, retry_after, body }))
 }
 
 /// Length of `name=value` when this is the voter's cookie.
@@ -192,6 +198,15 @@ mod tests {
         let mut bytes = b"HTTP/1.1 303 See Other\r\nset-cookie: theme=dark\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec();
         let reply = parse(&mut bytes, false).unwrap().unwrap();
         assert_eq!((reply.cookie, reply.close), (None, true));
+    }
+
+    #[test]
+    fn a_reply_that_says_when_to_try_again_is_told_apart() {
+        let reply = |header: &str| {
+            let text = format!("HTTP/1.1 503 No\r\n{header}content-length: 0\r\n\r\n");
+            parse(&mut text.into_bytes(), false).unwrap().unwrap().retry_after
+        };
+        assert!(reply("Retry-After: 2\r\n") && !reply(""));
     }
 
     #[test]

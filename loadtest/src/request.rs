@@ -187,7 +187,8 @@ mod tests {
     fn voter(number: u64) -> Voter {
         let poll = std::sync::Arc::new(sample(&["cats", "dogs"], 2, VotePolicy::KeepFirst));
         let weights = Weights::parse(None, &poll).unwrap();
-        Crowd { seed: 1, mix: Mix::default(), weights, poll, codes: None }.voter(number)
+        Crowd { seed: 1, mix: Mix::default(), weights, poll, codes: None, cookies: None }
+            .voter(number)
     }
 
     fn requests() -> Requests {

@@ -1,15 +1,21 @@
 //! One run from the first look at the target to its report.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Assembly, Load};
+use crate::audit::{Findings, Named};
 use crate::clock::{Clock, micros, utc_now};
 use crate::config::Config;
+use crate::database::Database;
+use crate::deep::Check;
 use crate::lane;
+use crate::ledger::Witness;
 use crate::outcome::Class;
+use crate::poll::Poll;
 use crate::preflight::{Prepared, prepare};
 use crate::progress::{Progress, Stage};
 use crate::reckoning::{View, audit};
@@ -29,6 +35,40 @@ pub struct Stop {
     pub wait: CancellationToken,
 }
 
+/// A run with what another harness needs to audit it by name, in its own time.
+#[derive(Debug)]
+pub struct Driven {
+    /// What [`run()`] gives.
+    pub report: Report,
+    /// Every voter of whom something may be counted; empty unless the run keeps them by name.
+    pub witnesses: Vec<Witness>,
+    /// 503s that did not say when to try again.
+    pub unexplained: u64,
+    poll: Arc<Poll>,
+}
+
+impl Driven {
+    /// Holds every voter of this run, and `others` who were sent past it, against the rows, and
+    /// the tally against the rows, as of one moment. Nobody is taken to have voted before.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audit_by_name(
+        &self,
+        database_url: &str,
+        others: &[Witness],
+    ) -> anyhow::Result<(Findings, Vec<Named>)> {
+        let mut database = Database::open(database_url, None, &self.poll).await?;
+        let books = database.books(&self.poll).await?;
+        let witnesses = [self.witnesses.as_slice(), others].concat();
+        let before = HashSet::new();
+        let check =
+            Check { poll: &self.poll, witnesses: &witnesses, before: &before, is_part: false };
+        let checked = check.run(&books);
+        Ok((checked.findings, checked.named))
+    }
+}
+
 /// How often the run looks at itself.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
 
@@ -41,6 +81,18 @@ pub async fn run(
     stop: &Stop,
     show: &mut (dyn FnMut(&Progress) + Send),
 ) -> anyhow::Result<Report> {
+    Ok(drive(config, stop, show).await?.report)
+}
+
+/// As [`run()`], for a harness that audits by itself.
+///
+/// # Errors
+/// As [`run()`].
+pub async fn drive(
+    config: &Config,
+    stop: &Stop,
+    show: &mut (dyn FnMut(&Progress) + Send),
+) -> anyhow::Result<Driven> {
     show(&Progress::default());
     let mut prepared = prepare(config).await?;
     let interval_us = micros(config.interval());
@@ -72,6 +124,7 @@ pub async fn run(
     prepared.scraper.scrape().await;
     let sent = record.outcomes.of(Class::Acknowledged) + record.outcomes.of(Class::Indeterminate);
     let metrics = prepared.scraper.report(sent);
+    let (unexplained, poll) = (record.unexplained, Arc::clone(&prepared.poll));
     let load = Load {
         record,
         connections_max: prepared.connections_max,
@@ -80,7 +133,9 @@ pub async fn run(
         started_at,
         ended_early,
     };
-    Ok(Assembly { config, poll: &prepared.poll, load, watch, sights, audit, metrics }.report())
+    let report =
+        Assembly { config, poll: &prepared.poll, load, watch, sights, audit, metrics }.report();
+    Ok(Driven { report, witnesses, unexplained, poll })
 }
 
 fn frame(config: &Config, interval_us: u64, watches_screen: bool) -> Frame {
@@ -88,7 +143,7 @@ fn frame(config: &Config, interval_us: u64, watches_screen: bool) -> Frame {
         interval_us,
         warm_up_us: (config.plan.warm_up_seconds * 1e6) as u64,
         phases: config.plan.phases.len(),
-        by_name: config.database_url.is_some(),
+        by_name: config.database_url.is_some() || config.cookies.is_some(),
         watches_screen,
     }
 }

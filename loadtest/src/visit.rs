@@ -155,6 +155,9 @@ impl Visits {
                 if reply.status == 409 {
                     told = self.choices_told(visit.connection.text(&reply.body));
                 }
+                if reply.status == 503 && !reply.retry_after {
+                    self.books().unexplained += 1;
+                }
                 Outcome::of_status(reply.status)
             }
         };

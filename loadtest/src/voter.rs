@@ -69,6 +69,8 @@ pub(crate) struct Crowd {
     pub(crate) poll: Arc<Poll>,
     /// Voting codes, by voter number.
     pub(crate) codes: Option<Arc<Vec<String>>>,
+    /// Cookies signed beforehand, by voter number.
+    pub(crate) cookies: Option<Arc<Vec<String>>>,
 }
 
 impl Crowd {
@@ -84,7 +86,13 @@ impl Crowd {
             Manner::Change => self.choices(&mut chance, first),
             _ => first,
         };
-        Voter { number, manner, page, form, fresh, first, second, cookie: None }
+        let cookie = self.cookie(number);
+        Voter { number, manner, page, form, fresh, first, second, cookie }
+    }
+
+    fn cookie(&self, number: u64) -> Option<Box<str>> {
+        let cookie = self.cookies.as_ref()?.get(usize::try_from(number).ok()?)?;
+        Some(cookie.as_str().into())
     }
 
     /// The voting code of this number, when the poll wants one.
@@ -129,7 +137,7 @@ mod tests {
     fn crowd(mix: &str, weights: Option<&str>) -> Crowd {
         let poll = Arc::new(sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst));
         let weights = Weights::parse(weights, &poll).unwrap();
-        Crowd { seed: 3, mix: mix.parse().unwrap(), weights, poll, codes: None }
+        Crowd { seed: 3, mix: mix.parse().unwrap(), weights, poll, codes: None, cookies: None }
     }
 
     #[test]
@@ -148,6 +156,13 @@ mod tests {
     fn who_changes_their_mind_chooses_something_else() {
         let crowd = crowd("change=100%", None);
         assert!((0..100).map(|n| crowd.voter(n)).all(|v| v.first != v.second));
+    }
+
+    #[test]
+    fn voters_have_the_cookies_that_were_signed_for_them() {
+        let cookie = "voter=v1.0000000000000000000000000000002a.68.ff".to_owned();
+        let crowd = Crowd { cookies: Some(Arc::new(vec![cookie])), ..crowd("", None) };
+        assert_eq!((crowd.voter(0).id(), crowd.voter(1).id()), (Some(42), None));
     }
 
     #[test]

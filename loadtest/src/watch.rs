@@ -101,6 +101,7 @@ impl Watch {
             refused: outcomes.of(Class::Refused),
             indeterminate: outcomes.of(Class::Indeterminate),
             errors,
+            outcomes: outcomes.0,
             under_way,
             counted: shown.map(|shown| (shown, totals.acknowledged)),
             ..self.progress

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
 use warp::{Filter, Rejection};
@@ -20,10 +20,13 @@ pub fn bounded(
     timeout: Duration,
 ) -> impl Filter<Extract = (Result<Bytes, Problem>,), Error = Rejection> + Clone {
     warp::body::stream().then(move |stream| async move {
-        match tokio::time::timeout(timeout, collect(stream)).await {
-            Ok(body) => body,
-            Err(_) => Err(too_slow(timeout)),
+        let mut collecting = std::pin::pin!(collect(stream));
+        // Most bodies come with their heads: those need no timer.
+        if let Some(body) = collecting.as_mut().now_or_never() {
+            return body;
         }
+        let body = tokio::time::timeout(timeout, collecting).await;
+        body.unwrap_or_else(|_| Err(too_slow(timeout)))
     })
 }
 

@@ -87,7 +87,9 @@ impl Watcher {
         for partition in 0..partitions {
             let settings = self.settings(&mut connection, partition).await?;
             let replicas = self.replicas(&mut connection, partition).await?;
-            let outcome = judge(self.durability, self.replicas_min, &settings, replicas);
+            let findings = judge(self.durability, self.replicas_min, &settings, replicas);
+            record(&findings);
+            let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
                 return Ok(outcome);
             }
@@ -122,32 +124,44 @@ impl Watcher {
     }
 }
 
+/// What was found of one setting: as it must be, or what is wrong with it.
+type Finding = (&'static str, Result<(), String>);
+
 /// Compares settings with the promise; a setting that is not told is trusted.
 fn judge(
     durability: Durability,
     replicas_min: u32,
     settings: &HashMap<String, String>,
     replicas: u32,
-) -> Result<(), String> {
-    let differs = |name: &str, wanted: &str| {
-        let found = settings.get(name).filter(|found| *found != wanted)?;
-        Some(format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`"))
-    };
-    if let Some(problem) = differs("maxmemory-policy", "noeviction") {
-        return Err(format!("{problem}, for it may throw ballots away"));
-    }
+) -> Vec<Finding> {
+    let mut wanted = vec![("maxmemory-policy", "noeviction", "for it may throw ballots away")];
     if durability == Durability::Fsync {
-        let problem = differs("appendonly", "yes").or_else(|| differs("appendfsync", "always"));
-        if let Some(problem) = problem {
-            return Err(format!("{problem}, or run the producer with DURABILITY=memory"));
-        }
+        let or = "or run the producer with DURABILITY=memory";
+        wanted.extend([("appendonly", "yes", or), ("appendfsync", "always", or)]);
     }
-    if durability == Durability::Replicated && replicas < replicas_min {
-        return Err(format!(
-            "redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"
-        ));
+    let told = wanted.into_iter().filter_map(|(name, wanted, why)| {
+        let found = settings.get(name)?;
+        let problem =
+            || format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {why}");
+        Some((name, (found == wanted).then_some(()).ok_or_else(problem)))
+    });
+    let mut findings: Vec<Finding> = told.collect();
+    if durability == Durability::Replicated {
+        let problem = || {
+            format!(
+                "redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"
+            )
+        };
+        findings.push(("replicas", (replicas >= replicas_min).then_some(()).ok_or_else(problem)));
     }
-    Ok(())
+    findings
+}
+
+fn record(findings: &[Finding]) {
+    for (setting, finding) in findings {
+        let kept = if finding.is_ok() { 1.0 } else { 0.0 };
+        metrics::gauge!("votestream_redis_setting_kept", "setting" => *setting).set(kept);
+    }
 }
 
 #[cfg(test)]
@@ -158,20 +172,30 @@ mod tests {
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
     }
 
+    fn judged(
+        durability: Durability,
+        replicas_min: u32,
+        settings: &HashMap<String, String>,
+        replicas: u32,
+    ) -> Result<(), String> {
+        let findings = judge(durability, replicas_min, settings, replicas);
+        findings.into_iter().try_for_each(|(_, finding)| finding)
+    }
+
     #[test]
     fn a_promise_that_redis_does_not_keep_is_named_with_its_cure() {
         let always =
             [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")];
-        assert!(judge(Durability::Fsync, 0, &settings(always), 0).is_ok());
+        assert!(judged(Durability::Fsync, 0, &settings(always), 0).is_ok());
         let mut lazy = settings(always);
         lazy.insert("appendfsync".into(), "everysec".into());
-        let problem = judge(Durability::Fsync, 0, &lazy, 0).unwrap_err();
+        let problem = judged(Durability::Fsync, 0, &lazy, 0).unwrap_err();
         assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
-        assert!(judge(Durability::Memory, 0, &lazy, 0).is_ok());
+        assert!(judged(Durability::Memory, 0, &lazy, 0).is_ok());
         lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
-        assert!(judge(Durability::Memory, 0, &lazy, 0).is_err());
-        assert!(judge(Durability::Replicated, 1, &settings(always), 0).is_err());
-        assert!(judge(Durability::Replicated, 1, &settings(always), 1).is_ok());
-        assert!(judge(Durability::Fsync, 0, &HashMap::new(), 0).is_ok());
+        assert!(judged(Durability::Memory, 0, &lazy, 0).is_err());
+        assert!(judged(Durability::Replicated, 1, &settings(always), 0).is_err());
+        assert!(judged(Durability::Replicated, 1, &settings(always), 1).is_ok());
+        assert!(judged(Durability::Fsync, 0, &HashMap::new(), 0).is_ok());
     }
 }

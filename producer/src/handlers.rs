@@ -4,16 +4,9 @@ pub(crate) mod api;
 pub(crate) mod form;
 
 use bytes::Bytes;
-use votestream_service::listener::PeerAddr;
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
-
-/// What every handler is given of its request.
-pub(crate) struct Request {
-    pub(crate) peer: PeerAddr,
-    pub(crate) headers: HeaderMap,
-}
 
 /// The body, if it came in whole and is of the media type that the address takes.
 fn body_of_type(

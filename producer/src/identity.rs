@@ -32,15 +32,29 @@ fn name(poll: &Poll) -> Cow<'static, str> {
 /// What stands before the name of a cookie that came, and only ever goes, through TLS.
 const HOST_PREFIX: &str = "__Host-";
 
-/// Reads the voter from the request's cookies.
-pub fn read(keys: &KeyRing, poll: &Poll, headers: &HeaderMap, now_s: i64) -> Identity {
+/// The name on the wire. Behind TLS only the prefixed one is believed: a browser takes that from
+/// this very host over TLS alone, whereas a plain one may have been planted by a neighbour (another
+/// host of the domain, or whoever sits between) to make somebody vote as another voter.
+fn name_on_wire(name: &str, secure: bool) -> Cow<'_, str> {
+    if secure { format!("{HOST_PREFIX}{name}").into() } else { name.into() }
+}
+
+/// Reads the voter from the cookies of a request that came through TLS (`secure`), or did not.
+pub fn read(
+    keys: &KeyRing,
+    poll: &Poll,
+    headers: &HeaderMap,
+    now_s: i64,
+    secure: bool,
+) -> Identity {
     let name = name(poll);
+    let on_wire = name_on_wire(&name, secure);
     let mut found = Identity::New;
     for cookie in headers.get_all(header::COOKIE) {
         // Other applications on this host may have cookies with any bytes; they are not ours to judge.
         let line = String::from_utf8_lossy(cookie.as_bytes());
         for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-            if key.strip_prefix(HOST_PREFIX).unwrap_or(key) == name {
+            if key == on_wire {
                 match keys.verify(&name, value, now_s) {
                     Ok(voter) => return Identity::Known(voter),
                     Err(error) => found = Identity::Invalid(error),
@@ -69,8 +83,8 @@ pub fn clear_cookie(poll: &Poll, secure: bool) -> HeaderValue {
 }
 
 fn cookie(name: &str, value: &str, age_s: i64, secure: bool) -> HeaderValue {
-    let (prefix, flag) = if secure { (HOST_PREFIX, "; Secure") } else { ("", "") };
-    let text =
-        format!("{prefix}{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}");
+    let name = name_on_wire(name, secure);
+    let flag = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}");
     HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")
 }

@@ -12,7 +12,7 @@ mod durability;
 mod handlers;
 mod identity;
 mod limiter;
-mod metrics_help;
+pub mod metrics_help;
 pub mod pages;
 pub mod publisher;
 pub mod register;
@@ -27,7 +27,9 @@ use votestream_schema::Keys;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
-use votestream_service::{CancellationToken, process};
+use votestream_service::{
+    CancellationToken, certificates, metric, metrics_help as service_metrics, process,
+};
 
 pub use config::Config;
 
@@ -52,7 +54,9 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metrics_help::describe();
+    metric::describe(metrics_help::METRICS);
+    metric::describe(service_metrics::HTTP);
+    metrics::gauge!("votestream_backlog_max_entries").set(config.backlog_max as f64);
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
@@ -79,6 +83,8 @@ pub async fn run(
         Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 
     let background = TaskTracker::new();
+    let seals = vec![certificates::Seal::of_redis(&config.redis)?];
+    background.spawn(certificates::watch(seals, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
     background.spawn(keep_house(pool.clone(), limiter.clone(), shutdown.clone()));

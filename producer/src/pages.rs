@@ -5,6 +5,8 @@
 //! Absent on purpose: any knowledge of polls, requests or cookies; handlers fill these structs.
 
 use askama::Template;
+use votestream_service::http::Asset;
+use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_time};
 
 /// One option as the ballot shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,31 +123,13 @@ impl BallotPage {
     }
 
     fn density(&self) -> &'static str {
-        match self.options.len() {
-            0..=4 => "few",
-            5..=12 => "some",
-            _ => "many",
-        }
+        density(self.options.len())
     }
 }
 
-/// A request that failed, told to a person.
-#[derive(Debug, Clone, Default, Template)]
-#[template(path = "problem.html")]
-pub struct ProblemPage {
-    /// HTTP status code.
-    pub status: u16,
-    /// One line.
-    pub title: String,
-    /// What happened and what to do.
-    pub detail: String,
-    /// Path back to the ballot.
-    pub back: Option<String>,
-}
-
 /// Static files: path below `/static/`, content type, bytes.
-pub const ASSETS: &[(&str, &str, &[u8])] = &[
-    ("base.css", CSS, include_bytes!("../../service/assets/base.css")),
+pub const ASSETS: &[Asset] = &[
+    BASE_CSS,
     ("ballot.css", CSS, include_bytes!("../static/ballot.css")),
     ("ballot.js", JS, include_bytes!("../static/ballot.js")),
     ("choices.js", JS, include_bytes!("../static/choices.js")),
@@ -154,27 +138,6 @@ pub const ASSETS: &[(&str, &str, &[u8])] = &[
     ("words.js", JS, include_bytes!("../static/words.js")),
     ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
 ];
-
-const CSS: &str = "text/css; charset=utf-8";
-const JS: &str = "text/javascript; charset=utf-8";
-
-/// `2026-11-23T16:40:31Z` as `2026-11-23 16:40 UTC`, for readers without the script that shows local time.
-/// Anything else is shown as it is.
-fn plain_time(rfc3339: &str) -> String {
-    match (rfc3339.get(..10), rfc3339.get(11..16), rfc3339.ends_with('Z')) {
-        (Some(day), Some(minute), true) => format!("{day} {minute} UTC"),
-        _ => rfc3339.to_owned(),
-    }
-}
-
-/// Long text, or text with a long word, is set smaller than a headline. `choices.js` draws the same line.
-fn length_class(text: &str) -> &'static str {
-    let long_word = text.split_whitespace().any(|word| word.chars().count() > WORD_CHARS_MAX);
-    if long_word || text.chars().count() > HEADLINE_CHARS_MAX { "long" } else { "short" }
-}
-
-const HEADLINE_CHARS_MAX: usize = 40;
-const WORD_CHARS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -210,13 +173,10 @@ mod tests {
 
     #[test]
     fn no_page_has_inline_style_or_script() {
-        let problem =
-            ProblemPage { status: 404, back: Some("/".to_owned()), ..ProblemPage::default() };
-        for html in [cats_vs_dogs().render().unwrap(), problem.render().unwrap()] {
-            assert!(!html.contains("style="), "{html}");
-            assert!(!html.contains("<style"));
-            assert!(!html.contains("<script>"));
-        }
+        let html = cats_vs_dogs().render().unwrap();
+        assert!(!html.contains("style="), "{html}");
+        assert!(!html.contains("<style"));
+        assert!(!html.contains("<script>"));
     }
 
     #[test]
@@ -250,13 +210,6 @@ mod tests {
     fn code_poll_asks_for_the_code() {
         let page = BallotPage { needs_code: true, ..cats_vs_dogs() };
         assert!(page.render().unwrap().contains("name=\"code\""));
-    }
-
-    #[test]
-    fn times_without_script_are_utc() {
-        assert_eq!(plain_time("2026-11-23T16:40:31Z"), "2026-11-23 16:40 UTC");
-        assert_eq!(plain_time("2026-11-23T16:40:31+01:00"), "2026-11-23T16:40:31+01:00");
-        assert_eq!(plain_time("é"), "é");
     }
 
     #[test]

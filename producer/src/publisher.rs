@@ -126,7 +126,8 @@ impl Lane {
     async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while submissions.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            batch.retain(|submission| submission.since.elapsed() < ANSWER_WITHIN);
+            let now = Instant::now();
+            batch.retain(|submission| now - submission.since < ANSWER_WITHIN);
             let Some(oldest) = batch.first() else { continue };
             let deadline = oldest.since + ANSWER_WITHIN;
             metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);

@@ -3,8 +3,8 @@
 -- KEYS  1 stream, 2 rules, 3 accepted, then per ballot: its register bucket and, where ARGV 2 is 2,
 --       its poll's codes
 -- ARGV  1 the most entries the stream may hold, 2 keys per ballot, 3 arguments per ballot, then these:
---       voter (16 bytes), poll, choices, tag (8 hex digits of the ballot's id), payload and, where
---       ARGV 3 is 6, trace (may be empty)
+--       voter (16 bytes), poll, choices, payload (which ends with the ballot's id) and, where
+--       ARGV 3 is 5, trace (may be empty)
 -- Reply per ballot, each starting with a letter:
 --       A <entry> accepted | S <choices> <entry> another choice stands | C closed or not yet open
 --       U unknown poll | F the stream is full | B no such voting code
@@ -55,7 +55,7 @@ local function rules_of(poll)
     return rules
 end
 
-local function register(rules, bucket, codes, voter, poll, choices, tag, payload, trace)
+local function register(rules, bucket, codes, voter, choices, payload, trace)
     if not rules then
         return 'U'
     end
@@ -63,6 +63,8 @@ local function register(rules, bucket, codes, voter, poll, choices, tag, payload
         return 'B'
     end
     local entry = ms_text .. string.format('%d', seq + 1)
+    -- Tells a repeated attempt from another ballot of the same voter: the random tail of its id.
+    local tag = string.sub(payload, -8)
     local mine = choices .. ' ' .. tag .. ' ' .. entry
     local takes = rules.in_time and length < backlog_max
     if not takes or redis.call('HSETNX', bucket, voter, mine) == 0 then
@@ -99,9 +101,9 @@ for i = 1, (#ARGV - 3) / arguments_per_ballot do
     local codes = keys_per_ballot == 2 and KEYS[key + 1]
     local at = 4 + (i - 1) * arguments_per_ballot
     local poll = ARGV[at + 1]
-    local trace = arguments_per_ballot == 6 and ARGV[at + 5]
-    replies[i] = register(rules_of(poll), KEYS[key], codes, ARGV[at], poll, ARGV[at + 2], ARGV[at + 3],
-        ARGV[at + 4], trace)
+    local trace = arguments_per_ballot == 5 and ARGV[at + 4]
+    replies[i] =
+        register(rules_of(poll), KEYS[key], codes, ARGV[at], ARGV[at + 2], ARGV[at + 3], trace)
 end
 for poll, rules in pairs(known) do
     if rules and rules.accepted > 0 then

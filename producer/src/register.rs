@@ -88,12 +88,11 @@ impl Register {
                 call.arg(self.keys.codes(partition, ballot.poll));
             }
         }
-        call.arg(self.backlog_max).arg(keys_per_ballot).arg(5 + usize::from(has_traces));
+        call.arg(self.backlog_max).arg(keys_per_ballot).arg(4 + usize::from(has_traces));
         for Registration { ballot, trace, .. } in batch {
             call.arg(ballot.voter.0.as_bytes().as_slice())
                 .arg(ballot.poll.0)
                 .arg(ballot.choices.mask())
-                .arg(tag(ballot))
                 .arg(codec::encode(ballot));
             if has_traces {
                 call.arg(trace.as_deref().unwrap_or_default());
@@ -121,11 +120,6 @@ impl Register {
     pub fn read_standing(answer: Option<&str>) -> Option<Choices> {
         answer?.split(' ').next()?.parse().ok().and_then(Choices::from_mask)
     }
-}
-
-/// Tells a repeated attempt from another ballot of the same voter: the random tail of its id.
-fn tag(ballot: &Ballot) -> String {
-    format!("{:08x}", ballot.id.0.as_u128() as u32)
 }
 
 fn verdict(text: &str) -> Option<Verdict> {

@@ -10,18 +10,19 @@
 //! ```
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use votestream_service::listener::peer;
+use votestream_service::http;
+use votestream_service::listener::{Head, head};
 use votestream_service::problem::Problem;
-use votestream_service::{http, listener::PeerAddr};
-use warp::http::{HeaderMap, Method, StatusCode};
+use warp::http::{Method, StatusCode};
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
 use crate::booth::Booth;
-use crate::handlers::{Request, api, form};
+use crate::handlers::{api, form};
 use crate::{body, pages};
 
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -39,34 +40,30 @@ pub(crate) fn all(
         .and(warp::post())
         .and(timed("ballots"))
         .and(with_booth.clone())
-        .and(request())
+        .and(head())
         .and(body.clone())
-        .then(|slug, timer: Timer, booth, request, body| async move {
-            timer.stop(api::cast(booth, slug, request, body).await)
+        .then(|slug, timer: Timer, booth, head: Head, body| {
+            timer.measure(api::cast(booth, slug, head, body))
         });
     let form_cast = page_path()
         .and(warp::post())
         .and(timed("ballot_form"))
         .and(with_booth.clone())
-        .and(request())
+        .and(head())
         .and(body)
-        .then(|slug, timer: Timer, booth, request, body| async move {
-            timer.stop(form::cast(booth, slug, request, body).await)
+        .then(|slug, timer: Timer, booth, head: Head, body| {
+            timer.measure(form::cast(booth, slug, head, body))
         });
     let page =
-        page_path().and(get).and(timed("ballot_page")).and(with_booth.clone()).and(request()).then(
-            |slug, timer: Timer, booth, request| async move {
-                timer.stop(form::page(booth, slug, request).await)
-            },
+        page_path().and(get).and(timed("ballot_page")).and(with_booth.clone()).and(head()).then(
+            |slug, timer: Timer, booth, head: Head| timer.measure(form::page(booth, slug, head)),
         );
     let api_poll = warp::path!("api" / "polls" / String)
         .and(get)
         .and(timed("poll"))
         .and(with_booth)
-        .and(request())
-        .then(|slug, timer: Timer, booth, request| async move {
-            timer.stop(api::poll(booth, slug, request).await)
-        });
+        .and(head())
+        .then(|slug, timer: Timer, booth, head: Head| timer.measure(api::poll(booth, slug, head)));
     let assets = warp::path!("static" / String).and(get).and(timed("static")).map(
         |path: String, timer: Timer| {
             let found = http::asset(pages::ASSETS, &path);
@@ -89,20 +86,23 @@ pub(crate) fn all(
         .unify()
         .or(openapi)
         .unify()
+        .or(other_methods())
+        .unify()
         .recover(fits_nothing)
         .unify()
+}
+
+/// The addresses that are not merely read, after all that they take has been tried.
+fn other_methods() -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
+    let page = page_path().map(|_| "GET, HEAD, POST");
+    let ballots = warp::path!("api" / "polls" / String / "ballots").map(|_| "POST");
+    page.or(ballots).unify().map(|allow| unfit(Problem::method_not_allowed(allow)))
 }
 
 /// `/` (no slug) or `/polls/{slug}`.
 fn page_path() -> impl Filter<Extract = (Option<String>,), Error = Rejection> + Clone {
     let root = warp::path::end().map(|| None);
     root.or(warp::path!("polls" / String).map(Some)).unify()
-}
-
-fn request() -> impl Filter<Extract = (Request,), Error = Rejection> + Clone {
-    peer()
-        .and(warp::header::headers_cloned())
-        .map(|peer: PeerAddr, headers: HeaderMap| Request { peer, headers })
 }
 
 /// Measures one request from here to its reply.
@@ -113,6 +113,15 @@ struct Timer {
 }
 
 impl Timer {
+    /// The handler's reply, measured. Boxed, since the chain of routes is moved about with room for
+    /// the largest of its handlers.
+    fn measure(
+        self,
+        handler: impl Future<Output = Response> + Send + 'static,
+    ) -> Pin<Box<dyn Future<Output = Response> + Send>> {
+        Box::pin(async move { self.stop(handler.await) })
+    }
+
     fn stop(self, response: Response) -> Response {
         http::measure(self.route, &self.method, response.status(), self.since);
         response
@@ -124,7 +133,10 @@ fn timed(route: &'static str) -> impl Filter<Extract = (Timer,), Error = Infalli
 }
 
 async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
-    let problem = Problem::of_rejection(&rejection);
+    Ok(unfit(Problem::of_rejection(&rejection, http::READ_ONLY)))
+}
+
+fn unfit(problem: Problem) -> Response {
     http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
-    Ok(problem.into_response())
+    problem.into_response()
 }

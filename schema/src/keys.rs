@@ -8,11 +8,13 @@
 //! | `{votes:K}:stream` | stream | ballots on their way |
 //! | `{votes:K}:dead` | stream | dead letters |
 //! | `{votes:K}:polls` | hash | poll id → what the register script must know ([`crate::projection`]) |
-//! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped; for the audit |
+//! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped, `removed` → entries that we took out of the stream; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
+//! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:codes:<poll>` | set | voters (hashed codes) who may vote |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
+//! | `votes:audit` | hash | what the last standing audit found |
 
 use crate::{PollId, VoterId};
 
@@ -25,6 +27,8 @@ pub const BUCKETS: u16 = 16_384;
 pub const PARTITIONS_DEFAULT: u16 = 4;
 /// The most partitions that make sense.
 pub const PARTITIONS_MAX: u16 = 1_024;
+/// The field of [`Keys::accepted`] that counts entries taken out of the stream as they should be.
+pub const FIELD_REMOVED: &str = "removed";
 /// The prefix when none is asked for.
 pub const PREFIX_DEFAULT: &str = "votes";
 
@@ -57,7 +61,7 @@ impl Keys {
         self.of(partition, "polls")
     }
 
-    /// Ballots ever accepted, by poll.
+    /// Ballots ever accepted, by poll, and what else is counted of the stream.
     pub fn accepted(&self, partition: u16) -> String {
         self.of(partition, "accepted")
     }
@@ -70,6 +74,11 @@ impl Keys {
     /// One bucket of the register, `bucket` in `0..`[`BUCKETS`].
     pub fn register_bucket(&self, partition: u16, poll: PollId, bucket: u16) -> String {
         format!("{{{}:{partition}}}:register:{poll}:{bucket}", self.prefix)
+    }
+
+    /// The polls whose register was forgotten after they had closed.
+    pub fn forgotten(&self, partition: u16) -> String {
+        self.of(partition, "forgotten")
     }
 
     /// The voters, as hashed codes, who may vote in a poll with voting codes.
@@ -85,6 +94,11 @@ impl Keys {
     /// Facts fixed at the first deployment.
     pub fn meta(&self) -> String {
         format!("{}:meta", self.prefix)
+    }
+
+    /// What the last standing audit found.
+    pub fn audit(&self) -> String {
+        format!("{}:audit", self.prefix)
     }
 
     fn of(&self, partition: u16, what: &str) -> String {
@@ -110,6 +124,7 @@ mod tests {
             keys.dead_letters(3),
             keys.rules(3),
             keys.accepted(3),
+            keys.forgotten(3),
             keys.register(3, PollId(1), VoterId::new()),
             keys.codes(3, PollId(1)),
         ] {

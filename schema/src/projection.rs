@@ -10,6 +10,7 @@
 //!
 //! Everything here is text to be sent; sending it is the caller's.
 
+use crate::keys::BUCKETS;
 use crate::poll::{VotePolicy, VoterPolicy};
 use crate::{Keys, Poll, PollId};
 
@@ -129,6 +130,25 @@ pub fn forget_register(
 ) -> Command {
     let names = buckets.map(|bucket| keys.register_bucket(partition, poll, bucket));
     std::iter::once("UNLINK".to_owned()).chain(names).collect()
+}
+
+/// Forgets `buckets` of a poll's register in one partition, if the poll closed `kept_ms` ago or
+/// longer; notes that it is done with the last bucket. Reply: 1 when forgotten, 0 when it is too
+/// early, or when the partition does not know when the poll closes.
+pub fn forget_script(
+    keys: &Keys,
+    partition: u16,
+    poll: PollId,
+    buckets: std::ops::Range<u16>,
+    kept_ms: i64,
+) -> Command {
+    let last = if buckets.end == BUCKETS { "1" } else { "0" };
+    let count = (2 + buckets.len()).to_string();
+    let (rules, forgotten) = (keys.rules(partition), keys.forgotten(partition));
+    let mut script = command(["EVAL", include_str!("forget.lua"), &count, &rules, &forgotten]);
+    script.extend(buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)));
+    script.extend(command([&poll.to_string(), &kept_ms.to_string(), last]));
+    script
 }
 
 fn command<const N: usize>(parts: [&str; N]) -> Command {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_process::Collector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use warp::http::StatusCode;
@@ -11,7 +12,9 @@ use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
 use crate::health::Health;
+use crate::http;
 use crate::listener::{self, Limits};
+use crate::problem::Problem;
 
 /// Serves the admin port until `stopped`; from `draining` on, readiness says so, so that no new
 /// work is sent here while the rest is finished.
@@ -35,14 +38,17 @@ fn routes(
     health: Health,
     draining: CancellationToken,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let metrics = warp::path!("metrics").map(move || {
+    let read = warp::get().or(warp::head()).unify();
+    let process = Collector::default();
+    let metrics = warp::path!("metrics").and(read).map(move || {
+        process.collect();
         let text = metrics.render();
         warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4; charset=utf-8")
             .into_response()
     });
-    let alive = warp::path!("healthz").map(|| "alive\n".into_response());
-    let ready = warp::path!("readyz").map(move || readiness(&health, &draining));
-    warp::get().and(metrics.or(alive).unify().or(ready).unify()).recover(not_found).unify()
+    let alive = warp::path!("healthz").and(read).map(|| "alive\n".into_response());
+    let ready = warp::path!("readyz").and(read).map(move || readiness(&health, &draining));
+    metrics.or(alive).unify().or(ready).unify().recover(fits_nothing).unify()
 }
 
 fn readiness(health: &Health, draining: &CancellationToken) -> Response {
@@ -60,7 +66,10 @@ fn readiness(health: &Health, draining: &CancellationToken) -> Response {
     warp::reply::with_status(warp::reply::json(&body), status).into_response()
 }
 
-async fn not_found(_: Rejection) -> Result<Response, Infallible> {
+async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
+    if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        return Ok(Problem::method_not_allowed(http::READ_ONLY).into_response());
+    }
     let text = "there is /metrics, /healthz and /readyz\n";
     Ok(warp::reply::with_status(text, StatusCode::NOT_FOUND).into_response())
 }

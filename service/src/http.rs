@@ -12,6 +12,9 @@ use warp::reply::Response;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The methods of an address that is only read, for the Allow header.
+pub const READ_ONLY: &str = "GET, HEAD";
+
 /// A static file: its path under `/static/`, its content type, its bytes.
 pub type Asset = (&'static str, &'static str, &'static [u8]);
 

@@ -6,10 +6,14 @@
 
 pub mod admin;
 pub mod backoff;
+pub mod certificates;
 pub mod config;
 pub mod health;
 pub mod http;
 pub mod listener;
+pub mod metric;
+pub mod metrics_help;
+pub mod page;
 pub mod postgres;
 pub mod problem;
 pub mod process;

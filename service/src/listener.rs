@@ -17,13 +17,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warp::Filter;
+use warp::http::HeaderMap;
 use warp::reply::Response;
 
 use crate::config::ListenerArgs;
 
-/// The address at the other end of the connection; a request extension, see [`peer`].
+/// The address at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddr(pub IpAddr);
+
+/// What a request says before its body; see [`head`].
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Where it came from.
+    pub peer: PeerAddr,
+    /// Its headers. They are moved here, so warp's own header filters find none; copying them for
+    /// every request costs more than all that is done with them.
+    pub headers: Arc<HeaderMap>,
+}
 
 /// Bounds on connections.
 #[derive(Clone, Debug)]
@@ -87,9 +98,9 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     bind().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// The filter that gives a handler its client's address.
-pub fn peer() -> impl Filter<Extract = (PeerAddr,), Error = warp::Rejection> + Copy {
-    warp::ext::get::<PeerAddr>()
+/// The filter that gives a handler its request's head.
+pub fn head() -> impl Filter<Extract = (Head,), Error = warp::Rejection> + Copy {
+    warp::ext::get::<Head>()
 }
 
 /// Serves `filter` until `shutdown`, then finishes what is under way; whether that was done within
@@ -127,6 +138,9 @@ where
     Taking: Future<Output = Intercepted> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
+    metrics::gauge!("votestream_http_connections", "listener" => name).increment(0.0);
+    metrics::gauge!("votestream_http_connections_max", "listener" => name)
+        .set(limits.connections_max as f64);
     let tasks = TaskTracker::new();
     while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &shutdown).await {
         let (filter, intercept) = (filter.clone(), intercept.clone());
@@ -186,7 +200,7 @@ async fn speak_http<F>(
     F::Extract: warp::Reply,
     F::Future: Send,
 {
-    let service = WithPeer { inner: warp::service(filter), peer };
+    let service = WithHead { inner: warp::service(filter), peer };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -207,14 +221,14 @@ async fn speak_http<F>(
     }
 }
 
-/// Hands the peer's address to the filter with every request.
+/// Hands the head to the filter with every request.
 #[derive(Clone)]
-struct WithPeer<S> {
+struct WithHead<S> {
     inner: S,
     peer: PeerAddr,
 }
 
-impl<S> Service<hyper::Request<Incoming>> for WithPeer<S>
+impl<S> Service<hyper::Request<Incoming>> for WithHead<S>
 where
     S: tower_service::Service<hyper::Request<Incoming>, Response = Response, Error = Infallible>
         + Clone,
@@ -224,7 +238,8 @@ where
     type Future = S::Future;
 
     fn call(&self, mut request: hyper::Request<Incoming>) -> S::Future {
-        request.extensions_mut().insert(self.peer);
+        let headers = Arc::new(std::mem::take(request.headers_mut()));
+        request.extensions_mut().insert(Head { peer: self.peer, headers });
         self.inner.clone().call(request)
     }
 }

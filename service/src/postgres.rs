@@ -239,8 +239,7 @@ fn config(
     application: &str,
     read_only: bool,
 ) -> anyhow::Result<tokio_postgres::Config> {
-    let url = understood_sslmode(url.reveal());
-    let mut config: tokio_postgres::Config = url.parse().context("DATABASE_URL")?;
+    let mut config = address(url)?;
     let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
     // Waiting for a lock must end before the statement does, for the reason to be told.
     let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
@@ -261,6 +260,19 @@ fn config(
     Ok(config)
 }
 
+/// Where Postgres is, without any of our settings.
+///
+/// # Errors
+/// When the URL does not parse.
+pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
+    understood_sslmode(url.reveal()).parse().context("DATABASE_URL")
+}
+
+/// Whether the settings insist on TLS.
+pub(crate) fn wants_tls(args: &PostgresArgs, config: &tokio_postgres::Config) -> bool {
+    config.get_ssl_mode() == SslMode::Require || args.database_ca_file.is_some()
+}
+
 /// tokio-postgres knows no `verify-ca` and `verify-full`; here TLS always verifies the full name.
 fn understood_sslmode(url: &str) -> String {
     url.replace("sslmode=verify-full", "sslmode=require")
@@ -271,7 +283,7 @@ fn connector(
     args: &PostgresArgs,
     config: &tokio_postgres::Config,
 ) -> anyhow::Result<MakeRustlsConnect> {
-    let wants_tls = config.get_ssl_mode() == SslMode::Require || args.database_ca_file.is_some();
+    let wants_tls = wants_tls(args, config);
     tls::install_crypto_provider();
     let client = match tls::client_config(args.database_ca_file.as_deref()) {
         Ok(client) => client,

@@ -23,6 +23,8 @@ pub struct Problem {
     pub extensions: Map<String, Value>,
     /// For 503 and 429: after how many seconds to try again.
     pub retry_after_s: Option<u32>,
+    /// For 405: what the address takes instead, as RFC 9110 (section 15.5.6) wants it told.
+    pub allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -34,7 +36,8 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         let detail = detail.into();
-        Self { name, status, title, detail, extensions: Map::new(), retry_after_s: None }
+        let extensions = Map::new();
+        Self { name, status, title, detail, extensions, retry_after_s: None, allow: None }
     }
 
     /// With one more member.
@@ -81,14 +84,21 @@ impl Problem {
         Self::new("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Too large", detail)
     }
 
-    /// What a request that fits no route is told.
-    pub fn of_rejection(rejection: &Rejection) -> Self {
+    /// 405 for an address that takes only the methods in `allow`, separated by commas.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let detail = "this address does not take this method";
+        let problem = Self::new("method-not-allowed", status, "Method not allowed", detail);
+        Self { allow: Some(allow), ..problem }
+    }
+
+    /// What a request that fits no route is told; `allow` holds the methods of all addresses that
+    /// do not answer for themselves with [`Problem::method_not_allowed`].
+    pub fn of_rejection(rejection: &Rejection, allow: &'static str) -> Self {
         if rejection.is_not_found() {
             Self::not_found()
         } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-            let detail = "this address does not take this method";
-            let status = StatusCode::METHOD_NOT_ALLOWED;
-            Self::new("method-not-allowed", status, "Method not allowed", detail)
+            Self::method_not_allowed(allow)
         } else {
             tracing::debug!(?rejection, "rejected");
             Self::malformed("the request does not have the form that this address expects")
@@ -105,11 +115,14 @@ impl Problem {
         Value::Object(object)
     }
 
-    /// Sets status and Retry-After on a reply that tells of this problem.
+    /// Sets status, Retry-After and Allow on a reply that tells of this problem.
     pub fn mark(&self, mut response: Response) -> Response {
         *response.status_mut() = self.status;
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         response
     }

@@ -7,6 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{CommonArgs, LogFormat};
+use crate::{metric, metrics_help};
 
 /// Bounds of every `_seconds` histogram, in seconds: 0.5 ms to 30 s, about a factor of two apart.
 const SECONDS_BUCKETS: &[f64] = &[
@@ -55,38 +56,20 @@ pub fn start_logging(args: &CommonArgs) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logging was started twice: {error}"))
 }
 
+/// What was built: set by who builds a release.
+const REVISION: Option<&str> = option_env!("VOTESTREAM_REVISION");
+
 fn describe_common(service: &'static str) {
-    metrics::describe_gauge!(
+    for table in [metrics_help::COMMON, metrics_help::PROCESS] {
+        metric::describe(table);
+    }
+    let revision = REVISION.unwrap_or("unknown");
+    let version = env!("CARGO_PKG_VERSION");
+    metrics::gauge!(
         "votestream_build_info",
-        "Always 1; its labels say which service and version runs."
-    );
-    metrics::gauge!("votestream_build_info", "service" => service, "version" => env!("CARGO_PKG_VERSION"))
-        .set(1.0);
-    metrics::describe_gauge!(
-        "votestream_dependency_up",
-        "1 when the dependency answered the last probe, else 0."
-    );
-    metrics::describe_gauge!(
-        "votestream_pool_connections",
-        "Connections of a pool, by state (idle, used)."
-    );
-    metrics::describe_gauge!(
-        "votestream_pool_connections_max",
-        "The most connections a pool opens."
-    );
-    metrics::describe_gauge!(
-        "votestream_http_connections",
-        "Client connections held now, by listener."
-    );
-    metrics::describe_counter!(
-        "votestream_http_requests_total",
-        "Requests answered, by route, method and status code."
-    );
-    metrics::describe_histogram!(
-        "votestream_http_request_duration_seconds",
-        metrics::Unit::Seconds,
-        "From a request's head to its reply's head, by route."
-    );
+        "service" => service, "version" => version, "revision" => revision
+    )
+    .set(1.0);
 }
 
 /// Exports how a pool is used, under its name.

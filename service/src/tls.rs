@@ -34,6 +34,15 @@ pub fn install_crypto_provider() {
 /// # Errors
 /// When there is no certificate to verify with.
 pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
+    let roots = Arc::new(roots(ca_file)?);
+    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The issuers that are believed: those in the file, or the system's.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
     install_crypto_provider();
     let mut roots = RootCertStore::empty();
     match ca_file {
@@ -49,10 +58,14 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
     if roots.is_empty() {
         return Err(Error::NoSystemRoots);
     }
-    Ok(ClientConfig::builder().with_root_certificates(Arc::new(roots)).with_no_client_auth())
+    Ok(roots)
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// All certificates in a PEM file.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|e| file_error(path, &e))?;

@@ -2,10 +2,19 @@
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
+};
 use standalone::servers::TlsFiles;
 
 use crate::folder;
+
+/// When [`Certificates::server`] and [`Certificates::misnamed_server`] end, in seconds since the
+/// epoch: at the beginning of 2100.
+pub const SERVER_ENDS_S: i64 = 4_102_444_800;
+/// When the authorities end: at the beginning of 2101.
+pub const AUTHORITY_ENDS_S: i64 = 4_133_980_800;
 
 /// The PEM files that a test of TLS needs.
 #[derive(Debug, Clone)]
@@ -44,6 +53,7 @@ fn make() -> Certificates {
         let key = KeyPair::generate().expect("a key can be made");
         let mut params = CertificateParams::new(names).expect("the names are valid");
         params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = date_time_ymd(2100, 1, 1);
         let certificate = params.signed_by(&key, &issuer).expect("a certificate can be signed");
         TlsFiles {
             certificate: write(&format!("{name}.pem"), certificate.pem()),
@@ -63,6 +73,7 @@ fn authority(name: &str) -> (Issuer<'static, KeyPair>, String) {
     let key = KeyPair::generate().expect("a key can be made");
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
+    params.not_after = date_time_ymd(2101, 1, 1);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let certificate = params.self_signed(&key).expect("a certificate can be signed");

@@ -13,12 +13,13 @@ mod certificates;
 mod cluster;
 mod eventually;
 mod home;
+pub mod http;
 mod postgres;
 mod redis;
 
 pub use binaries::{binaries, binary};
 pub use browser::{Browser, BrowserOptions, axe_violations};
-pub use certificates::{Certificates, certificates};
+pub use certificates::{AUTHORITY_ENDS_S, Certificates, SERVER_ENDS_S, certificates};
 pub use cluster::{RedisCluster, redis_cluster};
 pub use eventually::{Settled, eventually};
 pub use fantoccini;

@@ -50,7 +50,7 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 #[test]
 fn redis_keys_are_named_in_one_module_only() {
     let mut found = Vec::new();
-    visit(&root(), &mut |path, text| {
+    visit(&root(), "rs", &mut |path, text| {
         let names_key = text.contains("}}:stream") || text.contains("}:stream\"");
         if names_key && !path.ends_with("schema/src/keys.rs") && !is_test(path) {
             found.push(path.to_owned());
@@ -59,9 +59,62 @@ fn redis_keys_are_named_in_one_module_only() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// Files that may hold unsafe code, each with its reason. None does.
+const UNSAFE_WITH_REASON: [(&str, &str); 0] = [];
+
+#[test]
+fn every_crate_is_held_to_the_lints_of_the_workspace() {
+    let manifest = |path: &Path| -> toml::Table {
+        std::fs::read_to_string(path.join("Cargo.toml")).unwrap().parse().unwrap()
+    };
+    let workspace = manifest(&root())["workspace"].as_table().unwrap().clone();
+    assert_eq!(workspace["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    let members = workspace["members"].as_array().unwrap().iter();
+    let members: BTreeSet<PathBuf> =
+        members.map(|member| root().join(member.as_str().unwrap())).collect();
+    let mut crates = 0;
+    visit(&root(), "toml", &mut |path, text| {
+        if path.file_name().is_none_or(|name| name != "Cargo.toml") || !text.contains("[package]") {
+            return;
+        }
+        crates += 1;
+        let folder = path.parent().unwrap();
+        let lints = manifest(folder).get("lints").cloned().unwrap_or(toml::Value::Integer(0));
+        if members.contains(folder) {
+            let inherits = lints.get("workspace").and_then(toml::Value::as_bool);
+            assert_eq!(inherits, Some(true), "{}: [lints] workspace = true", path.display());
+        } else {
+            // A workspace of its own, which cannot inherit.
+            let own = lints.get("rust").and_then(|rust| rust.get("unsafe_code"));
+            let forbids = own.and_then(toml::Value::as_str) == Some("forbid");
+            assert!(forbids, "{}: [lints.rust] unsafe_code = \"forbid\"", path.display());
+        }
+    });
+    assert!(crates >= members.len(), "{crates} crates found");
+}
+
+#[test]
+fn unsafe_code_stands_only_where_a_reason_is_given() {
+    let mut files = 0;
+    visit(&root(), "rs", &mut |path, text| {
+        files += 1;
+        let name = path.strip_prefix(root()).unwrap();
+        let has_reason = UNSAFE_WITH_REASON.iter().any(|(file, _)| Path::new(file) == name);
+        // Put together, or this file would be found.
+        let word = concat!("un", "safe");
+        let starts = ["{", "fn ", "impl ", "trait ", "extern ", "("];
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let found = code
+            .flat_map(|line| line.split(word).skip(1))
+            .any(|after| starts.iter().any(|start| after.trim_start().starts_with(start)));
+        assert!(!found || has_reason, "{}: a file with a reason, or none", name.display());
+    });
+    assert!(files > 100, "{files}");
+}
+
 #[test]
 fn main_is_a_page() {
-    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest"] {
+    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest", "chaos"] {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
     }
@@ -71,14 +124,15 @@ fn is_test(path: &Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests")
 }
 
-fn visit(folder: &Path, with: &mut impl FnMut(&Path, &str)) {
+/// Hands over every file of ours with this extension.
+fn visit(folder: &Path, extension: &str, with: &mut impl FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
         let name = entry.file_name();
         if path.is_dir() && !["target", ".git", ".data", "node_modules"].iter().any(|n| name == *n)
         {
-            visit(&path, with);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            visit(&path, extension, with);
+        } else if path.extension().is_some_and(|found| found == extension) {
             with(&path, &std::fs::read_to_string(&path).unwrap());
         }
     }

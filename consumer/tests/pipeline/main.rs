@@ -7,6 +7,7 @@
 
 mod cluster;
 mod concurrency;
+mod forgetting;
 mod journey;
 mod names;
 mod observed;

@@ -108,10 +108,119 @@ async fn outcomes_are_counted_and_every_metric_is_explained() {
     assert_eq!(status, 200);
     for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let (name, kind) = line.split_once(' ').unwrap();
-        assert!(name.starts_with("votestream_"), "{name}");
+        assert!(name.starts_with("votestream_") || name.starts_with("process_"), "{name}");
         assert!(text.contains(&format!("# HELP {name} ")), "{name} is not explained");
         assert_ne!(kind, "summary", "{name}: summaries do not add up over replicas");
     }
     assert_eq!(consumer.ask("/healthz").await.unwrap().0, 200);
     assert_eq!(consumer.ask("/else").await.unwrap().0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_trimmed_before_they_were_delivered_are_seen_to_be_lost() {
+    let site = Site::on(testkit::redis(), database().await, 1, json!({})).await;
+    // The count begins at a stream that already had entries removed.
+    site.add(&site.ballots(3)).await;
+    let mut redis = site.redis().await;
+    let stream = site.keys.stream(0);
+    let mut trim = redis::cmd("XTRIM");
+    trim.arg(&stream).arg("MAXLEN").arg(0).exec_async(&mut redis).await.unwrap();
+
+    let consumer = site.spawn(&["--batch-max=4", "--linger-ms=0"]);
+    consumer.ready().await;
+    let lost =
+        async |wanted| reaches(&consumer, "votestream_stream_lost_entries", "", wanted).await;
+    // All that rightly leaves the stream is no loss: counted, dead, or acknowledged twice.
+    let ballots = site.ballots(20);
+    site.add(&ballots).await;
+    site.add(&ballots).await;
+    let mut add = redis::cmd("XADD");
+    add.arg(&stream).arg("*").arg("odd").arg("1").exec_async(&mut redis).await.unwrap();
+    reaches(&consumer, "votestream_dead_letters_held", "", 1.0).await;
+    site.settles_at(20).await;
+    lost(0.0).await;
+
+    let barrier = site.sql().await;
+    barrier.batch_execute("BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE").await.unwrap();
+    site.add(&site.ballots(10)).await;
+    site.pending_is(4).await;
+    // Somebody trims past the group: four pending entries and three undelivered ones are gone.
+    let mut trim = redis::cmd("XTRIM");
+    trim.arg(&stream).arg("MAXLEN").arg("=").arg(3).exec_async(&mut redis).await.unwrap();
+    lost(7.0).await;
+    barrier.batch_execute("COMMIT").await.unwrap();
+    // Those that were delivered are counted all the same; that they were lost from the stream stays.
+    site.settles_at(27).await;
+    lost(7.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standing_audit_finds_drift_and_missing_ballots() {
+    let site = Site::with_poll(json!({"voter_policy": "code"})).await;
+    let brisk = ["--audit-ms=200"];
+    let (one, other) = (site.spawn(&brisk), site.spawn(&brisk));
+    one.ready().await;
+    let ballots = site.ballots(8);
+    let sql = site.sql().await;
+    for ballot in &ballots {
+        sql.execute("INSERT INTO codes VALUES ($1, $2)", &[&site.poll.id.0, &ballot.voter.0])
+            .await
+            .unwrap();
+    }
+    site.add(&ballots[..6]).await;
+    site.settles_at(6).await;
+    let both = async |name: &str, wanted| {
+        reaches(&one, name, "", wanted).await;
+        reaches(&other, name, "", wanted).await;
+    };
+    both("votestream_codes_used", 6.0).await;
+    both("votestream_codes_issued", 8.0).await;
+    both("votestream_codes_unused_ratio", 0.25).await;
+    both("votestream_audit_drift_votes", 0.0).await;
+    both("votestream_audit_missing_ballots", 0.0).await;
+
+    // Each of these is wrong by a number that only a recount tells.
+    let set = async |statement: &str| sql.batch_execute(statement).await.unwrap();
+    set("UPDATE tally SET votes = votes + 3 WHERE position = 0").await;
+    both("votestream_audit_drift_votes", 3.0).await;
+    set("UPDATE poll_tally SET voters = voters + 2").await;
+    both("votestream_audit_drift_votes", 5.0).await;
+    set("DELETE FROM series").await;
+    both("votestream_audit_drift_votes", 11.0).await;
+    set("UPDATE tally SET votes = votes - 3 WHERE position = 0").await;
+    set("UPDATE poll_tally SET voters = voters - 2").await;
+    both("votestream_audit_drift_votes", 6.0).await;
+
+    // Redis remembers to have accepted ballots that are nowhere.
+    let mut redis = site.redis().await;
+    let mut count = redis::cmd("HINCRBY");
+    count.arg(site.keys.accepted(1)).arg(site.poll.id.0).arg(6 + 4);
+    count.exec_async(&mut redis).await.unwrap();
+    both("votestream_audit_missing_ballots", 4.0).await;
+    let before = one.metric("votestream_audit_timestamp_seconds", "").await.unwrap();
+    eventually(SOON, async || {
+        let now = other.metric("votestream_audit_timestamp_seconds", "").await;
+        now.filter(|now| *now > before).ok_or(now)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_servers_have_left_is_told() {
+    let site = Site::new().await;
+    let consumer = site.spawn(&[]);
+    consumer.ready().await;
+    for (used, bound) in [
+        ("votestream_redis_memory_bytes", "votestream_redis_memory_max_bytes"),
+        ("votestream_postgres_connections", "votestream_postgres_connections_max"),
+    ] {
+        eventually(SOON, async || {
+            let both = (consumer.metric(used, "").await, consumer.metric(bound, "").await);
+            let (Some(used), Some(bound)) = both else { return Err(both) };
+            if used >= 1.0 && used < bound { Ok(()) } else { Err(both) }
+        })
+        .await;
+    }
+    let bytes = consumer.metric("votestream_stream_bytes", "partition=\"0\"").await;
+    assert!(bytes.is_some_and(|bytes| bytes > 0.0), "{bytes:?}");
 }

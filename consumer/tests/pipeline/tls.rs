@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use serde_json::json;
-use testkit::{certificates, create_database, own_postgres_with, own_redis_with};
+use testkit::{
+    AUTHORITY_ENDS_S, SERVER_ENDS_S, certificates, create_database, eventually, own_postgres_with,
+    own_redis_with,
+};
 use votestream_service::config::{PostgresArgs, RedisArgs};
 use votestream_service::{postgres, redis::Manager};
 
@@ -52,7 +55,7 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
         format!("--database-ca-file={authority}"),
     ];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let consumer = site.start(&arguments);
+    let consumer = site.spawn(&arguments);
     site.add(&site.ballots(50)).await;
     site.settles_at(50).await;
     consumer.ready().await;
@@ -61,7 +64,20 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
         WHERE application_name = 'votestream-consumer' AND NOT ssl";
     let plain: i64 = sql.query_one(plain, &[]).await.unwrap().get(0);
     assert_eq!(plain, 0, "all of its sessions are encrypted");
-    assert!(consumer.stop().await);
+    for (certificate, ends_s) in [
+        ("redis_ca", AUTHORITY_ENDS_S),
+        ("redis_server", SERVER_ENDS_S),
+        ("postgres_ca", AUTHORITY_ENDS_S),
+        ("postgres_server", SERVER_ENDS_S),
+    ] {
+        eventually(SOON, async || {
+            let name = "votestream_certificate_expiry_timestamp_seconds";
+            let found = consumer.metric(name, &format!("\"{certificate}\"")).await;
+            if found == Some(ends_s as f64) { Ok(()) } else { Err((certificate, found)) }
+        })
+        .await;
+    }
+    drop(consumer);
 
     // The right authority is let in; another one, or another name, is not.
     reach_redis(&redis_url, &made.authority).await.unwrap();

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use clap::Parser;
 use jiff::{SignedDuration, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 use testkit::eventually;
+use testkit::http::{Client, Contract};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client as Postgres, NoTls};
 use votestream_dashboard::Config;
@@ -17,9 +18,14 @@ use votestream_schema::{PollId, db};
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
-use crate::client::Client;
-
 const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// What this service's replies are held against.
+pub fn contract() -> &'static Contract {
+    static CONTRACT: LazyLock<Contract> =
+        LazyLock::new(|| Contract::new(include_str!("../../openapi.json")));
+    &CONTRACT
+}
 
 /// An open poll, Cats or Dogs, whose results everybody sees.
 pub fn poll(slug: &str) -> Definition {
@@ -150,7 +156,8 @@ impl Setup {
         let _ = health.gate("postgres");
         let run = votestream_dashboard::run(config, listener, health.clone(), shutdown.clone());
         let task = tokio::spawn(run);
-        let service = Service { client: Client { address }, health, shutdown, metrics, task };
+        let service =
+            Service { client: Client::new(address, contract()), health, shutdown, metrics, task };
         if self.waits {
             eventually(READY_WITHIN, async || service.health.ready()).await;
         }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Client, Reply};
-use crate::contract::contract;
+use crate::harness::contract;
+use testkit::http::{Client, Reply};
 
 /// No event that is waited for may take longer than this.
 const EVENT_WITHIN: Duration = Duration::from_secs(20);

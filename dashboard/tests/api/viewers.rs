@@ -64,12 +64,15 @@ async fn expect_frames_skipped(way: Way) {
     let mut asleep = Stream::open_on(connection, "pets", way).await;
     let mut awake = Stream::open(&service.client, "pets", Way::Fresh).await;
     awake.event().await;
+    let measured = || service.metric("votestream_delivery_seconds_count");
+    let measured_before = measured();
     for version in 1..=CHANGES {
         database.count(pets, version, &[version]).await;
         let since = Instant::now();
         assert_eq!(awake.event().await.1, Some(version), "who reads is told every one");
         assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
     }
+    assert!(measured() - measured_before >= CHANGES as f64, "how late each came is measured");
     let (mut frames, mut newest) = (0, -1);
     while newest < CHANGES {
         let (_, id, _) = asleep.event().await;

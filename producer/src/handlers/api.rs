@@ -8,11 +8,12 @@ use votestream_schema::poll::{PollOption, PollState, Visibility, VotePolicy, Vot
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::{Poll, Slug};
 use votestream_service::http;
+use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 
-use super::{Request, body_of_type, with_cookie};
+use super::{body_of_type, with_cookie};
 use crate::booth::{self, Booth, Submission};
 
 #[derive(Deserialize)]
@@ -49,11 +50,11 @@ struct PollBody<'a> {
 pub(crate) async fn cast(
     booth: Arc<Booth>,
     slug: String,
-    request: Request,
+    head: Head,
     body: Result<Bytes, Problem>,
 ) -> Response {
     let prepared = booth.poll(&slug).and_then(|poll| {
-        let body = body_of_type("application/json", &request.headers, body)?;
+        let body = body_of_type("application/json", &head.headers, body)?;
         Ok((poll, parse(&body)?))
     });
     let (poll, ballot) = match prepared {
@@ -67,7 +68,7 @@ pub(crate) async fn cast(
         choices: ballot.choices.iter().map(String::as_str).collect(),
         code: ballot.code.as_deref(),
     };
-    let cast = booth.cast(&poll, &submission, request.peer, &request.headers).await;
+    let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(accepted) => accepted_reply(&poll, accepted),
         Err(problem) => problem.into_response(),
@@ -76,13 +77,13 @@ pub(crate) async fn cast(
 }
 
 /// `GET /api/polls/{slug}`
-pub(crate) async fn poll(booth: Arc<Booth>, slug: String, request: Request) -> Response {
+pub(crate) async fn poll(booth: Arc<Booth>, slug: String, head: Head) -> Response {
     let poll = match booth.poll(&slug) {
         Ok(poll) => poll,
         Err(problem) => return problem.into_response(),
     };
-    let client = booth.client(request.peer, &request.headers);
-    let (voter, cookie) = booth.visitor(&poll, client, &request.headers);
+    let client = booth.client(head.peer, &head.headers);
+    let (voter, cookie) = booth.visitor(&poll, client, &head.headers);
     let standing = match voter {
         Some(voter) => booth.standing(&poll, voter).await,
         None => None,

@@ -2,27 +2,27 @@
 
 use std::sync::Arc;
 
-use askama::Template;
 use bytes::Bytes;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::{Choices, Poll};
-use votestream_service::http;
+use votestream_service::listener::Head;
+use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::{Request, body_of_type, with_cookie};
+use super::{body_of_type, with_cookie};
 use crate::booth::{self, Booth, Submission};
-use crate::pages::{BallotPage, Notice, NoticeKind, OptionView, ProblemPage};
+use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
 
 /// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
-pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, request: Request) -> Response {
+pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, head: Head) -> Response {
     let poll = match booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)) {
         Ok(poll) => poll,
         Err(problem) => return problem_page(&problem, None),
     };
-    let client = booth.client(request.peer, &request.headers);
-    let (voter, cookie) = booth.visitor(&poll, client, &request.headers);
+    let client = booth.client(head.peer, &head.headers);
+    let (voter, cookie) = booth.visitor(&poll, client, &head.headers);
     let standing = match voter {
         Some(voter) => booth.standing(&poll, voter).await,
         None => None,
@@ -35,13 +35,13 @@ pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, request: Reque
 pub(crate) async fn cast(
     booth: Arc<Booth>,
     slug: Option<String>,
-    request: Request,
+    head: Head,
     body: Result<Bytes, Problem>,
 ) -> Response {
     let path = path_of(slug.as_deref());
     let prepared = booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)).and_then(|poll| {
         let media_type = "application/x-www-form-urlencoded";
-        Ok((poll, body_of_type(media_type, &request.headers, body)?))
+        Ok((poll, body_of_type(media_type, &head.headers, body)?))
     });
     let (poll, body) = match prepared {
         Ok(prepared) => prepared,
@@ -54,7 +54,7 @@ pub(crate) async fn cast(
     let values =
         |name| fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value);
     let submission = Submission { choices: values("vote").collect(), code: values("code").next() };
-    let cast = booth.cast(&poll, &submission, request.peer, &request.headers).await;
+    let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(_) => see_other(&path),
         Err(problem) => refused_page(&booth, &poll, slug.as_deref(), &problem),
@@ -62,15 +62,9 @@ pub(crate) async fn cast(
     with_cookie(response, cast.cookie)
 }
 
-/// A problem that concerns no poll in particular.
-pub(crate) fn problem_page(problem: &Problem, back: Option<String>) -> Response {
-    let page = ProblemPage {
-        status: problem.status.as_u16(),
-        title: problem.title.to_owned(),
-        detail: sentence(&problem.detail),
-        back,
-    };
-    problem.mark(render(problem.status, &page))
+/// A problem that concerns no poll in particular; `back` is the path of a ballot.
+fn problem_page(problem: &Problem, back: Option<String>) -> Response {
+    page::problem(problem, "ballot.css", back.map(|path| (path, "Back to the ballot")))
 }
 
 /// The ballot again, saying what was wrong, and showing the choice that stands where one does.
@@ -135,22 +129,4 @@ fn see_other(path: &str) -> Response {
     let path = HeaderValue::try_from(path).expect("the path of a known poll is a slug");
     response.headers_mut().insert(header::LOCATION, path);
     response
-}
-
-fn render(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(body) => http::html(status, body),
-        Err(error) => {
-            tracing::error!(%error, "a page does not render");
-            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
-        }
-    }
-}
-
-/// A problem's detail as people expect a sentence to look.
-fn sentence(detail: &str) -> String {
-    let mut letters = detail.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
-    let end = if detail.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }

@@ -1,14 +1,13 @@
 //! The admin port: metrics, liveness, readiness.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use testkit::http::{Client, check_metrics};
 use testkit::{eventually, own_redis};
 use votestream_service::{CancellationToken, admin, listener};
 
-use crate::client::{Client, Reply};
-use crate::harness::{Service, Setup};
+use crate::harness::{Service, Setup, contract};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -18,12 +17,7 @@ async fn serve_admin(service: &Service) -> Client {
     let (metrics, health) = (service.metrics.clone(), service.health.clone());
     let stopped = CancellationToken::new();
     tokio::spawn(admin::serve(listener, metrics, health, service.shutdown.clone(), stopped));
-    Client { address }
-}
-
-async fn ask(admin: &Client, path: &str) -> Reply {
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    admin.exchange(request.as_bytes()).await.unwrap()
+    Client::new(address, contract())
 }
 
 #[tokio::test]
@@ -36,24 +30,11 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
     service.ballot("birds", &["cats"]).send().await;
     // The pool is recorded every few seconds, first at the start.
     let text = eventually(SOON, async || {
-        let text = ask(&admin, "/metrics").await.text();
+        let text = admin.ask("GET", "/metrics").await.text();
         text.contains("votestream_pool_connections").then_some(text)
     })
     .await;
-    let helped: HashSet<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();
-    let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
-    let mut seen = HashSet::new();
-    for (name, kind) in kinds {
-        assert!(name.starts_with("votestream_"), "{name}");
-        assert!(helped.contains(name), "{name} has no HELP");
-        assert_ne!(kind, "summary", "{name}: summaries of replicas do not add up");
-        if kind == "histogram" {
-            assert!(text.contains(&format!("{name}_bucket{{")), "{name} has no buckets");
-        }
-        seen.insert(name);
-    }
-    for name in [
+    let names = [
         "votestream_build_info",
         "votestream_ballots_total",
         "votestream_http_requests_total",
@@ -64,9 +45,14 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
         "votestream_dependency_up",
         "votestream_pool_connections",
         "votestream_redis_durable",
-    ] {
-        assert!(seen.contains(name), "{name} is missing");
-    }
+        "votestream_redis_setting_kept",
+        "votestream_backlog_max_entries",
+        "votestream_http_connections_max",
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+    ];
+    check_metrics(&text, &names);
     for outcome in ["accepted", "invalid-choice", "unknown-poll"] {
         assert!(text.contains(&format!("votestream_ballots_total{{outcome=\"{outcome}\"}}")));
     }
@@ -78,17 +64,17 @@ async fn a_dependency_that_is_down_fails_readiness_and_never_liveness() {
     let mut redis = own_redis();
     let service = Setup::on(redis.url()).start().await;
     let admin = serve_admin(&service).await;
-    assert_eq!(ask(&admin, "/readyz").await.status, 200);
+    assert_eq!(admin.ask("GET", "/readyz").await.status, 200);
     redis.kill();
     let reply = eventually(SOON, async || {
-        let reply = ask(&admin, "/readyz").await;
+        let reply = admin.ask("GET", "/readyz").await;
         (reply.status == 503).then_some(reply)
     })
     .await;
     assert!(reply.json()["waiting_for"]["redis"].is_string(), "{}", reply.text());
-    assert_eq!(ask(&admin, "/healthz").await.status, 200);
+    assert_eq!(admin.ask("GET", "/healthz").await.status, 200);
     redis.restart().unwrap();
-    eventually(SOON, async || ask(&admin, "/readyz").await.status == 200).await;
+    eventually(SOON, async || admin.ask("GET", "/readyz").await.status == 200).await;
 }
 
 #[tokio::test]
@@ -96,8 +82,24 @@ async fn a_service_that_stops_is_not_ready() {
     let service = Setup::new().start().await;
     let admin = serve_admin(&service).await;
     service.shutdown.cancel();
-    let reply = ask(&admin, "/readyz").await;
+    let reply = admin.ask("GET", "/readyz").await;
     assert_eq!((reply.status, reply.json()["draining"].as_bool()), (503, Some(true)));
-    assert_eq!(ask(&admin, "/healthz").await.status, 200);
-    assert_eq!(ask(&admin, "/else").await.status, 404);
+    assert_eq!(admin.ask("GET", "/healthz").await.status, 200);
+    assert_eq!(admin.ask("GET", "/else").await.status, 404);
+}
+
+#[tokio::test]
+async fn the_admin_port_is_only_read_and_says_so() {
+    let service = Setup::new().start().await;
+    let admin = serve_admin(&service).await;
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+            let reply = admin.ask(method, path).await;
+            assert_eq!(reply.status, 405, "{method} {path}");
+            assert_eq!(reply.header("allow"), Some("GET, HEAD"), "{method} {path}");
+        }
+        assert_eq!(admin.ask("HEAD", path).await.status, 200, "{path}");
+        assert_eq!(admin.ask("GET", path).await.status, 200, "{path}");
+    }
+    assert_eq!(admin.ask("POST", "/else").await.status, 404);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use votestream_schema::poll::now_ms;
-use votestream_schema::{EntryId, Poll, projection};
+use votestream_schema::{EntryId, Poll, keys, projection};
 
 use crate::harness::{Service, Setup, entry_of, poll, send};
 
@@ -63,4 +63,38 @@ async fn rules_never_go_back_to_an_older_revision() {
     let older = projection::rules_script(&service.keys, 0, &poll("pets"));
     assert_eq!(send::<i64>(&mut redis, &older).await, 0);
     assert_eq!(service.ballot("pets", &["cats"]).send().await.problem(), "not-open");
+}
+
+#[tokio::test]
+async fn a_voter_whose_register_was_forgotten_is_told_that_the_poll_has_closed() {
+    let service = Setup::new().start().await;
+    let first = service.ballot("pets", &["cats"]).send().await;
+    let voter = first.cookie().unwrap();
+    let mut redis = service.redis().await;
+    let closed_at_ms = now_ms() - 1_000;
+    let closed =
+        Poll { closes_at_ms: Some(closed_at_ms), revision: 2, ..service.poll("pets").clone() };
+    let forget = async |redis: &mut _, kept_ms| {
+        for partition in 0..service.setup.partitions {
+            for first in (0..keys::BUCKETS).step_by(1_024) {
+                let buckets = first..first + 1_024;
+                let (keys, poll) = (&service.keys, closed.id);
+                let script = projection::forget_script(keys, partition, poll, buckets, kept_ms);
+                let done: i64 = send(redis, &script).await;
+                assert_eq!(done, i64::from(kept_ms == 0), "closed a second ago");
+            }
+        }
+    };
+    for partition in 0..service.setup.partitions {
+        let told = projection::rules_script(&service.keys, partition, &closed);
+        assert_eq!(send::<i64>(&mut redis, &told).await, 1);
+    }
+    forget(&mut redis, 60_000).await;
+    let again = service.ballot("pets", &["dogs"]).cookie(voter).send().await;
+    assert_eq!(again.problem(), "already-voted");
+    forget(&mut redis, 0).await;
+    let again = service.ballot("pets", &["dogs"]).cookie(voter).send().await;
+    assert_eq!((again.status, again.problem().as_str()), (403, "not-open"));
+    assert!(service.standing("pets", voter).await.is_null());
+    assert_eq!(service.entries().await.len(), 1);
 }

@@ -6,8 +6,8 @@ use votestream_schema::Poll;
 use votestream_schema::code::Code;
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
 
-use crate::client::{Reply, Request};
 use crate::harness::{Service, Setup, poll};
+use testkit::http::{Reply, Request};
 
 /// A service with a poll `pets` that takes codes, and this many of them.
 async fn start(vote_policy: VotePolicy, codes: usize) -> (Service, Vec<Code>) {

@@ -123,6 +123,34 @@ async fn behind_tls_cookies_are_secure_and_bound_to_the_host() {
 }
 
 #[tokio::test]
+async fn behind_tls_a_plain_cookie_is_not_believed() {
+    let service = Setup::new().flag("trusted-proxies", "127.0.0.0/8").start().await;
+    let over_plain = service.ballot("pets", &["cats"]).send().await;
+    let planted = over_plain.cookie().unwrap();
+    let over_tls = |request: testkit::http::Request| request.header("x-forwarded-proto", "https");
+
+    let page = over_tls(service.client.get("/api/polls/pets")).cookie(planted).send().await;
+    assert!(page.json()["your_choices"].is_null(), "shown as the voter of a planted cookie");
+    assert!(page.cookie().unwrap().starts_with("__Host-voter=v1."), "a new voter");
+    let cast = over_tls(service.ballot("pets", &["dogs"])).cookie(planted).send().await;
+    assert_eq!(cast.status, 202, "{}", cast.text());
+
+    // Beside one's own, whichever stands first, it changes nothing.
+    let own = cast.cookie().unwrap();
+    for both in [format!("{planted}; {own}"), format!("{own}; {planted}")] {
+        let page = over_tls(service.client.get("/api/polls/pets")).cookie(both.as_str()).send();
+        assert_eq!(page.await.json()["your_choices"], json!(["dogs"]), "{both}");
+    }
+    // Nor does what is not ours at all: no 400 for what was never believed.
+    let cast = over_tls(service.ballot("pets", &["cats"])).cookie("voter=nonsense").send().await;
+    assert_eq!(cast.status, 202, "{}", cast.text());
+    // Without TLS the plain one counts, as before, and a prefixed one is nobody's.
+    assert_eq!(service.standing("pets", planted).await, json!(["cats"]));
+    let prefixed = service.ballot("pets", &["cats"]).cookie(own).send().await;
+    assert_eq!(prefixed.status, 202, "{}", prefixed.text());
+}
+
+#[tokio::test]
 async fn a_page_gives_a_cookie_once() {
     let service = Setup::new().start().await;
     for path in ["/", "/polls/pets", "/api/polls/pets"] {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use clap::Parser;
@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
+use testkit::http::{Client, Contract, Reply, Request};
 use testkit::{eventually, unique_name};
 use tokio::task::JoinHandle;
 use votestream_producer::Config;
@@ -20,11 +21,16 @@ use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, codec};
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
-use crate::client::{Client, Reply, Request};
-
 /// What signs the cookies of a service that is not told otherwise.
 pub const COOKIE_KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// What this service's replies are held against.
+pub fn contract() -> &'static Contract {
+    static CONTRACT: LazyLock<Contract> =
+        LazyLock::new(|| Contract::new(include_str!("../../openapi.json")));
+    &CONTRACT
+}
 
 /// An open poll, Cats or Dogs, with the number 1.
 pub fn poll(slug: &str) -> Poll {
@@ -151,7 +157,7 @@ impl Setup {
         let _ = health.gate("redis");
         let run = votestream_producer::run(config, listener, health.clone(), shutdown.clone());
         let service = Service {
-            client: Client { address },
+            client: Client::new(address, contract()),
             setup: self,
             keys,
             health,

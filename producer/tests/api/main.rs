@@ -1,12 +1,10 @@
 //! The producer's HTTP interface, on a real Redis.
 //!
 //! Each test has a service and a key prefix of its own. Every reply that any of them sees is held
-//! against the OpenAPI document ([`contract`]).
+//! against the OpenAPI document ([`harness::contract`]).
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
-mod client;
-mod contract;
 mod harness;
 mod proxy;
 

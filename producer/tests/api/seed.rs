@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::client::Reply;
 use crate::harness::{Service, Setup};
+use testkit::http::Reply;
 
 /// What `ab -p posta -T application/x-www-form-urlencoded http://vote/` sends.
 async fn post_like_ab(service: &Service, body: &str) -> Option<Reply> {

@@ -9,9 +9,9 @@ use testkit::{RedisServer, eventually, own_redis, own_redis_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use votestream_schema::EntryId;
 
-use crate::client::Reply;
 use crate::harness::{Service, Setup, connect, entry_of};
 use crate::proxy::Proxy;
+use testkit::http::Reply;
 
 /// Longer than a ballot may take at most.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(6);
@@ -202,6 +202,10 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
                 .then_some(closed)
         });
         assert!(closed.await["durability"].contains(words));
+        let broken = format!("votestream_redis_setting_kept{{setting=\"{words}\"}} 0");
+        // Other services of this test process record theirs beside it.
+        eventually(Duration::from_secs(30), async || service.metrics.render().contains(&broken))
+            .await;
         expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
         assert!(service.entries().await.is_empty());
     }

@@ -28,7 +28,7 @@ impl Servers {
 
     /// A session with Postgres.
     pub async fn postgres(&self) -> Result<Client, Failure> {
-        let address = address(self.postgres.url().as_ref());
+        let address = shown(self.postgres.url());
         postgres::connect(&self.postgres, "votectl").await.map_err(|error| {
             match error.downcast::<tokio_postgres::Error>() {
                 Ok(error) if error.to_string().starts_with("invalid") => {
@@ -46,7 +46,7 @@ impl Servers {
         let manager =
             Manager::new(&self.redis).map_err(|error| Failure::refused(format!("{error:#}")))?;
         let connection = manager.connect(RESPONSE_TIMEOUT).await.map_err(|error| {
-            let address = address(self.redis.url().as_ref());
+            let address = shown(self.redis.url());
             Failure::from(error).and(&format!("is redis running at {address} (REDIS_URL)?"))
         })?;
         Ok(Redis { connection, keys: Keys::new(&self.redis.key_prefix), partitions: 0 })
@@ -102,9 +102,13 @@ impl Redis {
     }
 }
 
+/// As [`address`]; a URL that cannot be read is told of when it is used.
+fn shown<E>(url: Result<Secret, E>) -> String {
+    url.map_or_else(|_| "the address given".to_owned(), |url| address(&url))
+}
+
 /// Hosts and ports of a URL, never its password.
-fn address<E>(url: Result<&Secret, E>) -> String {
-    let Ok(url) = url else { return "the address given".to_owned() };
+fn address(url: &Secret) -> String {
     let host = |url: &str| {
         let (_, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?']).next()?;

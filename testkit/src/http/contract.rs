@@ -3,38 +3,36 @@
 //! An address or method that the document does not list must be answered with the problems
 //! `not-found` and `method-not-allowed`, as the document's description says.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::client::Reply;
+use super::client::Reply;
 
-const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"));
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The document, and the validators made of it so far.
+#[derive(Debug)]
 pub struct Contract {
+    /// The document.
     pub document: Value,
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
-/// This service's contract.
-pub fn contract() -> &'static Contract {
-    static CONTRACT: OnceLock<Contract> = OnceLock::new();
-    CONTRACT.get_or_init(|| Contract {
-        document: serde_json::from_str(DOCUMENT).unwrap(),
-        validators: Mutex::default(),
-    })
-}
-
 impl Contract {
+    /// The contract that is written down in this OpenAPI document.
+    pub fn new(document: &str) -> Self {
+        let document = serde_json::from_str(document).expect("the document is JSON");
+        Self { document, validators: Mutex::default() }
+    }
+
     /// Panics if the document does not know such a reply to such a request.
     pub fn check(&self, method: &str, path: &str, reply: &Reply) {
         let request = format!("{method} {path} → {}", reply.status);
         // A slash at the end makes no difference.
-        let path = path.split('?').next().unwrap();
+        let path = path.split('?').next().unwrap_or_default();
         let path = path.strip_suffix('/').filter(|path| path.len() > 1).unwrap_or(path);
         let Some(template) = self.template(path) else {
             assert_eq!(reply.status, 404, "{request}: an unlisted address");
@@ -43,6 +41,7 @@ impl Contract {
         let item = &self.document["paths"][&template];
         let Some(operation) = item.get(method.to_lowercase()) else {
             assert_eq!(reply.status, 405, "{request}: an unlisted method");
+            assert_eq!(allowed(reply), listed(item), "{request}: Allow");
             let schema = "/components/schemas/MethodNotAllowed";
             return self.check_body(&request, schema, PROBLEM_JSON, reply);
         };
@@ -128,7 +127,7 @@ impl Contract {
     }
 
     fn validator(&self, schema: &str) -> Arc<Validator> {
-        let mut validators = self.validators.lock().unwrap();
+        let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let found = self.document.pointer(schema);
             let found = found.unwrap_or_else(|| panic!("there is no schema at {schema}"));
@@ -138,6 +137,20 @@ impl Contract {
         };
         validators.entry(schema.to_owned()).or_insert_with(make).clone()
     }
+}
+
+/// The methods that a 405 says its address takes.
+fn allowed(reply: &Reply) -> BTreeSet<String> {
+    let methods = reply.header("allow").unwrap_or_default().split(',');
+    methods.map(|method| method.trim().to_lowercase()).collect()
+}
+
+/// The methods that the document lists for an address.
+fn listed(item: &Value) -> BTreeSet<String> {
+    const METHODS: [&str; 8] =
+        ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    let names = item.as_object().into_iter().flat_map(|item| item.keys());
+    names.filter(|name| METHODS.contains(&name.as_str())).cloned().collect()
 }
 
 /// A key as a part of a JSON pointer, RFC 6901.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::contract::contract;
+use super::contract::Contract;
 
 /// No reply may take longer than this.
 const REPLY_WITHIN: Duration = Duration::from_secs(30);
@@ -16,13 +16,15 @@ const REPLY_WITHIN: Duration = Duration::from_secs(30);
 /// A client of one service.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
+    /// Where it listens.
     pub address: SocketAddr,
+    contract: &'static Contract,
 }
 
 /// A request in the making.
 #[derive(Clone, Debug)]
 pub struct Request {
-    address: SocketAddr,
+    client: Client,
     method: &'static str,
     path: String,
     head: Vec<u8>,
@@ -33,29 +35,47 @@ pub struct Request {
 /// A reply, read to its end.
 #[derive(Clone, Debug)]
 pub struct Reply {
+    /// The status code.
     pub status: u16,
+    /// Names, in lower case, and values.
     pub headers: Vec<(String, String)>,
+    /// The body, joined if it came in chunks.
     pub body: Vec<u8>,
 }
 
 impl Client {
+    /// A client of the service at this address, whose replies keep this contract.
+    pub fn new(address: SocketAddr, contract: &'static Contract) -> Self {
+        Self { address, contract }
+    }
+
+    /// A GET request.
     pub fn get(&self, path: &str) -> Request {
         self.request("GET", path)
     }
 
+    /// A POST request.
     pub fn post(&self, path: &str) -> Request {
         self.request("POST", path)
     }
 
+    /// A request with this method.
     pub fn request(&self, method: &'static str, path: &str) -> Request {
         Request {
-            address: self.address,
+            client: *self,
             method,
             path: path.to_owned(),
             head: Vec::new(),
             body: Vec::new(),
             chunk_bytes: None,
         }
+    }
+
+    /// What is told at an address that the document does not know, such as the admin port's.
+    pub async fn ask(&self, method: &str, path: &str) -> Reply {
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+        let reply = self.exchange(format!("{head}content-length: 0\r\n\r\n").as_bytes()).await;
+        reply.unwrap_or_else(|| panic!("{method} {path}: no reply"))
     }
 
     /// Sends these bytes and reads until the service closes; `None` when it says nothing before.
@@ -81,10 +101,12 @@ impl Client {
 }
 
 impl Request {
+    /// With this header.
     pub fn header(self, name: &str, value: &str) -> Self {
         self.header_bytes(name, value.as_bytes())
     }
 
+    /// With this header, whose value may hold any bytes.
     pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
         self.head.extend_from_slice(&[name.as_bytes(), b": ", value, b"\r\n"].concat());
         self
@@ -98,15 +120,18 @@ impl Request {
         }
     }
 
+    /// With this body.
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 
+    /// With a form as a browser encodes it.
     pub fn form(self, body: impl Into<Vec<u8>>) -> Self {
         self.body("application/x-www-form-urlencoded", body)
     }
 
+    /// With a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
@@ -119,15 +144,15 @@ impl Request {
 
     /// The reply; it is one that the OpenAPI document lists.
     pub async fn send(self) -> Reply {
-        let reply = Client { address: self.address }.exchange(&self.bytes()).await;
+        let reply = self.client.exchange(&self.bytes()).await;
         let reply = reply.unwrap_or_else(|| panic!("{} {}: no reply", self.method, self.path));
-        contract().check(self.method, &self.path, &reply);
+        self.client.contract.check(self.method, &self.path, &reply);
         reply
     }
 
     /// The bytes on the wire.
     pub fn bytes(&self) -> Vec<u8> {
-        let Self { method, path, address, .. } = self;
+        let Self { client: Client { address, .. }, method, path, .. } = self;
         let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n").into_bytes();
         bytes.extend_from_slice(b"connection: close\r\n");
         bytes.extend_from_slice(&self.head);
@@ -177,6 +202,7 @@ impl Reply {
         Some(Self { body, ..reply })
     }
 
+    /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
@@ -187,10 +213,12 @@ impl Reply {
         self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default()
     }
 
+    /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// The body as JSON; panics if it is none.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }

@@ -1,0 +1,80 @@
+//! From the command line to the exit code.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::report::{EXIT_FAILED, EXIT_OK, Report};
+use crate::{html, markdown, run, schedule};
+
+/// What `main` does.
+pub fn main() -> ExitCode {
+    let config = Config::parse();
+    if config.list {
+        list();
+        return ExitCode::SUCCESS;
+    }
+    if config.dry_run {
+        for step in schedule::draw(config.seed, config.duration, &config.deck(), config.once) {
+            let (at, hold) = (step.at.as_secs_f64(), step.hold.as_secs_f64());
+            println!("{at:>7.1} s  {} for {hold:.1} s", step.title());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match whole(&config) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("chaos: {error:#}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn whole(config: &Config) -> anyhow::Result<u8> {
+    // Servers are waited for on the thread at hand; others must go on.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
+    let stop = CancellationToken::new();
+    let signal = stop.clone();
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("ending; what was acknowledged is still counted and audited");
+            signal.cancel();
+        }
+    });
+    let running = runtime.spawn({
+        let config = config.clone();
+        async move { run::run(&config, stop).await }
+    });
+    let report = runtime.block_on(running).context("the run panicked")??;
+    write(config, &report)?;
+    println!("\n{}", report.verdict.headline);
+    if report.verdict.exit_code != EXIT_OK {
+        report.verdict.reasons.iter().for_each(|reason| println!("  - {reason}"));
+        println!("again: {}", report.command);
+    }
+    println!("written to {}", config.report.display());
+    Ok(report.verdict.exit_code)
+}
+
+fn write(config: &Config, report: &Report) -> anyhow::Result<()> {
+    let folder = &config.report;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::write(folder.join("report.md"), markdown::render(report)).context("writing report.md")?;
+    fs::write(folder.join("report.html"), html::render(report)?).context("writing report.html")
+}
+
+fn list() {
+    for fault in Fault::ALL {
+        println!("{fault}\n    {}", fault.what());
+        println!("    expected: {}", fault.expected());
+        if !fault.not_promised().is_empty() {
+            println!("    not promised: {}", fault.not_promised());
+        }
+    }
+}

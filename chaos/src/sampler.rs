@@ -1,0 +1,167 @@
+//! What is seen from outside while things break: answers, backlog, memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use votestream_loadtest::{Outcome, Progress};
+use votestream_schema::Keys;
+
+use crate::site::redis_connection;
+
+/// How often it is looked.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
+const REDIS_WITHIN: Duration = Duration::from_millis(400);
+
+/// One look.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sample {
+    /// Since the load began, in seconds.
+    pub(crate) at_s: f64,
+    /// Outcomes of requests so far.
+    pub(crate) outcomes: Outcomes,
+    /// Entries in all streams; `None` while Redis does not tell.
+    pub(crate) backlog: Option<u64>,
+}
+
+/// Resident memory of a service, over all its starts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    pub(crate) first_bytes: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) last_bytes: u64,
+}
+
+/// Counts by outcome, in the words of the timeline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Outcomes {
+    pub(crate) acknowledged: u64,
+    /// 503.
+    pub(crate) unavailable: u64,
+    /// No connection, a connection lost, no answer in time.
+    pub(crate) no_answer: u64,
+    /// Any other 5xx.
+    pub(crate) server_errors: u64,
+}
+
+impl Outcomes {
+    /// Those of the load so far.
+    pub(crate) fn of(progress: &Progress) -> Self {
+        let of = |wanted: Outcome| {
+            let all = Outcome::ALL.iter().zip(progress.outcomes);
+            all.filter(|(outcome, _)| **outcome == wanted).map(|(_, count)| count).sum::<u64>()
+        };
+        Self {
+            acknowledged: of(Outcome::Acknowledged),
+            unavailable: of(Outcome::Unavailable),
+            no_answer: of(Outcome::NotConnected) + of(Outcome::Broken) + of(Outcome::TimedOut),
+            server_errors: of(Outcome::ServerError),
+        }
+    }
+
+    /// What came since an earlier look.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            acknowledged: self.acknowledged.saturating_sub(earlier.acknowledged),
+            unavailable: self.unavailable.saturating_sub(earlier.unavailable),
+            no_answer: self.no_answer.saturating_sub(earlier.no_answer),
+            server_errors: self.server_errors.saturating_sub(earlier.server_errors),
+        }
+    }
+}
+
+/// What the site and the load tell, and what was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Process ids by service; the site keeps them up to date.
+    pub(crate) pids: BTreeMap<&'static str, u32>,
+    /// Where Redis is.
+    pub(crate) redis_port: u16,
+    /// The load's last word.
+    pub(crate) progress: Progress,
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) memory: BTreeMap<&'static str, Memory>,
+}
+
+/// Shared by site, load and sampler.
+pub(crate) type Shared = Arc<Mutex<Seen>>;
+
+pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, Seen> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks until it is aborted.
+pub(crate) async fn run(shared: Shared, began: Instant, keys: Keys, partitions: u16) {
+    let mut connection = None;
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        ticks.tick().await;
+        let port = lock(&shared).redis_port;
+        if connection.as_ref().is_none_or(|(known, _)| *known != port) {
+            let connecting = tokio::time::timeout(REDIS_WITHIN, redis_connection(port)).await;
+            connection = connecting.ok().and_then(Result::ok).map(|redis| (port, redis));
+        }
+        let mut backlog = None;
+        if let Some((_, redis)) = &mut connection {
+            let mut ask = redis::pipe();
+            for partition in 0..partitions {
+                ask.cmd("XLEN").arg(keys.stream(partition));
+            }
+            let asked =
+                tokio::time::timeout(REDIS_WITHIN, ask.query_async::<Vec<u64>>(redis)).await;
+            backlog = asked.ok().and_then(Result::ok).map(|lengths| lengths.iter().sum());
+        }
+        if backlog.is_none() {
+            connection = None;
+        }
+        let mut seen = lock(&shared);
+        for (service, pid) in seen.pids.clone() {
+            if let Some(bytes) = resident_bytes(pid) {
+                let memory = seen.memory.entry(service).or_default();
+                if memory.first_bytes == 0 {
+                    memory.first_bytes = bytes;
+                }
+                memory.max_bytes = memory.max_bytes.max(bytes);
+                memory.last_bytes = bytes;
+            }
+        }
+        let outcomes = Outcomes::of(&seen.progress);
+        seen.samples.push(Sample { at_s: began.elapsed().as_secs_f64(), outcomes, backlog });
+    }
+}
+
+/// Resident memory of a process; `None` when it is gone.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_told_apart() {
+        let mut progress = Progress::default();
+        for (count, outcome) in progress.outcomes.iter_mut().zip(Outcome::ALL) {
+            *count = match outcome {
+                Outcome::Acknowledged => 7,
+                Outcome::Unavailable => 3,
+                Outcome::TimedOut | Outcome::Broken | Outcome::NotConnected => 1,
+                Outcome::ServerError => 2,
+                _ => 50,
+            };
+        }
+        let now = Outcomes::of(&progress);
+        let wanted = Outcomes { acknowledged: 7, unavailable: 3, no_answer: 3, server_errors: 2 };
+        assert_eq!(now, wanted);
+        assert_eq!(now.since(&now), Outcomes::default());
+    }
+
+    #[test]
+    fn our_own_memory_is_seen() {
+        assert!(resident_bytes(std::process::id()).unwrap() > 100_000);
+        assert_eq!(resident_bytes(u32::MAX), None);
+    }
+}

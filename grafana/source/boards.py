@@ -1,0 +1,132 @@
+"""What every dashboard of ours has: variables, marks of deployments, links, a place for each panel."""
+
+import json
+import textwrap
+from dataclasses import dataclass, field
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard
+
+from source.panels import DATASOURCE, WIDTH, Panel, promql
+
+TAG = "votestream"
+
+
+class Row:
+    """Panels side by side, as wide as `widths` says, or all alike; widths add up to 24."""
+
+    def __init__(self, height: int, *panels: Panel, widths: tuple[int, ...] | None = None) -> None:
+        self.widths = widths or (WIDTH // len(panels),) * len(panels)
+        assert sum(self.widths) == WIDTH and len(self.widths) == len(panels), "a row is not full"
+        self.height = height
+        self.panels = panels
+
+
+@dataclass
+class Board:
+    """A dashboard: its rows, and those headings that stand above some of them."""
+
+    uid: str
+    file: str
+    title: str
+    about: str
+    # One line for the document beside it: whom it is for, and how to read it.
+    reading: str
+    rows: list[Row | str]
+    # Variable of the job and of the instance, and the metric that tells their values.
+    choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
+    refresh: str = "10s"
+    since: str = "now-30m"
+    # Which services' deployments are marked.
+    marked: str = "{@}"
+    more: list[builders.TextBoxVariable] = field(default_factory=list)
+
+    def render(self) -> str:
+        """As JSON, always formatted alike."""
+        data = json.loads(json.dumps(self.build(), cls=JSONEncoder))
+        for mark in data["annotations"]["list"]:
+            # The SDK does not know these; Grafana's Prometheus plugin does.
+            mark |= {"titleFormat": "{{service}} {{version}} ({{revision}})", "step": "15s"}
+        return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def build(self) -> dashboard.Dashboard:
+        board = (
+            builders.Dashboard(self.title)
+            .uid(self.uid)
+            .description(self.about)
+            .tags([TAG])
+            .readonly()
+            .tooltip(dashboard.DashboardCursorSync.CROSSHAIR)
+            .refresh(self.refresh)
+            .time(self.since, "now")
+            .timezone("browser")
+            .link(links())
+            .with_variable(builders.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
+        )
+        for job, instance, metric in self.choices:
+            board.with_variable(choice(job, f"label_values({metric}, job)"))
+            board.with_variable(choice(instance, f'label_values({metric}{{job=~"${job}"}}, instance)'))
+        for variable in self.more:
+            board.with_variable(variable)
+        mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
+        board.annotation(mark.icon_color("purple").expr(deployed(self.marked)))
+        for row in self.rows:
+            if isinstance(row, str):
+                board.with_row(builders.Row(row))
+                continue
+            for width, panel in zip(row.widths, row.panels, strict=True):
+                board.with_panel(panel.span(width).height(row.height))
+        built = board.build()
+        for number, panel in enumerate(built.panels or [], start=1):
+            panel.id_val = number
+        return built
+
+    def document(self) -> str:
+        """The text beside the JSON: what each panel answers."""
+        wrap = textwrap.TextWrapper(width=120, break_long_words=False, break_on_hyphens=False)
+        text = [f"# {self.title}", "", *wrap.wrap(self.about), "", *wrap.wrap(self.reading), ""]
+        for panel in self.build().panels or []:
+            if panel.type_val == "row":
+                text += [f"## {panel.title}", ""]
+            else:
+                wrap.subsequent_indent = "  "
+                text += wrap.wrap(f"- **{panel.title}.** {panel.description}")
+        return tidy(text)
+
+
+def deployed(of: str) -> str:
+    """Versions that were not there a minute ago. Grafana joins neighbouring points to one mark."""
+    now = f"count by (service, version, revision) (votestream_build_info{of}"
+    return promql(f"{now}) unless {now} offset 1m)")
+
+
+def tidy(lines: list[str]) -> str:
+    """One empty line before each heading, none doubled, one at the end."""
+    out: list[str] = []
+    for line in lines:
+        if line.startswith("#") and out and out[-1]:
+            out.append("")
+        if line or (out and out[-1]):
+            out.append(line)
+    return "\n".join(out).rstrip() + "\n"
+
+
+def choice(name: str, query: str) -> builders.QueryVariable:
+    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
+    return (
+        builders.QueryVariable(name)
+        .label(name.replace("_", " ").capitalize())
+        .datasource(DATASOURCE)
+        .query(query)
+        .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .current(everything)
+    )
+
+
+def links() -> builders.DashboardLink:
+    link = builders.DashboardLink("Votestream").type(dashboard.DashboardLinkType.DASHBOARDS)
+    return link.tags([TAG]).keep_time(True).as_dropdown(False)

@@ -1,0 +1,97 @@
+"""The service level objectives: what is promised, and how it is measured.
+
+Rules and dashboards are both made from this list, so that they cannot disagree.
+Ratios are of events, not of time: a minute without ballots spends no budget.
+"""
+
+from dataclasses import dataclass
+
+# Prometheus 3 writes the bound 2 as "2.0", Prometheus 2 as we do.
+WITHIN_2_S = r'le=~"2(\\.0)?"'
+WITHIN_1_S = r'le=~"1(\\.0)?"'
+
+# Windows of the ratios that are recorded; the last one is the period of the budget.
+WINDOWS = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"]
+PERIOD = "30d"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One promise. `bad` and `all` are events a second; `{window}` stands for over how long."""
+
+    key: str
+    alert: str
+    promise: str
+    target: float
+    bad: str
+    all: str
+
+    @property
+    def budget(self) -> float:
+        """The share of events that may be bad."""
+        return round(1 - self.target, 6)
+
+    def rate(self, which: str) -> str:
+        """The name of the recorded rate of bad events, or of all."""
+        return f"job:votestream_{self.key}_{which}:rate{WINDOWS[0]}"
+
+    def ratio(self, window: str) -> str:
+        """The name of the recorded share of bad events within `window`."""
+        return f"job:votestream_{self.key}_errors:ratio_rate{window}"
+
+
+@dataclass(frozen=True)
+class Burn:
+    """An alert: the budget burns `factor` times too fast in both windows."""
+
+    factor: float
+    long: str
+    short: str
+    severity: str
+
+
+# Google SRE workbook, chapter 5, table 5-8; the shares are of a budget of 30 days.
+BURNS = [
+    Burn(14.4, "1h", "5m", "page"),
+    Burn(6, "6h", "30m", "page"),
+    Burn(3, "1d", "2h", "ticket"),
+    Burn(1, "3d", "6h", "ticket"),
+]
+
+OBJECTIVES = [
+    Objective(
+        key="accepting",
+        alert="AcceptingBudgetBurns",
+        promise="99.9 % of the ballots that may be accepted are accepted, not answered 503",
+        target=0.999,
+        bad=(
+            'sum by (job) (rate(votestream_ballots_total{{outcome="unavailable"}}[{window}]))\n'
+            'or 0 * sum by (job) (rate(votestream_ballots_total{{outcome="accepted"}}[{window}]))'
+        ),
+        all='sum by (job) (rate(votestream_ballots_total{{outcome=~"accepted|unavailable"}}[{window}]))',
+    ),
+    Objective(
+        key="freshness",
+        alert="FreshnessBudgetBurns",
+        promise="99 % of votes are counted within 2 s of being accepted",
+        target=0.99,
+        bad=(
+            "sum by (job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))\n"
+            "- sum by (job) (rate(votestream_ballot_to_commit_seconds_bucket"
+            f"{{{{{WITHIN_2_S}}}}}[{{window}}]))"
+        ),
+        all="sum by (job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))",
+    ),
+    Objective(
+        key="delivery",
+        alert="DeliveryBudgetBurns",
+        promise="99 % of frames are with their viewer within 1 s of the change that they show",
+        target=0.99,
+        bad=(
+            "sum by (job) (rate(votestream_delivery_seconds_count[{window}]))\n"
+            "- sum by (job) (rate(votestream_delivery_seconds_bucket"
+            f"{{{{{WITHIN_1_S}}}}}[{{window}}]))"
+        ),
+        all="sum by (job) (rate(votestream_delivery_seconds_count[{window}]))",
+    ),
+]

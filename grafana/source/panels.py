@@ -1,0 +1,209 @@
+"""Panels in few words: what every panel of ours has, so that no dashboard has to say it.
+
+Expressions are PromQL with three shorthands, put in by `promql`:
+
+    {@}   {@, le="1"}    the job and instance chosen on the dashboard
+    {#}                  the job alone, for recorded sums, whose instances are added up
+    [@]                  Grafana's $__rate_interval
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from grafana_foundation_sdk.builders import common as common_builders
+from grafana_foundation_sdk.builders import heatmap, stat, table, timeseries
+from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.builders.heatmap import HeatmapColorOptions, YAxisConfig
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models import common, dashboard
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
+WIDTH = 24
+
+GOOD, WARN, BAD, CALM = "green", "orange", "red", "blue"
+
+
+# Expressions that may give nothing although all is well, and why.
+MAY_BE_EMPTY: dict[str, str] = {}
+
+
+class Panel(Protocol):
+    """Any builder of the SDK that draws something."""
+
+    def span(self, w: int) -> Self: ...
+
+    def height(self, h: int) -> Self: ...
+
+
+@dataclass(frozen=True)
+class Query:
+    """One expression, how its series are called, and why it may well give nothing."""
+
+    expr: str
+    legend: str = ""
+    empty: str = ""
+
+
+def promql(text: str, job: str = "job", instance: str = "instance") -> str:
+    """Puts the shorthands in; `job` and `instance` are the names of the dashboard's variables."""
+    chosen = f'job=~"${job}", instance=~"${instance}"'
+    text = text.replace("{@", "{" + chosen).replace("{#", "{" + f'job=~"${job}"')
+    return text.replace("[@]", "[$__rate_interval]")
+
+
+def quantile(q: float, metric: str, by: str = "") -> str:
+    """A quantile of a histogram, over all replicas."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({q:g}, sum by ({labels}) (rate({metric}_bucket{{@}}[@])))"
+
+
+def quantiles(metric: str) -> list[Query]:
+    """What half, nearly all, and all but one in a hundred saw."""
+    shares = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")]
+    return [Query(quantile(q, metric), name) for q, name in shares]
+
+
+def mean(metric: str, by: str = "") -> str:
+    """The average of a histogram's values."""
+    grouping = f" by ({by})" if by else ""
+    sums = [f"sum{grouping} (rate({metric}_{part}{{@}}[@]))" for part in ("sum", "count")]
+    return f"{sums[0]} / ({sums[1]} > 0)"
+
+
+def steps(*pairs: tuple[float | None, str]) -> ThresholdsConfig:
+    """Colours from a value on; the first value is None."""
+    return (
+        ThresholdsConfig()
+        .mode(dashboard.ThresholdsMode.ABSOLUTE)
+        .steps([dashboard.Threshold(value=value, color=color) for value, color in pairs])
+    )
+
+
+def number(
+    title: str,
+    answers: str,
+    unit: str,
+    expr: str,
+    thresholds: ThresholdsConfig | None = None,
+    decimals: int | None = None,
+    instant: bool = False,
+) -> stat.Panel:
+    """One large number with its recent course, or, when `instant`, without."""
+    query = target(Query(expr), 0)
+    panel = (
+        stat.Panel()
+        .title(title)
+        .description(answers)
+        .unit(unit)
+        .datasource(DATASOURCE)
+        .with_target(query.instant() if instant else query)
+        .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
+        .graph_mode(common.BigValueGraphMode.NONE if instant else common.BigValueGraphMode.AREA)
+        .color_mode(common.BigValueColorMode.VALUE)
+        .thresholds(thresholds or steps((None, CALM)))
+        .no_value("none")
+    )
+    return panel if decimals is None else panel.decimals(decimals)
+
+
+def lines(
+    title: str,
+    answers: str,
+    unit: str,
+    queries: list[Query],
+    limits: ThresholdsConfig | None = None,
+    stacked: bool = False,
+    logarithmic: bool = False,
+    colors: dict[str, str] | None = None,
+    min_val: float | None = 0,
+    max_val: float | None = None,
+    table_legend: bool = False,
+) -> timeseries.Panel:
+    """Courses over time. `limits` are drawn as dashed lines."""
+    legend = common_builders.VizLegendOptions().show_legend(True)
+    if table_legend:
+        legend.display_mode(common.LegendDisplayMode.TABLE).placement(common.LegendPlacement.RIGHT)
+        legend.calcs(["lastNotNull", "max"])
+    else:
+        legend.display_mode(common.LegendDisplayMode.LIST).placement(common.LegendPlacement.BOTTOM)
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(answers)
+        .unit(unit)
+        .datasource(DATASOURCE)
+        .line_width(1)
+        .fill_opacity(30 if stacked else 8)
+        .show_points(common.VisibilityMode.NEVER)
+        .legend(legend)
+        .tooltip(
+            common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+        )
+    )
+    for index, query in enumerate(queries):
+        panel.with_target(target(query, index))
+    if stacked:
+        panel.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
+    if logarithmic:
+        scale = common_builders.ScaleDistributionConfig()
+        panel.scale_distribution(scale.type(common.ScaleDistribution.SYMLOG).log(10).linear_threshold(1))
+    if limits:
+        style = common_builders.GraphThresholdsStyleConfig()
+        panel.thresholds(limits).thresholds_style(style.mode(common.GraphThresholdsStyleMode.DASHED))
+    if min_val is not None:
+        panel.min(min_val)
+    if max_val is not None:
+        panel.max(max_val)
+    for name, color in (colors or {}).items():
+        fixed = {"mode": "fixed", "fixedColor": color}
+        panel.override_by_name(name, [dashboard.DynamicConfigValue(id_val="color", value=fixed)])
+    return panel
+
+
+def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
+    """How the values of a histogram spread, over time."""
+    expr = f"sum by (le) (increase({metric}_bucket{{@}}[@]))"
+    query = target(Query(expr, "{{le}}"), 0).format(PromQueryFormat.HEATMAP)
+    return (
+        heatmap.Panel()
+        .title(title)
+        .description(answers)
+        .unit(unit)
+        .datasource(DATASOURCE)
+        .with_target(query)
+        .calculate(False)
+        .color(
+            HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Spectral").exponent(0.5).steps(64).reverse(True)
+        )
+        .y_axis(YAxisConfig().unit(unit).axis_placement(common.AxisPlacement.LEFT))
+        .show_legend()
+    )
+
+
+def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
+    """A table of what an expression gives now; `links` leads from a column's values elsewhere."""
+    now = target(query, 0).instant().format(PromQueryFormat.TABLE)
+    panel = table.Panel()
+    for column, url in links.items():
+        link = [{"title": "Runbook", "url": url, "targetBlank": True}]
+        panel.override_by_name(column, [dashboard.DynamicConfigValue(id_val="links", value=link)])
+    return (
+        panel.title(title)
+        .description(answers)
+        .unit(unit)
+        .datasource(DATASOURCE)
+        .with_target(now)
+        .no_value("nothing")
+        .with_transformation(
+            dashboard.DataTransformerConfig(id_val="organize", options={"excludeByName": dict.fromkeys(hidden, True)})
+        )
+    )
+
+
+def target(query: Query, index: int) -> Dataquery:
+    if query.empty:
+        MAY_BE_EMPTY[promql(query.expr)] = query.empty
+    built = Dataquery().expr(promql(query.expr)).ref_id(chr(ord("A") + index)).datasource(DATASOURCE)
+    return built.legend_format(query.legend or "__auto")

@@ -1,0 +1,84 @@
+"""Writes the rules of the objectives: recorded ratios, and burn rate alerts on them."""
+
+import textwrap
+
+from source.objectives import BURNS, OBJECTIVES, PERIOD, WINDOWS, Burn, Objective
+
+# Windows that are worth working out at each evaluation.
+QUICK = {"30m", "1h"}
+
+HEADER = """\
+# Written by grafana/generate from grafana/source/objectives.py. Do not edit.
+#
+# Rates are recorded over 5 minutes; a longer window is the average of these, which weighs each minute
+# by its events. An alert needs both its windows: the long one says that it matters, the short one that it still
+# goes on. Burning at 14.4 spends 2 % of the budget of 30 days in an hour, at 6 5 % in six hours, at 3
+# 10 % in a day, at 1 10 % in three days.
+groups:
+"""
+
+
+def render() -> str:
+    """The whole file."""
+    return HEADER + "\n".join(group(objective) for objective in OBJECTIVES)
+
+
+def group(objective: Objective) -> str:
+    """The rules of one objective: the quick windows often, the slow ones each minute."""
+    first, *others = [*WINDOWS, PERIOD]
+    quick = [window for window in others if window in QUICK]
+    slow = [window for window in others if window not in QUICK]
+    rules = [
+        record(objective.rate("bad"), objective.bad.format(window=first)),
+        record(objective.rate("all"), objective.all.format(window=first)),
+        record(objective.ratio(first), f"{objective.rate('bad')} / ({objective.rate('all')} > 0)"),
+        *(average(objective, window) for window in quick),
+        *(alert(objective, burn) for burn in BURNS),
+    ]
+    slow_rules = [average(objective, window) for window in slow]
+    return (
+        f"  # {objective.promise}.\n"
+        f"  - name: votestream-slo-{objective.key}\n"
+        f"    rules:\n{chr(10).join(rules)}\n"
+        f"  - name: votestream-slo-{objective.key}-slow\n"
+        f"    interval: 1m\n"
+        f"    rules:\n{chr(10).join(slow_rules)}"
+    )
+
+
+def average(objective: Objective, window: str) -> str:
+    """Of the recorded rates, since raw counters over days would cost a hundred times as much."""
+    bad, total = (f"avg_over_time({objective.rate(which)}[{window}])" for which in ("bad", "all"))
+    return record(objective.ratio(window), f"{bad}\n/ ({total} > 0)")
+
+
+def record(name: str, expression: str) -> str:
+    return f"      - record: {name}\n        expr: >-\n{indent(expression, 10)}"
+
+
+def alert(objective: Objective, burn: Burn) -> str:
+    limit = f"{burn.factor:g} * {objective.budget:g}"
+    runbook = '{{ or $externalLabels.runbooks "grafana/runbooks" }}'
+    return textwrap.indent(
+        f"""\
+- alert: {objective.alert}
+  expr: >-
+    {objective.ratio(burn.long)} > {limit}
+    and {objective.ratio(burn.short)} > {limit}
+  labels:
+    severity: {burn.severity}
+    slo: {objective.key}
+    window: {burn.long}
+  annotations:
+    summary: The error budget of {objective.key} burns at {burn.factor:g}× its rate
+    description: >-
+      {{{{ $value | humanizePercentage }}}} failed within {burn.long}, and still do; the promise is:
+      {objective.promise}.
+    runbook_url: '{runbook}/{objective.alert}.md'
+""",
+        " " * 6,
+    )
+
+
+def indent(text: str, spaces: int) -> str:
+    return textwrap.indent(text, " " * spaces) + "\n"

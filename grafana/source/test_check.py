@@ -1,0 +1,273 @@
+"""The checks catch a planted mistake of each kind; the alerts' tests catch alerts that do not what they should."""
+
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from source import check, check_dashboards, generate
+from source.check_rules import name, read
+
+ROOT = Path(__file__).parent.parent
+PANEL = 1  # one with two matchers and a rate: "Refused" of the overview
+
+
+class Planted(unittest.TestCase):
+    """One mistake a test, in a copy of the folder."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name) / "grafana"
+        shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(".cache", "source"))
+
+    def expect(self, finding: str) -> None:
+        found = check.findings(self.root)
+        self.assertTrue(any(finding in line for line in found), f"{finding!r} is not in {found}")
+
+    def board(self, change: Callable[[dict], object], file: str = "overview") -> None:
+        path = self.root / f"dashboards/{file}.json"
+        board = json.loads(path.read_text())
+        change(board)
+        path.write_text(json.dumps(board))
+
+    def panel(self, change: Callable[[dict], object]) -> None:
+        self.board(lambda board: change(board["panels"][PANEL]))
+
+    def expr(self, change: Callable[[str], str]) -> None:
+        def edit(panel: dict) -> None:
+            before = panel["targets"][0]["expr"]
+            panel["targets"][0]["expr"] = change(before)
+            self.assertNotEqual(before, panel["targets"][0]["expr"], "nothing was planted")
+
+        self.panel(edit)
+
+    def text(self, file: str, old: str, new: str) -> None:
+        path = self.root / file
+        before = path.read_text()
+        self.assertIn(old, before, "nothing was planted")
+        path.write_text(before.replace(old, new, 1))
+
+    def test_nothing_planted_nothing_found(self) -> None:
+        self.assertEqual(check.findings(self.root), [])
+
+    def test_panel_without_title(self) -> None:
+        self.panel(lambda panel: panel.pop("title"))
+        self.expect("no title")
+
+    def test_panel_without_description(self) -> None:
+        self.panel(lambda panel: panel.update(description=""))
+        self.expect("no description")
+
+    def test_panel_without_unit(self) -> None:
+        self.panel(lambda panel: panel["fieldConfig"]["defaults"].pop("unit"))
+        self.expect("no unit")
+
+    def test_panel_without_query(self) -> None:
+        self.panel(lambda panel: panel.update(targets=[]))
+        self.expect("no query")
+
+    def test_panel_with_a_data_source_of_its_own(self) -> None:
+        self.panel(lambda panel: panel["targets"][0]["datasource"].update(uid="prometheus"))
+        self.expect("its data source is not")
+
+    def test_rate_over_a_fixed_window(self) -> None:
+        self.expr(lambda expr: expr.replace("$__rate_interval", "5m", 1))
+        self.expect("a window of 5m")
+
+    def test_selector_without_job(self) -> None:
+        self.expr(lambda expr: expr.replace('job=~"$job", ', "", 1))
+        self.expect("is not matched by job")
+
+    def test_selector_without_instance(self) -> None:
+        self.expr(lambda expr: expr.replace(', instance=~"$instance"', "", 1))
+        self.expect("is not matched by instance")
+
+    def test_selector_without_braces(self) -> None:
+        self.expr(lambda expr: expr + " * up")
+        self.expect("up is not matched by job")
+
+    def test_expression_that_does_not_parse(self) -> None:
+        self.expr(lambda expr: expr + ")")
+        self.expect("not PromQL")
+
+    def test_setting_that_grafana_does_not_know(self) -> None:
+        self.panel(lambda panel: panel["options"].update(colour="red"))
+        self.expect("Grafana's model does not know")
+
+    def test_panels_that_overlap(self) -> None:
+        self.panel(lambda panel: panel["gridPos"].update(x=panel["gridPos"]["x"] - 1))
+        self.expect("overlaps")
+
+    def test_panel_off_the_grid(self) -> None:
+        self.panel(lambda panel: panel["gridPos"].update(x=23))
+        self.expect("off the grid")
+
+    def test_overview_that_needs_scrolling(self) -> None:
+        self.board(lambda board: board["panels"][-1]["gridPos"].update(h=12))
+        self.expect("is higher than a screen")
+
+    def test_two_dashboards_of_one_uid(self) -> None:
+        self.board(lambda board: board.update(uid="votestream-slo"))
+        self.expect("dashboard uid votestream-slo is there twice")
+
+    def test_two_panels_of_one_id(self) -> None:
+        self.panel(lambda panel: panel.update(id=1))
+        self.expect("panel id 1 is there twice")
+
+    def test_deployments_not_marked(self) -> None:
+        self.board(lambda board: board["annotations"].update(list=[]))
+        self.expect("deployments are not marked")
+
+    def test_variable_that_nobody_defined(self) -> None:
+        self.expr(lambda expr: expr.replace("$job", "$service_job"))
+        self.expect("variable service_job is not defined")
+
+    def test_panel_that_the_document_leaves_out(self) -> None:
+        self.text("dashboards/overview.md", "**Turnout.**", "Turnout")
+        self.expect("does not say what panel Turnout answers")
+
+    def test_generated_file_edited_by_hand(self) -> None:
+        path = ROOT / "dashboards/overview.json"
+        self.assertNotEqual(generate.render()[path], path.read_text().replace("Turnout", "Votes", 1))
+        self.assertEqual(generate.render()[path], path.read_text())
+
+    def test_alert_without_severity(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "severity: page", "severity: red")
+        self.expect("no severity")
+
+    def test_alert_without_its_value(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "{{ $value }} producers have", "No producer has")
+        self.expect("NoProducer (page): no description with the value")
+
+    def test_alert_that_leads_to_another_runbook(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "/TallyDrift.md'", "/Drift.md'")
+        self.expect("TallyDrift (page): runbook_url is not")
+
+    def test_alert_without_runbook(self) -> None:
+        (self.root / "runbooks/DeadLetters.md").unlink()
+        self.expect("alert DeadLetters has no runbook")
+
+    def test_runbook_without_alert(self) -> None:
+        (self.root / "runbooks/Old.md").write_text("# Old\n")
+        self.expect("runbook Old has no alert")
+
+    def test_runbook_without_what_to_do(self) -> None:
+        self.text("runbooks/DeadLetters.md", "## Do this", "## Then")
+        self.expect("runbook DeadLetters has not the headings")
+
+    def test_runbook_that_names_a_panel_of_old(self) -> None:
+        self.text("runbooks/ViewersNearBound.md", "*File handles*", "*Open files*")
+        self.expect("names a panel Open files")
+
+    def test_runbook_that_leads_nowhere(self) -> None:
+        self.text("runbooks/AuditOverdue.md", "(TallyDrift.md)", "(Drift.md)")
+        self.expect("leads to Drift")
+
+    def test_recorded_sum_of_another_name(self) -> None:
+        self.text(
+            "prometheus/rules/recording.yml",
+            "record: job:votestream_ballots:rate1m",
+            "record: votestream_ballots_rate1m",
+        )
+        self.expect("is not named level:metric:operation")
+
+    def test_recorded_sum_that_is_not_there(self) -> None:
+        self.text(
+            "prometheus/rules/alerts.yml", "deriv(job:votestream_stream_entries:sum", "deriv(job:votestream_stream:sum"
+        )
+        self.expect("BacklogNotDraining uses job:votestream_stream:sum")
+
+    def test_objective_without_a_burn_rate(self) -> None:
+        self.text("prometheus/rules/slo.yml", "> 14.4 * 0.001", "> 10 * 0.001")
+        self.expect("objective accepting has no page at 14.4 within 1h and 5m")
+
+    def test_alert_that_no_test_sees_firing(self) -> None:
+        self.text("prometheus/tests/showing.yml", "alertname: ViewersNearBound", "alertname: DashboardStale")
+        self.expect("ViewersNearBound (ticket): no test in which it fires")
+
+    def test_alert_that_no_test_sees_silent(self) -> None:
+        self.text("prometheus/tests/showing.yml", "votestream_viewers{job", "votestream_guests{job")
+        path = self.root / "prometheus/tests/showing.yml"
+        tests = read(path)
+        tests["tests"] = [test for test in tests["tests"] if "10000x20" not in json.dumps(test)]
+        path.write_text(yaml.safe_dump(tests))
+        self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
+
+
+class Promtool(unittest.TestCase):
+    """The tests of the alerts see what they should see."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        shutil.copytree(ROOT / "prometheus", self.root, dirs_exist_ok=True)
+
+    def failing(self, edit: Callable[[dict], None]) -> set[str]:
+        """The alerts that a test misses, by name and labels, once `edit` has changed each of them."""
+        for path in (self.root / "rules").glob("*.yml"):
+            rules = read(path)
+            for group in rules["groups"]:
+                for rule in group["rules"]:
+                    if "alert" in rule:
+                        edit(rule)
+            path.write_text(yaml.safe_dump(rules))
+        files = sorted(str(path) for path in (self.root / "tests").glob("*.yml"))
+        run = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+        missed = set()
+        for labels in re.findall(r"Labels:\{(alertname=.*?)\}", run.stdout + run.stderr):
+            found = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            missed.add(name({"alert": found["alertname"], "labels": found}))
+        return missed
+
+    def test_every_alert_that_falls_silent_is_noticed(self) -> None:
+        every = set()
+
+        def silence(alert: dict) -> None:
+            every.add(name(alert))
+            alert["expr"] = "vector(0) > 1"
+
+        self.assertEqual(every - self.failing(silence), set())
+
+    def test_every_alert_that_fires_without_cause_is_noticed(self) -> None:
+        """Each comparison is turned round: what fired is silent, what was silent fires."""
+        every = set()
+
+        def turn(alert: dict) -> None:
+            every.add(name(alert))
+            alert["expr"] = re.sub(
+                r" (>=|==|>|<) ",
+                lambda found: {">": " <= ", "<": " >= ", "==": " != ", ">=": " < "}[found[1]],
+                alert["expr"],
+            )
+
+        self.assertEqual(every - self.failing(turn), set())
+
+    def test_rules_of_the_same_name_are_refused(self) -> None:
+        path = self.root / "rules/recording.yml"
+        rules = read(path)
+        rules["groups"][0]["rules"].append(rules["groups"][0]["rules"][0])
+        path.write_text(yaml.safe_dump(rules))
+        run = subprocess.run(
+            ["promtool", "check", "rules", "--lint=all", "--lint-fatal", str(path)], capture_output=True, check=False
+        )
+        self.assertNotEqual(run.returncode, 0)
+
+
+class Selectors(unittest.TestCase):
+    """How metrics are found in expressions."""
+
+    def test_names_that_are_no_metrics_are_left_out(self) -> None:
+        expr = 'sum by (le) (rate(a_bucket{x=~"(b|c)"}[5m])) / on (d) group_left () (e:f:g > 0) or 2 * h'
+        self.assertEqual([metric for metric, _ in check_dashboards.selectors(expr)], ["a_bucket", "e:f:g", "h"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,89 @@
+//! Whether an OpenAPI document holds together.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::contract::{Contract, escape};
+
+impl Contract {
+    /// Panics unless the document is of version 3.1, every reference leads somewhere, every
+    /// operation has a name of its own, every example fits its schema, and every problem has one.
+    pub fn check_document(&self) {
+        assert!(
+            self.document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1"))
+        );
+        self.check_references();
+        self.check_names();
+        self.check_examples();
+        self.check_problems();
+    }
+
+    fn check_references(&self) {
+        let references = self.all("$ref");
+        assert!(references.len() > 20);
+        for (at, reference) in references {
+            let pointer = reference.as_str().and_then(|text| text.strip_prefix('#'));
+            let found = pointer.and_then(|pointer| self.document.pointer(pointer));
+            assert!(found.is_some(), "{at}: {reference}");
+        }
+    }
+
+    fn check_names(&self) {
+        let names = self.all("operationId");
+        let distinct: HashSet<&Value> = names.iter().map(|(_, name)| *name).collect();
+        assert_eq!(distinct.len(), names.len(), "two operations share a name: {names:?}");
+    }
+
+    fn check_examples(&self) {
+        let mut checked = 0;
+        for (at, examples) in self.all("examples") {
+            let Some(examples) = examples.as_object() else { continue };
+            let schema = at.strip_suffix("/examples").map(|body| format!("{body}/schema"));
+            let schema = schema.expect("the key that was looked for");
+            for (name, example) in examples {
+                self.validate(&format!("{at}/{name}"), &schema, &example["value"]);
+                checked += 1;
+            }
+        }
+        assert!(checked > 5, "{checked}");
+    }
+
+    fn check_problems(&self) {
+        let schemas = self.document["components"]["schemas"].as_object().expect("schemas");
+        let types = schemas.values().filter_map(|schema| schema.pointer("/properties/type/const"));
+        let examples = self.all("examples");
+        let shown: Vec<&Value> = examples
+            .iter()
+            .filter_map(|(_, examples)| examples.as_object())
+            .flat_map(|examples| examples.values().filter_map(|one| one.pointer("/value/type")))
+            .collect();
+        let is_general =
+            |kind: &&Value| kind.as_str().is_some_and(|kind| kind.ends_with("/method-not-allowed"));
+        for kind in types.filter(|kind| !is_general(kind)) {
+            assert!(shown.contains(&kind), "{kind} has no example");
+        }
+    }
+
+    /// Every value in the document below a key of this name, with its JSON pointer.
+    fn all(&self, key: &str) -> Vec<(String, &Value)> {
+        let mut found = Vec::new();
+        find(&self.document, key, "", &mut found);
+        found
+    }
+}
+
+fn find<'a>(value: &'a Value, key: &str, at: &str, found: &mut Vec<(String, &'a Value)>) {
+    let parts: Vec<(String, &Value)> = match value {
+        Value::Object(object) => object.iter().map(|(name, part)| (escape(name), part)).collect(),
+        Value::Array(array) => array.iter().enumerate().map(|(i, p)| (i.to_string(), p)).collect(),
+        _ => return,
+    };
+    for (name, part) in parts {
+        let at = format!("{at}/{name}");
+        if name == key {
+            found.push((at.clone(), part));
+        }
+        find(part, key, &at, found);
+    }
+}
