@@ -8,7 +8,7 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos images fmt clean-data
+.PHONY: help up test bench chaos images docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 	@bin/install rust build servers chaos
 	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
+
+docs: ## write docs/METRICS.md anew
+	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
 
 fmt: ## format the code
 	cargo fmt --all

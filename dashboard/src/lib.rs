@@ -81,11 +81,11 @@ pub async fn run(
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    if let Some(Task::Healthcheck) = config.task {
-        return healthcheck::ask(config.admin_addr);
-    }
     if config.common.check_config {
         return postgres::pool(&config.postgres, "votestream-dashboard", 1, true).map(drop);
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);

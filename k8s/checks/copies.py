@@ -51,4 +51,4 @@ def rules(deployment):
     for path in sorted((ROOT / "grafana/prometheus/rules").glob("*.yml")):
         groups += yaml.safe_load(path.read_text())["groups"]
     if rule["spec"]["groups"] != groups:
-        yield f"{title(rule)}: differs from grafana/prometheus/rules; run components/monitoring/copy-rules"
+        yield f"{title(rule)}: differs from grafana/prometheus/rules; run grafana/generate"

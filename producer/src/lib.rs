@@ -158,11 +158,11 @@ async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationTok
 /// # Errors
 /// When an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
-    if let Some(Task::Healthcheck) = config.task {
-        return healthcheck::ask(config.admin_addr);
-    }
     if config.common.check_config {
         return config.check();
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
