@@ -217,6 +217,16 @@ def role_that_is_missing(d):
     d.of("Cluster")[0]["spec"]["managed"]["roles"].pop()
 
 
+@mistake("on-prem", "copies", "differs from grafana")
+def rule_that_is_missing(d):
+    d.of("PrometheusRule")[0]["spec"]["groups"].pop()
+
+
+@mistake("on-prem", "copies", "are not those of grafana/dashboards")
+def dashboard_that_is_missing(d):
+    d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
+
+
 @mistake("minikube", "settings", "knows no variable BATCH_MAXIMUM")
 def variable_that_is_not(d):
     container(d, "consumer")["env"].append({"name": "BATCH_MAXIMUM", "value": "5"})
