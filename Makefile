@@ -8,7 +8,7 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos fmt clean-data
+.PHONY: help up test bench chaos images docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,10 @@ test: ## every check, as CI runs them
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
 	@printf '\n==> kubernetes\n'
 	PROGRAMS='$(PROGRAMS)' k8s/check
+	@printf '\n==> containers\n'
+	@bin/install containers
+	@containers/install
+	@containers/check
 	@printf '\n==> documentation\n'
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@printf '\n==> all checks passed\n'
@@ -49,10 +53,20 @@ bench: ## measure, beside baselines of the same run
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
 
+images: ## make the images of the five programs, and check them
+	@bin/install rust build containers
+	@containers/install
+	@containers/compile .cache/containers/released
+	@containers/build .cache/containers/released
+	@containers/tests/test_images.py .cache/containers/released --released
+
 chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 	@bin/install rust build servers chaos
 	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
+
+docs: ## write docs/METRICS.md anew
+	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
 
 fmt: ## format the code
 	cargo fmt --all

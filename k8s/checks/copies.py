@@ -11,7 +11,6 @@ ACCESS = ROOT / "schema/access"
 ROLES_SH = HERE / "components/postgres/roles.sh"
 ROLES_SH_COPY = HERE / "components/external-postgres/roles.sh"
 RULES = ROOT / "grafana/prometheus/rules"
-RULES_COPY = HERE / "components/monitoring/rules.yaml"
 
 
 def check(deployment):
@@ -26,16 +25,8 @@ def check(deployment):
 
 
 def write():
-    """Writes all copies anew."""
+    """Writes the copy anew."""
     ROLES_SH_COPY.write_bytes(ROLES_SH.read_bytes())
-    rule = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": {"name": "votestream"},
-        "spec": {"groups": groups()},
-    }
-    text = yaml.safe_dump(rule, sort_keys=False, width=140, allow_unicode=True)
-    RULES_COPY.write_text(f"# yamllint disable\n# The rules of grafana/, copied by `k8s/check copy`.\n{text}")
 
 
 def groups():
@@ -47,7 +38,7 @@ def monitoring(deployment):
     """The rules and dashboards are those of grafana/, all of them."""
     rule = deployment.get("PrometheusRule", "votestream")
     if rule is None or rule["spec"]["groups"] != groups():
-        yield "PrometheusRule/votestream differs from grafana/prometheus/rules: run k8s/check copy"
+        yield "PrometheusRule/votestream differs from grafana/prometheus/rules: run grafana/generate"
     shipped = {path.name: path.read_text() for path in (ROOT / "grafana/dashboards").glob("*.json")}
     found = {}
     for config in deployment.of("ConfigMap"):
