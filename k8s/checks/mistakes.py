@@ -125,6 +125,11 @@ def autoscaler_of_nothing(d):
     d.get("HorizontalPodAutoscaler", "producer")["spec"]["scaleTargetRef"]["name"] = "produce"
 
 
+@mistake("minikube", "references", "and the page is at")
+def link_to_nowhere(d):
+    container(d, "producer")["env"].append({"name": "RESULTS_URL", "value": "https://results.example.com/"})
+
+
 @mistake("minikube", "references", "it selects no pod")
 def budget_of_nothing(d):
     d.get("PodDisruptionBudget", "consumer")["spec"]["selector"]["matchLabels"] = {"app": "consumer"}

@@ -120,13 +120,8 @@ pub async fn postgres(secrets: &Secrets) -> PostgresServer {
 /// Runs the script that Postgres runs when its volume is empty.
 pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
     let passwords = folder("passwords");
-    for (file, role) in [
-        ("owner", "votestream"),
-        ("consumer", "votestream_consumer"),
-        ("dashboard", "votestream_dashboard"),
-        ("backup", "votestream_backup"),
-    ] {
-        fs::write(passwords.join(file), secrets.read(&format!("postgres-{role}/password")))
+    for role in ["owner", "consumer", "dashboard", "backup"] {
+        fs::write(passwords.join(role), secrets.read(&format!("postgres-{role}/password")))
             .unwrap();
     }
     let mut script = Command::new("sh");

@@ -240,7 +240,7 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
     migrate(&site.secrets);
     let consumer = site.postgres.url_for(
         "votestream_consumer",
-        &site.secrets.read("postgres-votestream_consumer/password"),
+        &site.secrets.read("postgres-consumer/password"),
         &empty,
     );
     let (client, connection) = tokio_postgres::connect(&consumer, NoTls).await.unwrap();

@@ -51,7 +51,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     let server = postgres(&secrets).await;
     secrets.point_at(redis.port(), server.port());
     migrate(&secrets);
-    let password = |role: &str| secrets.read(&format!("postgres-{role}/password"));
+    let password = |role: &str| secrets.read(&format!("passwords/{role}"));
     let role = async |name: &str| connect(&server, name, &password(name)).await.unwrap();
 
     let consumer = role("votestream_consumer").await;
@@ -115,16 +115,16 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
 async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
     let secrets = Secrets::make();
     let server = postgres(&secrets).await;
-    let old = secrets.read("postgres-votestream_consumer/password");
+    let old = secrets.read("postgres-consumer/password");
     connect(&server, "votestream_consumer", &old).await.unwrap();
 
     // As an operator would: the file is deleted, the script makes a new one and keeps all others.
     fs::remove_file(secrets.0.join("passwords/votestream_consumer")).unwrap();
-    let dashboard = secrets.read("postgres-votestream_dashboard/password");
+    let dashboard = secrets.read("postgres-dashboard/password");
     secrets.make_again();
-    let new = secrets.read("postgres-votestream_consumer/password");
+    let new = secrets.read("postgres-consumer/password");
     assert_ne!(new, old);
-    assert_eq!(secrets.read("postgres-votestream_dashboard/password"), dashboard);
+    assert_eq!(secrets.read("postgres-dashboard/password"), dashboard);
     make_roles(&server, &secrets);
     let refused = connect(&server, "votestream_consumer", &old).await.unwrap_err();
     assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
@@ -132,7 +132,7 @@ async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
 
     // A password may hold anything that a managed service's generator thinks of.
     let odd = r#"a'b\c"d $(e) %f;-- {g}"#;
-    fs::write(secrets.0.join("postgres-votestream_consumer/password"), odd).unwrap();
+    fs::write(secrets.0.join("postgres-consumer/password"), odd).unwrap();
     make_roles(&server, &secrets);
     let mut config: tokio_postgres::Config = server.url("votestream").parse().unwrap();
     let (client, connection) =
