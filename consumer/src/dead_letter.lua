@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Moves one entry to the dead letters: copied, acknowledged and removed in one step. Its fields never
 -- leave Redis.
 -- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group,

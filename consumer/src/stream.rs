@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use redis::{Cmd, Pipeline, RedisError, Script};
+use redis::{Cmd, RedisError, Script};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::{Keys, codec};
 use votestream_service::redis::Connection;
@@ -56,12 +56,10 @@ impl Streams {
     /// Redis'.
     pub async fn create_groups(&self, connection: &mut Connection) -> Result<(), RedisError> {
         for (stream, partition) in &self.streams {
-            let mut create = redis::cmd("XGROUP");
-            create.arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM");
-            match create.exec_async(connection).await {
-                Ok(()) => tracing::info!(partition, "created the consumer group"),
-                Err(error) if error.code() == Some("BUSYGROUP") => {}
-                Err(error) => return Err(error),
+            let script = Script::new(include_str!("create_group.lua"));
+            let created: i64 = script.key(stream).arg(GROUP).invoke_async(connection).await?;
+            if created > 0 {
+                tracing::info!(partition, "created the consumer group");
             }
             let script = Script::new(include_str!("baseline.lua"));
             let mut call = script.key(stream);
@@ -193,22 +191,11 @@ impl Streams {
         for (partition, id) in entries {
             ids.entry(partition).or_default().push(id);
         }
+        let script = Script::new(include_str!("acknowledge.lua"));
         for (partition, ids) in ids {
-            let stream = self.keys.stream(partition);
-            let accepted = self.keys.accepted(partition);
-            let mut all = Pipeline::with_capacity(3);
-            all.atomic();
-            all.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
-            all.cmd("XDEL").arg(&stream).arg(&ids);
-            all.cmd("HINCRBY").arg(&accepted).arg(FIELD_REMOVED).arg(ids.len()).ignore();
-            let (removed,): (usize,) = all.query_async(connection).await?;
-            // Some were gone before: removed by us earlier, or vanished.
-            if removed < ids.len() {
-                let surplus = (ids.len() - removed) as i64;
-                let mut correct = redis::cmd("HINCRBY");
-                correct.arg(&accepted).arg(FIELD_REMOVED).arg(-surplus);
-                correct.exec_async(connection).await?;
-            }
+            let mut call = script.key(self.keys.stream(partition));
+            call.key(self.keys.accepted(partition)).arg(GROUP).arg(FIELD_REMOVED).arg(ids);
+            call.invoke_async::<i64>(connection).await?;
         }
         Ok(())
     }
