@@ -13,7 +13,7 @@ PIPELINE := standalone votectl producer consumer dashboard
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS'
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
 	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
@@ -76,6 +76,6 @@ clean-data: ## delete the votes and everything else that make up keeps
 		{ echo "$(DATA_DIR) is in use: stop make up first"; exit 1; }
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
 	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
-	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
+	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/redis-cluster" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
 		"$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
 	@rmdir "$(DATA_DIR)" 2>/dev/null || true
