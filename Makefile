@@ -8,7 +8,7 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos images docs fmt clean-data
+.PHONY: help up test bench chaos images fuzz docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,7 @@ test: ## every check, as CI runs them
 	@bin/install rust build servers tests supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@printf '\n==> lints\n'
 	cargo clippy --workspace --all-targets -- -D warnings
 	@printf '\n==> supply chain\n'
@@ -38,6 +39,8 @@ test: ## every check, as CI runs them
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> fuzzing, for a moment\n'
+	@bin/fuzz 8
 	@printf '\n==> kubernetes\n'
 	PROGRAMS='$(PROGRAMS)' k8s/check
 	@printf '\n==> containers\n'
@@ -68,8 +71,13 @@ chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 docs: ## write docs/METRICS.md anew
 	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
 
+fuzz: ## fuzz a parser for longer: make fuzz TARGET=form SECONDS=600
+	@bin/install rust build tests
+	@bin/fuzz $(or $(SECONDS),60) $(TARGET)
+
 fmt: ## format the code
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean-data: ## delete the votes and everything else that make up keeps
 	@[ ! -e "$(DATA_DIR)/lock" ] || flock -n "$(DATA_DIR)/lock" true || \
