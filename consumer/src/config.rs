@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs};
+use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, Task};
 use votestream_service::postgres;
 use votestream_service::redis::Manager;
 
@@ -14,6 +14,9 @@ use votestream_service::redis::Manager;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "consumer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where /metrics, /healthz and /readyz are
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9082")]
     pub admin_addr: SocketAddr,
@@ -25,6 +28,11 @@ pub struct Config {
     #[arg(long, env = "BATCH_MAX", default_value_t = 5_000,
           value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub batch_max: u32,
+    /// Bytes read for one transaction at most, as far as entries already read let one foresee; ballots
+    /// take some 100 each
+    #[arg(long, env = "BATCH_BYTES_MAX", default_value_t = 8 << 20,
+          value_parser = clap::value_parser!(u32).range(65_536..))]
+    pub batch_bytes_max: u32,
     /// How long to wait for more entries when there are few, in milliseconds
     #[arg(long, env = "LINGER_MS", default_value_t = 5)]
     pub linger_ms: u64,

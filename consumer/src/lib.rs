@@ -3,12 +3,14 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
+mod appetite;
 mod auditor;
 pub mod batch;
 mod book;
 pub mod config;
 pub mod entry;
 mod forgetter;
+mod journey;
 mod lane;
 pub mod metrics_help;
 mod monitor;
@@ -24,10 +26,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
 use votestream_service::certificates::Seal;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{CancellationToken, certificates, metric, process, telemetry};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, metric, process, telemetry,
+};
 
 pub use config::Config;
 
@@ -38,7 +43,7 @@ use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
 use store::Store;
-use stream::Streams;
+use stream::{Bounds, Streams};
 use surroundings::Surroundings;
 
 /// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
@@ -75,7 +80,10 @@ pub async fn run(
     let answer_within = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
     let book = Book::new(pool.clone(), answer_within);
     let pace = Pace {
-        batch_max: config.batch_max as usize,
+        bounds: Bounds {
+            entries: config.batch_max as usize,
+            bytes: config.batch_bytes_max as usize,
+        },
         linger: Duration::from_millis(config.linger_ms),
         block_ms: config.block_ms,
         claim_idle_ms: config.claim_idle_ms,
@@ -202,6 +210,9 @@ async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return config.check();
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use votestream_schema::Slug;
-use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs};
+use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs, Task};
 
 /// Pushes the tally to every watching browser.
 ///
@@ -13,6 +13,9 @@ use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs};
 #[derive(Parser, Clone, Debug)]
 #[command(name = "dashboard", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where viewers connect
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8081")]
     pub listen_addr: SocketAddr,

@@ -18,10 +18,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::{
-    CancellationToken, certificates, metric, metrics_help as service_metrics, postgres, process,
+    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics,
+    postgres, process,
 };
 
 pub use config::Config;
@@ -81,6 +83,9 @@ pub async fn run(
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return postgres::pool(&config.postgres, "votestream-dashboard", 1, true).map(drop);
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);

@@ -8,7 +8,7 @@ use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_schema::voter::KeyRing;
-use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret};
+use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
 use votestream_service::redis::Manager;
 
 use crate::publisher::Durability;
@@ -20,6 +20,9 @@ use crate::publisher::Durability;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "producer", version)]
 pub struct Config {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where voters connect
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
     pub listen_addr: SocketAddr,

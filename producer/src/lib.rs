@@ -24,11 +24,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use votestream_schema::Keys;
+use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
 use votestream_service::{
-    CancellationToken, certificates, metric, metrics_help as service_metrics, process,
+    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics, process,
 };
 
 pub use config::Config;
@@ -159,6 +160,9 @@ async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationTok
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return config.check();
+    }
+    if let Some(Task::Healthcheck) = config.task {
+        return healthcheck::ask(config.admin_addr);
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);

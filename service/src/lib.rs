@@ -9,6 +9,7 @@ pub mod backoff;
 pub mod certificates;
 pub mod config;
 pub mod health;
+pub mod healthcheck;
 pub mod http;
 pub mod listener;
 pub mod metric;
@@ -20,7 +21,9 @@ pub mod process;
 pub mod redis;
 mod renewed;
 pub mod shutdown;
+mod sslmode;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 pub use tokio_util::sync::CancellationToken;
