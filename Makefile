@@ -14,12 +14,13 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER'
+	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
 	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
-	@bin/install rust build servers
+	@bin/install rust build servers $(if $(OBSERVE),observe)
 	@cargo build --release $(PIPELINE:%=--bin %)
 	@exec "$${CARGO_TARGET_DIR:-target}/release/standalone"
 
@@ -85,5 +86,5 @@ clean-data: ## delete the votes and everything else that make up keeps
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
 	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
 	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/redis-cluster" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
-		"$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
+		"$(DATA_DIR)/prometheus" "$(DATA_DIR)/grafana" "$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
 	@rmdir "$(DATA_DIR)" 2>/dev/null || true

@@ -9,6 +9,7 @@ mod data_dir;
 mod database;
 mod error;
 mod log_watch;
+mod observer;
 mod pipeline;
 mod poll;
 mod redis_nodes;

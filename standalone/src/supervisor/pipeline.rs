@@ -15,6 +15,7 @@ use super::{
     config::Ports,
     database::{self, CONSUMER, DASHBOARD, OWNER},
     log_watch::{LogWatch, SERVER_MARKS},
+    observer::Observer,
     poll::DefaultPoll,
     redis_nodes, redis_users, say,
     service::{Service, ServiceSpec, clean, program},
@@ -41,14 +42,16 @@ pub(super) struct Pipeline<'a> {
     redis: Vec<Watched<RedisServer>>,
     postgres: Option<Watched<PostgresServer>>,
     services: Vec<Watched<Service>>,
+    observers: Vec<(Watched<Observer>, u16)>,
     log_watches: Vec<LogWatch>,
 }
 
 impl<'a> Pipeline<'a> {
     pub(super) fn new(config: &'a Config, data_dir: &'a DataDir, ports: Ports) -> Self {
         let poll = DefaultPoll::new(&config.option_a, &config.option_b);
-        let (redis, services, log_watches) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, data_dir, ports, poll, redis, postgres: None, services, log_watches }
+        let (redis, postgres) = (Vec::new(), None);
+        let (services, observers, log_watches) = (Vec::new(), Vec::new(), Vec::new());
+        Self { config, data_dir, ports, poll, redis, postgres, services, observers, log_watches }
     }
 
     /// Starts everything and waits until everything is ready.
@@ -72,6 +75,33 @@ impl<'a> Pipeline<'a> {
         }
         for service in &mut self.services {
             service.child.wait_ready(READY_WITHIN).await?;
+        }
+        self.start_observers()
+    }
+
+    /// Prometheus and Grafana, where they are wanted and found.
+    fn start_observers(&mut self) -> Result<(), Error> {
+        let Some((prometheus_port, grafana_port)) = self.ports.observers else { return Ok(()) };
+        let folder = &self.config.grafana_dir;
+        let prometheus = Observer::prometheus(prometheus_port, &self.ports, folder, self.data_dir)?;
+        match prometheus {
+            Some(prometheus) => {
+                self.observers.push((Watched::new(prometheus), prometheus_port));
+            }
+            None => say(&format!(
+                "Prometheus is not installed (`bin/install observe` does it): point one at the \
+                 metrics below, as {} shows",
+                folder.join("prometheus/prometheus.yml").display()
+            )),
+        }
+        let grafana = Observer::grafana(grafana_port, prometheus_port, folder, self.data_dir)?;
+        match grafana {
+            Some(grafana) => self.observers.push((Watched::new(grafana), grafana_port)),
+            None => say(&format!(
+                "there is no grafana-server here: {} says how to point one at Prometheus and the \
+                 dashboards",
+                folder.join("README.md").display()
+            )),
         }
         Ok(())
     }
@@ -210,7 +240,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Tells where everything is.
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(&mut self) {
         let Ports { vote, results, .. } = self.ports;
         say("");
         say(&format!("  vote       http://localhost:{vote}"));
@@ -218,6 +248,10 @@ impl<'a> Pipeline<'a> {
         for service in &self.services {
             let (name, port) = (service.child.name(), service.child.admin_port());
             say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
+        }
+        for (observer, port) in &mut self.observers {
+            let name = observer.child.process().name().to_owned();
+            say(&format!("  {name:10} http://localhost:{port}"));
         }
         say(&format!("  data       {}", self.data_dir.root().display()));
         say(&format!("  votectl    . {}; {}", self.data_dir.env_path().display(), votectl_path()));
@@ -244,12 +278,18 @@ impl<'a> Pipeline<'a> {
         let redis = self.redis.iter_mut().map(Watched::look_after);
         let postgres = self.postgres.iter_mut().map(Watched::look_after);
         let services = self.services.iter_mut().map(Watched::look_after);
-        redis.chain(postgres).chain(services).flatten().min()
+        let observers = self.observers.iter_mut().map(|(observer, _)| observer.look_after());
+        redis.chain(postgres).chain(services).chain(observers).flatten().min()
     }
 
     /// Stops everything: intake, then readers, then servers. A second signal hurries.
     pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
         let mut hurry = false;
+        let observers = self.observers.iter_mut().map(|(observer, _)| observer.child.process());
+        let mut observers: Vec<&mut Process> = observers.collect();
+        observers.iter_mut().for_each(|process| process.signal(Signal::TERM));
+        wait_all(&mut observers, SERVICE_GRACE, &mut hurry, stop_signals).await;
+        self.observers.clear();
         for program in ["producer", "dashboard", "consumer"] {
             let services = self.services.iter_mut().map(|service| &mut service.child);
             let services = services.filter(|service| service.program() == program);
