@@ -93,7 +93,8 @@ class Compose:
                 self._wait(needed, how["condition"])
             self.compose("up", "--detach", "--no-build", "--no-deps", service)
         for service in services:
-            self._wait(service, "service_healthy")
+            serves = "healthcheck" in self.services[service]
+            self._wait(service, "service_healthy" if serves else "service_completed_successfully")
 
     def votectl(self, *words, check=True):
         words = ("--profile", "tools", "run", "--rm", "--no-deps", "-T", "votectl", *words)

@@ -53,7 +53,7 @@ class Files(unittest.TestCase):
         for name, path in (("redis", "/data"), ("postgres", "/var/lib/postgresql/data")):
             kept = {v["target"] for v in told[name]["volumes"] if v["type"] == "volume"}
             self.assertIn(path, kept)
-        self.assertEqual(told["consumer"]["deploy"]["replicas"], 2)
+        self.assertEqual(told["consumer"]["scale"], 2)
 
     def test_what_serves_is_asked_for_its_health(self):
         told, stages = services(), read("Dockerfile").split("\nFROM ")

@@ -124,7 +124,7 @@ class Pipeline(unittest.TestCase):
             self.assertEqual(file.stat().st_mode & 0o777, 0o400, file)
         everything = podman("ps", "--all", "--format", "{{.Names}}").split()
         shown = "".join(podman("inspect", name) + logs(name) for name in everything)
-        passwords = [s.split(":")[2].split("@")[0] if "://" in s else s for s in secrets]
+        passwords = [s.split("@")[0].rsplit(":", 1)[-1] for s in secrets]
         self.assertGreaterEqual(len(set(passwords)), 8)
         for password in passwords:
             self.assertEqual(len(password), 64)

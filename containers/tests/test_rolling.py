@@ -52,6 +52,9 @@ class Rolling(unittest.TestCase):
     def setUpClass(cls):
         cls.compose = Compose(os.environ | {"VERSION": OLD})
         cls.compose.up("poll")
+        # podman-compose makes the networks of what it starts.
+        podman("network", "create", "--internal", f"{PROJECT}_metrics")
+        podman("network", "create", f"{PROJECT}_front")
         network = json.loads(podman("network", "inspect", f"{PROJECT}_front"))[0]
         cls.prefix = network["subnets"][0]["subnet"].rsplit(".", 1)[0]
         cls.folder = pathlib.Path(tempfile.mkdtemp())
@@ -78,15 +81,15 @@ class Rolling(unittest.TestCase):
                 services += f"    server {service}{place} {address}:{port} check port {admin}\n"
         configuration = cls.folder / "haproxy.cfg"
         configuration.write_text(BALANCER.format(check_every=CHECK_EVERY_MS, services=services))
-        log = open(cls.folder / "haproxy.log", "w")
-        return subprocess.Popen(["haproxy", "-f", configuration], stdout=log, stderr=log)
+        with open(cls.folder / "haproxy.log", "w") as log:
+            return subprocess.Popen(["haproxy", "-f", configuration], stdout=log, stderr=log)
 
     def start(self, service, version, place):
         """A replica, run with all that compose.yaml says of its service."""
         told, name = self.compose.services[service], f"{service}-{place}"
         words = ["run", "--detach", "--name", name, "--read-only", "--cap-drop", "ALL",
                  "--security-opt", "no-new-privileges",
-                 "--health-cmd", json.dumps(told["healthcheck"]["test"])]
+                 "--health-cmd", json.dumps(told["healthcheck"]["test"][1:])]
         settings = told["environment"] | {"DRAIN_DELAY_MS": DRAIN_DELAY_MS, "NEW_VOTERS_PER_MINUTE": 0}
         for setting, value in settings.items():
             words += ["--env", f"{setting}={value}"] if value is not None else []

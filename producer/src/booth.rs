@@ -7,17 +7,19 @@ use std::sync::{Arc, LazyLock};
 use metrics::Counter;
 use votestream_schema::code::Code;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
-use votestream_schema::voter::KeyRing;
+use votestream_schema::submission::Submission;
+use votestream_schema::voter::{Identity, KeyRing};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::problem::Problem;
 use votestream_service::redis::Pool;
+use votestream_service::trace::{self, Span};
 use warp::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::catalog::Catalog;
 use crate::client::{Client, Trust};
 use crate::durability::Promise;
-use crate::identity::{self, Identity};
+use crate::identity;
 use crate::limiter::Limiter;
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, Verdict};
@@ -35,14 +37,6 @@ pub(crate) struct Booth {
     pub(crate) partitions: u16,
     pub(crate) default_poll: String,
     pub(crate) results_url: Option<String>,
-}
-
-/// What a voter submitted.
-pub(crate) struct Submission<'a> {
-    /// Option slugs or letters.
-    pub(crate) choices: Vec<&'a str>,
-    /// The voting code, if one was given.
-    pub(crate) code: Option<&'a str>,
 }
 
 /// A ballot that is stored.
@@ -110,7 +104,7 @@ impl Booth {
     pub(crate) async fn cast(
         &self,
         poll: &Poll,
-        submission: &Submission<'_>,
+        submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
     ) -> Cast {
@@ -122,7 +116,7 @@ impl Booth {
     async fn cast_unmeasured(
         &self,
         poll: &Poll,
-        submission: &Submission<'_>,
+        submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
     ) -> Cast {
@@ -132,12 +126,12 @@ impl Booth {
         if poll.archived_at_ms.is_some() {
             return Cast::refused(not_open(poll));
         }
-        let choices = match poll.choose(submission.choices.iter().copied()) {
+        let choices = match poll.choose(submission.choices.iter().map(String::as_str)) {
             Ok(choices) => choices,
             Err(invalid) => return Cast::refused(invalid_choice(invalid.to_string())),
         };
         let client = self.client(peer, headers);
-        let (voter, cookie) = match self.voter(poll, submission.code, client, headers) {
+        let (voter, cookie) = match self.voter(poll, submission.code.as_deref(), client, headers) {
             Ok(found) => found,
             Err(refused) => return *refused,
         };
@@ -146,12 +140,19 @@ impl Booth {
             return Cast { outcome: Err(problem), cookie };
         }
         let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
-        let trace = headers.get("traceparent").and_then(|value| value.to_str().ok());
-        let trace = trace.filter(|trace| trace.len() == TRACEPARENT_BYTES).map(str::to_owned);
+        let caller = trace::traceparent(headers);
+        let mut span = Span::of_request("cast ballot", caller);
+        // Whoever asked to be traced is followed by a consumer that traces, even if we do not.
+        let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
         let needs_code = poll.voter_policy == VoterPolicy::Code;
         let answer = self.publisher.publish(Registration { ballot, needs_code, trace }).await;
         let outcome = match answer {
-            Ok(Verdict::Accepted(entry)) => Ok(Accepted { entry, choices }),
+            Ok(Verdict::Accepted(entry)) => {
+                tracing::debug!(poll = %poll.slug, %entry, "ballot accepted");
+                span.set("votestream.poll", &poll.id);
+                span.set("votestream.entry", &entry);
+                Ok(Accepted { entry, choices })
+            }
             Ok(Verdict::AlreadyVoted { choices, .. }) => Err(already_voted(poll, choices)),
             Ok(Verdict::NotOpen) => Err(not_open(poll)),
             Ok(Verdict::BadCode) => return Cast::refused(bad_code()),
@@ -161,9 +162,12 @@ impl Booth {
             Ok(Verdict::Full) => {
                 Err(Problem::unavailable("more ballots wait to be counted than may").retry_after(5))
             }
-            Err(unavailable) => Err(Problem::unavailable(format!(
-                "your vote could not be stored; it is safe to try again ({unavailable})"
-            ))),
+            Err(unavailable) => {
+                span.fail("not stored");
+                Err(Problem::unavailable(format!(
+                    "your vote could not be stored; it is safe to try again ({unavailable})"
+                )))
+            }
         };
         Cast { outcome, cookie }
     }
@@ -231,9 +235,6 @@ fn counter(outcome: &'static str) -> Counter {
 pub(crate) fn slugs(poll: &Poll, choices: Choices) -> Vec<&str> {
     poll.chosen(choices).map(|option| option.slug.as_str()).collect()
 }
-
-/// W3C Trace Context, section 3.2: version 00 is always this long.
-const TRACEPARENT_BYTES: usize = 55;
 
 fn cross_site() -> Problem {
     let detail = "ballots are taken from this site's own pages only";

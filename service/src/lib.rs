@@ -21,7 +21,9 @@ pub mod process;
 pub mod redis;
 mod renewed;
 pub mod shutdown;
+mod sslmode;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 pub use tokio_util::sync::CancellationToken;

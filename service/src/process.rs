@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::CommonArgs;
 use crate::health::Health;
-use crate::{admin, listener, shutdown, telemetry};
+use crate::{admin, listener, shutdown, telemetry, trace};
 
 /// How long to leave a server alone that could not be reached.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -28,6 +28,7 @@ where
     F: Future<Output = anyhow::Result<bool>>,
 {
     let metrics = telemetry::start(service, common)?;
+    let traces = trace::start(service)?;
     let shutdown = shutdown::on_signal().context("signals")?;
     let listener = listener::bind(admin_addr)?;
     tracing::info!(service, admin = %admin_addr, "starts");
@@ -36,6 +37,7 @@ where
     let admin = admin::serve(listener, metrics, health.clone(), shutdown.clone(), stopped.clone());
     let admin = tokio::spawn(admin);
     let drained = work(health, shutdown).await?;
+    traces.flush().await;
     stopped.cancel();
     // The admin port answers until the end; whether it ended well concerns nobody.
     let _ = admin.await;

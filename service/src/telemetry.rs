@@ -18,6 +18,10 @@ const SECONDS_BUCKETS: &[f64] = &[
 const ENTRIES_BUCKETS: &[f64] =
     &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0];
 
+/// Whatever LOG_LEVEL says: tokio-postgres logs the parameters of statements, which are who voted
+/// for what.
+const DISCREET: &str = "tokio_postgres=info";
+
 /// Starts logging to standard error and recording metrics; to be called first, once.
 ///
 /// # Errors
@@ -47,7 +51,8 @@ pub fn start(service: &'static str, args: &CommonArgs) -> anyhow::Result<Prometh
 /// When the log filter does not parse, or logging was started before.
 pub fn start_logging(args: &CommonArgs) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("LOG_LEVEL `{}` is not a filter", args.log_level))?;
+        .with_context(|| format!("LOG_LEVEL `{}` is not a filter", args.log_level))?
+        .add_directive(DISCREET.parse()?);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match args.log_format {
         LogFormat::Text => builder.try_init(),

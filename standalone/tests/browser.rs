@@ -52,7 +52,7 @@ async fn vote_for(browser: &Browser, pipeline: &Pipeline, option: &str) {
 #[tokio::test]
 async fn a_vote_stands_after_a_reload_and_the_results_move_while_one_watches() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let pipeline = Pipeline::start();
+    let pipeline = Pipeline::start(&[]);
     let watcher = Browser::start(BrowserOptions::default()).await;
     watcher.goto(&pipeline.results).await.unwrap();
     until(&watcher, "#light-words", |words| words.contains("Live")).await;
@@ -79,7 +79,7 @@ async fn a_vote_stands_after_a_reload_and_the_results_move_while_one_watches() {
 #[tokio::test]
 async fn without_javascript_the_form_votes_and_the_page_says_what_stands() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let pipeline = Pipeline::start();
+    let pipeline = Pipeline::start(&[]);
     let plain = BrowserOptions { javascript: false, ..BrowserOptions::default() };
     let voter = Browser::start(plain).await;
     vote_for(&voter, &pipeline, "cats").await;
@@ -100,7 +100,7 @@ async fn without_javascript_the_form_votes_and_the_page_says_what_stands() {
 #[tokio::test]
 async fn axe_finds_nothing_on_either_page_light_or_dark_small_or_large() {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let pipeline = Pipeline::start();
+    let pipeline = Pipeline::start(&[]);
     let mut found = Vec::new();
     for (dark, width) in [(false, 320), (true, 320), (false, 1440), (true, 1440)] {
         let browser =

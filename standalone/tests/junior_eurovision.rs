@@ -15,7 +15,7 @@ const VOTERS: u64 = 6_000;
 
 #[test]
 fn a_crowd_that_votes_within_three_seconds_is_counted_to_the_last() {
-    let pipeline = Pipeline::start();
+    let pipeline = Pipeline::start(&[]);
     let env = std::fs::read_to_string(pipeline.data_dir.join("env")).unwrap();
     let database_url = env.split("DATABASE_URL='").nth(1).unwrap().split('\'').next().unwrap();
     let report = pipeline.data_dir.join("report.json");

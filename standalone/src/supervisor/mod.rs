@@ -11,6 +11,7 @@ mod error;
 mod log_watch;
 mod pipeline;
 mod poll;
+mod redis_nodes;
 mod redis_users;
 mod service;
 mod stop_signals;

@@ -19,8 +19,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts it and waits until it says that it runs.
-    pub fn start() -> Self {
+    /// Starts it, with further variables set, and waits until it says that it runs.
+    pub fn start(variables: &[(&str, &str)]) -> Self {
         for program in ["votectl", "producer", "consumer", "dashboard"] {
             let _ = binary(program);
         }
@@ -30,6 +30,7 @@ impl Pipeline {
             .env("DATA_DIR", &data_dir)
             .env("VOTE_PORT", vote_port.to_string())
             .env("RESULTS_PORT", results_port.to_string())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
