@@ -169,7 +169,9 @@ impl Lane {
             }
             metrics::counter!("votestream_publish_retries_total").increment(1);
             let wait = backoff.next_wait();
-            if !broken || Instant::now() + wait >= deadline {
+            // A slot on its way to another master takes the batch once it has arrived there.
+            let moving = matches!(error.code(), Some("TRYAGAIN" | "ASK" | "MOVED"));
+            if !(broken || moving) || Instant::now() + wait >= deadline {
                 return Err(Unavailable(error.to_string()));
             }
             tokio::time::sleep(wait).await;
@@ -193,10 +195,16 @@ impl Lane {
                 members.iter().map(|i| &batch[*i].registration).collect();
             self.register.add_call(&mut pipeline, *partition, &registrations, by_text);
         }
-        let replies: Vec<Value> = pipeline.query_async(connection).await?;
-        if self.options.durability == Durability::Replicated {
-            let stream = self.options.keys.stream(groups[0].0);
-            wait_for_replicas(connection, &stream, self.options.replicas_min).await?;
+        let replicated = self.options.durability == Durability::Replicated;
+        if replicated {
+            let accepted = self.options.keys.accepted(groups[0].0);
+            let poll = batch[groups[0].1[0]].registration.ballot.poll.0;
+            add_wait(&mut pipeline, &accepted, poll, self.options.replicas_min);
+        }
+        let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
+        if replicated {
+            let reached = replies.pop().unwrap_or(Value::Nil);
+            expect_replicas(reached, self.options.replicas_min)?;
         }
         let mut verdicts = vec![Verdict::Full; batch.len()];
         for ((_, members), reply) in groups.iter().zip(replies) {
@@ -221,14 +229,19 @@ fn by_partition(batch: &[Submission], partitions: u16) -> Vec<(u16, Vec<usize>)>
     groups
 }
 
-/// WAIT covers what this connection wrote before; its count must be checked, not its success.
-async fn wait_for_replicas(
-    connection: &mut Connection,
-    stream: &str,
-    replicas_min: u32,
-) -> Result<(), RedisError> {
-    let wait = redis::cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS).clone();
-    let reached: u32 = redis::from_redis_value(connection.query_at(stream, &wait).await?)?;
+/// Has the replicas asked in the same pipeline, so that the same master answers over the same link: a
+/// cluster's client may send a later command elsewhere, where WAIT knows nothing of these ballots.
+///
+/// WAIT covers what this connection wrote. A batch whose ballots an earlier attempt has stored
+/// writes nothing, so something is written for it to cover.
+fn add_wait(pipeline: &mut Pipeline, accepted: &str, poll: i32, replicas_min: u32) {
+    pipeline.cmd("HINCRBY").arg(accepted).arg(poll).arg(0).ignore();
+    pipeline.cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS);
+}
+
+/// The count that WAIT gives must be checked, not its success.
+fn expect_replicas(reached: Value, replicas_min: u32) -> Result<(), RedisError> {
+    let reached: u32 = redis::from_redis_value(reached)?;
     if reached >= replicas_min {
         return Ok(());
     }
