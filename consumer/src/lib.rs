@@ -215,6 +215,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
         return healthcheck::ask(config.admin_addr);
     }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
-    process::run("consumer", &common, admin_addr, |health, shutdown| run(config, health, shutdown))
-        .await
+    // Nobody sends work to a consumer: there is nothing to wait for.
+    let work = |health, shutdown| run(config, health, shutdown);
+    process::run("consumer", &common, admin_addr, Duration::ZERO, work).await
 }

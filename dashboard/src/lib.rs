@@ -20,7 +20,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
-use votestream_service::listener::{self, Limits};
+use votestream_service::listener::{self, Limits, Stop};
 use votestream_service::{
     CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics,
     postgres, process,
@@ -70,8 +70,9 @@ pub async fn run(
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
     let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
     let routes = routes::all(desk);
+    let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained =
-        listener::serve_intercepted("viewers", listener, limits, routes, shutdown, intercept).await;
+        listener::serve_intercepted("viewers", listener, limits, routes, stop, intercept).await;
     feed.await.context("the feed panicked")?;
     Ok(drained)
 }
@@ -89,6 +90,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
+    let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
-    process::run("dashboard", &common, admin_addr, work).await
+    process::run("dashboard", &common, admin_addr, drain_delay, work).await
 }

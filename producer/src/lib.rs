@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 use votestream_schema::Keys;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
-use votestream_service::listener::{self, Limits};
+use votestream_service::listener::{self, Limits, Stop};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
 use votestream_service::{
     CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics, process,
@@ -110,7 +110,8 @@ pub async fn run(
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
     let routes = routes::all(booth, body_timeout);
-    let drained = listener::serve("voters", listener, limits, routes, shutdown).await;
+    let stop = Stop { draining: health.draining().clone(), closing: shutdown };
+    let drained = listener::serve("voters", listener, limits, routes, stop).await;
 
     // The routes, and with them the last publisher, are gone: the lanes end with their queues.
     lanes.close();
@@ -166,6 +167,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     }
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
+    let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
-    process::run("producer", &common, admin_addr, work).await
+    process::run("producer", &common, admin_addr, drain_delay, work).await
 }

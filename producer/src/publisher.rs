@@ -170,7 +170,7 @@ impl Lane {
             metrics::counter!("votestream_publish_retries_total").increment(1);
             let wait = backoff.next_wait();
             // A slot on its way to another master, which is where it will be found.
-            let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN"));
+            let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN" | "MOVED"));
             if !(broken || moving) || Instant::now() + wait >= deadline {
                 return Err(Unavailable(error.to_string()));
             }

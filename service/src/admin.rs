@@ -13,7 +13,7 @@ use warp::{Filter, Rejection};
 
 use crate::health::Health;
 use crate::http;
-use crate::listener::{self, Limits};
+use crate::listener::{self, Limits, Stop};
 use crate::problem::Problem;
 
 /// Serves the admin port until `stopped`; from `draining` on, readiness says so, so that no new
@@ -30,7 +30,8 @@ pub async fn serve(
         header_timeout: Duration::from_secs(10),
         grace: Duration::from_millis(200),
     };
-    listener::serve("admin", listener, limits, routes(metrics, health, draining), stopped).await;
+    let stop = Stop { draining: stopped.clone(), closing: stopped };
+    listener::serve("admin", listener, limits, routes(metrics, health, draining), stop).await;
 }
 
 fn routes(

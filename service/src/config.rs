@@ -179,6 +179,18 @@ pub struct ListenerArgs {
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]
     pub header_timeout_ms: u64,
+    /// How long to go on serving after SIGTERM while /readyz says 503, in milliseconds: longer than
+    /// a load balancer takes to notice; SHUTDOWN_GRACE_MS begins after it
+    #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=600_000))]
+    pub drain_delay_ms: u64,
+}
+
+impl ListenerArgs {
+    /// How long to go on serving after SIGTERM.
+    pub fn drain_delay(&self) -> Duration {
+        Duration::from_millis(self.drain_delay_ms)
+    }
 }
 
 /// What a service's program does besides serving.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     gates: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
+    draining: CancellationToken,
 }
 
 /// One dependency's state, reported by whoever talks to it.
@@ -49,6 +50,12 @@ impl Health {
             (false, true) => Ok(()),
             (false, false) => Err(closed),
         }
+    }
+
+    /// Cancelled once the service is to get no new work, which may be a while before it stops:
+    /// load balancers have to notice first.
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     fn set(&self, name: &'static str, state: Result<(), String>) -> bool {

@@ -3,6 +3,9 @@
 //! warp's own server sets no timers, counts no connections and may never finish a graceful shutdown,
 //! so this loop drives hyper itself: a permit before each accept, a time-out for heads (which is
 //! also the longest idle time), small buffers, and a deadline on draining.
+//!
+//! Invariant: a request that arrives on an open connection is answered; a client learns from
+//! `Connection: close`, while there still is a listener, to bring the next one elsewhere.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::service::Service;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -58,6 +62,15 @@ impl Limits {
     }
 }
 
+/// The two steps in which a listener stops.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// From now on a connection is closed after its next reply, which says so.
+    pub draining: CancellationToken,
+    /// From now on nothing is accepted, and idle connections are closed.
+    pub closing: CancellationToken,
+}
+
 /// What a connection becomes before HTTP is spoken on it.
 #[derive(Debug)]
 pub enum Intercepted {
@@ -103,14 +116,14 @@ pub fn head() -> impl Filter<Extract = (Head,), Error = warp::Rejection> + Copy 
     warp::ext::get::<Head>()
 }
 
-/// Serves `filter` until `shutdown`, then finishes what is under way; whether that was done within
-/// the grace period.
+/// Serves `filter` until it is to close, then finishes what is under way; whether that was done
+/// within the grace period.
 pub async fn serve<F>(
     name: &'static str,
     listener: TcpListener,
     limits: Limits,
     filter: F,
-    shutdown: CancellationToken,
+    stop: Stop,
 ) -> bool
 where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
@@ -118,7 +131,7 @@ where
     F::Future: Send,
 {
     let http = |stream, _, permit| std::future::ready(Intercepted::Http(stream, permit));
-    serve_intercepted(name, listener, limits, filter, shutdown, http).await
+    serve_intercepted(name, listener, limits, filter, stop, http).await
 }
 
 /// As [`serve`], but `intercept` sees each connection first and may take it over.
@@ -127,7 +140,7 @@ pub async fn serve_intercepted<F, I, Taking>(
     listener: TcpListener,
     limits: Limits,
     filter: F,
-    shutdown: CancellationToken,
+    stop: Stop,
     intercept: I,
 ) -> bool
 where
@@ -142,12 +155,12 @@ where
     metrics::gauge!("votestream_http_connections_max", "listener" => name)
         .set(limits.connections_max as f64);
     let tasks = TaskTracker::new();
-    while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &shutdown).await {
+    while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &stop.closing).await {
         let (filter, intercept) = (filter.clone(), intercept.clone());
-        let (shutdown, header_timeout) = (shutdown.clone(), limits.header_timeout);
+        let (stop, header_timeout) = (stop.clone(), limits.header_timeout);
         tasks.spawn(async move {
             if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
-                speak_http(stream, peer, filter, header_timeout, shutdown).await;
+                speak_http(stream, peer, filter, header_timeout, stop).await;
                 drop(permit);
             }
         });
@@ -162,7 +175,7 @@ async fn accept(
     name: &'static str,
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
-    shutdown: &CancellationToken,
+    closing: &CancellationToken,
 ) -> Option<(TcpStream, PeerAddr, Permit)> {
     loop {
         let next = async {
@@ -170,7 +183,7 @@ async fn accept(
             (listener.accept().await, slot)
         };
         let (accepted, slot) = tokio::select! {
-            () = shutdown.cancelled() => return None,
+            () = closing.cancelled() => return None,
             next = next => next,
         };
         match accepted {
@@ -194,13 +207,26 @@ async fn speak_http<F>(
     peer: PeerAddr,
     filter: F,
     header_timeout: Duration,
-    shutdown: CancellationToken,
+    stop: Stop,
 ) where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: warp::Reply,
     F::Future: Send,
 {
-    let service = WithHead { inner: warp::service(filter), peer };
+    let (routes, draining) = (warp::service(filter), stop.draining);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let headers = Arc::new(std::mem::take(request.headers_mut()));
+        request.extensions_mut().insert(Head { peer, headers });
+        let reply = tower_service::Service::call(&mut routes.clone(), request);
+        let draining = draining.clone();
+        async move {
+            let mut reply: Response = reply.await?;
+            if draining.is_cancelled() {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(reply)
+        }
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -211,35 +237,12 @@ async fn speak_http<F>(
     // Errors here are the client's: it went away, sent rubbish, or was too slow.
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
-        () = shutdown.cancelled() => {
+        () = stop.closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended");
-    }
-}
-
-/// Hands the head to the filter with every request.
-#[derive(Clone)]
-struct WithHead<S> {
-    inner: S,
-    peer: PeerAddr,
-}
-
-impl<S> Service<hyper::Request<Incoming>> for WithHead<S>
-where
-    S: tower_service::Service<hyper::Request<Incoming>, Response = Response, Error = Infallible>
-        + Clone,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = S::Future;
-
-    fn call(&self, mut request: hyper::Request<Incoming>) -> S::Future {
-        let headers = Arc::new(std::mem::take(request.headers_mut()));
-        request.extensions_mut().insert(Head { peer: self.peer, headers });
-        self.inner.clone().call(request)
     }
 }

@@ -1,4 +1,7 @@
 //! One process: what every service's `main` does around its work.
+//!
+//! Invariant: a process that is told to stop says so on `/readyz` first, and goes on working for its
+//! drain delay; only then does it take nothing more.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,8 +16,8 @@ use crate::{admin, listener, shutdown, telemetry, trace};
 /// How long to leave a server alone that could not be reached.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Starts telemetry, signals and the admin port, does `work` until told to stop, and says whether
-/// all that was under way then was finished.
+/// Starts telemetry, signals and the admin port, does `work` until `drain_delay` after it is told to
+/// stop, and says whether all that was under way then was finished.
 ///
 /// # Errors
 /// When an address is taken, telemetry was started before, or as `work` says.
@@ -22,6 +25,7 @@ pub async fn run<F>(
     service: &'static str,
     common: &CommonArgs,
     admin_addr: SocketAddr,
+    drain_delay: Duration,
     work: impl FnOnce(Health, CancellationToken) -> F,
 ) -> anyhow::Result<()>
 where
@@ -29,12 +33,16 @@ where
 {
     let metrics = telemetry::start(service, common)?;
     let traces = trace::start(service)?;
-    let shutdown = shutdown::on_signal().context("signals")?;
     let listener = listener::bind(admin_addr)?;
     tracing::info!(service, admin = %admin_addr, "starts");
     let health = Health::new();
+    let signalled = shutdown::on_signal(health.draining().clone());
+    signalled.context("signals")?;
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_later(health.draining().clone(), drain_delay, shutdown.clone()));
     let stopped = CancellationToken::new();
-    let admin = admin::serve(listener, metrics, health.clone(), shutdown.clone(), stopped.clone());
+    let draining = health.draining().clone();
+    let admin = admin::serve(listener, metrics, health.clone(), draining, stopped.clone());
     let admin = tokio::spawn(admin);
     let drained = work(health, shutdown).await?;
     traces.flush().await;
@@ -43,6 +51,16 @@ where
     let _ = admin.await;
     tracing::info!(service, drained, "stopped");
     Ok(())
+}
+
+/// Lets load balancers notice that there is to be no new work, before there can be none.
+async fn stop_later(draining: CancellationToken, delay: Duration, shutdown: CancellationToken) {
+    draining.cancelled().await;
+    if !delay.is_zero() {
+        tracing::info!(delay_ms = delay.as_millis() as u64, "not ready any more; still serving");
+        tokio::time::sleep(delay).await;
+    }
+    shutdown.cancel();
 }
 
 /// Asks `server` until it tells, saying once why it does not; `None` when told to stop.

@@ -3,28 +3,26 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT; the second ends the process with 130.
+/// Has the first SIGTERM or SIGINT cancel `token`; the second ends the process with 130.
 ///
 /// # Errors
 /// When the process may not listen for signals.
-pub fn on_signal() -> std::io::Result<CancellationToken> {
+pub fn on_signal(token: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let token = CancellationToken::new();
-    let shutdown = token.clone();
     tokio::spawn(async move {
         loop {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            if shutdown.is_cancelled() {
+            if token.is_cancelled() {
                 tracing::warn!(signal = name, "second signal: leaving at once");
                 std::process::exit(130);
             }
             tracing::info!(signal = name, "stopping: no new work, finishing what is under way");
-            shutdown.cancel();
+            token.cancel();
         }
     });
-    Ok(token)
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! A Redis Cluster of masters on this machine.
+//! A Redis Cluster on this machine: masters, and a replica for each where asked for.
 
 use std::{
     thread,
@@ -17,6 +17,8 @@ const FORMED_WITHIN: Duration = Duration::from_secs(60);
 pub struct RedisCluster {
     /// The masters; slots are spread over them evenly, in this order.
     pub masters: Vec<RedisServer>,
+    /// The first replica of each master, in their order; empty where none was asked for.
+    pub replicas: Vec<RedisServer>,
 }
 
 impl RedisCluster {
@@ -62,5 +64,47 @@ pub fn redis_cluster(masters: usize) -> RedisCluster {
             thread::sleep(Duration::from_millis(20));
         }
     }
-    RedisCluster { masters }
+    RedisCluster { masters, replicas: Vec::new() }
+}
+
+/// The same, with a replica for each master, all of them in step.
+///
+/// # Panics
+/// As [`redis_cluster`].
+#[must_use]
+pub fn redis_cluster_with_replicas(masters: usize) -> RedisCluster {
+    let mut cluster = redis_cluster(masters);
+    for master in &cluster.masters {
+        let replica = own_redis_with(|options| options.cluster = true);
+        let bus_port = master.bus_port().expect("a cluster's node has a bus").to_string();
+        replica
+            .command(&["CLUSTER", "MEET", "127.0.0.1", &master.port().to_string(), &bus_port])
+            .expect("nodes meet");
+        let id = master.command(&["CLUSTER", "MYID"]).expect("a node knows its id");
+        settle("the replica knows its master", || {
+            replica.command(&["CLUSTER", "REPLICATE", id.trim()]).is_ok()
+        });
+        cluster.replicas.push(replica);
+    }
+    let nodes = format!("cluster_known_nodes:{}", masters * 2);
+    for (master, replica) in cluster.masters.iter().zip(&cluster.replicas) {
+        for node in [master, replica] {
+            settle("all nodes know each other", || {
+                node.command(&["CLUSTER", "INFO"])
+                    .is_ok_and(|info| info.contains("cluster_state:ok") && info.contains(&nodes))
+            });
+        }
+        settle("the replica is in step", || {
+            master.command(&["WAIT", "1", "100"]).is_ok_and(|reached| reached.trim() == "1")
+        });
+    }
+    cluster
+}
+
+fn settle(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + FORMED_WITHIN;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -20,7 +20,7 @@ mod redis;
 pub use binaries::{binaries, binary};
 pub use browser::{Browser, BrowserOptions, axe_violations};
 pub use certificates::{AUTHORITY_ENDS_S, Certificates, SERVER_ENDS_S, certificates};
-pub use cluster::{RedisCluster, redis_cluster};
+pub use cluster::{RedisCluster, redis_cluster, redis_cluster_with_replicas};
 pub use eventually::{Settled, eventually};
 pub use fantoccini;
 pub use home::{folder, unique_name};

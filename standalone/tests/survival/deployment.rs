@@ -1,0 +1,183 @@
+//! A deployment of the test's own: servers, a poll, and the real programs.
+
+use std::{
+    path::PathBuf,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use standalone::servers::{Process, Signal, random_secret};
+use testkit::{binary, database, eventually, folder, free_port};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use votestream_loadtest::{Config, Plan, Profile, Report, Shape, Stop, Target, run};
+
+/// How long anything may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(60);
+/// The poll that is voted in.
+pub const POLL: &str = "pets";
+/// Long enough for the balancer to notice, on a busy machine too.
+const DRAIN_DELAY_MS: u64 = 1_500;
+
+/// Addresses, secrets and folders; it holds no processes.
+pub struct Deployment {
+    pub database_url: String,
+    environment: Vec<(&'static str, String)>,
+    folder: PathBuf,
+}
+
+impl Deployment {
+    /// A migrated database and an open poll on this Redis, with six partitions.
+    pub async fn on(redis_url: &str, more: &[(&'static str, &str)]) -> Self {
+        let database_url = database().await;
+        let mut environment = vec![
+            ("REDIS_URL", redis_url.to_owned()),
+            ("DATABASE_URL", database_url.clone()),
+            ("COOKIE_KEYS", random_secret()),
+            ("DEFAULT_POLL", POLL.to_owned()),
+            ("DRAIN_DELAY_MS", DRAIN_DELAY_MS.to_string()),
+            ("BLOCK_MS", "200".to_owned()),
+            ("LOG_LEVEL", "info".to_owned()),
+        ];
+        environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let deployment = Self { database_url, environment, folder: folder("survival") };
+        deployment.votectl(&["migrate", "--partitions", "6"]);
+        let create = ["poll", "create", "--slug", POLL, "--title", "Pets?", "--open"];
+        deployment
+            .votectl(&[create.as_slice(), &["--option", "cats", "--option", "dogs"]].concat());
+        deployment
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(binary(program));
+        let environment = self.environment.iter().map(|(name, value)| (*name, value.as_str()));
+        command.env_clear().envs(environment);
+        command
+    }
+
+    /// Runs votectl, which has to succeed.
+    pub fn votectl(&self, arguments: &[&str]) {
+        let output = self.command("votectl").args(arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "votectl {arguments:?}: {said}");
+    }
+
+    /// Starts a program, without waiting for it.
+    pub fn start(&self, program: &str) -> Service {
+        let (port, admin_port) = (free_port(), free_port());
+        let mut command = self.command(program);
+        command
+            .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+            .env("ADMIN_ADDR", format!("127.0.0.1:{admin_port}"));
+        let name = format!("{program}-{port}");
+        let (log, pid_file) =
+            (self.folder.join(format!("{name}.log")), self.folder.join(format!("{name}.pid")));
+        let process = Process::spawn(&name, command, &self.folder, &log, &pid_file).unwrap();
+        Service { process, port, admin_port }
+    }
+
+    /// The same, once it is ready.
+    pub async fn started(&self, program: &str) -> Service {
+        let service = self.start(program);
+        service.ready().await;
+        service
+    }
+
+    /// A load of so many voters a second, audited by name.
+    pub fn load(&self, target: u16, results: Option<u16>, rate: f64, seconds: f64) -> Config {
+        let shape = Shape {
+            rate: Some(rate),
+            seconds: Some(seconds),
+            warm_up_seconds: Some(0.0),
+            ..Shape::default()
+        };
+        let plan = Plan::of(Profile::Constant, &shape).unwrap();
+        let address = |port: u16| Target::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let mut config = Config::new(address(target), POLL, plan);
+        config.results = results.map(address);
+        config.database_url = Some(self.database_url.clone());
+        config
+    }
+}
+
+/// Sends the load until `stop`, and audits it.
+pub async fn drive(config: Config, stop: Stop) -> Report {
+    Box::pin(run(&config, &stop, &mut |_| {})).await.unwrap()
+}
+
+/// Nothing is lost, counted twice or invented.
+pub fn expect_kept(report: &Report) {
+    let Report { audit, ballots, samples, .. } = report;
+    assert!(
+        !audit.findings.is_violated() && audit.acknowledged_voters > 0,
+        "{:?} {:?} {:?} {samples:?}",
+        audit.verdict,
+        audit.findings,
+        ballots.outcomes
+    );
+    assert_eq!(audit.verdict, votestream_loadtest::AuditVerdict::Balanced, "{:?}", audit.notes);
+}
+
+/// A program that was started; dropping it kills it.
+pub struct Service {
+    process: Process,
+    pub port: u16,
+    pub admin_port: u16,
+}
+
+impl Service {
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) {
+        eventually(SOON, async || readiness(self.admin_port).await == Some(200)).await;
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&mut self) {
+        self.process.signal(Signal::TERM);
+    }
+
+    /// How it ended.
+    pub async fn ended(&mut self) -> ExitStatus {
+        eventually(SOON, async || self.process.exit_status()).await
+    }
+}
+
+/// What `/readyz` says; `None` when nobody answers.
+pub async fn readiness(admin_port: u16) -> Option<u16> {
+    let (head, _) = http(admin_port, "GET /readyz HTTP/1.1\r\nhost: x\r\n", "").await?;
+    head.split(' ').nth(1)?.parse().ok()
+}
+
+/// One request over a connection of its own that asks to be kept alive unless it is the admin port's;
+/// head and body of the reply.
+pub async fn http(port: u16, head: &str, body: &str) -> Option<(String, String)> {
+    let talk = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let length = body.len();
+        let close = if head.contains("/readyz") { "connection: close\r\n" } else { "" };
+        let request = format!("{head}{close}content-length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut bytes = Vec::new();
+        let mut piece = [0; 4096];
+        while !String::from_utf8_lossy(&bytes).contains("\r\n\r\n") {
+            match stream.read(&mut piece).await.ok()? {
+                0 => break,
+                length => bytes.extend_from_slice(&piece[..length]),
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        text.split_once("\r\n\r\n").map(|(head, body)| (head.to_owned(), body.to_owned()))
+    };
+    tokio::time::timeout(Duration::from_secs(10), talk).await.ok().flatten()
+}
+
+/// Casts one ballot as a new voter; status code and whole head of the reply.
+pub async fn cast(port: u16) -> Option<(u16, String)> {
+    let path = format!("/api/polls/{POLL}/ballots");
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+    let (head, _) = http(port, &head, r#"{"choices":["cats"]}"#).await?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, head.to_lowercase()))
+}
