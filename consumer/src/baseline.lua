@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Where to start counting what was removed: a stream that is older than the count begins with all that
 -- it lacks. So does one that somebody deleted and that began anew: more was removed than ever added.
 -- KEYS 1 stream, 2 accepted; ARGV 1 field of the count

@@ -88,6 +88,9 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
 
 /// The ballot of an entry, and the ID that decides its time and order.
 fn read(entry: &Entry) -> Result<(Ballot, EntryId), codec::Error> {
+    if let Some(bytes) = entry.oversized {
+        return Err(codec::Error::OversizedEntry(bytes));
+    }
     let payload =
         entry.field(codec::FIELD_BALLOT).ok_or(codec::Error::MissingField(codec::FIELD_BALLOT))?;
     Ok((codec::decode(payload)?, entry.effective_id()?))

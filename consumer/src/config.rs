@@ -28,6 +28,11 @@ pub struct Config {
     #[arg(long, env = "BATCH_MAX", default_value_t = 5_000,
           value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub batch_max: u32,
+    /// Bytes read for one transaction at most, as far as entries already read let one foresee; ballots
+    /// take some 100 each
+    #[arg(long, env = "BATCH_BYTES_MAX", default_value_t = 8 << 20,
+          value_parser = clap::value_parser!(u32).range(65_536..))]
+    pub batch_bytes_max: u32,
     /// How long to wait for more entries when there are few, in milliseconds
     #[arg(long, env = "LINGER_MS", default_value_t = 5)]
     pub linger_ms: u64,

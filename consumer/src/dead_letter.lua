@@ -1,24 +1,43 @@
--- Moves one entry to the dead letters: copied, acknowledged and removed in one step.
--- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group, 2 entry ID, 3 reason, then its fields
+#!lua flags=allow-oom
+-- Moves one entry to the dead letters: copied, acknowledged and removed in one step. Its fields never
+-- leave Redis.
+-- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group,
+--      2 entry ID, 3 reason
 -- Reply: 1 when moved, 0 when the entry was acknowledged before (by an earlier attempt).
 --
 -- Lua passes some 8,000 arguments at most. Fields beyond MANY go packed into one, `packed`: a
--- MessagePack list of names and values, alternating.
-local MANY = 2000
+-- MessagePack list of names and values, alternating. Of an entry larger than KEPT_BYTES_MAX only the
+-- beginnings of its first fields are kept, and how large it was: `truncated`.
+local MANY, KEPT_BYTES_MAX, KEPT_FIELDS, KEPT_FIELD_BYTES = 2000, 2 * 1024 * 1024, 16, 256
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if #pending == 0 then
     return 0
 end
 local letter = { 'reason', ARGV[3], 'entry', ARGV[2], 'deliveries', pending[1][4] }
-local last = math.min(#ARGV, 3 + 2 * MANY)
-for i = 4, last, 2 do
-    letter[#letter + 1] = 'original:' .. ARGV[i]
-    letter[#letter + 1] = ARGV[i + 1]
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+local fields, bytes = entry and entry[2] or {}, 0
+for _, part in ipairs(fields) do
+    bytes = bytes + #part
 end
-if last < #ARGV then
+local last = math.min(#fields, 2 * MANY)
+if bytes > KEPT_BYTES_MAX then
+    last = math.min(#fields, 2 * KEPT_FIELDS)
+end
+for i = 1, last, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if bytes > KEPT_BYTES_MAX then
+        name, value = string.sub(name, 1, KEPT_FIELD_BYTES), string.sub(value, 1, KEPT_FIELD_BYTES)
+    end
+    letter[#letter + 1] = 'original:' .. name
+    letter[#letter + 1] = value
+end
+if bytes > KEPT_BYTES_MAX then
+    letter[#letter + 1] = 'truncated'
+    letter[#letter + 1] = string.format('%d bytes in %d fields', bytes, #fields / 2)
+elseif last < #fields then
     local rest = {}
-    for i = last + 1, #ARGV do
-        rest[#rest + 1] = ARGV[i]
+    for i = last + 1, #fields do
+        rest[#rest + 1] = fields[i]
     end
     letter[#letter + 1] = 'packed'
     letter[#letter + 1] = cmsgpack.pack(rest)

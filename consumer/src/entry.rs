@@ -10,8 +10,10 @@ pub struct Entry {
     pub partition: u16,
     /// Its ID, as Redis wrote it.
     pub id: String,
-    /// Field names and values, alternating.
+    /// Field names and values, alternating; none of an entry that is oversized.
     pub fields: Vec<Vec<u8>>,
+    /// Its size in bytes, if that is more than [`codec::ENTRY_BYTES_MAX`].
+    pub oversized: Option<usize>,
 }
 
 impl Entry {
@@ -33,13 +35,32 @@ impl Entry {
     }
 }
 
+/// What a field or its value takes in memory beside its own bytes.
+pub const PART_BYTES: usize = 32;
+
 /// What a read or a claim gave.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// Entries to be worked on.
     pub entries: Vec<Entry>,
+    /// What all of this took to be told, in bytes.
+    pub bytes: usize,
     /// IDs that are pending but whose entries somebody deleted: lost before they were counted.
     pub vanished: Vec<(u16, String)>,
+}
+
+impl Delivered {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.vanished.is_empty()
+    }
+
+    /// Adds what another read gave.
+    pub fn extend(&mut self, more: Self) {
+        self.entries.extend(more.entries);
+        self.vanished.extend(more.vanished);
+        self.bytes += more.bytes;
+    }
 }
 
 /// Reads the reply of XREADGROUP; `partition_of` maps a stream's key to its partition.
@@ -66,22 +87,40 @@ pub fn read_reply(
     Ok(delivered)
 }
 
-/// Reads the reply of XAUTOCLAIM: the next cursor, and what was claimed.
+/// What XAUTOCLAIM with JUSTID tells.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// Where to go on; `0-0` when all was looked at.
+    pub cursor: String,
+    /// What was taken over.
+    pub ids: Vec<String>,
+    /// What was pending, but deleted by somebody.
+    pub vanished: Vec<String>,
+}
+
+/// Reads the reply of XAUTOCLAIM with JUSTID.
 ///
 /// # Errors
 /// When the reply does not have the documented form.
-pub fn claim_reply(partition: u16, reply: Value) -> Result<(String, Delivered), RedisError> {
+pub fn claim_reply(reply: Value) -> Result<Claimed, RedisError> {
     let mut parts = items(reply)?.into_iter();
     let mut part = || parts.next().ok_or_else(|| unexpected("too short"));
     let cursor = text(part()?)?;
+    let mut texts =
+        || -> Result<Vec<String>, RedisError> { items(part()?)?.into_iter().map(text).collect() };
+    Ok(Claimed { cursor, ids: texts()?, vanished: texts()? })
+}
+
+/// Reads the reply of `fetch.lua` about one partition.
+///
+/// # Errors
+/// When the reply does not have the documented form.
+pub fn fetch_reply(partition: u16, reply: Value) -> Result<Delivered, RedisError> {
     let mut delivered = Delivered::default();
-    for entry in items(part()?)? {
+    for entry in items(reply)? {
         take_entry(partition, entry, &mut delivered)?;
     }
-    for id in items(part()?)? {
-        delivered.vanished.push((partition, text(id)?));
-    }
-    Ok((cursor, delivered))
+    Ok(delivered)
 }
 
 fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), RedisError> {
@@ -92,9 +131,19 @@ fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), 
     let id = text(id)?;
     match fields {
         Value::Nil => into.vanished.push((partition, id)),
+        // Told by its size alone.
+        Value::Int(size) => {
+            let oversized = Some(size.unsigned_abs() as usize);
+            into.entries.push(Entry { partition, id, fields: Vec::new(), oversized });
+        }
         fields => {
-            let fields = items(fields)?.into_iter().map(bytes).collect::<Result<_, _>>()?;
-            into.entries.push(Entry { partition, id, fields });
+            let fields = items(fields)?.into_iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
+            let size = fields.iter().map(|part| part.len() + PART_BYTES).sum();
+            into.bytes += size;
+            let oversized = (size > codec::ENTRY_BYTES_MAX).then_some(size);
+            // What is no ballot for sure must not take memory for as long as its batch.
+            let fields = if oversized.is_some() { Vec::new() } else { fields };
+            into.entries.push(Entry { partition, id, fields, oversized });
         }
     }
     Ok(())
@@ -162,20 +211,35 @@ mod tests {
 
     #[test]
     fn a_claim_tells_its_cursor_and_what_vanished() {
+        let ids = |ids: &[&str]| Value::Array(ids.iter().map(|id| bulk(id)).collect());
+        let reply = Value::Array(vec![bulk("5-0"), ids(&["1-0"]), ids(&["2-0"])]);
+        let claimed = claim_reply(reply).unwrap();
+        assert_eq!(claimed.cursor, "5-0");
+        assert_eq!((claimed.ids, claimed.vanished), (vec!["1-0".into()], vec!["2-0".into()]));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_an_entry_too_large_to_be_a_ballot() {
+        let fields = Value::Array(vec![bulk("ballot"), bulk(&"x".repeat(codec::ENTRY_BYTES_MAX))]);
         let reply = Value::Array(vec![
-            bulk("5-0"),
-            Value::Array(vec![entry("1-0", Value::Array(vec![]))]),
-            Value::Array(vec![bulk("2-0")]),
+            entry("1-0", fields),
+            entry("2-0", Value::Int(1 << 40)),
+            entry("3-0", Value::Nil),
         ]);
-        let (cursor, delivered) = claim_reply(1, reply).unwrap();
-        assert_eq!(cursor, "5-0");
-        assert_eq!(delivered.entries.len(), 1);
-        assert_eq!(delivered.vanished, [(1, "2-0".to_owned())]);
+        let mut delivered = fetch_reply(3, reply.clone()).unwrap();
+        delivered.extend(fetch_reply(4, reply).unwrap());
+        let sizes: Vec<_> = delivered.entries.iter().map(|entry| entry.oversized).collect();
+        let beside = 2 * PART_BYTES + "ballot".len();
+        let told = [Some(codec::ENTRY_BYTES_MAX + beside), Some(1 << 40)];
+        assert_eq!(sizes, [told, told].concat());
+        assert!(delivered.entries.iter().all(|entry| entry.fields.is_empty()));
+        assert_eq!(delivered.vanished.len(), 2);
+        assert!(delivered.bytes > 2 * codec::ENTRY_BYTES_MAX, "what was read counts");
     }
 
     #[test]
     fn the_origin_decides_where_there_is_one() {
-        let plain = Entry { partition: 0, id: "7-1".into(), fields: vec![] };
+        let plain = Entry { partition: 0, id: "7-1".into(), fields: vec![], oversized: None };
         assert_eq!(plain.effective_id(), Ok(EntryId { ms: 7, seq: 1 }));
         let fields = vec![b"origin".to_vec(), b"3-0".to_vec()];
         let replayed = Entry { fields, ..plain.clone() };

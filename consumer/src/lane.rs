@@ -18,18 +18,19 @@ use votestream_service::CancellationToken;
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
+use crate::appetite::Appetite;
 use crate::batch::{self, Batch, Vote};
 use crate::book::Book;
 use crate::entry::{Delivered, Entry};
 use crate::journey::{self, Journeys};
 use crate::store::{self, Store};
-use crate::stream::{From, Streams};
+use crate::stream::{Bounds, Streams};
 
 /// How a lane works.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// Entries in a batch at most.
-    pub batch_max: usize,
+    /// How large a batch is at most.
+    pub bounds: Bounds,
     /// How long to wait for more when there are few.
     pub linger: Duration,
     /// How long a read waits for its first entry, in milliseconds.
@@ -55,6 +56,7 @@ pub struct Lane {
     store: Store,
     book: Book,
     pace: Pace,
+    appetite: Appetite,
     shutdown: CancellationToken,
     /// Cancelled when too little of the grace period is left to wait for Postgres.
     hurry: CancellationToken,
@@ -93,6 +95,7 @@ impl Lane {
             store,
             book,
             pace,
+            appetite: Appetite::new(pace.bounds.entries, pace.bounds.bytes),
             shutdown,
             hurry,
             connection: None,
@@ -151,9 +154,8 @@ impl Lane {
             self.own_pending = true;
         }
         if self.own_pending {
-            let delivered =
-                self.streams.read(connection, From::Pending, self.pace.batch_max).await?;
-            self.own_pending = !delivered.entries.is_empty() || !delivered.vanished.is_empty();
+            let delivered = self.streams.read_pending(connection, self.pace.bounds).await?;
+            self.own_pending = !delivered.is_empty();
             return self.process(connection, delivered).await;
         }
         let delivered = self.read_new(connection).await?;
@@ -166,34 +168,34 @@ impl Lane {
         let longest = Duration::from_millis(self.pace.block_ms) + Duration::from_secs(15);
         let mut connection = self.manager.connect(longest).await?;
         self.streams.create_groups(&mut connection).await?;
+        self.appetite.reset();
         self.own_pending = true;
         Ok(connection)
     }
 
     /// Waits for entries; when there are few, waits a little longer for more.
-    async fn read_new(&self, connection: &mut Connection) -> Result<Delivered, Error> {
-        let Pace { batch_max, linger, block_ms, .. } = self.pace;
-        let mut delivered =
-            self.streams.read(connection, From::New { block_ms }, batch_max).await?;
+    async fn read_new(&mut self, connection: &mut Connection) -> Result<Delivered, Error> {
+        let Pace { linger, block_ms, .. } = self.pace;
+        let count = self.appetite.count();
+        let mut delivered = self.streams.read_new(connection, block_ms, count).await?;
         let found = delivered.entries.len();
-        if found > 0 && found < batch_max / 2 && !linger.is_zero() {
+        if found > 0 && found < count / 2 && !linger.is_zero() {
             tokio::time::sleep(linger).await;
-            let more = From::New { block_ms: 0 };
-            let more = self.streams.read(connection, more, batch_max - found).await?;
-            delivered.entries.extend(more.entries);
-            delivered.vanished.extend(more.vanished);
+            delivered.extend(self.streams.read_new(connection, 0, count - found).await?);
         }
+        self.appetite.learn(delivered.entries.len(), delivered.bytes);
         Ok(delivered)
     }
 
     /// Takes over what dead consumers left behind, a batch at a time, until nothing is stale.
     async fn claim_stale(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let (idle_ms, count) = (self.pace.claim_idle_ms, self.pace.batch_max);
+        let (idle_ms, bounds) = (self.pace.claim_idle_ms, self.pace.bounds);
         for partition in self.streams.partitions().collect::<Vec<_>>() {
             let mut cursor = "0-0".to_owned();
             loop {
-                let claim = self.streams.claim(connection, partition, idle_ms, &cursor, count);
-                let (next, delivered) = claim.await?;
+                let claim = self.streams.claim(connection, partition, idle_ms, &cursor, bounds);
+                let (next, delivered, has_more) = claim.await?;
+                self.own_pending |= has_more;
                 let claimed = delivered.entries.len();
                 if claimed > 0 {
                     tracing::info!(partition, entries = claimed, "claimed stale entries");
@@ -216,7 +218,7 @@ impl Lane {
         connection: &mut Connection,
         delivered: Delivered,
     ) -> Result<(), Error> {
-        let Delivered { entries, vanished } = delivered;
+        let Delivered { entries, vanished, .. } = delivered;
         if !vanished.is_empty() {
             tracing::error!(
                 entries = vanished.len(),

@@ -3,6 +3,7 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
+mod appetite;
 mod auditor;
 pub mod batch;
 mod book;
@@ -42,7 +43,7 @@ use lane::{Lane, Pace};
 use monitor::Monitor;
 use projector::Projector;
 use store::Store;
-use stream::Streams;
+use stream::{Bounds, Streams};
 use surroundings::Surroundings;
 
 /// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
@@ -79,7 +80,10 @@ pub async fn run(
     let answer_within = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
     let book = Book::new(pool.clone(), answer_within);
     let pace = Pace {
-        batch_max: config.batch_max as usize,
+        bounds: Bounds {
+            entries: config.batch_max as usize,
+            bytes: config.batch_bytes_max as usize,
+        },
         linger: Duration::from_millis(config.linger_ms),
         block_ms: config.block_ms,
         claim_idle_ms: config.claim_idle_ms,

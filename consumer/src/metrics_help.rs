@@ -115,6 +115,13 @@ pub const METRICS: &[Metric] = &[
         "Age of the oldest entry not yet acknowledged; 0 when there is none.",
     ),
     Metric::gauge(
+        "votestream_stream_clock_ahead_seconds",
+        "seconds",
+        PARTITION,
+        "By how much a stream's last ID is ahead of Redis' clock: IDs decide whether a ballot is in \
+         time, so ballots count as that late. Should be about 0.",
+    ),
+    Metric::gauge(
         "votestream_stream_consumers",
         "names",
         PARTITION,

@@ -31,6 +31,8 @@ struct Backlog {
     lag: Option<i64>,
     oldest_pending: Option<EntryId>,
     oldest: Option<EntryId>,
+    /// How far its last ID is ahead of Redis' clock.
+    ahead_ms: f64,
     consumers: i64,
     dead_letters: i64,
 }
@@ -64,21 +66,20 @@ impl Monitor {
         // In one step, for the numbers to fit together.
         let mut ask = redis::pipe();
         ask.atomic();
-        ask.cmd("XINFO").arg("STREAM").arg(&stream);
+        ask.cmd("EVAL").arg(include_str!("ends.lua")).arg(1).arg(&stream);
         ask.cmd("HGET").arg(self.keys.accepted(partition)).arg(FIELD_REMOVED);
         ask.cmd("MEMORY").arg("USAGE").arg(&stream);
         ask.cmd("XLEN").arg(&stream);
         ask.cmd("XINFO").arg("GROUPS").arg(&stream);
         ask.cmd("XPENDING").arg(&stream).arg(GROUP);
-        ask.cmd("XRANGE").arg(&stream).arg("-").arg("+").arg("COUNT").arg(1);
         ask.cmd("XLEN").arg(self.keys.dead_letters(partition));
-        type Reply = (Value, Option<i64>, Option<i64>, i64, Value, Value, Value, i64);
-        let (stream, removed, bytes, length, groups, pending, first, dead_letters): Reply =
+        type Ends = (Option<String>, f64, Option<i64>);
+        type Reply = (Ends, Option<i64>, Option<i64>, i64, Value, Value, i64);
+        let (ends, removed, bytes, length, groups, pending, dead_letters): Reply =
             ask.query_async(connection).await?;
-        let added = fact(&stream, "entries-added").and_then(number);
+        let (oldest, ahead_ms, added) = ends;
         let (lag, consumers) = group_facts(&groups).unwrap_or_default();
         let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
-        let oldest = list(&first).and_then(|e| e.first()).and_then(list).and_then(|e| e.first());
         Ok(Backlog {
             length,
             bytes: bytes.unwrap_or_default(),
@@ -86,7 +87,8 @@ impl Monitor {
             pending,
             lag,
             oldest_pending,
-            oldest: oldest.and_then(id),
+            oldest: oldest.and_then(|id| id.parse().ok()),
+            ahead_ms,
             consumers,
             dead_letters,
         })
@@ -108,6 +110,7 @@ fn record(partition: u16, backlog: &Backlog) {
     set("votestream_stream_pending", backlog.pending as f64);
     set("votestream_stream_oldest_pending_age_seconds", age_s(backlog.oldest_pending));
     set("votestream_stream_oldest_age_seconds", age_s(backlog.oldest));
+    set("votestream_stream_clock_ahead_seconds", backlog.ahead_ms / 1e3);
     set("votestream_stream_consumers", backlog.consumers as f64);
     set("votestream_dead_letters_held", backlog.dead_letters as f64);
 }

@@ -10,9 +10,9 @@
 
 use std::collections::HashMap;
 
-use redis::{Cmd, Pipeline, RedisError, Script};
-use votestream_schema::Keys;
+use redis::{Cmd, RedisError, Script};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
+use votestream_schema::{Keys, codec};
 use votestream_service::redis::Connection;
 
 use crate::entry::{self, Delivered, Entry};
@@ -26,17 +26,17 @@ pub struct Streams {
     streams: Vec<(String, u16)>,
 }
 
-/// What is read.
+/// The bounds of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// Entries never delivered; waits for the first so many milliseconds, or not at all for 0.
-    New {
-        /// How long to wait.
-        block_ms: u64,
-    },
-    /// Entries delivered to this consumer and not acknowledged.
-    Pending,
+pub struct Bounds {
+    /// Entries at most.
+    pub entries: usize,
+    /// Bytes at most, and one entry more.
+    pub bytes: usize,
 }
+
+/// Above every entry ID (the very last one wraps around): reading one's own pending entries from here on gives none.
+const BEYOND_ALL: &str = "18446744073709551615-18446744073709551614";
 
 impl Streams {
     /// The streams of these partitions, read under this consumer name.
@@ -56,12 +56,10 @@ impl Streams {
     /// Redis'.
     pub async fn create_groups(&self, connection: &mut Connection) -> Result<(), RedisError> {
         for (stream, partition) in &self.streams {
-            let mut create = redis::cmd("XGROUP");
-            create.arg("CREATE").arg(stream).arg(GROUP).arg("0").arg("MKSTREAM");
-            match create.exec_async(connection).await {
-                Ok(()) => tracing::info!(partition, "created the consumer group"),
-                Err(error) if error.code() == Some("BUSYGROUP") => {}
-                Err(error) => return Err(error),
+            let script = Script::new(include_str!("create_group.lua"));
+            let created: i64 = script.key(stream).arg(GROUP).invoke_async(connection).await?;
+            if created > 0 {
+                tracing::info!(partition, "created the consumer group");
             }
             let script = Script::new(include_str!("baseline.lua"));
             let mut call = script.key(stream);
@@ -71,38 +69,60 @@ impl Streams {
         Ok(())
     }
 
-    /// Reads at most about `count` entries over all streams.
+    /// Reads at most about `count` entries that were never delivered, over all streams; waits for
+    /// the first for `block_ms` milliseconds, or not at all for 0.
     ///
     /// # Errors
     /// Redis'; `NOGROUP` when somebody removed stream or group.
-    pub async fn read(
+    pub async fn read_new(
         &self,
         connection: &mut Connection,
-        from: From,
+        block_ms: u64,
         count: usize,
     ) -> Result<Delivered, RedisError> {
         // COUNT is per stream.
         let count = count.div_ceil(self.streams.len());
-        let mut read = redis::cmd("XREADGROUP");
-        read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count);
-        if let From::New { block_ms: block_ms @ 1.. } = from {
-            read.arg("BLOCK").arg(block_ms);
-        }
-        read.arg("STREAMS");
-        for (stream, _) in &self.streams {
-            read.arg(stream);
-        }
-        for _ in &self.streams {
-            read.arg(if from == From::Pending { "0" } else { ">" });
-        }
-        let reply = read.query_async(connection).await?;
+        let reply = self.read_group(count, block_ms, ">").query_async(connection).await?;
         entry::read_reply(reply, |key| {
             self.streams.iter().find(|(stream, _)| stream == key).map(|(_, partition)| *partition)
         })
     }
 
-    /// Takes over at most `count` entries of one partition that have been pending for `idle_ms`,
-    /// looking from `cursor` on; also gives the next cursor, `0-0` when all was looked at.
+    /// Reads entries that were delivered to this consumer and are not acknowledged, within bounds.
+    ///
+    /// # Errors
+    /// Redis'; `NOGROUP` when somebody removed stream or group.
+    pub async fn read_pending(
+        &self,
+        connection: &mut Connection,
+        bounds: Bounds,
+    ) -> Result<Delivered, RedisError> {
+        // A sign of life: looking at what is pending gives none.
+        self.read_group(1, 0, BEYOND_ALL).exec_async(connection).await?;
+        let mut delivered = Delivered::default();
+        let mut left = bounds;
+        for (stream, partition) in &self.streams {
+            let mut ask = redis::cmd("XPENDING");
+            ask.arg(stream).arg(GROUP).arg("-").arg("+").arg(left.entries).arg(&self.consumer);
+            let pending: Vec<(String, String, u64, u64)> = ask.query_async(connection).await?;
+            let ids: Vec<String> = pending.into_iter().map(|(id, ..)| id).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let found = self.fetch(connection, *partition, &ids, left.bytes).await?;
+            left.entries = left.entries.saturating_sub(found.entries.len());
+            left.bytes = left.bytes.saturating_sub(found.bytes);
+            delivered.extend(found);
+            if left.entries == 0 || left.bytes == 0 {
+                break;
+            }
+        }
+        Ok(delivered)
+    }
+
+    /// Takes over entries of one partition that have been pending for `idle_ms`, within bounds,
+    /// looking from `cursor` on. Also gives the next cursor, `0-0` when all was looked at, and
+    /// whether more was taken over than is given: that is read with [`Streams::read_pending`].
     ///
     /// # Errors
     /// Redis'.
@@ -112,12 +132,50 @@ impl Streams {
         partition: u16,
         idle_ms: u64,
         cursor: &str,
-        count: usize,
-    ) -> Result<(String, Delivered), RedisError> {
+        bounds: Bounds,
+    ) -> Result<(String, Delivered, bool), RedisError> {
         let mut claim = redis::cmd("XAUTOCLAIM");
         claim.arg(self.keys.stream(partition)).arg(GROUP).arg(&self.consumer);
-        claim.arg(idle_ms).arg(cursor).arg("COUNT").arg(count);
-        entry::claim_reply(partition, claim.query_async(connection).await?)
+        claim.arg(idle_ms).arg(cursor).arg("COUNT").arg(bounds.entries).arg("JUSTID");
+        let claimed = entry::claim_reply(claim.query_async(connection).await?)?;
+        let mut delivered = match claimed.ids.as_slice() {
+            [] => Delivered::default(),
+            ids => self.fetch(connection, partition, ids, bounds.bytes).await?,
+        };
+        let has_more = delivered.entries.len() + delivered.vanished.len() < claimed.ids.len();
+        delivered.vanished.extend(claimed.vanished.into_iter().map(|id| (partition, id)));
+        Ok((claimed.cursor, delivered, has_more))
+    }
+
+    /// What pending entries hold, as far as it is not too much.
+    async fn fetch(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+        ids: &[String],
+        bytes_max: usize,
+    ) -> Result<Delivered, RedisError> {
+        let script = Script::new(include_str!("fetch.lua"));
+        let mut call = script.key(self.keys.stream(partition));
+        call.arg(GROUP).arg(&self.consumer);
+        call.arg(codec::ENTRY_BYTES_MAX).arg(bytes_max).arg(entry::PART_BYTES).arg(ids);
+        entry::fetch_reply(partition, call.invoke_async(connection).await?)
+    }
+
+    fn read_group(&self, count: usize, block_ms: u64, from: &str) -> Cmd {
+        let mut read = redis::cmd("XREADGROUP");
+        read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count);
+        if block_ms > 0 {
+            read.arg("BLOCK").arg(block_ms);
+        }
+        read.arg("STREAMS");
+        for (stream, _) in &self.streams {
+            read.arg(stream);
+        }
+        for _ in &self.streams {
+            read.arg(from);
+        }
+        read
     }
 
     /// Acknowledges entries and removes them from their streams, each stream in one step.
@@ -133,22 +191,11 @@ impl Streams {
         for (partition, id) in entries {
             ids.entry(partition).or_default().push(id);
         }
+        let script = Script::new(include_str!("acknowledge.lua"));
         for (partition, ids) in ids {
-            let stream = self.keys.stream(partition);
-            let accepted = self.keys.accepted(partition);
-            let mut all = Pipeline::with_capacity(3);
-            all.atomic();
-            all.cmd("XACK").arg(&stream).arg(GROUP).arg(&ids).ignore();
-            all.cmd("XDEL").arg(&stream).arg(&ids);
-            all.cmd("HINCRBY").arg(&accepted).arg(FIELD_REMOVED).arg(ids.len()).ignore();
-            let (removed,): (usize,) = all.query_async(connection).await?;
-            // Some were gone before: removed by us earlier, or vanished.
-            if removed < ids.len() {
-                let surplus = (ids.len() - removed) as i64;
-                let mut correct = redis::cmd("HINCRBY");
-                correct.arg(&accepted).arg(FIELD_REMOVED).arg(-surplus);
-                correct.exec_async(connection).await?;
-            }
+            let mut call = script.key(self.keys.stream(partition));
+            call.key(self.keys.accepted(partition)).arg(GROUP).arg(FIELD_REMOVED).arg(ids);
+            call.invoke_async::<i64>(connection).await?;
         }
         Ok(())
     }
@@ -168,9 +215,6 @@ impl Streams {
         call.key(self.keys.dead_letters(entry.partition));
         call.key(self.keys.accepted(entry.partition));
         call.arg(GROUP).arg(&entry.id).arg(reason);
-        for part in &entry.fields {
-            call.arg(part.as_slice());
-        }
         call.invoke_async::<i64>(connection).await.map(drop)
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-LEVELS = {"job", "job_outcome", "job_partition"}
+LEVELS = {"job", "job_partition"}
 SEVERITIES = {"page", "ticket"}
 HEADINGS = ["## What it means", "## Look here first", "## Do this"]
 # Google SRE workbook, chapter 5: factor, long window, short window, severity.
@@ -29,16 +29,13 @@ def check(root: Path) -> Iterator[str]:
     recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
     alerts = [rule for rule in rules if "alert" in rule]
     yield from records(recorded, rules)
+    yield from idle(root, recorded, rules)
     yield from burns(alerts)
     yield from runbooks(root, alerts)
     for alert in alerts:
         for finding in fields(alert):
             yield f"alert {name(alert)}: {finding}"
-    tests = [
-        test
-        for path in sorted((root / "prometheus/tests").glob("*.yml"))
-        for test in read(path)["tests"]
-    ]
+    tests = [test for path in sorted((root / "prometheus/tests").glob("*.yml")) for test in read(path)["tests"]]
     for alert in alerts:
         for finding in tested(alert, tests, recorded):
             yield f"alert {name(alert)}: {finding}"
@@ -63,6 +60,16 @@ def records(recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
         for metric in re.findall(r"\b\w+:\w+:\w+\b", rule["expr"]):
             if metric not in recorded:
                 yield f"{rule.get('alert') or rule.get('record')} uses {metric}, which is not recorded"
+
+
+def idle(root: Path, recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
+    """Recorded sums cost Prometheus at each evaluation; each is for somebody."""
+    used = {metric for rule in rules for metric in re.findall(r"\b\w+:\w+:\w+\b", rule["expr"])}
+    for path in (root / "dashboards").glob("*.json"):
+        used |= set(re.findall(r"\b\w+:\w+:\w+\b", path.read_text()))
+    for metric in recorded:
+        if metric not in used:
+            yield f"{metric} is recorded, and used by nobody"
 
 
 def burns(alerts: list[dict]) -> Iterator[str]:

@@ -16,7 +16,10 @@ EMPTY = {boards.deployed(board.marked): "nothing was deployed a moment ago" for 
 
 def render() -> dict[Path, str]:
     """Every generated file, and what belongs in it."""
-    files = {ROOT / "prometheus/rules/slo.yml": rules.render()}
+    files = {
+        ROOT / "prometheus/rules/slo.yml": rules.render(),
+        ROOT / "kubernetes/rules.yaml": rules.for_kubernetes(ROOT / "prometheus/rules"),
+    }
     for board in BOARDS:
         files[ROOT / f"dashboards/{board.file}.json"] = board.render()
         files[ROOT / f"dashboards/{board.file}.md"] = board.document()
@@ -37,6 +40,7 @@ def main() -> int:
         if check:
             print(f"{path.relative_to(ROOT.parent)} is not what grafana/generate writes", file=sys.stderr)
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             print(f"wrote {path.relative_to(ROOT.parent)}")
     return 1 if check and stale else 0

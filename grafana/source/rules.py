@@ -1,6 +1,9 @@
-"""Writes the rules of the objectives: recorded ratios, and burn rate alerts on them."""
+"""Writes the rules of the objectives: recorded ratios, and burn rate alerts on them; and all rules for Kubernetes."""
 
 import textwrap
+from pathlib import Path
+
+import yaml
 
 from source.objectives import BURNS, OBJECTIVES, PERIOD, WINDOWS, Burn, Objective
 
@@ -21,6 +24,22 @@ groups:
 def render() -> str:
     """The whole file."""
     return HEADER + "\n".join(group(objective) for objective in OBJECTIVES)
+
+
+def for_kubernetes(folder: Path) -> str:
+    """All rules as what the Prometheus operator takes; those of the objectives are not read but made."""
+    groups = []
+    for path in sorted({*folder.glob("*.yml"), folder / "slo.yml"}):
+        text = render() if path.name == "slo.yml" else path.read_text()
+        groups += yaml.safe_load(text)["groups"]
+    rule = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "votestream"},
+        "spec": {"groups": groups},
+    }
+    text = yaml.safe_dump(rule, sort_keys=False, width=100, allow_unicode=True)
+    return f"# Written by grafana/generate from prometheus/rules. Do not edit.\n{text}"
 
 
 def group(objective: Objective) -> str:

@@ -186,7 +186,7 @@ BOARD = Board(
             ),
             lines(
                 "Postgres sessions",
-                "Who holds connections, in which state? The dashed line is max_connections.",
+                "Who holds connections, in which state, and how many may there be?",
                 "short",
                 of(
                     postgres,

@@ -13,6 +13,9 @@ CHECKS = [schemas, references, network, policy, copies, settings]
 
 def main(arguments):
     started = time.monotonic()
+    if arguments[:1] == ["copy"]:
+        copies.write()
+        return 0
     deployments = render.all_deployments()
     overlays = [d for d in deployments if "+" not in d.name]
     tell(started, f"rendered {len(overlays)} overlays, {len(deployments) - len(overlays)} combinations")

@@ -1,4 +1,4 @@
-"""What stands in two places says the same in both."""
+"""What stands in two places says the same in both; `k8s/check copy` writes the second."""
 
 import re
 
@@ -8,16 +8,44 @@ from .deployment import HERE, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
+ROLES_SH = HERE / "components/postgres/roles.sh"
+ROLES_SH_COPY = HERE / "components/external-postgres/roles.sh"
+RULES = ROOT / "grafana/prometheus/rules"
 
 
 def check(deployment):
     problems = []
     if "postgres-cnpg" in deployment.components:
         problems += managed_roles(deployment)
-    scripts = [HERE / f"components/{name}/roles.sh" for name in ("postgres", "external-postgres")]
-    if scripts[0].read_bytes() != scripts[1].read_bytes():
-        problems.append("components/external-postgres/roles.sh differs from components/postgres/roles.sh")
-    return problems + list(rules(deployment)) + list(grants(deployment))
+    if "monitoring" in deployment.components:
+        problems += monitoring(deployment)
+    if ROLES_SH.read_bytes() != ROLES_SH_COPY.read_bytes():
+        problems.append(f"{ROLES_SH_COPY.relative_to(HERE)} differs from {ROLES_SH.relative_to(HERE)}")
+    return problems + list(grants(deployment))
+
+
+def write():
+    """Writes the copy anew."""
+    ROLES_SH_COPY.write_bytes(ROLES_SH.read_bytes())
+
+
+def groups():
+    files = sorted(RULES.glob("*.yml"))
+    return [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+
+
+def monitoring(deployment):
+    """The rules and dashboards are those of grafana/, all of them."""
+    rule = deployment.get("PrometheusRule", "votestream")
+    if rule is None or rule["spec"]["groups"] != groups():
+        yield "PrometheusRule/votestream differs from grafana/prometheus/rules: run grafana/generate"
+    shipped = {path.name: path.read_text() for path in (ROOT / "grafana/dashboards").glob("*.json")}
+    found = {}
+    for config in deployment.of("ConfigMap"):
+        if config["metadata"].get("labels", {}).get("grafana_dashboard") == "1":
+            found.update(config["data"])
+    if found != shipped:
+        yield f"the dashboards {sorted(found)} are not those of grafana/dashboards, {sorted(shipped)}"
 
 
 def roles():
@@ -36,19 +64,6 @@ def managed_roles(deployment):
 def grants(deployment):
     """`votectl migrate` grants to roles that exist."""
     job = deployment.get("Job", "migrate")
-    args = job["spec"]["template"]["spec"]["initContainers"][0]["args"]
-    for arg in args:
+    for arg in job["spec"]["template"]["spec"]["initContainers"][0]["args"]:
         if arg.startswith("--grant-") and arg.split("=")[1] not in roles():
             yield f"{title(job)}: {arg} names no role of schema/access/roles.sql"
-
-
-def rules(deployment):
-    """The PrometheusRule holds the rules of grafana/."""
-    rule = deployment.get("PrometheusRule", "votestream")
-    if rule is None:
-        return
-    groups = []
-    for path in sorted((ROOT / "grafana/prometheus/rules").glob("*.yml")):
-        groups += yaml.safe_load(path.read_text())["groups"]
-    if rule["spec"]["groups"] != groups:
-        yield f"{title(rule)}: differs from grafana/prometheus/rules; run components/monitoring/copy-rules"

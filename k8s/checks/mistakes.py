@@ -125,6 +125,11 @@ def autoscaler_of_nothing(d):
     d.get("HorizontalPodAutoscaler", "producer")["spec"]["scaleTargetRef"]["name"] = "produce"
 
 
+@mistake("minikube", "references", "and the page is at")
+def link_to_nowhere(d):
+    container(d, "producer")["env"].append({"name": "RESULTS_URL", "value": "https://results.example.com/"})
+
+
 @mistake("minikube", "references", "it selects no pod")
 def budget_of_nothing(d):
     d.get("PodDisruptionBudget", "consumer")["spec"]["selector"]["matchLabels"] = {"app": "consumer"}
@@ -215,6 +220,16 @@ def no_pod_security(d):
 @mistake("on-prem", "copies", "its roles are not those")
 def role_that_is_missing(d):
     d.of("Cluster")[0]["spec"]["managed"]["roles"].pop()
+
+
+@mistake("on-prem", "copies", "differs from grafana")
+def rule_that_is_missing(d):
+    d.of("PrometheusRule")[0]["spec"]["groups"].pop()
+
+
+@mistake("on-prem", "copies", "are not those of grafana/dashboards")
+def dashboard_that_is_missing(d):
+    d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
 
 
 @mistake("minikube", "settings", "knows no variable BATCH_MAXIMUM")

@@ -1,6 +1,6 @@
 """Whatever an object names exists: selectors, ports, config, secrets, accounts, claims, targets."""
 
-from .deployment import containers, labels, secret_keys, selects, title
+from .deployment import containers, environment, labels, secret_keys, selects, title
 
 # Made by the cluster, or by an operator that the overlay's README installs.
 OUTSIDE = {
@@ -10,7 +10,7 @@ OUTSIDE = {
 
 
 def check(deployment):
-    rules = [of_pods, of_services, of_selectors, of_scaling, of_edges, of_secrets]
+    rules = [of_pods, of_services, of_selectors, of_scaling, of_edges, of_links, of_secrets]
     return [problem for rule in rules for problem in rule(deployment)]
 
 
@@ -186,6 +186,28 @@ def of_edges(deployment):
     for obj in deployment.of("Certificate"):
         issuer = obj["spec"]["issuerRef"]
         yield from missing(deployment, obj, issuer["kind"], issuer["name"])
+
+
+def of_links(deployment):
+    """Each page links to the other where the edge serves it, and cookies are Secure behind TLS."""
+    names, encrypted = {}, False
+    for obj in deployment.of("Ingress"):
+        for rule in obj["spec"]["rules"]:
+            names[rule["http"]["paths"][0]["backend"]["service"]["name"]] = rule["host"]
+        encrypted |= "tls" in obj["spec"]
+    for obj in deployment.of("HTTPRoute"):
+        for host in obj["spec"].get("hostnames", []):
+            names[obj["spec"]["rules"][0]["backendRefs"][0]["name"]] = host
+            encrypted = True
+    scheme = "https" if encrypted else "http"
+    for page, other, variable in (("producer", "dashboard", "RESULTS_URL"), ("dashboard", "producer", "VOTE_URL")):
+        deployed = deployment.get("Deployment", page)
+        known, _ = environment(deployment, containers(deployed["spec"]["template"])[0])
+        expected = f"{scheme}://{names[other]}/" if other in names else None
+        if known.get(variable) != expected:
+            yield f"{title(deployed)}: {variable} is {known.get(variable)}, and the page is at {expected}"
+        if page == "producer" and names and (known.get("COOKIE_SECURE") == "true") != encrypted:
+            yield f"{title(deployed)}: COOKIE_SECURE does not say whether the edge speaks TLS"
 
 
 def service_port(deployment, obj, name, port):

@@ -14,7 +14,7 @@ OURS = re.compile(r"(?:^|/)votestream/(\w+)(?:[:@].*)?$")
 SERVICES = ("producer", "consumer", "dashboard")
 # In place of what only a cluster or a store outside knows.
 STAND_INS = {
-    "redis-url": "redis://user:password@redis.example.com:6379",
+    "redis-url": "rediss://user:password@redis.example.com:6379",
     "database-url": "postgres://user:password@postgres.example.com/votestream",
     "cookie-keys": "ab" * 32,
     "ca.crt": (pathlib.Path(__file__).parent / "authority.pem").read_text(),

@@ -169,7 +169,9 @@ impl Lane {
             }
             metrics::counter!("votestream_publish_retries_total").increment(1);
             let wait = backoff.next_wait();
-            if !broken || Instant::now() + wait >= deadline {
+            // A slot on its way to another master, which is where it will be found.
+            let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN"));
+            if !(broken || moving) || Instant::now() + wait >= deadline {
                 return Err(Unavailable(error.to_string()));
             }
             tokio::time::sleep(wait).await;
@@ -193,10 +195,14 @@ impl Lane {
                 members.iter().map(|i| &batch[*i].registration).collect();
             self.register.add_call(&mut pipeline, *partition, &registrations, by_text);
         }
-        let replies: Vec<Value> = pipeline.query_async(connection).await?;
-        if self.options.durability == Durability::Replicated {
-            let stream = self.options.keys.stream(groups[0].0);
-            wait_for_replicas(connection, &stream, self.options.replicas_min).await?;
+        let replicated = self.options.durability == Durability::Replicated;
+        if replicated {
+            let accepted = self.options.keys.accepted(groups[0].0);
+            add_wait(&mut pipeline, &accepted, &batch[0].registration, self.options.replicas_min);
+        }
+        let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
+        if replicated {
+            check_replicas(replies.pop(), self.options.replicas_min)?;
         }
         let mut verdicts = vec![Verdict::Full; batch.len()];
         for ((_, members), reply) in groups.iter().zip(replies) {
@@ -221,14 +227,17 @@ fn by_partition(batch: &[Submission], partitions: u16) -> Vec<(u16, Vec<usize>)>
     groups
 }
 
-/// WAIT covers what this connection wrote before; its count must be checked, not its success.
-async fn wait_for_replicas(
-    connection: &mut Connection,
-    stream: &str,
-    replicas_min: u32,
-) -> Result<(), RedisError> {
-    let wait = redis::cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS).clone();
-    let reached: u32 = redis::from_redis_value(connection.query_at(stream, &wait).await?)?;
+/// WAIT covers what its own connection wrote: so it travels with the ballots, where no reconnection
+/// can come between. A ballot that an earlier connection stored is only looked up; adding nothing to
+/// its poll's count is a write that comes after it, for WAIT to cover both.
+fn add_wait(pipeline: &mut Pipeline, accepted: &str, one: &Registration, replicas_min: u32) {
+    pipeline.cmd("HINCRBY").arg(accepted).arg(one.ballot.poll.0).arg(0).ignore();
+    pipeline.cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS);
+}
+
+/// The count that WAIT returns must be checked, not its success.
+fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), RedisError> {
+    let reached: u32 = redis::from_redis_value(reached.unwrap_or(Value::Nil))?;
     if reached >= replicas_min {
         return Ok(());
     }

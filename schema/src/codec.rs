@@ -33,6 +33,9 @@ pub const FIELD_TRACE: &str = "trace";
 pub const VERSION: &str = "1";
 /// The longest value read, in bytes: what a version 1 ballot takes at most, and some room.
 pub const PAYLOAD_BYTES_MAX: usize = 256;
+/// The largest entry that is looked into, in bytes, all its fields together: many times what a ballot
+/// takes.
+pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
 
 /// Why an entry is no ballot. The text is the reason that a dead letter carries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +46,9 @@ pub enum Error {
     /// The value is longer than [`PAYLOAD_BYTES_MAX`].
     #[error("the ballot is {0} bytes long, more than {PAYLOAD_BYTES_MAX}")]
     Oversized(usize),
+    /// The entry as a whole is larger than [`ENTRY_BYTES_MAX`]; it was not looked into.
+    #[error("the entry is {0} bytes long, more than {ENTRY_BYTES_MAX}")]
+    OversizedEntry(usize),
     /// The value is not printable ASCII.
     #[error("the ballot holds bytes that are not printable ASCII")]
     NotText,

@@ -134,7 +134,10 @@ fn key_prefix(text: &str) -> Result<String, String> {
 /// Where Postgres is.
 #[derive(Args, Clone, Debug)]
 pub struct PostgresArgs {
-    /// Postgres: postgres://user:password@host:port/database?sslmode=verify-full
+    /// Postgres: postgres://user:password@host:port/database?sslmode=verify-full; sslmode as libpq
+    /// has it: `disable`, `allow` and `prefer` (the default; encrypted if the server can),
+    /// `require` (encrypted, the certificate not looked at), `verify-ca` (signed by an authority),
+    /// `verify-full` (and made out to this host)
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -146,7 +149,8 @@ pub struct PostgresArgs {
     /// changed without a restart
     #[arg(long, env = "DATABASE_URL_FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
-    /// Certificates that sign the Postgres server's, as PEM; the system's when absent
+    /// Certificates that sign the Postgres server's, as PEM; the system's when absent. When given,
+    /// no sslmode but `disable` trusts a server that they did not sign
     #[arg(long, env = "DATABASE_CA_FILE")]
     pub database_ca_file: Option<PathBuf>,
     /// How long a statement may take before the server ends it, in milliseconds

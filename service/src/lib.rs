@@ -21,6 +21,7 @@ pub mod process;
 pub mod redis;
 mod renewed;
 pub mod shutdown;
+mod sslmode;
 pub mod telemetry;
 pub mod tls;
 pub mod trace;

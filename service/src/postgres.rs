@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bb8_postgres::PostgresConnectionManager;
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresArgs, Secret};
 use crate::renewed::Renewed;
+use crate::sslmode::SslMode;
 use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -47,7 +48,7 @@ struct Purpose {
 impl Purpose {
     fn opener(&self, inputs: &Inputs) -> anyhow::Result<Opener> {
         let config = config(&self.args, &inputs.url, &self.application, self.read_only)?;
-        let connector = connector(&self.args, &config)?;
+        let connector = connector(&self.args, &inputs.url)?;
         Ok(PostgresConnectionManager::new(config, connector))
     }
 }
@@ -197,8 +198,9 @@ pub async fn connect(
     args: &PostgresArgs,
     application: &str,
 ) -> anyhow::Result<tokio_postgres::Client> {
-    let config = config(args, &args.url()?, application, false)?;
-    let (client, driver) = config.connect(connector(args, &config)?).await?;
+    let url = args.url()?;
+    let config = config(args, &url, application, false)?;
+    let (client, driver) = config.connect(connector(args, &url)?).await?;
     tokio::spawn(async move {
         if let Err(error) = driver.await {
             tracing::debug!(%error, "postgres connection ended");
@@ -265,35 +267,21 @@ fn config(
 /// # Errors
 /// When the URL does not parse.
 pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
-    understood_sslmode(url.reveal()).parse().context("DATABASE_URL")
+    let (_, url) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
+    url.parse().context("DATABASE_URL")
 }
 
 /// Whether the settings insist on TLS.
 pub(crate) fn wants_tls(args: &PostgresArgs, config: &tokio_postgres::Config) -> bool {
-    config.get_ssl_mode() == SslMode::Require || args.database_ca_file.is_some()
+    config.get_ssl_mode() == tokio_postgres::config::SslMode::Require
+        || args.database_ca_file.is_some()
 }
 
-/// tokio-postgres knows no `verify-ca` and `verify-full`; here TLS always verifies the full name.
-fn understood_sslmode(url: &str) -> String {
-    url.replace("sslmode=verify-full", "sslmode=require")
-        .replace("sslmode=verify-ca", "sslmode=require")
-}
-
-fn connector(
-    args: &PostgresArgs,
-    config: &tokio_postgres::Config,
-) -> anyhow::Result<MakeRustlsConnect> {
-    let wants_tls = wants_tls(args, config);
-    tls::install_crypto_provider();
-    let client = match tls::client_config(args.database_ca_file.as_deref()) {
-        Ok(client) => client,
-        Err(error) if wants_tls => return Err(error.into()),
-        // Plain connections need no certificates; an empty store refuses every server.
-        Err(_) => rustls::ClientConfig::builder()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth(),
-    };
-    Ok(MakeRustlsConnect::new(client))
+fn connector(args: &PostgresArgs, url: &Secret) -> anyhow::Result<MakeRustlsConnect> {
+    let (mode, _) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
+    let ca_file = args.database_ca_file.as_deref();
+    let verification = mode.verification(ca_file.is_some());
+    Ok(MakeRustlsConnect::new(tls::client_config(ca_file, verification)?))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::support::{Site, ballot};
 
 fn entry(ballot: &Ballot, ms: i64, seq: i64) -> Entry {
     let fields = vec![codec::FIELD_BALLOT.into(), codec::encode(ballot).into()];
-    Entry { partition: 0, id: EntryId { ms, seq }.to_string(), fields }
+    Entry { partition: 0, id: EntryId { ms, seq }.to_string(), fields, oversized: None }
 }
 
 const NOW_MS: i64 = 1_700_000_000_000;

@@ -162,7 +162,7 @@ async fn check(
             .map(|index| {
                 let (ballot, entry) = &cast[*index];
                 let fields = vec![codec::FIELD_BALLOT.into(), codec::encode(ballot).into()];
-                Entry { partition: 0, id: entry.to_string(), fields }
+                Entry { partition: 0, id: entry.to_string(), fields, oversized: None }
             })
             .collect();
         deliver(store, &polls, &entries).await;

@@ -82,7 +82,8 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
         (format!("{good}\0").into_bytes(), "not printable ASCII"),
         (vec![0xff; 40], "not printable ASCII"),
         (vec![b' '; 40], "part `version` is missing"),
-        (vec![b'1'; ONE_MIB], "1048576 bytes long"),
+        (vec![b'1'; 300], "300 bytes long"),
+        (vec![b'1'; ONE_MIB], "bytes long, more than 65536"),
     ];
     for (payload, _) in &payloads {
         append(&mut redis, &site, "*", &[(b"ballot", payload)]).await;
@@ -97,11 +98,11 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
     payloads.push((Vec::new(), "field `ballot` is missing"));
     payloads.push((Vec::new(), "field `ballot` is missing"));
     payloads.push((good.clone().into_bytes(), "field `origin` is not an entry ID"));
-    payloads.push((Vec::new(), "field `ballot` is missing"));
+    payloads.push((Vec::new(), "bytes long, more than 65536"));
 
     let consumer = site.start(&[]);
     let letters = wait_for_dead_letters(&site, payloads.len()).await;
-    site.settles_at(26).await;
+    site.settles_at(27).await;
     for (letter, (payload, reason)) in letters.iter().zip(&payloads) {
         let found = text(letter, "reason");
         assert!(found.contains(reason), "{found} instead of {reason}");
@@ -111,7 +112,7 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
             assert_eq!(original, payload);
         }
     }
-    assert!(letters.iter().filter(|letter| letter.contains_key("original:ballot")).count() >= 27);
+    assert!(letters.iter().filter(|letter| letter.contains_key("original:ballot")).count() >= 28);
     let [vote, nul, _, many] = &letters[letters.len() - 4..] else { panic!("four more") };
     assert_eq!(text(vote, "original:vote"), "a");
     assert_eq!(nul.len(), 4, "its one field is kept: {nul:?}");
@@ -187,5 +188,83 @@ async fn a_crash_while_dead_lettering_leaves_each_entry_dead_once() {
         letters.iter().map(|letter| text(letter, "original:odd").parse().unwrap()).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..400).collect::<Vec<_>>());
+    assert!(consumer.stop().await);
+}
+
+/// The bytes of all entries that Redis sends, and those of the consumer that it sends them to, are
+/// bounded by the server here: it cuts a connection that is to be sent more than 16 MiB at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_a_mebibyte_neither_stop_the_count_nor_come_back_for_ever() {
+    let redis = testkit::own_redis_with(|options| {
+        let limit = ("client-output-buffer-limit".to_owned(), "normal 16mb 0 0".to_owned());
+        options.settings.push(limit);
+    });
+    let site = Site::on(redis.url(), testkit::database().await, 1, serde_json::json!({})).await;
+    // Eighty megabytes take longer than the client would wait by itself.
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
+    let client = redis::Client::open(site.redis_url.as_str()).unwrap();
+    let mut connection =
+        client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+    // Small ones first, so that the consumer has learnt to ask for many.
+    let consumer = site.start(&["--linger-ms=0"]);
+    consumer.ready().await;
+    site.add(&site.ballots(3_000)).await;
+    site.settles_at(3_000).await;
+    let big = vec![b'1'; ONE_MIB];
+    let mut all = redis::pipe();
+    for n in 0..120 {
+        let payload = match n % 3 {
+            0 => codec::encode(&site.ballot(0)).into_bytes(),
+            _ => big.clone(),
+        };
+        all.cmd("XADD").arg(site.keys.stream(0)).arg("*").arg("ballot").arg(payload).ignore();
+    }
+    all.atomic().exec_async(&mut connection).await.unwrap();
+    let held = |connection: &mut MultiplexedConnection| {
+        let mut length = redis::cmd("XLEN");
+        length.arg(site.keys.dead_letters(0));
+        let mut connection = connection.clone();
+        async move { length.query_async::<usize>(&mut connection).await.unwrap() }
+    };
+    eventually(SOON, async || match held(&mut connection).await {
+        80 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    site.settles_at(3_040).await;
+    assert!(consumer.stop().await);
+
+    // A dead consumer's are claimed within the same bounds.
+    let gone = site.start(&["--claim-idle-ms=600000"]);
+    gone.ready().await;
+    let barrier = site.sql().await;
+    barrier.batch_execute("BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE").await.unwrap();
+    all.atomic().exec_async(&mut connection).await.unwrap();
+    site.pending_is(120).await;
+    gone.crash().await;
+    barrier.batch_execute("COMMIT").await.unwrap();
+    let heir = site.start(crate::support::CLAIM_SOON);
+    eventually(SOON, async || match held(&mut connection).await {
+        160 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    site.settles_at(3_040).await;
+    assert!(heir.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_huge_entry_the_dead_letter_keeps_the_beginning_and_its_size() {
+    let site = Site::new().await;
+    let mut redis = site.redis().await;
+    let huge = vec![b'x'; 5 * ONE_MIB];
+    append(&mut redis, &site, "*", &[(b"ballot", &huge), (b"more", b"y")]).await;
+    site.add(&site.ballots(5)).await;
+    let consumer = site.start(&[]);
+    let letters = wait_for_dead_letters(&site, 1).await;
+    site.settles_at(5).await;
+    assert_eq!(letters[0]["original:ballot"], &huge[..256]);
+    assert_eq!(text(&letters[0], "original:more"), "y");
+    assert!(text(&letters[0], "truncated").starts_with("5242"), "{:?}", letters[0]["truncated"]);
     assert!(consumer.stop().await);
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use testkit::{database, eventually, own_redis};
 use tokio_postgres::Client;
 use votestream_consumer::batch;
-use votestream_consumer::stream::{From, Streams};
+use votestream_consumer::stream::Streams;
 use votestream_service::config::RedisArgs;
 use votestream_service::redis::{Connection, Manager};
 
@@ -44,7 +44,7 @@ async fn read_and_vanish(site: &Site, name: &str) -> Vec<votestream_consumer::en
     let mut connection = connection(site).await;
     let streams = Streams::new(site.keys.clone(), &[0, 1], name.to_owned());
     streams.create_groups(&mut connection).await.unwrap();
-    let read = streams.read(&mut connection, From::New { block_ms: 0 }, 10_000).await;
+    let read = streams.read_new(&mut connection, 0, 10_000).await;
     read.unwrap().entries
 }
 

@@ -45,6 +45,30 @@ async fn a_redis_frozen_for_a_while_holds_nothing_up_afterwards() {
     assert!(consumer.stop().await);
 }
 
+/// Only counting makes room, so a consumer must be able to work, and to start, when there is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_redis_is_emptied_by_a_consumer_that_starts_when_it_is_full() {
+    let server = own_redis();
+    let site = Site::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = site.start(&[]);
+    site.add(&site.ballots(10)).await;
+    site.settles_at(10).await;
+    assert!(consumer.stop().await);
+    site.add(&site.ballots(300)).await;
+    let mut poison = redis::cmd("XADD");
+    poison.arg(site.keys.stream(0)).arg("*").arg("ballot").arg("no ballot");
+    poison.exec_async(&mut site.redis().await).await.unwrap();
+    server.command(&["XGROUP", "DESTROY", &site.keys.stream(1), GROUP]).unwrap();
+    server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let refused = server.command(&["SET", "anything", "1"]).unwrap_err().to_string();
+    assert!(refused.contains("OOM"), "{refused}");
+
+    let consumer = site.start(&[]);
+    site.settles_at(310).await;
+    assert_eq!(site.dead_letters().await.len(), 1);
+    assert!(consumer.stop().await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_or_group_that_is_removed_under_a_waiting_reader_is_made_anew() {
     let site = Site::new().await;

@@ -96,3 +96,60 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
     is_refusal(reach_redis(&redis.tls_url().unwrap(), &made.authority).await);
     is_refusal(reach_postgres(&postgres.tls_url("postgres").unwrap(), &made.authority).await);
 }
+
+/// Whether a session that this address opens is encrypted, or why there is none.
+async fn is_encrypted(url: &str, authority: Option<&Path>) -> Result<bool, String> {
+    let args = PostgresArgs {
+        database_url: url.parse().unwrap(),
+        database_url_file: None,
+        database_ca_file: authority.map(Path::to_owned),
+        statement_timeout_ms: 10_000,
+    };
+    let client = postgres::connect(&args, "test").await.map_err(|error| format!("{error:#}"))?;
+    let ask = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    Ok(client.query_one(ask, &[]).await.unwrap().get(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sslmode_means_what_libpq_documents() {
+    let made = certificates();
+    let (ours, other) = (made.authority.as_path(), made.other_authority.as_path());
+    let server =
+        own_postgres_with(|options| options.tls = Some(made.misnamed_server.clone())).await;
+    let url = server.tls_url("postgres").unwrap().replace("?sslmode=verify-full", "");
+    // The server's certificate is made out to another name, by an authority that the system does
+    // not trust.
+    let cases = [
+        ("", None, Some(true)),
+        ("?sslmode=disable", None, Some(false)),
+        ("?sslmode=disable", Some(ours), Some(false)),
+        ("?sslmode=allow", None, Some(true)),
+        ("?sslmode=prefer", None, Some(true)),
+        ("?sslmode=require", None, Some(true)),
+        ("?sslmode=prefer", Some(ours), Some(true)),
+        ("?sslmode=require", Some(ours), Some(true)),
+        ("?sslmode=prefer", Some(other), None),
+        ("?sslmode=require", Some(other), None),
+        ("?sslmode=verify-ca", Some(ours), Some(true)),
+        ("?sslmode=verify-ca", Some(other), None),
+        ("?sslmode=verify-full", Some(ours), None),
+    ];
+    for (mode, authority, expected) in cases {
+        let outcome = is_encrypted(&format!("{url}{mode}"), authority).await;
+        let what = format!("{mode:?} {authority:?}: {outcome:?}");
+        match expected {
+            Some(encrypted) => assert_eq!(outcome, Ok(encrypted), "{what}"),
+            None => assert!(outcome.is_err(), "{what}"),
+        }
+    }
+    let unknown = is_encrypted(&format!("{url}?sslmode=maybe"), None).await.unwrap_err();
+    assert!(unknown.contains("sslmode `maybe`"), "{unknown}");
+
+    // A server that knows no TLS.
+    let plain = testkit::database().await;
+    assert_eq!(is_encrypted(&format!("{plain}?sslmode=prefer"), None).await, Ok(false));
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let outcome = is_encrypted(&format!("{plain}?sslmode={mode}"), Some(ours)).await;
+        assert!(outcome.is_err(), "{mode}");
+    }
+}

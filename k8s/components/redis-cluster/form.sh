@@ -1,37 +1,42 @@
 #!/bin/sh
 # Joins the pods of the StatefulSet to a Redis Cluster; does nothing when they are one already.
-#   PEERS     how many pods
-#   SERVICE   their headless service
-#   PORT      6379 unless said otherwise
+#   PEERS SERVICE    how many pods, and their headless service
+#   NODES            or their addresses: host:port, or host:port@bus-port
 # The operator's password is a file: /secrets/operator-password, or $PASSWORD_FILE.
 set -eu
-: "${PEERS:?}" "${SERVICE:?}"
-port=${PORT:-6379}
 REDISCLI_AUTH=$(cat "${PASSWORD_FILE:-/secrets/operator-password}")
 export REDISCLI_AUTH
 
+# ask HOST:PORT[@BUS] WORDS...
 ask() {
-    host=$1
+    address=${1%@*}
     shift
-    redis-cli --user operator -h "$host" -p "$port" "$@"
+    redis-cli --user operator -h "${address%:*}" -p "${address##*:}" "$@"
 }
-# An address of this moment: CLUSTER MEET takes no names.
-address() { getent hosts "$1" | { read -r ip _ && printf '%s' "$ip"; }; }
-
-pods=
-number=0
-while [ "$number" -lt "$PEERS" ]; do
-    pod=redis-$number.$SERVICE
-    until [ "$(ask "$pod" ping 2>/dev/null)" = PONG ]; do
-        echo "waiting for $pod"
+wait_for() {
+    until [ "$(ask "$1" ping 2>/dev/null)" = PONG ]; do
+        echo "waiting for $1"
         sleep 1
     done
-    pods="$pods $(address "$pod"):$port"
-    number=$((number + 1))
-done
-if ask "redis-0.$SERVICE" cluster info | grep -q '^cluster_slots_assigned:16384'; then
+}
+
+nodes=${NODES:-}
+if [ -z "$nodes" ]; then
+    number=0
+    while [ "$number" -lt "$PEERS" ]; do
+        wait_for "redis-$number.$SERVICE:6379"
+        # CLUSTER MEET takes addresses only; from then on the nodes keep track of each other by themselves.
+        address=$(getent hosts "redis-$number.$SERVICE" | { read -r ip _ && printf %s "$ip"; })
+        nodes="$nodes $address:6379"
+        number=$((number + 1))
+    done
+fi
+for node in $nodes; do wait_for "$node"; done
+
+first=${nodes# }
+if ask "${first%% *}" cluster info | grep -q '^cluster_slots_assigned:16384'; then
     echo 'the cluster has been formed before'
     exit 0
 fi
 # shellcheck disable=SC2086 # several words
-redis-cli --user operator --cluster create $pods --cluster-replicas 1 --cluster-yes
+redis-cli --user operator --cluster create $nodes --cluster-replicas 1 --cluster-yes

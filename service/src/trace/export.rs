@@ -34,7 +34,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new() -> anyhow::Result<Self> {
-        let tls = tls::client_config(None).ok().map(Arc::new);
+        let tls = tls::client_config(None, tls::Verification::Full).ok().map(Arc::new);
         Ok(Self { runtime: Handle::try_current()?, tls })
     }
 

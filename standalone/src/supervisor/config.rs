@@ -44,6 +44,11 @@ pub struct Config {
     /// Partitions of the stream, fixed by the first start; unset: what `votectl migrate` takes
     #[arg(long, env = "PARTITIONS")]
     pub partitions: Option<u16>,
+    /// Run Redis as a cluster of three masters and three replicas; fixed by the first start
+    #[arg(long, env = "CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub cluster: bool,
     /// Also start Prometheus, and Grafana, where they are installed
     #[arg(long, env = "OBSERVE", default_value = "false", num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set,

@@ -12,6 +12,7 @@ mod log_watch;
 mod observer;
 mod pipeline;
 mod poll;
+mod redis_nodes;
 mod redis_users;
 mod service;
 mod stop_signals;

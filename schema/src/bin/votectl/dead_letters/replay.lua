@@ -16,6 +16,8 @@ for i = 1, #letter[2], 2 do
         fields[#fields + 1] = value
     elseif name == 'entry' then
         entry = value
+    elseif name == 'truncated' then
+        return redis.error_reply('ERR the letter holds only the beginning of its entry, too large for a ballot; drop it')
     elseif name == 'packed' then
         return redis.error_reply('ERR the letter holds thousands of fields, no ballot of ours does; drop it')
     end

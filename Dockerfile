@@ -1,0 +1,110 @@
+# The images of Votestream, one target each: producer, consumer, dashboard, votectl, loadtest.
+#
+#   docker build --target producer -t votestream/producer:dev .
+#
+# Each holds one static program and its bill of materials, and nothing else: no shell, no libraries,
+# no certificates. Whoever needs the public authorities' certificates mounts a bundle at
+# /etc/ssl/certs/ca-certificates.crt; a bundle of one's own goes by REDIS_CA_FILE, DATABASE_CA_FILE.
+# Programs that are compiled already come from the image that PROGRAMS names (containers/build).
+
+ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
+ARG PROGRAMS=compiled
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+
+FROM ${RUST_IMAGE} AS toolchain
+WORKDIR /votestream
+RUN cargo install --locked cargo-chef@0.1.78 cargo-cyclonedx@0.5.9
+
+FROM toolchain AS recipe
+COPY . .
+RUN cargo chef prepare --recipe-path /recipe.json
+
+# The dependencies are a layer that stays until Cargo.lock changes. The target is the machine's own,
+# so --platform decides what is built.
+FROM toolchain AS compiled
+COPY containers/compile containers/compile
+COPY --from=recipe /recipe.json /recipe.json
+RUN containers/compile --dependencies /recipe.json
+COPY . .
+RUN containers/compile /programs
+
+# hadolint ignore=DL3006
+FROM ${PROGRAMS} AS programs
+WORKDIR /programs
+
+FROM scratch AS producer
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream producer" \
+      org.opencontainers.image.description="Takes ballots over HTTP and appends them to a Redis Stream" \
+      org.opencontainers.image.source="https://votestream.dev" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=programs /programs/producer.cdx.json /sbom.cdx.json
+COPY --from=programs /programs/producer /producer
+EXPOSE 8080 9080
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/producer", "healthcheck"]
+USER 65532:65532
+ENTRYPOINT ["/producer"]
+
+FROM scratch AS consumer
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream consumer" \
+      org.opencontainers.image.description="Counts the ballots of Redis Streams in Postgres" \
+      org.opencontainers.image.source="https://votestream.dev" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=programs /programs/consumer.cdx.json /sbom.cdx.json
+COPY --from=programs /programs/consumer /consumer
+EXPOSE 9082
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/consumer", "healthcheck"]
+USER 65532:65532
+ENTRYPOINT ["/consumer"]
+
+FROM scratch AS dashboard
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream dashboard" \
+      org.opencontainers.image.description="Pushes the tally to every watching browser" \
+      org.opencontainers.image.source="https://votestream.dev" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=programs /programs/dashboard.cdx.json /sbom.cdx.json
+COPY --from=programs /programs/dashboard /dashboard
+EXPOSE 8081 9081
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/dashboard", "healthcheck"]
+USER 65532:65532
+ENTRYPOINT ["/dashboard"]
+
+FROM scratch AS votectl
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="votectl" \
+      org.opencontainers.image.description="What an operator of Votestream does: migrations, polls, codes, audits" \
+      org.opencontainers.image.source="https://votestream.dev" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=programs /programs/votectl.cdx.json /sbom.cdx.json
+COPY --from=programs /programs/votectl /votectl
+USER 65532:65532
+ENTRYPOINT ["/votectl"]
+
+FROM scratch AS loadtest
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream load tester" \
+      org.opencontainers.image.description="Votes at a fixed rate and audits every acknowledged ballot" \
+      org.opencontainers.image.source="https://votestream.dev" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=programs /programs/loadtest.cdx.json /sbom.cdx.json
+COPY --from=programs /programs/loadtest /loadtest
+USER 65532:65532
+ENTRYPOINT ["/loadtest"]

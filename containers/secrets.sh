@@ -1,0 +1,56 @@
+#!/bin/sh
+# Makes every password of the pipeline on first use, and hands each reader its own: a volume each,
+# files that nobody else can read. Deleting a file of /vault and starting again changes that secret.
+# Who may do what stands in schema/access/.
+set -eu
+umask 077
+
+# A secret of 32 bytes, made if it is not there.
+secret() {
+    if [ ! -s "/vault/$1" ]; then
+        head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"/vault/$1.new"
+        mv "/vault/$1.new" "/vault/$1"
+    fi
+    cat "/vault/$1"
+}
+
+# give READER OWNER FILE: what is said on standard input, whole or not at all.
+give() {
+    cat >"/secrets/$1/$3.new"
+    chmod 400 "/secrets/$1/$3.new"
+    chown "$2:$2" "/secrets/$1/$3.new"
+    mv "/secrets/$1/$3.new" "/secrets/$1/$3"
+}
+
+# user NAME: its line of Redis' access list, with the hash of its password.
+user() {
+    rules=$(sed -n "s/^user $1 //p" /redis-users.acl)
+    [ -n "$rules" ] || { echo "redis-users.acl has no user $1" >&2; exit 1; }
+    hash=$(printf %s "$(secret "redis-$1")" | sha256sum | cut -d ' ' -f 1)
+    echo "user $1 on #$hash $rules"
+}
+redis_url() { echo "redis://$1:$(secret "redis-$1")@redis:6379"; }
+postgres_url() { echo "postgres://$1:$(secret "postgres-$1")@postgres:5432/votestream"; }
+
+ours=65532 # the user of our images
+server=999 # of the official images of Redis and Postgres
+
+acl=$(echo 'user default off' && user operator && user producer && user consumer)
+echo "$acl" | give redis $server users.acl
+secret redis-operator | give redis $server password
+
+secret postgres-superuser | give postgres $server password
+echo "*:*:*:postgres:$(secret postgres-superuser)" | give postgres $server pgpass
+secret postgres-votestream | give postgres $server owner
+for role in consumer dashboard backup; do
+    secret "postgres-votestream_$role" | give postgres $server "$role"
+done
+
+redis_url producer | give producer $ours redis-url
+secret cookie-keys | give producer $ours cookie-keys
+redis_url consumer | give consumer $ours redis-url
+postgres_url votestream_consumer | give consumer $ours database-url
+postgres_url votestream_dashboard | give dashboard $ours database-url
+redis_url operator | give operator $ours redis-url
+postgres_url votestream | give operator $ours database-url
+secret grafana-admin | give grafana 472 admin-password

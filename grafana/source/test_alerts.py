@@ -1,0 +1,90 @@
+"""The tests in prometheus/tests see it when alerts do not what they should."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from source.check_rules import name, read
+
+PROMETHEUS = Path(__file__).parent.parent / "prometheus"
+
+
+class Changed(unittest.TestCase):
+    """All alerts are changed at once, in a copy; of each, a test has to fail."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        shutil.copytree(PROMETHEUS, self.root, dirs_exist_ok=True)
+
+    def failing(self, edit: Callable[[dict], None]) -> set[str]:
+        """The alerts that a test misses, by name and labels, once `edit` has changed each of them."""
+        for path in (self.root / "rules").glob("*.yml"):
+            rules = read(path)
+            for group in rules["groups"]:
+                for rule in group["rules"]:
+                    if "alert" in rule:
+                        edit(rule)
+            path.write_text(yaml.safe_dump(rules))
+        files = sorted(str(path) for path in (self.root / "tests").glob("*.yml"))
+        run = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+        missed = set()
+        for labels in re.findall(r"Labels:\{(alertname=.*?)\}", run.stdout + run.stderr):
+            found = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            missed.add(name({"alert": found["alertname"], "labels": found}))
+        return missed
+
+    def test_every_alert_that_falls_silent_is_noticed(self) -> None:
+        every = set()
+
+        def silence(alert: dict) -> None:
+            every.add(name(alert))
+            alert["expr"] = "vector(0) > 1"
+
+        self.assertEqual(every - self.failing(silence), set())
+
+    def test_every_alert_that_fires_without_cause_is_noticed(self) -> None:
+        """Each comparison is turned round: what fired is silent, what was silent fires."""
+        every = set()
+
+        def turn(alert: dict) -> None:
+            every.add(name(alert))
+            alert["expr"] = re.sub(
+                r" (>=|==|>|<) ",
+                lambda found: {">": " <= ", "<": " >= ", "==": " != ", ">=": " < "}[found[1]],
+                alert["expr"],
+            )
+
+        self.assertEqual(every - self.failing(turn), set())
+
+    def test_every_alert_that_fires_at_once_instead_of_after_a_while_is_noticed(self) -> None:
+        patient = set()
+
+        def hurry(alert: dict) -> None:
+            if alert.pop("for", None):
+                patient.add(name(alert))
+
+        noticed = self.failing(hurry)
+        self.assertTrue(patient)
+        self.assertEqual(patient - noticed, set())
+
+    def test_rules_of_the_same_name_are_refused(self) -> None:
+        path = self.root / "rules/recording.yml"
+        rules = read(path)
+        rules["groups"][0]["rules"].append(rules["groups"][0]["rules"][0])
+        path.write_text(yaml.safe_dump(rules))
+        run = subprocess.run(
+            ["promtool", "check", "rules", "--lint=all", "--lint-fatal", str(path)], capture_output=True, check=False
+        )
+        self.assertNotEqual(run.returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,164 @@
+//! The parts of a deployment as the manifests make them, on servers of the test's own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use testkit::{
+    PostgresServer, RedisServer, RedisUser, binary, folder, own_postgres_with, own_redis_with,
+};
+
+/// The password of the servers' administrators before the manifests' users are there.
+const ADMIN: &str = "admin-password";
+
+/// A file of the project.
+pub fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
+/// The secrets, made by the manifests' own script.
+pub struct Secrets(pub PathBuf);
+
+impl Secrets {
+    pub fn make() -> Self {
+        let secrets = Self(folder("secrets"));
+        secrets.make_again();
+        secrets
+    }
+
+    /// Keeps what is there, as the script promises.
+    pub fn make_again(&self) {
+        let script = project("k8s/components/dev-secrets/make");
+        succeeds(Command::new(script).arg(&self.0).env("TLS", ""));
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
+    /// Puts the test's servers where the cluster's names stand.
+    pub fn point_at(&self, redis: u16, postgres: u16) {
+        for owner in ["producer", "consumer", "dashboard", "operator"] {
+            for (file, name, port) in
+                [("redis-url", "@redis:6379", redis), ("database-url", "@postgres:5432", postgres)]
+            {
+                let path = self.0.join(owner).join(file);
+                if let Ok(url) = fs::read_to_string(&path) {
+                    fs::write(&path, url.replace(name, &format!("@127.0.0.1:{port}"))).unwrap();
+                }
+            }
+        }
+    }
+
+    /// The variables of a backup or restore Job, for the test's server.
+    pub fn pg_environment(&self, job: &str, port: u16) -> Vec<(String, String)> {
+        let entries = fs::read_dir(self.0.join(job)).unwrap();
+        let mut variables: Vec<_> = entries
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                (name, fs::read_to_string(entry.path()).unwrap())
+            })
+            .collect();
+        variables.extend(
+            [("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string())]
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+        variables
+    }
+}
+
+/// A Redis with the configuration of a component, and then with the manifests' users alone.
+pub fn redis(component: &str, secrets: &Secrets, cluster: bool) -> RedisServer {
+    let text =
+        fs::read_to_string(project(&format!("k8s/components/{component}/redis.conf"))).unwrap();
+    let shipped =
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
+    // Where things lie is the cluster's; who may come from where is tested by users, not addresses.
+    let elsewhere = ["dir", "aclfile", "protected-mode"];
+    let mut settings: Vec<_> = shipped
+        .filter(|(name, _)| !elsewhere.contains(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    if cluster {
+        settings.push(("masterauth".to_owned(), secrets.read("redis-server/replica-password")));
+    }
+    let redis = own_redis_with(|options| {
+        options.users = vec![RedisUser {
+            name: "default".to_owned(),
+            password: ADMIN.to_owned(),
+            rules: "~* &* +@all".to_owned(),
+        }];
+        options.cluster = cluster;
+        options.settings = settings;
+    });
+    let acl = redis.command(&["CONFIG", "GET", "aclfile"]).unwrap();
+    fs::write(acl.lines().last().unwrap(), secrets.read("redis-server/users.acl")).unwrap();
+    redis.command(&["ACL", "LOAD"]).unwrap();
+    redis
+}
+
+/// A Postgres with the component's configuration, and its roles and database.
+pub async fn postgres(secrets: &Secrets) -> PostgresServer {
+    let text = fs::read_to_string(project("k8s/components/postgres/postgresql.conf")).unwrap();
+    let shipped: Vec<(String, String)> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(" = "))
+        .filter(|(name, _)| *name != "listen_addresses")
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned()))
+        .collect();
+    assert!(shipped.len() > 5, "the configuration was read: {shipped:?}");
+    let server = own_postgres_with(move |options| {
+        options.settings = shipped;
+    })
+    .await;
+    make_roles(&server, secrets);
+    server
+}
+
+/// Runs the script that Postgres runs when its volume is empty.
+pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
+    let passwords = folder("passwords");
+    for role in ["owner", "consumer", "dashboard", "backup"] {
+        fs::write(passwords.join(role), secrets.read(&format!("postgres-{role}/password")))
+            .unwrap();
+    }
+    let mut script = Command::new("sh");
+    script
+        .arg(project("k8s/components/postgres/roles.sh"))
+        .env("PASSWORDS", passwords)
+        .env("ROLES_SQL", project("schema/access/roles.sql"))
+        .envs([("PGHOST", "127.0.0.1"), ("PGUSER", "postgres"), ("PGPASSWORD", "test-password")])
+        .env("PGPORT", server.port().to_string());
+    succeeds(&mut script);
+}
+
+/// `votectl` as the migrate Job runs it: with its own arguments, and the operator's secrets.
+pub fn migrate(secrets: &Secrets) {
+    let job = fs::read_to_string(project("k8s/base/migrate/job.yaml")).unwrap();
+    let line = job.lines().find_map(|line| line.trim().strip_prefix("args: [migrate,")).unwrap();
+    let arguments: Vec<&str> = line.trim_end_matches(']').split(',').map(str::trim).collect();
+    succeeds(votectl(secrets).arg("migrate").args(arguments));
+}
+
+/// `votectl` with the operator's secrets.
+pub fn votectl(secrets: &Secrets) -> Command {
+    let mut command = Command::new(binary("votectl"));
+    command
+        .env("REDIS_URL_FILE", secrets.0.join("operator/redis-url"))
+        .env("DATABASE_URL_FILE", secrets.0.join("operator/database-url"));
+    command
+}
+
+/// What it printed; it must succeed.
+#[track_caller]
+pub fn succeeds(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}

@@ -1,0 +1,251 @@
+//! The services on the manifests' servers, users and secrets: they count, outlive changed passwords,
+//! and what they counted outlives the database.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::{
+    PostgresServer, Process, RedisServer, binary, create_database, eventually, folder, free_port,
+};
+use tokio_postgres::{Client, NoTls};
+
+use crate::deployment::{
+    Secrets, make_roles, migrate, postgres, project, redis, said, succeeds, votectl,
+};
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+struct Site {
+    secrets: Secrets,
+    redis: RedisServer,
+    postgres: PostgresServer,
+    ports: [u16; 2],
+    _services: Vec<Process>,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let secrets = Secrets::make();
+        let redis = redis("redis", &secrets, false);
+        let postgres = postgres(&secrets).await;
+        secrets.point_at(redis.port(), postgres.port());
+        migrate(&secrets);
+        succeeds(
+            votectl(&secrets)
+                .args(["poll", "create", "--slug=cats-vs-dogs", "--title=Cats vs Dogs"])
+                .args(["--option=cats=Cats", "--option=dogs=Dogs", "--open"]),
+        );
+        let ports = [free_port(), free_port()];
+        let listen = |port: u16| format!("127.0.0.1:{port}");
+        let services = vec![
+            service("producer", &secrets, &["redis-url", "cookie-keys"], Some(&listen(ports[0])))
+                .await,
+            service("consumer", &secrets, &["redis-url", "database-url"], None).await,
+            service("dashboard", &secrets, &["database-url"], Some(&listen(ports[1]))).await,
+        ];
+        Self { secrets, redis, postgres, ports, _services: services }
+    }
+
+    /// Votes, and waits until the load tester has found every ballot counted.
+    fn vote(&self, seed: u32) {
+        let [vote, results] = self.ports.map(|port| format!("http://127.0.0.1:{port}"));
+        let output = Command::new(binary("loadtest"))
+            .args(["run", "--quiet", "--rate=400", "--duration=1s", "--json=-"])
+            .arg(format!("--seed={seed}"))
+            .args(["--target", &vote, "--results", &results])
+            .output()
+            .unwrap();
+        // A generator that was late on a busy machine ends with 1; what it audited is true all the same.
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", said(&output));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["audit"]["verdict"], "balanced", "{report}");
+    }
+
+    async fn votes(&self) -> i64 {
+        let client = admin(&self.postgres, "votestream").await;
+        client.query_one("SELECT count(*) FROM votes", &[]).await.unwrap().get(0)
+    }
+}
+
+async fn service(name: &str, secrets: &Secrets, files: &[&str], listen: Option<&str>) -> Process {
+    let admin = format!("127.0.0.1:{}", free_port());
+    let mut command = Command::new(binary(name));
+    command.env_clear().env("ADMIN_ADDR", &admin).env("NEW_VOTERS_PER_MINUTE", "0");
+    for file in files {
+        let variable = format!("{}_FILE", file.to_uppercase().replace('-', "_"));
+        command.env(variable, secrets.0.join(name).join(file));
+    }
+    if let Some(listen) = listen {
+        command.env("LISTEN_ADDR", listen);
+    }
+    let run = folder(name);
+    let log = run.join("log");
+    let process = Process::spawn(name, command, &run, &log, &run.join("pid")).unwrap();
+    eventually(READY_WITHIN, async || {
+        let ready = http(&admin, "GET /readyz", "").contains("200 OK");
+        ready.then_some(()).ok_or_else(|| fs::read_to_string(&log).unwrap())
+    })
+    .await;
+    process
+}
+
+/// The reply, or nothing when there is none: who is not there yet is asked again.
+fn http(address: &str, request: &str, body: &str) -> String {
+    let mut reply = Vec::new();
+    let _ = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let length = body.len();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )?;
+        stream.read_to_end(&mut reply)
+    });
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+async fn admin(server: &PostgresServer, database: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(&server.url(database), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_count_with_the_manifests_users_and_outlive_changed_passwords() {
+    let site = Site::start().await;
+    site.vote(1);
+    let counted = site.votes().await;
+    assert!(counted > 0);
+
+    // Both servers' passwords change, and nobody may use an old connection any longer.
+    for name in ["redis-producer", "redis-consumer", "votestream_consumer", "votestream_dashboard"]
+    {
+        fs::remove_file(site.secrets.0.join("passwords").join(name)).unwrap();
+    }
+    site.secrets.make_again();
+    site.secrets.point_at(site.redis.port(), site.postgres.port());
+    make_roles(&site.postgres, &site.secrets);
+    let acl_file = operator(&site, &["CONFIG", "GET", "aclfile"]);
+    fs::write(acl_file.lines().last().unwrap(), site.secrets.read("redis-server/users.acl"))
+        .unwrap();
+    operator(&site, &["ACL", "LOAD"]);
+    for user in ["producer", "consumer"] {
+        operator(&site, &["CLIENT", "KILL", "USER", user]);
+    }
+    let client = admin(&site.postgres, "votestream").await;
+    let ended =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'votestream_%'";
+    client.batch_execute(ended).await.unwrap();
+
+    eventually(READY_WITHIN, async || {
+        let address = format!("127.0.0.1:{}", site.ports[0]);
+        let ballot = r#"{"choices":["cats"]}"#;
+        let reply = http(&address, "POST /api/polls/cats-vs-dogs/ballots", ballot);
+        reply.contains("accepted").then_some(()).ok_or(reply)
+    })
+    .await;
+    eventually(READY_WITHIN, async || (site.votes().await > counted).then_some(())).await;
+    // A ballot whose reply was lost with its connection may still be on its way.
+    succeeds(votectl(&site.secrets).args(["audit", "--wait", "60"]));
+    site.vote(2);
+    assert!(site.votes().await > counted + 1);
+}
+
+fn operator(site: &Site, words: &[&str]) -> String {
+    let mut client = Command::new("redis-cli");
+    client
+        .args(["-p", &site.redis.port().to_string(), "--user", "operator"])
+        .args(words)
+        .env("REDISCLI_AUTH", site.secrets.read("passwords/redis-operator"));
+    succeeds(&mut client)
+}
+
+/// What the books of a database say, in one text.
+async fn books(server: &PostgresServer, database: &str) -> Vec<String> {
+    let client = admin(server, database).await;
+    let mut found = Vec::new();
+    for table in [
+        "polls",
+        "options",
+        "votes",
+        "tally",
+        "poll_tally",
+        "series",
+        "set_aside",
+        "codes",
+        "deployment",
+    ] {
+        let sql = format!(
+            "SELECT '{table} ' || count(*) || ' ' || coalesce(md5(string_agg(t::text, E'\\n' ORDER BY t::text)), '-') FROM {table} t"
+        );
+        found.push(client.query_one(&sql, &[]).await.unwrap().get(0));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_backed_up_is_restored_to_the_last_vote() {
+    let site = Site::start().await;
+    site.vote(1);
+    let backups = folder("backups");
+    let script = |name: &str, job: &str, database: &str| {
+        let mut command = Command::new("sh");
+        command
+            .arg(project("k8s/components/backup").join(name))
+            .envs(site.secrets.pg_environment(job, site.postgres.port()))
+            .envs([("PGDATABASE", database), ("KEEP", "2"), ("DUMP", "")])
+            .env("FOLDER", &backups);
+        command
+    };
+    let dumps = || -> Vec<PathBuf> {
+        let mut found: Vec<_> =
+            fs::read_dir(&backups).unwrap().map(|e| e.unwrap().path()).collect();
+        found.sort();
+        found
+    };
+
+    // Older dumps make room; a backup that fails leaves nothing and removes nothing.
+    for day in ["20200101", "20200102"] {
+        fs::write(backups.join(format!("votestream-{day}T000000Z.dump")), "old").unwrap();
+    }
+    let failed = script("backup.sh", "backup", "nowhere").output().unwrap();
+    assert!(!failed.status.success());
+    assert_eq!(dumps().len(), 2);
+    let said_ = succeeds(&mut script("backup.sh", "backup", "votestream"));
+    assert!(said_.contains("2 dumps"), "{said_}");
+    let kept = dumps();
+    assert!(kept[0].ends_with("votestream-20200102T000000Z.dump") && kept.len() == 2, "{kept:?}");
+
+    // Into an empty database of the owner's; never over another.
+    let empty = create_database(&site.postgres).await;
+    let empty = empty.rsplit('/').next().unwrap().to_owned();
+    let client = admin(&site.postgres, "postgres").await;
+    client.batch_execute(&format!("ALTER DATABASE {empty} OWNER TO votestream")).await.unwrap();
+    succeeds(&mut script("restore.sh", "restore", &empty));
+    let restored = books(&site.postgres, &empty).await;
+    assert_eq!(restored, books(&site.postgres, "votestream").await);
+    assert!(!restored.contains(&"votes 0 -".to_owned()), "{restored:?}");
+    let again = script("restore.sh", "restore", &empty).output().unwrap();
+    assert!(!again.status.success() && said(&again).contains("not empty"), "{}", said(&again));
+
+    // Migrated, it is a deployment again: the tally is what a recount of the votes gives.
+    let url =
+        site.secrets.read("operator/database-url").replace("/votestream?", &format!("/{empty}?"));
+    fs::write(site.secrets.0.join("operator/database-url"), url).unwrap();
+    migrate(&site.secrets);
+    let consumer = site.postgres.url_for(
+        "votestream_consumer",
+        &site.secrets.read("postgres-consumer/password"),
+        &empty,
+    );
+    let (client, connection) = tokio_postgres::connect(&consumer, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.query("SELECT * FROM votes", &[]).await.unwrap();
+    let audit = succeeds(votectl(&site.secrets).args(["audit", "cats-vs-dogs"]));
+    assert!(audit.contains("cats-vs-dogs"), "{audit}");
+}

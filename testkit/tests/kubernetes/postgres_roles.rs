@@ -1,0 +1,142 @@
+//! Each Postgres role may do its work, and nothing else.
+
+use std::fs;
+
+use testkit::PostgresServer;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+
+use crate::deployment::{Secrets, make_roles, migrate, postgres, redis};
+
+async fn connect(
+    server: &PostgresServer,
+    role: &str,
+    password: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let url = server.url_for(role, password, "votestream");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// What the server answers, undone again.
+async fn attempt(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute("BEGIN").await.unwrap();
+    let outcome = client.batch_execute(sql).await;
+    client.batch_execute("ROLLBACK").await.unwrap();
+    outcome
+}
+
+async fn may(client: &Client, statements: &[&str]) {
+    for sql in statements {
+        let outcome = attempt(client, sql).await;
+        assert!(outcome.is_ok(), "{sql}: {outcome:?}");
+    }
+}
+
+async fn may_not(client: &Client, statements: &[&str]) {
+    for sql in statements {
+        let error = attempt(client, sql).await.expect_err(sql);
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
+    }
+}
+
+const VOTE: &str = "INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
+    VALUES (1, gen_random_uuid(), 1, 1, 0, gen_random_uuid())";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_postgres_role_may_do_its_work_and_nothing_else() {
+    let secrets = Secrets::make();
+    let redis = redis("redis", &secrets, false);
+    let server = postgres(&secrets).await;
+    secrets.point_at(redis.port(), server.port());
+    migrate(&secrets);
+    let password = |role: &str| secrets.read(&format!("passwords/{role}"));
+    let role = async |name: &str| connect(&server, name, &password(name)).await.unwrap();
+
+    let consumer = role("votestream_consumer").await;
+    may(&consumer, &[
+        "SELECT * FROM polls, options, codes, deployment",
+        VOTE,
+        "UPDATE votes SET choices = 2",
+        "UPDATE tally SET votes = votes + 1",
+        "INSERT INTO set_aside (ballot, poll_id, reason) VALUES (gen_random_uuid(), 1, 'superseded')",
+    ]).await;
+    may_not(
+        &consumer,
+        &[
+            "DELETE FROM votes",
+            "TRUNCATE votes",
+            "UPDATE polls SET closes_at_ms = 2",
+            "INSERT INTO codes VALUES (1, gen_random_uuid())",
+            "DROP TABLE set_aside",
+            "CREATE TABLE mine (a int)",
+            "CREATE ROLE friend",
+            "SELECT pg_read_file('PG_VERSION')",
+            "COPY votes TO PROGRAM 'cat'",
+        ],
+    )
+    .await;
+
+    let dashboard = role("votestream_dashboard").await;
+    let read_only = attempt(&dashboard, VOTE).await.unwrap_err();
+    assert_eq!(read_only.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+    // It may ask to write, and still may not.
+    dashboard.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    may(&dashboard, &["SELECT * FROM polls, options, tally, poll_tally, series, deployment"]).await;
+    may_not(
+        &dashboard,
+        &[
+            "SELECT * FROM votes",
+            "SELECT * FROM codes",
+            "SELECT * FROM set_aside",
+            "UPDATE tally SET votes = 1000000",
+            VOTE,
+            "CREATE TABLE mine (a int)",
+        ],
+    )
+    .await;
+
+    let backup = role("votestream_backup").await;
+    backup.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    may(&backup, &["SELECT * FROM votes, codes", "LOCK TABLE votes IN ACCESS SHARE MODE"]).await;
+    may_not(
+        &backup,
+        &[VOTE, "DELETE FROM votes", "CREATE TABLE mine (a int)", "CREATE ROLE friend"],
+    )
+    .await;
+
+    let owner = role("votestream").await;
+    may(&owner, &["CREATE TABLE mine (a int)", "UPDATE polls SET title = title"]).await;
+    may_not(&owner, &["CREATE ROLE friend", "SELECT pg_read_file('PG_VERSION')"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
+    let secrets = Secrets::make();
+    let server = postgres(&secrets).await;
+    let old = secrets.read("postgres-consumer/password");
+    connect(&server, "votestream_consumer", &old).await.unwrap();
+
+    // As an operator would: the file is deleted, the script makes a new one and keeps all others.
+    fs::remove_file(secrets.0.join("passwords/votestream_consumer")).unwrap();
+    let dashboard = secrets.read("postgres-dashboard/password");
+    secrets.make_again();
+    let new = secrets.read("postgres-consumer/password");
+    assert_ne!(new, old);
+    assert_eq!(secrets.read("postgres-dashboard/password"), dashboard);
+    make_roles(&server, &secrets);
+    let refused = connect(&server, "votestream_consumer", &old).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
+    connect(&server, "votestream_consumer", &new).await.unwrap();
+
+    // A password may hold anything that a managed service's generator thinks of.
+    let odd = r#"a'b\c"d $(e) %f;-- {g}"#;
+    fs::write(secrets.0.join("postgres-consumer/password"), odd).unwrap();
+    make_roles(&server, &secrets);
+    let mut config: tokio_postgres::Config = server.url("votestream").parse().unwrap();
+    let (client, connection) =
+        config.user("votestream_consumer").password(odd).connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(client.query_one("SELECT 1", &[]).await.unwrap().get::<_, i32>(0), 1);
+}
