@@ -2,8 +2,9 @@
 //!
 //! Wraps `bb8_redis`' manager, which sets no time-outs and never calls a connection broken. Here a
 //! connection is thrown away after a time-out, a lost link, a reply of READONLY, MASTERDOWN,
-//! CLUSTERDOWN or MOVED (also to one command of a pipeline, whose redirections nobody follows), and when a call on it was given up half-way: what the server still owes on such a
-//! connection must never be read as the answer to something else.
+//! CLUSTERDOWN or MOVED (also to one command of a pipeline, whose errors are among its replies), and
+//! when a call on it was given up half-way: what the server still owes on such a connection must
+//! never be read as the answer to something else.
 //!
 //! The settings that stand in files are read again for each new connection.
 //!

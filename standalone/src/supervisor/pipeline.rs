@@ -49,8 +49,8 @@ pub(super) struct Pipeline<'a> {
 impl<'a> Pipeline<'a> {
     pub(super) fn new(config: &'a Config, data_dir: &'a DataDir, ports: Ports) -> Self {
         let poll = DefaultPoll::new(&config.option_a, &config.option_b);
-        let (redis, services, log_watches) = (Vec::new(), Vec::new(), Vec::new());
-        let (postgres, observers) = (None, Vec::new());
+        let (redis, postgres) = (Vec::new(), None);
+        let (services, observers, log_watches) = (Vec::new(), Vec::new(), Vec::new());
         Self { config, data_dir, ports, poll, redis, postgres, services, observers, log_watches }
     }
 
