@@ -8,18 +8,19 @@ PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos images docs fmt clean-data
+.PHONY: help up test bench chaos images fuzz docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS'
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER'
+	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
 	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
-	@bin/install rust build servers
+	@bin/install rust build servers $(if $(OBSERVE),observe)
 	@cargo build --release $(PIPELINE:%=--bin %)
 	@exec "$${CARGO_TARGET_DIR:-target}/release/standalone"
 
@@ -28,6 +29,7 @@ test: ## every check, as CI runs them
 	@bin/install rust build servers tests supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@printf '\n==> lints\n'
 	cargo clippy --workspace --all-targets -- -D warnings
 	@printf '\n==> supply chain\n'
@@ -38,6 +40,8 @@ test: ## every check, as CI runs them
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> fuzzing, for a moment\n'
+	@bin/fuzz 8
 	@printf '\n==> kubernetes\n'
 	PROGRAMS='$(PROGRAMS)' k8s/check
 	@printf '\n==> containers\n'
@@ -68,14 +72,19 @@ chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 docs: ## write docs/METRICS.md anew
 	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
 
+fuzz: ## fuzz a parser for longer: make fuzz TARGET=form SECONDS=600
+	@bin/install rust build tests
+	@bin/fuzz $(or $(SECONDS),60) $(TARGET)
+
 fmt: ## format the code
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean-data: ## delete the votes and everything else that make up keeps
 	@[ ! -e "$(DATA_DIR)/lock" ] || flock -n "$(DATA_DIR)/lock" true || \
 		{ echo "$(DATA_DIR) is in use: stop make up first"; exit 1; }
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
 	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
-	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
-		"$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
+	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/redis-cluster" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
+		"$(DATA_DIR)/prometheus" "$(DATA_DIR)/grafana" "$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
 	@rmdir "$(DATA_DIR)" 2>/dev/null || true

@@ -153,6 +153,17 @@ faults! {
         "maxmemory is hit, under noeviction",
         "503 with Retry-After; the backlog is counted meanwhile",
         "storing without room";
+    RedisDiskFull: "redis-disk-full", Redis, REDIS, (2.0, 5.0),
+        "the disk with Redis' append-only file is full; Redis ends by itself, and is started again and again",
+        "503 with Retry-After; what was acknowledged is in the file",
+        "storing without room";
+    RedisPromote: "redis-promote", Redis, REDIS, (1.0, 3.0),
+        "under DURABILITY=replicated: the replica freezes for a while, the master dies for good, the \
+         replica is promoted under the same address",
+        "503 while the replica does not confirm; nothing that was acknowledged is lost; what the new master does not know was \
+         counted is counted again, which changes nothing",
+        "votectl's balance of accepted and counted: the counters of the dead master are gone. Under \
+         DURABILITY=memory or fsync, whatever the replica had not got yet";
     PostgresKill: "postgres-kill", Postgres, POSTGRES, (1.0, 4.0),
         "kill -9 of Postgres' main process, started again",
         "ballots are taken all the while and counted afterwards; results are marked stale",
@@ -177,6 +188,15 @@ faults! {
         "the services' sessions are ended, and others take every free one (max_connections)",
         "ballots are taken and wait; the services come back when there is room",
         "new results meanwhile";
+    PostgresDiskFull: "postgres-disk-full", Postgres, POSTGRES, (2.0, 5.0),
+        "Postgres' disk is full; if Postgres ends, it is started again and again",
+        "ballots are taken and wait; nothing becomes a dead letter",
+        "new results meanwhile";
+    PostgresFailover: "postgres-failover", Postgres, POSTGRES, (1.0, 3.0),
+        "the synchronous standby freezes for a while, the primary dies for good, the standby is \
+         promoted under the same address",
+        "votes are counted once; commits wait while the standby does",
+        "new results meanwhile; anything at all when the standby is asynchronous";
     GroupDeleted: "group-deleted", Stream, STREAMS, (1.0, 2.0),
         "an operator destroys the consumer group of every stream while ballots flow",
         "the consumers make it anew from the first entry; what was counted already stays counted once",
@@ -249,6 +269,25 @@ impl Fault {
     /// What nobody promises.
     pub fn not_promised(self) -> &'static str {
         self.entry().not_promised
+    }
+
+    /// Whether both may strike at once: in different places, and neither needs to be brought about
+    /// what the other one takes away.
+    pub(crate) fn mixes_with(self, other: Self) -> bool {
+        use Place::{Network, Postgres, Redis, Service};
+        let alone = |fault| {
+            use Fault::{ClockJump, PostgresFailover, RedisPromote, StreamDeleted};
+            matches!(fault, ClockJump | PostgresFailover | RedisPromote | StreamDeleted)
+        };
+        let (one, two) = (self.place(), other.place());
+        let near = |place| matches!(place, Service | Network);
+        let servers = matches!((one, two), (Redis, Postgres) | (Postgres, Redis));
+        one != two && !alone(self) && !alone(other) && (near(one) || near(two) || servers)
+    }
+
+    /// Whether it needs servers on small disks of their own.
+    pub(crate) fn needs_small_disk(self) -> bool {
+        matches!(self, Self::RedisDiskFull | Self::PostgresDiskFull)
     }
 
     /// All but sabotage, which is done on request only.

@@ -10,17 +10,20 @@ use anyhow::Context as _;
 use standalone::servers::{Signal, find_leftovers, process_start_time};
 
 const PREFIX: &str = "votestream-chaos-";
+/// Size of a small disk: room for a Postgres, and soon filled.
+const DISK: &str = "256m";
 
 /// A folder of this process below the system's for temporary files; removed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
     kept: bool,
+    small_disks: bool,
 }
 
 impl Folder {
     /// Makes it; clears away those of harnesses that are gone.
-    pub(crate) fn make(kept: bool) -> anyhow::Result<Self> {
+    pub(crate) fn make(kept: bool, small_disks: bool) -> anyhow::Result<Self> {
         let parent = std::env::temp_dir().canonicalize().context("the temporary folder")?;
         clear_leftovers(&parent);
         let pid = std::process::id();
@@ -30,12 +33,20 @@ impl Folder {
         // Postgres runs as another user when we are root, and has to pass through here.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         fs::create_dir(path.join("run"))?;
-        Ok(Self { path, kept })
+        Ok(Self { path, kept, small_disks })
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Prepares the folder of a server: a small disk of its own, if it is to have one.
+    ///
+    /// # Errors
+    /// Why this machine does not let us mount one; the folder is then an ordinary one.
+    pub(crate) fn prepare(&self, server: &str) -> Result<(), String> {
+        if self.small_disks { mount_small(&self.path.join(server)) } else { Ok(()) }
     }
 
     /// The folder of logs and pid files.
@@ -70,17 +81,26 @@ fn clear(folder: &Path) {
     for leftover in find_leftovers(&folder.join("run")) {
         let _ = leftover.stop(Signal::KILL, Duration::from_secs(5));
     }
-    for mounted in ["redis", "postgres"] {
-        unmount(&folder.join(mounted));
-    }
+    unmount_below(folder);
     let _ = fs::remove_dir_all(folder);
 }
 
-fn unmount(folder: &Path) {
+/// Mounts a small file system of its own on a new folder.
+fn mount_small(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", &format!("size={DISK},mode=755"), "tmpfs"]).arg(folder);
+    let output = mount.stdin(Stdio::null()).output().map_err(|error| format!("mount: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+fn unmount_below(folder: &Path) {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let is_mounted =
-        mounts.lines().any(|line| line.split(' ').nth(1).is_some_and(|at| Path::new(at) == folder));
-    if is_mounted {
-        let _ = Command::new("umount").arg(folder).stdin(Stdio::null()).output();
+    let mounted = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+    for mounted in mounted.filter(|mounted| mounted.starts_with(folder)) {
+        let _ = Command::new("umount").arg(mounted).stdin(Stdio::null()).output();
     }
 }

@@ -3,6 +3,8 @@
 //! Invariant: what a fault changed is in its [`Cure`], and healing puts it back; healing twice does
 //! no harm. Absent on purpose: judging; whatever happens meanwhile is seen from outside.
 
+mod disk;
+mod failover;
 mod network;
 mod postgres;
 mod processes;
@@ -10,6 +12,9 @@ mod redis;
 mod sabotage;
 mod stream;
 
+use std::path::PathBuf;
+
+use standalone::servers::{PostgresServer, RedisServer};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +44,12 @@ pub(crate) enum Cure {
     StartPostgres,
     /// Thaws Postgres.
     ThawPostgres,
+    /// Promotes this standby, and moves the address.
+    PromotePostgres(Box<PostgresServer>),
+    /// Promotes this replica, and moves the address.
+    PromoteRedis(Box<RedisServer>),
+    /// Removes this file, which takes all the room.
+    Room(PathBuf),
     /// Ends these sessions, and with them what they hold.
     End(Vec<Client>),
     /// Stops the task, which tells how many entries it poisoned.
@@ -90,6 +101,10 @@ pub(crate) async fn strike(site: &mut Site, strike: Strike) -> anyhow::Result<St
         F::PostgresFreeze => postgres::freeze(site),
         F::PostgresLock => postgres::lock(site).await,
         F::PostgresCrowded => postgres::crowd(site).await,
+        F::RedisDiskFull => disk::fill(site, "redis"),
+        F::PostgresDiskFull => disk::fill(site, "postgres"),
+        F::RedisPromote => failover::lose_redis(site).await,
+        F::PostgresFailover => failover::lose_postgres(site).await,
         F::GroupDeleted => stream::delete_groups(site).await,
         F::RegisterDeleted => stream::delete_register(site).await,
         F::StreamDeleted => stream::delete_drained(site).await,
@@ -117,6 +132,9 @@ pub(crate) async fn heal(site: &mut Site, cure: Cure) -> anyhow::Result<String> 
         Cure::RedisRoom => drop(site.redis.command(&["CONFIG", "SET", "maxmemory", "0"])?),
         Cure::StartPostgres => postgres::start(site).await?,
         Cure::ThawPostgres => site.postgres.thaw(),
+        Cure::PromotePostgres(standby) => failover::promote_postgres(site, *standby).await?,
+        Cure::PromoteRedis(replica) => failover::promote_redis(site, *replica).await?,
+        Cure::Room(ballast) => disk::make_room(site, ballast).await?,
         Cure::End(sessions) => drop(sessions),
         Cure::Antidote(stop, task) => {
             stop.cancel();

@@ -14,6 +14,7 @@ use votestream_schema::poll::now_ms;
 
 use crate::audit;
 use crate::config::Config;
+use crate::fault::Fault;
 use crate::inject::{Cure, Struck, heal, strike};
 use crate::probe::{Probe, Recovery};
 use crate::report::{Report, StepReport, Verdict};
@@ -50,7 +51,9 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
         &format!("seed {}: {} faults; starting servers and services", config.seed, steps.len()),
     );
     let started_at = format!("{:.0}", jiff::Timestamp::now());
-    let mut site = Site::open(&programs, config.keep, stop.clone()).await?;
+    let strikes = steps.iter().flat_map(|step| &step.strikes);
+    let small_disks = strikes.map(|strike| strike.fault).any(Fault::needs_small_disk);
+    let mut site = Site::open(&programs, config.keep, small_disks, stop.clone()).await?;
     let load = Load::start(config, &site, planned(config, &steps)).await?;
     let began = Instant::now();
     let sampling = sampler::run(site.seen.clone(), began, site.keys.clone(), site.partitions);

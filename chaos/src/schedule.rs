@@ -53,7 +53,7 @@ pub fn draw(seed: u64, duration: Duration, faults: &[Fault], once: bool) -> Vec<
         let Some(first) = deck.pop() else { break };
         let mut drawn = vec![first];
         if !once && steps.len() % MIXED_EVERY == MIXED_EVERY - 1 {
-            let other = deck.iter().rposition(|other| other.place() != first.place());
+            let other = deck.iter().rposition(|other| first.mixes_with(*other));
             drawn.extend(other.map(|at| deck.remove(at)));
         }
         let bounds = drawn.iter().map(|fault| fault.hold_s());
@@ -167,6 +167,7 @@ mod tests {
         assert!(mixed.len() > 3);
         for step in mixed {
             assert_ne!(step.strikes[0].fault.place(), step.strikes[1].fault.place());
+            assert!(step.strikes.iter().all(|strike| strike.fault != Fault::StreamDeleted));
         }
     }
 

@@ -37,6 +37,7 @@ const DATABASE: &str = "votestream";
 /// The role of all services: no superuser, whose sessions would be reserved.
 const ROLE: &str = "votestream";
 const READY_WITHIN: Duration = Duration::from_secs(60);
+const SERVERS_RESTART_EVERY: Duration = Duration::from_secs(1);
 const TEND_EVERY: Duration = Duration::from_millis(100);
 /// All services by name.
 pub(crate) const SERVICES: [&str; 5] =
@@ -63,6 +64,15 @@ pub(crate) struct Site {
     password: String,
     /// Entries added that are no ballots.
     pub(crate) poisoned: u64,
+    /// Servers made to take another one's place.
+    pub(crate) servers_made: u64,
+    /// Whether a failover of Redis lost counters.
+    pub(crate) counters_lost: bool,
+    /// Why servers have no small disks that can be filled.
+    pub(crate) no_small_disks: Option<String>,
+    /// Whether servers that end by themselves are started again, as a supervisor would.
+    pub(crate) restart_servers: bool,
+    servers_due: Instant,
     /// Deaths that nobody wished for.
     pub(crate) deaths: Vec<String>,
     /// Set when the operator wants to end.
@@ -79,10 +89,13 @@ impl Site {
     pub(crate) async fn open(
         programs: &Path,
         kept: bool,
+        small_disks: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         let programs = programs.canonicalize().context("the folder of the programs")?;
-        let folder = Folder::make(kept)?;
+        let folder = Folder::make(kept, small_disks)?;
+        let no_small_disks =
+            folder.prepare("redis").and_then(|()| folder.prepare("postgres")).err();
         let redis = RedisServer::start(redis_options("redis", &folder))?;
         let postgres = PostgresServer::start(postgres_options("postgres", &folder))?;
         let password = random_secret();
@@ -102,6 +115,11 @@ impl Site {
             programs,
             password,
             poisoned: 0,
+            servers_made: 0,
+            counters_lost: false,
+            no_small_disks,
+            restart_servers: false,
+            servers_due: Instant::now(),
             deaths: Vec::new(),
             stop,
             seen: Shared::default(),
@@ -174,6 +192,16 @@ impl Site {
         for service in &mut self.services {
             self.deaths.extend(service.tend()?);
         }
+        if self.restart_servers && Instant::now() >= self.servers_due {
+            self.servers_due = Instant::now() + SERVERS_RESTART_EVERY;
+            // An attempt that fails, for want of room as likely as not, is made again.
+            if !self.redis.process().is_running() {
+                let _ = self.redis.respawn();
+            }
+            if !self.postgres.process().is_running() {
+                let _ = self.postgres.respawn();
+            }
+        }
         let pids = self.services.iter().filter_map(|service| Some((service.name, service.pid()?)));
         let mut seen = lock(&self.seen);
         seen.pids = pids.collect();
@@ -219,6 +247,12 @@ impl Site {
             })
         };
         self.links.iter().filter(|(name, _)| is_meant(name)).map(|(_, proxy)| proxy).collect()
+    }
+
+    /// The proxies to a server, whoever its client.
+    pub(crate) fn links_to(&self, server: &str) -> impl Iterator<Item = &Proxy> {
+        let end = format!(" > {server}");
+        self.links.iter().filter(move |(name, _)| name.ends_with(&end)).map(|(_, proxy)| proxy)
     }
 
     /// Lets everything pass everywhere.
@@ -303,7 +337,14 @@ pub(crate) fn redis_options(name: &str, folder: &Folder) -> RedisOptions {
 pub(crate) fn postgres_options(name: &str, folder: &Folder) -> PostgresOptions {
     let mut options = PostgresOptions::new(name, folder.path().join(name), &random_secret());
     (options.log, options.run) = (folder.run(), folder.run());
-    options.settings = vec![("max_connections".to_owned(), SESSIONS_MAX.to_string())];
+    // Little write-ahead log, so that a small disk has room for it.
+    let settings = [
+        ("max_connections", SESSIONS_MAX.to_string()),
+        ("max_wal_size", "64MB".to_owned()),
+        ("min_wal_size", "32MB".to_owned()),
+        ("shared_buffers", "32MB".to_owned()),
+    ];
+    options.settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     options
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, LazyLock};
 use metrics::Counter;
 use votestream_schema::code::Code;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
-use votestream_schema::voter::KeyRing;
+use votestream_schema::submission::Submission;
+use votestream_schema::voter::{Identity, KeyRing};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::problem::Problem;
@@ -18,7 +19,7 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode};
 use crate::catalog::Catalog;
 use crate::client::{Client, Trust};
 use crate::durability::Promise;
-use crate::identity::{self, Identity};
+use crate::identity;
 use crate::limiter::Limiter;
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, Verdict};
@@ -36,14 +37,6 @@ pub(crate) struct Booth {
     pub(crate) partitions: u16,
     pub(crate) default_poll: String,
     pub(crate) results_url: Option<String>,
-}
-
-/// What a voter submitted.
-pub(crate) struct Submission<'a> {
-    /// Option slugs or letters.
-    pub(crate) choices: Vec<&'a str>,
-    /// The voting code, if one was given.
-    pub(crate) code: Option<&'a str>,
 }
 
 /// A ballot that is stored.
@@ -111,7 +104,7 @@ impl Booth {
     pub(crate) async fn cast(
         &self,
         poll: &Poll,
-        submission: &Submission<'_>,
+        submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
     ) -> Cast {
@@ -123,7 +116,7 @@ impl Booth {
     async fn cast_unmeasured(
         &self,
         poll: &Poll,
-        submission: &Submission<'_>,
+        submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
     ) -> Cast {
@@ -133,12 +126,12 @@ impl Booth {
         if poll.archived_at_ms.is_some() {
             return Cast::refused(not_open(poll));
         }
-        let choices = match poll.choose(submission.choices.iter().copied()) {
+        let choices = match poll.choose(submission.choices.iter().map(String::as_str)) {
             Ok(choices) => choices,
             Err(invalid) => return Cast::refused(invalid_choice(invalid.to_string())),
         };
         let client = self.client(peer, headers);
-        let (voter, cookie) = match self.voter(poll, submission.code, client, headers) {
+        let (voter, cookie) = match self.voter(poll, submission.code.as_deref(), client, headers) {
             Ok(found) => found,
             Err(refused) => return *refused,
         };

@@ -59,15 +59,22 @@ impl Trust {
         host.is_some() && host == own
     }
 
-    /// The rightmost address that is not a trusted proxy's: what stands left of it may be invented.
+    /// The rightmost address that is not a trusted proxy's: what stands left of it may be invented,
+    /// and need not even be an address. So it is read from the right, and no further than needed.
     fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let hops = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
-        let hops: Vec<IpAddr> = hops
-            .flat_map(|line| line.split(','))
-            .map_while(|hop| hop.trim().parse().ok())
-            .map(|hop: IpAddr| hop.to_canonical())
-            .collect();
-        hops.iter().rev().find(|hop| !self.is_proxy(**hop)).or(hops.first()).copied()
+        let lines = headers.get_all("x-forwarded-for").iter();
+        // A line with odd bytes still ends with what our proxy wrote.
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let mut found = None;
+        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            let address = address.to_canonical();
+            found = Some(address);
+            if !self.is_proxy(address) {
+                break;
+            }
+        }
+        found
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {
@@ -113,6 +120,25 @@ mod tests {
         assert_eq!(through, Client { address: "203.0.113.9".parse().unwrap(), secure: true });
         let direct = behind_proxy().client(peer("198.51.100.7"), &forwarded);
         assert_eq!(direct, Client { address: "198.51.100.7".parse().unwrap(), secure: false });
+    }
+
+    #[test]
+    fn what_a_client_invents_in_front_of_its_address_changes_nothing() {
+        let client = |lines: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                let line = warp::http::HeaderValue::from_bytes(line).unwrap();
+                headers.append("x-forwarded-for", line);
+            }
+            behind_proxy().client(peer("10.0.0.1"), &headers).address.to_string()
+        };
+        let own = "203.0.113.9";
+        assert_eq!(client(&[b"1.1.1.1, rubbish, 203.0.113.9"]), own);
+        assert_eq!(client(&[b"1.1.1.1, \xff\xfe, 203.0.113.9, 10.2.2.2"]), own);
+        assert_eq!(client(&[b"1.1.1.1", b"rubbish", b"203.0.113.9"]), own);
+        // Nothing but proxies: the one that is furthest away.
+        assert_eq!(client(&[b"10.3.3.3, 10.2.2.2"]), "10.3.3.3");
+        assert_eq!(client(&[b"1.1.1.1, rubbish"]), "10.0.0.1", "no proxy of ours wrote that");
     }
 
     #[test]

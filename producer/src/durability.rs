@@ -1,6 +1,6 @@
 //! Whether Redis is set up for what "accepted" promises.
 //!
-//! Asked at start-up and every ten seconds after. While it is not, the producer stores nothing: it
+//! Asked at start-up and every three seconds after. While it is not, the producer stores nothing: it
 //! never says yes to what it cannot promise.
 
 use std::collections::HashMap;
@@ -15,7 +15,8 @@ use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
 use crate::publisher::Durability;
 
-const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// Also how long voters may be refused after the promise can be kept again.
+const CHECK_EVERY: Duration = Duration::from_secs(3);
 
 /// Whether the promise can be kept now; cheap to clone.
 #[derive(Clone, Debug)]

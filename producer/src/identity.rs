@@ -6,20 +6,9 @@
 
 use std::borrow::Cow;
 
-use votestream_schema::voter::{AGE_MAX_S, Error, KeyRing};
+use votestream_schema::voter::{AGE_MAX_S, Identity, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
 use warp::http::{HeaderMap, HeaderValue, header};
-
-/// What a request's cookies say of its voter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// A cookie of ours names the voter.
-    Known(VoterId),
-    /// No cookie.
-    New,
-    /// A cookie that is not (or no longer) ours.
-    Invalid(Error),
-}
 
 /// The cookie of one poll: its name is its scope too.
 fn name(poll: &Poll) -> Cow<'static, str> {
@@ -49,20 +38,8 @@ pub fn read(
 ) -> Identity {
     let name = name(poll);
     let on_wire = name_on_wire(&name, secure);
-    let mut found = Identity::New;
-    for cookie in headers.get_all(header::COOKIE) {
-        // Other applications on this host may have cookies with any bytes; they are not ours to judge.
-        let line = String::from_utf8_lossy(cookie.as_bytes());
-        for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-            if key == on_wire {
-                match keys.verify(&name, value, now_s) {
-                    Ok(voter) => return Identity::Known(voter),
-                    Err(error) => found = Identity::Invalid(error),
-                }
-            }
-        }
-    }
-    found
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    keys.identify(lines, &on_wire, &name, now_s)
 }
 
 /// The Set-Cookie that makes this client this voter.

@@ -169,8 +169,8 @@ impl Lane {
             }
             metrics::counter!("votestream_publish_retries_total").increment(1);
             let wait = backoff.next_wait();
-            // A slot on its way to another master takes the batch once it has arrived there.
-            let moving = matches!(error.code(), Some("TRYAGAIN" | "ASK" | "MOVED"));
+            // A slot on its way to another master, which is where it will be found.
+            let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN"));
             if !(broken || moving) || Instant::now() + wait >= deadline {
                 return Err(Unavailable(error.to_string()));
             }
@@ -198,13 +198,11 @@ impl Lane {
         let replicated = self.options.durability == Durability::Replicated;
         if replicated {
             let accepted = self.options.keys.accepted(groups[0].0);
-            let poll = batch[groups[0].1[0]].registration.ballot.poll.0;
-            add_wait(&mut pipeline, &accepted, poll, self.options.replicas_min);
+            add_wait(&mut pipeline, &accepted, &batch[0].registration, self.options.replicas_min);
         }
         let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
         if replicated {
-            let reached = replies.pop().unwrap_or(Value::Nil);
-            expect_replicas(reached, self.options.replicas_min)?;
+            check_replicas(replies.pop(), self.options.replicas_min)?;
         }
         let mut verdicts = vec![Verdict::Full; batch.len()];
         for ((_, members), reply) in groups.iter().zip(replies) {
@@ -229,19 +227,17 @@ fn by_partition(batch: &[Submission], partitions: u16) -> Vec<(u16, Vec<usize>)>
     groups
 }
 
-/// Has the replicas asked in the same pipeline, so that the same master answers over the same link: a
-/// cluster's client may send a later command elsewhere, where WAIT knows nothing of these ballots.
-///
-/// WAIT covers what this connection wrote. A batch whose ballots an earlier attempt has stored
-/// writes nothing, so something is written for it to cover.
-fn add_wait(pipeline: &mut Pipeline, accepted: &str, poll: i32, replicas_min: u32) {
-    pipeline.cmd("HINCRBY").arg(accepted).arg(poll).arg(0).ignore();
+/// WAIT covers what its own connection wrote: so it travels with the ballots, where no reconnection
+/// can come between. A ballot that an earlier connection stored is only looked up; adding nothing to
+/// its poll's count is a write that comes after it, for WAIT to cover both.
+fn add_wait(pipeline: &mut Pipeline, accepted: &str, one: &Registration, replicas_min: u32) {
+    pipeline.cmd("HINCRBY").arg(accepted).arg(one.ballot.poll.0).arg(0).ignore();
     pipeline.cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS);
 }
 
-/// The count that WAIT gives must be checked, not its success.
-fn expect_replicas(reached: Value, replicas_min: u32) -> Result<(), RedisError> {
-    let reached: u32 = redis::from_redis_value(reached)?;
+/// The count that WAIT returns must be checked, not its success.
+fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), RedisError> {
+    let reached: u32 = redis::from_redis_value(reached.unwrap_or(Value::Nil))?;
     if reached >= replicas_min {
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! What the parts of Votestream agree on.
 //!
 //! Owns the words of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), how a ballot travels
-//! ([`codec`]), where it lies in Redis ([`keys`]), who a voter is ([`voter`], [`code`]), and, behind
+//! ([`codec`]), where it lies in Redis ([`keys`]), who a voter is ([`voter`], [`code`]), what one submits ([`submission`]), and, behind
 //! the feature `db`, the Postgres schema ([`db`]).
 //!
 //! Invariant: nothing here does I/O except [`db`].
@@ -15,7 +15,10 @@ pub mod db;
 pub mod ids;
 pub mod keys;
 pub mod poll;
+#[cfg(feature = "poll-file")]
+pub mod poll_file;
 pub mod projection;
+pub mod submission;
 pub mod tally;
 pub mod voter;
 

@@ -35,6 +35,17 @@ pub enum Error {
     Expired,
 }
 
+/// What a request's cookies say of its voter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A cookie of ours names the voter.
+    Known(VoterId),
+    /// No cookie.
+    New,
+    /// A cookie that is not (or no longer) ours.
+    Invalid(Error),
+}
+
 /// A key that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cookie key {position}: {reason}")]
@@ -89,6 +100,32 @@ impl KeyRing {
             value.push(hex_digit(byte & 15));
         }
         value
+    }
+
+    /// The voter that the cookie of this name says, in the lines of a request's Cookie headers; the
+    /// first that we signed counts.
+    pub fn identify<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a [u8]>,
+        name: &str,
+        scope: &str,
+        now_s: i64,
+    ) -> Identity {
+        let mut found = Identity::New;
+        for line in lines {
+            // Other applications on this host may have cookies with any bytes; they are not ours to
+            // judge.
+            let line = String::from_utf8_lossy(line);
+            for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+                if key == name {
+                    match self.verify(scope, value, now_s) {
+                        Ok(voter) => return Identity::Known(voter),
+                        Err(error) => found = Identity::Invalid(error),
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// The voter in a cookie value, if we signed it, for this scope, not too long ago.

@@ -1,9 +1,10 @@
 //! Redis: a pool, and dedicated connections, that notice a dead or demoted server.
 //!
 //! Wraps `bb8_redis`' manager, which sets no time-outs and never calls a connection broken. Here a
-//! connection is thrown away after a time-out, a lost link, a reply of READONLY, MASTERDOWN or
-//! CLUSTERDOWN, and when a call on it was given up half-way: what the server still owes on such a
-//! connection must never be read as the answer to something else.
+//! connection is thrown away after a time-out, a lost link, a reply of READONLY, MASTERDOWN,
+//! CLUSTERDOWN or MOVED (also to one command of a pipeline, whose errors are among its replies), and
+//! when a call on it was given up half-way: what the server still owes on such a connection must
+//! never be read as the answer to something else.
 //!
 //! The settings that stand in files are read again for each new connection.
 //!
@@ -30,6 +31,8 @@ use crate::tls;
 /// How long a reply may take on a pooled connection.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one node of a cluster may take: a frozen one must leave time for the others.
+const NODE_CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections to Redis, opened when needed.
@@ -140,7 +143,7 @@ impl Manager {
                 }
                 Target::Cluster(client) => {
                     let config = redis::cluster::ClusterConfig::new()
-                        .set_connection_timeout(CONNECT_TIMEOUT)
+                        .set_connection_timeout(NODE_CONNECT_TIMEOUT)
                         .set_response_timeout(response_timeout);
                     Link::Cluster(client.get_async_connection_with_config(config).await?)
                 }
@@ -257,7 +260,12 @@ fn breaks(error: &RedisError) -> bool {
         || error.is_timeout()
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
-        || matches!(error.code(), Some("READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING"))
+        || error.code().is_some_and(is_elsewhere)
+}
+
+/// Whether a server that answers with this code is not, or no longer, the one to ask.
+fn is_elsewhere(code: &str) -> bool {
+    matches!(code, "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING" | "MOVED")
 }
 
 impl ConnectionLike for Connection {
@@ -284,7 +292,12 @@ impl ConnectionLike for Connection {
                 Link::Server(link) => link.req_packed_commands(pipeline, offset, count).await,
                 Link::Cluster(link) => link.req_packed_commands(pipeline, offset, count).await,
             };
-            self.settle(outcome)
+            let outcome = self.settle(outcome)?;
+            // Here errors are among the replies.
+            self.broken = outcome
+                .iter()
+                .any(|reply| matches!(reply, Value::ServerError(e) if is_elsewhere(e.code())));
+            Ok(outcome)
         })
     }
 
@@ -312,7 +325,7 @@ fn cluster_client(
         .retries(3)
         .min_retry_wait(20)
         .max_retry_wait(200)
-        .connection_timeout(CONNECT_TIMEOUT)
+        .connection_timeout(NODE_CONNECT_TIMEOUT)
         .response_timeout(RESPONSE_TIMEOUT)
         .tcp_settings(tcp_settings());
     match certificates {

@@ -230,3 +230,24 @@ impl Drop for Stranger {
         let _ = self.0.wait();
     }
 }
+
+#[tokio::test]
+async fn a_standby_has_what_was_committed_and_takes_over() {
+    let mut primary = PostgresServer::start(postgres_options()).unwrap();
+    connect(&primary).await.batch_execute("CREATE TABLE kept AS SELECT 1 AS n").await.unwrap();
+    let run = folder("run");
+    let options = PostgresOptions {
+        log: run.clone(),
+        run,
+        ..PostgresOptions::new("standby", folder("standby").join("home"), "is not asked for")
+    };
+    let standby = primary.standby(options).unwrap();
+    let client = connect(&standby).await;
+    let refused = client.batch_execute("INSERT INTO kept VALUES (2)").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "25006", "a standby takes no writes");
+    primary.kill();
+    client.batch_execute("SELECT pg_promote()").await.unwrap();
+    client.batch_execute("INSERT INTO kept VALUES (2)").await.unwrap();
+    let count: i64 = client.query_one("SELECT count(*) FROM kept", &[]).await.unwrap().get(0);
+    assert_eq!(count, 2);
+}

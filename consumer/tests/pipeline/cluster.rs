@@ -53,9 +53,13 @@ async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
     for partition in 0..partitions {
         let dead: u64 = redis.xlen(site.keys.dead_letters(partition)).await.unwrap();
         assert_eq!(dead, 1);
-        let rules: Option<String> =
-            redis.hget(site.keys.rules(partition), site.poll.id.0).await.unwrap();
-        assert_eq!(rules, Some(Rules::of(&site.poll).encode()));
+        // Copied to Redis beside the counting, and not before it.
+        eventually(SOON, async || {
+            let rules: Option<String> =
+                redis.hget(site.keys.rules(partition), site.poll.id.0).await.unwrap();
+            if rules == Some(Rules::of(&site.poll).encode()) { Ok(()) } else { Err(rules) }
+        })
+        .await;
     }
     eventually(SOON, async || {
         let held = consumer.metric("votestream_dead_letters_held", "").await;

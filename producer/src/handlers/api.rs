@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use votestream_schema::poll::{PollOption, PollState, Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::submission::Submission;
 use votestream_schema::{Poll, Slug};
 use votestream_service::http;
 use votestream_service::listener::Head;
@@ -14,14 +15,7 @@ use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 
 use super::{body_of_type, with_cookie};
-use crate::booth::{self, Booth, Submission};
-
-#[derive(Deserialize)]
-struct BallotBody {
-    choices: Vec<String>,
-    #[serde(default)]
-    code: Option<String>,
-}
+use crate::booth::{self, Booth};
 
 #[derive(Serialize)]
 struct AcceptedBody<'a> {
@@ -57,16 +51,12 @@ pub(crate) async fn cast(
         let body = body_of_type("application/json", &head.headers, body)?;
         Ok((poll, parse(&body)?))
     });
-    let (poll, ballot) = match prepared {
+    let (poll, submission) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
             booth::count(Some(&problem));
             return problem.into_response();
         }
-    };
-    let submission = Submission {
-        choices: ballot.choices.iter().map(String::as_str).collect(),
-        code: ballot.code.as_deref(),
     };
     let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
@@ -105,8 +95,8 @@ pub(crate) async fn poll(booth: Arc<Booth>, slug: String, head: Head) -> Respons
     with_cookie(http::json(StatusCode::OK, to_json(&body)), cookie)
 }
 
-fn parse(body: &[u8]) -> Result<BallotBody, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
+fn parse(body: &[u8]) -> Result<Submission, Problem> {
+    Submission::from_json(body).map_err(|error| {
         Problem::malformed(format!("the body is not {{\"choices\": [\"…\"]}}: {error}"))
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
+use votestream_schema::submission::Submission;
 use votestream_schema::{Choices, Poll};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
@@ -12,7 +13,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookie};
-use crate::booth::{self, Booth, Submission};
+use crate::booth::{self, Booth};
 use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
 
 /// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
@@ -50,10 +51,7 @@ pub(crate) async fn cast(
             return problem_page(&problem, Some(path));
         }
     };
-    let fields: Vec<_> = form_urlencoded::parse(&body).collect();
-    let values =
-        |name| fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value);
-    let submission = Submission { choices: values("vote").collect(), code: values("code").next() };
+    let submission = Submission::from_form(&body);
     let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(_) => see_other(&path),

@@ -5,6 +5,7 @@
 //! folder prove that it is ours.
 //! Absent on purpose: the machine's own services, which are never started, stopped or asked.
 
+mod cluster;
 mod error;
 mod leftovers;
 mod ports;
@@ -12,6 +13,7 @@ mod postgres;
 mod process;
 mod redis;
 
+pub use cluster::form_cluster;
 pub use error::Error;
 pub use leftovers::{Leftover, find_leftovers, kill_by_argument, process_start_time};
 pub use ports::{free_port, is_free};

@@ -7,6 +7,7 @@
 mod account;
 mod home;
 mod programs;
+mod standby;
 
 use std::{
     fs, io,
@@ -318,7 +319,8 @@ fn copy_for_server(
 fn reports_ready(data: &Path, pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return false };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    lines.first() == Some(&pid.to_string().as_str()) && lines.get(7) == Some(&"ready")
+    lines.first() == Some(&pid.to_string().as_str())
+        && matches!(lines.get(7), Some(&("ready" | "standby")))
 }
 
 /// Sessions of a killed server end by themselves; those that do not are killed.

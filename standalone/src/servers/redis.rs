@@ -51,6 +51,8 @@ pub struct RedisOptions {
     pub tls: Option<TlsFiles>,
     /// Run as a node of a Redis Cluster.
     pub cluster: bool,
+    /// The port of the cluster bus, for a node of a cluster; `None` takes a free one.
+    pub bus_port: Option<u16>,
     /// More lines of `redis.conf`, name and value; they win over ours.
     pub settings: Vec<(String, String)>,
 }
@@ -69,6 +71,7 @@ impl RedisOptions {
             users: Vec::new(),
             tls: None,
             cluster: false,
+            bus_port: None,
             settings: Vec::new(),
         }
     }
@@ -102,7 +105,7 @@ impl RedisServer {
             attempts_left -= 1;
             let port = options.port.unwrap_or_else(free_port);
             let tls_port = options.tls.is_some().then(free_port);
-            let bus_port = options.cluster.then(free_port);
+            let bus_port = options.cluster.then(|| options.bus_port.unwrap_or_else(free_port));
             match launch(&options, port, tls_port, bus_port) {
                 Ok(process) => return Ok(Self { options, port, tls_port, bus_port, process }),
                 Err(Error::Exited { tail, .. })

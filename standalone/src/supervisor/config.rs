@@ -44,6 +44,25 @@ pub struct Config {
     /// Partitions of the stream, fixed by the first start; unset: what `votectl migrate` takes
     #[arg(long, env = "PARTITIONS")]
     pub partitions: Option<u16>,
+    /// Run Redis as a cluster of three masters and three replicas; fixed by the first start
+    #[arg(long, env = "CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
+          num_args = 0..=1, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub cluster: bool,
+    /// Also start Prometheus, and Grafana, where they are installed
+    #[arg(long, env = "OBSERVE", default_value = "false", num_args = 0..=1,
+          default_missing_value = "true", action = clap::ArgAction::Set,
+          value_parser = clap::builder::BoolishValueParser::new())]
+    pub observe: bool,
+    /// Port of Prometheus, on loopback; 0 takes a free one
+    #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9090)]
+    pub prometheus_port: u16,
+    /// Port of Grafana, on loopback; 0 takes a free one
+    #[arg(long, env = "GRAFANA_PORT", default_value_t = 3000)]
+    pub grafana_port: u16,
+    /// Folder of rules, dashboards and provisioning
+    #[arg(long, env = "GRAFANA_DIR", default_value = "grafana")]
+    pub grafana_dir: PathBuf,
     /// The services' log filter
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
@@ -57,6 +76,8 @@ pub(super) struct Ports {
     pub(super) producer_metrics: u16,
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
+    /// Of Prometheus and Grafana, if they are wanted.
+    pub(super) observers: Option<(u16, u16)>,
 }
 
 impl Config {
@@ -82,7 +103,15 @@ impl Config {
                 (None, _) => metrics.push(free_port()),
             }
         }
+        let observers = match self.observe {
+            true => Some((
+                chosen(self.prometheus_port, "PROMETHEUS_PORT")?,
+                chosen(self.grafana_port, "GRAFANA_PORT")?,
+            )),
+            false => None,
+        };
         Ok(Ports {
+            observers,
             vote,
             results,
             producer_metrics: metrics[0],

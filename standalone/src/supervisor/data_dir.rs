@@ -2,7 +2,7 @@
 //!
 //! | below it | what |
 //! |---|---|
-//! | `postgres/`, `redis/` | the servers' data |
+//! | `postgres/`, `redis/` or `redis-cluster/N/` | the servers' data |
 //! | `log/` | one file a process; at a start a file over 8 MiB is set aside as `.log.1` |
 //! | `run/` | pid files, and the servers' ports |
 //! | `secrets/` | passwords and the cookie key, made once, readable by their owner only |
@@ -113,7 +113,7 @@ impl DataDir {
         for leftover in leftovers {
             let (signal, grace) = match leftover.name.as_str() {
                 "postgres" => (Signal::INT, SERVER_GRACE),
-                "redis" => (Signal::TERM, SERVER_GRACE),
+                name if name.starts_with("redis") => (Signal::TERM, SERVER_GRACE),
                 _ => (Signal::TERM, SERVICE_GRACE),
             };
             let how = if leftover.stop(signal, grace) { "stopped" } else { "killed" };
@@ -137,7 +137,7 @@ fn stop_order(name: &str) -> u8 {
     match name {
         "producer" => 0,
         "dashboard" => 1,
-        "redis" => 3,
+        name if name.starts_with("redis") => 3,
         "postgres" => 4,
         _ => 2,
     }

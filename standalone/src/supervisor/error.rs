@@ -46,6 +46,17 @@ pub enum Error {
         /// The other supervisor.
         pid: String,
     },
+    /// The data folder was made for the other kind of Redis.
+    #[error(
+        "{} was made with {made}: start it so again, or choose another folder with DATA_DIR=…",
+        data_dir.display()
+    )]
+    OtherRedis {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// What it was made with.
+        made: &'static str,
+    },
     /// A program of the pipeline does not lie beside this one.
     #[error("{} is missing; `make up` builds it", .0.display())]
     NotBuilt(PathBuf),

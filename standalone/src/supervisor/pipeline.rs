@@ -15,15 +15,15 @@ use super::{
     config::Ports,
     database::{self, CONSUMER, DASHBOARD, OWNER},
     log_watch::{LogWatch, SERVER_MARKS},
+    observer::Observer,
     poll::DefaultPoll,
-    redis_users, say,
+    redis_nodes, redis_users, say,
     service::{Service, ServiceSpec, clean, program},
     stop_signals::StopSignals,
     watched::{Child, Watched},
 };
 use crate::servers::{
-    self, PostgresOptions, PostgresServer, Process, RedisOptions, RedisServer, Signal,
-    postgres_home,
+    self, PostgresOptions, PostgresServer, Process, RedisServer, Signal, postgres_home,
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -39,18 +39,19 @@ pub(super) struct Pipeline<'a> {
     data_dir: &'a DataDir,
     ports: Ports,
     poll: DefaultPoll,
-    redis: Option<Watched<RedisServer>>,
+    redis: Vec<Watched<RedisServer>>,
     postgres: Option<Watched<PostgresServer>>,
     services: Vec<Watched<Service>>,
+    observers: Vec<(Watched<Observer>, u16)>,
     log_watches: Vec<LogWatch>,
 }
 
 impl<'a> Pipeline<'a> {
     pub(super) fn new(config: &'a Config, data_dir: &'a DataDir, ports: Ports) -> Self {
         let poll = DefaultPoll::new(&config.option_a, &config.option_b);
-        let (redis, postgres) = (None, None);
-        let (services, log_watches) = (Vec::new(), Vec::new());
-        Self { config, data_dir, ports, poll, redis, postgres, services, log_watches }
+        let (redis, postgres) = (Vec::new(), None);
+        let (services, observers, log_watches) = (Vec::new(), Vec::new(), Vec::new());
+        Self { config, data_dir, ports, poll, redis, postgres, services, observers, log_watches }
     }
 
     /// Starts everything and waits until everything is ready.
@@ -59,13 +60,15 @@ impl<'a> Pipeline<'a> {
             program(name)?;
         }
         self.start_servers().await?;
-        let (redis, postgres) = self.servers();
+        let postgres = self.postgres();
         database::prepare(postgres, self.data_dir).await?;
-        let url = database::url_of(OWNER, postgres, self.data_dir)?;
-        self.votectl(&self.migrate_arguments(), &redis.url(), &url)?;
-        self.votectl(&self.poll_arguments(), &redis.url(), &url)?;
+        let mut operator = self.redis_environment("default")?;
+        operator.push(("DATABASE_URL", database::url_of(OWNER, postgres, self.data_dir)?));
+        self.votectl(&self.migrate_arguments(), &operator)?;
+        self.votectl(&self.poll_arguments(), &operator)?;
         self.data_dir.secret("cookie-keys")?;
-        self.data_dir.write_env(&[("REDIS_URL", &redis.url()), ("DATABASE_URL", &url)])?;
+        let operator: Vec<_> = operator.iter().map(|(name, value)| (*name, &**value)).collect();
+        self.data_dir.write_env(&operator)?;
 
         for spec in self.service_specs()? {
             self.services.push(Watched::new(Service::start(spec, self.data_dir)?));
@@ -73,18 +76,38 @@ impl<'a> Pipeline<'a> {
         for service in &mut self.services {
             service.child.wait_ready(READY_WITHIN).await?;
         }
+        self.start_observers()
+    }
+
+    /// Prometheus and Grafana, where they are wanted and found.
+    fn start_observers(&mut self) -> Result<(), Error> {
+        let Some((prometheus_port, grafana_port)) = self.ports.observers else { return Ok(()) };
+        let folder = &self.config.grafana_dir;
+        let prometheus = Observer::prometheus(prometheus_port, &self.ports, folder, self.data_dir)?;
+        match prometheus {
+            Some(prometheus) => {
+                self.observers.push((Watched::new(prometheus), prometheus_port));
+            }
+            None => say(&format!(
+                "Prometheus is not installed (`bin/install observe` does it): point one at the \
+                 metrics below, as {} shows",
+                folder.join("prometheus/prometheus.yml").display()
+            )),
+        }
+        let grafana = Observer::grafana(grafana_port, prometheus_port, folder, self.data_dir)?;
+        match grafana {
+            Some(grafana) => self.observers.push((Watched::new(grafana), grafana_port)),
+            None => say(&format!(
+                "there is no grafana-server here: {} says how to point one at Prometheus and the \
+                 dashboards",
+                folder.join("README.md").display()
+            )),
+        }
         Ok(())
     }
 
     async fn start_servers(&mut self) -> Result<(), Error> {
-        let redis = RedisOptions {
-            folder: self.data_dir.root().join("redis"),
-            log: self.data_dir.log(),
-            run: self.data_dir.run(),
-            port: Some(self.data_dir.port_of("redis")?),
-            users: redis_users::all(self.data_dir)?,
-            ..RedisOptions::new("redis", "")
-        };
+        let nodes = redis_nodes::options(self.data_dir, self.config.cluster)?;
         let home = postgres_home(self.data_dir.root())?;
         if !home.starts_with(self.data_dir.root()) {
             say(&format!(
@@ -109,24 +132,45 @@ impl<'a> Pipeline<'a> {
         self.postgres = Some(Watched::new(postgres));
         // A stop that was asked for meanwhile is heard here.
         tokio::task::yield_now().await;
-        let redis = block_in_place(|| RedisServer::start(redis))?;
-        self.redis = Some(Watched::new(redis));
-        tokio::task::yield_now().await;
-        for name in ["redis", "postgres"] {
+        let mut names = vec!["postgres".to_owned()];
+        for node in nodes {
+            names.push(node.name.clone());
+            self.redis.push(Watched::new(block_in_place(|| RedisServer::start(node))?));
+            tokio::task::yield_now().await;
+        }
+        redis_nodes::form(&self.redis())?;
+        for name in names {
             let log = self.data_dir.log().join(format!("{name}.log"));
-            self.log_watches.push(LogWatch::start(name, log, SERVER_MARKS));
+            self.log_watches.push(LogWatch::start(&name, log, SERVER_MARKS));
         }
         Ok(())
     }
 
-    fn servers(&self) -> (&RedisServer, &PostgresServer) {
-        let started = "the servers are started before anything that uses them";
-        (&self.redis.as_ref().expect(started).child, &self.postgres.as_ref().expect(started).child)
+    fn redis(&self) -> Vec<&RedisServer> {
+        self.redis.iter().map(|node| &node.child).collect()
     }
 
-    fn votectl(&self, arguments: &[String], redis: &str, database: &str) -> Result<(), Error> {
+    /// How this user reaches Redis.
+    fn redis_environment(&self, user: &str) -> Result<Vec<(&'static str, String)>, Error> {
+        let users = redis_users::all(self.data_dir)?;
+        let user = users.iter().find(|one| one.name == user);
+        let user = user.expect("every service that uses Redis is a user of it");
+        Ok(redis_nodes::environment(&self.redis(), user))
+    }
+
+    fn postgres(&self) -> &PostgresServer {
+        let started = "the servers are started before anything that uses them";
+        &self.postgres.as_ref().expect(started).child
+    }
+
+    fn votectl(
+        &self,
+        arguments: &[String],
+        environment: &[(&'static str, String)],
+    ) -> Result<(), Error> {
         let mut command = Command::new(program("votectl")?);
-        clean(&mut command).args(arguments).env("REDIS_URL", redis).env("DATABASE_URL", database);
+        let environment = environment.iter().map(|(name, value)| (name, value));
+        clean(&mut command).args(arguments).envs(environment);
         let output =
             block_in_place(|| command.output()).map_err(servers::Error::io("run votectl"))?;
         if output.status.success() {
@@ -153,12 +197,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn service_specs(&self) -> Result<Vec<ServiceSpec>, Error> {
-        let (redis, postgres) = self.servers();
-        let users = redis_users::all(self.data_dir)?;
-        let redis_url = |name: &str| {
-            let user = users.iter().find(|user| user.name == name);
-            redis.url_for(user.expect("every service that uses Redis is a user of it"))
-        };
+        let postgres = self.postgres();
         let common = |admin_port: u16| {
             vec![
                 ("ADMIN_ADDR", format!("127.0.0.1:{admin_port}")),
@@ -169,8 +208,9 @@ impl<'a> Pipeline<'a> {
         let Ports { vote, results, producer_metrics, dashboard_metrics, .. } = self.ports;
 
         let mut producer = common(producer_metrics);
+        producer.extend(self.redis_environment("producer")?);
+        producer.extend(redis_nodes::durability(&self.redis()));
         producer.extend([
-            ("REDIS_URL", redis_url("producer")),
             ("LISTEN_ADDR", format!("0.0.0.0:{vote}")),
             ("COOKIE_KEYS_FILE", self.data_dir.secret_path("cookie-keys").display().to_string()),
             ("DEFAULT_POLL", self.poll.slug.clone()),
@@ -184,9 +224,10 @@ impl<'a> Pipeline<'a> {
             ("VOTE_URL", format!("http://localhost:{vote}/")),
         ]);
         let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
+        let consumer_redis = self.redis_environment("consumer")?;
         let consumers = self.ports.consumer_metrics.iter().zip(1..).map(|(port, number)| {
             let mut environment = common(*port);
-            environment.push(("REDIS_URL", redis_url("consumer")));
+            environment.extend(consumer_redis.clone());
             environment.push(("DATABASE_URL", database_url.clone()));
             spec(&format!("consumer-{number}"), "consumer", *port, environment)
         });
@@ -199,7 +240,7 @@ impl<'a> Pipeline<'a> {
     }
 
     /// Tells where everything is.
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(&mut self) {
         let Ports { vote, results, .. } = self.ports;
         say("");
         say(&format!("  vote       http://localhost:{vote}"));
@@ -207,6 +248,10 @@ impl<'a> Pipeline<'a> {
         for service in &self.services {
             let (name, port) = (service.child.name(), service.child.admin_port());
             say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
+        }
+        for (observer, port) in &mut self.observers {
+            let name = observer.child.process().name().to_owned();
+            say(&format!("  {name:10} http://localhost:{port}"));
         }
         say(&format!("  data       {}", self.data_dir.root().display()));
         say(&format!("  votectl    . {}; {}", self.data_dir.env_path().display(), votectl_path()));
@@ -233,12 +278,18 @@ impl<'a> Pipeline<'a> {
         let redis = self.redis.iter_mut().map(Watched::look_after);
         let postgres = self.postgres.iter_mut().map(Watched::look_after);
         let services = self.services.iter_mut().map(Watched::look_after);
-        redis.chain(postgres).chain(services).flatten().min()
+        let observers = self.observers.iter_mut().map(|(observer, _)| observer.look_after());
+        redis.chain(postgres).chain(services).chain(observers).flatten().min()
     }
 
     /// Stops everything: intake, then readers, then servers. A second signal hurries.
     pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
         let mut hurry = false;
+        let observers = self.observers.iter_mut().map(|(observer, _)| observer.child.process());
+        let mut observers: Vec<&mut Process> = observers.collect();
+        observers.iter_mut().for_each(|process| process.signal(Signal::TERM));
+        wait_all(&mut observers, SERVICE_GRACE, &mut hurry, stop_signals).await;
+        self.observers.clear();
         for program in ["producer", "dashboard", "consumer"] {
             let services = self.services.iter_mut().map(|service| &mut service.child);
             let services = services.filter(|service| service.program() == program);
@@ -250,16 +301,17 @@ impl<'a> Pipeline<'a> {
         // What the servers say when they are told to stop is no news.
         self.log_watches.clear();
         let mut servers: Vec<&mut Process> = Vec::new();
-        if let Some(redis) = &mut self.redis {
-            redis.child.process().signal(Signal::TERM);
-            servers.push(redis.child.process());
+        for node in &mut self.redis {
+            node.child.process().signal(Signal::TERM);
+            servers.push(node.child.process());
         }
         if let Some(postgres) = &mut self.postgres {
             postgres.child.process().signal(Signal::INT);
             servers.push(postgres.child.process());
         }
         wait_all(&mut servers, SERVER_GRACE, &mut hurry, stop_signals).await;
-        (self.redis, self.postgres) = (None, None);
+        self.redis.clear();
+        self.postgres = None;
     }
 }
 

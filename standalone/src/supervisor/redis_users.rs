@@ -7,8 +7,14 @@ const USERS: &str = include_str!("../../../schema/access/redis-users.acl");
 
 /// The users here, and under what name the file has them: `votectl` is Redis' default user, so that a
 /// plain `redis-cli` finds its way with the password alone.
-const NAMES: [(&str, &str); 3] =
-    [("default", "operator"), ("producer", "producer"), ("consumer", "consumer")];
+const NAMES: [(&str, &str); 4] = [
+    ("default", "operator"),
+    ("producer", "producer"),
+    ("consumer", "consumer"),
+    (REPLICA, "replica"),
+];
+/// Who follows a master of a cluster.
+pub(super) const REPLICA: &str = "replica";
 
 /// All users, each with a password of its own, the operator first.
 pub(super) fn all(data_dir: &DataDir) -> Result<Vec<RedisUser>, Error> {
@@ -32,7 +38,7 @@ mod tests {
     #[test]
     fn the_file_has_every_user_and_no_password() {
         for (_, name) in NAMES {
-            assert!(rules_of(name).contains('~'), "{name}");
+            assert!(rules_of(name).contains('+'), "{name}");
         }
         let users = USERS.lines().filter(|line| line.starts_with("user "));
         let mut words = users.flat_map(str::split_whitespace);

@@ -51,6 +51,8 @@ pub(super) fn configuration_of(
             ("cluster-enabled", "yes".to_owned()),
             ("cluster-port", bus_port.to_string()),
             ("cluster-node-timeout", "2000".to_owned()),
+            // A replica's copy is what ballots wait for: nobody else is about to ask for one.
+            ("repl-diskless-sync-delay", "0".to_owned()),
         ]);
     }
     lines.extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));

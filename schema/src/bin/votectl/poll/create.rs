@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
-use votestream_schema::{Poll, PollOption, PollState, Slug, db};
+use votestream_schema::{Poll, PollOption, PollState, Slug, db, poll_file};
 
 use super::times::{Moment, moment};
 use super::{TOO_CLOSE_MS, find_and_lock, publish::publish, state_in_words};
@@ -185,17 +185,8 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, Failure> {
 fn read(path: &Path) -> Result<Definition, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::refused(format!("{}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        let message = error.message();
-        // TOML has times of its own, which are read as a map.
-        let hint = match message.contains("map, expected a timestamp") {
-            true => " (times are written in quotes, as \"2026-03-01T12:00:00Z\")",
-            false => "",
-        };
-        Failure::refused(format!("{} line {line}: {message}{hint}", path.display()))
-    })
+    let read = poll_file::read(&text);
+    read.map_err(|error| Failure::refused(format!("{} {error}", path.display())))
 }
 
 fn word<T: std::str::FromStr<Err = Invalid>>(text: &str) -> Result<T, String> {

@@ -1,0 +1,15 @@
+//! A form as a browser posts it, up to the choices that a poll makes of it.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use votestream_schema::code::Code;
+use votestream_schema::submission::Submission;
+
+mod poll;
+
+fuzz_target!(|body: &[u8]| {
+    let submission = Submission::from_form(body);
+    poll::choose(&submission);
+    let _ = submission.code.as_deref().and_then(Code::parse);
+});

@@ -1,0 +1,36 @@
+//! A poll for submissions to choose from: letters that are slugs as well, and several choices.
+
+use std::sync::LazyLock;
+
+use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
+use votestream_schema::submission::Submission;
+use votestream_schema::{Poll, PollId, PollOption};
+
+static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
+    id: PollId(1),
+    slug: "pets".parse().expect("a slug"),
+    title: "Pets".into(),
+    options: ["cats", "dogs", "a", "hamsters-and-mice"].map(option).to_vec(),
+    choices_min: 1,
+    choices_max: 3,
+    vote_policy: VotePolicy::KeepFirst,
+    voter_policy: VoterPolicy::Code,
+    visibility: Visibility::Always,
+    opens_at_ms: Some(0),
+    closes_at_ms: None,
+    archived_at_ms: None,
+    revision: 1,
+});
+
+fn option(slug: &str) -> PollOption {
+    let slug = slug.parse().expect("a slug");
+    PollOption { slug, label: "Label".into(), description: None, colour: None }
+}
+
+/// Whatever is chosen is allowed, and the slugs of what is chosen choose the same again.
+pub fn choose(submission: &Submission) {
+    let Ok(choices) = POLL.choose(submission.choices.iter().map(String::as_str)) else { return };
+    assert!(POLL.allows(choices));
+    let slugs: Vec<&str> = POLL.chosen(choices).map(|option| option.slug.as_str()).collect();
+    assert_eq!(POLL.choose(slugs), Ok(choices));
+}

@@ -1,0 +1,69 @@
+//! What a voter submits: a form as a browser posts it, or JSON as a program does.
+//!
+//! Parsed here and not beside the HTTP that brings it, so that it can be tried with any bytes. Never
+//! panics, whatever they are; what the names mean is the poll's to say ([`crate::Poll::choose`]).
+
+use serde::Deserialize;
+
+/// The form field that names an option; given more than once where a poll takes several.
+pub const FIELD_VOTE: &str = "vote";
+/// The form field that holds the voting code.
+pub const FIELD_CODE: &str = "code";
+
+/// Options by slug or letter, and the voting code if one was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Submission {
+    /// Option slugs or letters.
+    pub choices: Vec<String>,
+    /// The voting code.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+impl Submission {
+    /// Reads `application/x-www-form-urlencoded`. Any bytes are a form; other fields are left alone.
+    pub fn from_form(body: &[u8]) -> Self {
+        let mut submission = Self::default();
+        for (field, value) in form_urlencoded::parse(body) {
+            match &*field {
+                FIELD_VOTE => submission.choices.push(value.into_owned()),
+                FIELD_CODE if submission.code.is_none() => {
+                    submission.code = Some(value.into_owned());
+                }
+                _ => {}
+            }
+        }
+        submission
+    }
+
+    /// Reads `{"choices": ["cats"], "code": "…"}`.
+    ///
+    /// # Errors
+    /// Says where the text is not of that form.
+    pub fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_names_options_and_a_code() {
+        let read = Submission::from_form(b"vote=cats&x=y&vote=d%6Fgs&code=AB+CD&code=EF&vote=");
+        assert_eq!(read.choices, ["cats", "dogs", ""]);
+        assert_eq!(read.code.as_deref(), Some("AB CD"));
+        assert_eq!(Submission::from_form(b""), Submission::default());
+        assert_eq!(Submission::from_form(b"\xff=%&vote=%ff").choices, ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn json_names_options_and_a_code() {
+        let read = Submission::from_json(br#"{"choices":["cats"],"code":"AB","more":1}"#).unwrap();
+        assert_eq!((read.choices, read.code), (vec!["cats".into()], Some("AB".into())));
+        for bad in ["", "{}", "[]", r#"{"choices":"cats"}"#, r#"{"choices":[1]}"#] {
+            assert!(Submission::from_json(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A second Postgres that follows a first, until it is promoted.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use super::account::{Account, as_account, create_folder};
+use super::{PostgresOptions, PostgresServer, Programs, SUPERUSER};
+use crate::servers::Error;
+
+impl PostgresServer {
+    /// Copies this running server into a new folder and starts the copy as its standby, streaming
+    /// under the name of the options. It has this server's password. Promote it with
+    /// `SELECT pg_promote()`.
+    ///
+    /// # Errors
+    /// If the copy fails, or as [`PostgresServer::start`].
+    pub fn standby(&self, mut options: PostgresOptions) -> Result<Self, Error> {
+        options.password.clone_from(&self.options.password);
+        let account = Account::for_folder(&options.folder)?;
+        create_folder(&options.folder, account)?;
+        let programs = Programs::find(&self.options.data())?;
+        let primary = format!(
+            "host=127.0.0.1 port={} user={SUPERUSER} application_name={}",
+            self.port, options.name
+        );
+        let output = as_account(&pg_basebackup(&programs), account)
+            .current_dir(&options.folder)
+            .env("PGPASSWORD", &options.password)
+            .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"])
+            .args(["--no-sync", "--dbname", &primary, "--pgdata"])
+            .arg(options.data())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(Error::io("run pg_basebackup"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Error::Unsuitable(format!("pg_basebackup failed: {}", said.trim())));
+        }
+        Self::start(options)
+    }
+}
+
+/// Beside the server, or where a link to the server leads; else whichever is found.
+fn pg_basebackup(programs: &Programs) -> PathBuf {
+    let server = programs.folder.join("postgres");
+    let places = [server.canonicalize().unwrap_or_default(), server];
+    let mut beside = places.iter().map(|server| server.with_file_name("pg_basebackup"));
+    beside.find(|program| program.is_file()).unwrap_or_else(|| "pg_basebackup".into())
+}

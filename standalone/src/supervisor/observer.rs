@@ -1,0 +1,160 @@
+//! Prometheus and Grafana beside the pipeline, where they are installed (`OBSERVE=1`).
+//!
+//! Prometheus scrapes the services and works with the rules of `grafana/`; Grafana finds the dashboards
+//! there. Nothing depends on either: one that is missing is a line on the terminal, one that dies is
+//! started again like everything else.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{DataDir, Error, config::Ports, watched::Child};
+use crate::servers::{self, Process};
+
+/// Where Grafana's packages put what it cannot work without.
+const GRAFANA_HOME: &str = "/usr/share/grafana";
+
+/// A program that watches.
+#[derive(Debug)]
+pub(super) struct Observer {
+    name: &'static str,
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+    run: PathBuf,
+    log: PathBuf,
+    process: Process,
+}
+
+impl Observer {
+    /// Prometheus on this port, scraping the services at theirs; `None` where there is none.
+    pub(super) fn prometheus(
+        port: u16,
+        ports: &Ports,
+        grafana_dir: &Path,
+        data_dir: &DataDir,
+    ) -> Result<Option<Self>, Error> {
+        let Some(program) = found("prometheus") else { return Ok(None) };
+        let rules = absolute(&grafana_dir.join("prometheus/rules"))?.join("*.yml");
+        let config = data_dir.run().join("prometheus.yml");
+        write(&config, &configuration(port, ports, &rules))?;
+        let data = data_dir.root().join("prometheus");
+        let arguments = vec![
+            format!("--config.file={}", absolute(&config)?.display()),
+            format!(
+                "--storage.tsdb.path={}",
+                absolute(data_dir.root())?.join("prometheus").display()
+            ),
+            "--storage.tsdb.retention.time=40d".to_owned(),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            "--log.level=warn".to_owned(),
+        ];
+        make_folder(&data)?;
+        Self::start("prometheus", program, arguments, Vec::new(), data_dir).map(Some)
+    }
+
+    /// Grafana on this port, reading the Prometheus on the other; `None` where there is none.
+    pub(super) fn grafana(
+        port: u16,
+        prometheus_port: u16,
+        grafana_dir: &Path,
+        data_dir: &DataDir,
+    ) -> Result<Option<Self>, Error> {
+        let Some(program) = found("grafana-server") else { return Ok(None) };
+        let data = data_dir.root().join("grafana");
+        make_folder(&data)?;
+        let path = |path: &Path| absolute(path).map(|path| path.display().to_string());
+        let environment = vec![
+            ("GF_PATHS_PROVISIONING", path(&grafana_dir.join("provisioning"))?),
+            ("GF_PATHS_DATA", path(&data)?),
+            ("GF_PATHS_LOGS", path(&data)?),
+            ("GF_SERVER_HTTP_ADDR", "127.0.0.1".to_owned()),
+            ("GF_SERVER_HTTP_PORT", port.to_string()),
+            // It listens on loopback only, and who is here may look.
+            ("GF_AUTH_ANONYMOUS_ENABLED", "true".to_owned()),
+            ("PROMETHEUS_URL", format!("http://127.0.0.1:{prometheus_port}")),
+            ("VOTESTREAM_DASHBOARDS", path(&grafana_dir.join("dashboards"))?),
+        ];
+        let arguments = vec![format!("--homepath={GRAFANA_HOME}")];
+        Self::start("grafana", program, arguments, environment, data_dir).map(Some)
+    }
+
+    fn start(
+        name: &'static str,
+        program: PathBuf,
+        arguments: Vec<String>,
+        environment: Vec<(&'static str, String)>,
+        data_dir: &DataDir,
+    ) -> Result<Self, Error> {
+        let (run, log) = (data_dir.run(), data_dir.log().join(format!("{name}.log")));
+        let process = spawn(name, &program, &arguments, &environment, &run, &log)?;
+        Ok(Self { name, program, arguments, environment, run, log, process })
+    }
+}
+
+impl Child for Observer {
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn restart(&mut self) -> Result<(), Error> {
+        self.process.kill();
+        let Self { name, program, arguments, environment, run, log, .. } = self;
+        self.process = spawn(name, program, arguments, environment, run, log)?;
+        Ok(())
+    }
+}
+
+fn spawn(
+    name: &str,
+    program: &Path,
+    arguments: &[String],
+    environment: &[(&'static str, String)],
+    run: &Path,
+    log: &Path,
+) -> Result<Process, Error> {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    Ok(Process::spawn(name, command, run, log, &run.join(format!("{name}.pid")))?)
+}
+
+/// As grafana/prometheus/prometheus.yml, with the ports of this pipeline.
+fn configuration(port: u16, ports: &Ports, rules: &Path) -> String {
+    let job = |name: &str, ports: &[u16]| {
+        let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let targets = targets.join(", ");
+        format!("  - job_name: {name}\n    static_configs:\n      - targets: [{targets}]\n")
+    };
+    [
+        "global:\n  scrape_interval: 5s\n  evaluation_interval: 5s\n".to_owned(),
+        format!("rule_files:\n  - '{}'\n", rules.display()),
+        "scrape_configs:\n".to_owned(),
+        job("producer", &[ports.producer_metrics]),
+        job("dashboard", &[ports.dashboard_metrics]),
+        job("consumer", &ports.consumer_metrics),
+        job("prometheus", &[port]),
+    ]
+    .concat()
+}
+
+/// The program of this name, wherever a shell would find it.
+fn found(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    let error = servers::Error::io(format!("find {}", path.display()));
+    Ok(std::path::absolute(path).map_err(error)?)
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    let error = servers::Error::io(format!("make the folder {}", path.display()));
+    Ok(fs::create_dir_all(path).map_err(error)?)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    Ok(fs::write(path, text).map_err(servers::Error::io(format!("write {}", path.display())))?)
+}

@@ -1,0 +1,85 @@
+//! The Redis that the pipeline runs on: one server, or a cluster of three masters and their replicas.
+//!
+//! Invariant: a data folder keeps the kind of Redis that it was made with: what waits in the other
+//! kind would not be counted.
+
+use std::env;
+
+use tokio::task::block_in_place;
+
+use super::{DataDir, Error, redis_users, redis_users::REPLICA, say};
+use crate::servers::{RedisOptions, RedisServer, RedisUser, form_cluster};
+
+const MASTERS: u16 = 3;
+/// A master that was killed is back within a second or two; one that hangs is replaced after this.
+const NODE_TIMEOUT_MS: &str = "5000";
+
+/// What every node is started with, the masters-to-be first.
+pub(super) fn options(data_dir: &DataDir, cluster: bool) -> Result<Vec<RedisOptions>, Error> {
+    let (single, nodes) = (data_dir.root().join("redis"), data_dir.root().join("redis-cluster"));
+    let made = match cluster {
+        true if single.exists() => Some("one Redis, without CLUSTER"),
+        false if nodes.exists() => Some("CLUSTER=1"),
+        _ => None,
+    };
+    if let Some(made) = made {
+        return Err(Error::OtherRedis { data_dir: data_dir.root().to_owned(), made });
+    }
+    let users = redis_users::all(data_dir)?;
+    let common = RedisOptions {
+        log: data_dir.log(),
+        run: data_dir.run(),
+        users: users.clone(),
+        ..RedisOptions::new("redis", "")
+    };
+    if !cluster {
+        let port = Some(data_dir.port_of("redis")?);
+        return Ok(vec![RedisOptions { folder: single, port, ..common }]);
+    }
+    let replica = users.iter().find(|user| user.name == REPLICA).expect("it is one of all users");
+    let settings = [
+        ("masteruser", replica.name.as_str()),
+        ("masterauth", replica.password.as_str()),
+        ("cluster-node-timeout", NODE_TIMEOUT_MS),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let node = |number: u16| -> Result<RedisOptions, Error> {
+        let name = format!("redis-{number}");
+        Ok(RedisOptions {
+            folder: nodes.join(number.to_string()),
+            port: Some(data_dir.port_of(&name)?),
+            cluster: true,
+            bus_port: Some(data_dir.port_of(&format!("{name}-bus"))?),
+            settings: settings.to_vec(),
+            name,
+            ..common.clone()
+        })
+    };
+    (1..=2 * MASTERS).map(node).collect()
+}
+
+/// Joins the nodes of a cluster, or finds them joined; nothing to do for one server.
+pub(super) fn form(nodes: &[&RedisServer]) -> Result<(), Error> {
+    if nodes.len() > 1 {
+        say("joining the nodes of the Redis Cluster");
+        block_in_place(|| form_cluster(nodes, usize::from(MASTERS)))?;
+    }
+    Ok(())
+}
+
+/// What a client has to be told: the address for this user, and whether it is a cluster's.
+pub(super) fn environment(nodes: &[&RedisServer], user: &RedisUser) -> Vec<(&'static str, String)> {
+    let urls: Vec<String> = nodes.iter().map(|node| node.url_for(user)).collect();
+    let mut environment = vec![("REDIS_URL", urls.join(","))];
+    if nodes.len() > 1 {
+        environment.push(("REDIS_CLUSTER", "true".to_owned()));
+    }
+    environment
+}
+
+/// What "accepted" promises: on a cluster a replica has it too, or a failover would lose ballots.
+pub(super) fn durability(nodes: &[&RedisServer]) -> Vec<(&'static str, String)> {
+    let chosen = env::var_os("DURABILITY").is_some();
+    let replicated = (nodes.len() > 1 && !chosen).then(|| "replicated".to_owned());
+    replicated.map(|replicated| ("DURABILITY", replicated)).into_iter().collect()
+}

@@ -1,0 +1,44 @@
+//! What dashboards ask Prometheus for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Every expression of every panel and annotation, with where it stands.
+pub fn of_dashboards(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let name = file.file_name().into_string().unwrap();
+        if name.ends_with(".json") {
+            let dashboard = read(&file.path());
+            collect(&dashboard, &name, &mut found);
+        }
+    }
+    assert!(found.len() > 50, "the dashboards hold {} expressions", found.len());
+    found
+}
+
+/// The expressions that may give nothing, and why.
+pub fn that_may_be_empty(file: &Path) -> BTreeMap<String, String> {
+    serde_json::from_value(read(file)).unwrap()
+}
+
+fn read(file: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+fn collect(value: &Value, place: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
+    match value {
+        Value::Object(fields) => {
+            let title = fields.get("title").and_then(Value::as_str);
+            let place = title.map_or(place.to_owned(), |title| format!("{place}: {title}"));
+            if let Some(Value::String(expression)) = fields.get("expr") {
+                found.entry(expression.clone()).or_default().insert(place.clone());
+            }
+            fields.values().for_each(|value| collect(value, &place, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, place, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,339 @@
+//! What somebody on call sees: real services under real load, watched by a real Prometheus. Every
+//! expression of every panel and rule has data, and every alert fires once what it warns of happens.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod expressions;
+mod prometheus;
+mod site;
+#[path = "../tables/mod.rs"]
+mod tables;
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use prometheus::{Prometheus, get, shortened};
+use rustix::process::Signal;
+use site::{Helper, Site, root, until};
+use testkit::{eventually, free_port};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const SOON: Duration = Duration::from_secs(60);
+/// Held by whoever audits: see `consumer/src/auditor.rs`.
+const AUDIT_LOCK: &str = "SELECT pg_advisory_lock(x'61756469'::bigint)";
+/// Exported only where there is something to tell.
+const ABSENT: [&str; 1] = ["votestream_certificate_expiry_timestamp_seconds"];
+
+/// Name, severity and window of an alert.
+type Alert = (String, String, String);
+
+/// The site with all that watches it.
+struct Watched {
+    site: Site,
+    prometheus: Prometheus,
+    /// Alerts seen to fire, ever.
+    seen: BTreeSet<Alert>,
+}
+
+impl Watched {
+    /// The alerts that fire now; those that fired a moment ago are remembered as well.
+    fn firing(&mut self) -> BTreeSet<Alert> {
+        self.seen.extend(self.ask("count_over_time(ALERTS{alertstate=\"firing\"}[5s])"));
+        self.ask("ALERTS{alertstate=\"firing\"}")
+    }
+
+    fn ask(&self, expression: &str) -> BTreeSet<Alert> {
+        let alerts = self.prometheus.query(expression).unwrap_or_default();
+        let text = |alert: &serde_json::Value, name: &str| {
+            alert["metric"][name].as_str().unwrap_or_default().to_owned()
+        };
+        let alerts = alerts.iter().map(|alert| {
+            (text(alert, "alertname"), text(alert, "severity"), text(alert, "window"))
+        });
+        alerts.collect()
+    }
+
+    /// Waits until every alert of these names has been seen, in all its severities and windows.
+    async fn see(&mut self, names: &[&str]) {
+        let wanted: BTreeSet<Alert> =
+            self.alerts().into_iter().filter(|(name, ..)| names.contains(&name.as_str())).collect();
+        assert!(wanted.len() >= names.len(), "{names:?} are not all among the rules");
+        let since = Instant::now();
+        while !wanted.is_subset(&self.seen) {
+            let missing: Vec<_> = wanted.difference(&self.seen).collect();
+            assert!(since.elapsed() < SOON, "not seen to fire: {missing:?}");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            self.firing();
+        }
+        eprintln!("{:4.1} s until {names:?}", since.elapsed().as_secs_f32());
+    }
+
+    /// Every alert that the rules know.
+    fn alerts(&self) -> BTreeSet<Alert> {
+        let rules = self.prometheus.rules().into_iter().filter(|rule| rule["type"] == "alerting");
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        rules
+            .map(|rule| {
+                let labels = &rule["labels"];
+                (text(&rule["name"]), text(&labels["severity"]), text(&labels["window"]))
+            })
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_panel_has_data_and_every_alert_fires() {
+    let (own_prometheus, metrics) = (free_port(), four_free_ports());
+    let site = tokio::task::block_in_place(|| Site::start(own_prometheus, metrics));
+    prometheus_of_make_up_scrapes_everything(own_prometheus).await;
+
+    let load = site.load();
+    let exporters = exporters(&site);
+    let doomed = [1, 7].map(|days| site.dashboard_with_certificate(days));
+    let mut targets = vec![
+        ("producer".to_owned(), vec![metrics]),
+        ("dashboard".to_owned(), vec![metrics + 1]),
+        ("consumer".to_owned(), vec![metrics + 2, metrics + 3]),
+        ("first-dashboard".to_owned(), vec![doomed[0].1]),
+        ("second-dashboard".to_owned(), vec![doomed[1].1]),
+    ];
+    targets.extend(exporters.iter().map(|(job, port, _)| ((*job).to_owned(), vec![*port])));
+    let prometheus = Prometheus::start(&targets, &root().join("grafana/prometheus/rules"));
+    let mut watched = Watched { site, prometheus, seen: BTreeSet::new() };
+
+    every_expression_has_data(&watched.prometheus).await;
+    exported_is_documented([metrics, metrics + 1, metrics + 2], doomed[0].1);
+    let since = Instant::now();
+    let others =
+        |firing: &BTreeSet<Alert>| firing.iter().any(|(name, ..)| name != "CertificateExpires");
+    until("nothing fires while all is well", SOON, || !others(&watched.firing())).await;
+    eprintln!("{:4.1} s until all was well", since.elapsed().as_secs_f32());
+    watched.seen.clear();
+
+    watched.see(&["CertificateExpires"]).await;
+    counting_stands_still_and_entries_are_deleted(&mut watched).await;
+    servers_come_near_their_bounds(&mut watched).await;
+    results_and_redis_are_tampered_with(&mut watched).await;
+    viewers_are_served_late(&mut watched).await;
+    drop((doomed, exporters));
+    services_do_not_answer(&mut watched).await;
+    drop(load);
+
+    let unseen: Vec<_> = watched.alerts().difference(&watched.seen).cloned().collect();
+    assert!(unseen.is_empty(), "no fault was injected for {unseen:?}");
+}
+
+/// What `make up OBSERVE=1` started.
+async fn prometheus_of_make_up_scrapes_everything(port: u16) {
+    eventually(SOON, async || {
+        let reply = get(port, "/api/v1/targets?state=active")?;
+        let targets = reply["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
+        let up = targets.iter().filter(|target| target["health"] == "up").count();
+        if (targets.len(), up) == (5, 5) { Ok(()) } else { Err(format!("{targets:?}")) }
+    })
+    .await;
+    let rules = get(port, "/api/v1/rules").unwrap();
+    assert!(rules["data"]["groups"].as_array().is_some_and(|groups| groups.len() > 3), "{rules}");
+}
+
+/// Redis' and Postgres' usual exporters: job, port, and the process.
+fn exporters(site: &Site) -> Vec<(&'static str, u16, Helper)> {
+    let (redis, postgres) = (free_port(), free_port());
+    let mut redis_exporter = Command::new("prometheus-redis-exporter");
+    redis_exporter
+        .arg(format!("-redis.addr={}", site.redis_url))
+        .arg(format!("-web.listen-address=127.0.0.1:{redis}"));
+    let mut postgres_exporter = Command::new("prometheus-postgres-exporter");
+    postgres_exporter
+        .env("DATA_SOURCE_NAME", format!("{}?sslmode=disable", site.database_url))
+        .arg(format!("--web.listen-address=127.0.0.1:{postgres}"));
+    vec![
+        ("redis", redis, Helper::start(&mut redis_exporter)),
+        ("postgres", postgres, Helper::start(&mut postgres_exporter)),
+    ]
+}
+
+async fn every_expression_has_data(prometheus: &Prometheus) {
+    let grafana = root().join("grafana");
+    let excused = expressions::that_may_be_empty(&grafana.join("may-be-empty.json"));
+    let mut wanted = expressions::of_dashboards(&grafana.join("dashboards"));
+    let recorded = || prometheus.rules().into_iter().filter(|rule| rule["type"] == "recording");
+    eventually(SOON, async || recorded().next().ok_or("no rules yet")).await;
+    for rule in recorded() {
+        wanted.insert(rule["name"].as_str().unwrap().to_owned(), BTreeSet::from(["a rule".into()]));
+    }
+    for expression in excused.keys() {
+        let places = wanted.remove(expression);
+        assert!(places.is_some(), "excused, but nobody asks for it: {expression}");
+        prometheus.query(&shortened(expression)).unwrap();
+    }
+    let all = wanted.len();
+    let since = Instant::now();
+    let mut errors: Vec<String>;
+    loop {
+        errors = Vec::new();
+        wanted.retain(|expression, places| match prometheus.query(&shortened(expression)) {
+            Ok(result) if !result.is_empty() => false,
+            outcome => {
+                errors.push(format!("{places:?}: {expression}: {outcome:?}"));
+                true
+            }
+        });
+        if wanted.is_empty() {
+            break;
+        }
+        let within = Duration::from_secs(90);
+        assert!(
+            since.elapsed() < within,
+            "{} of {all} are empty:\n{}",
+            errors.len(),
+            errors.join("\n")
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    for rule in prometheus.rules() {
+        assert_eq!(rule["health"], "ok", "{rule}");
+    }
+    eprintln!("{:4.1} s until all {all} expressions had data", since.elapsed().as_secs_f32());
+}
+
+/// What producer, dashboard and consumer export is what docs/METRICS.md says, nothing more or less.
+fn exported_is_documented(ports: [u16; 3], with_certificate: u16) {
+    let documented = tables::documented();
+    let own = ["Producer", "Dashboard", "Consumer"];
+    for (port, service) in ports.into_iter().zip(own) {
+        let exported = exported(port);
+        let tables = documented.iter().filter(|(title, _)| {
+            let serves = service != "Consumer" && *title == "Producer and dashboard";
+            *title == service || title.starts_with("Every") || serves
+        });
+        let names = tables.flat_map(|(_, table)| table.iter().map(|metric| metric.name.to_owned()));
+        let names: BTreeSet<String> =
+            names.filter(|name| !ABSENT.contains(&name.as_str())).collect();
+        assert_eq!(exported, names, "of the {service}");
+    }
+    let certified = exported(with_certificate);
+    assert!(ABSENT.iter().all(|name| certified.contains(*name)), "{certified:?}");
+}
+
+fn exported(port: u16) -> BTreeSet<String> {
+    // Not JSON: the reply stands in the error.
+    let text = get(port, "/metrics").unwrap_err();
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    types.map(str::to_owned).collect()
+}
+
+async fn counting_stands_still_and_entries_are_deleted(watched: &mut Watched) {
+    let barrier = watched.site.sql().await;
+    barrier.batch_execute("BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    watched.see(&["OldestEntryWaits", "OldestPendingStuck"]).await;
+    // Somebody deletes what is pending, and what is not delivered yet; and the consumers die.
+    for partition in 0..4 {
+        let stream = format!("{{votes:{partition}}}:stream");
+        let entries: Vec<(String, Vec<String>)> =
+            watched.site.redis(&["XRANGE", &stream, "-", "+"]).await;
+        let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
+        let mut delete = vec!["XDEL", &stream];
+        delete.extend(ids.iter().take(2).chain(ids.iter().rev().take(2)));
+        watched.site.redis::<i64>(&delete).await;
+    }
+    watched.site.signal("consumer", Signal::KILL);
+    watched.see(&["EntriesLost", "LagUnknown", "BacklogNotDraining", "BacklogNearBound"]).await;
+    watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
+    barrier.batch_execute("ROLLBACK").await.unwrap();
+    watched.see(&["FreshnessBudgetBurns", "AcceptingBudgetBurns"]).await;
+    watched.see(&["EntriesVanished", "BallotsMissing"]).await;
+}
+
+async fn servers_come_near_their_bounds(watched: &mut Watched) {
+    let sql = watched.site.sql().await;
+    let count = "SELECT sum(numbackends)::float8 / current_setting('max_connections')::float8
+        FROM pg_stat_database";
+    let mut sessions = Vec::new();
+    while sql.query_one(count, &[]).await.unwrap().get::<_, f64>(0) < 0.93 {
+        sessions.push(watched.site.sql().await);
+    }
+    let facts: String = watched.site.redis(&["INFO", "memory"]).await;
+    let used = facts.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
+    let bound = (used.trim().parse::<f64>().unwrap() * 1.1) as u64;
+    let set = ["CONFIG", "SET", "maxmemory"];
+    watched.site.redis::<()>(&[&set[..], &[bound.to_string().as_str()]].concat()).await;
+    let mut streams = Vec::new();
+    for _ in 0..28 {
+        streams.push(viewer(&watched.site.pipeline.results).await);
+    }
+    let names = ["PostgresConnectionsNearBound", "RedisMemoryNearBound", "ViewersNearBound"];
+    watched.see(&names).await;
+    watched.site.redis::<()>(&[&set[..], &["0"]].concat()).await;
+}
+
+async fn results_and_redis_are_tampered_with(watched: &mut Watched) {
+    let redis = |command: &'static [&'static str]| watched.site.redis::<redis::Value>(command);
+    redis(&["CONFIG", "SET", "appendfsync", "everysec"]).await;
+    redis(&["XADD", "{votes:0}:stream", "*", "odd", "1"]).await;
+    let sql = watched.site.sql().await;
+    sql.batch_execute(
+        "UPDATE tally SET votes = votes + 7;
+         INSERT INTO polls (slug, title, voter_policy, opens_at_ms)
+             VALUES ('codes', 'Who?', 'code', 1);
+         INSERT INTO options (poll_id, position, slug, label)
+             SELECT id, n, 'o' || n, 'o' || n FROM polls, generate_series(0, 1) n WHERE slug = 'codes';
+         INSERT INTO codes SELECT id, gen_random_uuid() FROM polls, generate_series(1, 20)
+             WHERE slug = 'codes';
+         INSERT INTO poll_tally (poll_id, voters) SELECT id, 19 FROM polls WHERE slug = 'codes';",
+    )
+    .await
+    .unwrap();
+    watched.see(&["RedisNotDurable", "DeadLetters", "TallyDrift", "CodePoolLow"]).await;
+    watched.site.redis::<()>(&["CONFIG", "SET", "appendfsync", "always"]).await;
+    sql.batch_execute(AUDIT_LOCK).await.unwrap();
+    watched.see(&["AuditOverdue"]).await;
+}
+
+async fn viewers_are_served_late(watched: &mut Watched) {
+    let until = Instant::now() + SOON;
+    let late = |(name, ..): &&Alert| name == "DeliveryBudgetBurns";
+    let wanted = watched.alerts().iter().filter(late).count();
+    while watched.seen.iter().filter(late).count() < wanted {
+        assert!(Instant::now() < until, "late viewers are not seen: {:?}", watched.seen);
+        watched.site.signal("dashboard", Signal::STOP);
+        tokio::time::sleep(Duration::from_millis(1_300)).await;
+        watched.site.signal("dashboard", Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        watched.firing();
+    }
+}
+
+async fn services_do_not_answer(watched: &mut Watched) {
+    for service in ["producer", "consumer", "dashboard"] {
+        watched.site.signal(service, Signal::STOP);
+    }
+    watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard"]).await;
+    for service in ["producer", "consumer", "dashboard"] {
+        watched.site.signal(service, Signal::CONT);
+    }
+}
+
+/// An event stream that is read by nobody, but open.
+async fn viewer(results: &str) -> TcpStream {
+    let address = results.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /api/polls/cats-vs-dogs/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    stream
+}
+
+/// The first of four free ports in a row, away from those that [`free_port`] gives next.
+fn four_free_ports() -> u16 {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+    let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 4 * step) % 20_000);
+    let mut fitting = candidates.filter(|port| (*port..*port + 4).all(is_free));
+    fitting.next().unwrap()
+}
