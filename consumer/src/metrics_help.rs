@@ -87,7 +87,7 @@ pub const METRICS: &[Metric] = &[
         "votestream_stream_lag_unknown",
         "bool",
         PARTITION,
-        "1 when Redis does not know the lag, which is then worked out from length and pending.",
+        "1 when Redis does not know the lag; we take it from length and pending.",
     ),
     Metric::gauge(
         "votestream_stream_pending",
