@@ -120,6 +120,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     servers_come_near_their_bounds(&mut watched).await;
     results_and_redis_are_tampered_with(&mut watched).await;
     viewers_are_served_late(&mut watched).await;
+    an_entry_comes_from_tomorrow(&mut watched).await;
     drop((doomed, exporters));
     services_do_not_answer(&mut watched).await;
     drop(load);
@@ -307,6 +308,13 @@ async fn viewers_are_served_late(watched: &mut Watched) {
         tokio::time::sleep(Duration::from_millis(250)).await;
         watched.firing();
     }
+}
+
+async fn an_entry_comes_from_tomorrow(watched: &mut Watched) {
+    let (ms, day_ms) = (votestream_schema::poll::now_ms(), 24 * 60 * 60 * 1_000);
+    let id = format!("{}-0", ms + day_ms);
+    watched.site.redis::<redis::Value>(&["XADD", "{votes:3}:stream", &id, "odd", "1"]).await;
+    watched.see(&["StreamClockAhead"]).await;
 }
 
 async fn services_do_not_answer(watched: &mut Watched) {
