@@ -128,7 +128,7 @@ fn postgres_args(lab: &Lab) -> anyhow::Result<PostgresArgs> {
 
 fn redis_args(lab: &Lab) -> anyhow::Result<RedisArgs> {
     Ok(RedisArgs {
-        redis_url: lab.redis.url().parse()?,
+        redis_url: lab.redis_url().parse()?,
         redis_url_file: None,
         redis_cluster: false,
         redis_ca_file: None,

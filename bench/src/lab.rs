@@ -1,13 +1,14 @@
 //! A pipeline of its own for each measurement: private servers, the release binaries, one poll.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use standalone::servers::{
-    PostgresOptions, PostgresServer, RedisOptions, RedisServer, free_port, random_secret,
+    PostgresOptions, PostgresServer, RedisOptions, RedisServer, form_cluster, free_port,
+    random_secret,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,13 +18,14 @@ pub const POLL: &str = "cats-vs-dogs";
 
 /// Servers and services; all end when it is dropped.
 pub struct Lab {
-    /// Redis, with an fsync before each answer.
-    pub redis: RedisServer,
+    /// Redis, with an fsync before each answer: one server, or the masters of a cluster.
+    pub redis: Vec<RedisServer>,
     /// Postgres, with an fsync at each commit.
     pub postgres: PostgresServer,
     services: Vec<Service>,
     folder: PathBuf,
     cookie_key: String,
+    is_cluster: bool,
 }
 
 /// One process of ours.
@@ -43,6 +45,14 @@ impl Drop for Service {
 }
 
 impl Service {
+    /// Processor seconds that it has used, as it tells itself.
+    pub async fn cpu_s(&self) -> anyhow::Result<f64> {
+        let metrics = get(self.admin_port, "/metrics").await?;
+        let figure =
+            metrics.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+        Ok(figure.context("process_cpu_seconds_total")?.trim().parse()?)
+    }
+
     /// Resident memory in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         resident_bytes(self.child.id())
@@ -60,7 +70,7 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
 impl Drop for Lab {
     fn drop(&mut self) {
         self.services.clear();
-        self.redis.kill();
+        self.redis.iter_mut().for_each(RedisServer::kill);
         self.postgres.kill();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -69,26 +79,36 @@ impl Drop for Lab {
 impl Lab {
     /// Starts the servers, migrates, and creates the poll.
     pub async fn open() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("votestream-bench-{}", random_secret()));
-        std::fs::create_dir_all(&folder)?;
-        let mut redis = RedisOptions::new("redis", folder.join("redis"));
-        redis.settings = [
-            ("appendonly", "yes"),
-            ("appendfsync", "always"),
-            ("maxmemory-policy", "noeviction"),
-            ("save", ""),
-            // A rewrite in the middle of one measurement and not of the other would decide the ratio.
-            ("auto-aof-rewrite-percentage", "0"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-        let redis = RedisServer::start(redis)?;
+        let folder = new_folder()?;
+        let redis = vec![RedisServer::start(redis_options("redis", &folder))?];
+        Self::on(redis, false, folder, &["migrate"])
+    }
+
+    /// The same on a Redis Cluster, its `partitions` spread over `masters` without replicas.
+    pub async fn open_cluster(masters: usize, partitions: u16) -> anyhow::Result<Self> {
+        let folder = new_folder()?;
+        let start = |number: usize| {
+            let mut options = redis_options(&format!("redis-{number}"), &folder);
+            options.cluster = true;
+            RedisServer::start(options)
+        };
+        let nodes = (0..masters).map(start).collect::<Result<Vec<_>, _>>()?;
+        form_cluster(&nodes.iter().collect::<Vec<_>>(), masters)?;
+        Self::on(nodes, true, folder, &["migrate", "--partitions", &partitions.to_string()])
+    }
+
+    fn on(
+        redis: Vec<RedisServer>,
+        is_cluster: bool,
+        folder: PathBuf,
+        migrate: &[&str],
+    ) -> anyhow::Result<Self> {
         let secret = random_secret();
         let postgres = PostgresOptions::new("postgres", folder.join("postgres"), &secret);
         let postgres = PostgresServer::start(postgres)?;
         let cookie_key = random_secret();
-        let lab = Self { redis, postgres, services: Vec::new(), folder, cookie_key };
-        lab.votectl(&["migrate"])?;
+        let lab = Self { redis, postgres, services: Vec::new(), folder, cookie_key, is_cluster };
+        lab.votectl(migrate)?;
         lab.votectl(&[
             "poll",
             "create",
@@ -103,6 +123,24 @@ impl Lab {
             "--open",
         ])?;
         Ok(lab)
+    }
+
+    /// Where Redis is.
+    pub fn redis_url(&self) -> String {
+        self.redis.iter().map(RedisServer::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Processor seconds that Redis has used, all nodes together.
+    pub fn redis_cpu_s(&self) -> anyhow::Result<f64> {
+        let mut sum = 0.0;
+        for node in &self.redis {
+            let info = node.command(&["INFO", "cpu"])?;
+            for name in ["used_cpu_sys:", "used_cpu_user:"] {
+                let figure = info.lines().find_map(|line| line.strip_prefix(name)).context(name)?;
+                sum += figure.trim().parse::<f64>()?;
+            }
+        }
+        Ok(sum)
     }
 
     /// Where Postgres is.
@@ -161,7 +199,8 @@ impl Lab {
         ensure!(program.exists(), "{} is missing: run `make bench`", program.display());
         let mut command = Command::new(program);
         command
-            .env("REDIS_URL", self.redis.url())
+            .env("REDIS_URL", self.redis_url())
+            .env("REDIS_CLUSTER", self.is_cluster.to_string())
             .env("DATABASE_URL", self.database_url())
             .env("COOKIE_KEYS", &self.cookie_key)
             .env("LOG_LEVEL", "warn")
@@ -169,6 +208,27 @@ impl Lab {
             .stdout(Stdio::null());
         Ok(command)
     }
+}
+
+fn new_folder() -> anyhow::Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("votestream-bench-{}", random_secret()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+fn redis_options(name: &str, folder: &Path) -> RedisOptions {
+    let mut options = RedisOptions::new(name, folder.join(name));
+    options.settings = [
+        ("appendonly", "yes"),
+        ("appendfsync", "always"),
+        ("maxmemory-policy", "noeviction"),
+        ("save", ""),
+        // A rewrite in the middle of one measurement and not of the other would decide the ratio.
+        ("auto-aof-rewrite-percentage", "0"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    options
 }
 
 /// The raw reply to a GET on this machine.

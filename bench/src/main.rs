@@ -6,6 +6,7 @@
 
 mod ballots;
 mod baseline;
+mod cluster;
 mod drain;
 mod generator;
 mod lab;
@@ -25,8 +26,8 @@ use report::Report;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "bench", version)]
 pub struct Args {
-    /// What to measure: ballots, drain, viewers, generator; all when absent
-    #[arg(value_parser = ["ballots", "drain", "viewers", "generator"])]
+    /// What to measure: ballots, drain, viewers, generator, cluster; all when absent
+    #[arg(value_parser = ["ballots", "drain", "viewers", "generator", "cluster"])]
     pub what: Vec<String>,
     /// Seconds of load in each measurement
     #[arg(long, default_value_t = 8)]
@@ -35,7 +36,7 @@ pub struct Args {
     #[arg(long, default_value_t = 3)]
     pub rounds: usize,
     /// Connections of the load generator
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 1_024)]
     pub connections: usize,
     /// Ballots of the backlog that is drained
     #[arg(long, default_value_t = 400_000)]
@@ -73,6 +74,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("generator") {
         generator::measure(&args, &mut report).await?;
+    }
+    if wants("cluster") {
+        cluster::measure(&args, &mut report).await?;
     }
     report.write(&args.output)?;
     println!("\n{}", report.markdown());

@@ -1,0 +1,75 @@
+//! What more masters cost: ballots acknowledged on Redis Clusters of one, two and three masters.
+//!
+//! On two cores more masters cannot be faster. What counts is the processor time a ballot takes: as
+//! long as it does not grow with the masters, machines of their own would add up.
+
+use crate::Args;
+use crate::lab::{Lab, POLL};
+use crate::report::Report;
+use crate::wrk;
+
+const MASTERS_MAX: usize = 3;
+/// Spread over three masters, none is without.
+const PARTITIONS: u16 = 12;
+
+/// One measurement.
+#[derive(Clone, Copy)]
+struct Cost {
+    per_s: f64,
+    producer_us: f64,
+    redis_us: f64,
+}
+
+/// Measures rates, and processor time a ballot beside that on one master.
+///
+/// # Errors
+/// When a server or the load generator does not start, or a ballot is refused.
+pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); MASTERS_MAX];
+    for round in 1..=args.rounds {
+        eprintln!("cluster: round {round} of {}", args.rounds);
+        for masters in 1..=MASTERS_MAX {
+            let cost = acknowledge(args, masters).await?;
+            let Cost { per_s, producer_us, redis_us } = cost;
+            eprintln!(
+                "  masters {masters}: {per_s:.0}/s; a ballot takes the producer {producer_us:.1} µs, \
+                 redis {redis_us:.1} µs"
+            );
+            costs[masters - 1].push(cost);
+        }
+    }
+    for (masters, costs) in (1..).zip(&costs) {
+        let figures = |of: fn(&Cost) -> f64| costs.iter().map(of).collect::<Vec<_>>();
+        let on = format!("Redis Cluster, masters {masters}");
+        report.baseline(&format!("{on}: ballots acknowledged/s"), &figures(|cost| cost.per_s));
+        report.baseline(&format!("{on}: producer, µs a ballot"), &figures(|cost| cost.producer_us));
+        report.baseline(&format!("{on}: all nodes, µs a ballot"), &figures(|cost| cost.redis_us));
+    }
+    let total = |cost: &Cost| cost.producer_us + cost.redis_us;
+    let (one, three) = (&costs[0], &costs[MASTERS_MAX - 1]);
+    let ratios: Vec<f64> =
+        one.iter().zip(three).map(|(one, three)| total(three) / total(one)).collect();
+    let figures: Vec<f64> = three.iter().map(total).collect();
+    report.ratio_at_most(
+        "processor time a ballot, producer and Redis, three masters ÷ one",
+        1.5,
+        &ratios,
+        &figures,
+    );
+    Ok(())
+}
+
+async fn acknowledge(args: &Args, masters: usize) -> anyhow::Result<Cost> {
+    let mut lab = Lab::open_cluster(masters, PARTITIONS).await?;
+    let port = lab.start("producer").await?.port;
+    let path = format!("/api/polls/{POLL}/ballots");
+    let before = (lab.last()?.cpu_s().await?, lab.redis_cpu_s()?);
+    let per_s = wrk::post(port, &path, args.connections, args.seconds).await?;
+    let after = (lab.last()?.cpu_s().await?, lab.redis_cpu_s()?);
+    let ballots = per_s * args.seconds as f64;
+    Ok(Cost {
+        per_s,
+        producer_us: (after.0 - before.0) * 1e6 / ballots,
+        redis_us: (after.1 - before.1) * 1e6 / ballots,
+    })
+}
