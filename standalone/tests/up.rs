@@ -300,6 +300,36 @@ async fn killed_children_are_started_again_and_a_second_supervisor_is_refused() 
     assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
 }
 
+#[tokio::test]
+async fn a_cluster_on_one_machine_keeps_its_votes_over_a_restart() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let mut setup = Setup::new();
+    setup.environment = vec![("CLUSTER", "1".to_owned())];
+    let mut up = setup.up();
+    for _ in 0..20 {
+        setup.vote("a");
+    }
+    setup.expect_votes(20, 0).await;
+    let processes = processes_in(&setup.data_dir);
+    let nodes = processes.iter().filter(|line| line.contains("redis-server")).count();
+    assert_eq!(nodes, 6, "{processes:#?}");
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+
+    let alone = setup.command().env("CLUSTER", "0").output().unwrap();
+    assert_eq!(alone.status.code(), Some(1));
+    let error = String::from_utf8(alone.stderr).unwrap();
+    assert!(error.contains("CLUSTER=1"), "{error}");
+
+    let mut up = setup.up();
+    setup.vote("b");
+    setup.expect_votes(20, 1).await;
+    let (code, said) = up.stop(Signal::INT);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}
+
 #[test]
 fn taken_port_is_a_plain_error_before_anything_starts() {
     let setup = Setup::new();
