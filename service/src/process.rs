@@ -16,6 +16,21 @@ use crate::{admin, listener, shutdown, telemetry, trace};
 /// How long to leave a server alone that could not be reached.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
+/// How long a process that is done waits for what cannot be interrupted.
+const LEAVE_WITHIN: Duration = Duration::from_millis(500);
+
+/// Runs a program to its end on all cores. What blocks a thread then, as the system's look-up of a
+/// name does for up to half a minute, is left behind.
+///
+/// # Errors
+/// As `program` says, or when the system gives no threads.
+pub fn block_on(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(program);
+    runtime.shutdown_timeout(LEAVE_WITHIN);
+    outcome
+}
+
 /// Starts telemetry, signals and the admin port, does `work` until `drain_delay` after it is told to
 /// stop, and says whether all that was under way then was finished.
 ///
