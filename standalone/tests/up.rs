@@ -305,7 +305,7 @@ async fn a_cluster_on_one_machine_keeps_its_votes_over_a_restart() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut setup = Setup::new();
     setup.environment = vec![("CLUSTER", "1".to_owned())];
-    let mut up = setup.up();
+    let up = setup.up();
     for _ in 0..20 {
         setup.vote("a");
     }
@@ -322,7 +322,7 @@ async fn a_cluster_on_one_machine_keeps_its_votes_over_a_restart() {
     let error = String::from_utf8(alone.stderr).unwrap();
     assert!(error.contains("CLUSTER=1"), "{error}");
 
-    let mut up = setup.up();
+    let up = setup.up();
     setup.vote("b");
     setup.expect_votes(20, 1).await;
     let (code, said) = up.stop(Signal::INT);
