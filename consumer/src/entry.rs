@@ -57,6 +57,10 @@ impl Delivered {
 
     /// Adds what another read gave.
     pub fn extend(&mut self, more: Self) {
+        if self.is_empty() {
+            *self = more;
+            return;
+        }
         self.entries.extend(more.entries);
         self.vanished.extend(more.vanished);
         self.bytes += more.bytes;
@@ -80,7 +84,9 @@ pub fn read_reply(
     for (key, entries) in streams {
         let key = text(key)?;
         let partition = partition_of(&key).ok_or_else(|| unexpected("a stream not asked for"))?;
-        for entry in items(entries)? {
+        let entries = items(entries)?;
+        delivered.entries.reserve(entries.len());
+        for entry in entries {
             take_entry(partition, entry, &mut delivered)?;
         }
     }

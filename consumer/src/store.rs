@@ -2,15 +2,30 @@
 //!
 //! Invariant: rows, tallies, series and ballots set aside move in one transaction, by exactly what
 //! the upsert changed; counting the same batch again changes nothing.
+//!
+//! Nearly all voters are new, and a plain insert takes half as long as an upsert. So that is tried
+//! first; a batch that it refuses is upserted, and so are the next ones, since where one voter is known
+//! others may be (see `docs/adr/0005-new-voters-first.md`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::Ballot;
 use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
 
 use crate::batch::{Reason, Vote};
+
+/// The statement that counts any votes; its six parameters are arrays, a column of `votes` each.
+pub const UPSERT: &str =
+    concat!(include_str!("../sql/upsert.sql"), include_str!("../sql/tally.sql"));
+/// The statement that counts votes of new voters alone.
+const INSERT: &str = concat!(include_str!("../sql/insert.sql"), include_str!("../sql/tally.sql"));
+/// How many batches are upserted after one in which a voter was not new.
+const UPSERTS_AFTER_ONE: u32 = 64;
 
 /// What counting a batch changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,13 +54,15 @@ pub enum Error {
 pub struct Store {
     pool: Pool,
     answer_within: Duration,
+    /// Batches yet to be upserted before new voters are hoped for again.
+    upserts_left: Arc<AtomicU32>,
 }
 
 impl Store {
     /// Over this pool; a server that has not answered a transaction within `answer_within` counts as
     /// away (a frozen one enforces no time-out of its own).
     pub fn new(pool: Pool, answer_within: Duration) -> Self {
-        Self { pool, answer_within }
+        Self { pool, answer_within, upserts_left: Arc::default() }
     }
 
     /// Counts `votes`, one per (poll, voter) and sorted by it, and remembers the ballots that do not
@@ -63,7 +80,7 @@ impl Store {
         }
         let session = self.pool.get().await;
         let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
-        let counting = count_in_transaction(&mut session, votes, set_aside);
+        let counting = self.count_with(&mut session, votes, set_aside);
         let Ok(outcome) = tokio::time::timeout(self.answer_within, counting).await else {
             session.give_up();
             return Err(Error::Transient(format!("no answer within {:?}", self.answer_within)));
@@ -76,10 +93,32 @@ impl Store {
             }
         })
     }
+
+    async fn count_with(
+        &self,
+        client: &mut tokio_postgres::Client,
+        votes: &[Vote],
+        set_aside: &[(Ballot, Reason)],
+    ) -> Result<Counted, tokio_postgres::Error> {
+        let left = self.upserts_left.load(Ordering::Relaxed);
+        if left > 0 {
+            self.upserts_left.store(left - 1, Ordering::Relaxed);
+            return count_in_transaction(client, UPSERT, votes, set_aside).await;
+        }
+        match count_in_transaction(client, INSERT, votes, set_aside).await {
+            Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                tracing::debug!("not all voters are new");
+                self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
+                count_in_transaction(client, UPSERT, votes, set_aside).await
+            }
+            outcome => outcome,
+        }
+    }
 }
 
 async fn count_in_transaction(
     client: &mut tokio_postgres::Client,
+    statement: &str,
     votes: &[Vote],
     set_aside: &[(Ballot, Reason)],
 ) -> Result<Counted, tokio_postgres::Error> {
@@ -87,7 +126,7 @@ async fn count_in_transaction(
     let mut counted = Counted::default();
     if !votes.is_empty() {
         let columns = Columns::of(votes);
-        counted = columns.count(&transaction).await?;
+        counted = columns.count(&transaction, statement).await?;
         counted.unchanged = votes.len() as i64 - counted.counted;
         if counted.unchanged > 0 {
             columns.set_losers_aside(&transaction).await?;
@@ -125,10 +164,11 @@ impl Columns {
     async fn count(
         &self,
         client: &impl tokio_postgres::GenericClient,
+        statement: &str,
     ) -> Result<Counted, tokio_postgres::Error> {
         let rows = client
             .query_typed(
-                include_str!("../sql/count.sql"),
+                statement,
                 &[
                     (&self.polls, Type::INT4_ARRAY),
                     (&self.voters, Type::UUID_ARRAY),

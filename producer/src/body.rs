@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{FutureExt, Stream, StreamExt};
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
@@ -34,25 +34,32 @@ async fn collect(
     stream: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
     tokio::pin!(stream);
+    // Most bodies come in one piece, which need not be copied.
+    let mut first = Bytes::new();
     let mut body = BytesMut::new();
     let mut received = 0;
     while let Some(chunk) = stream.next().await {
         let mut chunk = chunk.map_err(|_| Problem::malformed("the body ended too early"))?;
-        received += chunk.remaining();
+        let length = chunk.remaining();
+        received += length;
         if received > BYTES_MAX + DISCARDED_BYTES_MAX {
             break;
         }
         if received > BYTES_MAX {
             continue;
         }
-        while chunk.has_remaining() {
-            let part = chunk.chunk();
-            body.extend_from_slice(part);
-            let length = part.len();
-            chunk.advance(length);
+        if received == length {
+            first = chunk.copy_to_bytes(length);
+            continue;
         }
+        body.extend_from_slice(&std::mem::take(&mut first));
+        body.put(chunk);
     }
-    if received > BYTES_MAX { Err(Problem::too_large(BYTES_MAX)) } else { Ok(body.freeze()) }
+    match received {
+        0..=BYTES_MAX if body.is_empty() => Ok(first),
+        0..=BYTES_MAX => Ok(body.freeze()),
+        _ => Err(Problem::too_large(BYTES_MAX)),
+    }
 }
 
 fn too_slow(timeout: Duration) -> Problem {

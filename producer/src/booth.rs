@@ -96,7 +96,7 @@ impl Booth {
             Identity::Known(voter) => (Some(voter), None),
             _ if poll.voter_policy == VoterPolicy::Code => (None, None),
             _ if !self.limiter.lets_pass(client.address) => (None, None),
-            _ => (None, Some(self.cookie(poll, VoterId::new(), client))),
+            _ => (None, Some(self.cookie(poll, VoterId::new(), now_s, client))),
         }
     }
 
@@ -144,8 +144,7 @@ impl Booth {
         let mut span = Span::of_request("cast ballot", caller);
         // Whoever asked to be traced is followed by a consumer that traces, even if we do not.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
-        let needs_code = poll.voter_policy == VoterPolicy::Code;
-        let answer = self.publisher.publish(Registration { ballot, needs_code, trace }).await;
+        let answer = self.publisher.publish(Registration { ballot, trace }).await;
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => {
                 tracing::debug!(poll = %poll.slug, %entry, "ballot accepted");
@@ -188,7 +187,7 @@ impl Booth {
                 (Some(code), _) => {
                     let code = Code::parse(code).ok_or_else(|| refuse(bad_code()))?;
                     let voter = code.voter(poll.id);
-                    Ok((voter, Some(self.cookie(poll, voter, client))))
+                    Ok((voter, Some(self.cookie(poll, voter, now_s, client))))
                 }
                 (None, Identity::Known(voter)) => Ok((voter, None)),
                 (None, _) => Err(refuse(bad_code())),
@@ -207,13 +206,13 @@ impl Booth {
             }
             Identity::New => {
                 let voter = VoterId::new();
-                Ok((voter, Some(self.cookie(poll, voter, client))))
+                Ok((voter, Some(self.cookie(poll, voter, now_s, client))))
             }
         }
     }
 
-    fn cookie(&self, poll: &Poll, voter: VoterId, client: Client) -> HeaderValue {
-        identity::set_cookie(&self.key_ring, poll, voter, now_ms() / 1_000, client.secure)
+    fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
+        identity::set_cookie(&self.key_ring, poll, voter, now_s, client.secure)
     }
 }
 

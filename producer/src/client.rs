@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use votestream_service::listener::PeerAddr;
-use warp::http::{HeaderMap, header};
+use warp::http::{HeaderMap, HeaderName, header, header::AsHeaderName};
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is believed of clients.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +44,11 @@ impl Trust {
     /// Whether the request was sent by a page of another site. Clients that are not browsers send
     /// neither header, and have no cookies that another site could use.
     pub fn is_cross_site(&self, peer: PeerAddr, headers: &HeaderMap) -> bool {
-        let origin = text(headers, header::ORIGIN.as_str());
+        let origin = text(headers, header::ORIGIN);
         if origin.is_some_and(|origin| self.origins.iter().any(|allowed| allowed == origin)) {
             return false;
         }
-        match text(headers, "sec-fetch-site") {
+        match text(headers, &SEC_FETCH_SITE) {
             Some(site) => !matches!(site, "same-origin" | "none"),
             None => origin.is_some_and(|origin| !self.is_own(origin, peer, headers)),
         }
@@ -55,7 +57,7 @@ impl Trust {
     fn is_own(&self, origin: &str, peer: PeerAddr, headers: &HeaderMap) -> bool {
         let host = origin.split_once("://").map(|(_, host)| host);
         let forwarded = self.is_proxy(peer.0).then(|| text(headers, "x-forwarded-host")).flatten();
-        let own = forwarded.or_else(|| text(headers, header::HOST.as_str()));
+        let own = forwarded.or_else(|| text(headers, header::HOST));
         host.is_some() && host == own
     }
 
@@ -90,7 +92,7 @@ pub fn network(address: IpAddr) -> IpNet {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

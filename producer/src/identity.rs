@@ -5,6 +5,7 @@
 //! it, so that a reload shows the choice that stands.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use votestream_schema::voter::{AGE_MAX_S, Identity, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
@@ -59,9 +60,14 @@ pub fn clear_cookie(poll: &Poll, secure: bool) -> HeaderValue {
     cookie(&name(poll), "", 0, secure)
 }
 
+/// What follows a cookie's value at most, in bytes.
+const ATTRIBUTES_BYTES_MAX: usize = 80;
+
 fn cookie(name: &str, value: &str, age_s: i64, secure: bool) -> HeaderValue {
     let name = name_on_wire(name, secure);
     let flag = if secure { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}");
+    let mut text = String::with_capacity(name.len() + value.len() + ATTRIBUTES_BYTES_MAX);
+    write!(text, "{name}={value}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Lax{flag}")
+        .expect("writing to a String cannot fail");
     HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")
 }

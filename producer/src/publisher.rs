@@ -12,7 +12,7 @@ use redis::{Pipeline, RedisError, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, PollId};
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
@@ -178,26 +178,37 @@ impl Lane {
         }
     }
 
+    /// Whether the calls of a batch go as one transaction. Redis executes a pipeline as it reads it, 16
+    /// KiB at a time, and flushes its disk after each piece; a transaction is executed, and flushed, once.
+    /// Not with WAIT, which does not wait within one.
+    fn shares_flush(&self) -> bool {
+        self.options.durability == Durability::Fsync && !self.manager.is_cluster()
+    }
+
     /// One round trip.
     async fn attempt(
         &mut self,
         batch: &[Submission],
         by_text: bool,
     ) -> Result<Vec<Verdict>, RedisError> {
+        let shares_flush = self.shares_flush();
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(self.manager.connect(RESPONSE_TIMEOUT).await?),
         };
-        let groups = by_partition(batch, self.options.partitions);
+        let groups = by_partition_and_poll(batch, self.options.partitions);
         let mut pipeline = Pipeline::with_capacity(groups.len());
-        for (partition, members) in &groups {
+        if shares_flush {
+            pipeline.atomic();
+        }
+        for (group, members) in &groups {
             let registrations: Vec<&Registration> =
                 members.iter().map(|i| &batch[*i].registration).collect();
-            self.register.add_call(&mut pipeline, *partition, &registrations, by_text);
+            self.register.add_call(&mut pipeline, *group, &registrations, by_text);
         }
         let replicated = self.options.durability == Durability::Replicated;
         if replicated {
-            let accepted = self.options.keys.accepted(groups[0].0);
+            let accepted = self.options.keys.accepted(groups[0].0.0);
             add_wait(&mut pipeline, &accepted, &batch[0].registration, self.options.replicas_min);
         }
         let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
@@ -214,14 +225,18 @@ impl Lane {
     }
 }
 
-/// The positions in the batch of each partition's ballots.
-fn by_partition(batch: &[Submission], partitions: u16) -> Vec<(u16, Vec<usize>)> {
-    let mut groups: Vec<(u16, Vec<usize>)> = Vec::new();
+/// The positions in the batch of the ballots that one call of the script takes.
+fn by_partition_and_poll(
+    batch: &[Submission],
+    partitions: u16,
+) -> Vec<((u16, PollId), Vec<usize>)> {
+    let mut groups: Vec<((u16, PollId), Vec<usize>)> = Vec::new();
     for (position, submission) in batch.iter().enumerate() {
-        let partition = submission.registration.ballot.voter.partition(partitions);
-        match groups.iter_mut().find(|(group, _)| *group == partition) {
+        let ballot = &submission.registration.ballot;
+        let of = (ballot.voter.partition(partitions), ballot.poll);
+        match groups.iter_mut().find(|(group, _)| *group == of) {
             Some((_, members)) => members.push(position),
-            None => groups.push((partition, vec![position])),
+            None => groups.push((of, vec![position])),
         }
     }
     groups

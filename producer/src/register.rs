@@ -6,7 +6,7 @@
 //!
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, Value};
+use redis::{Cmd, Pipeline, RedisError, Script, Value};
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
 
 /// What the register says of one ballot.
@@ -36,8 +36,6 @@ pub enum Verdict {
 pub struct Registration {
     /// What is registered.
     pub ballot: Ballot,
-    /// Whether its poll asks for a voting code, so that the script looks the voter up.
-    pub needs_code: bool,
     /// W3C `traceparent` of the request, if it is traced.
     pub trace: Option<String>,
 }
@@ -59,13 +57,13 @@ impl Register {
         Self { keys, backlog_max, script: std::sync::Arc::new(Script::new(SCRIPT)) }
     }
 
-    /// Adds one call to a pipeline: all of `batch` must belong to `partition`.
+    /// Adds one call to a pipeline: all of `batch` must be for `poll` and belong to `partition`.
     ///
     /// `by_text` sends the whole script instead of its digest, for a server that has lost it.
     pub fn add_call(
         &self,
         pipeline: &mut Pipeline,
-        partition: u16,
+        (partition, poll): (u16, PollId),
         batch: &[&Registration],
         by_text: bool,
     ) {
@@ -74,26 +72,19 @@ impl Register {
         } else {
             pipeline.cmd("EVALSHA").arg(self.script.get_hash())
         };
-        // What no ballot of the batch has is not sent: arguments are most of the script's time.
-        let has_codes = batch.iter().any(|registration| registration.needs_code);
-        let has_traces = batch.iter().any(|registration| registration.trace.is_some());
-        let keys_per_ballot = 1 + usize::from(has_codes);
-        call.arg(3 + keys_per_ballot * batch.len())
+        call.arg(4 + batch.len())
             .arg(self.keys.stream(partition))
             .arg(self.keys.rules(partition))
-            .arg(self.keys.accepted(partition));
+            .arg(self.keys.accepted(partition))
+            .arg(self.keys.codes(partition, poll));
         for Registration { ballot, .. } in batch {
-            call.arg(self.keys.register(partition, ballot.poll, ballot.voter));
-            if has_codes {
-                call.arg(self.keys.codes(partition, ballot.poll));
-            }
+            call.arg(self.keys.register(partition, poll, ballot.voter));
         }
-        call.arg(self.backlog_max).arg(keys_per_ballot).arg(4 + usize::from(has_traces));
-        for Registration { ballot, trace, .. } in batch {
-            call.arg(ballot.voter.0.as_bytes().as_slice())
-                .arg(ballot.poll.0)
-                .arg(ballot.choices.mask())
-                .arg(codec::encode(ballot));
+        // What no ballot of the batch has is not sent: arguments are dear.
+        let has_traces = batch.iter().any(|registration| registration.trace.is_some());
+        call.arg(self.backlog_max).arg(poll.0).arg(2 + usize::from(has_traces));
+        for Registration { ballot, trace } in batch {
+            call.arg(ballot.voter.0.as_bytes().as_slice()).arg(codec::encode(ballot));
             if has_traces {
                 call.arg(trace.as_deref().unwrap_or_default());
             }
@@ -105,8 +96,15 @@ impl Register {
     /// # Errors
     /// When the reply is not the script's.
     pub fn read_reply(reply: Value) -> Result<Vec<Verdict>, RedisError> {
-        let texts: Vec<String> = FromRedisValue::from_redis_value(reply)?;
-        texts.iter().map(|text| verdict(text).ok_or_else(|| unreadable(text))).collect()
+        let (ms, verdicts): (i64, Vec<Value>) = match reply {
+            Value::Array(mut parts) if !parts.is_empty() => {
+                let verdicts = parts.split_off(1);
+                (redis::from_redis_value(parts.remove(0))?, verdicts)
+            }
+            other => return Err(unreadable(&other)),
+        };
+        let read = |told| verdict(ms, &told).ok_or_else(|| unreadable(&told));
+        verdicts.into_iter().map(read).collect()
     }
 
     /// The command that asks for the vote that stands for a voter.
@@ -122,7 +120,12 @@ impl Register {
     }
 }
 
-fn verdict(text: &str) -> Option<Verdict> {
+fn verdict(ms: i64, told: &Value) -> Option<Verdict> {
+    let text = match told {
+        Value::Int(seq) => return Some(Verdict::Accepted(EntryId { ms, seq: *seq })),
+        Value::BulkString(text) => str::from_utf8(text).ok()?,
+        _ => return None,
+    };
     let mut parts = text.split(' ');
     Some(match parts.next()? {
         "A" => Verdict::Accepted(parts.next()?.parse().ok()?),
@@ -138,7 +141,7 @@ fn verdict(text: &str) -> Option<Verdict> {
     })
 }
 
-fn unreadable(text: &str) -> RedisError {
-    let text: String = text.chars().take(80).collect();
+fn unreadable(told: &Value) -> RedisError {
+    let text: String = format!("{told:?}").chars().take(80).collect();
     (redis::ErrorKind::UnexpectedReturnType, "the register script answered", text).into()
 }

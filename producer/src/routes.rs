@@ -75,9 +75,9 @@ pub(crate) fn all(
         .and(timed("openapi"))
         .map(|timer: Timer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
 
-    api_cast
-        .or(page)
-        .unify()
+    // All that stands behind an `or` is cloned for every request, and what is not boxed is made room
+    // for: so the ballots of programs, which are most of a rush, come first, the rest as one.
+    let rest = page
         .or(form_cast)
         .unify()
         .or(api_poll)
@@ -88,8 +88,8 @@ pub(crate) fn all(
         .unify()
         .or(other_methods())
         .unify()
-        .recover(fits_nothing)
-        .unify()
+        .boxed();
+    api_cast.or(rest).unify().recover(fits_nothing).unify()
 }
 
 /// The addresses that are not merely read, after all that they take has been tried.

@@ -1,11 +1,10 @@
 //! What all our HTTP replies share: security headers, static files, and how they are measured.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, PoisonError, RwLock};
+use std::cell::RefCell;
 use std::time::Instant;
 
 use metrics::{Counter, Histogram};
-use warp::http::{HeaderValue, Method, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
 
 /// No inline script or style, nothing from elsewhere, never framed.
@@ -40,6 +39,8 @@ pub fn html(status: StatusCode, body: String) -> Response {
 pub fn json(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
+    // Room for these and a few more, such as a cookie.
+    *response.headers_mut() = HeaderMap::with_capacity(12);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -60,31 +61,43 @@ pub fn asset(assets: &[Asset], path: &str) -> Option<Response> {
 
 /// Counts and times one request; `route` must be one of few fixed names, never a client's text.
 pub fn measure(route: &'static str, method: &Method, status: StatusCode, since: Instant) {
-    let key = (route, method_name(method), status.as_u16());
-    let known = SERIES.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-    let (requests, duration) = known.unwrap_or_else(|| register(key));
-    requests.increment(1);
-    duration.record(since.elapsed());
+    let duration = since.elapsed();
+    let name = (route, method_name(method), status.as_u16());
+    SERIES.with_borrow_mut(|known| {
+        let at = known.iter().position(|series| series.name == name);
+        let at = at.unwrap_or_else(|| {
+            known.push(Series::register(name));
+            known.len() - 1
+        });
+        known[at].requests.increment(1);
+        known[at].duration.record(duration);
+    });
 }
 
-/// Looking a metric up by its labels costs more than all else here; there are few, so they are kept.
-static SERIES: LazyLock<RwLock<HashMap<Series, (Counter, Histogram)>>> =
-    LazyLock::new(RwLock::default);
+thread_local! {
+    /// Looking a metric up by its labels costs more than all else here. There are few, so each thread
+    /// keeps its own handles, and looks through them.
+    static SERIES: RefCell<Vec<Series>> = const { RefCell::new(Vec::new()) };
+}
 
-/// Route, method and status code.
-type Series = (&'static str, &'static str, u16);
+/// The handles for a route, a method and a status code.
+struct Series {
+    name: (&'static str, &'static str, u16),
+    requests: Counter,
+    duration: Histogram,
+}
 
-fn register((route, method, status): Series) -> (Counter, Histogram) {
-    let requests = metrics::counter!(
-        "votestream_http_requests_total",
-        "route" => route, "method" => method, "status" => status.to_string()
-    );
-    let duration =
-        metrics::histogram!("votestream_http_request_duration_seconds", "route" => route);
-    let handles = (requests, duration);
-    let mut series = SERIES.write().unwrap_or_else(PoisonError::into_inner);
-    series.insert((route, method, status), handles.clone());
-    handles
+impl Series {
+    fn register(name: (&'static str, &'static str, u16)) -> Self {
+        let (route, method, status) = name;
+        let requests = metrics::counter!(
+            "votestream_http_requests_total",
+            "route" => route, "method" => method, "status" => status.to_string()
+        );
+        let duration =
+            metrics::histogram!("votestream_http_request_duration_seconds", "route" => route);
+        Self { name, requests, duration }
+    }
 }
 
 fn method_name(method: &Method) -> &'static str {

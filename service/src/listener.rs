@@ -7,9 +7,13 @@
 //! Invariant: a request that arrives on an open connection is answered; a client learns from
 //! `Connection: close`, while there still is a listener, to bring the next one elsewhere.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -19,7 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use warp::Filter;
 use warp::http::HeaderMap;
 use warp::reply::Response;
@@ -155,12 +159,14 @@ where
     metrics::gauge!("votestream_http_connections_max", "listener" => name)
         .set(limits.connections_max as f64);
     let tasks = TaskTracker::new();
+    let stopping = Arc::new(Stopping::default());
+    let _following = AbortOnDropHandle::new(tokio::spawn(stopping.clone().follow(stop.clone())));
     while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &stop.closing).await {
         let (filter, intercept) = (filter.clone(), intercept.clone());
-        let (stop, header_timeout) = (stop.clone(), limits.header_timeout);
+        let (stopping, header_timeout) = (stopping.clone(), limits.header_timeout);
         tasks.spawn(async move {
             if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
-                speak_http(stream, peer, filter, header_timeout, stop).await;
+                speak_http(stream, peer, filter, header_timeout, stopping).await;
                 drop(permit);
             }
         });
@@ -207,26 +213,29 @@ async fn speak_http<F>(
     peer: PeerAddr,
     filter: F,
     header_timeout: Duration,
-    stop: Stop,
+    stopping: Arc<Stopping>,
 ) where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: warp::Reply,
     F::Future: Send,
 {
-    let (routes, draining) = (warp::service(filter), stop.draining);
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let headers = Arc::new(std::mem::take(request.headers_mut()));
-        request.extensions_mut().insert(Head { peer, headers });
-        let reply = tower_service::Service::call(&mut routes.clone(), request);
-        let draining = draining.clone();
-        async move {
-            let mut reply: Response = reply.await?;
-            if draining.is_cancelled() {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    let routes = RefCell::new(warp::service(filter));
+    let service = {
+        let stopping = stopping.clone();
+        service_fn(move |mut request: hyper::Request<Incoming>| {
+            let headers = Arc::new(std::mem::take(request.headers_mut()));
+            request.extensions_mut().insert(Head { peer, headers });
+            let reply = tower_service::Service::call(&mut *routes.borrow_mut(), request);
+            let stopping = stopping.clone();
+            async move {
+                let mut reply: Response = reply.await?;
+                if stopping.is_draining() {
+                    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(reply)
             }
-            Ok::<_, Infallible>(reply)
-        }
-    });
+        })
+    };
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -235,14 +244,63 @@ async fn speak_http<F>(
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // Errors here are the client's: it went away, sent rubbish, or was too slow.
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => outcome,
-        () = stop.closing.cancelled() => {
+    let outcome = match stopping.unless_closing(connection.as_mut()).await {
+        Some(outcome) => outcome,
+        None => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// The two steps of [`Stop`], for connections. Every look at a token takes a lock that all of them
+/// share, and there are several for each request: so they look at flags.
+#[derive(Debug, Default)]
+struct Stopping {
+    draining: AtomicBool,
+    closing: AtomicBool,
+    /// Cancelled after `closing` is set.
+    closed: CancellationToken,
+}
+
+impl Stopping {
+    async fn follow(self: Arc<Self>, stop: Stop) {
+        let draining = async {
+            stop.draining.cancelled().await;
+            self.draining.store(true, Ordering::Release);
+        };
+        let closing = async {
+            stop.closing.cancelled().await;
+            self.closing.store(true, Ordering::Release);
+            self.closed.cancel();
+        };
+        tokio::join!(draining, closing);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// What `work` gives, or `None` once connections are to be closed. To be awaited by a task of its
+    /// own, since it waits on the token once, and is woken there.
+    async fn unless_closing<T>(&self, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
+        let mut closed = std::pin::pin!(self.closed.cancelled());
+        let mut waits = false;
+        std::future::poll_fn(move |context| {
+            if let Poll::Ready(done) = Pin::new(&mut work).poll(context) {
+                return Poll::Ready(Some(done));
+            }
+            if !std::mem::replace(&mut waits, true) {
+                return closed.as_mut().poll(context).map(|()| None);
+            }
+            match self.closing.load(Ordering::Acquire) {
+                true => Poll::Ready(None),
+                false => Poll::Pending,
+            }
+        })
+        .await
     }
 }

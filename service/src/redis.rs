@@ -268,6 +268,15 @@ fn is_elsewhere(code: &str) -> bool {
     matches!(code, "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING" | "MOVED")
 }
 
+/// Whether a reply, or one in a transaction's, is that of a server which is not the one to ask.
+fn tells_elsewhere(reply: &Value) -> bool {
+    match reply {
+        Value::ServerError(error) => is_elsewhere(error.code()),
+        Value::Array(replies) => replies.iter().any(tells_elsewhere),
+        _ => false,
+    }
+}
+
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
@@ -294,9 +303,7 @@ impl ConnectionLike for Connection {
             };
             let outcome = self.settle(outcome)?;
             // Here errors are among the replies.
-            self.broken = outcome
-                .iter()
-                .any(|reply| matches!(reply, Value::ServerError(e) if is_elsewhere(e.code())));
+            self.broken = outcome.iter().any(tells_elsewhere);
             Ok(outcome)
         })
     }

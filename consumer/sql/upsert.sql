@@ -1,0 +1,18 @@
+-- Counts a batch: at most one row per (poll, voter), sorted by it, so that no two replicas deadlock.
+-- The upsert itself returns what it replaced; `tally.sql` goes on from that.
+WITH standing AS (
+    INSERT INTO votes AS v (poll_id, voter, choices, entry_ms, entry_seq, ballot)
+    SELECT * FROM unnest($1::int4[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::uuid[])
+    ON CONFLICT (poll_id, voter) DO UPDATE SET
+        prev_choices = v.choices, prev_entry_ms = v.entry_ms, prev_ballot = v.ballot,
+        choices = excluded.choices, entry_ms = excluded.entry_ms, entry_seq = excluded.entry_seq,
+        ballot = excluded.ballot
+    WHERE v.ballot <> excluded.ballot
+      AND CASE (SELECT vote_policy FROM polls WHERE id = excluded.poll_id)
+          WHEN 'replace' THEN
+              (excluded.entry_ms, excluded.entry_seq, excluded.ballot) > (v.entry_ms, v.entry_seq, v.ballot)
+          ELSE
+              (excluded.entry_ms, excluded.entry_seq, excluded.ballot) < (v.entry_ms, v.entry_seq, v.ballot)
+          END
+      AND NOT EXISTS (SELECT FROM set_aside a WHERE a.ballot = excluded.ballot)
+    RETURNING poll_id, choices, entry_ms, prev_choices, prev_entry_ms, prev_ballot
