@@ -65,6 +65,7 @@ async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64
     let client = lab.client().await?;
     let started = Instant::now();
     let rate = wrk::post(port, path, args.connections, args.seconds).await?;
+    let ended = Instant::now();
     let mut counted = lab.voters(&client).await?;
     let deadline = Instant::now() + DRAIN_WITHIN;
     let mut last_change = Instant::now();
@@ -79,5 +80,9 @@ async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64
     }
     let least = rate * args.seconds as f64 * 0.98;
     ensure!(counted as f64 >= least, "{counted} ballots counted, of about {least:.0} acknowledged");
+    let drained_s = (last_change - ended).as_secs_f64();
+    eprintln!(
+        "  acknowledged {rate:.0}/s while counting, and {drained_s:.2} s later all were counted"
+    );
     Ok(counted as f64 / (last_change - started).as_secs_f64())
 }

@@ -1,10 +1,15 @@
 -- Goes on after `insert.sql` or `upsert.sql`: the tally moves by exactly what these changed, in the same
 -- statement.
+), alike AS MATERIALIZED (
+    -- A batch holds few distinct choices and seconds: group first, expand to options after.
+    SELECT poll_id, choices, entry_ms / 1000 AS second, prev_choices, prev_entry_ms / 1000 AS prev_second,
+        count(*) AS n
+    FROM standing
+    GROUP BY 1, 2, 3, 4, 5
 ), changed AS (
-    -- A batch holds few distinct choices: group first, expand to options after.
-    SELECT poll_id, choices, count(*) AS n FROM standing GROUP BY 1, 2
+    SELECT poll_id, choices, second, n FROM alike
     UNION ALL
-    SELECT poll_id, prev_choices, -count(*) FROM standing WHERE prev_choices IS NOT NULL GROUP BY 1, 2
+    SELECT poll_id, prev_choices, prev_second, -n FROM alike WHERE prev_choices IS NOT NULL
 ), tallied AS (
     INSERT INTO tally AS t (poll_id, position, votes)
     SELECT poll_id, position, sum(n)
@@ -19,13 +24,7 @@
     ON CONFLICT (poll_id) DO UPDATE SET version = t.version + 1, voters = t.voters + excluded.voters
 ), seconds AS (
     INSERT INTO series AS s (poll_id, second, votes)
-    SELECT poll_id, ms / 1000, sum(n)
-    FROM (
-        SELECT poll_id, entry_ms AS ms, 1 AS n FROM standing
-        UNION ALL
-        SELECT poll_id, prev_entry_ms, -1 FROM standing WHERE prev_entry_ms IS NOT NULL
-    ) moved
-    GROUP BY 1, 2 HAVING sum(n) <> 0
+    SELECT poll_id, second, sum(n) FROM changed GROUP BY 1, 2 HAVING sum(n) <> 0
     ORDER BY 1, 2
     ON CONFLICT (poll_id, second) DO UPDATE SET votes = s.votes + excluded.votes
 ), replaced AS (
@@ -33,4 +32,6 @@
     SELECT prev_ballot, poll_id, 'superseded' FROM standing WHERE prev_ballot IS NOT NULL
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) AS counted, count(prev_ballot) AS replaced FROM standing
+SELECT coalesce(sum(n), 0)::int8 AS counted,
+    coalesce(sum(n) FILTER (WHERE prev_choices IS NOT NULL), 0)::int8 AS replaced
+FROM alike

@@ -104,11 +104,10 @@ fn not_allowed(ballot: &Ballot) -> String {
 /// Two ballots of one voter in one statement would be refused; the policy decides here already.
 fn keep_one_per_voter(batch: &mut Batch, polls: &Polls) {
     let rank = |vote: &Vote| (vote.entry, vote.ballot.id);
-    let by_rank = |a: &Vote, b: &Vote| {
-        match polls.get(&a.ballot.poll).map(|poll| poll.vote_policy) {
-            Some(VotePolicy::Replace) => rank(b).cmp(&rank(a)),
-            _ => rank(a).cmp(&rank(b)),
-        }
+    let policy = |vote: &Vote| polls.get(&vote.ballot.poll).map(|poll| poll.vote_policy);
+    let by_rank = |a: &Vote, b: &Vote| match policy(a) {
+        Some(VotePolicy::Replace) => rank(b).cmp(&rank(a)),
+        _ => rank(a).cmp(&rank(b)),
     };
     let order = |a: &Vote, b: &Vote| same_voter(a, b).then_with(|| by_rank(a, b));
     batch.votes.sort_unstable_by(order);

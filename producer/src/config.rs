@@ -57,7 +57,7 @@ pub struct Config {
     #[arg(long, env = "BACKLOG_MAX", default_value_t = 5_000_000)]
     pub backlog_max: u64,
     /// Round trips to Redis under way at once (a cluster has one a partition)
-    #[arg(long, env = "LANES", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, env = "LANES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
     /// New voters per minute and client network (IPv4 /24, IPv6 /56); 0 for no limit
     #[arg(long, env = "NEW_VOTERS_PER_MINUTE", default_value_t = 600)]

@@ -23,6 +23,7 @@ mod renewed;
 pub mod shutdown;
 mod sslmode;
 pub mod telemetry;
+mod timer;
 pub mod tls;
 pub mod trace;
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,7 @@ use warp::http::HeaderMap;
 use warp::reply::Response;
 
 use crate::config::ListenerArgs;
+use crate::timer::ThriftyTimer;
 
 /// The address at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
@@ -237,7 +238,7 @@ async fn speak_http<F>(
         })
     };
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(ThriftyTimer::default())
         .header_read_timeout(header_timeout)
         .max_buf_size(16 * 1024)
         .writev(false)

@@ -176,3 +176,35 @@ async fn one_voter_twice_in_a_batch_is_one_vote() {
     assert_eq!(votes, ballots.iter().map(|[first, _]| first.id.0).collect());
     assert_eq!(set_aside, ballots.iter().map(|[_, later]| later.id.0).collect());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_voter_who_is_known_costs_the_new_ones_of_the_batch_nothing() {
+    let site = Site::new().await;
+    let (store, polls) = site.store(10_000).await;
+    let new = |known: &Store, ballots: &[Ballot], ms| {
+        let entries: Vec<Entry> = ballots.iter().map(|ballot| entry(ballot, ms, 0)).collect();
+        let Batch { votes, set_aside, .. } = batch::sort(&entries, &polls);
+        let store = known.clone();
+        async move { store.count(&votes, &set_aside).await.unwrap() }
+    };
+    let first = site.ballots(20);
+    let counted = new(&store, &first, NOW_MS).await;
+    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 0));
+
+    // One of the first votes again: refused by the insert, which must leave nothing behind.
+    let mut second = site.ballots(20);
+    second.push(ballot(&site.poll, first[7].voter, 2));
+    let counted = new(&store, &second, NOW_MS + 1).await;
+    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 1));
+
+    // And the same with a batch that is upserted from the start.
+    let mut third = site.ballots(20);
+    third.push(first[8]);
+    let counted = new(&store, &third, NOW_MS + 2).await;
+    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 1));
+
+    let (votes, set_aside) = outcome(&site).await;
+    assert_eq!(votes.len(), 60);
+    assert!(votes.contains(&first[7].id.0), "the first stands");
+    assert_eq!(set_aside, BTreeSet::from([second[20].id.0]));
+}

@@ -32,6 +32,8 @@ pub(super) fn configuration_of(
         ("appendonly", "yes".to_owned()),
         ("appendfsync", "always".to_owned()),
         ("maxmemory-policy", "noeviction".to_owned()),
+        // An entry is removed one by one, and looked for from the start of its node.
+        ("stream-node-max-entries", "16".to_owned()),
         ("save", "\"\"".to_owned()),
     ];
     if !options.users.is_empty() {
