@@ -181,27 +181,24 @@ async fn one_voter_twice_in_a_batch_is_one_vote() {
 async fn one_voter_who_is_known_costs_the_new_ones_of_the_batch_nothing() {
     let site = Site::new().await;
     let (store, polls) = site.store(10_000).await;
-    let new = |known: &Store, ballots: &[Ballot], ms| {
+    let cast = async |ballots: &[Ballot], ms| {
         let entries: Vec<Entry> = ballots.iter().map(|ballot| entry(ballot, ms, 0)).collect();
         let Batch { votes, set_aside, .. } = batch::sort(&entries, &polls);
-        let store = known.clone();
-        async move { store.count(&votes, &set_aside).await.unwrap() }
+        let counted = store.count(&votes, &set_aside).await.unwrap();
+        (counted.counted, counted.replaced, counted.unchanged)
     };
     let first = site.ballots(20);
-    let counted = new(&store, &first, NOW_MS).await;
-    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 0));
+    assert_eq!(cast(&first, NOW_MS).await, (20, 0, 0));
 
-    // One of the first votes again: refused by the insert, which must leave nothing behind.
+    // One of the first voters again: the insert is refused, and must leave nothing behind.
     let mut second = site.ballots(20);
     second.push(ballot(&site.poll, first[7].voter, 2));
-    let counted = new(&store, &second, NOW_MS + 1).await;
-    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 1));
+    assert_eq!(cast(&second, NOW_MS + 1).await, (20, 0, 1));
 
-    // And the same with a batch that is upserted from the start.
+    // The next batch is upserted from the start.
     let mut third = site.ballots(20);
     third.push(first[8]);
-    let counted = new(&store, &third, NOW_MS + 2).await;
-    assert_eq!((counted.counted, counted.replaced, counted.unchanged), (20, 0, 1));
+    assert_eq!(cast(&third, NOW_MS + 2).await, (20, 0, 1));
 
     let (votes, set_aside) = outcome(&site).await;
     assert_eq!(votes.len(), 60);
