@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use tokio_postgres::types::{ToSql, Type};
-use uuid::Uuid;
-use votestream_consumer::store::UPSERT;
-use votestream_schema::{Ballot, BallotId, Choices, Keys, PollId, VoterId, codec};
+use votestream_consumer::batch::Vote;
+use votestream_consumer::store;
+use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, PollId, VoterId, codec};
 use votestream_service::config::RedisArgs;
 use votestream_service::redis as service_redis;
 
@@ -47,52 +46,24 @@ fn ballot() -> anyhow::Result<Ballot> {
     Ok(Ballot { poll: PollId(1), voter: VoterId::new(), id: BallotId::new(), choices })
 }
 
-/// The consumer's upsert, each batch a transaction, fed by one connection with rows made beforehand.
+/// The consumer's upsert, each batch a transaction, fed by one connection with votes made beforehand.
 async fn bare_upsert(lab: &Lab, rows: usize) -> anyhow::Result<f64> {
     let client = lab.client().await?;
     let now_ms = votestream_schema::poll::now_ms();
-    let mut voters: Vec<Uuid> = (0..rows).map(|_| VoterId::new().0).collect();
-    voters.sort();
-    let batches: Vec<Columns> =
-        voters.chunks(BATCH).map(|voters| Columns::of(voters, now_ms)).collect();
+    let mut votes = Vec::with_capacity(rows);
+    for source in 0..rows {
+        let entry = EntryId { ms: now_ms + (source / 100) as i64, seq: source as i64 };
+        votes.push(Vote { ballot: ballot()?, entry, source });
+    }
+    votes.sort_by_key(|vote| vote.ballot.voter);
     let started = Instant::now();
-    for batch in &batches {
-        let Columns { polls, voters, ones, entry_ms, ballots } = batch;
-        let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
-            (polls, Type::INT4_ARRAY),
-            (voters, Type::UUID_ARRAY),
-            (ones, Type::INT8_ARRAY),
-            (entry_ms, Type::INT8_ARRAY),
-            (ones, Type::INT8_ARRAY),
-            (ballots, Type::UUID_ARRAY),
-        ];
-        client.query_typed(UPSERT, &parameters).await?;
+    for batch in votes.chunks(BATCH) {
+        store::upsert(&client, batch).await?;
     }
     let elapsed = started.elapsed();
     let counted = lab.voters(&client).await?;
     ensure!(counted == rows as i64, "{counted} of {rows} rows were counted");
     Ok(rows as f64 / elapsed.as_secs_f64())
-}
-
-/// A batch as the statement takes it; `ones` are choices and sequences alike.
-struct Columns {
-    polls: Vec<i32>,
-    voters: Vec<Uuid>,
-    ones: Vec<i64>,
-    entry_ms: Vec<i64>,
-    ballots: Vec<Uuid>,
-}
-
-impl Columns {
-    fn of(voters: &[Uuid], now_ms: i64) -> Self {
-        Self {
-            polls: vec![1; voters.len()],
-            voters: voters.to_vec(),
-            ones: vec![1; voters.len()],
-            entry_ms: (0..voters.len()).map(|row| now_ms + (row / 100) as i64).collect(),
-            ballots: voters.iter().map(|_| Uuid::new_v4()).collect(),
-        }
-    }
 }
 
 async fn two_consumers(backlog: usize) -> anyhow::Result<f64> {

@@ -29,6 +29,14 @@ pub const METRICS: &[Metric] = &[
          its batch), out_of_time.",
     ),
     Metric::counter(
+        "votestream_refused_inserts_total",
+        "batches",
+        &[],
+        "Batches that were upserted after an insert was refused, since one of their voters was known. \
+         Postgres logs each as a duplicate key; nothing is lost. Many of them mean that Redis has lost \
+         its register, or that votes are replaced all the time.",
+    ),
+    Metric::counter(
         "votestream_retries_total",
         "attempts",
         &[("what", &["redis", "postgres"])],

@@ -19,9 +19,8 @@ use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_er
 
 use crate::batch::{Reason, Vote};
 
-/// The statement that counts any votes; its six parameters are arrays, a column of `votes` each.
-pub const UPSERT: &str =
-    concat!(include_str!("../sql/upsert.sql"), include_str!("../sql/tally.sql"));
+/// The statement that counts any votes.
+const UPSERT: &str = concat!(include_str!("../sql/upsert.sql"), include_str!("../sql/tally.sql"));
 /// The statement that counts votes of new voters alone.
 const INSERT: &str = concat!(include_str!("../sql/insert.sql"), include_str!("../sql/tally.sql"));
 /// How many batches are upserted after one in which a voter was not new.
@@ -80,7 +79,7 @@ impl Store {
         }
         let session = self.pool.get().await;
         let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
-        let counting = self.count_with(&mut session, votes, set_aside);
+        let counting = self.insert_or_upsert(&mut session, votes, set_aside);
         let Ok(outcome) = tokio::time::timeout(self.answer_within, counting).await else {
             session.give_up();
             return Err(Error::Transient(format!("no answer within {:?}", self.answer_within)));
@@ -94,7 +93,7 @@ impl Store {
         })
     }
 
-    async fn count_with(
+    async fn insert_or_upsert(
         &self,
         client: &mut tokio_postgres::Client,
         votes: &[Vote],
@@ -108,12 +107,24 @@ impl Store {
         match count_in_transaction(client, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("not all voters are new");
+                metrics::counter!("votestream_refused_inserts_total").increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
                 count_in_transaction(client, UPSERT, votes, set_aside).await
             }
             outcome => outcome,
         }
     }
+}
+
+/// Counts votes, one per (poll, voter) and sorted by it, with the one statement that takes any.
+///
+/// # Errors
+/// Postgres'; nothing is counted.
+pub async fn upsert(
+    client: &impl tokio_postgres::GenericClient,
+    votes: &[Vote],
+) -> Result<Counted, tokio_postgres::Error> {
+    Columns::of(votes).count(client, UPSERT).await
 }
 
 async fn count_in_transaction(
@@ -127,7 +138,6 @@ async fn count_in_transaction(
     if !votes.is_empty() {
         let columns = Columns::of(votes);
         counted = columns.count(&transaction, statement).await?;
-        counted.unchanged = votes.len() as i64 - counted.counted;
         if counted.unchanged > 0 {
             columns.set_losers_aside(&transaction).await?;
         }
@@ -181,7 +191,9 @@ impl Columns {
             .await?;
         let row = rows.first();
         let get = |column| row.map_or(0, |row| row.get(column));
-        Ok(Counted { counted: get(0), replaced: get(1), unchanged: 0 })
+        let counted = get(0);
+        let unchanged = self.voters.len() as i64 - counted;
+        Ok(Counted { counted, replaced: get(1), unchanged })
     }
 
     async fn set_losers_aside(

@@ -12,7 +12,7 @@ use redis::{Pipeline, RedisError, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use votestream_schema::{Keys, PollId};
+use votestream_schema::{Ballot, Keys, PollId};
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
@@ -201,14 +201,14 @@ impl Lane {
         if shares_flush {
             pipeline.atomic();
         }
-        for (group, members) in &groups {
+        for Group { partition, poll, members } in &groups {
             let registrations: Vec<&Registration> =
                 members.iter().map(|i| &batch[*i].registration).collect();
-            self.register.add_call(&mut pipeline, *group, &registrations, by_text);
+            self.register.add_call(&mut pipeline, *partition, *poll, &registrations, by_text);
         }
         let replicated = self.options.durability == Durability::Replicated;
         if replicated {
-            let accepted = self.options.keys.accepted(groups[0].0.0);
+            let accepted = self.options.keys.accepted(groups[0].partition);
             add_wait(&mut pipeline, &accepted, &batch[0].registration, self.options.replicas_min);
         }
         let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
@@ -216,8 +216,8 @@ impl Lane {
             check_replicas(replies.pop(), self.options.replicas_min)?;
         }
         let mut verdicts = vec![Verdict::Full; batch.len()];
-        for ((_, members), reply) in groups.iter().zip(replies) {
-            for (member, verdict) in members.iter().zip(Register::read_reply(reply)?) {
+        for (group, reply) in groups.iter().zip(replies) {
+            for (member, verdict) in group.members.iter().zip(Register::read_reply(reply)?) {
                 verdicts[*member] = verdict;
             }
         }
@@ -225,18 +225,21 @@ impl Lane {
     }
 }
 
-/// The positions in the batch of the ballots that one call of the script takes.
-fn by_partition_and_poll(
-    batch: &[Submission],
-    partitions: u16,
-) -> Vec<((u16, PollId), Vec<usize>)> {
-    let mut groups: Vec<((u16, PollId), Vec<usize>)> = Vec::new();
+/// The ballots that one call of the script takes, by their positions in the batch.
+struct Group {
+    partition: u16,
+    poll: PollId,
+    members: Vec<usize>,
+}
+
+fn by_partition_and_poll(batch: &[Submission], partitions: u16) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
     for (position, submission) in batch.iter().enumerate() {
-        let ballot = &submission.registration.ballot;
-        let of = (ballot.voter.partition(partitions), ballot.poll);
-        match groups.iter_mut().find(|(group, _)| *group == of) {
-            Some((_, members)) => members.push(position),
-            None => groups.push((of, vec![position])),
+        let Ballot { poll, voter, .. } = submission.registration.ballot;
+        let partition = voter.partition(partitions);
+        match groups.iter_mut().find(|g| (g.partition, g.poll) == (partition, poll)) {
+            Some(group) => group.members.push(position),
+            None => groups.push(Group { partition, poll, members: vec![position] }),
         }
     }
     groups

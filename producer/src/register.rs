@@ -63,7 +63,8 @@ impl Register {
     pub fn add_call(
         &self,
         pipeline: &mut Pipeline,
-        (partition, poll): (u16, PollId),
+        partition: u16,
+        poll: PollId,
         batch: &[&Registration],
         by_text: bool,
     ) {

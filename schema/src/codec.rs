@@ -14,6 +14,8 @@
 //! Two more fields may follow: [`FIELD_ORIGIN`], the entry ID under which a replayed ballot first
 //! travelled (which decides whether it came in time), and [`FIELD_TRACE`], a W3C `traceparent`.
 //!
+//! The producer's register script reads the choices, and the tail of the ballot's id, by their places.
+//!
 //! Text rather than binary, so that `XRANGE` shows an operator what is there; one field rather than
 //! five, since every field costs the consumer two allocations.
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{database, eventually};
 
-use crate::support::{Program, SOON, Site};
+use crate::support::{Program, SOON, Site, ballot};
 
 /// Waits until a gauge or counter has this value.
 async fn reaches(consumer: &Program, name: &str, label: &str, wanted: f64) {
@@ -223,4 +223,23 @@ async fn what_the_servers_have_left_is_told() {
     }
     let bytes = consumer.metric("votestream_stream_bytes", "partition=\"0\"").await;
     assert!(bytes.is_some_and(|bytes| bytes > 0.0), "{bytes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_voters_are_not_all_new_is_told_of() {
+    let site = Site::new().await;
+    let consumer = site.spawn(&[]);
+    consumer.ready().await;
+    let first = site.ballots(8);
+    site.add(&first).await;
+    site.settles_at(8).await;
+    reaches(&consumer, "votestream_refused_inserts_total", "", 0.0).await;
+
+    // As after a Redis that has lost its register.
+    let again: Vec<_> = first.iter().map(|b| ballot(&site.poll, b.voter, 2)).collect();
+    site.add(&again).await;
+    reaches(&consumer, "votestream_refused_inserts_total", "", 1.0).await;
+    reaches(&consumer, "votestream_votes_total", "unchanged", 8.0).await;
+    reaches(&consumer, "votestream_votes_total", "\"counted", 8.0).await;
+    reaches(&consumer, "votestream_dead_letters_total", "", 0.0).await;
 }
