@@ -48,10 +48,9 @@ pub struct Viewers {
     count: Arc<AtomicUsize>,
     viewers_max: usize,
     stopping: CancellationToken,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
-#[derive(Clone)]
 struct Metrics {
     viewers: Gauge,
     sent: Counter,
@@ -81,12 +80,12 @@ impl std::fmt::Debug for Viewers {
 impl Viewers {
     /// At most `viewers_max` viewers of this board, until `stopping`.
     pub fn new(board: Board, viewers_max: usize, stopping: CancellationToken) -> Self {
-        let metrics = Metrics {
+        let metrics = Arc::new(Metrics {
             viewers: metrics::gauge!("votestream_viewers"),
             sent: metrics::counter!("votestream_frames_sent_total"),
             skipped: metrics::counter!("votestream_frames_skipped_total"),
             delivery: metrics::histogram!("votestream_delivery_seconds"),
-        };
+        });
         metrics.viewers.set(0.0);
         metrics::gauge!("votestream_viewers_max").set(viewers_max as f64);
         Self { board, count: Arc::default(), viewers_max, stopping, metrics }
@@ -146,7 +145,7 @@ impl Viewers {
 /// What one viewer has been told.
 struct Cursor {
     changes: watch::Receiver<Shown>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     /// Sequence of the last frame, and heartbeats seen; `None` before the first frame.
     seen: Option<(u64, u64)>,
     /// When the last frame's tallies were looked at.
@@ -158,7 +157,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn new(changes: watch::Receiver<Shown>, metrics: Metrics) -> Self {
+    fn new(changes: watch::Receiver<Shown>, metrics: Arc<Metrics>) -> Self {
         Self { changes, metrics, seen: None, looked_at: None, due: None, slow: false }
     }
 
@@ -207,7 +206,7 @@ async fn serve(
     head_bytes: usize,
     changes: watch::Receiver<Shown>,
     seat: Seat,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 ) -> io::Result<()> {
     discard(&mut stream, head_bytes).await?;
     write_all(&stream, RESPONSE_HEAD.as_bytes()).await?;

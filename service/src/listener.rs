@@ -167,8 +167,7 @@ where
         let (stopping, header_timeout) = (stopping.clone(), limits.header_timeout);
         tasks.spawn(async move {
             if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
-                // Boxed, for a connection that somebody else takes over to need no room for it.
-                Box::pin(speak_http(stream, peer, filter, header_timeout, stopping)).await;
+                speak_http(stream, peer, filter, header_timeout, stopping).await;
                 drop(permit);
             }
         });
