@@ -65,7 +65,7 @@ impl Site {
     /// Voters and viewers, until dropped.
     pub fn load(&self) -> Helper {
         let mut command = Command::new(binary("loadtest"));
-        command.args(["run", "--rate", "200", "--duration", "170s", "--viewers", "10"]).args([
+        command.args(["run", "--rate", "200", "--duration", "10m", "--viewers", "10"]).args([
             "--target",
             &self.pipeline.vote,
             "--results",
