@@ -33,8 +33,8 @@ pub struct Config {
     #[arg(long, env = "BATCH_BYTES_MAX", default_value_t = 8 << 20,
           value_parser = clap::value_parser!(u32).range(65_536..))]
     pub batch_bytes_max: u32,
-    /// How long to wait for more entries when there are few, in milliseconds
-    #[arg(long, env = "LINGER_MS", default_value_t = 5)]
+    /// How long to wait for more entries after a read that gave few, in milliseconds
+    #[arg(long, env = "LINGER_MS", default_value_t = 40)]
     pub linger_ms: u64,
     /// How long a read waits for the first entry, in milliseconds; also the longest that a stop is
     /// put off

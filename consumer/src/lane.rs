@@ -31,7 +31,7 @@ use crate::stream::{Bounds, Streams};
 pub struct Pace {
     /// How large a batch is at most.
     pub bounds: Bounds,
-    /// How long to wait for more when there are few.
+    /// How long to wait for more after a read that gave few.
     pub linger: Duration,
     /// How long a read waits for its first entry, in milliseconds.
     pub block_ms: u64,
@@ -64,6 +64,8 @@ pub struct Lane {
     connection: Option<Connection>,
     /// Whether own entries may be pending from an earlier, failed step.
     own_pending: bool,
+    /// Whether the last read of new entries gave some, but few.
+    found_few: bool,
     next_claim: Instant,
     next_burial: Instant,
 }
@@ -100,6 +102,7 @@ impl Lane {
             hurry,
             connection: None,
             own_pending: false,
+            found_few: false,
             next_claim: now,
             next_burial: now + pace.bury_every(),
         }
@@ -173,17 +176,20 @@ impl Lane {
         Ok(connection)
     }
 
-    /// Waits for entries; when there are few, waits a little longer for more.
+    /// Waits for entries. Once there are some, but few, more will come soon: the next read waits a little
+    /// for them, so that there are fewer and larger batches, while the first entry of all waits for none.
     async fn read_new(&mut self, connection: &mut Connection) -> Result<Delivered, Error> {
-        let Pace { linger, block_ms, .. } = self.pace;
-        let count = self.appetite.count();
-        let mut delivered = self.streams.read_new(connection, block_ms, count).await?;
-        let found = delivered.entries.len();
-        if found > 0 && found < count / 2 && !linger.is_zero() {
-            tokio::time::sleep(linger).await;
-            delivered.extend(self.streams.read_new(connection, 0, count - found).await?);
+        if std::mem::take(&mut self.found_few) {
+            tokio::select! {
+                () = self.shutdown.cancelled() => {}
+                () = tokio::time::sleep(self.pace.linger) => {}
+            }
         }
-        self.appetite.learn(delivered.entries.len(), delivered.bytes);
+        let count = self.appetite.count();
+        let delivered = self.streams.read_new(connection, self.pace.block_ms, count).await?;
+        let found = delivered.entries.len();
+        self.found_few = found > 0 && found < count / 2 && !self.pace.linger.is_zero();
+        self.appetite.learn(found, delivered.bytes);
         Ok(delivered)
     }
 

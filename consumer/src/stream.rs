@@ -8,7 +8,7 @@
 //!
 //! Every call here is for the partitions of one lane, over one connection that is nobody else's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use redis::{Cmd, RedisError, Script};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
@@ -178,7 +178,7 @@ impl Streams {
         read
     }
 
-    /// Acknowledges entries and removes them from their streams, each stream in one step.
+    /// Acknowledges entries and removes them from their streams, in one step.
     ///
     /// # Errors
     /// Redis'; what was not acknowledged is delivered again, which changes nothing.
@@ -187,17 +187,21 @@ impl Streams {
         connection: &mut Connection,
         entries: impl IntoIterator<Item = (u16, &'a str)>,
     ) -> Result<(), RedisError> {
-        let mut ids: HashMap<u16, Vec<&str>> = HashMap::new();
+        let mut ids: BTreeMap<u16, Vec<&str>> = BTreeMap::new();
         for (partition, id) in entries {
             ids.entry(partition).or_default().push(id);
         }
-        let script = Script::new(include_str!("acknowledge.lua"));
-        for (partition, ids) in ids {
-            let mut call = script.key(self.keys.stream(partition));
-            call.key(self.keys.accepted(partition)).arg(GROUP).arg(FIELD_REMOVED).arg(ids);
-            call.invoke_async::<i64>(connection).await?;
+        if ids.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let script = Script::new(include_str!("acknowledge.lua"));
+        let mut call = script.prepare_invoke();
+        call.arg(GROUP).arg(FIELD_REMOVED);
+        for (partition, ids) in ids {
+            call.key(self.keys.stream(partition)).key(self.keys.accepted(partition));
+            call.arg(ids.len()).arg(ids);
+        }
+        call.invoke_async::<i64>(connection).await.map(drop)
     }
 
     /// Moves an entry to the dead letters.

@@ -176,7 +176,7 @@ async fn a_consumer_killed_again_and_again_under_load_counts_everybody_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failed_step_a_consumer_reads_its_own_pending_entries() {
     let server = own_redis();
-    let site = Site::on(server.url(), database().await, 2, serde_json::json!({})).await;
+    let site = Site::on(server.url(), database().await, 1, serde_json::json!({})).await;
     let consumer = site.start(&["--claim-idle-ms=600000"]);
     consumer.ready().await;
     let mut redis = site.redis().await;

@@ -43,7 +43,7 @@ async fn a_consumer_told_to_stop_under_load_leaves_nothing_pending_and_others_go
 async fn a_consumer_told_to_stop_while_postgres_is_away_stops_in_time_and_loses_nothing() {
     let mut postgres = own_postgres().await;
     let database = create_database(&postgres).await;
-    let site = Site::on(testkit::redis(), database, 2, json!({})).await;
+    let site = Site::on(testkit::redis(), database, 1, json!({})).await;
     let consumer = site.start(&["--shutdown-grace-ms=3000"]);
     consumer.ready().await;
     postgres.kill();
@@ -60,4 +60,14 @@ async fn a_consumer_told_to_stop_while_postgres_is_away_stops_in_time_and_loses_
     let heir = site.start(crate::support::CLAIM_SOON);
     site.settles_at(30).await;
     assert!(heir.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_the_first_ballot_nor_a_stop_waits_for_more_to_come() {
+    let site = Site::new().await;
+    let consumer = site.start(&["--linger-ms=600000"]);
+    consumer.ready().await;
+    site.add(&site.ballots(1)).await;
+    site.settles_at(1).await;
+    assert!(consumer.stop().await);
 }
