@@ -217,7 +217,8 @@ impl Lane {
         }
         let mut verdicts = vec![Verdict::Full; batch.len()];
         for (group, reply) in groups.iter().zip(replies) {
-            for (member, verdict) in group.members.iter().zip(Register::read_reply(reply)?) {
+            let told = Register::read_reply(reply, group.members.len())?;
+            for (member, verdict) in group.members.iter().zip(told) {
                 verdicts[*member] = verdict;
             }
         }

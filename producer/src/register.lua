@@ -5,7 +5,8 @@
 -- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
 --       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`, the last two of 32 digits) and,
 --       where ARGV 3 is 3, trace (may be empty)
--- Reply The milliseconds of the entries accepted now, then for each ballot its entry's sequence, or
+-- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
+--       it) and their number; then each other ballot's position, from 1 on, and
 --       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
 --       open | U unknown poll | F the stream is full | B no such voting code
 --
@@ -48,6 +49,7 @@ end
 local choices_first, choices_last = 4 + #poll, -67
 local accepted = 0
 
+-- Nothing when it is accepted now, else its verdict.
 local function register(bucket, voter, payload, trace)
     if not rules then
         return 'U'
@@ -85,15 +87,19 @@ local function register(bucket, voter, payload, trace)
     seq = seq + 1
     length = length + 1
     accepted = accepted + 1
-    return seq
 end
 
-local replies = { ms_text }
+local replies = { ms_text, seq + 1, 0 }
 for i = 1, #KEYS - 4 do
     local at = 4 + (i - 1) * arguments_per_ballot
     local trace = arguments_per_ballot == 3 and ARGV[at + 2]
-    replies[i + 1] = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace)
+    local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace)
+    if verdict then
+        replies[#replies + 1] = i
+        replies[#replies + 1] = verdict
+    end
 end
+replies[3] = accepted
 if accepted > 0 then
     call('HINCRBY', accepted_key, poll, accepted)
 end

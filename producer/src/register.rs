@@ -7,6 +7,7 @@
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
 use redis::{Cmd, Pipeline, RedisError, Script, Value};
+use votestream_schema::keys::BUCKETS;
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
 
 /// What the register says of one ballot.
@@ -78,8 +79,9 @@ impl Register {
             .arg(self.keys.rules(partition))
             .arg(self.keys.accepted(partition))
             .arg(self.keys.codes(partition, poll));
+        let mut buckets = self.keys.register_buckets(partition, poll);
         for Registration { ballot, .. } in batch {
-            call.arg(self.keys.register(partition, poll, ballot.voter));
+            call.arg(buckets.of(ballot.voter.bucket(BUCKETS)));
         }
         // What no ballot of the batch has is not sent: arguments are dear.
         let has_traces = batch.iter().any(|registration| registration.trace.is_some());
@@ -92,20 +94,37 @@ impl Register {
         }
     }
 
-    /// Reads one call's reply: a verdict per ballot, in order.
+    /// Reads the reply to a call with so many ballots: a verdict for each, in order.
     ///
     /// # Errors
-    /// When the reply is not the script's.
-    pub fn read_reply(reply: Value) -> Result<Vec<Verdict>, RedisError> {
-        let (ms, verdicts): (i64, Vec<Value>) = match reply {
-            Value::Array(mut parts) if !parts.is_empty() => {
-                let verdicts = parts.split_off(1);
-                (redis::from_redis_value(parts.remove(0))?, verdicts)
-            }
+    /// When the reply is not the script's, or does not tell of every ballot.
+    pub fn read_reply(reply: Value, ballots: usize) -> Result<Vec<Verdict>, RedisError> {
+        let parts = match reply {
+            Value::Array(parts) if parts.len() >= 3 => parts,
             other => return Err(unreadable(&other)),
         };
-        let read = |told| verdict(ms, &told).ok_or_else(|| unreadable(&told));
-        verdicts.into_iter().map(read).collect()
+        let (accepted, others) = parts.split_at(3);
+        let [ms, mut seq, accepted] = integers(accepted)?;
+        if others.len() as i64 != 2 * (ballots as i64 - accepted) {
+            return Err(unreadable(&Value::Array(parts)));
+        }
+        let mut verdicts = Vec::with_capacity(ballots);
+        let mut others = others.chunks_exact(2).peekable();
+        for position in 1..=ballots as i64 {
+            let other =
+                others.next_if(|other| matches!(other[0], Value::Int(its) if its == position));
+            verdicts.push(match other {
+                Some(other) => verdict(&other[1]).ok_or_else(|| unreadable(&other[1]))?,
+                None => {
+                    seq += 1;
+                    Verdict::Accepted(EntryId { ms, seq: seq - 1 })
+                }
+            });
+        }
+        match others.next() {
+            None => Ok(verdicts),
+            Some(out_of_order) => Err(unreadable(&out_of_order[0])),
+        }
     }
 
     /// The command that asks for the vote that stands for a voter.
@@ -121,12 +140,15 @@ impl Register {
     }
 }
 
-fn verdict(ms: i64, told: &Value) -> Option<Verdict> {
-    let text = match told {
-        Value::Int(seq) => return Some(Verdict::Accepted(EntryId { ms, seq: *seq })),
-        Value::BulkString(text) => str::from_utf8(text).ok()?,
-        _ => return None,
-    };
+fn integers<const N: usize>(values: &[Value]) -> Result<[i64; N], RedisError> {
+    let integer = |value: &Value| redis::from_redis_value_ref(value).map_err(|_| unreadable(value));
+    let integers: Result<Vec<i64>, _> = values.iter().map(integer).collect();
+    Ok(integers?.try_into().expect("as many as asked for"))
+}
+
+fn verdict(told: &Value) -> Option<Verdict> {
+    let Value::BulkString(text) = told else { return None };
+    let text = str::from_utf8(text).ok()?;
     let mut parts = text.split(' ');
     Some(match parts.next()? {
         "A" => Verdict::Accepted(parts.next()?.parse().ok()?),
@@ -145,4 +167,45 @@ fn verdict(ms: i64, told: &Value) -> Option<Verdict> {
 fn unreadable(told: &Value) -> RedisError {
     let text: String = format!("{told:?}").chars().take(80).collect();
     (redis::ErrorKind::UnexpectedReturnType, "the register script answered", text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn read(told: &[Value], ballots: usize) -> Result<Vec<Verdict>, RedisError> {
+        Register::read_reply(Value::Array(told.to_vec()), ballots)
+    }
+
+    #[test]
+    fn ballots_that_are_not_told_of_were_accepted_one_after_the_other() {
+        let accepted = |seq| Verdict::Accepted(EntryId { ms: 1_700_000_000_000, seq });
+        let start = [text("1700000000000"), Value::Int(7), Value::Int(3)];
+        assert_eq!(read(&start, 3).unwrap(), [accepted(7), accepted(8), accepted(9)]);
+        let others = [Value::Int(1), text("F"), Value::Int(3), text("A 5-6")];
+        let before = Verdict::Accepted(EntryId { ms: 5, seq: 6 });
+        assert_eq!(
+            read(&[&start[..], &others].concat(), 5).unwrap(),
+            [Verdict::Full, accepted(7), before, accepted(8), accepted(9)]
+        );
+    }
+
+    #[test]
+    fn a_reply_that_leaves_a_ballot_out_accepts_none() {
+        let start = [text("5"), Value::Int(0), Value::Int(1)];
+        assert!(read(&start, 2).is_err(), "one is not told of");
+        assert!(read(&start[..2], 1).is_err());
+        let unfit = |position, verdict: &str| {
+            read(&[&start[..], &[Value::Int(position), text(verdict)]].concat(), 2)
+        };
+        assert!(unfit(2, "C").is_ok());
+        assert!(unfit(0, "C").is_err() && unfit(3, "C").is_err(), "no such ballot");
+        assert!(unfit(2, "Z").is_err() && unfit(2, "A x").is_err());
+        assert!(read(&[&start[..], &[Value::Int(1)]].concat(), 1).is_err());
+        assert!(Register::read_reply(Value::Nil, 0).is_err());
+    }
 }

@@ -45,7 +45,12 @@ impl Choices {
 
     /// The positions chosen, ascending.
     pub fn positions(self) -> impl Iterator<Item = usize> {
-        (0..OPTIONS_MAX).filter(move |position| self.0 >> position & 1 == 1)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(lowest)
+        })
     }
 
     /// How many options are chosen, at least 1.

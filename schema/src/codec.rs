@@ -19,8 +19,6 @@
 //! Text rather than binary, so that `XRANGE` shows an operator what is there; one field rather than
 //! five, since every field costs the consumer two allocations.
 
-use std::fmt::Write as _;
-
 use uuid::Uuid;
 
 use crate::{Ballot, BallotId, Choices, EntryId, PollId, VoterId};
@@ -73,11 +71,15 @@ pub enum Error {
 
 /// The value of [`FIELD_BALLOT`] for this ballot.
 pub fn encode(ballot: &Ballot) -> String {
-    let mut text = String::with_capacity(96);
-    write!(text, "{VERSION} {} {} ", ballot.poll, ballot.choices.mask())
-        .expect("writing to a String cannot fail");
     // Not through `Display`: formatting is most of what a ballot costs here.
-    let mut digits = [0; 32];
+    let (mut number, mut digits) = (itoa::Buffer::new(), [0; 32]);
+    let mut text = String::with_capacity(96);
+    text.push_str(VERSION);
+    text.push(' ');
+    text.push_str(number.format(ballot.poll.0));
+    text.push(' ');
+    text.push_str(number.format(ballot.choices.mask()));
+    text.push(' ');
     text.push_str(ballot.voter.0.simple().encode_lower(&mut digits));
     text.push(' ');
     text.push_str(ballot.id.0.simple().encode_lower(&mut digits));

@@ -73,7 +73,13 @@ impl Keys {
 
     /// One bucket of the register, `bucket` in `0..`[`BUCKETS`].
     pub fn register_bucket(&self, partition: u16, poll: PollId, bucket: u16) -> String {
-        format!("{{{}:{partition}}}:register:{poll}:{bucket}", self.prefix)
+        self.register_buckets(partition, poll).of(bucket).to_owned()
+    }
+
+    /// All buckets of a poll in one partition, named one after the other in the same piece of memory.
+    pub fn register_buckets(&self, partition: u16, poll: PollId) -> Buckets {
+        let name = format!("{{{}:{partition}}}:register:{poll}:", self.prefix);
+        Buckets { start_bytes: name.len(), name }
     }
 
     /// The polls whose register was forgotten after they had closed.
@@ -103,6 +109,22 @@ impl Keys {
 
     fn of(&self, partition: u16, what: &str) -> String {
         format!("{{{}:{partition}}}:{what}", self.prefix)
+    }
+}
+
+/// Names of register buckets; see [`Keys::register_buckets`].
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    name: String,
+    start_bytes: usize,
+}
+
+impl Buckets {
+    /// One bucket, in `0..`[`BUCKETS`].
+    pub fn of(&mut self, bucket: u16) -> &str {
+        self.name.truncate(self.start_bytes);
+        self.name.push_str(itoa::Buffer::new().format(bucket));
+        &self.name
     }
 }
 

@@ -40,7 +40,7 @@ pub fn json(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     // Room for these and a few more, such as a cookie.
-    *response.headers_mut() = HeaderMap::with_capacity(12);
+    *response.headers_mut() = HeaderMap::with_capacity(6);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
