@@ -76,7 +76,7 @@ pub async fn run(
         durability: config.durability,
         replicas_min: config.replicas_min,
     };
-    let publisher = Publisher::start(&manager, &options, &lanes);
+    let publisher = Publisher::start(&manager, &options, health.gate("lanes"), &lanes);
     let (catalog, refresher) = catalog::new(pool.clone(), keys.clone());
     let (promise, watcher) =
         durability::new(manager, keys.clone(), partitions, config.durability, config.replicas_min);

@@ -1,11 +1,15 @@
 //! Gathers ballots and sends them to Redis, many in one round trip.
 //!
 //! A lane owns some partitions and one connection. While one round trip is under way the next
-//! batch gathers; there is no timer. Every queue and batch is bounded.
+//! batch gathers; there is no timer. Every queue and batch is bounded. A lane connects before there is
+//! a ballot for it, and again when its connection was lost: no voter waits for a name to be resolved.
 //!
 //! Invariant: [`Verdict::Accepted`] is answered only after Redis said so, with the durability that
 //! was configured. When that is unknown the answer is [`Unavailable`], and trying again is harmless.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::{Pipeline, RedisError, Value};
@@ -14,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use votestream_schema::{Ballot, Keys, PollId};
 use votestream_service::backoff::Backoff;
+use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Manager};
 
 use crate::register::{Register, Registration, Verdict};
@@ -80,11 +85,12 @@ pub struct Options {
 }
 
 impl Publisher {
-    /// Starts the lanes on `tasks`; they end when the last clone of the publisher is dropped and
-    /// their queues are empty.
-    pub fn start(manager: &Manager, options: &Options, tasks: &TaskTracker) -> Self {
+    /// Starts the lanes on `tasks`, and opens `gate` once each of them has had its connection; they
+    /// end when the last clone of the publisher is dropped and their queues are empty.
+    pub fn start(manager: &Manager, options: &Options, gate: Gate, tasks: &TaskTracker) -> Self {
         let lanes = if manager.is_cluster() { options.partitions } else { options.lanes };
         let lanes = lanes.clamp(1, options.partitions);
+        let opening = Arc::new(Opening { lanes_left: AtomicUsize::new(lanes.into()), gate });
         let lanes = (0..lanes)
             .map(|_| {
                 let (queue, submissions) = mpsc::channel(QUEUE_MAX);
@@ -93,6 +99,7 @@ impl Publisher {
                     register: Register::new(options.keys.clone(), options.backlog_max),
                     options: options.clone(),
                     connection: None,
+                    opening: Some(opening.clone()),
                 };
                 tasks.spawn(lane.run(submissions));
                 queue
@@ -115,17 +122,38 @@ impl Publisher {
     }
 }
 
+/// Waits for the first connection of every lane.
+struct Opening {
+    lanes_left: AtomicUsize,
+    gate: Gate,
+}
+
+impl Opening {
+    fn lane_connected(&self) {
+        if self.lanes_left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.gate.report(Ok::<(), Infallible>(()));
+        }
+    }
+}
+
 struct Lane {
     manager: Manager,
     register: Register,
     options: Options,
     connection: Option<Connection>,
+    /// To be told of the first connection.
+    opening: Option<Arc<Opening>>,
 }
 
 impl Lane {
     async fn run(mut self, mut submissions: mpsc::Receiver<Submission>) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while submissions.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        loop {
+            tokio::select! {
+                biased;
+                gathered = submissions.recv_many(&mut batch, BATCH_MAX) => if gathered == 0 { return },
+                () = self.reconnect(), if self.connection.is_none() => continue,
+            }
             let now = Instant::now();
             batch.retain(|submission| now - submission.since < ANSWER_WITHIN);
             let Some(oldest) = batch.first() else { continue };
@@ -133,6 +161,28 @@ impl Lane {
             metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);
             let outcome = self.store(&batch, deadline).await;
             answer(&mut batch, outcome);
+        }
+    }
+
+    /// Connects, however long it takes.
+    async fn reconnect(&mut self) {
+        let mut backoff = Backoff::new();
+        while self.connect().await.is_err() {
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    /// The lane's connection, opened if there is none.
+    async fn connect(&mut self) -> Result<&mut Connection, RedisError> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            none => {
+                let connection = self.manager.connect(RESPONSE_TIMEOUT).await?;
+                if let Some(opening) = self.opening.take() {
+                    opening.lane_connected();
+                }
+                Ok(none.insert(connection))
+            }
         }
     }
 
@@ -148,8 +198,11 @@ impl Lane {
             let started = Instant::now();
             let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
             let Ok(outcome) = outcome else {
-                self.connection = None;
-                return Err(Unavailable("redis did not answer in time".into()));
+                let reason = match self.connection.take() {
+                    Some(_) => "redis did not answer in time",
+                    None => "redis could not be reached in time",
+                };
+                return Err(Unavailable(reason.into()));
             };
             let error = match outcome {
                 Ok(verdicts) => {
@@ -192,10 +245,6 @@ impl Lane {
         by_text: bool,
     ) -> Result<Vec<Verdict>, RedisError> {
         let shares_flush = self.shares_flush();
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(self.manager.connect(RESPONSE_TIMEOUT).await?),
-        };
         let groups = by_partition_and_poll(batch, self.options.partitions);
         let mut pipeline = Pipeline::with_capacity(groups.len());
         if shares_flush {
@@ -211,7 +260,7 @@ impl Lane {
             let accepted = self.options.keys.accepted(groups[0].partition);
             add_wait(&mut pipeline, &accepted, &batch[0].registration, self.options.replicas_min);
         }
-        let mut replies: Vec<Value> = pipeline.query_async(connection).await?;
+        let mut replies: Vec<Value> = pipeline.query_async(self.connect().await?).await?;
         if replicated {
             check_replicas(replies.pop(), self.options.replicas_min)?;
         }

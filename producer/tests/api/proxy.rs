@@ -1,4 +1,4 @@
-//! A TCP proxy before Redis that makes the way there slow, or loses a reply.
+//! A TCP proxy before Redis that makes the way there slow, loses a reply, or lets nobody new in.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Proxy {
     pub redis_url: String,
     cuts: Arc<AtomicBool>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -19,9 +20,13 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let redis_url = format!("redis://{}/", listener.local_addr().unwrap());
         let cuts = Arc::new(AtomicBool::new(false));
-        let cut = cuts.clone();
+        let closed = Arc::new(AtomicBool::new(false));
+        let (cut, is_closed) = (cuts.clone(), closed.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if is_closed.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(("127.0.0.1", port)).await;
                 // A Redis that is away looks the same through the proxy: the connection ends.
                 if let Ok(server) = server {
@@ -29,7 +34,12 @@ impl Proxy {
                 }
             }
         });
-        Self { redis_url, cuts }
+        Self { redis_url, cuts, closed }
+    }
+
+    /// Lets nobody new in; who is connected stays so.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Lets the next call of the register script reach Redis, swallows the reply, and cuts the

@@ -87,6 +87,16 @@ async fn many_ballots_share_a_round_trip() {
 }
 
 #[tokio::test]
+async fn a_replica_that_is_ready_needs_no_new_connection_to_store_a_ballot() {
+    let redis = own_redis();
+    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let service = Setup::on(proxy.redis_url.clone()).start().await;
+    proxy.close();
+    // Enough for each lane to have some.
+    cast_many(&service, 50).await;
+}
+
+#[tokio::test]
 async fn the_script_is_sent_again_when_redis_has_lost_it() {
     let redis = own_redis();
     let service = Setup::on(redis.url()).start().await;
