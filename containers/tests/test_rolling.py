@@ -47,6 +47,11 @@ frontend statistics
 """
 
 
+def warnings(name):
+    """What a service warned of, for whoever wonders why a request failed."""
+    return [f"{name}: {line}" for line in logs(name).splitlines() if '"WARN"' in line]
+
+
 class Rolling(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -57,7 +62,7 @@ class Rolling(unittest.TestCase):
         podman("network", "create", f"{PROJECT}_front")
         network = json.loads(podman("network", "inspect", f"{PROJECT}_front"))[0]
         cls.prefix = network["subnets"][0]["subnet"].rsplit(".", 1)[0]
-        cls.folder = pathlib.Path(tempfile.mkdtemp())
+        cls.folder, cls.warnings = pathlib.Path(tempfile.mkdtemp()), []
         cls.balancer = cls.balance()
 
     @classmethod
@@ -105,8 +110,10 @@ class Rolling(unittest.TestCase):
 
     def stop(self, name):
         podman("stop", "--time", "20", name)
-        self.assertEqual(inspect(name)["State"]["ExitCode"], 0, logs(name)[-2000:])
-        self.assertIs(json.loads(logs(name).strip().splitlines()[-1])["drained"], True)
+        said = logs(name)
+        self.assertEqual(inspect(name)["State"]["ExitCode"], 0, said[-2000:])
+        self.assertIs(json.loads(said.strip().splitlines()[-1])["drained"], True)
+        self.warnings += warnings(name)
         podman("rm", name)
 
     def update(self, service):
@@ -149,6 +156,8 @@ class Rolling(unittest.TestCase):
         replicas = podman("ps", "--format", "{{.Image}} {{.Names}}").splitlines()
         ours = [line for line in replicas if "votestream/" in line]
         self.assertEqual(len(ours), 6, ours)
+        remaining = [line for replica in ours for line in warnings(replica.split()[1])]
+        said = "\n".join([said, *self.warnings, *remaining])
         self.assertTrue(all(f":{NEW} " in line for line in ours), ours)
 
         ballots, findings = told["ballots"], told["audit"]["findings"]
