@@ -1,3 +1,9 @@
+-- Remembers ballots that do not stand, after their batch was counted in this transaction: so whatever
+-- stands of their voters is locked, and no ballot is both.
 INSERT INTO set_aside (ballot, poll_id, reason)
-SELECT * FROM unnest($1::uuid[], $2::int4[], $3::text[])
+SELECT i.ballot, i.poll_id, i.reason
+FROM unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[]) AS i (ballot, poll_id, voter, reason)
+WHERE NOT EXISTS (
+    SELECT FROM votes v WHERE v.poll_id = i.poll_id AND v.voter = i.voter AND v.ballot = i.ballot
+)
 ON CONFLICT DO NOTHING

@@ -3,9 +3,9 @@
 ), alike AS MATERIALIZED (
     -- A batch holds few distinct choices and seconds: group first, expand to options after.
     SELECT poll_id, choices, entry_ms / 1000 AS second, prev_choices, prev_entry_ms / 1000 AS prev_second,
-        count(*) AS n
+        prev_choices IS NOT NULL AND prev_ballot IS NULL AS of_itself, count(*) AS n
     FROM standing
-    GROUP BY 1, 2, 3, 4, 5
+    GROUP BY 1, 2, 3, 4, 5, 6
 ), changed AS (
     SELECT poll_id, choices, second, n FROM alike
     UNION ALL
@@ -35,3 +35,4 @@
 SELECT coalesce(sum(n), 0)::int8 AS counted,
     coalesce(sum(n) FILTER (WHERE prev_choices IS NOT NULL), 0)::int8 AS replaced
 FROM alike
+WHERE NOT of_itself

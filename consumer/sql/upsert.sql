@@ -7,12 +7,13 @@ WITH standing AS (
         prev_choices = v.choices, prev_entry_ms = v.entry_ms, prev_ballot = v.ballot,
         choices = excluded.choices, entry_ms = excluded.entry_ms, entry_seq = excluded.entry_seq,
         ballot = excluded.ballot
-    WHERE v.ballot <> excluded.ballot
-      AND CASE (SELECT vote_policy FROM polls WHERE id = excluded.poll_id)
+    -- A ballot that travelled in several entries counts with the one that decides for it, as if the
+    -- others had never been: so it may take the place of itself.
+    WHERE CASE (SELECT vote_policy FROM polls WHERE id = excluded.poll_id)
           WHEN 'replace' THEN
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) > (v.entry_ms, v.entry_seq, v.ballot)
           ELSE
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) < (v.entry_ms, v.entry_seq, v.ballot)
           END
-      AND NOT EXISTS (SELECT FROM set_aside a WHERE a.ballot = excluded.ballot)
-    RETURNING poll_id, choices, entry_ms, prev_choices, prev_entry_ms, prev_ballot
+    RETURNING poll_id, choices, entry_ms, prev_choices, prev_entry_ms,
+        nullif(prev_ballot, ballot) AS prev_ballot

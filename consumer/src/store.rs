@@ -33,7 +33,7 @@ pub struct Counted {
     pub counted: i64,
     /// Of these, votes that took the place of another.
     pub replaced: i64,
-    /// Votes that left everything as it was: replays, and ballots that another one beats.
+    /// Votes that left the tally as it was: replays, and ballots that another one beats.
     pub unchanged: i64,
 }
 
@@ -135,15 +135,19 @@ async fn count_in_transaction(
 ) -> Result<Counted, tokio_postgres::Error> {
     let transaction = client.transaction().await?;
     let mut counted = Counted::default();
+    let mut losers = set_aside.to_vec();
     if !votes.is_empty() {
         let columns = Columns::of(votes);
         counted = columns.count(&transaction, statement).await?;
+        if counted.replaced > 0 {
+            columns.let_stand_again(&transaction).await?;
+        }
         if counted.unchanged > 0 {
-            columns.set_losers_aside(&transaction).await?;
+            losers.extend(votes.iter().map(|vote| (vote.ballot, Reason::Superseded)));
         }
     }
-    if !set_aside.is_empty() {
-        remember(&transaction, set_aside).await?;
+    if !losers.is_empty() {
+        remember_losers(&transaction, &losers).await?;
     }
     transaction.commit().await?;
     Ok(counted)
@@ -196,37 +200,36 @@ impl Columns {
         Ok(Counted { counted, replaced: get(1), unchanged })
     }
 
-    async fn set_losers_aside(
+    async fn let_stand_again(
         &self,
         client: &impl tokio_postgres::GenericClient,
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_typed(
-                include_str!("../sql/set_aside_losers.sql"),
-                &[
-                    (&self.polls, Type::INT4_ARRAY),
-                    (&self.voters, Type::UUID_ARRAY),
-                    (&self.ballots, Type::UUID_ARRAY),
-                ],
+                include_str!("../sql/stand_again.sql"),
+                &[(&self.polls, Type::INT4_ARRAY), (&self.voters, Type::UUID_ARRAY)],
             )
             .await
             .map(drop)
     }
 }
 
-async fn remember(
+/// Remembers those of these ballots that do not stand.
+async fn remember_losers(
     client: &impl tokio_postgres::GenericClient,
-    set_aside: &[(Ballot, Reason)],
+    losers: &[(Ballot, Reason)],
 ) -> Result<(), tokio_postgres::Error> {
-    let ballots: Vec<Uuid> = set_aside.iter().map(|(ballot, _)| ballot.id.0).collect();
-    let polls: Vec<i32> = set_aside.iter().map(|(ballot, _)| ballot.poll.0).collect();
-    let reasons: Vec<&str> = set_aside.iter().map(|(_, reason)| reason.as_str()).collect();
+    let ballots: Vec<Uuid> = losers.iter().map(|(ballot, _)| ballot.id.0).collect();
+    let polls: Vec<i32> = losers.iter().map(|(ballot, _)| ballot.poll.0).collect();
+    let voters: Vec<Uuid> = losers.iter().map(|(ballot, _)| ballot.voter.0).collect();
+    let reasons: Vec<&str> = losers.iter().map(|(_, reason)| reason.as_str()).collect();
     client
         .query_typed(
             include_str!("../sql/set_aside.sql"),
             &[
                 (&ballots, Type::UUID_ARRAY),
                 (&polls, Type::INT4_ARRAY),
+                (&voters, Type::UUID_ARRAY),
                 (&reasons, Type::TEXT_ARRAY),
             ],
         )

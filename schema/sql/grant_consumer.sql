@@ -3,3 +3,4 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, options, codes, deployment, schema_migrations TO :role;
 GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside TO :role;
+GRANT DELETE ON set_aside TO :role;

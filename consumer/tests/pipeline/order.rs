@@ -32,23 +32,24 @@ struct Submission {
     at_ms: i64,
 }
 
-/// Submissions, and the entries delivered: indices, in batches.
-type Case = (Vec<Submission>, Vec<Vec<usize>>);
+/// Submissions, those sent again under an entry of its own with when (for nobody knew whether they had arrived),
+/// and the entries delivered: indices, in batches.
+type Case = (Vec<Submission>, Vec<(Index, i64)>, Vec<Vec<usize>>);
 
 fn cases() -> impl Strategy<Value = Case> {
     let submission = (0..4_usize, 0..6_u8, -500..5_500_i64)
         .prop_map(|(voter, choice, at_ms)| Submission { voter, choice, at_ms });
-    vec(submission, 1..14)
-        .prop_flat_map(|submissions| {
-            let all: Vec<usize> = (0..submissions.len()).collect();
+    (vec(submission, 1..14), vec((any::<Index>(), 0..5_000_i64), 0..5))
+        .prop_flat_map(|(submissions, sent_again)| {
+            let all: Vec<usize> = (0..submissions.len() + sent_again.len()).collect();
             let delivered = vec(any::<Index>(), 0..8).prop_map(move |again| {
                 let again = again.iter().map(|index| index.index(all.len()));
                 all.iter().copied().chain(again).collect::<Vec<_>>()
             });
             let delivered = delivered.prop_shuffle();
-            (Just(submissions), delivered, vec(1..6_usize, 22))
+            (Just(submissions), Just(sent_again), delivered, vec(1..6_usize, 26))
         })
-        .prop_map(|(submissions, delivered, sizes)| {
+        .prop_map(|(submissions, sent_again, delivered, sizes)| {
             let mut rest = delivered.as_slice();
             let mut batches = Vec::new();
             for size in sizes {
@@ -56,7 +57,7 @@ fn cases() -> impl Strategy<Value = Case> {
                 batches.push(batch.to_vec());
                 rest = others;
             }
-            (submissions, batches)
+            (submissions, sent_again, batches)
         })
 }
 
@@ -99,6 +100,7 @@ fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
             }
         }
         let others = ballots[1..].iter().map(|(_, ballot)| ballot.id.0);
+        let others = others.filter(|ballot| *ballot != standing.id.0);
         books.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
     }
     books
@@ -138,11 +140,11 @@ async fn check(
     changes: Value,
     case: &Case,
 ) -> Result<(), TestCaseError> {
-    let (submissions, batches) = case;
+    let (submissions, sent_again, batches) = case;
     let poll = create_poll(sql, changes).await;
     let polls = Polls::from([(poll.id, std::sync::Arc::new(poll.clone()))]);
     let voters: [VoterId; 4] = std::array::from_fn(|_| VoterId::new());
-    let cast: Vec<(Ballot, EntryId)> = submissions
+    let mut cast: Vec<(Ballot, EntryId)> = submissions
         .iter()
         .enumerate()
         .map(|(seq, submission)| {
@@ -156,6 +158,13 @@ async fn check(
             (ballot(&poll, voters[submission.voter], mask), entry)
         })
         .collect();
+    for (index, at_ms) in sent_again {
+        let (ballot, first) = *index.get(&cast[..submissions.len()]);
+        // What came too early or too late does so again.
+        let in_time = (OPENS_MS..CLOSES_MS).contains(&first.ms);
+        let ms = if in_time { OPENS_MS + at_ms } else { first.ms };
+        cast.push((ballot, EntryId { ms, seq: cast.len() as i64 }));
+    }
     for batch in batches {
         let entries: Vec<Entry> = batch
             .iter()

@@ -69,6 +69,7 @@ async fn each_role_may_do_its_work_and_no_more() {
     assert!(!can(&dashboard, "UPDATE tally SET votes = 1").await);
     assert!(!can(&consumer, "UPDATE polls SET title = 'x'").await);
     assert!(!can(&consumer, "DELETE FROM votes").await);
+    assert!(can(&consumer, "DELETE FROM set_aside").await);
     for hidden in ["votes", "codes", "set_aside"] {
         assert!(can(&consumer, &format!("SELECT FROM {hidden}")).await, "{hidden}");
         assert!(!can(&dashboard, &format!("SELECT FROM {hidden}")).await, "{hidden}");
