@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use metrics::Counter;
 use votestream_schema::code::Code;
-use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
+use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::{Identity, KeyRing};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
@@ -140,11 +140,12 @@ impl Booth {
             return Cast { outcome: Err(problem), cookie };
         }
         let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
+        let replaces = poll.vote_policy == VotePolicy::Replace;
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
         // Whoever asked to be traced is followed by a consumer that traces, even if we do not.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
-        let answer = self.publisher.publish(Registration { ballot, trace }).await;
+        let answer = self.publisher.publish(Registration { ballot, trace, replaces }).await;
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => {
                 tracing::debug!(poll = %poll.slug, %entry, "ballot accepted");

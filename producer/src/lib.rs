@@ -40,7 +40,8 @@ use limiter::Limiter;
 use publisher::Publisher;
 use register::Register;
 
-/// Connections that pages and the catalog share; ballots have their own.
+/// Connections that pages share. Ballots have their own, and so has the catalog: however many look at
+/// pages, they make no replica unready.
 const POOL_CONNECTIONS_MAX: u32 = 8;
 const POOL_RECORD_EVERY: Duration = Duration::from_secs(5);
 
@@ -77,7 +78,7 @@ pub async fn run(
         replicas_min: config.replicas_min,
     };
     let publisher = Publisher::start(&manager, &options, health.gate("lanes"), &lanes);
-    let (catalog, refresher) = catalog::new(pool.clone(), keys.clone());
+    let (catalog, refresher) = catalog::new(manager.pool(1), keys.clone());
     let (promise, watcher) =
         durability::new(manager, keys.clone(), partitions, config.durability, config.replicas_min);
     let limiter =

@@ -7,6 +7,7 @@
 //! Invariant: [`Verdict::Accepted`] is answered only after Redis said so, with the durability that
 //! was configured. When that is unknown the answer is [`Unavailable`], and trying again is harmless.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,6 +34,10 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// How long replicas may take to acknowledge, in milliseconds.
 const REPLICAS_WITHIN_MS: u64 = 1_000;
+const UNANSWERED: &str = "redis did not answer in time";
+/// The register remembers a voter's newest ballot: with two of them in a round trip whose reply is lost, it
+/// could not tell that the older one was stored as well. Where the first ballot stands it need not.
+const ONE_AT_A_TIME: &str = "another ballot of yours is being stored";
 
 /// What "accepted" promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -155,7 +160,12 @@ impl Lane {
                 () = self.reconnect(), if self.connection.is_none() => continue,
             }
             let now = Instant::now();
-            batch.retain(|submission| now - submission.since < ANSWER_WITHIN);
+            turn_away(&mut batch, UNANSWERED, |it| now - it.since >= ANSWER_WITHIN);
+            let mut changing = HashSet::new();
+            turn_away(&mut batch, ONE_AT_A_TIME, |Submission { registration, .. }| {
+                let Registration { ballot, replaces, .. } = registration;
+                *replaces && !changing.insert((ballot.poll, ballot.voter))
+            });
             let Some(oldest) = batch.first() else { continue };
             let deadline = oldest.since + ANSWER_WITHIN;
             metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);
@@ -199,7 +209,7 @@ impl Lane {
             let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
             let Ok(outcome) = outcome else {
                 let reason = match self.connection.take() {
-                    Some(_) => "redis did not answer in time",
+                    Some(_) => UNANSWERED,
                     None => "redis could not be reached in time",
                 };
                 return Err(Unavailable(reason.into()));
@@ -311,6 +321,17 @@ fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), Redis
     }
     let text = format!("{reached} of {replicas_min}");
     Err((redis::ErrorKind::Extension, "replicas that have the ballots", text).into())
+}
+
+/// Answers, unstored, those of a batch that `refused` names.
+fn turn_away(
+    batch: &mut Vec<Submission>,
+    why: &'static str,
+    refused: impl FnMut(&mut Submission) -> bool,
+) {
+    for submission in batch.extract_if(.., refused) {
+        let _ = submission.answer.send(Err(Unavailable(why.into())));
+    }
 }
 
 fn answer(batch: &mut Vec<Submission>, outcome: Result<Vec<Verdict>, Unavailable>) {

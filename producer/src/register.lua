@@ -32,6 +32,9 @@ local time = call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if now_ms > ms then
     ms, seq = now_ms, -1
+elseif seq >= 2 ^ 52 then
+    -- Nobody of us gives such a number, and one more than it would not be exact.
+    ms, seq = ms + 1, -1
 end
 -- Formatting a double is dear; the milliseconds are the same for all.
 local ms_text = string.format('%.0f', ms)

@@ -39,6 +39,8 @@ pub struct Registration {
     pub ballot: Ballot,
     /// W3C `traceparent` of the request, if it is traced.
     pub trace: Option<String>,
+    /// Whether it may take the place of the voter's earlier one.
+    pub replaces: bool,
 }
 
 /// Builds calls of the script and reads its replies.
@@ -86,7 +88,7 @@ impl Register {
         // What no ballot of the batch has is not sent: arguments are dear.
         let has_traces = batch.iter().any(|registration| registration.trace.is_some());
         call.arg(self.backlog_max).arg(poll.0).arg(2 + usize::from(has_traces));
-        for Registration { ballot, trace } in batch {
+        for Registration { ballot, trace, .. } in batch {
             call.arg(ballot.voter.0.as_bytes().as_slice()).arg(codec::encode(ballot));
             if has_traces {
                 call.arg(trace.as_deref().unwrap_or_default());

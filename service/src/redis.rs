@@ -320,6 +320,8 @@ fn tcp_settings() -> TcpSettings {
     TcpSettings::default()
         .set_nodelay(true)
         .set_user_timeout(Duration::from_secs(10))
+        // What was given up must not arrive later: a ballot answered 503 could replace a newer one.
+        .set_linger_time(Duration::ZERO)
         .set_keepalive(socket2::TcpKeepalive::new().with_time(Duration::from_secs(10)))
 }
 

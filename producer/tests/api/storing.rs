@@ -7,9 +7,10 @@ use redis::AsyncCommands;
 use serde_json::json;
 use testkit::{RedisServer, eventually, own_redis, own_redis_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use votestream_schema::EntryId;
+use votestream_schema::poll::{VotePolicy, now_ms};
+use votestream_schema::{EntryId, Poll};
 
-use crate::harness::{Service, Setup, connect, entry_of};
+use crate::harness::{Service, Setup, connect, entry_of, poll};
 use crate::proxy::Proxy;
 use testkit::http::Reply;
 
@@ -72,6 +73,41 @@ async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
     assert_eq!(service.standing("pets", reply.cookie().unwrap()).await, json!(["dogs"]));
 }
 
+/// A voter who changes his mind many times at once, while a reply is lost: whatever was acknowledged is there
+/// once, and nothing else is.
+#[tokio::test]
+async fn one_voters_ballots_are_stored_one_after_the_other() {
+    let redis = own_redis();
+    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let replace = Poll { vote_policy: VotePolicy::Replace, ..poll("pets") };
+    let service = Setup::on(proxy.redis_url.clone()).polls([replace]).partitions(1).start().await;
+    let page = service.client.get("/").send().await;
+    let cookie = page.cookie().unwrap();
+    // The script is there, and the lane is under way.
+    entry_of(&service.ballot("pets", &["dogs"]).cookie(cookie).send().await);
+    proxy.cut_next_call();
+    let casts = (0..60).map(|n| {
+        let choice = if n % 2 == 0 { "cats" } else { "dogs" };
+        tokio::spawn(service.ballot("pets", &[choice]).cookie(cookie).send())
+    });
+    let mut accepted = 1;
+    for cast in casts.collect::<Vec<_>>() {
+        let reply = cast.await.unwrap();
+        match reply.status {
+            202 => accepted += 1,
+            _ => expect_unavailable(&reply),
+        }
+    }
+    assert!(proxy.has_cut());
+    let entries = service.entries().await;
+    let ballots: HashSet<_> = entries.iter().map(|entry| entry.ballot.id).collect();
+    assert_eq!((entries.len(), ballots.len()), (accepted, accepted), "each once");
+    assert!((2..61).contains(&accepted), "some, and not all at once: {accepted}");
+    let mut redis = connect(&redis.url()).await;
+    let counted: usize = redis.hget(service.keys.accepted(0), 1).await.unwrap();
+    assert_eq!(counted, accepted, "the audit's count");
+}
+
 #[tokio::test]
 async fn many_ballots_share_a_round_trip() {
     let redis = own_redis();
@@ -94,6 +130,33 @@ async fn a_replica_that_is_ready_needs_no_new_connection_to_store_a_ballot() {
     proxy.close();
     // Enough for each lane to have some.
     cast_many(&service, 50).await;
+}
+
+/// Whoever holds the producer's credential may append an entry under any number.
+#[tokio::test]
+async fn an_entry_with_a_huge_number_costs_no_voter_his_vote() {
+    for seq in [1_u64 << 53, i64::MAX as u64, u64::MAX] {
+        let redis = own_redis();
+        let service = Setup::on(redis.url()).partitions(1).start().await;
+        let far = format!("{}-{seq}", now_ms() + 600_000);
+        redis.command(&["XADD", &service.keys.stream(0), &far, "x", "y"]).unwrap();
+        let all = cast_many(&service, 20).await;
+        redis.command(&["XDEL", &service.keys.stream(0), &far]).unwrap();
+        assert_eq!(stored(&service).await, all, "{seq}");
+    }
+}
+
+/// A network that stands still and recovers delivers what was sent before, unless that was taken back: the
+/// ballot would replace a newer one.
+#[tokio::test]
+async fn what_was_given_up_is_not_sent_any_more() {
+    let redis = own_redis();
+    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let service = Setup::on(proxy.redis_url.clone()).start().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+    proxy.swallow();
+    expect_unavailable(&service.ballot("pets", &["dogs"]).send().await);
+    eventually(ANSWERED_WITHIN, async || proxy.resets() > 0).await;
 }
 
 #[tokio::test]
