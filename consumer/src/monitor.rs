@@ -5,7 +5,9 @@
 //! or deleted by somebody else. So the lag is known even when XINFO says nil, which it does for good once an
 //! undelivered entry was deleted.
 
-use redis::{RedisError, Value};
+use std::sync::Arc;
+
+use redis::{RedisError, Script, Value};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, Keys};
@@ -17,6 +19,7 @@ pub struct Monitor {
     pool: Pool,
     keys: Keys,
     partitions: u16,
+    script: Arc<Script>,
 }
 
 /// One partition's state.
@@ -40,7 +43,8 @@ struct Backlog {
 impl Monitor {
     /// Of these streams.
     pub fn new(pool: Pool, keys: Keys, partitions: u16) -> Self {
-        Self { pool, keys, partitions }
+        let script = Arc::new(Script::new(include_str!("backlog.lua")));
+        Self { pool, keys, partitions, script }
     }
 
     /// Measures once.
@@ -62,27 +66,20 @@ impl Monitor {
         connection: &mut Connection,
         partition: u16,
     ) -> Result<Backlog, RedisError> {
-        let stream = self.keys.stream(partition);
-        // In one step, for the numbers to fit together.
-        let mut ask = redis::pipe();
-        ask.atomic();
-        ask.cmd("EVAL").arg(include_str!("ends.lua")).arg(1).arg(&stream);
-        ask.cmd("HGET").arg(self.keys.accepted(partition)).arg(FIELD_REMOVED);
-        ask.cmd("MEMORY").arg("USAGE").arg(&stream);
-        ask.cmd("XLEN").arg(&stream);
-        ask.cmd("XINFO").arg("GROUPS").arg(&stream);
-        ask.cmd("XPENDING").arg(&stream).arg(GROUP);
-        ask.cmd("XLEN").arg(self.keys.dead_letters(partition));
+        let mut ask = self.script.key(self.keys.stream(partition));
+        ask.key(self.keys.accepted(partition)).key(self.keys.dead_letters(partition));
+        ask.arg(GROUP).arg(FIELD_REMOVED);
         type Ends = (Option<String>, f64, Option<i64>);
-        type Reply = (Ends, Option<i64>, Option<i64>, i64, Value, Value, i64);
-        let (ends, removed, bytes, length, groups, pending, dead_letters): Reply =
-            ask.query_async(connection).await?;
-        let (oldest, ahead_ms, added) = ends;
+        type Counts = (Option<i64>, i64, i64);
+        type Reply = (Ends, Counts, Value, Value, i64);
+        let (ends, counts, groups, pending, dead_letters): Reply =
+            ask.invoke_async(connection).await?;
+        let ((oldest, ahead_ms, added), (removed, bytes, length)) = (ends, counts);
         let (lag, consumers) = group_facts(&groups).unwrap_or_default();
         let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
         Ok(Backlog {
             length,
-            bytes: bytes.unwrap_or_default(),
+            bytes,
             lost: lost(added, length, removed),
             pending,
             lag,

@@ -51,13 +51,15 @@ impl Projector {
     /// Tells the number of partitions, unless Redis knows another: then one of the addresses is wrong.
     async fn partitions(&self, connection: &mut Connection) -> Result<(), String> {
         let text = |error: RedisError| error.to_string();
-        cmd(&projection::partitions(&self.keys, self.partitions))
-            .exec_async(connection)
-            .await
-            .map_err(text)?;
         let mut get = redis::cmd("HGET");
         get.arg(self.keys.meta()).arg("partitions");
-        let known: u16 = get.query_async(connection).await.map_err(text)?;
+        let mut known: Option<u16> = get.query_async(connection).await.map_err(text)?;
+        if known.is_none() {
+            let tell = cmd(&projection::partitions(&self.keys, self.partitions));
+            tell.exec_async(connection).await.map_err(text)?;
+            known = get.query_async(connection).await.map_err(text)?;
+        }
+        let known = known.unwrap_or_default();
         if known == self.partitions {
             return Ok(());
         }

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Sets a closing time in one partition, if it can still be kept: no entry may be that late already.
 -- KEYS 1 rules, 2 stream; ARGV 1 poll, 2 rules, 3 closing time in milliseconds
 -- Reply: 1 when set, 0 when it is too late for that time.

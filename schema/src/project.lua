@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells one partition a poll's rules, unless it knows newer ones.
 -- KEYS 1 rules; ARGV 1 poll, 2 rules (the revision comes first)
 -- Reply: 1 when written, 0 when the partition knows newer ones.

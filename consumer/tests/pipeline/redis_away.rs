@@ -53,6 +53,8 @@ async fn a_full_redis_is_emptied_by_a_consumer_that_starts_when_it_is_full() {
     let consumer = site.start(&[]);
     site.add(&site.ballots(10)).await;
     site.settles_at(10).await;
+    let copied = ["HLEN", &site.keys.polls()];
+    eventually(SOON, async || server.command(&copied).unwrap().trim() == "1").await;
     assert!(consumer.stop().await);
     site.add(&site.ballots(300)).await;
     let mut poison = redis::cmd("XADD");
@@ -66,6 +68,8 @@ async fn a_full_redis_is_emptied_by_a_consumer_that_starts_when_it_is_full() {
     let consumer = site.start(&[]);
     site.settles_at(310).await;
     assert_eq!(site.dead_letters().await.len(), 1);
+    // It sees what is under way, and is ready: nobody is to be called at night for a Redis that is emptied.
+    consumer.ready().await;
     assert!(consumer.stop().await);
 }
 
