@@ -51,6 +51,21 @@ async fn a_closing_time_can_be_set_and_moved_ahead_of_it() {
     }
 }
 
+/// Redis would take ballots that Postgres then refuses as too late.
+#[tokio::test]
+async fn a_later_end_that_postgres_did_not_take_is_not_told_to_redis() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    deployment.run(&["poll", "close", "pets", "--at", "+1h"]).ok();
+    let poll = deployment.poll().await;
+    let refuse = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'no'; END $$;
+        CREATE TRIGGER refuse BEFORE UPDATE ON polls FOR EACH ROW EXECUTE FUNCTION refuse()";
+    deployment.postgres.batch_execute(refuse).await.unwrap();
+    deployment.run(&["poll", "close", "pets", "--at", "+3h"]).refused(1, &["no"]);
+    assert_eq!(closing_times(&mut deployment, &poll).await, [poll.closes_at_ms.unwrap(); 3]);
+}
+
 #[tokio::test]
 async fn a_stream_ahead_of_the_clock_closes_after_its_last_entry() {
     let mut deployment = Deployment::new().await;

@@ -21,6 +21,13 @@ pub struct UnderWay {
     pub complete: bool,
 }
 
+impl UnderWay {
+    /// Whether all entries were read, and none was the poll's.
+    pub fn is_none(&self) -> bool {
+        self.ballots == 0 && self.complete
+    }
+}
+
 /// Counts the ballots of one poll in all streams.
 pub async fn of_poll(redis: &mut Redis, poll: PollId) -> Result<UnderWay, Failure> {
     let mut under_way = UnderWay { ballots: 0, complete: true };

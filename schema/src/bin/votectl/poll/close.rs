@@ -1,8 +1,10 @@
 //! `votectl poll close`.
 //!
 //! Invariant: every partition knows the closing time before it is reached. So whatever was accepted
-//! bears an earlier entry ID than it, and is counted. Redis is told first, then Postgres: in between
-//! Redis refuses no ballot that Postgres would not refuse as well, once the command is run again.
+//! bears an earlier entry ID than it, and is counted. Whoever would take more ballots is told last: of an
+//! earlier end Redis first, then Postgres, and in between Redis refuses no ballot that Postgres would not refuse
+//! as well, once the command is run again; of a later end Postgres first, and the consumers tell Redis
+//! where this command could not.
 
 use std::time::Duration;
 
@@ -61,10 +63,16 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     let (mut postgres, mut redis) = servers.both().await?;
     let transaction = postgres.transaction().await?;
     let known = find_and_lock(&transaction, &args.slug).await?;
-    let poll = match check(&known, args.at, redis_now_ms(&mut redis).await?)? {
+    let redis_ms = redis_now_ms(&mut redis).await?;
+    let poll = match check(&known, args.at, redis_ms)? {
         false => {
             transaction.rollback().await?;
             known
+        }
+        true if let Some(poll) = prolonged(&known, args.at, redis_ms) => {
+            db::polls::set_times(&transaction, &poll).await?;
+            transaction.commit().await?;
+            poll
         }
         true => {
             let poll = tell_redis(&mut redis, &known, args.at).await?;
@@ -82,13 +90,13 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         }
     };
     publish(&postgres, &mut redis, &poll).await.map_err(|failure| {
-        failure.and("the poll is closed; only its page may not show it until redis is back")
+        failure.and("postgres has the closing time; the consumers will tell redis when it is back")
     })?;
     let under_way = last_ballots(&mut redis, &poll, args.wait).await?;
     let done = Done { state: poll.state(now_ms()), poll, under_way };
     output.print(&done, || describe(&done))?;
     match (&done.under_way, args.wait) {
-        (Some(under_way), Some(_)) if under_way.ballots > 0 => Err(Failure::refused(
+        (Some(under_way), Some(_)) if !under_way.is_none() => Err(Failure::refused(
             "not all ballots are counted yet: look whether the consumers run, then run this command again",
         )),
         _ => Ok(()),
@@ -126,6 +134,14 @@ fn check(poll: &Poll, at: Option<Moment>, now_ms: i64) -> Result<bool, Failure> 
         return refuse("would close before it opens".into());
     }
     Ok(true)
+}
+
+/// The poll with a later end, where it has one and is given a later one.
+fn prolonged(poll: &Poll, at: Option<Moment>, now_ms: i64) -> Option<Poll> {
+    let closes_at_ms = at?.ms(now_ms);
+    let later = closes_at_ms > poll.closes_at_ms?;
+    let revision = poll.revision + 1;
+    later.then(|| Poll { closes_at_ms: Some(closes_at_ms), revision, ..poll.clone() })
 }
 
 /// The poll with a closing time that every partition has learnt in time.
@@ -217,7 +233,7 @@ async fn last_ballots(
     let until_ms = now_ms() + wait_ms;
     loop {
         let under_way = under_way::of_poll(redis, poll.id).await?;
-        if under_way.ballots == 0 || now_ms() >= until_ms {
+        if under_way.is_none() || now_ms() >= until_ms {
             return Ok(Some(under_way));
         }
         tokio::time::sleep(LOOK_EVERY).await;
@@ -229,7 +245,7 @@ fn describe(done: &Done) -> String {
     let at = shown(done.poll.closes_at_ms.unwrap_or_default());
     match &done.under_way {
         None => format!("poll `{slug}` closes at {at}"),
-        Some(UnderWay { ballots: 0, .. }) => {
+        Some(under_way) if under_way.is_none() => {
             format!("poll `{slug}` is closed since {at}; every ballot is counted")
         }
         Some(UnderWay { ballots, complete }) => {
