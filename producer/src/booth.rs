@@ -8,7 +8,7 @@ use metrics::Counter;
 use votestream_schema::code::Code;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
-use votestream_schema::voter::{Identity, KeyRing};
+use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::problem::Problem;
@@ -18,6 +18,7 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::catalog::Catalog;
 use crate::client::{Client, Trust};
+use crate::cookie_keys::CookieKeys;
 use crate::durability::Promise;
 use crate::identity;
 use crate::limiter::Limiter;
@@ -31,7 +32,7 @@ pub(crate) struct Booth {
     pub(crate) promise: Promise,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) trust: Trust,
-    pub(crate) key_ring: KeyRing,
+    pub(crate) cookie_keys: CookieKeys,
     pub(crate) register: Register,
     pub(crate) pool: Pool,
     pub(crate) partitions: u16,
@@ -92,7 +93,7 @@ impl Booth {
         headers: &HeaderMap,
     ) -> (Option<VoterId>, Option<HeaderValue>) {
         let now_s = now_ms() / 1_000;
-        match identity::read(&self.key_ring, poll, headers, now_s, client.secure) {
+        match identity::read(&self.cookie_keys.borrow(), poll, headers, now_s, client.secure) {
             Identity::Known(voter) => (Some(voter), None),
             _ if poll.voter_policy == VoterPolicy::Code => (None, None),
             _ if !self.limiter.lets_pass(client.address) => (None, None),
@@ -182,7 +183,8 @@ impl Booth {
     ) -> Result<(VoterId, Option<HeaderValue>), Box<Cast>> {
         let refuse = |problem| Box::new(Cast::refused(problem));
         let now_s = now_ms() / 1_000;
-        let identity = identity::read(&self.key_ring, poll, headers, now_s, client.secure);
+        let identity =
+            identity::read(&self.cookie_keys.borrow(), poll, headers, now_s, client.secure);
         if poll.voter_policy == VoterPolicy::Code {
             return match (code.filter(|code| !code.trim().is_empty()), identity) {
                 (Some(code), _) => {
@@ -213,7 +215,7 @@ impl Booth {
     }
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
-        identity::set_cookie(&self.key_ring, poll, voter, now_s, client.secure)
+        identity::set_cookie(&self.cookie_keys.borrow(), poll, voter, now_s, client.secure)
     }
 }
 

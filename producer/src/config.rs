@@ -7,7 +7,6 @@ use anyhow::Context;
 use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
-use votestream_schema::voter::KeyRing;
 use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
 use votestream_service::redis::Manager;
 
@@ -39,7 +38,7 @@ pub struct Config {
     /// first signs, all are believed. Make one with: openssl rand -hex 32
     #[arg(long, env = "COOKIE_KEYS", hide_env_values = true)]
     pub cookie_keys: Option<Secret>,
-    /// A file with such keys, one a line
+    /// A file with such keys, one a line; read again every few seconds, so that keys are rotated without a restart
     #[arg(long, env = "COOKIE_KEYS_FILE", conflicts_with = "cookie_keys")]
     pub cookie_keys_file: Option<PathBuf>,
     /// Mark cookies Secure and name them __Host-…, as behind TLS; otherwise decided per request by
@@ -92,24 +91,26 @@ impl Config {
     /// Says which setting is of no use.
     pub fn check(&self) -> anyhow::Result<()> {
         Manager::new(&self.redis)?;
-        self.key_ring().map(drop)
+        crate::cookie_keys::new(self).map(drop)
     }
 
-    /// The keys that sign cookies.
+    /// The keys that sign cookies, as the setting or the file has them now.
     ///
     /// # Errors
-    /// When there is none, the file cannot be read, or a key is of no use.
-    pub fn key_ring(&self) -> anyhow::Result<KeyRing> {
-        let text = match (&self.cookie_keys, &self.cookie_keys_file) {
-            (Some(keys), _) => keys.reveal().to_owned(),
-            (None, Some(path)) => std::fs::read_to_string(path)
-                .with_context(|| format!("COOKIE_KEYS_FILE {}", path.display()))?,
+    /// When there is none, or the file cannot be read.
+    pub fn cookie_keys(&self) -> anyhow::Result<Secret> {
+        match (&self.cookie_keys, &self.cookie_keys_file) {
+            (Some(keys), _) => Ok(keys.clone()),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path);
+                let text = text.with_context(|| format!("COOKIE_KEYS_FILE {}", path.display()))?;
+                Ok(text.parse()?)
+            }
             (None, None) => anyhow::bail!(
                 "COOKIE_KEYS is not set: replicas must share a key to know each other's voters; \
                  make one with `openssl rand -hex 32`"
             ),
-        };
-        Ok(KeyRing::parse(&text)?)
+        }
     }
 }
 
@@ -133,10 +134,9 @@ mod tests {
     fn without_keys_it_says_how_to_make_one() {
         let config = Config::parse_from(["producer"]);
         if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
-            assert!(config.key_ring().unwrap_err().to_string().contains("openssl rand"));
+            assert!(config.check().unwrap_err().to_string().contains("openssl rand"));
         }
         let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
-        assert!(config.key_ring().is_ok());
         assert!(config.check().is_ok());
         let config = Config {
             redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },

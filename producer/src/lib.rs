@@ -8,6 +8,7 @@ mod booth;
 mod catalog;
 pub mod client;
 pub mod config;
+mod cookie_keys;
 mod durability;
 mod handlers;
 mod identity;
@@ -43,7 +44,7 @@ use register::Register;
 /// Connections that pages share. Ballots have their own, and so has the catalog: however many look at
 /// pages, they make no replica unready.
 const POOL_CONNECTIONS_MAX: u32 = 8;
-const POOL_RECORD_EVERY: Duration = Duration::from_secs(5);
+const KEEP_HOUSE_EVERY: Duration = Duration::from_secs(5);
 
 /// Serves voters on `listener` until `shutdown`, then finishes what is under way; whether that was
 /// done within the grace period.
@@ -62,7 +63,7 @@ pub async fn run(
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
-    let key_ring = config.key_ring()?;
+    let (cookie_keys, key_refresher) = cookie_keys::new(&config)?;
     let gate = health.gate("redis");
     let Some(partitions) = deployed_partitions(&pool, &keys, &shutdown).await else {
         return Ok(true);
@@ -89,7 +90,7 @@ pub async fn run(
     background.spawn(certificates::watch(seals, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
-    background.spawn(keep_house(pool.clone(), limiter.clone(), shutdown.clone()));
+    background.spawn(keep_house(pool.clone(), limiter.clone(), key_refresher, shutdown.clone()));
 
     let booth = Arc::new(Booth {
         catalog,
@@ -101,7 +102,7 @@ pub async fn run(
             origins: config.allowed_origins.clone(),
             always_secure: config.cookie_secure,
         },
-        key_ring,
+        cookie_keys,
         register: Register::new(keys, config.backlog_max),
         pool,
         partitions,
@@ -144,13 +145,19 @@ async fn deployed_partitions(
     process::wait_for("redis", shutdown, ask).await.map(|partitions| partitions.max(1))
 }
 
-async fn keep_house(pool: Pool, limiter: Arc<Limiter>, shutdown: CancellationToken) {
+async fn keep_house(
+    pool: Pool,
+    limiter: Arc<Limiter>,
+    cookie_keys: cookie_keys::Refresher,
+    shutdown: CancellationToken,
+) {
     loop {
+        cookie_keys.refresh();
         votestream_service::telemetry::record_pool("redis", &pool.state(), POOL_CONNECTIONS_MAX);
         limiter.forget_quiet();
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(POOL_RECORD_EVERY) => {}
+            () = tokio::time::sleep(KEEP_HOUSE_EVERY) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How many new voters one client network may bring a minute.
 //!
-//! Bounded: networks that have been quiet are forgotten, all of them at once if there are too many.
+//! Bounded by what arrives within a minute: a network whose minute is full again is forgotten.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,8 +12,8 @@ use ipnet::IpNet;
 
 use crate::client::network;
 
-/// Networks remembered at most.
-const NETWORKS_MAX: usize = 100_000;
+/// More networks than this are worth a warning.
+const NETWORKS_MANY: usize = 100_000;
 
 /// A limit of new voters per network; the burst is one minute's worth.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Limiter {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
             limiter.shrink_to_fit();
-            if limiter.len() > NETWORKS_MAX {
+            if limiter.len() > NETWORKS_MANY {
                 tracing::warn!(
                     networks = limiter.len(),
                     "very many client networks bring new voters"

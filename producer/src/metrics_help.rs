@@ -13,6 +13,7 @@ const OUTCOMES: &[&str] = &[
     "not-open",
     "too-large",
     "too-many-new-voters",
+    "too-slow",
     "unavailable",
     "unknown-poll",
     "unsupported-media",

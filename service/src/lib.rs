@@ -19,7 +19,7 @@ pub mod postgres;
 pub mod problem;
 pub mod process;
 pub mod redis;
-mod renewed;
+pub mod renewed;
 pub mod shutdown;
 mod sslmode;
 pub mod telemetry;

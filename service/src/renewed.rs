@@ -7,13 +7,17 @@
 use std::sync::{Mutex, PoisonError};
 
 /// The last thing made, and what it was made from.
-pub(crate) struct Renewed<From, Made> {
+#[derive(Debug)]
+pub struct Renewed<From, Made> {
     last: Mutex<(From, Made)>,
 }
 
 impl<From: PartialEq, Made: Clone> Renewed<From, Made> {
-    /// Made for the first time; that must succeed.
-    pub(crate) fn new(
+    /// Made for the first time.
+    ///
+    /// # Errors
+    /// When the source cannot be read, or nothing can be made of it.
+    pub fn new(
         read: anyhow::Result<From>,
         make: impl FnOnce(&From) -> anyhow::Result<Made>,
     ) -> anyhow::Result<Self> {
@@ -22,8 +26,8 @@ impl<From: PartialEq, Made: Clone> Renewed<From, Made> {
         Ok(Self { last: Mutex::new((from, made)) })
     }
 
-    /// The thing as the files say now; made anew only when they have changed.
-    pub(crate) fn get(
+    /// The thing as the files say now; made anew only when they have changed. `what` it is stands in the log.
+    pub fn get(
         &self,
         what: &'static str,
         read: anyhow::Result<From>,

@@ -1,12 +1,16 @@
 //! Voter cookies: who is believed to be whom.
 
+use std::time::Duration;
+
 use serde_json::json;
+use testkit::eventually;
 use votestream_schema::VoterId;
 use votestream_schema::poll::now_ms;
-use votestream_schema::voter::{AGE_MAX_S, KeyRing};
+use votestream_schema::voter::{AGE_MAX_S, Identity, KeyRing};
 
 use crate::harness::{COOKIE_KEY, Service, Setup};
 
+const ROTATED_WITHIN: Duration = Duration::from_secs(30);
 const OTHER_KEY: &str = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5";
 
 fn signed(keys: &str, scope: &str, issued_s: i64) -> String {
@@ -88,6 +92,30 @@ async fn a_rotated_key_is_still_believed_until_it_is_dropped() {
     let dropped = before.setup.clone().cookie_keys(OTHER_KEY).join().await;
     assert_eq!(dropped.standing("pets", new.cookie().unwrap()).await, json!(["dogs"]));
     expect_refused(&dropped, cookie.as_bytes()).await;
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_in_its_file_without_a_restart() {
+    let file = testkit::folder("cookie-keys").join("keys");
+    std::fs::write(&file, COOKIE_KEY).unwrap();
+    let service = Setup::new().cookie_keys_file(&file).start().await;
+    let before = service.ballot("pets", &["cats"]).send().await;
+    let new_key = KeyRing::parse(OTHER_KEY).unwrap();
+    let signs_anew = async || {
+        let page = service.client.get("/").send().await;
+        let cookie = page.cookie().unwrap().to_owned();
+        let read =
+            new_key.identify([cookie.as_bytes()].into_iter(), "voter", "voter", now_ms() / 1_000);
+        matches!(read, Identity::Known(_)).then_some(cookie)
+    };
+    // What is of no use changes nothing.
+    std::fs::write(&file, "no key").unwrap();
+    std::fs::write(&file, format!("{OTHER_KEY},{COOKIE_KEY}")).unwrap();
+    let after = eventually(ROTATED_WITHIN, signs_anew).await;
+    assert_eq!(service.standing("pets", before.cookie().unwrap()).await, json!(["cats"]));
+    std::fs::remove_file(&file).unwrap();
+    let reply = service.ballot("pets", &["dogs"]).cookie(after.as_str()).send().await;
+    assert_eq!(reply.status, 202);
 }
 
 #[tokio::test]

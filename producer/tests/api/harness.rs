@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ pub struct Setup {
     /// Whether the partitions are told the polls' rules.
     tells_rules: bool,
     cookie_keys: String,
+    cookie_keys_file: Option<PathBuf>,
     flags: Vec<String>,
     waits: bool,
 }
@@ -85,6 +87,7 @@ impl Setup {
             polls: vec![poll("pets")],
             tells_rules: true,
             cookie_keys: COOKIE_KEY.to_owned(),
+            cookie_keys_file: None,
             flags: Vec::new(),
             waits: true,
         }
@@ -117,6 +120,11 @@ impl Setup {
         self
     }
 
+    pub fn cookie_keys_file(mut self, file: &Path) -> Self {
+        self.cookie_keys_file = Some(file.to_owned());
+        self
+    }
+
     /// With this flag; they are the variables of the README in lower case.
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push(format!("--{name}={value}"));
@@ -144,7 +152,10 @@ impl Setup {
             "producer".to_owned(),
             format!("--redis-url={}", self.redis_url),
             format!("--key-prefix={}", self.prefix),
-            format!("--cookie-keys={}", self.cookie_keys),
+            match &self.cookie_keys_file {
+                Some(file) => format!("--cookie-keys-file={}", file.display()),
+                None => format!("--cookie-keys={}", self.cookie_keys),
+            },
             format!("--default-poll={default_poll}"),
             "--log-level=off".to_owned(),
         ];
