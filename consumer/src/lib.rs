@@ -121,12 +121,13 @@ pub async fn run(
     let audit_every = Duration::from_millis(config.audit_ms);
     let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
     watchers.spawn(auditor.watch(shutdown.clone()));
-    let monitor = Monitor::new(redis, keys.clone(), partitions);
+    let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
         let pool = pool.clone();
         move || {
             telemetry::record_pool("postgres", &pool.state(), connections_max);
+            telemetry::record_pool("redis", &redis.state(), REDIS_CONNECTIONS_MAX);
             let monitor = monitor.clone();
             async move { monitor.measure().await }
         }

@@ -53,6 +53,11 @@ impl Purpose {
     }
 }
 
+/// Whatever a role's or a server's default is, a commit is on disk when it is answered. Settings that wait for
+/// more than that stay.
+const COMMIT_IS_FLUSHED: &str = "SELECT set_config('synchronous_commit', 'on', false) \
+     WHERE current_setting('synchronous_commit') = 'off'";
+
 /// What stands in files, or in the settings themselves.
 #[derive(PartialEq)]
 struct Inputs {
@@ -144,7 +149,14 @@ impl bb8::ManageConnection for Manager {
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Session, Self::Error> {
-        let outcome = self.opener().connect().await;
+        let opened = async {
+            let client = self.opener().connect().await?;
+            if !self.purpose.read_only {
+                client.batch_execute(COMMIT_IS_FLUSHED).await?;
+            }
+            Ok(client)
+        };
+        let outcome = opened.await;
         self.tell_once(outcome.as_ref().err());
         Ok(Session { client: outcome?, given_up: false })
     }

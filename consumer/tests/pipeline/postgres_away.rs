@@ -89,3 +89,19 @@ async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once()
         assert!(consumer.stop().await);
     }
 }
+
+/// A default that answers before the disk has it would lose what is acknowledged, and so removed, in a crash.
+#[tokio::test]
+async fn a_commit_is_flushed_whatever_the_server_has_for_a_default() {
+    for (default, used) in [("off", "on"), ("remote_apply", "remote_apply")] {
+        let site = Site::new().await;
+        let sql = site.sql().await;
+        let name: String = sql.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
+        let set = format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {default}");
+        sql.batch_execute(&set).await.unwrap();
+        let pool = site.pool(2_000);
+        let session = pool.get().await.unwrap();
+        let told: String = session.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
+        assert_eq!(told, used);
+    }
+}

@@ -237,15 +237,20 @@ impl Site {
         books_balance(sql, &self.poll).await;
     }
 
-    /// A store over this database, and the polls to sort by.
-    pub async fn store(&self, statement_timeout_ms: u64) -> (Store, Polls) {
+    /// Sessions as a consumer has them.
+    pub fn pool(&self, statement_timeout_ms: u64) -> postgres::Pool {
         let args = PostgresArgs {
             database_url: self.database_url.parse().expect("any text"),
             database_url_file: None,
             database_ca_file: None,
             statement_timeout_ms,
         };
-        let pool = postgres::pool(&args, "test", 4, false).expect("the address is one");
+        postgres::pool(&args, "test", 4, false).expect("the address is one")
+    }
+
+    /// A store over this database, and the polls to sort by.
+    pub async fn store(&self, statement_timeout_ms: u64) -> (Store, Polls) {
+        let pool = self.pool(statement_timeout_ms);
         let polls = Polls::from([(self.poll.id, std::sync::Arc::new(self.poll.clone()))]);
         (Store::new(pool, SOON), polls)
     }
