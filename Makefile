@@ -13,7 +13,7 @@ PIPELINE := standalone votectl producer consumer dashboard
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER'
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
 	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
@@ -26,7 +26,7 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 
 test: ## every check, as CI runs them
 	@printf '\n==> what is missing\n'
-	@bin/install rust build servers tests supply k8s observe
+	@bin/install rust build servers tests other-servers supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
@@ -40,6 +40,8 @@ test: ## every check, as CI runs them
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
+	@printf '\n==> Valkey, and a newer Redis\n'
+	TESTKIT_BINARIES='$(PROGRAMS)' bin/other-servers
 	@printf '\n==> fuzzing, for a moment\n'
 	@bin/fuzz 8
 	@printf '\n==> kubernetes\n'

@@ -221,8 +221,11 @@ async fn what_the_servers_have_left_is_told() {
         })
         .await;
     }
-    let bytes = consumer.metric("votestream_stream_bytes", "partition=\"0\"").await;
-    assert!(bytes.is_some_and(|bytes| bytes > 0.0), "{bytes:?}");
+    eventually(SOON, async || {
+        let bytes = consumer.metric("votestream_stream_bytes", "partition=\"0\"").await;
+        bytes.filter(|bytes| *bytes > 0.0).ok_or(bytes)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

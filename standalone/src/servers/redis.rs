@@ -242,7 +242,16 @@ fn spawn(
     Process::spawn(&options.name, command, &options.folder, &log, &pid_file)
 }
 
+/// `REDIS_SERVER` where that is set, else what this machine has.
 fn program() -> Result<PathBuf, Error> {
+    if let Some(named) = std::env::var_os("REDIS_SERVER").filter(|named| !named.is_empty()) {
+        let named = PathBuf::from(named);
+        return named.is_file().then_some(named).ok_or_else(|| Error::NotInstalled {
+            program: "the server that REDIS_SERVER names",
+            advice: "set REDIS_SERVER to the path of redis-server or valkey-server, or not at all"
+                .to_owned(),
+        });
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
     ["redis-server", "valkey-server"]
