@@ -90,6 +90,41 @@ async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once()
     }
 }
 
+/// As after a failover that left sessions open to the old server: they answer, and refuse to write.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_became_read_only_are_given_up() {
+    let postgres = own_postgres().await;
+    let site = Site::on(testkit::redis(), create_database(&postgres).await, 2, json!({})).await;
+    let consumer = site.spawn(&[]);
+    site.add(&site.ballots(10)).await;
+    site.settles_at(10).await;
+    let sql = site.sql().await;
+    let read_only = async |on: &str| {
+        sql.batch_execute(&format!("ALTER SYSTEM SET default_transaction_read_only = {on}"))
+            .await
+            .unwrap();
+        sql.execute("SELECT pg_reload_conf()", &[]).await.unwrap();
+    };
+    read_only("on").await;
+    eventually(SOON, async || {
+        let told: String =
+            sql.query_one("SHOW default_transaction_read_only", &[]).await.unwrap().get(0);
+        told == "on"
+    })
+    .await;
+    site.add(&site.ballots(20)).await;
+    eventually(SOON, async || match consumer.ask("/readyz").await {
+        Some((503, body)) if body.contains("postgres") => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    sql.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    read_only("off").await;
+    site.settles_at(30).await;
+    consumer.ready().await;
+    assert!(site.dead_letters().await.is_empty());
+}
+
 /// A default that answers before the disk has it would lose what is acknowledged, and so removed, in a crash.
 #[tokio::test]
 async fn a_commit_is_flushed_whatever_the_server_has_for_a_default() {

@@ -45,6 +45,30 @@ async fn a_redis_frozen_for_a_while_holds_nothing_up_afterwards() {
     assert!(consumer.stop().await);
 }
 
+/// As behind a fixed address whose master has changed: the same server, now another's replica, and then
+/// a master again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_becomes_a_replica_is_left_until_it_is_a_master_again() {
+    let (server, master) = (own_redis(), own_redis());
+    let site = Site::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = site.start(&[]);
+    site.add(&site.ballots(10)).await;
+    site.settles_at(10).await;
+    let port = master.port().to_string();
+    // It has to go on with what it held, so it must not be able to follow.
+    master.command(&["CONFIG", "SET", "requirepass", "unknown"]).unwrap();
+    server.command(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
+    let refused = server.command(&["SET", "anything", "1"]).unwrap_err().to_string();
+    assert!(refused.contains("READONLY"), "{refused}");
+    eventually(SOON, async || consumer.health.ready().is_err()).await;
+    server.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    site.add(&site.ballots(20)).await;
+    site.settles_at(30).await;
+    consumer.ready().await;
+    assert!(site.dead_letters().await.is_empty());
+    assert!(consumer.stop().await);
+}
+
 /// Only counting makes room, so a consumer must be able to work, and to start, when there is none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_is_emptied_by_a_consumer_that_starts_when_it_is_full() {

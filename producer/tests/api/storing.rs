@@ -171,6 +171,38 @@ async fn the_script_is_sent_again_when_redis_has_lost_it() {
 }
 
 #[tokio::test]
+async fn a_redis_that_became_a_replica_takes_no_ballot_and_is_found_again() {
+    let (redis, master) = (own_redis(), own_redis());
+    master.command(&["CONFIG", "SET", "requirepass", "unknown"]).unwrap();
+    let service = Setup::on(redis.url()).start().await;
+    let mut all = cast_many(&service, 10).await;
+    redis.command(&["REPLICAOF", "127.0.0.1", &master.port().to_string()]).unwrap();
+    let refused = service.ballot("pets", &["cats"]).send().await;
+    expect_unavailable(&refused);
+    redis.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
+    let retried = eventually(ANSWERED_WITHIN, async || {
+        let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
+        (reply.status == 202).then_some(reply)
+    });
+    all.insert(acknowledged(&retried.await, refused.cookie().unwrap()));
+    assert_eq!(stored(&service).await, all);
+}
+
+#[tokio::test]
+async fn a_redis_without_memory_left_takes_no_ballot_until_it_has_some() {
+    let redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let mut all = cast_many(&service, 10).await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    let refused = service.ballot("pets", &["cats"]).send().await;
+    expect_unavailable(&refused);
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    let retried = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
+    all.insert(acknowledged(&retried, refused.cookie().unwrap()));
+    assert_eq!(stored(&service).await, all);
+}
+
+#[tokio::test]
 async fn acknowledged_ballots_outlive_a_redis_that_is_killed() {
     let mut redis = own_redis();
     let service = Setup::on(redis.url()).start().await;
