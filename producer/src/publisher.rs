@@ -34,10 +34,6 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// How long replicas may take to acknowledge, in milliseconds.
 const REPLICAS_WITHIN_MS: u64 = 1_000;
-const UNANSWERED: &str = "redis did not answer in time";
-/// The register remembers a voter's newest ballot: with two of them in a round trip whose reply is lost, it
-/// could not tell that the older one was stored as well. Where the first ballot stands it need not.
-const ONE_AT_A_TIME: &str = "another ballot of yours is being stored";
 
 /// What "accepted" promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,10 +46,30 @@ pub enum Durability {
     Replicated,
 }
 
-/// The ballot could not be stored, or whether it was stored is unknown; trying again is harmless.
+/// Why a ballot could not be stored, or why it is unknown whether it was; trying again is harmless. What is
+/// displayed may be read by strangers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub String);
+pub enum Unavailable {
+    /// More ballots wait than may.
+    #[error("too many ballots are waiting to be stored")]
+    Crowded,
+    /// The lane has ended.
+    #[error("the service is stopping")]
+    Stopping,
+    /// The register remembers a voter's newest ballot: with two of them in a round trip whose reply is lost,
+    /// it could not tell that the older one was stored as well. Where the first ballot stands it need not.
+    #[error("another ballot of yours is being stored")]
+    OneAtATime,
+    /// Redis had the ballots, and did not answer.
+    #[error("redis did not answer in time")]
+    Unanswered,
+    /// There was no connection.
+    #[error("redis could not be reached in time")]
+    Unreachable,
+    /// Redis' own words, or those of the way to it.
+    #[error("redis cannot store ballots at the moment")]
+    Refused(String),
+}
 
 /// A ballot's verdict, or why there is none.
 pub type Answer = Result<Verdict, Unavailable>;
@@ -122,8 +138,8 @@ impl Publisher {
         let lane = &self.lanes[usize::from(partition) % self.lanes.len()];
         let (answer, verdict) = oneshot::channel();
         lane.try_send(Submission { registration, since: Instant::now(), answer })
-            .map_err(|_| Unavailable("too many ballots are waiting to be stored".into()))?;
-        verdict.await.unwrap_or_else(|_| Err(Unavailable("the service is stopping".into())))
+            .map_err(|_| Unavailable::Crowded)?;
+        verdict.await.unwrap_or(Err(Unavailable::Stopping))
     }
 }
 
@@ -160,12 +176,16 @@ impl Lane {
                 () = self.reconnect(), if self.connection.is_none() => continue,
             }
             let now = Instant::now();
-            turn_away(&mut batch, UNANSWERED, |it| now - it.since >= ANSWER_WITHIN);
+            turn_away(&mut batch, &Unavailable::Unanswered, |it| now - it.since >= ANSWER_WITHIN);
             let mut changing = HashSet::new();
-            turn_away(&mut batch, ONE_AT_A_TIME, |Submission { registration, .. }| {
-                let Registration { ballot, replaces, .. } = registration;
-                *replaces && !changing.insert((ballot.poll, ballot.voter))
-            });
+            turn_away(
+                &mut batch,
+                &Unavailable::OneAtATime,
+                |Submission { registration, .. }| {
+                    let Registration { ballot, replaces, .. } = registration;
+                    *replaces && !changing.insert((ballot.poll, ballot.voter))
+                },
+            );
             let Some(oldest) = batch.first() else { continue };
             let deadline = oldest.since + ANSWER_WITHIN;
             metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);
@@ -208,11 +228,10 @@ impl Lane {
             let started = Instant::now();
             let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
             let Ok(outcome) = outcome else {
-                let reason = match self.connection.take() {
-                    Some(_) => UNANSWERED,
-                    None => "redis could not be reached in time",
-                };
-                return Err(Unavailable(reason.into()));
+                return Err(match self.connection.take() {
+                    Some(_) => Unavailable::Unanswered,
+                    None => Unavailable::Unreachable,
+                });
             };
             let error = match outcome {
                 Ok(verdicts) => {
@@ -235,7 +254,7 @@ impl Lane {
             // A slot on its way to another master, which is where it will be found.
             let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN" | "MOVED"));
             if !(broken || moving) || Instant::now() + wait >= deadline {
-                return Err(Unavailable(error.to_string()));
+                return Err(Unavailable::Refused(error.to_string()));
             }
             tokio::time::sleep(wait).await;
         }
@@ -326,11 +345,11 @@ fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), Redis
 /// Answers, unstored, those of a batch that `refused` names.
 fn turn_away(
     batch: &mut Vec<Submission>,
-    why: &'static str,
+    why: &Unavailable,
     refused: impl FnMut(&mut Submission) -> bool,
 ) {
     for submission in batch.extract_if(.., refused) {
-        let _ = submission.answer.send(Err(Unavailable(why.into())));
+        let _ = submission.answer.send(Err(why.clone()));
     }
 }
 
@@ -343,7 +362,7 @@ fn answer(batch: &mut Vec<Submission>, outcome: Result<Vec<Verdict>, Unavailable
             }
         }
         Err(unavailable) => {
-            tracing::warn!(ballots = batch.len(), reason = %unavailable, "ballots not stored");
+            tracing::warn!(ballots = batch.len(), reason = ?unavailable, "ballots not stored");
             for submission in batch.drain(..) {
                 let _ = submission.answer.send(Err(unavailable.clone()));
             }
