@@ -1,42 +1,71 @@
 #!/bin/sh
-# Joins the pods of the StatefulSet to a Redis Cluster; does nothing when they are one already.
-#   PEERS SERVICE    how many pods, and their headless service
-#   NODES            or their addresses: host:port, or host:port@bus-port
-# The operator's password is a file: /secrets/operator-password, or $PASSWORD_FILE.
+# Joins the pods' nodes to a Redis Cluster. What is done already stays, so it may run again: it also takes
+# a node in whose volume was lost.
+#   PEERS SERVICE       how many pods, and their headless service
+# Shard i is led by redis-i:6379; its replica is redis-(i-1):6380, in another pod and so on another machine.
 set -eu
-REDISCLI_AUTH=$(cat "${PASSWORD_FILE:-/secrets/operator-password}")
+REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/operator-password")
 export REDISCLI_AUTH
 
-# ask HOST:PORT[@BUS] WORDS...
+# CLUSTER MEET takes addresses only.
+address() { getent hosts "redis-$1.$SERVICE" | cut -d' ' -f1; }
+# ask POD PORT WORDS...
 ask() {
-    address=${1%@*}
-    shift
-    redis-cli --user operator -h "${address%:*}" -p "${address##*:}" "$@"
+    host=$(address "$1") port=$2
+    shift 2
+    redis-cli --user operator -h "$host" -p "$port" "$@" 2>/dev/null | tr -d '\r'
 }
-wait_for() {
-    until [ "$(ask "$1" ping 2>/dev/null)" = PONG ]; do
-        echo "waiting for $1"
-        sleep 1
+pods=$(seq 0 $((PEERS - 1)))
+# each FUNCTION: for every node; fails when it fails for one.
+each() {
+    for pod in $pods; do
+        for port in 6379 6380; do "$1" "$pod" "$port" || return 1; done
     done
 }
+wait_until() {
+    until each "$1"; do sleep 1; done
+}
 
-nodes=${NODES:-}
-if [ -z "$nodes" ]; then
-    number=0
-    while [ "$number" -lt "$PEERS" ]; do
-        wait_for "redis-$number.$SERVICE:6379"
-        # CLUSTER MEET takes addresses only; from then on the nodes keep track of each other by themselves.
-        address=$(getent hosts "redis-$number.$SERVICE" | { read -r ip _ && printf %s "$ip"; })
-        nodes="$nodes $address:6379"
-        number=$((number + 1))
+answers() { [ "$(ask "$1" "$2" ping)" = PONG ]; }
+knows_no_cluster() { ! knows "$1" "$2" cluster_slots_assigned:16384; }
+knows() { ask "$1" "$2" cluster info | grep -q "^$3"; }
+leads() { ask "$1" "$2" cluster nodes | grep -q 'myself.* connected [0-9]'; }
+follow() { ask "$1" "$2" cluster replicate "$(ask "$3" "$4" cluster myid)"; }
+introduce() {
+    [ "$1:$2" = 0:6379 ] || ask 0 6379 cluster meet "$(address "$1")" "$2"
+}
+knows_all() {
+    # One whose volume was lost is still remembered, and gone.
+    there=$(ask "$1" "$2" cluster nodes | grep -v -e fail -e handshake -e noaddr | grep -c ' connected')
+    [ "$there" -ge $((PEERS * 2)) ] && knows "$1" "$2" cluster_slots_assigned:16384
+}
+settled() {
+    knows "$1" "$2" cluster_state:ok &&
+        ask "$1" "$2" info replication | grep -q -e '^connected_slaves:1' -e '^master_link_status:up'
+}
+
+echo 'waiting for all nodes'
+wait_until answers
+if each knows_no_cluster; then
+    for pod in $pods; do
+        # Refused where an earlier run has done it.
+        ask "$pod" 6379 cluster addslotsrange $((16384 * pod / PEERS)) $((16384 * (pod + 1) / PEERS - 1))
+        ask "$pod" 6379 cluster set-config-epoch $((pod + 1))
     done
-fi
-for node in $nodes; do wait_for "$node"; done
-
-first=${nodes# }
-if ask "${first%% *}" cluster info | grep -q '^cluster_slots_assigned:16384'; then
+else
     echo 'the cluster has been formed before'
-    exit 0
 fi
-# shellcheck disable=SC2086 # several words
-redis-cli --user operator --cluster create $nodes --cluster-replicas 1 --cluster-yes
+each introduce
+echo 'waiting until all know each other'
+wait_until knows_all
+for pod in $pods; do
+    before=$(((pod + PEERS - 1) % PEERS))
+    if leads "$pod" 6379; then
+        leads "$before" 6380 || follow "$before" 6380 "$pod" 6379
+    else
+        leads "$before" 6380 && follow "$pod" 6379 "$before" 6380
+    fi
+done
+echo 'waiting until all replicas have everything'
+wait_until settled
+echo 'the cluster is formed'

@@ -1,50 +1,82 @@
-//! The Redis Cluster of the manifests forms, replicates with its own user, and forms once.
+//! The Redis Cluster of the manifests forms, keeps its places, and outlives what Kubernetes does to it.
 
-use std::process::Command;
+use std::fs;
 use std::time::Duration;
 
-use testkit::{RedisServer, eventually};
+use testkit::eventually;
 
-use crate::deployment::{Secrets, project, redis, succeeds};
+use crate::deployment::project;
+use crate::pods::{PODS, PORTS, Pods, program};
+
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn six_nodes_form_a_cluster_once_and_replicate() {
-    let secrets = Secrets::make();
-    let nodes: Vec<RedisServer> = (0..6).map(|_| redis("redis-cluster", &secrets, true)).collect();
-    let addresses: Vec<String> = nodes
-        .iter()
-        .map(|node| format!("127.0.0.1:{}@{}", node.port(), node.bus_port().unwrap()))
-        .collect();
-    let form = || {
-        let mut script = Command::new("sh");
-        script
-            .arg(project("k8s/components/redis-cluster/form.sh"))
-            .env("NODES", addresses.join(" "))
-            .env("PASSWORD_FILE", secrets.0.join("redis-server/operator-password"));
-        succeeds(&mut script)
-    };
-    let said = form();
-    assert!(said.contains("All 16384 slots covered"), "{said}");
+async fn pods_form_a_cluster_once_and_no_pod_holds_a_shard_twice() {
+    let mut pods = Pods::start();
+    let manifest = project("k8s/components/redis-cluster/statefulset.yaml");
+    assert!(fs::read_to_string(manifest).unwrap().contains("command: [sh, /config/start.sh]"));
+    assert!(!pods.is_ready(0, 6379), "there is no cluster yet");
+    let said = pods.form();
+    assert!(said.ends_with("the cluster is formed\n") && !said.contains("before"), "{said}");
+    pods.in_their_places().unwrap();
+    assert!(pods.all_ready());
+    // Who is told to stop is Redis itself, and it obeys.
+    assert_eq!(program(&pods.pod(0).nodes[0]), "redis-server");
 
-    let ask = |node: &RedisServer, words: &[&str]| {
-        let mut client = Command::new("redis-cli");
-        client
-            .args(["-p", &node.port().to_string(), "--user", "operator"])
-            .args(words)
-            .env("REDISCLI_AUTH", secrets.read("passwords/redis-operator"));
-        succeeds(&mut client)
-    };
-    let mut masters = 0;
-    for node in &nodes {
-        let state = eventually(Duration::from_secs(60), async || {
-            let state = ask(node, &["INFO", "replication"]);
-            let settled =
-                state.contains("connected_slaves:1") || state.contains("master_link_status:up");
-            settled.then_some(state.clone()).ok_or(state)
-        })
-        .await;
-        masters += usize::from(state.contains("role:master"));
+    pods.ask(0, 6379, &["SET", "{votes:0}:stream", "kept"]);
+    assert!(pods.form().contains("formed before"));
+    pods.in_their_places().unwrap();
+
+    // A volume is lost: its shard is led by the replica, and the Job takes the new nodes in.
+    for number in 0..PODS {
+        pods.ask(number, 6379, &["SET", &format!("key-of-{number}"), "kept"]);
     }
-    assert_eq!(masters, 3);
-    assert!(form().contains("formed before"));
+    pods.kill_pod(1);
+    pods.lose_volume(1);
+    eventually(SETTLED_WITHIN, async || pods.leads(0, 6380)).await;
+    pods.start_pod(1);
+    assert!(pods.form().contains("formed before"));
+    eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
+    for number in 0..PODS {
+        let found = pods.ask(0, 6379, &["GET", &format!("key-of-{number}")]);
+        assert_eq!(found, "kept\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
+    let mut pods = Pods::start();
+    pods.form();
+    for number in 0..100 {
+        pods.ask(0, 6379, &["SET", &format!("key-{number}"), "kept"]);
+    }
+    let all_kept = |pods: &Pods| {
+        let kept = |number| pods.ask(0, 6379, &["GET", &format!("key-{number}")]) == "kept\n";
+        (0..100).all(kept)
+    };
+
+    // One is told to stop: before it does, its shard is led by the replica.
+    pods.stop_pod(2);
+    assert!(pods.leads(1, 6380), "{}", pods.said_by_keeper(2));
+    assert!(all_kept(&pods));
+    pods.start_pod(2);
+    eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
+
+    // All at once, as after a power cut: nobody is where anybody remembers.
+    for number in 0..PODS {
+        pods.kill_pod(number);
+    }
+    for number in 0..PODS {
+        pods.start_pod(number);
+    }
+    eventually(SETTLED_WITHIN, async || pods.all_ready()).await;
+    eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
+    assert!(all_kept(&pods));
+
+    // A replica that has lost its master is not ready, and nobody takes the next pod away.
+    for node in &mut pods.pod(0).nodes {
+        node.kill();
+    }
+    assert!(PORTS.iter().all(|&port| !pods.is_ready(0, port)));
+    eventually(SETTLED_WITHIN, async || !pods.is_ready(2, 6380) || pods.leads(2, 6380)).await;
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use testkit::{
-    PostgresServer, RedisServer, RedisUser, binary, folder, own_postgres_with, own_redis_with,
+    PostgresOptions, PostgresServer, RedisOptions, RedisServer, RedisUser, binary, folder,
+    own_postgres_with, own_redis_with,
 };
 
 /// The password of the servers' administrators before the manifests' users are there.
@@ -21,15 +22,25 @@ pub struct Secrets(pub PathBuf);
 
 impl Secrets {
     pub fn make() -> Self {
+        Self::make_for("")
+    }
+
+    /// For servers that speak TLS: `redis`, `postgres`.
+    pub fn make_for(tls: &str) -> Self {
         let secrets = Self(folder("secrets"));
-        secrets.make_again();
+        succeeds(secrets.script().env("TLS", tls));
         secrets
     }
 
     /// Keeps what is there, as the script promises.
     pub fn make_again(&self) {
-        let script = project("k8s/components/dev-secrets/make");
-        succeeds(Command::new(script).arg(&self.0).env("TLS", ""));
+        succeeds(self.script().env_remove("TLS"));
+    }
+
+    fn script(&self) -> Command {
+        let mut script = Command::new(project("k8s/components/dev-secrets/make"));
+        script.arg(&self.0);
+        script
     }
 
     pub fn read(&self, name: &str) -> String {
@@ -68,29 +79,30 @@ impl Secrets {
     }
 }
 
-/// A Redis with the configuration of a component, and then with the manifests' users alone.
-pub fn redis(component: &str, secrets: &Secrets, cluster: bool) -> RedisServer {
-    let text =
-        fs::read_to_string(project(&format!("k8s/components/{component}/redis.conf"))).unwrap();
+/// A Redis with the component's configuration, and then with the manifests' users alone.
+pub fn redis(secrets: &Secrets) -> RedisServer {
+    redis_with(secrets, |_| {})
+}
+
+/// The same with other options.
+pub fn redis_with(secrets: &Secrets, change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
+    let text = fs::read_to_string(project("k8s/components/redis/redis.conf")).unwrap();
     let shipped =
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
     // Where things lie is the cluster's; who may come from where is tested by users, not addresses.
     let elsewhere = ["dir", "aclfile", "protected-mode"];
-    let mut settings: Vec<_> = shipped
+    let settings: Vec<_> = shipped
         .filter(|(name, _)| !elsewhere.contains(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    if cluster {
-        settings.push(("masterauth".to_owned(), secrets.read("redis-server/replica-password")));
-    }
     let redis = own_redis_with(|options| {
         options.users = vec![RedisUser {
             name: "default".to_owned(),
             password: ADMIN.to_owned(),
             rules: "~* &* +@all".to_owned(),
         }];
-        options.cluster = cluster;
         options.settings = settings;
+        change(options);
     });
     let acl = redis.command(&["CONFIG", "GET", "aclfile"]).unwrap();
     fs::write(acl.lines().last().unwrap(), secrets.read("redis-server/users.acl")).unwrap();
@@ -100,6 +112,14 @@ pub fn redis(component: &str, secrets: &Secrets, cluster: bool) -> RedisServer {
 
 /// A Postgres with the component's configuration, and its roles and database.
 pub async fn postgres(secrets: &Secrets) -> PostgresServer {
+    postgres_with(secrets, |_| {}).await
+}
+
+/// The same with other options.
+pub async fn postgres_with(
+    secrets: &Secrets,
+    change: impl FnOnce(&mut PostgresOptions) + Send + 'static,
+) -> PostgresServer {
     let text = fs::read_to_string(project("k8s/components/postgres/postgresql.conf")).unwrap();
     let shipped: Vec<(String, String)> = text
         .lines()
@@ -111,6 +131,7 @@ pub async fn postgres(secrets: &Secrets) -> PostgresServer {
     assert!(shipped.len() > 5, "the configuration was read: {shipped:?}");
     let server = own_postgres_with(move |options| {
         options.settings = shipped;
+        change(options);
     })
     .await;
     make_roles(&server, secrets);

@@ -6,5 +6,7 @@
 mod cluster;
 mod deployment;
 mod pipeline;
+mod pods;
 mod postgres_roles;
+mod probes;
 mod redis_users;

@@ -49,7 +49,7 @@ impl User<'_> {
 #[test]
 fn each_redis_user_may_do_its_work_and_nothing_else() {
     let secrets = Secrets::make();
-    let redis = redis("redis", &secrets, false);
+    let redis = redis(&secrets);
     let user = |name| User {
         redis: &redis,
         name,
@@ -127,6 +127,17 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["XADD", "{votes:0}:stream", "*", "b", "x"],
         &["HGETALL", "votes:meta"],
         &["CONFIG", "GET", "*"],
+    ]);
+
+    let keeper = user("keeper");
+    keeper.may(&[&["PING"], &["INFO", "replication"]]);
+    keeper.may_not(&[
+        &["HGETALL", "votes:meta"],
+        &["XLEN", "{votes:0}:stream"],
+        &["CLUSTER", "RESET"],
+        &["CLUSTER", "DELSLOTS", "1"],
+        &["CONFIG", "GET", "*"],
+        &["REPLICAOF", "example.com", "6379"],
     ]);
 
     let health = User { redis: &redis, name: "health", password: "health".to_owned() };

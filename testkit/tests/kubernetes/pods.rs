@@ -1,0 +1,225 @@
+//! The pods of the component redis-cluster: its own scripts, each pod at an address of its own, which its
+//! name gives.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use testkit::{Process, folder};
+
+use crate::deployment::{Secrets, project, succeeds};
+
+/// What each pod leads and what it follows.
+pub const PORTS: [u16; 2] = [6379, 6380];
+pub const PODS: usize = 3;
+const SERVICE: &str = "redis-nodes";
+const STOPS_WITHIN: Duration = Duration::from_secs(20);
+
+pub struct Pods {
+    pub secrets: Secrets,
+    /// The cluster's names: a `getent` that reads a file.
+    names: PathBuf,
+    pods: Vec<Pod>,
+}
+
+pub struct Pod {
+    name: String,
+    folder: PathBuf,
+    pub address: Ipv4Addr,
+    /// By [`PORTS`]; empty while the pod is down.
+    pub nodes: Vec<Process>,
+    keeper: Option<Process>,
+}
+
+impl Pods {
+    pub fn start() -> Self {
+        let names = folder("names");
+        let hosts = names.join("hosts");
+        let getent = names.join("getent");
+        let script = format!("#!/bin/sh\ngrep \" $2\\$\" '{}'\n", hosts.display());
+        fs::write(&getent, script).unwrap();
+        fs::set_permissions(&getent, fs::Permissions::from_mode(0o755)).unwrap();
+        let pods = (0..PODS).map(|number| Pod {
+            name: format!("redis-{number}"),
+            folder: folder("pod"),
+            address: Ipv4Addr::LOCALHOST,
+            nodes: Vec::new(),
+            keeper: None,
+        });
+        let mut pods = Self { secrets: Secrets::make(), names, pods: pods.collect() };
+        for number in 0..PODS {
+            pods.start_pod(number);
+        }
+        pods
+    }
+
+    pub fn pod(&mut self, number: usize) -> &mut Pod {
+        &mut self.pods[number]
+    }
+
+    /// At an address that it has not had before.
+    pub fn start_pod(&mut self, number: usize) {
+        self.pods[number].address = new_address();
+        let hosts: String = self
+            .pods
+            .iter()
+            .map(|pod| format!("{} {}.{SERVICE}\n", pod.address, pod.name))
+            .collect();
+        fs::write(self.names.join("hosts"), hosts).unwrap();
+        let nodes = PORTS.map(|port| self.node(number, port));
+        let run = self.pods[number].run().display().to_string();
+        let variables = [("EVERY_S", "1".to_owned()), ("RUN", run)];
+        let keeper = self.container(number, "keeper", "keep.sh", &variables);
+        let pod = &mut self.pods[number];
+        pod.nodes = nodes.into();
+        pod.keeper = Some(keeper);
+    }
+
+    /// As the kubelet does it: the keeper is told at once, the nodes after their preStop.
+    pub fn stop_pod(&mut self, number: usize) {
+        let pod = &mut self.pods[number];
+        let mut keeper = pod.keeper.take().unwrap();
+        assert!(keeper.stop(Signal::TERM, STOPS_WITHIN), "the keeper of {} stops", pod.name);
+        for mut node in pod.nodes.drain(..) {
+            assert!(node.stop(Signal::TERM, STOPS_WITHIN), "a node of {} stops", pod.name);
+        }
+    }
+
+    /// As a machine that is gone.
+    pub fn kill_pod(&mut self, number: usize) {
+        self.pods[number].keeper = None;
+        self.pods[number].nodes.clear();
+    }
+
+    /// A new volume, empty.
+    pub fn lose_volume(&mut self, number: usize) {
+        fs::remove_dir_all(self.pods[number].folder.join("data")).unwrap();
+    }
+
+    fn node(&self, number: usize, port: u16) -> Process {
+        let pod = &self.pods[number];
+        for name in ["config", "data", "run"] {
+            fs::create_dir_all(pod.folder.join(name)).unwrap();
+        }
+        let shipped = fs::read_to_string(project("k8s/components/redis-cluster/redis.conf"));
+        let secrets = self.secrets.0.join("redis-server");
+        // All pods share this machine's network: each listens, and speaks, at its own address; and this
+        // machine does not know the cluster's names, which clients would be sent to.
+        let text = shipped
+            .unwrap()
+            .replace("/secrets", secrets.to_str().unwrap())
+            .replace("endpoint-type hostname", "endpoint-type ip")
+            + &format!("bind {0}\nbind-source-addr {0}\n", pod.address);
+        fs::write(pod.folder.join("config/redis.conf"), text).unwrap();
+        let own = |name: &str| pod.folder.join(name).display().to_string();
+        let name = format!("node-{port}");
+        let folders = [("CONFIG", own("config")), ("DATA", own("data")), ("RUN", own("run"))];
+        let port = [("PORT", port.to_string()), ("POD_NAME", pod.name.clone())];
+        self.container(number, &name, "start.sh", &[folders.as_slice(), &port].concat())
+    }
+
+    fn container(
+        &self,
+        number: usize,
+        name: &str,
+        script: &str,
+        variables: &[(&str, String)],
+    ) -> Process {
+        let pod = &self.pods[number];
+        let mut command = self.script(script);
+        command.env("POD_IP", pod.address.to_string());
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        let (log, pid) = (format!("{name}.log"), format!("{name}.pid"));
+        let folder = &pod.folder;
+        Process::spawn(name, command, folder, &folder.join(log), &folder.join(pid)).unwrap()
+    }
+
+    /// A script of the component, with what all of them are told.
+    fn script(&self, name: &str) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("sh");
+        command
+            .arg(project("k8s/components/redis-cluster").join(name))
+            .env("PATH", format!("{}:{path}", self.names.display()))
+            .env("SECRETS", self.secrets.0.join("redis-server"))
+            .env("PEERS", PODS.to_string())
+            .env("SERVICE", SERVICE);
+        command
+    }
+
+    /// What the Job says.
+    pub fn form(&self) -> String {
+        succeeds(&mut self.script("form.sh"))
+    }
+
+    /// Whether the readiness probe of a node succeeds.
+    pub fn is_ready(&self, number: usize, port: u16) -> bool {
+        let mut probe = self.script("ready.sh");
+        probe.env("POD_IP", self.pods[number].address.to_string()).env("PORT", port.to_string());
+        probe.output().unwrap().status.success()
+    }
+
+    pub fn all_ready(&self) -> bool {
+        (0..PODS).all(|number| PORTS.iter().all(|&port| self.is_ready(number, port)))
+    }
+
+    /// The operator's question to a node, and its answer.
+    pub fn ask(&self, number: usize, port: u16, words: &[&str]) -> String {
+        let mut client = Command::new("redis-cli");
+        client
+            .args(["-c", "-h", &self.pods[number].address.to_string(), "-p", &port.to_string()])
+            .args(["--user", "operator"])
+            .args(words)
+            .env("PATH", format!("{}:/usr/bin:/bin:/usr/local/bin", self.names.display()))
+            .env("REDISCLI_AUTH", self.secrets.read("passwords/redis-operator"));
+        succeeds(&mut client)
+    }
+
+    pub fn leads(&self, number: usize, port: u16) -> bool {
+        self.ask(number, port, &["INFO", "replication"]).contains("role:master")
+    }
+
+    /// Each pod leads its own shard and follows the next pod's.
+    pub fn in_their_places(&self) -> Result<(), String> {
+        for number in 0..PODS {
+            let next = (number + 1) % PODS;
+            let own = self.ask(number, 6380, &["INFO", "replication"]);
+            let follows = own.contains("role:slave")
+                && own.contains(&format!("master_host:{}\r", self.pods[next].address))
+                && own.contains("master_port:6379\r");
+            if !self.leads(number, 6379) || !follows {
+                return Err(format!("{number}: {own}"));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn said_by_keeper(&self, number: usize) -> String {
+        fs::read_to_string(self.pods[number].folder.join("keeper.log")).unwrap()
+    }
+}
+
+impl Pod {
+    /// What its containers share in memory.
+    pub fn run(&self) -> PathBuf {
+        self.folder.join("run")
+    }
+}
+
+/// 127.0.0.0/8 is this machine, all of it.
+fn new_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high | 0x40, low, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The name of the program that a process runs.
+pub fn program(process: &Process) -> String {
+    let comm = Path::new("/proc").join(process.pid().to_string()).join("comm");
+    fs::read_to_string(comm).unwrap().trim().to_owned()
+}
