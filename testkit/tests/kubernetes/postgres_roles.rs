@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use testkit::PostgresServer;
+use testkit::{PostgresServer, certificates, folder};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::deployment::{Secrets, make_roles, migrate, postgres, redis};
+use crate::deployment::{Secrets, make_roles, migrate, postgres, postgres_with, project, redis};
 
 async fn connect(
     server: &PostgresServer,
@@ -47,7 +47,7 @@ const VOTE: &str = "INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_
 #[tokio::test(flavor = "multi_thread")]
 async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     let secrets = Secrets::make();
-    let redis = redis("redis", &secrets, false);
+    let redis = redis(&secrets);
     let server = postgres(&secrets).await;
     secrets.point_at(redis.port(), server.port());
     migrate(&secrets);
@@ -139,4 +139,32 @@ async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
         config.user("votestream_consumer").password(odd).connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     assert_eq!(client.query_one("SELECT 1", &[]).await.unwrap().get::<_, i32>(0), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn component_tls_lets_nobody_in_without_tls() {
+    let secrets = Secrets::make_for("redis postgres");
+    let rules = folder("rules").join("pg_hba.conf");
+    fs::copy(project("k8s/components/tls/pg_hba.conf"), &rules).unwrap();
+    let arguments = fs::read_to_string(project("k8s/components/tls/postgres.yaml")).unwrap();
+    assert!(arguments.contains("- hba_file=/config/pg_hba.conf\n"));
+    // Its roles are made by psql, which tries TLS first and succeeds.
+    let server = postgres_with(&secrets, move |options| {
+        options.tls = Some(certificates().server.clone());
+        options.settings.push(("hba_file".to_owned(), rules.display().to_string()));
+    })
+    .await;
+    let password = secrets.read("passwords/votestream_consumer");
+    let refused = connect(&server, "votestream_consumer", &password).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
+    assert!(format!("{refused:?}").contains("no encryption"), "{refused:?}");
+}
+
+#[test]
+fn secrets_that_are_made_again_still_say_tls() {
+    let secrets = Secrets::make_for("redis postgres");
+    secrets.make_again();
+    assert!(secrets.read("consumer/redis-url").starts_with("rediss://"));
+    assert!(secrets.read("consumer/database-url").ends_with("sslmode=verify-full"));
+    assert_eq!(secrets.read("backup/PGSSLMODE"), "verify-full");
 }
