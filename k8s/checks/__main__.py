@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from . import copies, mistakes, network, policy, references, render, schemas, security, settings, style
+from . import copies, mistakes, network, policy, references, render, schemas, scripts, security, settings, style
 
 CHECKS = [schemas, references, network, policy, copies, settings]
 
@@ -29,7 +29,8 @@ def main(arguments):
         found = [f"{d.name}: {p}" for d in deployments for p in module.check(d)]
         problems += found
         tell(started, f"{module.__name__.split('.')[1]}: {len(found)} problems")
-    for name, run in (("style", style.check), ("checkov", lambda: security.check(overlays))):
+    scanned = overlays + render.beside_overlays(deployments)
+    for name, run in (("style", style.check), ("scripts", scripts.check), ("checkov", lambda: security.check(scanned))):
         found = run()
         problems += found
         tell(started, f"{name}: {len(found)} problems")

@@ -8,8 +8,8 @@ from .deployment import HERE, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
-ROLES_SH = HERE / "components/postgres/roles.sh"
-ROLES_SH_COPY = HERE / "components/external-postgres/roles.sh"
+ROLES_SH = "components/postgres/roles.sh"
+ROLES_SH_COPY = "components/external-postgres/roles.sh"
 RULES = ROOT / "grafana/prometheus/rules"
 
 
@@ -19,14 +19,17 @@ def check(deployment):
         problems += managed_roles(deployment)
     if "monitoring" in deployment.components:
         problems += monitoring(deployment)
-    if ROLES_SH.read_bytes() != ROLES_SH_COPY.read_bytes():
-        problems.append(f"{ROLES_SH_COPY.relative_to(HERE)} differs from {ROLES_SH.relative_to(HERE)}")
-    return problems + list(grants(deployment))
+    return problems + list(scripts(HERE)) + list(grants(deployment))
+
+
+def scripts(folder):
+    if (folder / ROLES_SH).read_bytes() != (folder / ROLES_SH_COPY).read_bytes():
+        yield f"{ROLES_SH_COPY} differs from {ROLES_SH}"
 
 
 def write():
     """Writes the copy anew."""
-    ROLES_SH_COPY.write_bytes(ROLES_SH.read_bytes())
+    (HERE / ROLES_SH_COPY).write_bytes((HERE / ROLES_SH).read_bytes())
 
 
 def groups():
@@ -53,12 +56,19 @@ def roles():
 
 
 def managed_roles(deployment):
-    """CloudNativePG makes the roles that roles.sql makes elsewhere."""
+    """CloudNativePG makes the roles that roles.sql makes elsewhere, with what they are in and what is set."""
     cluster = deployment.of("Cluster")[0]
-    initial = cluster["spec"]["bootstrap"]["initdb"]["owner"]
-    managed = {role["name"] for role in cluster["spec"]["managed"]["roles"]}
-    if managed | {initial} != roles():
+    initial = cluster["spec"]["bootstrap"]["initdb"]
+    managed = cluster["spec"]["managed"]["roles"]
+    if {role["name"] for role in managed} | {initial["owner"]} != roles():
         yield f"{title(cluster)}: its roles are not those of schema/access/roles.sql"
+    text = (ACCESS / "roles.sql").read_text()
+    granted = set(re.findall(r"^GRANT (\w+) TO (\w+);", text, re.M))
+    if {(group, role["name"]) for role in managed for group in role.get("inRoles", [])} != granted:
+        yield f"{title(cluster)}: its roles are not in the groups of schema/access/roles.sql"
+    wanted = set(re.findall(r"^(ALTER ROLE .*);", text, re.M))
+    if {line for line in initial["postInitSQL"] if line.startswith("ALTER ROLE")} != wanted:
+        yield f"{title(cluster)}: its roles are not set as schema/access/roles.sql sets them"
 
 
 def grants(deployment):

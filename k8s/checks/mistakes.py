@@ -1,9 +1,12 @@
 """Plants mistakes, one at a time, and sees that each is noticed by the check that should."""
 
 import copy
+import pathlib
+import shutil
+import tempfile
 
-from . import security
-from .deployment import Deployment
+from . import copies, scripts, security, style
+from .deployment import HERE, Deployment
 
 
 def check(overlays, checks):
@@ -18,13 +21,24 @@ def check(overlays, checks):
             found = security.check([broken])
         else:
             found = modules[module].check(broken)
-        if not any(words in problem for problem in found):
-            planted = plant.__doc__ or plant.__name__
-            problems.append(f"a planted mistake went unnoticed by {module}: {planted}: {found[:3]}")
-    return problems, len(MISTAKES)
+        problems += unnoticed(module, words, plant, found)
+    for run, words, plant in FILE_MISTAKES:
+        with tempfile.TemporaryDirectory(prefix="votestream-k8s-") as temporary:
+            folder = pathlib.Path(temporary) / "k8s"
+            shutil.copytree(HERE, folder, ignore=shutil.ignore_patterns(".venv", "files", "__pycache__"))
+            plant(folder)
+            problems += unnoticed(run.__name__, words, plant, run(folder))
+    return problems, len(MISTAKES) + len(FILE_MISTAKES)
+
+
+def unnoticed(module, words, plant, found):
+    found = list(found)
+    if not any(words in problem for problem in found):
+        yield f"a planted mistake went unnoticed by {module}: {plant.__name__}: {found[:3]}"
 
 
 MISTAKES = []
+FILE_MISTAKES = []
 
 
 def mistake(overlay, module, words):
@@ -33,6 +47,20 @@ def mistake(overlay, module, words):
         MISTAKES.append((overlay, module, words, plant))
         return plant
     return register
+
+
+def mistake_in_files(run, words):
+    """The same for a function that breaks a copy of k8s/, which `run` then looks at."""
+    def register(plant):
+        FILE_MISTAKES.append((run, words, plant))
+        return plant
+    return register
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text, f"{path} has no {old}"
+    path.write_text(text.replace(old, new))
 
 
 def pod(deployment, kind, name):
@@ -81,6 +109,22 @@ def misspelt_key_of_gke(d):
 @mistake("eks", "schemas", "remotRef")
 def misspelt_key_of_external_secrets(d):
     d.get("ExternalSecret", "producer")["spec"]["data"][0]["remotRef"] = {}
+
+
+@mistake("on-prem", "schemas", "rotationPolice")
+def misspelt_key_of_cert_manager(d):
+    d.get("Certificate", "edge")["spec"]["privateKey"]["rotationPolice"] = "Always"
+
+
+@mistake("aks", "schemas", "routeTimeOut")
+def misspelt_key_of_azure(d):
+    d.get("RoutePolicy", "vote")["spec"]["default"]["timeouts"]["routeTimeOut"] = "15s"
+
+
+@mistake("minikube", "schemas", "Kubernetes 1.37 has no")
+def kind_that_is_no_more(d):
+    bundle = {"apiVersion": "certificates.k8s.io/v1alpha1", "kind": "ClusterTrustBundle"}
+    d.objects.append({**bundle, "metadata": {"name": "ours"}, "spec": {"trustBundle": ""}})
 
 
 @mistake("minikube", "references", "does not select its own pods")
@@ -135,6 +179,93 @@ def budget_of_nothing(d):
     d.get("PodDisruptionBudget", "consumer")["spec"]["selector"]["matchLabels"] = {"app": "consumer"}
 
 
+@mistake("minikube", "references", "which is not there")
+def probe_of_another_port(d):
+    container(d, "producer")["readinessProbe"]["httpGet"]["port"] = "adminn"
+
+
+@mistake("minikube", "references", "nobody mounts the volume spare")
+def volume_without_mount(d):
+    pod(d, "Deployment", "producer")["volumes"].append({"name": "spare", "emptyDir": {}})
+
+
+@mistake("minikube", "references", "mounts spare, which is no volume")
+def mount_without_volume(d):
+    container(d, "producer")["volumeMounts"].append({"name": "spare", "mountPath": "/spare"})
+
+
+@mistake("minikube", "references", "has no key redis.cnf")
+def config_key_that_is_not(d):
+    for volume in pod(d, "StatefulSet", "redis")["volumes"]:
+        if volume["name"] == "config":
+            volume["configMap"]["items"] = [{"key": "redis.cnf", "path": "redis.conf"}]
+
+
+@mistake("minikube", "references", "Ingress/vote: there is no Service")
+def ingress_to_nothing(d):
+    d.get("Ingress", "vote")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "vote"
+
+
+@mistake("gke", "references", "HTTPRoute/results: Service dashboard has no port 8080")
+def route_to_another_port(d):
+    d.get("HTTPRoute", "results")["spec"]["rules"][0]["backendRefs"][0]["port"] = 8080
+
+
+@mistake("gke", "references", "no listener web")
+def listener_that_is_not(d):
+    d.get("HTTPRoute", "vote")["spec"]["parentRefs"][0]["sectionName"] = "web"
+
+
+@mistake("gke", "references", "GCPBackendPolicy/dashboard: there is no Service")
+def policy_of_nothing(d):
+    d.get("GCPBackendPolicy", "dashboard")["spec"]["targetRef"]["name"] = "results"
+
+
+@mistake("on-prem", "references", "there is no ClusterIssuer")
+def issuer_that_is_not(d):
+    d.get("Certificate", "edge")["spec"]["issuerRef"]["name"] = "letsencript"
+
+
+@mistake("on-prem", "references", "there is no TriggerAuthentication")
+def trigger_without_login(d):
+    d.objects.remove(d.of("TriggerAuthentication")[0])
+
+
+@mistake("on-prem", "references", "Secret keda has no key user")
+def login_key_that_is_not(d):
+    d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"][0]["key"] = "user"
+
+
+@mistake("eks", "references", "there is no SecretStore")
+def store_that_is_not(d):
+    d.get("ExternalSecret", "producer")["spec"]["secretStoreRef"]["name"] = "vault"
+
+
+@mistake("minikube", "references", "there is no PriorityClass")
+def priority_that_is_not(d):
+    pod(d, "StatefulSet", "redis")["priorityClassName"] = "votestream-date"
+
+
+@mistake("minikube", "references", "StatefulSet/redis: there is no Service")
+def servers_without_names(d):
+    d.get("StatefulSet", "redis")["spec"]["serviceName"] = "redis-nodes"
+
+
+@mistake("on-prem", "references", "PodMonitor/votestream: Deployment/producer has no port metrics")
+def monitor_of_another_port(d):
+    d.of("PodMonitor")[0]["spec"]["podMetricsEndpoints"][0]["port"] = "metrics"
+
+
+@mistake("minikube", "references", "Service/dashboard: it selects no pod")
+def service_of_nothing(d):
+    d.get("Service", "dashboard")["spec"]["selector"]["app.kubernetes.io/name"] = "results"
+
+
+@mistake("minikube", "references", "COOKIE_SECURE")
+def secure_cookies_over_plain_http(d):
+    container(d, "producer")["env"].append({"name": "COOKIE_SECURE", "value": "true"})
+
+
 @mistake("minikube", "network", "open to all")
 def egress_to_all(d):
     d.get("NetworkPolicy", "to-redis")["spec"]["egress"] = [{}]
@@ -159,6 +290,21 @@ def nothing_is_closed(d):
 @mistake("aks", "network", "nobody is")
 def address_that_nobody_declared(d):
     d.get("NetworkPolicy", "to-postgres")["spec"]["egress"][0]["to"] = [{"ipBlock": {"cidr": "198.51.100.0/24"}}]
+
+
+@mistake("minikube", "network", "an ingress rule without `from` is open to all")
+def ingress_from_all(d):
+    del d.get("NetworkPolicy", "redis")["spec"]["ingress"][0]["from"]
+
+
+@mistake("minikube", "network", "its source may not send")
+def migrate_may_not_send(d):
+    del d.get("Job", "migrate")["spec"]["template"]["metadata"]["labels"]["votestream.dev/uses-redis"]
+
+
+@mistake("minikube", "network", "NetworkPolicy/redis: it selects no pod")
+def policy_that_selects_nobody(d):
+    d.get("NetworkPolicy", "redis")["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] = "valkey"
 
 
 @mistake("minikube", "policy", "2 autoscalers")
@@ -217,9 +363,168 @@ def no_pod_security(d):
     d.of("Namespace")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
 
 
+@mistake("minikube", "policy", "before another is ready")
+def update_that_takes_away(d):
+    d.get("Deployment", "consumer")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
+
+
+@mistake("minikube", "policy", "is not spread over zones and nodes")
+def all_on_one_node(d):
+    del pod(d, "Deployment", "dashboard")["topologySpreadConstraints"]
+
+
+@mistake("on-prem", "policy", "two of its pods may be lost with one node")
+def masters_on_one_node(d):
+    terms = pod(d, "StatefulSet", "redis")["affinity"]["podAntiAffinity"]
+    rule = terms.pop("requiredDuringSchedulingIgnoredDuringExecution")[0]
+    terms["preferredDuringSchedulingIgnoredDuringExecution"] = [{"weight": 1, "podAffinityTerm": rule}]
+
+
+@mistake("minikube", "policy", "no seccomp profile")
+def no_seccomp_profile(d):
+    del pod(d, "Deployment", "producer")["securityContext"]["seccompProfile"]
+
+
+@mistake("minikube", "policy", "is given a token")
+def token_for_the_cluster(d):
+    del pod(d, "Job", "migrate")["automountServiceAccountToken"]
+
+
+@mistake("minikube", "policy", "writes to its own file system")
+def writable_root(d):
+    container(d, "redis", "StatefulSet")["securityContext"]["readOnlyRootFilesystem"] = False
+
+
+@mistake("minikube", "policy", "may gain privileges")
+def gains_privileges(d):
+    del container(d, "consumer")["securityContext"]["allowPrivilegeEscalation"]
+
+
+@mistake("minikube", "policy", "keeps capabilities")
+def keeps_capabilities(d):
+    container(d, "consumer")["securityContext"]["capabilities"]["drop"] = ["NET_RAW"]
+
+
+@mistake("on-prem", "policy", "fewer than two replicas")
+def one_replica(d):
+    d.of("ScaledObject")[0]["spec"]["minReplicaCount"] = 1
+
+
+@mistake("minikube", "policy", "how fast it scales")
+def no_behaviour(d):
+    del d.get("HorizontalPodAutoscaler", "producer")["spec"]["behavior"]
+
+
+@mistake("minikube", "policy", "0 disruption budgets")
+def no_budget(d):
+    d.objects.remove(d.get("PodDisruptionBudget", "dashboard"))
+
+
+@mistake("minikube", "policy", "not one pod at a time")
+def budget_that_forbids_draining(d):
+    d.get("PodDisruptionBudget", "redis")["spec"]["maxUnavailable"] = 0
+
+
+@mistake("minikube", "policy", "has no version")
+def image_without_version(d):
+    container(d, "redis", "StatefulSet")["image"] = "redis"
+
+
+@mistake("minikube", "policy", "holds a password")
+def password_in_a_setting(d):
+    name = container(d, "consumer")["envFrom"][0]["configMapRef"]["name"]
+    d.get("ConfigMap", name)["data"]["TRACES_URL"] = "https://me:secret@traces.example.com"
+
+
+@mistake("minikube", "policy", "is in no namespace")
+def object_without_namespace(d):
+    del d.get("Service", "producer")["metadata"]["namespace"]
+
+
+@mistake("on-prem", "policy", "persistentvolumeclaims 9 is less than")
+def more_volumes_than_the_quota(d):
+    d.get("ResourceQuota", "all")["spec"]["hard"]["persistentvolumeclaims"] = "9"
+
+
+@mistake("minikube", "policy", "services.loadbalancers 2 is less than")
+def more_load_balancers_than_the_quota(d):
+    for name in ("producer", "dashboard", "redis"):
+        d.get("Service", name)["spec"]["type"] = "LoadBalancer"
+
+
+@mistake("minikube", "policy", "services.nodeports 4 is less than")
+def more_node_ports_than_the_quota(d):
+    service = d.get("Service", "producer")["spec"]
+    service.update(type="NodePort", ports=service["ports"] * 5)
+
+
+@mistake("minikube", "policy", "nobody adds up")
+def quota_that_nobody_adds_up(d):
+    d.get("ResourceQuota", "all")["spec"]["hard"]["count/jobs.batch"] = "1"
+
+
+@mistake("on-prem", "policy", "a volume of 500Gi is refused")
+def volume_too_large(d):
+    d.of("Cluster")[0]["spec"]["storage"]["size"] = "500Gi"
+
+
+@mistake("on-prem", "policy", "Cluster/postgres-cnpg: limits name no ephemeral-storage")
+def operator_that_is_told_no_disk(d):
+    del d.of("Cluster")[0]["spec"]["resources"]["limits"]["ephemeral-storage"]
+
+
+@mistake("on-prem", "policy", "for a server of")
+def server_newer_than_its_backup(d):
+    d.of("Cluster")[0]["spec"]["imageName"] = "ghcr.io/cloudnative-pg/postgresql:18-standard-trixie"
+
+
+@mistake("on-prem", "policy", "the operator chooses")
+def server_of_any_release(d):
+    del d.of("Cluster")[0]["spec"]["imageName"]
+
+
+@mistake("minikube", "policy", "leaves no room")
+def redis_as_large_as_its_limit(d):
+    for config in d.of("ConfigMap"):
+        if "redis.conf" in config["data"]:
+            config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("1400mb", "2000mb")
+
+
+@mistake("on-prem", "policy", "form knows of 3 pods")
+def pods_that_nobody_knows_of(d):
+    d.get("StatefulSet", "redis")["spec"]["replicas"] = 4
+
+
+@mistake("on-prem", "policy", "preStop does not wait")
+def node_that_does_not_hand_over(d):
+    del container(d, "redis", "StatefulSet")["lifecycle"]
+
+
+@mistake("on-prem", "policy", "secrets for both come from nowhere")
+def one_server_inside_and_one_outside(d):
+    d.components = d.components - {"postgres-cnpg"} | {"external-postgres"}
+
+
 @mistake("on-prem", "copies", "its roles are not those")
 def role_that_is_missing(d):
     d.of("Cluster")[0]["spec"]["managed"]["roles"].pop()
+
+
+@mistake("on-prem", "copies", "not in the groups")
+def role_in_no_group(d):
+    for role in d.of("Cluster")[0]["spec"]["managed"]["roles"]:
+        role.pop("inRoles", None)
+
+
+@mistake("on-prem", "copies", "not set as")
+def role_that_may_write(d):
+    d.of("Cluster")[0]["spec"]["bootstrap"]["initdb"]["postInitSQL"].pop()
+
+
+@mistake("minikube", "copies", "--grant-consumer=votestream_counter names no role")
+def grant_to_nobody(d):
+    words = pod(d, "Job", "migrate")["initContainers"][0]["args"]
+    words[words.index("--grant-consumer=votestream_consumer")] = "--grant-consumer=votestream_counter"
 
 
 @mistake("on-prem", "copies", "differs from grafana")
@@ -247,6 +552,48 @@ def argument_that_is_not(d):
     pod(d, "Job", "migrate")["initContainers"][0]["args"].append("--grant-everybody")
 
 
+@mistake("minikube", "settings", "names a file where nothing is mounted")
+def file_where_nothing_is_mounted(d):
+    for entry in container(d, "dashboard")["env"]:
+        if entry["name"] == "DATABASE_URL_FILE":
+            entry["value"] = "/secret/database-url"
+
+
+@mistake("on-prem", "settings", "and there are 8 partitions")
+def partitions_that_nobody_asks_after(d):
+    pod(d, "Job", "migrate")["initContainers"][0]["args"].append("--partitions=8")
+
+
 @mistake("minikube", "security", "CKV_K8S_16")
 def privileged_container(d):
     container(d, "producer")["securityContext"]["privileged"] = True
+
+
+@mistake_in_files(copies.scripts, "differs from components/postgres/roles.sh")
+def copy_that_differs(folder):
+    change(folder / "components/external-postgres/roles.sh", "--quiet", "")
+
+
+@mistake_in_files(style.shell, "SC2086")
+def unquoted_word(folder):
+    (folder / "new").write_text('#!/bin/sh\nrm "$1" $2\n')
+
+
+@mistake_in_files(style.yaml_files, "duplication of key")
+def key_twice(folder):
+    change(folder / "edges.yaml", "edges:\n", "edges: []\nedges:\n")
+
+
+@mistake_in_files(scripts.pin, "pin gke: says")
+def list_with_a_stray_line(folder):
+    change(folder / "pin", "(- name|newName):", "(- name|newName)?")
+
+
+@mistake_in_files(scripts.pin, "takes producer=latest")
+def digest_that_is_a_tag(folder):
+    change(folder / "pin", '|| { echo "not a digest: $pair" >&2; exit 2; }', "|| true")
+
+
+@mistake_in_files(scripts.votectl, "its labels are")
+def pod_with_other_edges(folder):
+    change(folder / "votectl", '"votestream.dev/"', '"votestream.example/"')

@@ -10,7 +10,10 @@ MARGIN_S = 5
 
 
 def check(deployment):
-    rules = [autoscalers, grace, pods, updates, images, quota, disruption, secrets, namespaces]
+    rules = [
+        autoscalers, grace, pods, updates, images, majors, quota, volumes, memory, peers, servers, disruption,
+        secrets, namespaces,
+    ]
     return [problem for rule in rules for problem in rule(deployment)]
 
 
@@ -31,8 +34,8 @@ def autoscalers(deployment):
             fewest = spec.get("minReplicas", spec.get("minReplicaCount"))
             if fewest < 2:
                 yield f"{title(scaler)}: fewer than two replicas do not survive a node"
-            behaviour = spec.get("behavior") or spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-            if not {"scaleUp", "scaleDown"} <= set(behaviour or {}):
+            of_keda = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
+            if not {"scaleUp", "scaleDown"} <= set(spec.get("behavior") or of_keda.get("behavior") or {}):
                 yield f"{title(scaler)}: how fast it scales, up and down, is not said"
 
 
@@ -47,7 +50,9 @@ def grace(deployment):
             needed = sleep + int(known.get("SHUTDOWN_GRACE_MS", 0)) / 1000 + MARGIN_S
             if period < needed:
                 yield f"{title(obj)}: it is killed after {period} s and needs {needed:g} s to stop"
-            if served(deployment, template) and obj["kind"] == "Deployment" and sleep < 5:
+            # Of one server there is nobody else to go to: waiting would only make the pause longer.
+            alone = obj["spec"].get("replicas") == 1 or "ports" not in container
+            if served(deployment, template) and not alone and sleep < 5:
                 yield f"{title(obj)}: a Service sends it clients, and preStop does not wait for it to stop"
 
 
@@ -59,6 +64,8 @@ def served(deployment, template):
 def pods(deployment):
     for obj, template in deployment.workloads:
         if obj["kind"] == "Cluster":
+            # Its operator sees to the rest; what it is not told of memory and disk, the namespace's defaults say.
+            yield from of_resources(title(obj), obj["spec"].get("resources", {}))
             continue
         spec = template["spec"]
         security = spec.get("securityContext", {})
@@ -81,15 +88,18 @@ def of_container(obj, container):
         yield f"{where}: may gain privileges"
     if security.get("capabilities", {}).get("drop") != ["ALL"]:
         yield f"{where}: keeps capabilities"
-    resources = container.get("resources", {})
-    for kind in ("requests", "limits"):
-        for what in ("cpu", "memory", "ephemeral-storage"):
-            if what not in resources.get(kind, {}):
-                yield f"{where}: {kind} name no {what}"
+    yield from of_resources(where, container.get("resources", {}))
     if obj["kind"] in ("Deployment", "StatefulSet"):
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             if probe not in container:
                 yield f"{where}: no {probe}"
+
+
+def of_resources(where, resources):
+    for kind in ("requests", "limits"):
+        for what in ("cpu", "memory", "ephemeral-storage"):
+            if what not in resources.get(kind, {}):
+                yield f"{where}: {kind} name no {what}"
 
 
 def updates(deployment):
@@ -99,6 +109,14 @@ def updates(deployment):
         topologies = {c["topologyKey"] for c in obj["spec"]["template"]["spec"].get("topologySpreadConstraints", [])}
         if topologies != {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}:
             yield f"{title(obj)}: is not spread over zones and nodes"
+    for obj in deployment.of("StatefulSet"):
+        if obj["spec"]["replicas"] < 2:
+            continue
+        anti = obj["spec"]["template"]["spec"].get("affinity", {}).get("podAntiAffinity", {})
+        terms = anti.get("requiredDuringSchedulingIgnoredDuringExecution", [])
+        own = [t for t in terms if selects(t["labelSelector"], labels(obj["spec"]["template"]))]
+        if not any(t["topologyKey"] == "kubernetes.io/hostname" for t in own):
+            yield f"{title(obj)}: two of its pods may be lost with one node"
 
 
 def images(deployment):
@@ -114,7 +132,25 @@ def images(deployment):
                 yield f"{title(obj)}: {image} has no version"
 
 
-UNITS = {"m": 1e-3, "": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+def majors(deployment):
+    """pg_dump and pg_restore are no older than the server that they speak to."""
+    servers = [c["spec"].get("imageName", "") for c in deployment.of("Cluster")]
+    tools = [
+        (title(obj), c["image"]) for obj, template in deployment.workloads
+        for c in containers(template) if re.search(r"(^|/)postgres(:|$)", c["image"])
+    ]
+    for server in servers:
+        major = re.search(r":(\d+)[\w.-]*$", server)
+        if not major:
+            yield f"Cluster: the operator chooses its major release: imageName is {server!r}"
+            continue
+        for where, image in tools:
+            tag = re.search(r":(\d+)", image)
+            if tag and tag[1] != major[1]:
+                yield f"{where}: {image} for a server of {server}"
+
+
+UNITS = {"m": 1e-3, "": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "kb": 2**10, "mb": 2**20, "gb": 2**30, "MB": 2**20, "GB": 2**30}
 
 
 def amount(text):
@@ -138,9 +174,79 @@ def quota(deployment):
             for kind in ("requests", "limits"):
                 for what in ("cpu", "memory"):
                     total[f"{kind}.{what}"] += count * amount(resources.get(kind, {}).get(what, 0))
-    for what, sum_ in total.items():
-        if sum_ > amount(hard[what]):
-            yield f"ResourceQuota/all: {what} {hard[what]} is less than everything at its maximum, {sum_:g}"
+    total["persistentvolumeclaims"] = sum(count for _, count in claims(deployment))
+    services = [s["spec"] for s in deployment.of("Service")]
+    total["services.loadbalancers"] = sum(s.get("type") == "LoadBalancer" for s in services)
+    total["services.nodeports"] = sum(
+        len(s["ports"]) for s in services
+        if s.get("type") == "NodePort"
+        or s.get("type") == "LoadBalancer" and s.get("allocateLoadBalancerNodePorts", True)
+    )
+    for what, limit in hard.items():
+        if what not in total:
+            yield f"ResourceQuota/all: nobody adds up {what}"
+        elif total[what] > amount(limit):
+            yield f"ResourceQuota/all: {what} {limit} is less than everything at its maximum, {total[what]:g}"
+
+
+def claims(deployment):
+    """Every volume that is asked for: (size, how many of them)."""
+    for obj in deployment.of("PersistentVolumeClaim"):
+        yield obj["spec"]["resources"]["requests"]["storage"], 1
+    for obj in deployment.of("StatefulSet"):
+        for claim in obj["spec"].get("volumeClaimTemplates", []):
+            yield claim["spec"]["resources"]["requests"]["storage"], obj["spec"]["replicas"]
+    for obj in deployment.of("Cluster"):
+        for part in ("storage", "walStorage"):
+            if part in obj["spec"]:
+                yield obj["spec"][part]["size"], obj["spec"]["instances"]
+
+
+def volumes(deployment):
+    """No volume is of a size that the namespace refuses."""
+    limits = deployment.get("LimitRange", "all")["spec"]["limits"]
+    bounds = next(l for l in limits if l["type"] == "PersistentVolumeClaim")
+    for size, _ in claims(deployment):
+        if not amount(bounds["min"]["storage"]) <= amount(size) <= amount(bounds["max"]["storage"]):
+            yield f"LimitRange/all: a volume of {size} is refused"
+
+
+def memory(deployment):
+    """Redis refuses before the kernel kills it: what a rewrite copies has room beside its data."""
+    for obj, template in deployment.workloads:
+        configs = {v["name"]: v["configMap"]["name"] for v in template["spec"].get("volumes", []) if "configMap" in v}
+        for container in containers(template):
+            for mount in container.get("volumeMounts", []) if "ports" in container else []:
+                config = deployment.get("ConfigMap", configs.get(mount["name"])) or {}
+                found = re.search(r"^maxmemory (\S+)$", config.get("data", {}).get("redis.conf", ""), re.M)
+                limit = container["resources"]["limits"].get("memory", "0")
+                if found and amount(found[1]) > 0.75 * amount(limit):
+                    yield f"{title(obj)}: {container['name']}: maxmemory {found[1]} leaves no room of {limit}"
+
+
+def peers(deployment):
+    """What is told how many pods there are is told the truth."""
+    for obj, template in deployment.workloads:
+        for container in containers(template):
+            known, _ = environment(deployment, container)
+            there = deployment.get("StatefulSet", "redis")
+            if "PEERS" in known and int(known["PEERS"]) != there["spec"]["replicas"]:
+                yield f"{title(obj)}: {container['name']} knows of {known['PEERS']} pods"
+
+
+INSIDE = {"redis", "redis-cluster", "postgres", "postgres-cnpg"}
+
+
+def servers(deployment):
+    """All inside with secrets made here, or all outside with a store's: no script makes the others."""
+    outside = {c for c in deployment.components if c.startswith("external-")} - {"external-secrets"}
+    inside = deployment.components & INSIDE
+    if inside and outside:
+        yield f"{sorted(inside)} inside and {sorted(outside)} outside: secrets for both come from nowhere"
+    if inside and "external-secrets" in deployment.components:
+        yield f"{sorted(inside)} takes its secrets from dev-secrets"
+    if outside and deployment.components & {"dev-secrets", "dev-secrets-tls"}:
+        yield f"{sorted(outside)} takes its secrets from external-secrets"
 
 
 def disruption(deployment):

@@ -28,10 +28,21 @@ FIRST = ["keda", "backup"]
 
 
 def combinations():
-    options = [(), *((one,) for one in OPTIONS), tuple(OPTIONS)]
+    options = [some for number in range(len(OPTIONS) + 1) for some in itertools.combinations(OPTIONS, number)]
     for servers, edge, option in itertools.product(SERVERS, EDGES, options):
         chosen = {*servers, *edge, *option}
         yield sorted(chosen, key=lambda c: (c not in FIRST, c == "tls", c))
+
+
+def beside_overlays(deployments):
+    """For every component that no overlay has, the largest combination with it."""
+    in_overlays = frozenset().union(*(d.components for d in deployments if "+" not in d.name))
+    chosen = {}
+    for path in sorted((HERE / "components").iterdir()):
+        if path.name not in in_overlays:
+            found = max((d for d in deployments if path.name in d.components), key=lambda d: len(d.components))
+            chosen[found.name] = found
+    return list(chosen.values())
 
 
 def copy(folder):

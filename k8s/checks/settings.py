@@ -39,7 +39,24 @@ def check(deployment):
                 tuple(sorted(unknown)), tuple(sorted(files.items())),
             )
             problems += [f"{title(obj)}: {container['name']}: {problem}" for problem in found]
-    return problems
+    return problems + list(partitions(deployment))
+
+
+def partitions(deployment):
+    """KEDA asks after as many streams as `votectl migrate` makes."""
+    words = deployment.get("Job", "migrate")["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    said = re.search(r"--partitions[= ](\d+)", " ".join(words))
+    made = int(said[1] if said else default_partitions())
+    for obj in deployment.of("ScaledObject"):
+        for what in ("lagCount", "pendingEntriesCount"):
+            asked = sorted(t["metadata"]["stream"] for t in obj["spec"]["triggers"] if what in t["metadata"])
+            if asked != sorted(f"{{votes:{number}}}:stream" for number in range(made)):
+                yield f"{title(obj)}: {what} of {asked}, and there are {made} partitions"
+
+
+@functools.lru_cache(None)
+def default_partitions():
+    return re.search(r"\[default at first: (\d+)\]", run(["votectl", "migrate", "--help"], {}).stdout)[1]
 
 
 def content(deployment, container, volumes, path):

@@ -6,21 +6,21 @@ from .deployment import HERE
 
 
 def check():
-    return shell() + yaml_files()
+    return shell(HERE) + yaml_files(HERE)
 
 
-def shell():
+def shell(folder):
     scripts = [
-        path for path in sorted(HERE.rglob("*"))
+        path for path in sorted(folder.rglob("*"))
         if path.is_file() and ".venv" not in path.parts and "files" not in path.parts
         and path.read_bytes()[:2] == b"#!"
     ]
     command = ["shellcheck", "--external-sources", "--format=gcc", *map(str, scripts)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     return (done.stdout + done.stderr).splitlines()
 
 
-def yaml_files():
+def yaml_files(folder):
     command = ["yamllint", "--strict", "--format=parsable", "."]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     return (done.stdout + done.stderr).splitlines()

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -30,7 +31,7 @@ struct Site {
 impl Site {
     async fn start() -> Self {
         let secrets = Secrets::make();
-        let redis = redis("redis", &secrets, false);
+        let redis = redis(&secrets);
         let postgres = postgres(&secrets).await;
         secrets.point_at(redis.port(), postgres.port());
         migrate(&secrets);
@@ -133,7 +134,7 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
     let acl_file = operator(&site, &["CONFIG", "GET", "aclfile"]);
     fs::write(acl_file.lines().last().unwrap(), site.secrets.read("redis-server/users.acl"))
         .unwrap();
-    operator(&site, &["ACL", "LOAD"]);
+    reload_users(&site);
     for user in ["producer", "consumer"] {
         operator(&site, &["CLIENT", "KILL", "USER", user]);
     }
@@ -162,6 +163,36 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
     .await;
     site.vote(2);
     assert!(site.votes().await > counted + 1);
+}
+
+/// `k8s/reload-users`, with a `kubectl` that knows one pod, which is here.
+fn reload_users(site: &Site) {
+    let tools = folder("tools");
+    let log = tools.join("log");
+    let (redis, path) = (site.redis.port(), std::env::var("PATH").unwrap());
+    for (name, script) in [
+        (
+            "kubectl",
+            format!(
+                "echo \"$@\" >>'{}'\ncase $* in *' get pods '*) echo pod/redis-0; exit ;; esac\n\
+                 while [ \"$1\" != -- ]; do shift; done\nshift\nexec \"$@\"",
+                log.display()
+            ),
+        ),
+        ("redis-cli", format!("shift 2; PATH='{path}' exec redis-cli -p {redis} \"$@\"")),
+    ] {
+        let tool = tools.join(name);
+        fs::write(&tool, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let said = succeeds(
+        Command::new(project("k8s/reload-users"))
+            .arg(site.secrets.0.join("redis-server/operator-password"))
+            .env("PATH", format!("{}:{path}", tools.display())),
+    );
+    assert_eq!(said, "pod/redis-0\n6379: OK\n");
+    let password = site.secrets.read("redis-server/operator-password");
+    assert!(!fs::read_to_string(log).unwrap().contains(&password));
 }
 
 fn operator(site: &Site, words: &[&str]) -> String {
