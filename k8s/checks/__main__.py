@@ -34,7 +34,8 @@ def main(arguments):
         found = run()
         problems += found
         tell(started, f"{name}: {len(found)} problems")
-    unnoticed, planted = mistakes.check({d.name: d for d in overlays}, CHECKS)
+    named = {component: d for d in scanned for component in d.components} | {d.name: d for d in overlays}
+    unnoticed, planted = mistakes.check(named, CHECKS)
     problems += unnoticed
     tell(started, f"{planted - len(unnoticed)} of {planted} planted mistakes were noticed")
     for problem in problems[:200]:

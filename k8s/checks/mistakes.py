@@ -42,7 +42,8 @@ FILE_MISTAKES = []
 
 
 def mistake(overlay, module, words):
-    """Registers a function that breaks a deployment; `words` are what must then be said."""
+    """Registers a function that breaks an overlay, or what stands for a component that no overlay has;
+    `words` are what must then be said."""
     def register(plant):
         MISTAKES.append((overlay, module, words, plant))
         return plant
@@ -490,6 +491,11 @@ def redis_as_large_as_its_limit(d):
             config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("1400mb", "2000mb")
 
 
+@mistake("on-prem", "policy", "max_connections is 120")
+def more_consumers_than_postgres_takes(d):
+    d.of("ScaledObject")[0]["spec"]["maxReplicaCount"] = 16
+
+
 @mistake("on-prem", "policy", "form knows of 3 pods")
 def pods_that_nobody_knows_of(d):
     d.get("StatefulSet", "redis")["spec"]["replicas"] = 4
@@ -567,6 +573,11 @@ def partitions_that_nobody_asks_after(d):
 @mistake("minikube", "security", "CKV_K8S_16")
 def privileged_container(d):
     container(d, "producer")["securityContext"]["privileged"] = True
+
+
+@mistake("loadtest", "security", "CKV_K8S_16")
+def privileged_load(d):
+    pod(d, "Job", "loadtest")["containers"][0]["securityContext"]["privileged"] = True
 
 
 @mistake_in_files(copies.scripts, "differs from components/postgres/roles.sh")

@@ -11,8 +11,8 @@ MARGIN_S = 5
 
 def check(deployment):
     rules = [
-        autoscalers, grace, pods, updates, images, majors, quota, volumes, memory, peers, servers, disruption,
-        secrets, namespaces,
+        autoscalers, grace, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
+        disruption, secrets, namespaces,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
 
@@ -164,10 +164,7 @@ def quota(deployment):
     total = dict.fromkeys(["requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "pods"], 0)
     for obj, template in deployment.workloads:
         spec = obj["spec"]
-        count = spec.get("replicas") or spec.get("parallelism") or spec.get("instances") or 1
-        for scaler in deployment.of("HorizontalPodAutoscaler", "ScaledObject"):
-            if scaler["spec"]["scaleTargetRef"]["name"] == obj["metadata"]["name"]:
-                count = 1 + (scaler["spec"].get("maxReplicas") or scaler["spec"]["maxReplicaCount"])
+        count = at_most(deployment, obj)
         total["pods"] += count
         own = [spec["resources"]] if obj["kind"] == "Cluster" else []
         for resources in own + [c["resources"] for c in template["spec"]["containers"]]:
@@ -187,6 +184,14 @@ def quota(deployment):
             yield f"ResourceQuota/all: nobody adds up {what}"
         elif total[what] > amount(limit):
             yield f"ResourceQuota/all: {what} {limit} is less than everything at its maximum, {total[what]:g}"
+
+
+def at_most(deployment, obj):
+    """How many pods there may be of it, one more during an update."""
+    for scaler in deployment.of("HorizontalPodAutoscaler", "ScaledObject"):
+        if scaler["spec"]["scaleTargetRef"]["name"] == obj["metadata"]["name"]:
+            return 1 + (scaler["spec"].get("maxReplicas") or scaler["spec"]["maxReplicaCount"])
+    return obj["spec"].get("replicas") or obj["spec"].get("parallelism") or obj["spec"].get("instances") or 1
 
 
 def claims(deployment):
@@ -222,6 +227,25 @@ def memory(deployment):
                 limit = container["resources"]["limits"].get("memory", "0")
                 if found and amount(found[1]) > 0.75 * amount(limit):
                     yield f"{title(obj)}: {container['name']}: maxmemory {found[1]} leaves no room of {limit}"
+
+
+# What one replica holds at the most: a consumer LANES (2) and 4 beside, a dashboard 4.
+CONNECTIONS = {"consumer": 6, "dashboard": 4}
+# votectl, a backup, the operator's own, and what Postgres keeps for its superuser.
+CONNECTIONS_BESIDE = 16
+
+
+def connections(deployment):
+    """Postgres takes all that the services may open."""
+    needed = CONNECTIONS_BESIDE + sum(
+        count * at_most(deployment, deployment.get("Deployment", name)) for name, count in CONNECTIONS.items()
+    )
+    found = [c["spec"]["postgresql"]["parameters"]["max_connections"] for c in deployment.of("Cluster")]
+    for config in deployment.of("ConfigMap"):
+        found += re.findall(r"^max_connections = (\d+)$", config.get("data", {}).get("postgresql.conf", ""), re.M)
+    for most in found:
+        if int(most) < needed:
+            yield f"max_connections is {most}, and {needed} may be opened"
 
 
 def peers(deployment):

@@ -59,23 +59,10 @@ impl Secrets {
                 }
             }
         }
-    }
-
-    /// The variables of a backup or restore Job, for the test's server.
-    pub fn pg_environment(&self, job: &str, port: u16) -> Vec<(String, String)> {
-        let entries = fs::read_dir(self.0.join(job)).unwrap();
-        let mut variables: Vec<_> = entries
-            .map(|entry| {
-                let entry = entry.unwrap();
-                let name = entry.file_name().into_string().unwrap();
-                (name, fs::read_to_string(entry.path()).unwrap())
-            })
-            .collect();
-        variables.extend(
-            [("PGHOST", "127.0.0.1".to_owned()), ("PGPORT", port.to_string())]
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
-        variables
+        for job in ["backup", "restore"] {
+            fs::write(self.0.join(job).join("PGHOST"), "127.0.0.1").unwrap();
+            fs::write(self.0.join(job).join("PGPORT"), postgres.to_string()).unwrap();
+        }
     }
 }
 

@@ -204,6 +204,15 @@ fn operator(site: &Site, words: &[&str]) -> String {
     succeeds(&mut client)
 }
 
+/// What the Job's container runs: its variables from files, then its script.
+fn command_of(job: &str) -> String {
+    let jobs = fs::read_to_string(project("k8s/components/backup/jobs.yaml")).unwrap();
+    let lines: Vec<&str> = jobs.lines().map(str::trim).collect();
+    let script = format!("exec sh /scripts/{job}.sh");
+    let last = lines.iter().position(|line| *line == script).unwrap();
+    lines[last - 1..=last].join("\n")
+}
+
 /// What the books of a database say, in one text.
 async fn books(server: &PostgresServer, database: &str) -> Vec<String> {
     let client = admin(server, database).await;
@@ -232,13 +241,13 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
     let site = Site::start().await;
     site.vote(1);
     let backups = folder("backups");
-    let script = |name: &str, job: &str, database: &str| {
+    let script = |job: &str, database: &str| {
+        fs::write(site.secrets.0.join(job).join("PGDATABASE"), database).unwrap();
+        let secrets = site.secrets.0.join(job).display().to_string();
+        let scripts = project("k8s/components/backup").display().to_string();
+        let text = command_of(job).replace("/secrets", &secrets).replace("/scripts", &scripts);
         let mut command = Command::new("sh");
-        command
-            .arg(project("k8s/components/backup").join(name))
-            .envs(site.secrets.pg_environment(job, site.postgres.port()))
-            .envs([("PGDATABASE", database), ("KEEP", "2"), ("DUMP", "")])
-            .env("FOLDER", &backups);
+        command.args(["-ec", &text]).envs([("KEEP", "2"), ("DUMP", "")]).env("FOLDER", &backups);
         command
     };
     let dumps = || -> Vec<PathBuf> {
@@ -252,10 +261,10 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
     for day in ["20200101", "20200102"] {
         fs::write(backups.join(format!("votestream-{day}T000000Z.dump")), "old").unwrap();
     }
-    let failed = script("backup.sh", "backup", "nowhere").output().unwrap();
+    let failed = script("backup", "nowhere").output().unwrap();
     assert!(!failed.status.success());
     assert_eq!(dumps().len(), 2);
-    let said_ = succeeds(&mut script("backup.sh", "backup", "votestream"));
+    let said_ = succeeds(&mut script("backup", "votestream"));
     assert!(said_.contains("2 dumps"), "{said_}");
     let kept = dumps();
     assert!(kept[0].ends_with("votestream-20200102T000000Z.dump") && kept.len() == 2, "{kept:?}");
@@ -265,11 +274,11 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
     let empty = empty.rsplit('/').next().unwrap().to_owned();
     let client = admin(&site.postgres, "postgres").await;
     client.batch_execute(&format!("ALTER DATABASE {empty} OWNER TO votestream")).await.unwrap();
-    succeeds(&mut script("restore.sh", "restore", &empty));
+    succeeds(&mut script("restore", &empty));
     let restored = books(&site.postgres, &empty).await;
     assert_eq!(restored, books(&site.postgres, "votestream").await);
     assert!(!restored.contains(&"votes 0 -".to_owned()), "{restored:?}");
-    let again = script("restore.sh", "restore", &empty).output().unwrap();
+    let again = script("restore", &empty).output().unwrap();
     assert!(!again.status.success() && said(&again).contains("not empty"), "{}", said(&again));
 
     // Migrated, it is a deployment again: the tally is what a recount of the votes gives.
