@@ -1,5 +1,6 @@
 """What stands in two places says the same in both; `k8s/check copy` writes the second."""
 
+import functools
 import re
 
 import yaml
@@ -32,6 +33,7 @@ def write():
     (HERE / ROLES_SH_COPY).write_bytes((HERE / ROLES_SH).read_bytes())
 
 
+@functools.lru_cache(None)
 def groups():
     files = sorted(RULES.glob("*.yml"))
     return [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
