@@ -381,6 +381,16 @@ def masters_on_one_node(d):
     terms["preferredDuringSchedulingIgnoredDuringExecution"] = [{"weight": 1, "podAffinityTerm": rule}]
 
 
+@mistake("on-prem", "policy", "before a pod has taken back")
+def update_that_does_not_wait(d):
+    del d.get("StatefulSet", "redis")["spec"]["minReadySeconds"]
+
+
+@mistake("on-prem", "policy", "a shell stays before what it runs")
+def redis_behind_a_shell(d):
+    container(d, "redis", "StatefulSet")["command"] = ["sh", "-ec", "cat /config/redis.conf | exec redis-server -"]
+
+
 @mistake("minikube", "policy", "no seccomp profile")
 def no_seccomp_profile(d):
     del pod(d, "Deployment", "producer")["securityContext"]["seccompProfile"]

@@ -11,7 +11,7 @@ MARGIN_S = 5
 
 def check(deployment):
     rules = [
-        autoscalers, grace, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
+        autoscalers, grace, shells, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
         disruption, secrets, namespaces,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
@@ -54,6 +54,16 @@ def grace(deployment):
             alone = obj["spec"].get("replicas") == 1 or "ports" not in container
             if served(deployment, template) and not alone and sleep < 5:
                 yield f"{title(obj)}: a Service sends it clients, and preStop does not wait for it to stop"
+
+
+def shells(deployment):
+    """Who is told to stop is the program, not a shell before it, which would not pass it on."""
+    for obj, template in deployment.workloads:
+        for container in containers(template):
+            words = container.get("command", []) + container.get("args", [])
+            if words[:1] == ["sh"] and words[1].startswith("-"):
+                if not words[-1].strip().splitlines()[-1].startswith("exec "):
+                    yield f"{title(obj)}: {container['name']}: a shell stays before what it runs"
 
 
 def served(deployment, template):
@@ -117,6 +127,8 @@ def updates(deployment):
         own = [t for t in terms if selects(t["labelSelector"], labels(obj["spec"]["template"]))]
         if not any(t["topologyKey"] == "kubernetes.io/hostname" for t in own):
             yield f"{title(obj)}: two of its pods may be lost with one node"
+        if obj["spec"].get("minReadySeconds", 0) < 10:
+            yield f"{title(obj)}: an update goes on before a pod has taken back what it leads"
 
 
 def images(deployment):
