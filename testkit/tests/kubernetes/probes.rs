@@ -98,25 +98,22 @@ async fn every_probe_that_is_a_command_succeeds_as_the_pods_user() {
     // Without what they ask: nobody listens on port 1, and nothing is nowhere.
     let probe = |file: &str, words: &[String], pods: &mut Pods, there: bool| {
         let port = |port: String| if there { port } else { "1".to_owned() };
-        let on =
-            |text: &str, to: String| text.replace("redis-cli ", &format!("redis-cli -p {to} "));
+        let client = |to: String| ("redis-cli ", format!("redis-cli -p {to} "));
         let run =
             if there { pods.pod(1).run().display().to_string() } else { "/nowhere".to_owned() };
-        let (change, variables): (Box<dyn Fn(&str) -> String>, Vec<(&str, String)>) = match file {
+        let (instead, variables) = match file {
             "components/postgres/statefulset.yaml" => {
-                (Box::new(str::to_owned), vec![("PGPORT", port(postgres.port().to_string()))])
+                (Vec::new(), vec![("PGPORT", port(postgres.port().to_string()))])
             }
             "components/redis/statefulset.yaml" => {
-                (Box::new(|text| on(text, port(plain.port().to_string()))), Vec::new())
+                (vec![client(port(plain.port().to_string()))], Vec::new())
             }
-            file if file.starts_with("components/tls") => {
-                let change = |text: &str| {
-                    on(text, port(tls_port.clone())).replace("/tls/ca.crt", &authority)
-                };
-                (Box::new(change), Vec::new())
-            }
+            file if file.starts_with("components/tls") => (
+                vec![client(port(tls_port.clone())), ("/tls/ca.crt", authority.clone())],
+                Vec::new(),
+            ),
             "components/redis-cluster/statefulset.yaml" => (
-                Box::new(|text| text.replace("/config", &scripts).replace("/run/redis", &run)),
+                vec![("/config", scripts.clone()), ("/run/redis", run)],
                 vec![
                     ("PORT", port("6380".to_owned())),
                     ("POD_IP", pods.pod(1).address.to_string()),
@@ -125,7 +122,10 @@ async fn every_probe_that_is_a_command_succeeds_as_the_pods_user() {
             ),
             _ => panic!("{file} has a probe that nobody tries: {words:?}"),
         };
-        let words: Vec<String> = words.iter().map(|word| change(word)).collect();
+        let here = |word: &String| {
+            instead.iter().fold(word.clone(), |word, (there, here)| word.replace(there, here))
+        };
+        let words: Vec<String> = words.iter().map(here).collect();
         as_stranger(&words, &variables)
     };
     let probes = probes(&project("k8s/components"));
