@@ -6,9 +6,9 @@ import time
 
 import yaml
 
-from . import copies, mistakes, network, policy, references, render, schemas, security, settings, style
+from . import clouds, copies, mistakes, network, policy, references, render, schemas, security, settings, style
 
-CHECKS = [schemas, references, network, policy, copies, settings]
+CHECKS = [schemas, references, network, policy, clouds, copies, settings]
 
 
 def main(arguments):

@@ -20,6 +20,7 @@ SERVERS = [
     ("dev-secrets", "redis-cluster", "postgres"),
     ("dev-secrets", "redis-cluster", "postgres-cnpg"),
     ("external-secrets", "external-redis", "external-postgres"),
+    ("external-secrets", "external-redis", "external-redis-cluster", "external-postgres"),
 ]
 EDGES = [(), ("gateway",), ("ingress",)]
 OPTIONS = ["keda", "monitoring", "backup", "loadtest"]
