@@ -6,7 +6,7 @@ import time
 
 import yaml
 
-from . import clouds, copies, mistakes, network, policy, references, render, schemas, security, settings, style
+from . import clouds, copies, mistakes, network, policy, references, render, schemas, security, settings, style, tools
 
 CHECKS = [schemas, references, network, policy, clouds, copies, settings]
 
@@ -29,11 +29,13 @@ def main(arguments):
         found = [f"{d.name}: {p}" for d in deployments for p in module.check(d)]
         problems += found
         tell(started, f"{module.__name__.split('.')[1]}: {len(found)} problems")
-    for name, run in (("style", style.check), ("checkov", lambda: security.check(overlays))):
+    for name, run in (("style", style.check), ("tools", tools.check), ("checkov", lambda: security.check(overlays))):
         found = run()
         problems += found
         tell(started, f"{name}: {len(found)} problems")
     unnoticed, planted = mistakes.check({d.name: d for d in overlays}, CHECKS)
+    for found, number in (tools.mistakes(),):
+        unnoticed, planted = unnoticed + found, planted + number
     problems += unnoticed
     tell(started, f"{planted - len(unnoticed)} of {planted} planted mistakes were noticed")
     for problem in problems[:200]:
