@@ -17,6 +17,7 @@ SERVERS = [
     ("dev-secrets", "redis", "postgres"),
     ("dev-secrets-tls", "redis", "postgres", "tls"),
     ("dev-secrets", "redis", "postgres-cnpg"),
+    ("dev-secrets-tls", "redis", "postgres-cnpg", "tls-redis"),
     ("dev-secrets", "redis-cluster", "postgres"),
     ("dev-secrets", "redis-cluster", "postgres-cnpg"),
     ("external-secrets", "external-redis", "external-postgres"),
@@ -32,7 +33,7 @@ def combinations():
     options = [(), *((one,) for one in OPTIONS), tuple(OPTIONS)]
     for servers, edge, option in itertools.product(SERVERS, EDGES, options):
         chosen = {*servers, *edge, *option}
-        yield sorted(chosen, key=lambda c: (c not in FIRST, c == "tls", c))
+        yield sorted(chosen, key=lambda c: (c not in FIRST, c.startswith("tls"), c))
 
 
 def copy(folder):
