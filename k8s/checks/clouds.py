@@ -17,11 +17,13 @@ WHOLE_S = 600
 ALB = {"idle_timeout.timeout_seconds": 60, "deregistration_delay.timeout_seconds": 300}
 NGINX_READ_S = 60
 GKE_RESPONSE_S = 30
+# Storage classes that a cluster has from the start.
+CLASSES = {"aks": {"managed-csi-premium"}, "eks": set(), "gke": {"premium-rwo"}}
 NOBODYS_DIGEST = "sha256:" + "0" * 64
 
 
 def check(deployment):
-    rules = [streams, farewells, readiness_gates, proxies, promises, pins]
+    rules = [streams, farewells, readiness_gates, proxies, promises, pins, claims]
     return [problem for rule in rules for problem in rule(deployment)]
 
 
@@ -151,3 +153,14 @@ def pins(deployment):
     if len(unpinned) < len(images):
         for image in sorted(unpinned):
             yield f"{image}: nobody's digest, and others have theirs: name it with k8s/pin"
+
+
+def claims(deployment):
+    """A volume is of a class that the cloud has, or that is made here."""
+    if deployment.name not in CLOUDS:
+        return
+    classes = CLASSES[deployment.name] | {c["metadata"]["name"] for c in deployment.of("StorageClass")}
+    for claim in deployment.of("PersistentVolumeClaim"):
+        wanted = claim["spec"].get("storageClassName")
+        if wanted not in classes:
+            yield f"{title(claim)}: nobody makes the class {wanted}"

@@ -21,7 +21,7 @@ def check(deployment):
         problems += monitoring(deployment)
     if ROLES_SH.read_bytes() != ROLES_SH_COPY.read_bytes():
         problems.append(f"{ROLES_SH_COPY.relative_to(HERE)} differs from {ROLES_SH.relative_to(HERE)}")
-    return problems + list(grants(deployment)) + list(clusters(deployment))
+    return problems + list(grants(deployment)) + list(clusters(deployment)) + list(authorities(deployment))
 
 
 def write():
@@ -85,3 +85,13 @@ def clusters(deployment):
         parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
         if ("addresses" in parameters) != expected:
             yield f"{title(obj)}: a cluster has addresses, and one Redis an address"
+
+
+def authorities(deployment):
+    """KEDA believes whom the services believe."""
+    template = deployment.get("Deployment", "consumer")["spec"]["template"]
+    known, _ = environment(deployment, containers(template)[0])
+    for obj in deployment.of("TriggerAuthentication"):
+        parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
+        if ("ca" in parameters) != ("REDIS_CA_FILE" in known):
+            yield f"{title(obj)}: consumers believe one authority, and KEDA another"

@@ -322,6 +322,16 @@ def address_of_a_cluster(d):
     d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"][2]["parameter"] = "address"
 
 
+@mistake("eks", "clouds", "nobody makes the class gp3")
+def storage_class_that_is_not(d):
+    d.objects.remove(d.get("StorageClass", "gp3"))
+
+
+@mistake("aks", "copies", "and KEDA another")
+def authority_that_keda_does_not_believe(d):
+    d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"].pop()
+
+
 @mistake("on-prem", "copies", "its roles are not those")
 def role_that_is_missing(d):
     d.of("Cluster")[0]["spec"]["managed"]["roles"].pop()
