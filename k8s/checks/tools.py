@@ -1,4 +1,4 @@
-"""The scripts beside the manifests do what the READMEs say, and the READMEs name what is there."""
+"""What the READMEs tell to run: it is there, it is shell, and it makes what the manifests want."""
 
 import json
 import os
@@ -29,24 +29,16 @@ def check():
         return [*pinning(k8s), *store(k8s), *readmes()]
 
 
-def pinned(k8s, overlay, names):
-    """The overlay after `pin` was given these images."""
-    pairs = [f"{name}=sha256:{number:064x}" for number, name in enumerate(names, 1)]
-    done = subprocess.run([k8s / "pin", overlay, "registry.test/team", *pairs], capture_output=True, text=True)
-    objects = load(render.kustomize(k8s / "overlays" / overlay))
-    return done.stdout + done.stderr, Deployment(overlay, objects)
-
-
 def pinning(k8s):
-    """`pin` names all images of a cloud's overlay; after a part of them, the overlay is refused."""
+    """An overlay of which `pin` named a part is refused, and taken once it named the rest."""
     for overlay in clouds.CLOUDS:
-        for names, wanted in ((["producer"], True), (["producer", "consumer", "dashboard", "votectl", "postgres"], False)):
-            said, deployment = pinned(k8s, overlay, names)
-            strange = [line for line in said.splitlines() if not re.fullmatch(r"[\w./-]+@sha256:[0-9a-f]{64}", line)]
-            if strange:
-                yield f"k8s/pin {overlay}: it says {strange}"
-            if bool(list(clouds.pins(deployment))) != wanted:
-                yield f"k8s/pin {overlay}: after {' '.join(names)} the overlay is {'taken' if wanted else 'refused'}"
+        for names, wanted in ((["producer"], "refused"), (["consumer", "dashboard", "votectl", "postgres"], "taken")):
+            pairs = [f"{name}=sha256:{'5' * 64}" for name in names]
+            subprocess.run([k8s / "pin", overlay, "registry.test/team", *pairs], check=True, capture_output=True)
+            deployment = Deployment(overlay, load(render.kustomize(k8s / "overlays" / overlay)))
+            found = "refused" if list(clouds.pins(deployment)) else "taken"
+            if found != wanted:
+                yield f"k8s/pin {overlay}: after {' '.join(names)} the overlay is {found}"
 
 
 def store(k8s):
