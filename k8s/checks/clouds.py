@@ -23,7 +23,7 @@ NOBODYS_DIGEST = "sha256:" + "0" * 64
 
 
 def check(deployment):
-    rules = [streams, farewells, readiness_gates, proxies, promises, pins, claims]
+    rules = [streams, farewells, readiness_gates, proxies, promises, clusters, authorities, pins, claims]
     return [problem for rule in rules for problem in rule(deployment)]
 
 
@@ -142,6 +142,34 @@ def promises(deployment):
         promised = settings_of(deployment, "producer")["DURABILITY"]
         if promised != "replicated":
             yield f"Deployment/producer: DURABILITY={promised} is not what a managed Redis keeps"
+
+
+def clusters(deployment):
+    """Everybody who asks Redis agrees whether it is a Redis Cluster."""
+    expected = bool({"redis-cluster", "external-redis-cluster"} & deployment.components)
+    for obj, template in deployment.workloads:
+        for container in containers(template):
+            known, _ = environment(deployment, container)
+            if "REDIS_URL_FILE" in known and (known.get("REDIS_CLUSTER") == "true") != expected:
+                yield f"{title(obj)}: REDIS_CLUSTER of {container['name']} is {known.get('REDIS_CLUSTER')}"
+    for obj in deployment.of("ScaledObject"):
+        for number, trigger in enumerate(obj["spec"]["triggers"]):
+            if trigger["type"].startswith("redis") and trigger["type"].startswith("redis-cluster") != expected:
+                yield f"{title(obj)}: trigger {number} is {trigger['type']}"
+    for obj in deployment.of("TriggerAuthentication"):
+        parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
+        if ("addresses" in parameters) != expected:
+            yield f"{title(obj)}: a cluster has addresses, and one Redis an address"
+
+
+def authorities(deployment):
+    """KEDA believes whom the services believe."""
+    template = deployment.get("Deployment", "consumer")["spec"]["template"]
+    known, _ = environment(deployment, containers(template)[0])
+    for obj in deployment.of("TriggerAuthentication"):
+        parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
+        if ("ca" in parameters) != ("REDIS_CA_FILE" in known):
+            yield f"{title(obj)}: consumers believe one authority, and KEDA another"
 
 
 def pins(deployment):

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from .deployment import HERE, containers, environment, title
+from .deployment import HERE, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
@@ -21,7 +21,7 @@ def check(deployment):
         problems += monitoring(deployment)
     if ROLES_SH.read_bytes() != ROLES_SH_COPY.read_bytes():
         problems.append(f"{ROLES_SH_COPY.relative_to(HERE)} differs from {ROLES_SH.relative_to(HERE)}")
-    return problems + list(grants(deployment)) + list(clusters(deployment)) + list(authorities(deployment))
+    return problems + list(grants(deployment))
 
 
 def write():
@@ -67,31 +67,3 @@ def grants(deployment):
     for arg in job["spec"]["template"]["spec"]["initContainers"][0]["args"]:
         if arg.startswith("--grant-") and arg.split("=")[1] not in roles():
             yield f"{title(job)}: {arg} names no role of schema/access/roles.sql"
-
-
-def clusters(deployment):
-    """Everybody who asks Redis agrees whether it is a Redis Cluster."""
-    expected = bool({"redis-cluster", "external-redis-cluster"} & deployment.components)
-    for obj, template in deployment.workloads:
-        for container in containers(template):
-            known, _ = environment(deployment, container)
-            if "REDIS_URL_FILE" in known and (known.get("REDIS_CLUSTER") == "true") != expected:
-                yield f"{title(obj)}: REDIS_CLUSTER of {container['name']} is {known.get('REDIS_CLUSTER')}"
-    for obj in deployment.of("ScaledObject"):
-        for number, trigger in enumerate(obj["spec"]["triggers"]):
-            if trigger["type"].startswith("redis") and trigger["type"].startswith("redis-cluster") != expected:
-                yield f"{title(obj)}: trigger {number} is {trigger['type']}"
-    for obj in deployment.of("TriggerAuthentication"):
-        parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
-        if ("addresses" in parameters) != expected:
-            yield f"{title(obj)}: a cluster has addresses, and one Redis an address"
-
-
-def authorities(deployment):
-    """KEDA believes whom the services believe."""
-    template = deployment.get("Deployment", "consumer")["spec"]["template"]
-    known, _ = environment(deployment, containers(template)[0])
-    for obj in deployment.of("TriggerAuthentication"):
-        parameters = {target["parameter"] for target in obj["spec"]["secretTargetRef"]}
-        if ("ca" in parameters) != ("REDIS_CA_FILE" in known):
-            yield f"{title(obj)}: consumers believe one authority, and KEDA another"

@@ -206,17 +206,6 @@ def image_by_its_tag(d):
     container(d, "consumer")["image"] = "registry.example.com/votestream/consumer:1"
 
 
-@mistake("minikube", "policy", "secret as a variable")
-def secret_as_a_variable(d):
-    ref = {"secretKeyRef": {"name": "producer", "key": "redis-url"}}
-    container(d, "producer")["env"].append({"name": "REDIS_URL", "valueFrom": ref})
-
-
-@mistake("minikube", "policy", "Pod Security is not enforced")
-def no_pod_security(d):
-    d.of("Namespace")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
-
-
 @mistake("eks", "clouds", "Ingress/results: a stream is ended after 20 s of silence")
 def idle_time_of_aws(d):
     key = "alb.ingress.kubernetes.io/load-balancer-attributes"
@@ -307,17 +296,17 @@ def ports_beyond_the_nodes(d):
     d.get("NetworkPolicy", "to-redis")["spec"]["egress"][0]["ports"][1]["endPort"] = 14000
 
 
-@mistake("gke", "copies", "REDIS_CLUSTER of default-poll is None")
+@mistake("gke", "clouds", "REDIS_CLUSTER of default-poll is None")
 def migration_that_knows_no_cluster(d):
     pod(d, "Job", "migrate")["containers"][0]["env"].pop()
 
 
-@mistake("gke", "copies", "trigger 3 is redis-streams")
+@mistake("gke", "clouds", "trigger 3 is redis-streams")
 def trigger_that_knows_no_cluster(d):
     d.of("ScaledObject")[0]["spec"]["triggers"][3]["type"] = "redis-streams"
 
 
-@mistake("gke", "copies", "a cluster has addresses")
+@mistake("gke", "clouds", "a cluster has addresses")
 def address_of_a_cluster(d):
     d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"][2]["parameter"] = "address"
 
@@ -327,9 +316,20 @@ def storage_class_that_is_not(d):
     d.objects.remove(d.get("StorageClass", "gp3"))
 
 
-@mistake("aks", "copies", "and KEDA another")
+@mistake("aks", "clouds", "and KEDA another")
 def authority_that_keda_does_not_believe(d):
     d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"].pop()
+
+
+@mistake("minikube", "policy", "secret as a variable")
+def secret_as_a_variable(d):
+    ref = {"secretKeyRef": {"name": "producer", "key": "redis-url"}}
+    container(d, "producer")["env"].append({"name": "REDIS_URL", "valueFrom": ref})
+
+
+@mistake("minikube", "policy", "Pod Security is not enforced")
+def no_pod_security(d):
+    d.of("Namespace")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
 
 
 @mistake("on-prem", "copies", "its roles are not those")
