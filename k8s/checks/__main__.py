@@ -34,8 +34,8 @@ def main(arguments):
         problems += found
         tell(started, f"{name}: {len(found)} problems")
     unnoticed, planted = mistakes.check({d.name: d for d in overlays}, CHECKS)
-    for found, number in (tools.mistakes(),):
-        unnoticed, planted = unnoticed + found, planted + number
+    in_readmes, number = tools.mistakes()
+    unnoticed, planted = unnoticed + in_readmes, planted + number
     problems += unnoticed
     tell(started, f"{planted - len(unnoticed)} of {planted} planted mistakes were noticed")
     for problem in problems[:200]:
