@@ -6,9 +6,23 @@ import time
 
 import yaml
 
-from . import copies, mistakes, network, policy, references, render, schemas, scripts, security, settings, style
+from . import (
+    clouds,
+    copies,
+    mistakes,
+    network,
+    policy,
+    references,
+    render,
+    schemas,
+    scripts,
+    security,
+    settings,
+    style,
+    tools,
+)
 
-CHECKS = [schemas, references, network, policy, copies, settings]
+CHECKS = [schemas, references, network, policy, clouds, copies, settings]
 
 
 def main(arguments):
@@ -30,12 +44,19 @@ def main(arguments):
         problems += found
         tell(started, f"{module.__name__.split('.')[1]}: {len(found)} problems")
     scanned = overlays + render.beside_overlays(deployments)
-    for name, run in (("style", style.check), ("scripts", scripts.check), ("checkov", lambda: security.check(scanned))):
+    for name, run in (
+        ("style", style.check),
+        ("scripts", scripts.check),
+        ("tools", tools.check),
+        ("checkov", lambda: security.check(scanned)),
+    ):
         found = run()
         problems += found
         tell(started, f"{name}: {len(found)} problems")
     named = {component: d for d in scanned for component in d.components} | {d.name: d for d in overlays}
     unnoticed, planted = mistakes.check(named, CHECKS)
+    in_readmes, number = tools.mistakes()
+    unnoticed, planted = unnoticed + in_readmes, planted + number
     problems += unnoticed
     tell(started, f"{planted - len(unnoticed)} of {planted} planted mistakes were noticed")
     for problem in problems[:200]:

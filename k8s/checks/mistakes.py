@@ -353,6 +353,121 @@ def image_by_its_tag(d):
     container(d, "consumer")["image"] = "registry.example.com/votestream/consumer:1"
 
 
+@mistake("eks", "clouds", "Ingress/results: a stream is ended after 20 s of silence")
+def idle_time_of_aws(d):
+    key = "alb.ingress.kubernetes.io/load-balancer-attributes"
+    d.get("Ingress", "results")["metadata"]["annotations"][key] = "idle_timeout.timeout_seconds=20"
+
+
+@mistake("minikube", "clouds", "Ingress/results: a stream is ended after 10 s of silence")
+def read_time_of_nginx(d):
+    d.get("Ingress", "results")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"] = "10"
+
+
+@mistake("minikube", "clouds", "a stream is ended after 3600 s of silence")
+def heartbeat_that_is_too_slow(d):
+    d.get("Deployment", "dashboard")["spec"]["template"]["spec"]["containers"][0]["env"].append(
+        {"name": "HEARTBEAT_MS", "value": "7200000"})
+
+
+@mistake("gke", "clouds", "HTTPRoute/results: an event stream is ended after 30 s")
+def response_time_of_google(d):
+    d.objects.remove(d.get("GCPBackendPolicy", "dashboard"))
+
+
+@mistake("aks", "clouds", "HTTPRoute/results: an event stream is ended after 15 s")
+def response_time_of_azure(d):
+    d.get("RoutePolicy", "results")["spec"]["default"]["timeouts"]["routeTimeout"] = "15s"
+
+
+@mistake("on-prem", "clouds", "HTTPRoute/results: an event stream is ended after 0 s")
+def response_time_that_nobody_says(d):
+    del d.get("HTTPRoute", "results")["spec"]["rules"][0]["timeouts"]
+
+
+@mistake("eks", "clouds", "it lets producer go after 300 s")
+def farewell_of_aws(d):
+    del d.get("Ingress", "vote")["metadata"]["annotations"]["alb.ingress.kubernetes.io/target-group-attributes"]
+
+
+@mistake("gke", "clouds", "it lets dashboard go after 60 s")
+def farewell_of_google(d):
+    d.get("GCPBackendPolicy", "dashboard")["spec"]["default"]["connectionDraining"]["drainingTimeoutSec"] = 60
+
+
+@mistake("eks", "clouds", "no elbv2.k8s.aws/pod-readiness-gate-inject")
+def no_readiness_gate(d):
+    del d.of("Namespace")[0]["metadata"]["labels"]["elbv2.k8s.aws/pod-readiness-gate-inject"]
+
+
+@mistake("eks", "clouds", "10.42.96.0/19 sends voters")
+def proxy_that_is_not_believed(d):
+    peers = d.get("NetworkPolicy", "producer-from-edge")["spec"]["ingress"][0]["from"]
+    peers.append({"ipBlock": {"cidr": "10.42.96.0/19"}})
+
+
+@mistake("minikube", "clouds", "TRUSTED_PROXIES names nobody")
+def no_proxy_is_believed(d):
+    container(d, "producer")["env"].append({"name": "TRUSTED_PROXIES", "value": ""})
+
+
+@mistake("gke", "clouds", "its own address must be reserved")
+def address_that_google_chooses(d):
+    del d.get("Gateway", "edge")["spec"]["addresses"]
+
+
+@mistake("gke", "clouds", "its own address must be reserved")
+def load_balancer_that_is_not_believed(d):
+    trusted = {"name": "TRUSTED_PROXIES", "value": "35.191.0.0/16,130.211.0.0/22"}
+    container(d, "producer")["env"].append(trusted)
+
+
+@mistake("eks", "clouds", "is not what a managed Redis keeps")
+def disk_that_nobody_has_seen(d):
+    container(d, "producer")["env"].append({"name": "DURABILITY", "value": "fsync"})
+
+
+@mistake("aks", "clouds", "nobody's digest, and others have theirs")
+def pinned_by_half(d):
+    container(d, "producer")["image"] = "registry.example.com/votestream/producer@sha256:" + "ab" * 32
+
+
+@mistake("eks", "network", "dns-of-google UDP/53 is allowed, but not declared")
+def google_where_it_is_not(d):
+    peers = d.get("NetworkPolicy", "names")["spec"]["egress"][0]["to"]
+    peers.append({"ipBlock": {"cidr": "169.254.169.254/32"}})
+
+
+@mistake("gke", "network", "TCP/11000-14000 is allowed, but not declared")
+def ports_beyond_the_nodes(d):
+    d.get("NetworkPolicy", "to-redis")["spec"]["egress"][0]["ports"][1]["endPort"] = 14000
+
+
+@mistake("gke", "clouds", "REDIS_CLUSTER of default-poll is None")
+def migration_that_knows_no_cluster(d):
+    pod(d, "Job", "migrate")["containers"][0]["env"].pop()
+
+
+@mistake("gke", "clouds", "trigger 3 is redis-streams")
+def trigger_that_knows_no_cluster(d):
+    d.of("ScaledObject")[0]["spec"]["triggers"][3]["type"] = "redis-streams"
+
+
+@mistake("gke", "clouds", "a cluster has addresses")
+def address_of_a_cluster(d):
+    d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"][2]["parameter"] = "address"
+
+
+@mistake("eks", "clouds", "nobody makes the class gp3")
+def storage_class_that_is_not(d):
+    d.objects.remove(d.get("StorageClass", "gp3"))
+
+
+@mistake("aks", "clouds", "and KEDA another")
+def authority_that_keda_does_not_believe(d):
+    d.of("TriggerAuthentication")[0]["spec"]["secretTargetRef"].pop()
+
+
 @mistake("minikube", "policy", "secret as a variable")
 def secret_as_a_variable(d):
     ref = {"secretKeyRef": {"name": "producer", "key": "redis-url"}}

@@ -38,6 +38,11 @@ def words(edge):
     return f"edge {edge.source} -> {edge.target} {edge.port}"
 
 
+def port_words(port):
+    last = f"-{port['endPort']}" if "endPort" in port else ""
+    return f"{port.get('protocol', 'TCP')}/{port['port']}{last}"
+
+
 def open_rules(deployment):
     """A rule without peers or without ports means all of them."""
     for policy in deployment.of("NetworkPolicy"):
@@ -110,7 +115,7 @@ def allowed(deployment, pods):
             unknown.append(f"{title(policy)}: it selects no pod")
         for way, key, edges in (("egress", "to", outgoing), ("ingress", "from", incoming)):
             for rule in spec.get(way) or []:
-                ports = [f"{p.get('protocol', 'TCP')}/{p['port']}" for p in rule.get("ports", [])]
+                ports = [port_words(p) for p in rule.get("ports", [])]
                 for peer in rule.get(key) or []:
                     if set(peer) == {"podSelector"}:
                         peers = [n for n, l in pods.items() if selects(peer["podSelector"], l)]

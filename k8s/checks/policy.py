@@ -316,5 +316,5 @@ def namespaces(deployment):
         if obj["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
             yield f"{title(obj)}: Pod Security is not enforced"
     for obj in deployment.objects:
-        if obj["kind"] not in ("Namespace", "PriorityClass") and obj["metadata"].get("namespace") != "votestream":
+        if obj["kind"] not in ("Namespace", "PriorityClass", "StorageClass") and obj["metadata"].get("namespace") != "votestream":
             yield f"{title(obj)}: is in no namespace"

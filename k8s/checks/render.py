@@ -17,9 +17,11 @@ SERVERS = [
     ("dev-secrets", "redis", "postgres"),
     ("dev-secrets-tls", "redis", "postgres", "tls"),
     ("dev-secrets", "redis", "postgres-cnpg"),
+    ("dev-secrets-tls", "redis", "postgres-cnpg", "tls-redis"),
     ("dev-secrets", "redis-cluster", "postgres"),
     ("dev-secrets", "redis-cluster", "postgres-cnpg"),
     ("external-secrets", "external-redis", "external-postgres"),
+    ("external-secrets", "external-redis", "external-redis-cluster", "external-postgres"),
 ]
 EDGES = [(), ("gateway",), ("ingress",)]
 OPTIONS = ["keda", "monitoring", "backup", "loadtest"]
@@ -31,7 +33,7 @@ def combinations():
     options = [some for number in range(len(OPTIONS) + 1) for some in itertools.combinations(OPTIONS, number)]
     for servers, edge, option in itertools.product(SERVERS, EDGES, options):
         chosen = {*servers, *edge, *option}
-        yield sorted(chosen, key=lambda c: (c not in FIRST, c == "tls", c))
+        yield sorted(chosen, key=lambda c: (c not in FIRST, c.startswith("tls"), c))
 
 
 def beside_overlays(deployments):

@@ -46,7 +46,8 @@ pub struct Config {
     #[arg(long, env = "COOKIE_SECURE", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub cookie_secure: bool,
-    /// What "accepted" promises: in memory, on Redis' disk, or on replicas too
+    /// What "accepted" promises: in memory, on Redis' disk, or on replicas too; `fsync` needs a Redis
+    /// that tells its settings, which most managed ones do not: `replicated` is theirs
     #[arg(long, env = "DURABILITY", default_value = "fsync")]
     pub durability: Durability,
     /// How many replicas must have a ballot (DURABILITY=replicated)

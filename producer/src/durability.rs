@@ -1,13 +1,15 @@
 //! Whether Redis is set up for what "accepted" promises.
 //!
 //! Asked at start-up and every three seconds after. While it is not, the producer stores nothing: it
-//! never says yes to what it cannot promise.
+//! never says yes to what it cannot promise. A Redis that does not tell how it keeps its disk, as most
+//! managed ones do not, can be promised replicas of, and not a disk.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use redis::RedisError;
 use votestream_schema::Keys;
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
@@ -107,53 +109,81 @@ impl Watcher {
         get.arg("GET").arg(&["appendonly", "appendfsync", "maxmemory-policy"]);
         match connection.query_at(&self.keys.stream(partition), &get).await {
             Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
-            Err(error) if connection.is_broken() => Err(error.to_string()),
-            Err(error) => {
-                tracing::warn!(%error, "redis does not tell its settings; trusting it with DURABILITY");
-                Ok(HashMap::new())
-            }
+            Err(error) if is_refusal(&error) => Ok(HashMap::new()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
-    async fn replicas(&self, connection: &mut Connection, partition: u16) -> Result<u32, String> {
+    /// How many replicas are in step; `None` where Redis does not say.
+    async fn replicas(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<Option<u32>, String> {
         if self.durability != Durability::Replicated {
-            return Ok(0);
+            return Ok(None);
         }
         let wait = redis::cmd("WAIT").arg(self.replicas_min).arg(100).clone();
-        let reply = connection.query_at(&self.keys.stream(partition), &wait).await;
-        redis::from_redis_value(reply.map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+        match connection.query_at(&self.keys.stream(partition), &wait).await {
+            Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
+            Err(error) if is_refusal(&error) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
     }
+}
+
+/// Whether Redis will say the same tomorrow: a command that it does not have, or not for this user.
+fn is_refusal(error: &RedisError) -> bool {
+    matches!(error.code(), Some("ERR" | "NOPERM"))
 }
 
 /// What was found of one setting: as it must be, or what is wrong with it.
 type Finding = (&'static str, Result<(), String>);
 
-/// Compares settings with the promise; a setting that is not told is trusted.
+/// Compares settings with the promise. How Redis keeps its disk must be told; that it evicts nothing is
+/// believed where it is not.
 fn judge(
     durability: Durability,
     replicas_min: u32,
     settings: &HashMap<String, String>,
-    replicas: u32,
+    replicas: Option<u32>,
 ) -> Vec<Finding> {
-    let mut wanted = vec![("maxmemory-policy", "noeviction", "for it may throw ballots away")];
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut compare = |name, wanted: &str, why, found: Option<&String>| {
+        let finding = match found {
+            Some(found) if found == wanted => Ok(()),
+            Some(found) => {
+                Err(format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {why}"))
+            }
+            None => Err(format!(
+                "redis does not tell its {name} (CONFIG GET is refused), so DURABILITY=fsync would \
+                 promise what nobody knows: run the producer with DURABILITY=replicated, or let its \
+                 user call CONFIG GET"
+            )),
+        };
+        findings.push((name, finding));
+    };
+    if let Some(found) = settings.get("maxmemory-policy") {
+        let why = "for it may throw ballots away";
+        compare("maxmemory-policy", "noeviction", why, Some(found));
+    }
     if durability == Durability::Fsync {
         let or = "or run the producer with DURABILITY=memory";
-        wanted.extend([("appendonly", "yes", or), ("appendfsync", "always", or)]);
+        for (name, wanted) in [("appendonly", "yes"), ("appendfsync", "always")] {
+            compare(name, wanted, or, settings.get(name));
+        }
     }
-    let told = wanted.into_iter().filter_map(|(name, wanted, why)| {
-        let found = settings.get(name)?;
-        let problem =
-            || format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {why}");
-        Some((name, (found == wanted).then_some(()).ok_or_else(problem)))
-    });
-    let mut findings: Vec<Finding> = told.collect();
     if durability == Durability::Replicated {
-        let problem = || {
-            format!(
+        let finding = match replicas {
+            Some(replicas) if replicas >= replicas_min => Ok(()),
+            Some(replicas) => Err(format!(
                 "redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"
-            )
+            )),
+            None => {
+                Err("redis refuses WAIT, without which DURABILITY=replicated is a guess".into())
+            }
         };
-        findings.push(("replicas", (replicas >= replicas_min).then_some(()).ok_or_else(problem)));
+        findings.push(("replicas", finding));
     }
     findings
 }
@@ -177,7 +207,7 @@ mod tests {
         durability: Durability,
         replicas_min: u32,
         settings: &HashMap<String, String>,
-        replicas: u32,
+        replicas: Option<u32>,
     ) -> Result<(), String> {
         let findings = judge(durability, replicas_min, settings, replicas);
         findings.into_iter().try_for_each(|(_, finding)| finding)
@@ -187,16 +217,26 @@ mod tests {
     fn a_promise_that_redis_does_not_keep_is_named_with_its_cure() {
         let always =
             [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")];
-        assert!(judged(Durability::Fsync, 0, &settings(always), 0).is_ok());
+        assert!(judged(Durability::Fsync, 0, &settings(always), None).is_ok());
         let mut lazy = settings(always);
         lazy.insert("appendfsync".into(), "everysec".into());
-        let problem = judged(Durability::Fsync, 0, &lazy, 0).unwrap_err();
+        let problem = judged(Durability::Fsync, 0, &lazy, None).unwrap_err();
         assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
-        assert!(judged(Durability::Memory, 0, &lazy, 0).is_ok());
+        assert!(judged(Durability::Memory, 0, &lazy, None).is_ok());
         lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
-        assert!(judged(Durability::Memory, 0, &lazy, 0).is_err());
-        assert!(judged(Durability::Replicated, 1, &settings(always), 0).is_err());
-        assert!(judged(Durability::Replicated, 1, &settings(always), 1).is_ok());
-        assert!(judged(Durability::Fsync, 0, &HashMap::new(), 0).is_ok());
+        assert!(judged(Durability::Memory, 0, &lazy, None).is_err());
+        assert!(judged(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
+        assert!(judged(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+    }
+
+    #[test]
+    fn a_disk_that_redis_does_not_tell_of_is_not_promised() {
+        let untold = HashMap::new();
+        let problem = judged(Durability::Fsync, 0, &untold, None).unwrap_err();
+        assert!(problem.contains("DURABILITY=replicated"), "{problem}");
+        assert!(judged(Durability::Memory, 0, &untold, None).is_ok());
+        assert!(judged(Durability::Replicated, 1, &untold, Some(1)).is_ok());
+        let problem = judged(Durability::Replicated, 1, &untold, None).unwrap_err();
+        assert!(problem.contains("WAIT"), "{problem}");
     }
 }

@@ -56,8 +56,8 @@ pub const METRICS: &[Metric] = &[
         "votestream_redis_setting_kept",
         "bool",
         &[("setting", &["appendonly", "appendfsync", "maxmemory-policy", "replicas"])],
-        "1 when a setting of Redis is as DURABILITY needs it, else 0; absent where Redis does not \
-         tell, or DURABILITY does not care.",
+        "1 when a setting of Redis is as DURABILITY needs it, else 0, also where Redis does not tell \
+         how it keeps its disk and DURABILITY=fsync; absent where DURABILITY does not care.",
     ),
     Metric::gauge(
         "votestream_backlog_max_entries",

@@ -245,7 +245,8 @@ impl Connection {
                 link.route_command(command.clone(), RoutingInfo::SingleNode(node)).await
             }
         };
-        self.settle(outcome)
+        // A plain server's refusal comes as a value.
+        self.settle(outcome.and_then(Value::extract_error))
     }
 
     fn settle<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, RedisError> {

@@ -57,6 +57,17 @@ fn calls(redis: &RedisServer, command: &str) -> usize {
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
 
+/// What makes a user of this name who may call all but these commands.
+fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
+    let mut words = vec!["ACL", "SETUSER", name, "on", "nopass", "~*", "&*", "+@all"];
+    words.extend(commands);
+    words
+}
+
+fn as_user(name: &str, redis: &RedisServer) -> String {
+    redis.url().replace("redis://", &format!("redis://{name}:any@"))
+}
+
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
     let redis = own_redis();
@@ -320,6 +331,28 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
 }
 
 #[tokio::test]
+async fn a_redis_that_does_not_tell_its_settings_is_not_promised_a_disk() {
+    let redis = own_redis();
+    // As a managed one, which has no CONFIG, whoever asks; and WAIT is not certain either.
+    redis.command(&without("guest", &["-config", "-wait"])).unwrap();
+    let setup = Setup::on(as_user("guest", &redis));
+    for (durability, cure) in [("fsync", "DURABILITY=replicated"), ("replicated", "WAIT")] {
+        let setup = setup.clone().flag("durability", durability);
+        let service = setup.impatient().start().await;
+        eventually(ANSWERED_WITHIN, async || {
+            let closed = service.health.ready().unwrap_err();
+            closed.keys().eq([&"durability"]) && closed["durability"].contains(cure)
+        })
+        .await;
+        expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+        assert!(service.entries().await.is_empty());
+        assert!(service.stop().await);
+    }
+    let memory = setup.flag("durability", "memory").start().await;
+    entry_of(&memory.ballot("pets", &["cats"]).send().await);
+}
+
+#[tokio::test]
 async fn replicated_means_that_replicas_have_the_ballot() {
     let master = own_redis();
     let mut replica = own_redis_with(|options| {
@@ -345,6 +378,10 @@ async fn replicated_means_that_replicas_have_the_ballot() {
         replica.command(&["XRANGE", &stream, &entry.to_string(), "+"]).unwrap().contains("ballot")
     });
     assert!(found, "the replica has it before it is acknowledged");
+    // Nothing else is asked of a Redis that tells nothing of itself.
+    master.command(&without("guest", &["-config"])).unwrap();
+    let untold = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
+    entry_of(&untold.start().await.ballot("pets", &["cats"]).send().await);
     replica.kill();
     expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
 }
