@@ -7,6 +7,9 @@ export DATA_DIR
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
+# Of what make up builds: a profile of cargo's.
+PROFILE := release
+
 .DEFAULT_GOAL := help
 .PHONY: help up test bench chaos images fuzz docs fmt clean-data
 
@@ -15,14 +18,15 @@ help: ## list the commands
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
 	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
+	@echo '  PROFILE=dev builds in less time, programs that are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
 	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
 	@bin/install rust build servers $(if $(OBSERVE),observe)
-	@cargo build --release $(PIPELINE:%=--bin %)
-	@exec "$${CARGO_TARGET_DIR:-target}/release/standalone"
+	@cargo build --profile $(PROFILE) $(PIPELINE:%=--bin %)
+	@exec "$${CARGO_TARGET_DIR:-target}/$(PROFILE:dev=debug)/standalone"
 
 test: ## every check, as CI runs them
 	@printf '\n==> what is missing\n'
@@ -71,8 +75,8 @@ chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
 
-docs: ## write docs/METRICS.md anew
-	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document
+docs: ## write docs/METRICS.md and docs/SETTINGS.md anew
+	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document --test settings_document
 
 fuzz: ## fuzz a parser for longer: make fuzz TARGET=form SECONDS=600
 	@bin/install rust build tests

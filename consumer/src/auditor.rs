@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use tokio_postgres::{IsolationLevel, Transaction};
 use votestream_schema::Keys;
+use votestream_schema::keys::DROPPED_PREFIX;
 use votestream_schema::poll::now_ms;
 use votestream_service::CancellationToken;
 use votestream_service::postgres::{self, describe};
@@ -131,7 +132,7 @@ impl Auditor {
                 // By poll number; other fields have names.
                 match field.bytes().next() {
                     Some(b'0'..=b'9') => sum += n,
-                    _ if field.starts_with("dropped:") => sum -= n,
+                    _ if field.starts_with(DROPPED_PREFIX) => sum -= n,
                     _ => {}
                 }
             }

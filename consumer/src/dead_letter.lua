@@ -2,7 +2,7 @@
 -- Moves one entry to the dead letters: copied, acknowledged and removed in one step. Its fields never
 -- leave Redis.
 -- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group,
---      2 entry ID, 3 reason
+--      2 entry ID, 3 reason, 4 the field of `accepted` that counts them
 -- Reply: 1 when moved, 0 when the entry was acknowledged before (by an earlier attempt).
 --
 -- Lua passes some 8,000 arguments at most. Fields beyond MANY go packed into one, `packed`: a
@@ -44,5 +44,5 @@ elseif last < #fields then
 end
 redis.call('XADD', KEYS[2], '*', unpack(letter))
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HINCRBY', KEYS[3], 'removed', redis.call('XDEL', KEYS[1], ARGV[2]))
+redis.call('HINCRBY', KEYS[3], ARGV[4], redis.call('XDEL', KEYS[1], ARGV[2]))
 return 1

@@ -218,7 +218,7 @@ impl Streams {
         let mut call = script.key(self.keys.stream(entry.partition));
         call.key(self.keys.dead_letters(entry.partition));
         call.key(self.keys.accepted(entry.partition));
-        call.arg(GROUP).arg(&entry.id).arg(reason);
+        call.arg(GROUP).arg(&entry.id).arg(reason).arg(FIELD_REMOVED);
         call.invoke_async::<i64>(connection).await.map(drop)
     }
 

@@ -32,7 +32,8 @@ pub struct Config {
     #[arg(long, env = "TICK_MS", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(10..=10_000))]
     pub tick_ms: u64,
-    /// Event streams held at once; further viewers are asked to come back
+    /// Event streams held at once, four fifths of all connections at most; further viewers are asked
+    /// to come back
     #[arg(long, env = "VIEWERS_MAX", default_value_t = 12_000)]
     pub viewers_max: usize,
     /// How often a quiet stream is given a sign of life, in milliseconds

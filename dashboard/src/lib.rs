@@ -59,7 +59,10 @@ pub async fn run(
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
     let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
 
-    let viewers = Viewers::new(board.clone(), config.viewers_max, shutdown.clone());
+    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    // Pages are served when all seats are taken, also where file handles are few.
+    let seats = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
+    let viewers = Viewers::new(board.clone(), seats, shutdown.clone());
     let desk = Arc::new(Desk {
         board,
         viewers: viewers.clone(),
@@ -67,7 +70,6 @@ pub async fn run(
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
     });
-    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
     let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
     let routes = routes::all(desk);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };

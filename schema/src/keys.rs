@@ -29,8 +29,15 @@ pub const PARTITIONS_DEFAULT: u16 = 4;
 pub const PARTITIONS_MAX: u16 = 1_024;
 /// The field of [`Keys::accepted`] that counts entries taken out of the stream as they should be.
 pub const FIELD_REMOVED: &str = "removed";
+/// What stands before the poll in the field of [`Keys::accepted`] that counts dead letters dropped.
+pub const DROPPED_PREFIX: &str = "dropped:";
 /// The prefix when none is asked for.
 pub const PREFIX_DEFAULT: &str = "votes";
+
+/// The field of [`Keys::accepted`] that counts the dead letters of a poll that an operator dropped.
+pub fn field_dropped(poll: PollId) -> String {
+    format!("{DROPPED_PREFIX}{poll}")
+}
 
 /// Key names under one prefix, which keeps several deployments apart on one server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -172,7 +172,8 @@ impl PostgresArgs {
 /// The bounds within which a service takes connections.
 #[derive(Args, Clone, Debug)]
 pub struct ListenerArgs {
-    /// Connections held at once; further ones wait in the system's queue
+    /// Connections held at once; further ones wait in the system's queue. Fewer where file handles
+    /// are few: 128 of them are kept for all else
     #[arg(long, env = "CONNECTIONS_MAX", default_value_t = 15_000)]
     pub connections_max: usize,
     /// How long a client may take for a request's head, and a connection may stay idle, in

@@ -29,7 +29,12 @@ use warp::http::HeaderMap;
 use warp::reply::Response;
 
 use crate::config::ListenerArgs;
+use crate::handles;
+use crate::seldom::Seldom;
 use crate::timer::ThriftyTimer;
+
+/// How often it is told that connections cannot be accepted.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// The address at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +62,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// As configured.
+    /// As configured, and as this process' file handles allow.
     pub fn new(args: &ListenerArgs, grace: Duration) -> Self {
         Self {
-            connections_max: args.connections_max,
+            connections_max: handles::grant(args.connections_max),
             header_timeout: Duration::from_millis(args.header_timeout_ms),
             grace,
         }
@@ -162,7 +167,10 @@ where
     let tasks = TaskTracker::new();
     let stopping = Arc::new(Stopping::default());
     let _following = AbortOnDropHandle::new(tokio::spawn(stopping.clone().follow(stop.clone())));
-    while let Some((stream, peer, permit)) = accept(name, &listener, &slots, &stop.closing).await {
+    let mut failed = Seldom::new(TELL_EVERY);
+    while let Some((stream, peer, permit)) =
+        accept(name, &listener, &slots, &stop.closing, &mut failed).await
+    {
         let (filter, intercept) = (filter.clone(), intercept.clone());
         let (stopping, header_timeout) = (stopping.clone(), limits.header_timeout);
         tasks.spawn(async move {
@@ -183,6 +191,7 @@ async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     closing: &CancellationToken,
+    failed: &mut Seldom,
 ) -> Option<(TcpStream, PeerAddr, Permit)> {
     loop {
         let next = async {
@@ -202,7 +211,9 @@ async fn accept(
                 return Some((stream, PeerAddr(address.ip().to_canonical()), permit));
             }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; are file handles used up?");
+                if let Some(times) = failed.happened() {
+                    tracing::warn!(%error, times, "cannot accept a connection; are file handles used up?");
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::CommonArgs;
 use crate::health::Health;
-use crate::{admin, listener, shutdown, telemetry, trace};
+use crate::{admin, handles, listener, shutdown, telemetry, trace};
 
 /// How long to leave a server alone that could not be reached.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -47,6 +47,7 @@ where
     F: Future<Output = anyhow::Result<bool>>,
 {
     let metrics = telemetry::start(service, common)?;
+    handles::raise();
     let traces = trace::start(service)?;
     let listener = listener::bind(admin_addr)?;
     tracing::info!(service, admin = %admin_addr, "starts");

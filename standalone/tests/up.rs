@@ -16,9 +16,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process, kill_process_group};
 use serde_json::{Value, json};
-use testkit::{binary, eventually, folder, free_port};
+use testkit::{binaries, binary, eventually, folder, free_port};
 use tokio::sync::Mutex;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(120);
@@ -69,24 +69,35 @@ impl Setup {
         command
     }
 
+    /// `make up` itself. Its programs are those of this test, as a release takes minutes to build.
+    fn make(&self) -> Command {
+        let built = binaries();
+        let profile = match built.file_name().and_then(|name| name.to_str()).unwrap() {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let mut make = Command::new("make");
+        make.arg("up")
+            .arg(format!("PROFILE={profile}"))
+            .arg(format!("DATA_DIR={}", self.data_dir.display()))
+            .arg(format!("VOTE_PORT={}", self.vote_port))
+            .arg(format!("RESULTS_PORT={}", self.results_port))
+            .env("CARGO_TARGET_DIR", built.parent().unwrap())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+            .stdin(Stdio::null())
+            // As in a terminal, where Ctrl-C reaches make and all that it has started.
+            .process_group(0);
+        // This test may run below a make of its own.
+        for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
+            make.env_remove(name);
+        }
+        make
+    }
+
     /// Starts it and waits until it says that it runs.
     fn up(&self) -> Up {
-        let mut child =
-            self.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = mpsc::channel();
-        let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        for stream in [Box::new(output) as Box<dyn Read + Send>, Box::new(errors)] {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    let _ = sender.send(line);
-                }
-            });
-        }
-        drop(sender);
-        let mut up = Up { child, lines, said: Vec::new() };
-        up.hear("running");
-        up
+        Up::start(self.command())
     }
 
     fn tally(&self) -> Option<Value> {
@@ -122,6 +133,25 @@ struct Up {
 }
 
 impl Up {
+    /// Starts this and waits until it says that it runs.
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let (output, errors) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        for stream in [Box::new(output) as Box<dyn Read + Send>, Box::new(errors)] {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        drop(sender);
+        let mut up = Up { child, lines, said: Vec::new() };
+        up.hear("running");
+        up
+    }
+
     /// Waits for a line that begins so.
     fn hear(&mut self, beginning: &str) {
         let deadline = Instant::now() + STARTED_WITHIN;
@@ -153,6 +183,23 @@ impl Up {
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills the supervisor, and waits until make, which has started it, has ended too.
+    fn kill_supervisor_of(mut self, setup: &Setup) {
+        let pid = fs::read_to_string(setup.data_dir.join("lock")).unwrap();
+        let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        assert_ne!(pid, Pid::from_child(&self.child));
+        kill_process(pid, Signal::KILL).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(2));
+    }
+
+    /// What Ctrl-C does in a terminal.
+    fn interrupt(mut self) -> String {
+        kill_process_group(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.child.wait().unwrap();
+        self.said.extend(self.lines.iter());
+        self.said.join("\n")
     }
 
     fn kill(mut self) {
@@ -266,6 +313,54 @@ async fn votes_survive_a_killed_supervisor_and_an_orderly_stop() {
     let (code, said) = up.stop(Signal::INT);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn make_up_keeps_its_votes_however_it_ends() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let mut setup = Setup::new();
+    // What the shell may hold for another deployment.
+    setup.environment = [
+        ("REDIS_URL", "redis://nowhere.invalid"),
+        ("REDIS_URL_FILE", "/nowhere"),
+        ("REDIS_CLUSTER", "true"),
+        ("REDIS_CA_FILE", "/nowhere"),
+        ("KEY_PREFIX", "another"),
+        ("DATABASE_URL", "postgres://nowhere.invalid"),
+        ("DATABASE_URL_FILE", "/nowhere"),
+        ("DATABASE_CA_FILE", "/nowhere"),
+        ("COOKIE_KEYS", "another"),
+        ("CHECK_CONFIG", "true"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .into();
+
+    let up = Up::start(setup.make());
+    for _ in 0..20 {
+        setup.vote("a");
+    }
+    setup.expect_votes(20, 0).await;
+    up.kill_supervisor_of(&setup);
+
+    let up = Up::start(setup.make());
+    setup.expect_votes(20, 0).await;
+    setup.vote("b");
+    let (_, said) = up.stop(Signal::TERM);
+    assert!(said.contains("all votes are kept"), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+
+    let up = Up::start(setup.make());
+    setup.expect_votes(20, 1).await;
+    let said = up.interrupt();
+    assert!(said.contains("all votes are kept"), "{said}");
+    assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
+
+    let _taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, setup.vote_port)).unwrap();
+    let refused = setup.make().output().unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{error}");
+    let taken = format!("port {} is taken by another program", setup.vote_port);
+    assert!(error.contains(&taken) && error.contains("VOTE_PORT"), "{error}");
 }
 
 #[tokio::test]

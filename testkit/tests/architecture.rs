@@ -47,16 +47,107 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
     assert!(!dashboard["dependencies"].as_table().unwrap().contains_key("redis"));
 }
 
+/// The folders whose programs are deployed. What breaks, measures or tests them may know more.
+const DEPLOYED: [&str; 7] =
+    ["schema", "service", "producer", "consumer", "dashboard", "standalone", "loadtest"];
+
+/// Shows what stands in quotes in the code of these programs, with the file's name.
+fn quoted(extension: &str, with: &mut impl FnMut(&Path, &str)) {
+    let (comment, quotes) = match extension {
+        "lua" => ("--", ['"', '\'']),
+        _ => ("//", ['"', '"']),
+    };
+    for folder in DEPLOYED {
+        visit(&root().join(folder).join("src"), extension, &mut |path, text| {
+            let name = path.strip_prefix(root()).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with(comment));
+            for line in code {
+                line.split(quotes).skip(1).step_by(2).for_each(|piece| with(name, piece));
+            }
+        });
+    }
+}
+
 #[test]
 fn redis_keys_are_named_in_one_module_only() {
+    const KEYS: &str = "schema/src/keys.rs";
+    let text = std::fs::read_to_string(root().join(KEYS)).unwrap();
+    // The table in its head: keys, and fields that are counted beside the ballots.
+    let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let names: BTreeSet<String> = rows
+        .map(|row| row.split('`').next().unwrap().replace("{votes:K}:", "").replace("votes:", ""))
+        .map(|name| name.split(':').next().unwrap().to_owned())
+        .collect();
+    assert!(names.len() >= 9 && names.contains("stream") && names.contains("meta"), "{names:?}");
+    // No key that the code makes is missing there.
+    for made in text.split("self.of(partition, \"").skip(1) {
+        assert!(names.contains(made.split('"').next().unwrap()), "not in the table: {made:.20}");
+    }
     let mut found = Vec::new();
-    visit(&root(), "rs", &mut |path, text| {
-        let names_key = text.contains("}}:stream") || text.contains("}:stream\"");
-        if names_key && !path.ends_with("schema/src/keys.rs") && !is_test(path) {
-            found.push(path.to_owned());
+    let mut look = |path: &Path, piece: &str| {
+        let is_key = piece.match_indices(':').any(|(at, _)| {
+            let ends = |rest: &str| rest.is_empty() || rest.starts_with(':');
+            names.iter().any(|name| piece[at + 1..].strip_prefix(name.as_str()).is_some_and(ends))
+        });
+        let is_field = piece == "removed" || piece.starts_with("dropped:");
+        if (is_key || is_field) && path != Path::new(KEYS) {
+            found.push(format!("{}: {piece}", path.display()));
+        }
+    };
+    quoted("rs", &mut look);
+    quoted("lua", &mut look);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
+const SQL: [&str; 16] = [
+    "consumer/src/auditor.rs",
+    "consumer/src/projector.rs",
+    "consumer/src/store.rs",
+    "consumer/src/surroundings.rs",
+    "dashboard/src/feed.rs",
+    "dashboard/src/handlers.rs",
+    "loadtest/src/database.rs",
+    "schema/src/bin/votectl/audit/mod.rs",
+    "schema/src/bin/votectl/audit/recount.rs",
+    "schema/src/bin/votectl/codes.rs",
+    "schema/src/bin/votectl/migrate.rs",
+    "schema/src/bin/votectl/poll/export.rs",
+    "schema/src/db/migrations.rs",
+    "schema/src/db/polls.rs",
+    "schema/src/db/results.rs",
+    "standalone/src/supervisor/database.rs",
+];
+
+#[test]
+fn sql_stands_where_postgres_is_asked_and_nowhere_else() {
+    let statements = [
+        "SELECT",
+        "INSERT INTO",
+        "UPDATE",
+        "DELETE FROM",
+        "WITH",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "SET",
+        "BEGIN;",
+        "LOCK",
+        "COPY",
+        "TRUNCATE",
+        "GRANT",
+        "REVOKE",
+    ];
+    let mut found = BTreeSet::new();
+    quoted("rs", &mut |path, piece| {
+        let begins = |word: &&str| {
+            piece.trim_start().strip_prefix(*word).is_some_and(|rest| rest.starts_with(' '))
+        };
+        if piece.ends_with(".sql") || statements.iter().any(|word| begins(&word)) {
+            found.insert(path.display().to_string());
         }
     });
-    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(found, set(&SQL));
 }
 
 /// Files that may hold unsafe code, each with its reason. None does.
@@ -118,10 +209,6 @@ fn main_is_a_page() {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
     }
-}
-
-fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// Hands over every file of ours with this extension.

@@ -132,3 +132,57 @@ async fn replayed_and_dropped_ballots_still_balance() {
     deployment.run(&["dead-letters", "drop", &letters[1], "--yes"]).ok();
     assert_eq!(balance(&deployment), (0, 1, 1));
 }
+
+#[tokio::test]
+async fn names_that_are_no_text_are_in_nobodys_way() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let name = b"\0\xff".as_slice();
+    let id = deployment.dead_letter("field `ballot` is missing", &[(name, b"\xfe")]).await;
+    let mut add = redis::cmd("XADD");
+    add.arg(deployment.keys.stream(0)).arg("*").arg(name).arg("x");
+    let entry: String = deployment.redis(&add).await;
+
+    let listed = deployment.run(&["dead-letters", "list", "--json"]).json();
+    assert_eq!(listed["dead_letters"][0]["original"], json!({"\0\u{fffd}": "\u{fffd}"}));
+    let shown = deployment.run(&["dead-letters", "show", &id]).ok();
+    assert!(shown.contains("\\u{0}\u{fffd} = \u{fffd}"), "{shown}");
+    let audited = deployment.run(&["audit", "--json"]).json();
+    assert_eq!(audited["ok"], true, "{audited}");
+    let closed = deployment.run(&["poll", "close", "pets"]).ok();
+    assert!(closed.contains("every ballot is counted"), "{closed}");
+
+    deployment.redis::<i64>(redis::cmd("XDEL").arg(deployment.keys.stream(0)).arg(entry)).await;
+    deployment.run(&["dead-letters", "replay", "--all"]).ok();
+    let range = redis::cmd("XRANGE").arg(deployment.keys.stream(0)).arg("-").arg("+").clone();
+    let replayed: Vec<(String, Vec<Vec<u8>>)> = deployment.redis(&range).await;
+    assert_eq!(replayed[0].1[..2], [name, b"\xfe".as_slice()]);
+    deployment.dead_letter("field `ballot` is missing", &[(name, b"\xfe")]).await;
+    let dropped = deployment.run(&["dead-letters", "drop", "--all", "--yes"]).ok();
+    assert!(dropped.contains("is gone"), "{dropped}");
+}
+
+#[tokio::test]
+async fn large_letters_are_read_a_few_at_a_time() {
+    let server = testkit::own_redis();
+    let mut deployment = Deployment::empty_on(server.url()).await.migrated();
+    // A reply that is larger costs the connection.
+    let mut limit = redis::cmd("CONFIG");
+    limit.arg("SET").arg("client-output-buffer-limit").arg("normal 12mb 0 0");
+    deployment.redis::<()>(&limit).await;
+    let (large, huge) = (vec![b'x'; 100 << 10], vec![b'x'; 1 << 20]);
+    let mut last = String::new();
+    for value in [vec![&large; 150], vec![&huge; 15]].concat() {
+        let original = [("ballot", PAYLOAD), ("x", value.as_slice())];
+        last = deployment.dead_letter("there is no poll 7", &original).await;
+    }
+    let listed = deployment.run(&["dead-letters", "list", "--limit", "1000", "--json"]).json();
+    let letters = listed["dead_letters"].as_array().unwrap();
+    assert_eq!((&listed["total"], letters.len()), (&json!(165), 165));
+    assert!(letters.iter().all(|letter| letter["poll"] == 7), "of each what tells its ballot");
+    let shown = deployment.run(&["dead-letters", "show", &last, "--json"]).json();
+    assert_eq!(shown["original"]["x"].as_str().map(str::len), Some(huge.len()));
+    deployment.run(&["audit"]).ok();
+    let dropped = deployment.run(&["dead-letters", "drop", "--all", "--yes", "--json"]).json();
+    assert_eq!(dropped.as_array().map(Vec::len), Some(165));
+}

@@ -90,7 +90,11 @@ pub async fn connect(database_url: &str) -> Client {
 impl Deployment {
     /// Servers without anything in them.
     pub async fn empty() -> Self {
-        let redis_url = testkit::redis();
+        Self::empty_on(testkit::redis()).await
+    }
+
+    /// The same on this Redis.
+    pub async fn empty_on(redis_url: String) -> Self {
         let database_url = testkit::database().await;
         let prefix = testkit::unique_name();
         let client = redis::Client::open(redis_url.as_str()).unwrap();
@@ -106,9 +110,13 @@ impl Deployment {
 
     /// Migrated, with [`PARTITIONS`].
     pub async fn new() -> Self {
-        let deployment = Self::empty().await;
-        deployment.run(&["migrate", "--partitions", &PARTITIONS.to_string()]).ok();
-        deployment
+        Self::empty().await.migrated()
+    }
+
+    /// Migrates it.
+    pub fn migrated(self) -> Self {
+        self.run(&["migrate", "--partitions", &PARTITIONS.to_string()]).ok();
+        self
     }
 
     /// Runs `votectl`.
@@ -194,7 +202,11 @@ impl Deployment {
     }
 
     /// Puts a letter into partition 0 in the form in which the consumer writes it.
-    pub async fn dead_letter(&mut self, reason: &str, original: &[(&str, &[u8])]) -> String {
+    pub async fn dead_letter(
+        &mut self,
+        reason: &str,
+        original: &[(impl AsRef<[u8]>, &[u8])],
+    ) -> String {
         self.dead_letter_in(0, reason, original).await
     }
 
@@ -203,13 +215,13 @@ impl Deployment {
         &mut self,
         partition: u16,
         reason: &str,
-        original: &[(&str, &[u8])],
+        original: &[(impl AsRef<[u8]>, &[u8])],
     ) -> String {
         let mut add = redis::cmd("XADD");
         add.arg(self.keys.dead_letters(partition)).arg("*").arg("reason").arg(reason);
         add.arg("entry").arg("1700000000000-7").arg("deliveries").arg(1);
         for (name, value) in original {
-            add.arg(format!("original:{name}")).arg(*value);
+            add.arg([b"original:", name.as_ref()].concat()).arg(*value);
         }
         let entry: String = self.redis(&add).await;
         format!("{partition}/{entry}")

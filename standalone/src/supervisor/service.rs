@@ -101,8 +101,16 @@ pub(super) fn program(name: &str) -> Result<PathBuf, Error> {
 
 /// Takes away what the caller's environment may hold for another deployment.
 pub(super) fn clean(command: &mut Command) -> &mut Command {
-    for name in ["REDIS_CLUSTER", "REDIS_CA_FILE", "DATABASE_CA_FILE", "KEY_PREFIX", "COOKIE_KEYS"]
-    {
+    for name in [
+        "REDIS_URL_FILE",
+        "REDIS_CLUSTER",
+        "REDIS_CA_FILE",
+        "KEY_PREFIX",
+        "DATABASE_URL_FILE",
+        "DATABASE_CA_FILE",
+        "COOKIE_KEYS",
+        "CHECK_CONFIG",
+    ] {
         command.env_remove(name);
     }
     command

@@ -7,6 +7,7 @@
 mod audit;
 mod codes;
 mod dead_letters;
+mod entries;
 mod failure;
 mod migrate;
 mod output;

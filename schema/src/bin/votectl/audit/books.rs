@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use redis::Value;
 use uuid::Uuid;
-use votestream_schema::keys::GROUP;
+use votestream_schema::keys::{self, GROUP};
 use votestream_schema::{Ballot, Poll, PollId, codec};
 
+use crate::entries;
 use crate::failure::Failure;
 use crate::servers::Redis;
-use crate::under_way::{ballot, bytes, each_entry};
+use crate::under_way::{ENTRIES_MAX, ballot};
 
 /// What was ever accepted, by partition and poll.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Counters {
 
     /// Of these, dead letters that an operator dropped.
     pub fn dropped(&self, poll: PollId) -> i64 {
-        self.sum(&format!("dropped:{poll}"))
+        self.sum(&keys::field_dropped(poll))
     }
 
     fn sum(&self, field: &str) -> i64 {
@@ -150,7 +151,7 @@ impl Books {
             books.entries += length;
             books.pending += pending(redis, &stream).await?;
             let mut read = 0;
-            let complete = each_entry(redis, &stream, |_, fields| {
+            let complete = entries::each(redis, &stream, ENTRIES_MAX, |_, fields| {
                 read += 1;
                 match ballot(fields).filter(&ours) {
                     Some(ballot) => books.in_streams.push(ballot),
@@ -164,9 +165,9 @@ impl Books {
             let length: i64 = redis.ask(redis::cmd("XLEN").arg(&dead)).await?;
             let mut read = 0;
             let original = format!("original:{}", codec::FIELD_BALLOT);
-            let complete = each_entry(redis, &dead, |_, fields| {
+            let complete = entries::each(redis, &dead, ENTRIES_MAX, |_, fields| {
                 read += 1;
-                let ballot = bytes(fields, &original).and_then(|text| codec::decode(text).ok());
+                let ballot = fields.value(&original).and_then(|text| codec::decode(text).ok());
                 match ballot.filter(&ours) {
                     Some(ballot) => books.in_dead_letters.push(ballot),
                     None => books.not_ours += 1,

@@ -1,11 +1,12 @@
 -- Removes a dead letter for good. If it held a ballot, that is counted beside the ballots ever
--- accepted, in the field `dropped:<poll>`, so that the audit still balances.
--- KEYS 1 dead letters, 2 accepted; ARGV 1 letter, 2 poll, or nothing where it held no ballot
+-- accepted, so that the audit still balances.
+-- KEYS 1 dead letters, 2 accepted; ARGV 1 letter, 2 the field that counts it, or nothing where it held
+--      no ballot
 -- Reply: 1 when dropped, 0 when there is no such letter (any more).
 if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then
     return 0
 end
 if ARGV[2] ~= '' then
-    redis.call('HINCRBY', KEYS[2], 'dropped:' .. ARGV[2], 1)
+    redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
 end
 return 1

@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 use votestream_schema::poll::rfc3339;
 use votestream_schema::{EntryId, PollId, codec};
 
+use crate::entries::Fields;
 use crate::output::visible;
-use crate::under_way::{Fields, bytes};
 
 /// What stands before the name of a field of the original entry.
 const ORIGINAL: &str = "original:";
@@ -69,16 +69,15 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// Reads what `XRANGE` gave; `None` for an ID that we could not name again.
+    /// Reads what Redis gave; `None` for an ID that we could not name again.
     pub fn read(partition: u16, id: &str, fields: &Fields) -> Option<Self> {
         let entry: EntryId = id.parse().ok()?;
-        let text =
-            |name: &str| bytes(fields, name).map(|b| String::from_utf8_lossy(b).into_owned());
-        let original = |name: &String| {
-            let short = name.strip_prefix(ORIGINAL)?;
-            Some((short.to_owned(), text(name)?))
+        let readable = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let text = |name: &str| fields.value(name).map(readable);
+        let original = |(name, value): (&[u8], &[u8])| {
+            Some((readable(name.strip_prefix(ORIGINAL.as_bytes())?), readable(value)))
         };
-        let payload = bytes(fields, &format!("{ORIGINAL}{}", codec::FIELD_BALLOT));
+        let payload = fields.value(&format!("{ORIGINAL}{}", codec::FIELD_BALLOT));
         Some(Self {
             id: LetterId { partition, entry },
             since: rfc3339(entry.ms),
@@ -86,7 +85,7 @@ impl Letter {
             entry: text("entry"),
             deliveries: text("deliveries"),
             poll: payload.and_then(|payload| codec::decode(payload).ok()).map(|ballot| ballot.poll),
-            original: fields.keys().filter_map(original).collect(),
+            original: fields.iter().filter_map(original).collect(),
         })
     }
 

@@ -7,11 +7,12 @@ mod letter;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use votestream_schema::{PollId, keys};
 
+use crate::entries;
 use crate::failure::Failure;
 use crate::output::{Output, table, visible};
 use crate::servers::{Redis, Servers};
-use crate::under_way::each_entry;
 use letter::{Letter, LetterId};
 
 const EXAMPLES: &str = "Examples:
@@ -95,12 +96,10 @@ async fn list(redis: &mut Redis, limit: usize, output: &Output) -> Result<(), Fa
     for partition in 0..redis.partitions {
         let dead = redis.keys.dead_letters(partition);
         listed.total += redis.ask::<u64>(redis::cmd("XLEN").arg(&dead)).await?;
-        let mut range = redis::cmd("XRANGE");
-        range.arg(&dead).arg("-").arg("+").arg("COUNT").arg(limit);
-        let page: redis::streams::StreamRangeReply = redis.ask(&range).await?;
-        let letters = page.ids.iter();
-        let letters = letters.filter_map(|entry| Letter::read(partition, &entry.id, &entry.map));
-        listed.dead_letters.extend(letters);
+        entries::each(redis, &dead, limit, |id, fields| {
+            listed.dead_letters.extend(Letter::read(partition, id, fields));
+        })
+        .await?;
     }
     listed.dead_letters.sort_by_key(|letter| letter.id.entry);
     listed.dead_letters.truncate(limit);
@@ -136,24 +135,29 @@ async fn find(redis: &mut Redis, id: LetterId) -> Result<Letter, Failure> {
     if id.partition >= redis.partitions {
         return Err(none());
     }
-    let entry = id.entry.to_string();
-    let mut range = redis::cmd("XRANGE");
-    range.arg(redis.keys.dead_letters(id.partition)).arg(&entry).arg(&entry);
-    let page: redis::streams::StreamRangeReply = redis.ask(&range).await?;
-    let found = page.ids.first();
-    found.and_then(|entry| Letter::read(id.partition, &entry.id, &entry.map)).ok_or_else(none)
+    let (dead, entry) = (redis.keys.dead_letters(id.partition), id.entry.to_string());
+    let found = entries::one(redis, &dead, &entry).await?;
+    found.and_then(|fields| Letter::read(id.partition, &entry, &fields)).ok_or_else(none)
 }
 
-/// The letters meant; for all of them, those there are now, so that none is met twice.
-async fn chosen(redis: &mut Redis, which: &Which) -> Result<Vec<Letter>, Failure> {
+/// The letters meant, and whose ballots they hold; for all of them, those there are now, so that
+/// none is met twice.
+async fn chosen(
+    redis: &mut Redis,
+    which: &Which,
+) -> Result<Vec<(LetterId, Option<PollId>)>, Failure> {
+    let meant = |letter: Letter| (letter.id, letter.poll);
     if let Some(id) = which.id {
-        return Ok(vec![find(redis, id).await?]);
+        return Ok(vec![meant(find(redis, id).await?)]);
     }
     let mut letters = Vec::new();
     for partition in 0..redis.partitions {
         let dead = redis.keys.dead_letters(partition);
-        each_entry(redis, &dead, |id, fields| letters.extend(Letter::read(partition, id, fields)))
-            .await?;
+        let length: usize = redis.ask(redis::cmd("XLEN").arg(&dead)).await?;
+        entries::each(redis, &dead, length, |id, fields| {
+            letters.extend(Letter::read(partition, id, fields).map(meant));
+        })
+        .await?;
     }
     Ok(letters)
 }
@@ -166,14 +170,13 @@ struct Replayed {
 
 async fn replay(redis: &mut Redis, which: &Which, output: &Output) -> Result<(), Failure> {
     let mut replayed = Vec::new();
-    for letter in chosen(redis, which).await? {
-        let partition = letter.id.partition;
+    for (letter, _) in chosen(redis, which).await? {
+        let partition = letter.partition;
         let mut eval = redis::cmd("EVAL");
         eval.arg(include_str!("replay.lua")).arg(2);
         eval.arg(redis.keys.dead_letters(partition)).arg(redis.keys.stream(partition));
-        eval.arg(letter.id.entry.to_string());
+        eval.arg(letter.entry.to_string());
         let sent: Result<Option<String>, Failure> = redis.ask(&eval).await;
-        let letter = letter.id;
         let sent = sent.map_err(|failure| failure.and(&format!("stopped at {letter}")))?;
         replayed.extend(sent.map(|entry| Replayed { letter, entry }));
     }
@@ -186,15 +189,15 @@ async fn replay(redis: &mut Redis, which: &Which, output: &Output) -> Result<(),
 
 async fn drop_letters(redis: &mut Redis, which: &Which, output: &Output) -> Result<(), Failure> {
     let mut dropped = Vec::new();
-    for letter in chosen(redis, which).await? {
-        let partition = letter.id.partition;
+    for (letter, poll) in chosen(redis, which).await? {
+        let partition = letter.partition;
         let mut eval = redis::cmd("EVAL");
         eval.arg(include_str!("drop.lua")).arg(2);
         eval.arg(redis.keys.dead_letters(partition)).arg(redis.keys.accepted(partition));
-        eval.arg(letter.id.entry.to_string());
-        eval.arg(letter.poll.map_or_else(String::new, |poll| poll.to_string()));
+        eval.arg(letter.entry.to_string());
+        eval.arg(poll.map_or_else(String::new, keys::field_dropped));
         if redis.ask::<i64>(&eval).await? == 1 {
-            dropped.push(letter.id);
+            dropped.push(letter);
         }
     }
     output.print(&dropped, || match dropped.as_slice() {

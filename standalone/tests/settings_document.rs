@@ -1,0 +1,164 @@
+//! docs/SETTINGS.md: written from the programs' own definitions of their flags and variables; and
+//! README.md's short table, held to the same.
+//!
+//! `make docs` writes it anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, Args, Command, CommandFactory};
+use votestream_service::config::{PostgresArgs, RedisArgs};
+
+const HEAD: &str = "# Settings
+
+Written by `make docs` from the programs' own definitions; a test fails when they differ.
+
+Each is a variable and a flag of the same name (`LINGER_MS=20`, `--linger-ms 20`); the flag wins. `--help` tells the
+same. What is `false` is switched on by `true`. `--check-config` says whether a service could start with what it was given.
+
+`make up` hands its services what the environment holds, but for addresses, passwords and the default poll, which it sets
+itself. `make up PROFILE=dev` builds in less time, programs that are slower.
+
+Traces are sent when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the other `OTEL_` variables are as OpenTelemetry documents them.
+";
+
+/// The programs, as they are called in the documents.
+fn programs() -> [(&'static str, Command); 5] {
+    let votectl = PostgresArgs::augment_args(RedisArgs::augment_args(Command::new("votectl")));
+    [
+        ("producer", votestream_producer::Config::command()),
+        ("consumer", votestream_consumer::Config::command()),
+        ("dashboard", votestream_dashboard::Config::command()),
+        ("votectl", votectl),
+        ("make up", standalone::supervisor::Config::command()),
+    ]
+}
+
+/// What is set by a flag, or by a variable.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Setting {
+    variable: String,
+    default: String,
+    values: Vec<String>,
+    help: String,
+}
+
+impl Setting {
+    fn of(arg: &Arg) -> Self {
+        let defaults = arg.get_default_values().iter();
+        let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+        let values = arg.get_possible_values();
+        Self {
+            variable: arg.get_env().unwrap_or_default().to_string_lossy().into_owned(),
+            default: defaults.join(","),
+            values: values.iter().map(|value| value.get_name().to_owned()).collect(),
+            help: arg.get_help().unwrap_or_default().to_string(),
+        }
+    }
+
+    fn row(&self) -> String {
+        let Self { variable, default, values, help } = self;
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+        let among = match values.as_slice() {
+            [] => String::new(),
+            switch if switch.iter().any(|value| value == "true") => String::new(),
+            values => format!("; one of `{}`", values.join("`, `")),
+        };
+        format!("| `{variable}` | {} | {help}{among} |\n", code(default))
+    }
+}
+
+/// Flags and what they set, in the order of `--help`.
+fn settings(program: &Command) -> Vec<(String, Setting)> {
+    let flags = program.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
+    let flags = flags.filter(|(long, _)| !["help", "version"].contains(long));
+    flags.map(|(long, arg)| (long.to_owned(), Setting::of(arg))).collect()
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+#[test]
+fn every_flag_is_also_a_variable() {
+    for (name, mut program) in programs() {
+        program.build();
+        let settings = settings(&program);
+        assert!(settings.len() > 8, "{name}");
+        for (long, setting) in settings {
+            assert_eq!(setting.variable, long.to_uppercase().replace('-', "_"), "{name}");
+            assert!(!setting.help.is_empty(), "{name} --{long}");
+        }
+    }
+}
+
+#[test]
+fn the_document_is_what_the_programs_say() {
+    // What is the same in several programs is told once.
+    let mut order = Vec::new();
+    let mut takers: BTreeMap<Setting, Vec<&str>> = BTreeMap::new();
+    for (name, program) in programs() {
+        for (_, setting) in settings(&program) {
+            takers.entry(setting.clone()).or_default().push(name);
+            order.push(setting);
+        }
+    }
+    let mut sections: Vec<(Vec<&str>, String)> = Vec::new();
+    for setting in order {
+        let Some(names) = takers.remove(&setting) else { continue };
+        let row = setting.row();
+        match sections.iter_mut().find(|(found, _)| *found == names) {
+            Some((_, rows)) => *rows += &row,
+            None => sections.push((names, row)),
+        }
+    }
+    sections.sort_by_key(|(names, _)| std::cmp::Reverse(names.len()));
+    let mut text = HEAD.to_owned();
+    for (names, rows) in sections {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        text +=
+            &format!("\n## {}\n\n| variable | default | what |\n|---|---|---|\n", names.join(", "));
+        text += &rows;
+    }
+    let path = file("docs/SETTINGS.md");
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == text, "docs/SETTINGS.md is not what the programs say: `make docs` writes it");
+}
+
+#[test]
+fn the_short_table_of_the_readme_is_true() {
+    let programs: BTreeMap<&str, Vec<(String, Setting)>> =
+        programs().into_iter().map(|(name, program)| (name, settings(&program))).collect();
+    let readme = std::fs::read_to_string(file("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Settings\n").unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with("|---"));
+    let rows: Vec<&str> = rows.skip(1).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 10, "{rows:?}");
+    for row in rows {
+        let [_, names, variables, defaults, ..] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let mut defaults = defaults.split_whitespace();
+        let variables: Vec<&str> = variables.split('`').skip(1).step_by(2).collect();
+        assert!(!variables.is_empty(), "{row}");
+        for variable in variables.into_iter().filter(|name| !name.starts_with("OTEL_")) {
+            let default = defaults.next();
+            let names = match names.trim() {
+                "all" => "producer, consumer, dashboard",
+                names => names.trim_matches('`'),
+            };
+            for name in names.split(", ") {
+                let known = programs.get(name).unwrap_or_else(|| panic!("{name}: {row}"));
+                let known = known.iter().find(|(_, setting)| setting.variable == variable);
+                let (_, known) = known.unwrap_or_else(|| panic!("{name} has no {variable}"));
+                if let Some(default) = default {
+                    assert_eq!(default, known.default, "{name} {variable}");
+                }
+            }
+        }
+        assert_eq!(defaults.next(), None, "a default of nothing: {row}");
+    }
+}
