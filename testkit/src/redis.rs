@@ -26,13 +26,14 @@ pub fn own_redis() -> RedisServer {
     own_redis_with(|_| {})
 }
 
-/// The same with other options.
+/// The same with other options. It runs the program that `REDIS_SERVER` names, where that is set.
 ///
 /// # Panics
 /// If it cannot be started.
 #[must_use]
 pub fn own_redis_with(change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
     let mut options = RedisOptions::new("redis", folder("redis"));
+    options.program = std::env::var_os("REDIS_SERVER").map(Into::into);
     change(&mut options);
     RedisServer::start(options).unwrap_or_else(|error| panic!("{error}"))
 }

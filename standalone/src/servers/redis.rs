@@ -36,6 +36,8 @@ pub struct RedisUser {
 pub struct RedisOptions {
     /// The name in messages and of the log and pid file.
     pub name: String,
+    /// Its program, redis-server or valkey-server; `None` takes what is installed.
+    pub program: Option<PathBuf>,
     /// The folder of its data.
     pub folder: PathBuf,
     /// The folder of its log.
@@ -64,6 +66,7 @@ impl RedisOptions {
         let folder = folder.into();
         Self {
             name: name.to_owned(),
+            program: None,
             log: folder.clone(),
             run: folder.clone(),
             folder,
@@ -235,23 +238,25 @@ fn spawn(
     if !options.users.is_empty() {
         write_private(&options.folder.join("users.acl"), &access_list(&options.users))?;
     }
-    let mut command = Command::new(program()?);
+    let program = match &options.program {
+        Some(program) if program.is_file() => program.clone(),
+        Some(program) => {
+            return Err(Error::NotInstalled {
+                program: "the Redis server that was named",
+                advice: format!("there is no {}", program.display()),
+            });
+        }
+        None => installed()?,
+    };
+    let mut command = Command::new(program);
     command.arg(&configuration);
     let log = options.log.join(format!("{}.log", options.name));
     let pid_file = options.run.join(format!("{}.pid", options.name));
     Process::spawn(&options.name, command, &options.folder, &log, &pid_file)
 }
 
-/// `REDIS_SERVER` where that is set, else what this machine has.
-fn program() -> Result<PathBuf, Error> {
-    if let Some(named) = std::env::var_os("REDIS_SERVER").filter(|named| !named.is_empty()) {
-        let named = PathBuf::from(named);
-        return named.is_file().then_some(named).ok_or_else(|| Error::NotInstalled {
-            program: "the server that REDIS_SERVER names",
-            advice: "set REDIS_SERVER to the path of redis-server or valkey-server, or not at all"
-                .to_owned(),
-        });
-    }
+/// What this machine has.
+fn installed() -> Result<PathBuf, Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
     ["redis-server", "valkey-server"]

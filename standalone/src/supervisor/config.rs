@@ -44,6 +44,9 @@ pub struct Config {
     /// Partitions of the stream, fixed by the first start; unset: what `votectl migrate` takes
     #[arg(long, env = "PARTITIONS")]
     pub partitions: Option<u16>,
+    /// Program of Redis 7.0 or newer, or of Valkey; unset: redis-server or valkey-server, where it is installed
+    #[arg(long, env = "REDIS_SERVER")]
+    pub redis_server: Option<PathBuf>,
     /// Run Redis as a cluster of three masters and three replicas; fixed by the first start
     #[arg(long, env = "CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true",

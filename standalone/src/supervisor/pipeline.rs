@@ -107,7 +107,7 @@ impl<'a> Pipeline<'a> {
     }
 
     async fn start_servers(&mut self) -> Result<(), Error> {
-        let nodes = redis_nodes::options(self.data_dir, self.config.cluster)?;
+        let nodes = redis_nodes::options(self.data_dir, self.config)?;
         let home = postgres_home(self.data_dir.root())?;
         if !home.starts_with(self.data_dir.root()) {
             say(&format!(

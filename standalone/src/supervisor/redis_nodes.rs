@@ -7,7 +7,7 @@ use std::env;
 
 use tokio::task::block_in_place;
 
-use super::{DataDir, Error, redis_users, redis_users::REPLICA, say};
+use super::{Config, DataDir, Error, redis_users, redis_users::REPLICA, say};
 use crate::servers::{RedisOptions, RedisServer, RedisUser, form_cluster};
 
 const MASTERS: u16 = 3;
@@ -15,7 +15,8 @@ const MASTERS: u16 = 3;
 const NODE_TIMEOUT_MS: &str = "5000";
 
 /// What every node is started with, the masters-to-be first.
-pub(super) fn options(data_dir: &DataDir, cluster: bool) -> Result<Vec<RedisOptions>, Error> {
+pub(super) fn options(data_dir: &DataDir, config: &Config) -> Result<Vec<RedisOptions>, Error> {
+    let cluster = config.cluster;
     let (single, nodes) = (data_dir.root().join("redis"), data_dir.root().join("redis-cluster"));
     let made = match cluster {
         true if single.exists() => Some("one Redis, without CLUSTER"),
@@ -27,6 +28,7 @@ pub(super) fn options(data_dir: &DataDir, cluster: bool) -> Result<Vec<RedisOpti
     }
     let users = redis_users::all(data_dir)?;
     let common = RedisOptions {
+        program: config.redis_server.clone(),
         log: data_dir.log(),
         run: data_dir.run(),
         users: users.clone(),
