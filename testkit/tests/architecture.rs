@@ -59,6 +59,21 @@ fn redis_keys_are_named_in_one_module_only() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+#[test]
+fn every_decision_is_listed_in_architecture() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let folder = std::fs::read_dir(root().join("docs/adr")).unwrap();
+    for name in folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+        let number = name[..4].trim_start_matches('0');
+        let listed = text.split(&format!("[{number} ")).any(|after| {
+            after
+                .split_once("](")
+                .is_some_and(|(_, link)| link.starts_with(&format!("docs/adr/{name})")))
+        });
+        assert!(listed, "{name}");
+    }
+}
+
 /// Files that may hold unsafe code, each with its reason. None does.
 const UNSAFE_WITH_REASON: [(&str, &str); 0] = [];
 
