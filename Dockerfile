@@ -5,10 +5,10 @@
 # Each holds one static program and its bill of materials, and nothing else: no shell, no libraries,
 # no certificates. Whoever needs the public authorities' certificates mounts a bundle at
 # /etc/ssl/certs/ca-certificates.crt; a bundle of one's own goes by REDIS_CA_FILE, DATABASE_CA_FILE.
-# Programs that are compiled already come from the image that PROGRAMS names (containers/build).
+# Several architectures, and images without a time of day: README, "Containers".
+# containers/build puts programs that are compiled already in the place of the stage `compiled`.
 
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
-ARG PROGRAMS=compiled
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 
@@ -29,10 +29,6 @@ RUN containers/compile --dependencies /recipe.json
 COPY . .
 RUN containers/compile /programs
 
-# hadolint ignore=DL3006
-FROM ${PROGRAMS} AS programs
-WORKDIR /programs
-
 FROM scratch AS producer
 ARG VERSION
 ARG REVISION
@@ -42,8 +38,8 @@ LABEL org.opencontainers.image.title="Votestream producer" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=programs /programs/producer.cdx.json /sbom.cdx.json
-COPY --from=programs /programs/producer /producer
+COPY --from=compiled /programs/producer.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/producer /producer
 EXPOSE 8080 9080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/producer", "healthcheck"]
 USER 65532:65532
@@ -58,8 +54,8 @@ LABEL org.opencontainers.image.title="Votestream consumer" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=programs /programs/consumer.cdx.json /sbom.cdx.json
-COPY --from=programs /programs/consumer /consumer
+COPY --from=compiled /programs/consumer.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/consumer /consumer
 EXPOSE 9082
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/consumer", "healthcheck"]
 USER 65532:65532
@@ -74,8 +70,8 @@ LABEL org.opencontainers.image.title="Votestream dashboard" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=programs /programs/dashboard.cdx.json /sbom.cdx.json
-COPY --from=programs /programs/dashboard /dashboard
+COPY --from=compiled /programs/dashboard.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/dashboard /dashboard
 EXPOSE 8081 9081
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/dashboard", "healthcheck"]
 USER 65532:65532
@@ -90,8 +86,8 @@ LABEL org.opencontainers.image.title="votectl" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=programs /programs/votectl.cdx.json /sbom.cdx.json
-COPY --from=programs /programs/votectl /votectl
+COPY --from=compiled /programs/votectl.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/votectl /votectl
 USER 65532:65532
 ENTRYPOINT ["/votectl"]
 
@@ -104,7 +100,7 @@ LABEL org.opencontainers.image.title="Votestream load tester" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=programs /programs/loadtest.cdx.json /sbom.cdx.json
-COPY --from=programs /programs/loadtest /loadtest
+COPY --from=compiled /programs/loadtest.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/loadtest /loadtest
 USER 65532:65532
 ENTRYPOINT ["/loadtest"]

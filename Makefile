@@ -63,10 +63,11 @@ bench: ## measure, beside baselines of the same run
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
 
-images: ## make the images of the five programs, and check them
+images: ## make the images of the five programs, compiled twice and compared, and check them
 	@bin/install rust build containers
 	@containers/install
 	@containers/compile .cache/containers/released
+	@containers/reproduce .cache/containers/released
 	@containers/build .cache/containers/released
 	@containers/tests/test_images.py .cache/containers/released --released
 

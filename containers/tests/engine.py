@@ -84,7 +84,9 @@ class Compose:
         )["services"]
 
     def compose(self, *words, check=True):
-        return run("podman-compose", *words, check=check, env=self.environment)
+        # Docker puts nothing that can be written into a read-only root; podman would.
+        strict = "--podman-run-args=--read-only-tmpfs=false"
+        return run("podman-compose", strict, *words, check=check, env=self.environment)
 
     def up(self, *services):
         """Starts these and what they depend on, each once its conditions hold."""

@@ -2,25 +2,33 @@
 """A rolling update, rehearsed: every consumer, producer and dashboard is replaced by one of a newer
 image, one after the other, behind a plain TCP load balancer, while the load tester votes and watches.
 
-Kept: no request fails, no acknowledged ballot is lost, nobody is stopped by force. The new replica is
-there before the old one goes (maxUnavailable 0), and the old one drains: not ready first, then closed.
+Kept: no request fails, no acknowledged ballot is lost, no viewer misses anything, nobody is stopped by
+force. The new replica is there before the old one goes (maxUnavailable 0). Rehearsed twice:
+
+- forward, where nobody but the balancer knows of a replica's end: DRAIN_DELAY_MS says "not ready" first;
+- and back, as Kubernetes stops a pod: it stays ready while preStop sleeps, what routes to it stops
+  meanwhile, and then comes SIGTERM, with no delay to follow.
 """
 
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-from engine import PROJECT, Compose, eventually, healthy, http, inspect, logs, podman, run
+from engine import PROJECT, Compose, eventually, healthy, http, inspect, logs, podman
 
 OLD, NEW = "old", "new"
 # The longest that the balancer takes to see that a server is not ready any more, and then some.
 CHECK_EVERY_MS, DRAIN_DELAY_MS = 200, 2000
+# How long Kubernetes needs to tell all that route to a pod, and preStop; the manifests sleep for longer.
+TOLD_S, PRE_STOP_S = 1, 3
 PORTS = {"producer": (8080, 9080), "dashboard": (8081, 9081)}
+SERVICES = ("consumer", *PORTS)
 RATE, VIEWERS = 40, 40
 
 # One place more than there are replicas: the new one comes before the old one goes.
@@ -28,6 +36,7 @@ PLACES = 3
 BALANCER = """
 global
     maxconn 4096
+    stats socket {socket} level admin
 defaults
     mode tcp
     timeout connect 1s
@@ -86,18 +95,25 @@ class Rolling(unittest.TestCase):
                 address = cls.address(service, place)
                 services += f"    server {service}{place} {address}:{port} check port {admin}\n"
         configuration = cls.folder / "haproxy.cfg"
-        configuration.write_text(BALANCER.format(check_every=CHECK_EVERY_MS, services=services))
+        configuration.write_text(BALANCER.format(
+            check_every=CHECK_EVERY_MS, services=services, socket=cls.folder / "haproxy.sock"))
         with open(cls.folder / "haproxy.log", "w") as log:
             return subprocess.Popen(["haproxy", "-f", configuration], stdout=log, stderr=log)
 
-    def start(self, service, version, place):
+    def route(self, service, place, state):
+        """Tells the balancer whether a place gets new connections: "ready", or "maint" for none."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(self.folder / "haproxy.sock"))
+            control.sendall(f"set server {service}/{service}{place} state {state}\n".encode())
+            self.assertEqual(control.recv(1000).strip(), b"")
+
+    def start(self, service, version, place, settings):
         """A replica, run with all that compose.yaml says of its service."""
         told, name = self.compose.services[service], f"{service}-{place}"
-        words = ["run", "--detach", "--name", name, "--read-only", "--cap-drop", "ALL",
-                 "--security-opt", "no-new-privileges",
+        words = ["run", "--detach", "--name", name, "--read-only", "--read-only-tmpfs=false",
+                 "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
                  "--health-cmd", json.dumps(told["healthcheck"]["test"][1:])]
-        settings = told["environment"] | {"DRAIN_DELAY_MS": DRAIN_DELAY_MS, "NEW_VOTERS_PER_MINUTE": 0}
-        for setting, value in settings.items():
+        for setting, value in (told["environment"] | {"NEW_VOTERS_PER_MINUTE": 0} | settings).items():
             words += ["--env", f"{setting}={value}"] if value is not None else []
         for volume in told["volumes"]:
             words += ["--volume", f"{PROJECT}_{volume['source']}:{volume['target']}:ro"]
@@ -106,9 +122,12 @@ class Rolling(unittest.TestCase):
             words += ["--network", f"{PROJECT}_{network}{fixed}"]
         podman(*words, f"localhost/votestream/{service}:{version}")
         eventually(f"{name} is ready: {logs(name)[-1000:]}", lambda: healthy(name), 30)
-        return name
+        if service in PORTS:
+            self.route(service, place, "ready")
 
-    def stop(self, name):
+    def stop(self, service, place):
+        """SIGTERM, and time to drain."""
+        name = f"{service}-{place}"
         podman("stop", "--time", "20", name)
         said = logs(name)
         self.assertEqual(inspect(name)["State"]["ExitCode"], 0, said[-2000:])
@@ -116,24 +135,30 @@ class Rolling(unittest.TestCase):
         self.warnings += warnings(name)
         podman("rm", name)
 
-    def update(self, service):
-        """Replaces both replicas; the place that becomes free is the next one's."""
-        for place in range(PLACES - 1):
-            new = self.start(service, NEW, (place + PLACES - 1) % PLACES)
-            if service in PORTS:
-                time.sleep(3 * CHECK_EVERY_MS / 1000)  # the balancer has seen it
-            self.stop(f"{service}-{place}")
-        return new
+    def stop_as_kubernetes_does(self, service, place):
+        if service not in PORTS:  # nobody routes to a consumer, and it has no preStop
+            return self.stop(service, place)
+        time.sleep(TOLD_S)
+        self.assertTrue(healthy(f"{service}-{place}"), "it is ready while it waits")
+        self.route(service, place, "maint")
+        time.sleep(PRE_STOP_S - TOLD_S)
+        self.stop(service, place)
 
-    def test_no_request_fails_and_no_ballot_is_lost(self):
-        for service in ("consumer", "producer", "dashboard"):
+    def test_1_forward_and_the_services_say_that_they_are_not_ready(self):
+        self.rehearse(OLD, NEW, {"DRAIN_DELAY_MS": DRAIN_DELAY_MS}, self.stop)
+
+    def test_2_and_back_as_kubernetes_stops_pods(self):
+        self.rehearse(NEW, OLD, {}, self.stop_as_kubernetes_does)
+
+    def rehearse(self, before, after, settings, stop):
+        """Replaces every replica, under load; nobody notices."""
+        for service in SERVICES:
             for place in range(PLACES - 1):
-                self.start(service, OLD, place)
+                self.start(service, before, place, settings)
         for port, _ in PORTS.values():
             eventually("the balancer forwards", lambda port=port:
                        http(f"http://127.0.0.1:{port}/")[0] == 200)
-
-        report = self.folder / "report.json"
+        report = self.folder / f"{after}.json"
         load = subprocess.Popen(
             [pathlib.Path(sys.argv[1]).resolve() / "loadtest", "run", "--quiet",
              "--target", "http://127.0.0.1:8080", "--results", "http://127.0.0.1:8081",
@@ -145,32 +170,50 @@ class Rolling(unittest.TestCase):
         try:
             time.sleep(3)
             self.assertIsNone(load.poll(), "the load has begun")
-            for service in ("consumer", "producer", "dashboard"):
-                self.update(service)
+            if after == NEW:
+                # Before the services, as ever; what it adds stays when they go back.
+                newer = Compose(os.environ | {"VERSION": NEW})
+                newer.votectl(*newer.services["migrate"]["command"])
+            for service in SERVICES:
+                for place in range(PLACES - 1):
+                    # The place that became free, or the spare one, is the new replica's.
+                    self.start(service, after, (place + PLACES - 1) % PLACES, settings)
+                    time.sleep(3 * CHECK_EVERY_MS / 1000)  # the balancer has seen it
+                    stop(service, place)
             time.sleep(2)
         finally:
             load.send_signal(2)  # ends the load; the audit and the report follow
             said, _ = load.communicate(timeout=120)
 
-        told = json.loads(report.read_text())
         replicas = podman("ps", "--format", "{{.Image}} {{.Names}}").splitlines()
-        ours = [line for line in replicas if "votestream/" in line]
+        ours = [line for line in replicas if line.split()[1].split("-")[0] in SERVICES]
         self.assertEqual(len(ours), 6, ours)
-        remaining = [line for replica in ours for line in warnings(replica.split()[1])]
-        said = "\n".join([said, *self.warnings, *remaining])
-        self.assertTrue(all(f":{NEW} " in line for line in ours), ours)
+        self.assertTrue(all(f":{after} " in line for line in ours), ours)
+        for replica in ours:
+            name = replica.split()[1]
+            self.warnings += warnings(name)
+            podman("rm", "--force", "--time", "10", name)
+        self.check(json.loads(report.read_text()), "\n".join([said, *self.warnings]))
 
-        ballots, findings = told["ballots"], told["audit"]["findings"]
+    def check(self, told, said):
+        ballots, viewers, findings = told["ballots"], told["viewers"], told["audit"]["findings"]
         print(f"{told['schedule']['sent']} voters sent, outcomes {ballots['outcomes']}, "
-              f"audit {told['audit']['verdict']}, {json.dumps(findings)}")
+              f"audit {told['audit']['verdict']}, {json.dumps(findings)}; viewers "
+              f"{ {name: value for name, value in viewers.items() if isinstance(value, int)} }")
         self.assertGreater(told["schedule"]["sent"], 10 * RATE, said)
         self.assertEqual(ballots["error_ratio"], 0, said)
         self.assertEqual(ballots["errors"], 0, said)
         self.assertEqual(told["audit"]["verdict"], "balanced", said)
         self.assertTrue(all(number == 0 for number in findings.values()), findings)
+        # Both dashboards went, so streams ended; each was opened again at once, and nothing was missed.
+        self.assertEqual((viewers["watching"], viewers["with_state"]), (VIEWERS, VIEWERS), said)
+        self.assertGreaterEqual(viewers["reconnects"], VIEWERS, said)
+        for failure in ("refused", "connect_failures", "stale_frames", "regressions", "gaps"):
+            self.assertEqual(viewers[failure], 0, f"{failure}: {viewers}\n{said}")
+        self.assertEqual(told["screen"]["never_shown"], 0, said)
         audit = self.compose.votectl("audit", check=False)
         self.assertEqual(audit.returncode, 0, audit.stdout + audit.stderr)
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=sys.argv[:1], verbosity=2, failfast=True)

@@ -150,6 +150,21 @@ fn sql_stands_where_postgres_is_asked_and_nowhere_else() {
     assert_eq!(found, set(&SQL));
 }
 
+#[test]
+fn every_decision_is_listed_in_architecture() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let folder = std::fs::read_dir(root().join("docs/adr")).unwrap();
+    for name in folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()) {
+        let number = name[..4].trim_start_matches('0');
+        let listed = text.split(&format!("[{number} ")).any(|after| {
+            after
+                .split_once("](")
+                .is_some_and(|(_, link)| link.starts_with(&format!("docs/adr/{name})")))
+        });
+        assert!(listed, "{name}");
+    }
+}
+
 /// Files that may hold unsafe code, each with its reason. None does.
 const UNSAFE_WITH_REASON: [(&str, &str); 0] = [];
 
