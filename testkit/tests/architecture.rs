@@ -143,7 +143,7 @@ fn sql_stands_where_postgres_is_asked_and_nowhere_else() {
         let begins = |word: &&str| {
             piece.trim_start().strip_prefix(*word).is_some_and(|rest| rest.starts_with(' '))
         };
-        if piece.ends_with(".sql") || statements.iter().any(|word| begins(&word)) {
+        if piece.ends_with(".sql") || statements.iter().any(begins) {
             found.insert(path.display().to_string());
         }
     });
