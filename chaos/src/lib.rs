@@ -1,7 +1,7 @@
 //! Breaks a running Votestream, and audits whether every acknowledged ballot was counted once.
 //!
 //! The way of a run: a [`schedule`] is drawn from the seed; a `site` of private servers, the real
-//! programs and a [`proxy`] between each pair is started; the load tester's library votes; faults are
+//! programs and a [`testkit::proxy`] between each pair is started; the load tester's library votes; faults are
 //! brought about and healed (`inject`); after each one a `probe` measures the recovery; at the end
 //! everything is counted and balanced (`audit`), and a `report` says what was kept.
 //!
@@ -19,7 +19,6 @@ mod http;
 mod inject;
 mod markdown;
 mod probe;
-pub mod proxy;
 mod report;
 mod run;
 mod sampler;

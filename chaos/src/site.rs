@@ -19,9 +19,9 @@ use votestream_schema::Keys;
 use votestream_schema::voter::KeyRing;
 
 use crate::folder::Folder;
-use crate::proxy::{Mode, Proxy};
 use crate::sampler::{Shared, lock};
 use crate::service::{Service, Wish};
+use testkit::proxy::{Mode, Proxy};
 
 /// The poll that is voted in.
 pub(crate) const POLL: &str = "chaos";

@@ -3,7 +3,7 @@
 import { Choices, lengthClass } from './choices.js';
 import { countDown, showLocalTimes, watchState } from './clock.js';
 import { sendBallot } from './sender.js';
-import { say, span } from './words.js';
+import { say, sentence, span } from './words.js';
 
 const ballot = document.getElementById('ballot');
 const form = document.getElementById('ballot-form');
@@ -68,8 +68,8 @@ function showAnswer(answer, sent, choices, code) {
       return showStanding('stands', answer.choices, choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
     }
     case 'refused':
-      if (answer.problem.name === 'bad-code' && code) return showCodeProblem(code, answer.problem.detail || answer.problem.title);
-      return showProblem(answer.problem.title, answer.problem.detail ?? '');
+      if (answer.problem.name === 'bad-code' && code) return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
+      return showProblem(answer.problem.title, sentence(answer.problem.detail ?? ''));
     default:
       return showProblem(
         answer.stopped ? 'Stopped.' : 'No answer from the server.',

@@ -11,6 +11,12 @@ export function span(seconds) {
   return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor(s / 3600) % 24} h`;
 }
 
+/** A problem's detail as people expect a sentence to look; the server's pages write the same. */
+export function sentence(detail) {
+  const end = /[.!?]$/.test(detail) ? '' : '.';
+  return detail && detail[0].toUpperCase() + detail.slice(1) + end;
+}
+
 /** Replaces an element's content by a bold lead and a plain sentence. */
 export function say(element, lead, ...rest) {
   const strong = document.createElement('strong');

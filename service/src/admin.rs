@@ -28,6 +28,7 @@ pub async fn serve(
     let limits = Limits {
         connections_max: 64,
         header_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(10),
         grace: Duration::from_millis(200),
     };
     let stop = Stop { draining: stopped.clone(), closing: stopped };

@@ -180,6 +180,11 @@ pub struct ListenerArgs {
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]
     pub header_timeout_ms: u64,
+    /// How long a client may take nothing of what it is sent, or a viewer a whole frame, before the
+    /// connection is closed, in milliseconds
+    #[arg(long, env = "WRITE_TIMEOUT_MS", default_value_t = 30_000,
+          value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub write_timeout_ms: u64,
     /// How long to go on serving after SIGTERM while /readyz says 503, in milliseconds: longer than
     /// a load balancer takes to notice; SHUTDOWN_GRACE_MS begins after it
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0,
@@ -188,6 +193,11 @@ pub struct ListenerArgs {
 }
 
 impl ListenerArgs {
+    /// How long a client that takes nothing is waited for.
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+
     /// How long to go on serving after SIGTERM.
     pub fn drain_delay(&self) -> Duration {
         Duration::from_millis(self.drain_delay_ms)

@@ -23,6 +23,7 @@ pub mod redis;
 pub mod renewed;
 mod seldom;
 pub mod shutdown;
+mod socket;
 mod sslmode;
 pub mod telemetry;
 mod timer;

@@ -2,7 +2,8 @@
 //!
 //! warp's own server sets no timers, counts no connections and may never finish a graceful shutdown,
 //! so this loop drives hyper itself: a permit before each accept, a time-out for heads (which is
-//! also the longest idle time), small buffers, and a deadline on draining.
+//! also the longest idle time) and one for clients that take nothing, small buffers, and a deadline
+//! on draining.
 //!
 //! Invariant: a request that arrives on an open connection is answered; a client learns from
 //! `Connection: close`, while there still is a listener, to bring the next one elsewhere.
@@ -22,6 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use warp::Filter;
@@ -31,6 +33,7 @@ use warp::reply::Response;
 use crate::config::ListenerArgs;
 use crate::handles;
 use crate::seldom::Seldom;
+use crate::socket;
 use crate::timer::ThriftyTimer;
 
 /// How often it is told that connections cannot be accepted.
@@ -57,6 +60,8 @@ pub struct Limits {
     pub connections_max: usize,
     /// For a request's head, and for a connection without a request.
     pub header_timeout: Duration,
+    /// For a client to take something of what it is sent.
+    pub write_timeout: Duration,
     /// For what is under way once the shutdown has begun.
     pub grace: Duration,
 }
@@ -67,6 +72,7 @@ impl Limits {
         Self {
             connections_max: handles::grant(args.connections_max),
             header_timeout: Duration::from_millis(args.header_timeout_ms),
+            write_timeout: args.write_timeout(),
             grace,
         }
     }
@@ -164,6 +170,9 @@ where
     metrics::gauge!("votestream_http_connections", "listener" => name).increment(0.0);
     metrics::gauge!("votestream_http_connections_max", "listener" => name)
         .set(limits.connections_max as f64);
+    if let Err(error) = socket::bound_waiting(&listener, limits.write_timeout) {
+        tracing::warn!(%error, "the kernel does not bound what waits for slow clients");
+    }
     let tasks = TaskTracker::new();
     let stopping = Arc::new(Stopping::default());
     let _following = AbortOnDropHandle::new(tokio::spawn(stopping.clone().follow(stop.clone())));
@@ -172,10 +181,10 @@ where
         accept(name, &listener, &slots, &stop.closing, &mut failed).await
     {
         let (filter, intercept) = (filter.clone(), intercept.clone());
-        let (stopping, header_timeout) = (stopping.clone(), limits.header_timeout);
+        let (stopping, limits) = (stopping.clone(), limits.clone());
         tasks.spawn(async move {
             if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
-                speak_http(stream, peer, filter, header_timeout, stopping).await;
+                speak_http(stream, peer, filter, limits, stopping).await;
                 drop(permit);
             }
         });
@@ -224,7 +233,7 @@ async fn speak_http<F>(
     stream: TcpStream,
     peer: PeerAddr,
     filter: F,
-    header_timeout: Duration,
+    limits: Limits,
     stopping: Arc<Stopping>,
 ) where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
@@ -248,12 +257,15 @@ async fn speak_http<F>(
             }
         })
     };
+    // Pipelined requests could otherwise be answered for ever to a client that reads none.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.write_timeout));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(ThriftyTimer::default())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(16 * 1024)
         .writev(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     tokio::pin!(connection);
     // Errors here are the client's: it went away, sent rubbish, or was too slow.
     let outcome = match stopping.unless_closing(connection.as_mut()).await {

@@ -21,6 +21,9 @@ use crate::sslmode::SslMode;
 use crate::tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For a whole connection, over as many addresses as the server may have. A server that takes it and then
+/// says nothing would else hold the pool up: it opens no other while it waits for this one.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Connections to Postgres, opened when needed.
@@ -90,8 +93,7 @@ impl Manager {
 
     /// Logs why no connection can be had, once a reason: who waits for one only learns that none
     /// came in time.
-    fn tell_once(&self, error: Option<&tokio_postgres::Error>) {
-        let reason = error.map(describe);
+    fn tell_once(&self, reason: Option<String>) {
         let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
             tracing::warn!(reason, "cannot connect to postgres");
@@ -149,16 +151,21 @@ impl bb8::ManageConnection for Manager {
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Session, Self::Error> {
-        let opened = async {
-            let client = self.opener().connect().await?;
-            if !self.purpose.read_only {
-                client.batch_execute(COMMIT_IS_FLUSHED).await?;
-            }
-            Ok(client)
-        };
-        let outcome = opened.await;
-        self.tell_once(outcome.as_ref().err());
-        Ok(Session { client: outcome?, given_up: false })
+        loop {
+            let opening = async {
+                let client = self.opener().connect().await?;
+                if !self.purpose.read_only {
+                    client.batch_execute(COMMIT_IS_FLUSHED).await?;
+                }
+                Ok(client)
+            };
+            let Ok(outcome) = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await else {
+                self.tell_once(Some(format!("it says nothing for {HANDSHAKE_TIMEOUT:?}")));
+                continue;
+            };
+            self.tell_once(outcome.as_ref().err().map(describe));
+            return Ok(Session { client: outcome?, given_up: false });
+        }
     }
 
     async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {

@@ -5,6 +5,8 @@ use warp::Rejection;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
+use crate::http;
+
 /// Where each problem type is described.
 const TYPE_BASE: &str = "https://votestream.dev/problems/";
 
@@ -130,7 +132,7 @@ impl Problem {
 
 impl Reply for Problem {
     fn into_response(self) -> Response {
-        let mut response = Response::new(self.to_json().to_string().into());
+        let mut response = http::json(self.status, self.to_json().to_string());
         let json = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
         self.mark(response)
@@ -148,6 +150,8 @@ mod tests {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["retry-after"], "1");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
         assert_eq!(
             problem.to_json(),
             serde_json::json!({

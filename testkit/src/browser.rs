@@ -5,10 +5,10 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use fantoccini::{Client, ClientBuilder, error::CmdError, wd::WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator, error::CmdError, wd::WebDriverCompatibleCommand};
 use hyper::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -18,6 +18,17 @@ use url::{ParseError, Url};
 use crate::folder;
 
 const AXE: &str = include_str!("../assets/axe.min.js");
+/// No condition that is waited for may take longer than this.
+const SOON: Duration = Duration::from_secs(20);
+/// What is wider than the window, if the page is.
+const TOO_WIDE: &str = r#"
+const page = document.documentElement;
+if (page.scrollWidth <= innerWidth) return [];
+const wide = [...document.body.querySelectorAll("*")].filter((one) =>
+    one.getBoundingClientRect().right > innerWidth && one.closest("[tabindex]") === null);
+return [`the page is ${page.scrollWidth} px wide, the window ${innerWidth}: ` +
+    wide.map((one) => one.id || one.className || one.tagName).join(", ")];
+"#;
 /// WCAG 2.2 A and AA, and what axe calls best practice.
 const RUN_AXE: &str = r#"
 const done = arguments[arguments.length - 1];
@@ -121,6 +132,63 @@ impl Browser {
     /// If axe does not run.
     pub async fn axe_violations(&self) -> Vec<String> {
         axe_violations(&self.client).await
+    }
+
+    /// What is wrong with the page as it stands, each line beginning with `name`: what axe finds, and
+    /// what makes it scroll sideways. With a folder in the variable `PICTURES`, leaves a picture there.
+    ///
+    /// # Panics
+    /// If the page cannot be looked at.
+    pub async fn flaws(&self, name: &str) -> Vec<String> {
+        if let Some(folder) = std::env::var_os("PICTURES") {
+            self.screenshot_to(&Path::new(&folder).join(format!("{name}.png"))).await;
+        }
+        let wide = self.execute(TOO_WIDE, Vec::new()).await.expect("scripts run");
+        let wide: Vec<String> = serde_json::from_value(wide).expect("a list of texts");
+        let found = self.axe_violations().await.into_iter().chain(wide);
+        found.map(|flaw| format!("{name}: {flaw}")).collect()
+    }
+
+    /// The text of an element as it is seen, empty while there is none.
+    pub async fn text(&self, css: &str) -> String {
+        match self.find(Locator::Css(css)).await {
+            Ok(element) => element.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Clicks an element, once it is there.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub async fn click(&self, css: &str) {
+        let found = self.wait().at_most(SOON).for_element(Locator::Css(css)).await;
+        let element = found.unwrap_or_else(|error| panic!("no {css}: {error}"));
+        element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
+    }
+
+    /// Waits until an element's text is as wanted.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn until(&self, css: &str, wanted: impl Fn(&str) -> bool) {
+        self.until_within(SOON, css, wanted).await;
+    }
+
+    /// The same for what takes longer.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn until_within(&self, at_most: Duration, css: &str, wanted: impl Fn(&str) -> bool) {
+        let deadline = Instant::now() + at_most;
+        loop {
+            let text = self.text(css).await;
+            if wanted(&text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{css} stays {text:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod eventually;
 mod home;
 pub mod http;
 mod postgres;
+pub mod proxy;
 mod redis;
 
 pub use binaries::{binaries, binary};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Cure, Struck};
 use crate::fault::Fault;
-use crate::proxy::{Mode, Proxy};
 use crate::site::Site;
+use testkit::proxy::{Mode, Proxy};
 
 /// How late every piece is, in each direction.
 const LATE: Duration = Duration::from_millis(100);

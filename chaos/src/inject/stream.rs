@@ -11,8 +11,8 @@ use votestream_schema::keys::GROUP;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, PollId, VoterId, codec};
 
 use super::{Cure, Struck};
-use crate::proxy::Mode;
 use crate::site::{Site, redis_connection};
+use testkit::proxy::Mode;
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
 /// What is under way inside a producer has an answer by then.

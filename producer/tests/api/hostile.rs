@@ -126,6 +126,26 @@ async fn a_connection_kept_alive_is_closed_when_it_stays_idle() {
 }
 
 #[tokio::test]
+async fn who_asks_and_asks_and_reads_no_answer_gives_way() {
+    let setup = Setup::new().flag("connections-max", "4").flag("write-timeout-ms", "500");
+    let service = setup.start().await;
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        let mut connection = service.client.connect().await;
+        greedy.push(tokio::spawn(async move {
+            let request = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n";
+            while connection.write_all(request).await.is_ok() {}
+        }));
+    }
+    let since = Instant::now();
+    for greedy in greedy {
+        tokio::time::timeout(SOON, greedy).await.expect("cut off in time").unwrap();
+    }
+    assert!(since.elapsed() > Duration::from_millis(400), "{:?}", since.elapsed());
+    expect_others_vote(&service).await;
+}
+
+#[tokio::test]
 async fn a_head_of_64_kib_is_refused() {
     let service = Setup::new().start().await;
     let long = "y".repeat(64 * 1024);

@@ -10,6 +10,7 @@ mod proxy;
 
 mod admin;
 mod ballots;
+mod browser;
 mod clients;
 mod closing;
 mod codes;

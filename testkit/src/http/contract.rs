@@ -31,6 +31,11 @@ impl Contract {
     /// Panics if the document does not know such a reply to such a request.
     pub fn check(&self, method: &str, path: &str, reply: &Reply) {
         let request = format!("{method} {path} → {}", reply.status);
+        if reply.status >= 400 {
+            // What is wrong now may be right in a moment, and a client's text in it is never a page.
+            let kept = (reply.header("cache-control"), reply.header("x-content-type-options"));
+            assert_eq!(kept, (Some("no-store"), Some("nosniff")), "{request}");
+        }
         // A slash at the end makes no difference.
         let path = path.split('?').next().unwrap_or_default();
         let path = path.strip_suffix('/').filter(|path| path.len() > 1).unwrap_or(path);

@@ -147,6 +147,8 @@ async fn serve(
         let from = pump(&mut server_reads, &mut client_writes, Direction::From, state);
         let over = |state: &State| state.mode == Mode::Reset || number < state.dead_before;
         tokio::select! {
+            // First, or a reply that was held back would still arrive.
+            biased;
             ended = end.wait_for(over) => ended.ok().map(|state| *state),
             _ = async { tokio::try_join!(to, from) } => None,
         }

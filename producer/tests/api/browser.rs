@@ -1,0 +1,176 @@
+//! The ballot as a browser shows it, in every state of the poll, and how it is sent.
+
+use std::time::Duration;
+
+use testkit::fantoccini::key::Key;
+use testkit::proxy::{Mode, Proxy};
+use testkit::{Browser, BrowserOptions, eventually, own_redis};
+use tokio::sync::Mutex;
+use votestream_schema::Poll;
+use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
+
+use crate::harness::{Setup, option, poll};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A browser at a time is enough for a small machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+fn ballot(port: u16, slug: &str) -> String {
+    format!("http://localhost:{port}/polls/{slug}")
+}
+
+/// The id of the element that has the focus; empty when it has none.
+async fn focus(browser: &Browser) -> String {
+    let element = browser.active_element().await.unwrap();
+    element.attr("id").await.unwrap().unwrap_or_default()
+}
+
+async fn press(browser: &Browser, key: Key) {
+    let element = browser.active_element().await.unwrap();
+    element.send_keys(&char::from(key).to_string()).await.unwrap();
+}
+
+/// Goes from element to element until this one has the focus.
+async fn tab_to(browser: &Browser, id: &str) {
+    let mut passed = Vec::new();
+    while focus(browser).await != id {
+        assert!(passed.len() < 12, "#{id} is not reached: {passed:?}");
+        press(browser, Key::Tab).await;
+        passed.push(focus(browser).await);
+    }
+}
+
+fn polls() -> [Poll; 7] {
+    let long = |n: usize| match n % 7 {
+        0 => format!("{n} Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen"),
+        1 => {
+            format!("{n} {}", "A cat that has walked by herself for a long time ".repeat(4).trim())
+        }
+        _ => format!("Cat {n}"),
+    };
+    let options = (1..=63).map(|n| option(&format!("o{n}"), &long(n))).collect();
+    let described = poll("described").options.into_iter().map(|mut option| {
+        option.description = Some(format!("{}, who sleep on keyboards", option.label));
+        option
+    });
+    [
+        poll("pets"),
+        Poll { options, choices_max: 5, title: long(1), ..poll("many") },
+        Poll { voter_policy: VoterPolicy::Code, ..poll("code") },
+        Poll { closes_at_ms: Some(now_ms() - 1_000), ..poll("closed") },
+        Poll { opens_at_ms: Some(now_ms() + 600_000), ..poll("scheduled") },
+        Poll { vote_policy: VotePolicy::Replace, ..poll("replace") },
+        Poll {
+            options: described.collect(),
+            closes_at_ms: Some(now_ms() + 600_000),
+            ..poll("described")
+        },
+    ]
+}
+
+#[tokio::test]
+async fn no_state_of_the_page_has_a_flaw() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let setup = Setup::new().polls(polls()).flag("results-url", "https://results.example/");
+    let service = setup.start().await;
+    let port = service.client.address.port();
+    let mut found = Vec::new();
+    for (name, dark, width) in [("dark-320", true, 320), ("light-1440", false, 1440)] {
+        let browser =
+            Browser::start(BrowserOptions { dark, width, ..BrowserOptions::default() }).await;
+        for state in ["many", "code", "closed", "scheduled", "replace", "described"] {
+            browser.goto(&ballot(port, state)).await.unwrap();
+            browser.until("#poll-title", |title| !title.is_empty()).await;
+            found.extend(browser.flaws(&format!("ballot-{state}-{name}")).await);
+        }
+        browser.goto(&ballot(port, "many")).await.unwrap();
+        browser.click("#send").await;
+        browser.until("#problem", |words| words.contains("Mark a choice first")).await;
+        found.extend(browser.flaws(&format!("ballot-none-marked-{name}")).await);
+        browser.goto(&ballot(port, "code")).await.unwrap();
+        browser.click("label[for=option-cats]").await;
+        browser.click("#code").await;
+        browser.active_element().await.unwrap().send_keys("0000-0000-0000-0000").await.unwrap();
+        browser.click("#send").await;
+        let is_sentence = |words: &str| words.starts_with("This poll") && words.ends_with('.');
+        browser.until("#code-problem", is_sentence).await;
+        found.extend(browser.flaws(&format!("ballot-bad-code-{name}")).await);
+        browser.goto(&ballot(port, "replace")).await.unwrap();
+        browser.click("label[for=option-cats]").await;
+        browser.click("#send").await;
+        browser.until("#standing-choices", |choices| choices.contains("Cats")).await;
+        found.extend(browser.flaws(&format!("ballot-voted-{name}")).await);
+        browser.goto(&ballot(port, "birds")).await.unwrap();
+        found.extend(browser.flaws(&format!("ballot-unknown-{name}")).await);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test]
+async fn the_keyboard_alone_votes() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().polls(polls()).start().await;
+    let port = service.client.address.port();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&ballot(port, "pets")).await.unwrap();
+    browser.until("#send-label", |words| words == "Vote").await;
+    tab_to(&browser, "option-cats").await;
+    press(&browser, Key::Down).await;
+    assert_eq!(focus(&browser).await, "option-dogs");
+    tab_to(&browser, "send").await;
+    assert_eq!(browser.text("#send-label").await, "Vote for Dogs");
+    press(&browser, Key::Enter).await;
+    browser.until("#standing-choices", |choices| choices == "Dogs").await;
+    assert_eq!(focus(&browser).await, "standing-title", "it is read out");
+
+    // Several choices, and as many as the poll takes.
+    browser.goto(&ballot(port, "many")).await.unwrap();
+    browser.until("#send-label", |words| words == "Vote").await;
+    for id in ["option-o1", "option-o2"] {
+        tab_to(&browser, id).await;
+        press(&browser, Key::Space).await;
+    }
+    press(&browser, Key::Enter).await;
+    browser.until("#standing-choices", |choices| choices.contains("Cat 2")).await;
+    assert_eq!(service.entries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_ballot_meets_a_service_that_is_busy_and_is_sent_until_it_is_accepted() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&ballot(service.client.address.port(), "pets")).await.unwrap();
+    browser.click("label[for=option-cats]").await;
+    redis.freeze();
+    browser.click("#send").await;
+    browser.until("#status", |words| words.contains("The server is busy.")).await;
+    assert_eq!(browser.text("#standing-title").await, "", "nothing is claimed meanwhile");
+    assert_eq!(browser.text("#stop").await, "Stop trying");
+    redis.thaw();
+    let wait = Duration::from_secs(60);
+    browser.until_within(wait, "#standing-choices", |choices| choices == "Cats").await;
+    assert_eq!(service.entries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_ballot_whose_answer_is_lost_is_sent_again_and_stands_once() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().start().await;
+    let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&ballot(proxy.port(), "pets")).await.unwrap();
+    browser.click("label[for=option-dogs]").await;
+    proxy.set(Mode::CutFrom);
+    browser.click("#send").await;
+    eventually(SOON, async || service.entries().await.len() == 1).await;
+    proxy.set(Mode::Reset);
+    browser.until("#status", |words| words.contains("No connection to the server.")).await;
+    proxy.set(Mode::Pass);
+    let wait = Duration::from_secs(60);
+    browser.until_within(wait, "#standing-choices", |choices| choices == "Dogs").await;
+    assert_eq!(browser.text("#standing-title").await, "Your vote stands: you voted for");
+    assert_eq!(service.entries().await.len(), 1);
+}
