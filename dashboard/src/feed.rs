@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use votestream_schema::poll::now_ms;
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
-use votestream_service::postgres::{Pool, Session, describe, describe_checkout};
+use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 
 use crate::board::{Board, Look};
+use crate::reading::read;
 use crate::snapshot::Snapshot;
 
 /// How often definitions are read, and polls that change rarely.
@@ -69,12 +71,10 @@ impl Feed {
                 _ = ticks.tick() => {}
             }
             let started = Instant::now();
-            // A server that neither answers nor goes away is away too.
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => break,
-                outcome = tokio::time::timeout(READ_WITHIN, self.tick()) => outcome,
+                outcome = self.tick() => outcome,
             };
-            let outcome = outcome.unwrap_or_else(|_| Err("postgres did not answer in time".into()));
             metrics::histogram!("votestream_tick_duration_seconds").record(started.elapsed());
             let failed = outcome.is_err();
             gate.report(outcome);
@@ -92,22 +92,10 @@ impl Feed {
 
     async fn tick(&mut self) -> Result<(), String> {
         telemetry::record_pool("postgres", &self.pool.state(), self.connections_max);
-        let mut session = self.pool.get().await.map_err(describe_checkout)?;
-        let all = Instant::now() >= self.definitions_due;
-        if all {
-            let polls = db::polls::all(&**session).await.map_err(|e| e.to_string())?;
-            let shown = polls.into_iter().filter(|poll| poll.opens_at_ms.is_some());
-            self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
-            self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
-        }
-        let (now_ms, looked_at) = (now_ms(), Instant::now());
-        let wanted = self.polls.values().filter(|poll| all || poll.archived_at_ms.is_none());
-        let wanted: Vec<i32> = wanted.map(|poll| poll.id.0).collect();
-        let read = self.read(&session, &wanted, now_ms).await;
-        let snapshots = read.map_err(|error| {
-            session.judge(&error);
-            describe(&error)
-        })?;
+        let pool = self.pool.clone();
+        // A server that neither answers nor goes away is away too.
+        let (snapshots, now_ms, looked_at) =
+            read(&pool, READ_WITHIN, async |client| self.look(client).await).await?;
         for snapshot in snapshots {
             self.board.put(snapshot, Some(Look { at: looked_at, before: self.looked_at }));
         }
@@ -118,14 +106,29 @@ impl Feed {
         Ok(())
     }
 
-    async fn read(
+    /// All that there is to show, and when the reading began.
+    async fn look(&mut self, client: &Client) -> Result<(Vec<Snapshot>, i64, Instant), db::Error> {
+        let all = Instant::now() >= self.definitions_due;
+        if all {
+            let polls = db::polls::all(client).await?;
+            let shown = polls.into_iter().filter(|poll| poll.opens_at_ms.is_some());
+            self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
+            self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
+        }
+        let (now_ms, looked_at) = (now_ms(), Instant::now());
+        let wanted = self.polls.values().filter(|poll| all || poll.archived_at_ms.is_none());
+        let wanted: Vec<i32> = wanted.map(|poll| poll.id.0).collect();
+        Ok((self.tallies(client, &wanted, now_ms).await?, now_ms, looked_at))
+    }
+
+    async fn tallies(
         &self,
-        session: &Session,
+        client: &Client,
         wanted: &[i32],
         now_ms: i64,
-    ) -> Result<Vec<Snapshot>, tokio_postgres::Error> {
+    ) -> Result<Vec<Snapshot>, db::Error> {
         let sql = include_str!("../sql/tallies.sql");
-        let rows = session.query_typed(sql, &[(&wanted, Type::INT4_ARRAY)]).await?;
+        let rows = client.query_typed(sql, &[(&wanted, Type::INT4_ARRAY)]).await?;
         let tallies: Vec<(PollId, Tally)> = rows
             .iter()
             .map(|row| {
@@ -138,7 +141,7 @@ impl Feed {
             .filter(|(id, tally)| self.has_changed(*id, tally))
             .map(|(id, _)| id.0)
             .collect();
-        let mut recent = self.recent(session, &changed, now_ms).await?;
+        let mut recent = self.recent(client, &changed, now_ms).await?;
         let snapshots = tallies.into_iter().filter_map(|(id, tally)| {
             let poll = self.polls.get(&id)?.clone();
             Some(Snapshot::new(poll, tally, recent.remove(&id).unwrap_or_default(), now_ms))
@@ -153,16 +156,16 @@ impl Feed {
 
     async fn recent(
         &self,
-        session: &Session,
+        client: &Client,
         polls: &[i32],
         now_ms: i64,
-    ) -> Result<HashMap<PollId, Vec<(i64, i64)>>, tokio_postgres::Error> {
+    ) -> Result<HashMap<PollId, Vec<(i64, i64)>>, db::Error> {
         let mut recent: HashMap<PollId, Vec<(i64, i64)>> = HashMap::new();
         if polls.is_empty() {
             return Ok(recent);
         }
         let since = now_ms / 1_000 - RECENT_S;
-        let rows = session
+        let rows = client
             .query_typed(
                 include_str!("../sql/recent.sql"),
                 &[(&polls, Type::INT4_ARRAY), (&since, Type::INT8)],

@@ -6,13 +6,14 @@ use serde_json::json;
 use votestream_schema::poll::{PollState, now_ms, rfc3339};
 use votestream_service::http;
 use votestream_service::page::{self, render};
-use votestream_service::postgres::{Pool, describe, describe_checkout};
+use votestream_service::postgres::Pool;
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use crate::board::Board;
 use crate::pages::{PollLink, ResultView, ResultsPage};
+use crate::reading::read;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
 
@@ -89,12 +90,7 @@ impl Desk {
     /// `GET /api/polls/{slug}/series?seconds=…`
     pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
         let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
-        let reading = tokio::time::timeout(SERIES_WITHIN, self.read_series(slug, seconds));
-        match reading.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(problem)) => problem.into_response(),
-            Err(_) => Problem::unavailable("postgres did not answer in time").into_response(),
-        }
+        self.read_series(slug, seconds).await.unwrap_or_else(Problem::into_response)
     }
 
     async fn read_series(&self, slug: &str, seconds: i64) -> Result<Response, Problem> {
@@ -104,14 +100,16 @@ impl Desk {
         }
         let to = now_ms() / 1_000;
         let from = to - seconds;
-        let session = self.pool.get().await;
-        let session = session.map_err(|e| Problem::unavailable(describe_checkout(e)))?;
-        let rows = session
-            .query(include_str!("../sql/series.sql"), &[&snapshot.poll.id.0, &from, &to])
-            .await
-            .map_err(|e| Problem::unavailable(describe(&e)))?;
-        let points: Vec<(i64, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let body = json!({ "poll": slug, "from": from, "to": to, "points": points });
+        let row = read(&self.pool, SERIES_WITHIN, async |client| {
+            let sql = include_str!("../sql/series.sql");
+            Ok(client.query_one(sql, &[&snapshot.poll.id.0, &from, &to]).await?)
+        });
+        let row = row.await.map_err(Problem::unavailable)?;
+        let (voters, seconds, votes): (i64, Vec<i64>, Vec<i64>) =
+            (row.get(0), row.get(1), row.get(2));
+        let points: Vec<(i64, i64)> = seconds.into_iter().zip(votes).collect();
+        let body =
+            json!({ "poll": slug, "from": from, "to": to, "voters": voters, "points": points });
         Ok(http::json(StatusCode::OK, body.to_string()))
     }
 

@@ -9,6 +9,7 @@ mod feed;
 mod handlers;
 pub mod metrics_help;
 pub mod pages;
+mod reading;
 mod routes;
 mod snapshot;
 mod viewers;
@@ -62,7 +63,7 @@ pub async fn run(
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
     // Pages are served when all seats are taken, also where file handles are few.
     let seats = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
-    let viewers = Viewers::new(board.clone(), seats, shutdown.clone());
+    let viewers = Viewers::new(board.clone(), seats, limits.write_timeout, shutdown.clone());
     let desk = Arc::new(Desk {
         board,
         viewers: viewers.clone(),

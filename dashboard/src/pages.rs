@@ -134,6 +134,7 @@ pub const ASSETS: &[Asset] = &[
     ("chart.js", JS, include_bytes!("../static/chart.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),
     ("figures.js", JS, include_bytes!("../static/figures.js")),
+    ("history.js", JS, include_bytes!("../static/history.js")),
     ("light.js", JS, include_bytes!("../static/light.js")),
     ("relay.js", JS, include_bytes!("../static/relay.js")),
     ("results.js", JS, include_bytes!("../static/results.js")),
@@ -160,10 +161,10 @@ fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
     text
 }
 
-/// An address as people type it: no scheme, no closing slash.
-fn address(url: &str) -> &str {
+/// An address as people type it, no scheme, no closing slash; in the parts between which a line may end.
+fn address(url: &str) -> impl Iterator<Item = &str> {
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
-    url.strip_suffix('/').unwrap_or(url)
+    url.strip_suffix('/').unwrap_or(url).split_inclusive('/')
 }
 
 #[cfg(test)]
@@ -227,6 +228,13 @@ mod tests {
         assert!(!html.contains("style="), "{html}");
         assert!(!html.contains("<style"));
         assert!(!html.contains("<script>"));
+    }
+
+    #[test]
+    fn an_address_is_broken_after_a_slash_only() {
+        let vote_url = Some("https://vote.example/polls/pets/".to_owned());
+        let html = ResultsPage { vote_url, ..cats_vs_dogs() }.render().unwrap();
+        assert!(html.contains(">vote.example/<wbr>polls/<wbr>pets<wbr></a>"), "{html}");
     }
 
     #[test]

@@ -26,6 +26,9 @@ use warp::reply::{Reply, Response};
 use crate::handlers::Desk;
 use crate::pages;
 
+/// What stands behind the question mark.
+type Query = HashMap<String, String>;
+
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Every route; what fits none is told so as a problem.
@@ -33,38 +36,39 @@ pub(crate) fn all(
     desk: Arc<Desk>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let desk = warp::any().map(move || desk.clone());
-    let timer = warp::any().map(Instant::now);
+    let timer = warp::method().map(|method| Timer { method, since: Instant::now() });
     let with = desk.and(timer);
 
     let root = warp::path::end().map(|| None);
     let page = root.or(warp::path!("polls" / String).map(Some)).unify().and(with.clone()).map(
-        |slug: Option<String>, desk: Arc<Desk>, since| {
-            done("results_page", since, desk.page(slug.as_deref()))
+        |slug: Option<String>, desk: Arc<Desk>, timer: Timer| {
+            timer.stop("results_page", desk.page(slug.as_deref()))
         },
     );
     let list = warp::path!("api" / "polls")
         .and(with.clone())
-        .map(|desk: Arc<Desk>, since| done("polls", since, desk.list()));
+        .map(|desk: Arc<Desk>, timer: Timer| timer.stop("polls", desk.list()));
     let tally = warp::path!("api" / "polls" / String / "tally")
         .and(with.clone())
-        .map(|slug: String, desk: Arc<Desk>, since| done("tally", since, desk.tally(&slug)));
+        .map(|slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("tally", desk.tally(&slug)));
     let series = warp::path!("api" / "polls" / String / "series")
         .and(with.clone())
         .and(warp::query())
-        .then(|slug: String, desk: Arc<Desk>, since, query: HashMap<String, String>| async move {
+        .then(|slug: String, desk: Arc<Desk>, timer: Timer, query: Query| async move {
             let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-            done("series", since, desk.series(&slug, seconds).await)
+            timer.stop("series", desk.series(&slug, seconds).await)
         });
-    let events = warp::path!("api" / "polls" / String / "events")
-        .and(with.clone())
-        .map(|slug: String, desk: Arc<Desk>, since| done("events", since, desk.events(&slug)));
-    let assets = warp::path!("static" / String).and(with.clone()).map(|path: String, _, since| {
-        let found = http::asset(pages::ASSETS, &path);
-        done("static", since, found.unwrap_or_else(|| Problem::not_found().into_response()))
+    let events = warp::path!("api" / "polls" / String / "events").and(with.clone()).map(
+        |slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("events", desk.events(&slug)),
+    );
+    let assets =
+        warp::path!("static" / String).and(with.clone()).map(|path: String, _, timer: Timer| {
+            let found = http::asset(pages::ASSETS, &path);
+            timer.stop("static", found.unwrap_or_else(|| Problem::not_found().into_response()))
+        });
+    let openapi = warp::path!("openapi.json").and(with).map(|_, timer: Timer| {
+        timer.stop("openapi", http::json(StatusCode::OK, OPENAPI.to_owned()))
     });
-    let openapi = warp::path!("openapi.json")
-        .and(with)
-        .map(|_, since| done("openapi", since, http::json(StatusCode::OK, OPENAPI.to_owned())));
 
     let routes = page
         .or(tally)
@@ -82,9 +86,17 @@ pub(crate) fn all(
     warp::get().or(warp::head()).unify().and(routes).recover(fits_nothing).unify()
 }
 
-fn done(route: &'static str, since: Instant, response: Response) -> Response {
-    http::measure(route, &Method::GET, response.status(), since);
-    response
+/// Measures one request from here to its reply.
+struct Timer {
+    method: Method,
+    since: Instant,
+}
+
+impl Timer {
+    fn stop(self, route: &'static str, response: Response) -> Response {
+        http::measure(route, &self.method, response.status(), self.since);
+        response
+    }
 }
 
 async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {

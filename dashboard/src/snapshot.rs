@@ -58,6 +58,8 @@ struct HiddenBody<'a> {
     visibility: Visibility,
     opens_at: Option<String>,
     closes_at: Option<String>,
+    stale: bool,
+    stale_since: Option<String>,
 }
 
 impl Snapshot {
@@ -127,6 +129,8 @@ impl Snapshot {
             visibility: self.poll.visibility,
             opens_at: self.poll.opens_at_ms.map(rfc3339),
             closes_at: self.poll.closes_at_ms.map(rfc3339),
+            stale: self.stale_since_ms.is_some(),
+            stale_since: self.stale_since_ms.map(rfc3339),
         }
     }
 }
@@ -177,6 +181,23 @@ mod tests {
              \"as_of\":\"1970-01-01T00:00:05Z\",\"stale\":false,\"stale_since\":null,\
              \"recent\":[[4,7]]}\n\n"
         );
+    }
+
+    #[test]
+    fn a_hidden_frame_tells_whether_the_poll_is_still_heard_of() {
+        let fresh = snapshot(Visibility::AfterClose);
+        let stale = Snapshot { stale_since_ms: Some(4_000), ..fresh.clone() };
+        let told = |stale: &str| {
+            format!(
+                "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\
+                 \"visibility\":\"after_close\",\"opens_at\":\"1970-01-01T00:00:00Z\",\
+                 \"closes_at\":\"1970-01-01T00:00:10Z\",{stale}}}\n\n"
+            )
+        };
+        assert_eq!(fresh.frame(), told("\"stale\":false,\"stale_since\":null"));
+        let since = "\"stale\":true,\"stale_since\":\"1970-01-01T00:00:04Z\"";
+        assert_eq!(stale.frame(), told(since));
+        assert!(stale.differs_from(&fresh));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! written the shared frames, which keeps it at about 2 KiB. A stream that is asked for later on a
 //! connection kept alive goes through warp, with the same frames and more memory.
 //!
-//! Invariant: nothing is queued for a slow viewer. It is told the newest state once it can take it,
-//! and the frames in between are skipped.
+//! Invariant: no frame is queued here for a slow viewer: it is told the newest state once it can take it,
+//! and the frames in between are skipped. What the kernel has taken is sent first; the listener keeps that at
+//! tens of kilobytes. A viewer that has not taken a frame after the write time-out is sent away.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +22,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use votestream_service::CancellationToken;
+use votestream_service::http;
 use votestream_service::listener::{Intercepted, PeerAddr, Permit};
+use warp::http::{Method, StatusCode};
 
 use crate::board::{Board, Shown};
 
@@ -47,6 +50,7 @@ pub struct Viewers {
     board: Board,
     count: Arc<AtomicUsize>,
     viewers_max: usize,
+    write_timeout: Duration,
     stopping: CancellationToken,
     metrics: Arc<Metrics>,
 }
@@ -78,8 +82,14 @@ impl std::fmt::Debug for Viewers {
 }
 
 impl Viewers {
-    /// At most `viewers_max` viewers of this board, until `stopping`.
-    pub fn new(board: Board, viewers_max: usize, stopping: CancellationToken) -> Self {
+    /// At most `viewers_max` viewers of this board, until `stopping`; each takes a frame within
+    /// `write_timeout`.
+    pub fn new(
+        board: Board,
+        viewers_max: usize,
+        write_timeout: Duration,
+        stopping: CancellationToken,
+    ) -> Self {
         let metrics = Arc::new(Metrics {
             viewers: metrics::gauge!("votestream_viewers"),
             sent: metrics::counter!("votestream_frames_sent_total"),
@@ -88,12 +98,17 @@ impl Viewers {
         });
         metrics.viewers.set(0.0);
         metrics::gauge!("votestream_viewers_max").set(viewers_max as f64);
-        Self { board, count: Arc::default(), viewers_max, stopping, metrics }
+        Self { board, count: Arc::default(), viewers_max, write_timeout, stopping, metrics }
     }
 
     /// Takes over a fresh connection if it asks for an event stream that there is, and a seat is
     /// free; all else is left to HTTP.
-    pub async fn intercept(self, stream: TcpStream, _: PeerAddr, permit: Permit) -> Intercepted {
+    pub async fn intercept(
+        self,
+        mut stream: TcpStream,
+        _: PeerAddr,
+        permit: Permit,
+    ) -> Intercepted {
         // Browsers open connections in advance; a replica that stops does not wait for their use.
         let asked = tokio::select! {
             () = self.stopping.cancelled() => None,
@@ -105,10 +120,17 @@ impl Viewers {
         let (Some(changes), Some(seat)) = (self.board.watch(&slug), self.seat()) else {
             return Intercepted::Http(stream, permit);
         };
+        let since = std::time::Instant::now();
+        if greet(&mut stream, head_bytes, self.write_timeout).await.is_err() {
+            return Intercepted::Taken;
+        }
+        http::measure("events", &Method::GET, StatusCode::OK, since);
+        let (cursor, write_timeout) = (Cursor::new(changes, self.metrics), self.write_timeout);
         // A task of its own, for it to be no larger than it must.
         tokio::spawn(async move {
-            // The viewer went away: nothing to be told to anybody.
-            let _ = serve(stream, head_bytes, changes, seat, self.metrics).await;
+            // The viewer went away or was too slow: nothing to be told to anybody.
+            let _ = serve(stream, cursor, write_timeout).await;
+            drop(seat);
             drop(permit);
         });
         Intercepted::Taken
@@ -201,44 +223,50 @@ impl Cursor {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    head_bytes: usize,
-    changes: watch::Receiver<Shown>,
-    seat: Seat,
-    metrics: Arc<Metrics>,
-) -> io::Result<()> {
-    discard(&mut stream, head_bytes).await?;
-    write_all(&stream, RESPONSE_HEAD.as_bytes()).await?;
-    let mut cursor = Cursor::new(changes, metrics);
+/// Takes the request and begins the reply.
+async fn greet(stream: &mut TcpStream, head_bytes: usize, within: Duration) -> io::Result<()> {
+    discard(stream, head_bytes).await?;
+    write_all(stream, RESPONSE_HEAD.as_bytes(), within).await.map(drop)
+}
+
+async fn serve(stream: TcpStream, mut cursor: Cursor, within: Duration) -> io::Result<()> {
     loop {
         let frame = tokio::select! {
             frame = cursor.next() => frame,
             gone = hung_up(&stream) => return gone,
         };
-        let Some(frame) = frame else { break };
-        let waited = write_all(&stream, &frame).await?;
+        let Some(frame) = frame else { return Ok(()) };
+        let waited = write_all(&stream, &frame, within).await?;
         cursor.written(waited);
     }
-    drop(seat);
+}
+
+/// Writes without a buffer of its own; a viewer that does not read holds up nobody but itself, and
+/// is an error when it has not taken all of it in time. Whether the viewer had to be waited for.
+async fn write_all(stream: &TcpStream, bytes: &[u8], within: Duration) -> io::Result<bool> {
+    let rest = &bytes[write_some(stream, bytes)?..];
+    if rest.is_empty() {
+        return Ok(false);
+    }
+    // On the heap: room for a timer, in each task, would be for the few viewers that are slow.
+    Box::pin(tokio::time::timeout(within, write_slowly(stream, rest))).await??;
+    Ok(true)
+}
+
+async fn write_slowly(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        bytes = &bytes[write_some(stream, bytes)?..];
+    }
     Ok(())
 }
 
-/// Writes without a buffer of its own; a viewer that does not read holds up nobody but itself.
-/// Whether the viewer had to be waited for.
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<bool> {
-    let mut waited = false;
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                waited = true;
-                stream.writable().await?;
-            }
-            Err(error) => return Err(error),
-        }
+/// How much of it the kernel takes now.
+fn write_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    match stream.try_write(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        outcome => outcome,
     }
-    Ok(waited)
 }
 
 /// Resolves when the viewer closes, or says something that no viewer has to say.

@@ -11,11 +11,16 @@ const RATE_SECONDS = 3;
 const votes = new Map();
 const byId = (id) => document.getElementById(id);
 
-/** Takes [[unix_s, votes], …]; a second named again replaces what was known. */
+/** Takes [[unix_s, votes], …]; a second named again replaces what was known. By how many votes that is more. */
 export function add(points) {
-  for (const [second, count] of points) votes.set(second, count);
+  let grown = 0;
+  for (const [second, count] of points) {
+    grown += count - (votes.get(second) ?? 0);
+    votes.set(second, count);
+  }
   const oldest = now() - SECONDS - 10;
   for (const second of votes.keys()) if (second < oldest) votes.delete(second);
+  return grown;
 }
 
 /** Starts anew, before a whole series is added. */

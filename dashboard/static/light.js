@@ -15,10 +15,10 @@ export function setLink(now_up) {
   show();
 }
 
-/** What a frame says about its own age. */
+/** What a frame says about its own age; one without figures has no `as_of`. */
 export function setAge(frame) {
-  as_of = frame.as_of ?? as_of;
-  stale_since = frame.stale ? (frame.stale_since ?? frame.as_of) : null;
+  as_of = frame.as_of ?? null;
+  stale_since = frame.stale_since;
   show();
 }
 

@@ -4,6 +4,7 @@ import { announce, skip, standingsWords } from './announcer.js';
 import * as chart from './chart.js';
 import * as clock from './clock.js';
 import { dayAndTime, write } from './figures.js';
+import { History } from './history.js';
 import * as light from './light.js';
 import { Relay } from './relay.js';
 import { fits, showStandings } from './standings.js';
@@ -13,8 +14,8 @@ const board = document.getElementById('board');
 const api = `/api/polls/${encodeURIComponent(results.dataset.poll)}`;
 
 let first = true;
-let series_wanted = true;
 
+const history = new History(`${api}/series?seconds=300`);
 const relay = new Relay(results.dataset.poll, hear);
 
 showLocalTimes();
@@ -22,7 +23,7 @@ light.setLink(null);
 relay.start();
 setInterval(() => {
   // Without news the chart stands still: silence is not zero votes.
-  if (light.isLive() && !board.hidden && !document.hidden) chart.draw();
+  if (light.isLive() && history.isKnown && !board.hidden && !document.hidden) chart.draw();
 }, 1000);
 window.addEventListener('pagehide', () => relay.stop());
 window.addEventListener('pageshow', (event) => {
@@ -59,23 +60,18 @@ function showTally(tally) {
   if (first) skip(words);
   first = false;
   announce(words);
-  if (tally.recent) chart.add(tally.recent);
-  if (series_wanted) loadSeries();
+  history.add(tally);
 }
 
 function showHidden(poll) {
   reveal(false);
   showState(poll.state);
-  light.setAge({ stale: false });
+  light.setAge(poll);
   write(document.getElementById('hidden-words'), hiddenWords(poll));
 }
 
 function showLink(up) {
-  if (!up) {
-    // What was missed meanwhile may be more than a frame's `recent` holds.
-    series_wanted = true;
-    clock.forget();
-  }
+  if (!up) clock.forget();
   light.setLink(up);
 }
 
@@ -100,20 +96,6 @@ function showState(state) {
   document.getElementById('milestone')?.parentElement.remove();
   const vote_here = document.getElementById('vote-here');
   if (vote_here) vote_here.hidden = state !== 'open';
-}
-
-async function loadSeries() {
-  series_wanted = false;
-  try {
-    const response = await fetch(`${api}/series?seconds=300`, { cache: 'no-store' });
-    if (!response.ok) return;
-    const series = await response.json();
-    clock.hear(series.to * 1000);
-    chart.add(series.points);
-    chart.draw();
-  } catch {
-    series_wanted = true;
-  }
 }
 
 function showLocalTimes() {

@@ -50,6 +50,27 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
 }
 
 #[tokio::test]
+async fn requests_are_counted_by_what_they_are_whoever_serves_them() {
+    const STREAMS: f64 = 200.0;
+    let service = Setup::new().start().await;
+    let counted = |labels: &str| {
+        let text = service.metrics.render();
+        let of = format!("votestream_http_requests_total{{{labels}}} ");
+        let line = text.lines().find_map(|line| line.strip_prefix(&of)?.parse::<f64>().ok());
+        line.unwrap_or_default()
+    };
+    let streams = r#"route="events",method="GET",status="200""#;
+    let before = counted(streams);
+    for _ in 0..STREAMS as usize {
+        Stream::open(&service.client, "pets", Way::Fresh).await;
+    }
+    // Other tests of this process open far fewer meanwhile.
+    assert!(counted(streams) - before >= STREAMS, "{before} and {}", counted(streams));
+    service.client.request("HEAD", "/openapi.json").send().await;
+    assert!(counted(r#"route="openapi",method="HEAD",status="200""#) > 0.0);
+}
+
+#[tokio::test]
 async fn a_dependency_that_is_down_fails_readiness_and_never_liveness() {
     let mut postgres = own_postgres().await;
     let mut database = Database::at(create_database(&postgres).await).await;

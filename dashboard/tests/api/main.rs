@@ -10,7 +10,9 @@ mod harness;
 mod stream;
 
 mod admin;
+mod browser;
 mod events;
+mod logs;
 mod outage;
 mod pages;
 mod results;

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use testkit::proxy::Proxy;
 use testkit::{PostgresServer, create_database, eventually, own_postgres};
 use votestream_schema::PollId;
+use votestream_schema::poll::{Definition, Visibility};
 
 use crate::harness::{Database, Service, Setup, poll};
 use crate::stream::{Stream, WAYS};
@@ -88,6 +90,47 @@ async fn a_postgres_that_does_not_answer_leaves_the_last_state_up_until_it_does(
     expect_stale(&service, &mut streams).await;
     postgres.thaw();
     expect_recovery(&database, pets, &service, &mut streams).await;
+}
+
+#[tokio::test]
+async fn viewers_of_hidden_results_are_told_too_and_told_no_figure() {
+    let mut postgres = own_postgres().await;
+    let mut database = Database::at(create_database(&postgres).await).await;
+    database.create(&Definition { visibility: Visibility::AfterClose, ..poll("pets") }).await;
+    let service = Setup::on(&database.url).start().await;
+    let mut streams = open_both(&service).await;
+    postgres.freeze();
+    for stream in &mut streams {
+        let stale = stream.event_where(|name, _| name == "hidden").await;
+        assert!(stale["stale"] == true && stale["stale_since"].is_string(), "{stale}");
+        assert!(stale["voters"].is_null() && stale["version"].is_null(), "{stale}");
+    }
+    postgres.thaw();
+    for stream in &mut streams {
+        stream.event_where(|name, data| name == "hidden" && data["stale"] == false).await;
+    }
+}
+
+/// As when a load balancer or a host between has forgotten the connection.
+#[tokio::test]
+async fn a_session_that_went_silent_is_thrown_away_and_not_waited_for_again() {
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let port = database.url.rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
+    let proxy = Proxy::open(vec![port.parse().unwrap()]).await.unwrap();
+    let url = database.url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port()));
+    let service = Setup::on(&url).start().await;
+    assert_eq!(service.client.get("/api/polls/pets/series").send().await.status, 200);
+    proxy.half_open();
+    database.count(pets, 7, &[4, 3]).await;
+    for path in ["tally", "series"] {
+        // Two seconds for a reading, ten for a connection that was being made.
+        eventually(Duration::from_secs(30), async || {
+            let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await;
+            reply.status == 200 && reply.json()["voters"] == 7
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

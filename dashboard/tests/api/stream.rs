@@ -91,6 +91,12 @@ impl Stream {
         tokio::time::timeout(EVENT_WITHIN, next).await.expect("a block in time")
     }
 
+    /// Reads a few bytes and forgets them; whether there were any.
+    pub async fn sip(&mut self, bytes: usize) -> bool {
+        let mut sip = vec![0; bytes];
+        matches!(self.connection.read(&mut sip).await, Ok(1..))
+    }
+
     /// The next event, past heartbeats: its name, id and data.
     pub async fn event(&mut self) -> (String, Option<i64>, Value) {
         loop {

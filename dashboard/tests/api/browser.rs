@@ -1,0 +1,219 @@
+//! The results as a browser shows them, in every state of the poll, the page and the way to it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::fantoccini::Locator;
+use testkit::{Browser, BrowserOptions, create_database, eventually, own_postgres};
+use tokio::sync::Mutex;
+use votestream_schema::poll::{Definition, Visibility, now_ms};
+
+use crate::harness::{Database, Service, Setup, in_ms, option, poll};
+
+const SOON: Duration = Duration::from_secs(20);
+/// Longer than the page waits before it asks for the whole series again.
+const HISTORY_WITHIN: Duration = Duration::from_secs(45);
+
+/// A browser at a time is enough for a small machine.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+fn results(service: &Service, path: &str) -> String {
+    format!("http://localhost:{}{path}", service.client.address.port())
+}
+
+async fn run(browser: &Browser, script: &str) -> Value {
+    browser.execute(script, Vec::new()).await.unwrap()
+}
+
+async fn until_light(browser: &Browser, words: &str) {
+    browser.until("#light-words", |light| light.starts_with(words)).await;
+}
+
+#[tokio::test]
+async fn no_state_of_the_page_has_a_flaw() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut postgres = own_postgres().await;
+    let mut database = Database::at(create_database(&postgres).await).await;
+    let pets = database.create(&poll("pets")).await;
+    database.count(pets, 4_321, &[2_987, 1_334]).await;
+    database.add_second(pets, now_ms() / 1_000 - 30, 4_321).await;
+    let long = |n: usize| match n % 7 {
+        0 => format!("{n} Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen"),
+        1 => {
+            format!("{n} {}", "A cat that has walked by herself for a long time ".repeat(4).trim())
+        }
+        _ => format!("Cat {n}"),
+    };
+    let options = (1..=63).map(|n| option(&format!("o{n}"), &long(n))).collect();
+    let many = Definition { options, choices_max: 63, title: long(1), ..poll("many") };
+    let many = database.create(&many).await;
+    database.count(many, 2_016, &(1..=63).collect::<Vec<i64>>()).await;
+    let hidden = Definition { visibility: Visibility::AfterClose, ..poll("hidden") };
+    database.create(&Definition { closes_at: Some(in_ms(86_400_000)), ..hidden }).await;
+    let closed = Definition { closes_at: Some(in_ms(-1_000)), ..poll("closed") };
+    let closed = database.create(&closed).await;
+    database.count(closed, 2, &[1, 1]).await;
+    database.create(&Definition { opens_at: Some(in_ms(600_000)), ..poll("scheduled") }).await;
+    let service = Setup::on(&database.url).flag("vote-url", "https://vote.example/").start().await;
+
+    let mut found = Vec::new();
+    let mut browsers = Vec::new();
+    for (name, dark, width) in [("dark-320", true, 320), ("light-1440", false, 1440)] {
+        let options = BrowserOptions { dark, width, ..BrowserOptions::default() };
+        browsers.push((name, Browser::start(options).await));
+    }
+    for (name, browser) in &browsers {
+        for state in ["pets", "many", "hidden", "closed", "scheduled"] {
+            browser.goto(&results(&service, &format!("/polls/{state}"))).await.unwrap();
+            until_light(browser, "Live").await;
+            found.extend(browser.flaws(&format!("results-{state}-{name}")).await);
+        }
+        browser.click("#table-details summary").await;
+        found.extend(browser.flaws(&format!("results-table-{name}")).await);
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+        browser.goto(&results(&service, "/polls/birds")).await.unwrap();
+        found.extend(browser.flaws(&format!("results-unknown-{name}")).await);
+    }
+    postgres.kill();
+    for (name, browser) in &browsers {
+        for state in ["pets", "hidden"] {
+            browser.goto(&results(&service, &format!("/polls/{state}"))).await.unwrap();
+            until_light(browser, "Stale since").await;
+            found.extend(browser.flaws(&format!("results-{state}-stale-{name}")).await);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test]
+async fn the_light_tells_of_postgres_and_of_the_link_also_while_results_are_hidden() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut postgres = own_postgres().await;
+    let mut database = Database::at(create_database(&postgres).await).await;
+    database.create(&poll("pets")).await;
+    database.create(&Definition { visibility: Visibility::Admin, ..poll("hidden") }).await;
+    let service = Setup::on(&database.url).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    for path in ["/polls/pets", "/polls/hidden"] {
+        browser.goto(&results(&service, path)).await.unwrap();
+        until_light(&browser, "Live").await;
+        postgres.kill();
+        until_light(&browser, "Stale since").await;
+        postgres.restart().unwrap();
+        until_light(&browser, "Live").await;
+    }
+    service.shutdown.cancel();
+    browser.until("#light-words", |words| words == "Reconnecting…").await;
+}
+
+#[tokio::test]
+async fn a_page_that_loses_its_service_says_of_when_its_figures_are() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&results(&service, "/")).await.unwrap();
+    until_light(&browser, "Live").await;
+    service.shutdown.cancel();
+    until_light(&browser, "Reconnecting… figures of").await;
+}
+
+#[tokio::test]
+async fn table_and_bars_tell_the_same_and_listeners_are_told_at_most_every_ten_seconds() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&results(&service, "/")).await.unwrap();
+    until_light(&browser, "Live").await;
+    let watch = "window.told = [];
+        const announcer = document.getElementById('announcer');
+        new MutationObserver(() => told.push([Date.now(), announcer.textContent]))
+            .observe(announcer, { childList: true });";
+    run(&browser, watch).await;
+    let same = "const texts = (css) => [...document.querySelectorAll(css)].map((one) => one.textContent);
+        return {
+            votes: texts('.row-votes').map((words) => words.split(' ')[0]), cells: texts('.cell-votes'),
+            shares: texts('.row-share'), share_cells: texts('.cell-share'),
+            people: texts('#voters, .cell-voters'),
+        };";
+    for n in 1..=110_i64 {
+        database.count(pets, 3 * n, &[n, 2 * n]).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let seen = run(&browser, same).await;
+        assert_eq!(seen["votes"], seen["cells"], "{seen}");
+        assert_eq!(seen["shares"], seen["share_cells"], "{seen}");
+        assert_eq!(seen["people"][0], seen["people"][1], "{seen}");
+    }
+    browser.until("#voters", |voters| voters == "330").await;
+    let told: Vec<(i64, String)> =
+        serde_json::from_value(run(&browser, "return told").await).unwrap();
+    assert!((2..=3).contains(&told.len()), "in 22 seconds: {told:?}");
+    assert!(told.windows(2).all(|two| two[1].0 - two[0].0 > 9_900), "{told:?}");
+    assert!(told[0].1.starts_with("Dogs: 66.7%"), "{told:?}");
+}
+
+#[tokio::test]
+async fn seven_tabs_share_one_stream_and_the_next_takes_over_when_its_holder_goes() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).flag("viewers-max", "1").start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let mut tabs = vec![browser.window().await.unwrap()];
+    for _ in 1..7 {
+        tabs.push(browser.new_window(true).await.unwrap().handle);
+    }
+    for tab in &tabs {
+        browser.switch_to_window(tab.clone()).await.unwrap();
+        browser.goto(&results(&service, "/")).await.unwrap();
+        until_light(&browser, "Live").await;
+    }
+    for voters in [1_i64, 2] {
+        database.count(pets, voters, &[voters, 0]).await;
+        let mut leaders = Vec::new();
+        for tab in &tabs {
+            browser.switch_to_window(tab.clone()).await.unwrap();
+            browser.until("#voters", |shown| shown == voters.to_string()).await;
+            let light = browser.find(Locator::Css("#light")).await.unwrap();
+            if light.attr("data-role").await.unwrap().as_deref() == Some("leader") {
+                leaders.push(tab.clone());
+            }
+        }
+        assert_eq!(leaders.len(), 1, "{} tabs", tabs.len());
+        browser.switch_to_window(leaders[0].clone()).await.unwrap();
+        browser.close_window().await.unwrap();
+        tabs.retain(|tab| *tab != leaders[0]);
+    }
+}
+
+#[tokio::test]
+async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut postgres = own_postgres().await;
+    let mut database = Database::at(create_database(&postgres).await).await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).start().await;
+    let now_s = now_ms() / 1_000;
+    database.count(pets, 40, &[40, 0]).await;
+    database.add_second(pets, now_s - 20, 40).await;
+    eventually(SOON, async || {
+        service.client.get("/api/polls/pets/tally").send().await.json()["voters"] == 40
+    })
+    .await;
+    postgres.kill();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&results(&service, "/")).await.unwrap();
+    until_light(&browser, "Stale since").await;
+    let is_hidden = "return document.getElementById('chart').hidden";
+    assert_eq!(run(&browser, is_hidden).await, json!(true), "it would show no votes");
+    postgres.restart().unwrap();
+    let peak = |peak: &'static str| move |words: &str| words.starts_with(peak);
+    browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 40,")).await;
+
+    // A consumer that was away counts what was cast a minute ago.
+    let database = Database::at(database.url).await;
+    database.add_second(pets, now_s - 60, 700).await;
+    database.count(pets, 740, &[740, 0]).await;
+    browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 700,")).await;
+}
