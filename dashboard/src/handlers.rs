@@ -1,33 +1,27 @@
 //! Requests to replies.
 
-use std::time::Duration;
-
 use serde_json::json;
-use votestream_schema::poll::{PollState, now_ms, rfc3339};
+use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http;
 use votestream_service::page::{self, render};
-use votestream_service::postgres::Pool;
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use crate::board::Board;
+use crate::history::History;
 use crate::pages::{PollLink, ResultView, ResultsPage};
-use crate::reading::read;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
 
 /// The longest series told at once, in seconds.
 const SERIES_S_MAX: i64 = 3_600;
 
-/// How long Postgres may take for a series.
-const SERIES_WITHIN: Duration = Duration::from_secs(3);
-
 /// What handlers share.
 pub(crate) struct Desk {
     pub(crate) board: Board,
     pub(crate) viewers: Viewers,
-    pub(crate) pool: Pool,
+    pub(crate) history: History,
     pub(crate) default_poll: String,
     pub(crate) vote_url: Option<String>,
 }
@@ -90,27 +84,18 @@ impl Desk {
     /// `GET /api/polls/{slug}/series?seconds=…`
     pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
         let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
-        self.read_series(slug, seconds).await.unwrap_or_else(Problem::into_response)
-    }
-
-    async fn read_series(&self, slug: &str, seconds: i64) -> Result<Response, Problem> {
-        let snapshot = self.poll(slug)?;
-        if !snapshot.visible {
-            return Err(results_hidden(&snapshot));
+        let snapshot = match self.poll(slug) {
+            Ok(snapshot) if snapshot.visible => snapshot,
+            Ok(hidden) => return results_hidden(&hidden).into_response(),
+            Err(problem) => return problem.into_response(),
+        };
+        match self.history.of(snapshot.poll.id, slug, seconds).await {
+            Ok(series) => http::json(StatusCode::OK, series),
+            Err(why) => {
+                tracing::warn!(why, "a series could not be read");
+                Problem::unavailable("the history cannot be read at the moment").into_response()
+            }
         }
-        let to = now_ms() / 1_000;
-        let from = to - seconds;
-        let row = read(&self.pool, SERIES_WITHIN, async |client| {
-            let sql = include_str!("../sql/series.sql");
-            Ok(client.query_one(sql, &[&snapshot.poll.id.0, &from, &to]).await?)
-        });
-        let row = row.await.map_err(Problem::unavailable)?;
-        let (voters, seconds, votes): (i64, Vec<i64>, Vec<i64>) =
-            (row.get(0), row.get(1), row.get(2));
-        let points: Vec<(i64, i64)> = seconds.into_iter().zip(votes).collect();
-        let body =
-            json!({ "poll": slug, "from": from, "to": to, "voters": voters, "points": points });
-        Ok(http::json(StatusCode::OK, body.to_string()))
     }
 
     /// `GET /api/polls/{slug}/events`, on a connection that HTTP keeps.

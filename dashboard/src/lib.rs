@@ -7,6 +7,7 @@ mod board;
 pub mod config;
 mod feed;
 mod handlers;
+mod history;
 pub mod metrics_help;
 pub mod pages;
 mod reading;
@@ -32,9 +33,10 @@ pub use config::Config;
 use board::Board;
 use feed::Feed;
 use handlers::Desk;
+use history::History;
 use viewers::Viewers;
 
-/// One connection for the feed, the others for series.
+/// One connection for the feed, the others for the history.
 const POSTGRES_CONNECTIONS_MAX: u32 = 4;
 
 /// Serves viewers on `listener` until `shutdown`, then sends them away; whether all were gone within
@@ -67,7 +69,7 @@ pub async fn run(
     let desk = Arc::new(Desk {
         board,
         viewers: viewers.clone(),
-        pool,
+        history: History::new(pool, max - 1, tick),
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
     });

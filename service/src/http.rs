@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
+use bytes::Bytes;
 use metrics::{Counter, Histogram};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
@@ -36,8 +37,8 @@ pub fn html(status: StatusCode, body: String) -> Response {
 }
 
 /// A JSON reply. Never cached.
-pub fn json(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(body.into());
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     // Room for these and a few more, such as a cookie.
     *response.headers_mut() = HeaderMap::with_capacity(6);

@@ -96,6 +96,23 @@ async fn the_series_holds_the_seconds_that_were_asked_for() {
     }
 }
 
+/// As twelve thousand pages do at once when their streams come back.
+#[tokio::test]
+async fn whoever_asks_for_the_same_within_a_tick_is_told_the_same() {
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    let service = Setup::on(&database.url).flag("tick-ms", "3000").start().await;
+    let ask = async || service.client.get("/api/polls/pets/series").send().await.json();
+    let first = ask().await;
+    database.add_second(pets, now_ms() / 1_000 - 5, 7).await;
+    assert_eq!(ask().await, first);
+    eventually(SOON, async || {
+        let series = ask().await;
+        if series["points"][0][1] == 7 { Ok(()) } else { Err(series) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_unknown_poll_is_told_everywhere() {
     let service = Setup::new().start().await;
