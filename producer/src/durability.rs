@@ -17,6 +17,11 @@ use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
 use crate::publisher::Durability;
 
+/// What Redis has to be set to for an answer to mean that the disk has the ballot. With the last one on `yes`
+/// it would not flush while it rewrites its file.
+const ON_DISK: [(&str, &str); 3] =
+    [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
+
 /// Also how long voters may be refused after the promise can be kept again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 
@@ -106,7 +111,7 @@ impl Watcher {
         partition: u16,
     ) -> Result<HashMap<String, String>, String> {
         let mut get = redis::cmd("CONFIG");
-        get.arg("GET").arg(&["appendonly", "appendfsync", "maxmemory-policy"]);
+        get.arg("GET").arg(&["maxmemory-policy"]).arg(&ON_DISK.map(|(name, _)| name));
         match connection.query_at(&self.keys.stream(partition), &get).await {
             Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
@@ -169,7 +174,7 @@ fn judge(
     }
     if durability == Durability::Fsync {
         let or = "or run the producer with DURABILITY=memory";
-        for (name, wanted) in [("appendonly", "yes"), ("appendfsync", "always")] {
+        for (name, wanted) in ON_DISK {
             compare(name, wanted, or, settings.get(name));
         }
     }
@@ -199,7 +204,7 @@ fn record(findings: &[Finding]) {
 mod tests {
     use super::*;
 
-    fn settings(pairs: [(&str, &str); 3]) -> HashMap<String, String> {
+    fn settings(pairs: [(&str, &str); 4]) -> HashMap<String, String> {
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
     }
 
@@ -215,14 +220,17 @@ mod tests {
 
     #[test]
     fn a_promise_that_redis_does_not_keep_is_named_with_its_cure() {
-        let always =
-            [("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")];
+        let [on, always, also_then] = ON_DISK;
+        let always = [on, always, also_then, ("maxmemory-policy", "noeviction")];
         assert!(judged(Durability::Fsync, 0, &settings(always), None).is_ok());
         let mut lazy = settings(always);
         lazy.insert("appendfsync".into(), "everysec".into());
         let problem = judged(Durability::Fsync, 0, &lazy, None).unwrap_err();
         assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
         assert!(judged(Durability::Memory, 0, &lazy, None).is_ok());
+        let mut now_and_then = settings(always);
+        now_and_then.insert("no-appendfsync-on-rewrite".into(), "yes".into());
+        assert!(judged(Durability::Fsync, 0, &now_and_then, None).is_err());
         lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
         assert!(judged(Durability::Memory, 0, &lazy, None).is_err());
         assert!(judged(Durability::Replicated, 1, &settings(always), Some(0)).is_err());

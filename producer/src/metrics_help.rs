@@ -55,7 +55,16 @@ pub const METRICS: &[Metric] = &[
     Metric::gauge(
         "votestream_redis_setting_kept",
         "bool",
-        &[("setting", &["appendonly", "appendfsync", "maxmemory-policy", "replicas"])],
+        &[(
+            "setting",
+            &[
+                "appendonly",
+                "appendfsync",
+                "maxmemory-policy",
+                "no-appendfsync-on-rewrite",
+                "replicas",
+            ],
+        )],
         "1 when a setting of Redis is as DURABILITY needs it, else 0, also where Redis does not tell \
          how it keeps its disk and DURABILITY=fsync; absent where DURABILITY does not care.",
     ),
