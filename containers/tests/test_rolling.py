@@ -210,6 +210,8 @@ class Rolling(unittest.TestCase):
         self.assertGreaterEqual(viewers["reconnects"], VIEWERS, said)
         for failure in ("refused", "connect_failures", "stale_frames", "regressions", "gaps"):
             self.assertEqual(viewers[failure], 0, f"{failure}: {viewers}\n{said}")
+        # A second until a viewer comes again, and then some.
+        self.assertLess(viewers["silence_max_us"], 10e6, said)
         self.assertEqual(told["screen"]["never_shown"], 0, said)
         audit = self.compose.votectl("audit", check=False)
         self.assertEqual(audit.returncode, 0, audit.stdout + audit.stderr)
