@@ -226,13 +226,13 @@ fn main_is_a_page() {
     }
 }
 
-/// Hands over every file of ours with this extension.
+/// Hands over every file of ours with this extension; hidden folders hold what was made or fetched.
 fn visit(folder: &Path, extension: &str, with: &mut impl FnMut(&Path, &str)) {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
-        let name = entry.file_name();
-        if path.is_dir() && !["target", ".git", ".data", "node_modules"].iter().any(|n| name == *n)
-        {
+        let name = entry.file_name().into_string().unwrap();
+        let made = name.starts_with('.') || name == "target" || name == "node_modules";
+        if path.is_dir() && !made {
             visit(&path, extension, with);
         } else if path.extension().is_some_and(|found| found == extension) {
             with(&path, &std::fs::read_to_string(&path).unwrap());
