@@ -93,7 +93,7 @@ impl Booth {
         headers: &HeaderMap,
     ) -> (Option<VoterId>, Option<HeaderValue>) {
         let now_s = now_ms() / 1_000;
-        match identity::read(&self.cookie_keys.borrow(), poll, headers, now_s, client.secure) {
+        match identity::read(&self.cookie_keys.ring(), poll, headers, now_s, client.secure) {
             Identity::Known(voter) => (Some(voter), None),
             _ if poll.voter_policy == VoterPolicy::Code => (None, None),
             _ if !self.limiter.lets_pass(client.address) => (None, None),
@@ -184,7 +184,7 @@ impl Booth {
         let refuse = |problem| Box::new(Cast::refused(problem));
         let now_s = now_ms() / 1_000;
         let identity =
-            identity::read(&self.cookie_keys.borrow(), poll, headers, now_s, client.secure);
+            identity::read(&self.cookie_keys.ring(), poll, headers, now_s, client.secure);
         if poll.voter_policy == VoterPolicy::Code {
             return match (code.filter(|code| !code.trim().is_empty()), identity) {
                 (Some(code), _) => {
@@ -215,7 +215,7 @@ impl Booth {
     }
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
-        identity::set_cookie(&self.cookie_keys.borrow(), poll, voter, now_s, client.secure)
+        identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, client.secure)
     }
 }
 

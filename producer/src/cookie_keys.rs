@@ -1,6 +1,9 @@
 //! The keys that sign cookies, read again when their file changes: a key is rotated without a restart.
 //!
-//! Invariant: there is always a key ring; a file that is away or of no use changes nothing.
+//! Invariant: there is always a key ring; a file that is away or of no use changes nothing. Nobody holds
+//! the lock while using it.
+
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use votestream_schema::voter::KeyRing;
@@ -10,13 +13,22 @@ use votestream_service::renewed::Renewed;
 use crate::Config;
 
 /// The key ring as of now; cheap to clone.
-pub(crate) type CookieKeys = watch::Receiver<KeyRing>;
+#[derive(Clone, Debug)]
+pub(crate) struct CookieKeys(watch::Receiver<Arc<KeyRing>>);
+
+impl CookieKeys {
+    /// The key ring as of now.
+    pub(crate) fn ring(&self) -> Arc<KeyRing> {
+        self.0.borrow().clone()
+    }
+}
 
 /// What keeps a [`CookieKeys`] fresh.
+#[derive(Debug)]
 pub(crate) struct Refresher {
     config: Config,
-    renewed: Renewed<Secret, KeyRing>,
-    ring: watch::Sender<KeyRing>,
+    renewed: Renewed<Secret, Arc<KeyRing>>,
+    ring: watch::Sender<Arc<KeyRing>>,
 }
 
 /// The keys that these settings name, and what reads them again.
@@ -26,18 +38,21 @@ pub(crate) struct Refresher {
 pub(crate) fn new(config: &Config) -> anyhow::Result<(CookieKeys, Refresher)> {
     let renewed = Renewed::new(config.cookie_keys(), parse)?;
     let (sender, ring) = watch::channel(renewed.get(WHAT, config.cookie_keys(), parse));
-    Ok((ring, Refresher { config: config.clone(), renewed, ring: sender }))
+    Ok((CookieKeys(ring), Refresher { config: config.clone(), renewed, ring: sender }))
 }
 
 impl Refresher {
     /// Reads the file again; to be called every so often.
     pub(crate) fn refresh(&self) {
-        self.ring.send_replace(self.renewed.get(WHAT, self.config.cookie_keys(), parse));
+        let ring = self.renewed.get(WHAT, self.config.cookie_keys(), parse);
+        if !Arc::ptr_eq(&ring, &self.ring.borrow()) {
+            self.ring.send_replace(ring);
+        }
     }
 }
 
 const WHAT: &str = "cookie keys";
 
-fn parse(text: &Secret) -> anyhow::Result<KeyRing> {
-    Ok(KeyRing::parse(text.reveal())?)
+fn parse(text: &Secret) -> anyhow::Result<Arc<KeyRing>> {
+    Ok(Arc::new(KeyRing::parse(text.reveal())?))
 }
