@@ -8,15 +8,13 @@
 #   POD_IP              this pod
 #   PEERS SERVICE       how many pods there are, and their headless service
 set -eu
-REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/keeper-password")
-export REDISCLI_AUTH
 every=${EVERY_S:-5}
 
-# ask ADDRESS PORT WORDS...
+# ask ADDRESS PORT WORDS...    with the password as the file has it now
 ask() {
     address=$1 port=$2
     shift 2
-    redis-cli --user keeper -h "$address" -p "$port" "$@" 2>/dev/null | tr -d '\r'
+    REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/keeper-password") redis-cli --user keeper -h "$address" -p "$port" "$@" 2>/dev/null | tr -d '\r'
 }
 
 meet_all() {
@@ -31,9 +29,15 @@ meet_all() {
     done
 }
 
-# Nodes that are there, as this one sees them; a node that never met another has nobody to miss.
+# Nodes that are there, as this one sees them; a node that never met another has nobody to miss. Fails when it
+# does not tell.
 look_for_peers() {
     nodes=$(ask "$POD_IP" "$1" cluster nodes)
+    case $nodes in
+        *myself*) ;;
+        *LOADING*) return 0 ;;
+        *) return 1 ;;
+    esac
     [ "$(printf '%s\n' "$nodes" | wc -l)" -gt 1 ] || return 0
     there=$(printf '%s\n' "$nodes" | grep -v -e fail -e handshake -e noaddr | grep -c ' connected') || true
     if [ "$there" -lt $((PEERS * 2)) ]; then
@@ -68,8 +72,10 @@ trap hand_over TERM
 
 resting=0
 while :; do
-    for port in 6379 6380; do look_for_peers "$port"; done
-    : >"${RUN:-/run/redis}/kept"
+    # Whom neither node tells anything looks after nobody, and its probes say so.
+    heard=yes
+    for port in 6379 6380; do look_for_peers "$port" || heard=; done
+    [ -z "$heard" ] || : >"${RUN:-/run/redis}/kept"
     if [ "$resting" -gt 0 ]; then
         resting=$((resting - 1))
     elif take_back; then

@@ -7,4 +7,5 @@ REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/keeper-password")
 export REDISCLI_AUTH
 ask() { redis-cli --user keeper -h "$POD_IP" -p "$PORT" "$@"; }
 ask cluster info | grep -q '^cluster_state:ok'
-ask info replication | grep -q -e '^role:master' -e '^master_link_status:up'
+# A master without slots is one whose volume was lost, and which nobody has taken in yet.
+ask cluster nodes | grep -q 'myself.* connected [0-9]' || ask info replication | grep -q '^master_link_status:up'
