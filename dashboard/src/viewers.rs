@@ -6,7 +6,8 @@
 //!
 //! Invariant: no frame is queued here for a slow viewer: it is told the newest state once it can take it,
 //! and the frames in between are skipped. What the kernel has taken is sent first; the listener keeps that at
-//! tens of kilobytes. A viewer that has not taken a frame after the write time-out is sent away.
+//! tens of kilobytes. A viewer that has not taken a frame after the write time-out is sent away; on a connection
+//! that HTTP keeps, one that has taken nothing of it.
 
 use std::io;
 use std::sync::Arc;

@@ -16,6 +16,10 @@ export class History {
   #people = null;
   /** Of the points, what is not among these people yet: a frame's points are read a moment after its tally. */
   #ahead = 0;
+  /** Whether frames were missed since. */
+  #missed = false;
+  /** The last frame that came while the series was on its way. */
+  #meanwhile = null;
   #asked = false;
   #timer = null;
 
@@ -30,17 +34,25 @@ export class History {
 
   /** Takes what a frame tells. */
   add({ voters, recent }) {
+    this.#meanwhile = { voters, recent };
     const grown = chart.add(recent);
     if (!this.#asked) this.#load();
     if (this.#people === null) return;
     const ahead = this.#ahead + grown - (voters - this.#people);
-    if (ahead < 0) this.#loadLater();
+    if (ahead < 0 || this.#missed) this.#loadLater();
+    this.#missed = false;
     this.#people = voters;
     this.#ahead = Math.max(0, Math.min(ahead, grown));
   }
 
+  /** Frames may be missed from now on: a voter who chose anew meanwhile is in none that follows. */
+  miss() {
+    this.#missed = true;
+  }
+
   async #load() {
     this.#asked = true;
+    this.#meanwhile = null;
     try {
       const response = await fetch(this.#url, { cache: 'no-store' });
       if (!response.ok) return this.#loadLater();
@@ -51,6 +63,7 @@ export class History {
       chart.draw();
       this.#people = series.voters;
       this.#ahead = 0;
+      if (this.#meanwhile) this.add(this.#meanwhile);
     } catch {
       this.#loadLater();
     }

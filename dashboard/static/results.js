@@ -71,7 +71,10 @@ function showHidden(poll) {
 }
 
 function showLink(up) {
-  if (!up) clock.forget();
+  if (!up) {
+    clock.forget();
+    history.miss();
+  }
   light.setLink(up);
 }
 

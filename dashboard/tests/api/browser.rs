@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::fantoccini::Locator;
+use testkit::proxy::{Mode, Proxy};
 use testkit::{Browser, BrowserOptions, create_database, eventually, own_postgres};
 use tokio::sync::Mutex;
 use votestream_schema::poll::{Definition, Visibility, now_ms};
@@ -202,8 +203,9 @@ async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first
     })
     .await;
     postgres.kill();
+    let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
     let browser = Browser::start(BrowserOptions::default()).await;
-    browser.goto(&results(&service, "/")).await.unwrap();
+    browser.goto(&format!("http://localhost:{}/", proxy.port())).await.unwrap();
     until_light(&browser, "Stale since").await;
     let is_hidden = "return document.getElementById('chart').hidden";
     assert_eq!(run(&browser, is_hidden).await, json!(true), "it would show no votes");
@@ -216,4 +218,11 @@ async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first
     database.add_second(pets, now_s - 60, 700).await;
     database.count(pets, 740, &[740, 0]).await;
     browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 700,")).await;
+
+    // Voters choose anew while nobody can be told: nobody more is counted, and no frame says so afterwards.
+    proxy.set(Mode::Reset);
+    until_light(&browser, "Reconnecting").await;
+    database.add_second(pets, now_s - 40, 900).await;
+    proxy.set(Mode::Pass);
+    browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 900,")).await;
 }

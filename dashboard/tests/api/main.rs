@@ -12,7 +12,6 @@ mod stream;
 mod admin;
 mod browser;
 mod events;
-mod logs;
 mod outage;
 mod pages;
 mod results;
