@@ -100,13 +100,13 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
-const SQL: [&str; 16] = [
+const SQL: [&str; 17] = [
     "consumer/src/auditor.rs",
     "consumer/src/projector.rs",
     "consumer/src/store.rs",
     "consumer/src/surroundings.rs",
     "dashboard/src/feed.rs",
-    "dashboard/src/handlers.rs",
+    "dashboard/src/history.rs",
     "loadtest/src/database.rs",
     "schema/src/bin/votectl/audit/mod.rs",
     "schema/src/bin/votectl/audit/recount.rs",
@@ -116,6 +116,7 @@ const SQL: [&str; 16] = [
     "schema/src/db/migrations.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/results.rs",
+    "service/src/postgres.rs",
     "standalone/src/supervisor/database.rs",
 ];
 
