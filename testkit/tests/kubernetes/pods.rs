@@ -18,6 +18,7 @@ use crate::deployment::{Secrets, project, succeeds};
 pub const PORTS: [u16; 2] = [6379, 6380];
 pub const PODS: usize = 3;
 const SERVICE: &str = "redis-nodes";
+const FORMS_WITHIN_S: &str = "120";
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
 pub struct Pods {
@@ -71,6 +72,7 @@ impl Pods {
             .map(|pod| format!("{} {}.{SERVICE}\n", pod.address, pod.name))
             .collect();
         fs::write(self.names.join("hosts"), hosts).unwrap();
+        self.configure(number);
         let nodes = PORTS.map(|port| self.node(number, port));
         let run = self.pods[number].run().display().to_string();
         let variables = [("EVERY_S", "1".to_owned()), ("RUN", run)];
@@ -101,7 +103,8 @@ impl Pods {
         fs::remove_dir_all(self.pods[number].folder.join("data")).unwrap();
     }
 
-    fn node(&self, number: usize, port: u16) -> Process {
+    /// Before any node reads it.
+    fn configure(&self, number: usize) {
         let pod = &self.pods[number];
         for name in ["config", "data", "run"] {
             fs::create_dir_all(pod.folder.join(name)).unwrap();
@@ -116,6 +119,10 @@ impl Pods {
             .replace("endpoint-type hostname", "endpoint-type ip")
             + &format!("bind {0}\nbind-source-addr {0}\n", pod.address);
         fs::write(pod.folder.join("config/redis.conf"), text).unwrap();
+    }
+
+    fn node(&self, number: usize, port: u16) -> Process {
+        let pod = &self.pods[number];
         let own = |name: &str| pod.folder.join(name).display().to_string();
         let name = format!("node-{port}");
         let folders = [("CONFIG", own("config")), ("DATA", own("data")), ("RUN", own("run"))];
@@ -141,8 +148,11 @@ impl Pods {
 
     /// A script of the component, with what all of them are told.
     fn script(&self, name: &str) -> Command {
+        self.script_in(Command::new("sh"), name)
+    }
+
+    fn script_in(&self, mut command: Command, name: &str) -> Command {
         let path = std::env::var("PATH").unwrap();
-        let mut command = Command::new("sh");
         command
             .arg(project("k8s/components/redis-cluster").join(name))
             .env("PATH", format!("{}:{path}", self.names.display()))
@@ -152,9 +162,11 @@ impl Pods {
         command
     }
 
-    /// What the Job says.
+    /// What the Job says, which has its deadline.
     pub fn form(&self) -> String {
-        succeeds(&mut self.script("form.sh"))
+        let mut bounded = Command::new("timeout");
+        bounded.args([FORMS_WITHIN_S, "sh"]);
+        succeeds(&mut self.script_in(bounded, "form.sh"))
     }
 
     /// Whether the readiness probe of a node succeeds.
