@@ -1,11 +1,12 @@
-#!lua flags=allow-oom,no-writes
+#!lua flags=allow-oom
 -- How much is under way in one partition, all measured in one step, for the numbers to fit together.
 -- KEYS 1 stream, 2 accepted, 3 dead letters; ARGV 1 group, 2 field of the count of entries removed
 -- Reply: {the lowest ID or nothing, by how many milliseconds the last ID given is ahead of the clock, how many
 --        entries were ever added or nothing}, {how many were removed or nothing, the stream's bytes, its
 --        length}, what XINFO GROUPS tells or nothing, what XPENDING tells or nothing, the number of dead letters.
 --
--- A script, since a Redis that is full refuses MULTI, just when these numbers are wanted.
+-- A script, since a Redis that is full refuses MULTI, just when these numbers are wanted. It does not say that it
+-- writes nothing, so that a Redis that takes no writes, another's replica by now, refuses it as it does ours.
 local stream = KEYS[1]
 
 local function told(...)
