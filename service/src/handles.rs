@@ -3,7 +3,7 @@
 //! A login shell's soft limit of 1,024 is meant for programs that use `select`, which none of ours
 //! does: a service takes what its hard limit allows.
 //!
-//! Invariant: clients' connections leave [`RESERVE`] handles for all else, so that a crowd of them
+//! Invariant: clients' connections leave `RESERVE` handles for all else, so that a crowd of them
 //! never keeps a service from its servers, its admin port or its files.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
