@@ -94,7 +94,7 @@ class Servers(unittest.TestCase):
     def test_redis(self):
         users = (ROOT / "schema/access/redis-users.acl").read_text()
         users = re.sub(r"^(user \S+)", r"\1 on >secret", re.sub("(?m)^#.*\n", "", users), flags=re.M)
-        users += "user default off\nuser health on nopass resetkeys resetchannels -@all +ping\n"
+        users += "user default off ~* &* +@all\nuser health on nopass resetkeys resetchannels -@all +ping\n"
         self.runs(Server("redis", {
             "config": component("redis", "redis.conf"), "secrets": {"users.acl": users},
         }))
