@@ -5,7 +5,7 @@ import re
 
 import yaml
 
-from .deployment import HERE, title
+from .deployment import HERE, secret_value, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
@@ -20,7 +20,27 @@ def check(deployment):
         problems += managed_roles(deployment)
     if "monitoring" in deployment.components:
         problems += monitoring(deployment)
-    return problems + list(scripts(HERE)) + list(grants(deployment))
+    return problems + list(scripts(HERE)) + list(grants(deployment)) + list(default_user(deployment))
+
+
+# Nobody can log in as this user, and it has every right: Redis replays the transactions of its append-only
+# file as the user `default`, and drops those that this user may not run.
+DEFAULT_USER = "user default off ~* &* +@all"
+COMPOSE_USERS = "containers/secrets.sh"
+
+
+def default_user(deployment):
+    """Every file of Redis users that is made here has that default user."""
+    made = secret_value(deployment, "redis-server", "users.acl")
+    if made is not None:
+        yield from of_users("Secret/redis-server", made)
+    yield from of_users(COMPOSE_USERS, (ROOT / COMPOSE_USERS).read_text())
+
+
+def of_users(where, text):
+    found = re.findall(r"user default\b[^\n']*", re.sub(r"(?m)^ *#.*$", "", text))
+    if found != [DEFAULT_USER]:
+        yield f"{where}: its default user is {found} and not {DEFAULT_USER!r}: a restart of Redis loses ballots"
 
 
 def scripts(folder):

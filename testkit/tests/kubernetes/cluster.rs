@@ -48,7 +48,9 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
     let mut pods = Pods::start();
     pods.form();
     for number in 0..100 {
-        pods.ask(0, 6379, &["SET", &format!("key-{number}"), "kept"]);
+        // By a script, as ballots are: what it writes is one transaction, and a restart must replay it.
+        let script = "redis.call('DEL', KEYS[1]) return redis.call('SET', KEYS[1], 'kept')";
+        pods.ask(0, 6379, &["EVAL", script, "1", &format!("key-{number}")]);
     }
     let all_kept = |pods: &Pods| {
         let kept = |number| pods.ask(0, 6379, &["GET", &format!("key-{number}")]) == "kept\n";
