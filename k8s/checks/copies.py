@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 
 import yaml
 
@@ -9,8 +10,11 @@ from .deployment import HERE, secret_value, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
-ROLES_SH = "components/postgres/roles.sh"
-ROLES_SH_COPY = "components/external-postgres/roles.sh"
+# The copy that kustomize needs in another component's folder -> the script.
+SCRIPTS = {
+    "components/external-postgres/roles.sh": "components/postgres/roles.sh",
+    "components/external-postgres/wait-for-postgres.sh": "components/backup/wait-for-postgres.sh",
+}
 RULES = ROOT / "grafana/prometheus/rules"
 
 
@@ -44,13 +48,15 @@ def of_users(where, text):
 
 
 def scripts(folder):
-    if (folder / ROLES_SH).read_bytes() != (folder / ROLES_SH_COPY).read_bytes():
-        yield f"{ROLES_SH_COPY} differs from {ROLES_SH}"
+    for second, first in SCRIPTS.items():
+        if (folder / first).read_bytes() != (folder / second).read_bytes():
+            yield f"{second} differs from {first}"
 
 
 def write():
-    """Writes the copy anew."""
-    (HERE / ROLES_SH_COPY).write_bytes((HERE / ROLES_SH).read_bytes())
+    """Writes the copies anew."""
+    for second, first in SCRIPTS.items():
+        shutil.copy(HERE / first, HERE / second)
 
 
 @functools.lru_cache(None)
