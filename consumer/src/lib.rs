@@ -14,6 +14,7 @@ mod journey;
 mod lane;
 pub mod metrics_help;
 mod monitor;
+mod positions;
 mod projector;
 pub mod store;
 pub mod stream;
@@ -41,6 +42,7 @@ use book::Book;
 use forgetter::Forgetter;
 use lane::{Lane, Pace};
 use monitor::Monitor;
+use positions::Positions;
 use projector::Projector;
 use store::Store;
 use stream::{Bounds, Streams};
@@ -121,6 +123,8 @@ pub async fn run(
     let audit_every = Duration::from_millis(config.audit_ms);
     let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
     watchers.spawn(auditor.watch(shutdown.clone()));
+    let positions = Positions::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    watchers.spawn(positions.watch(Duration::from_millis(config.monitor_ms), shutdown.clone()));
     let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {

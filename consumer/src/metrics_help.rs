@@ -193,6 +193,20 @@ pub const METRICS: &[Metric] = &[
          Must be 0.",
     ),
     Metric::gauge(
+        "votestream_stream_regressions",
+        "losses",
+        &[],
+        "Times that a stream in Redis went back behind the furthest position that Postgres has seen, so that \
+         acknowledged ballots may be lost, and of which no operator has taken note. Must be 0.",
+    ),
+    Metric::gauge(
+        "votestream_redis_replays_ballots",
+        "",
+        PARTITION,
+        "1 if the Redis that holds the partition would replay all ballots of its append-only file after a restart, 0 \
+         if its default user lacks the rights for that. Absent where Redis does not say. Must be 1.",
+    ),
+    Metric::gauge(
         "votestream_codes_issued",
         "codes",
         &[],

@@ -1,12 +1,14 @@
-//! What the servers have left: Redis' memory, Postgres' sessions.
+//! What the servers have left (Redis' memory, Postgres' sessions), and whether Redis would keep its ballots if it
+//! restarted.
 //!
 //! Every replica asks both, every few seconds, and all export the same.
 
 use std::time::Duration;
 
 use redis::RedisError;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, replay};
 use votestream_service::redis::{Pool, describe_checkout};
+use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
 
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -32,8 +34,9 @@ impl Surroundings {
     pub async fn watch(self, shutdown: CancellationToken) {
         let ask = async {
             loop {
-                let (redis, postgres) = tokio::join!(self.ask_redis(), self.ask_postgres());
-                for error in [redis.err(), postgres.err()].into_iter().flatten() {
+                let (redis, replay, postgres) =
+                    tokio::join!(self.ask_redis(), self.ask_replay(), self.ask_postgres());
+                for error in [redis, replay, postgres].into_iter().filter_map(Result::err) {
                     tracing::debug!(error, "cannot tell what a server has left");
                 }
                 tokio::time::sleep(ASK_EVERY).await;
@@ -59,6 +62,24 @@ impl Surroundings {
                 .set(used);
             metrics::gauge!("votestream_redis_memory_max_bytes", "partition" => partition)
                 .set(bound);
+        }
+        Ok(())
+    }
+
+    /// A server that does not answer the question leaves no gauge, or the last one: unknown is not "yes".
+    async fn ask_replay(&self) -> Result<(), String> {
+        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
+        for partition in 0..self.partitions {
+            let commands = replay::commands(&self.keys, partition);
+            let key = self.keys.stream(partition);
+            let rights = replay_rights(&mut connection, &key, &commands).await;
+            let keeps = match rights.map_err(|error| error.to_string())? {
+                ReplayRights::Complete | ReplayRights::NotNeeded => 1.0,
+                ReplayRights::Missing(_) => 0.0,
+                ReplayRights::Unknown(reason) => return Err(reason),
+            };
+            metrics::gauge!("votestream_redis_replays_ballots", "partition" => partition.to_string())
+                .set(keeps);
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ pub mod problem;
 pub mod process;
 pub mod redis;
 pub mod renewed;
+pub mod replay;
 mod seldom;
 pub mod shutdown;
 mod socket;
