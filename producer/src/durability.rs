@@ -15,6 +15,7 @@ use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
+use crate::metrics;
 use crate::publisher::Durability;
 
 /// What Redis has to be set to for an answer to mean that the disk has the ballot. With the last one on `yes`
@@ -83,7 +84,7 @@ impl Watcher {
             }
         };
         self.kept.store(outcome.is_ok(), Ordering::Relaxed);
-        metrics::gauge!("votestream_redis_durable").set(if outcome.is_ok() { 1.0 } else { 0.0 });
+        metrics::REDIS_DURABLE.set(if outcome.is_ok() { 1.0 } else { 0.0 });
         outcome
     }
 
@@ -196,7 +197,7 @@ fn judge(
 fn record(findings: &[Finding]) {
     for (setting, finding) in findings {
         let kept = if finding.is_ok() { 1.0 } else { 0.0 };
-        metrics::gauge!("votestream_redis_setting_kept", "setting" => *setting).set(kept);
+        metrics::REDIS_SETTING_KEPT.with([*setting]).set(kept);
     }
 }
 
