@@ -12,7 +12,7 @@ pub mod entry;
 mod forgetter;
 mod journey;
 mod lane;
-pub mod metrics_help;
+pub mod metrics;
 mod monitor;
 mod positions;
 mod projector;
@@ -31,9 +31,7 @@ use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, process, telemetry,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
 
 pub use config::Config;
 
@@ -63,7 +61,6 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
@@ -222,5 +219,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     // Nobody sends work to a consumer: there is nothing to wait for.
     let work = |health, shutdown| run(config, health, shutdown);
-    process::run("consumer", &common, admin_addr, Duration::ZERO, work).await
+    process::run("consumer", metrics::TABLES, &common, admin_addr, Duration::ZERO, work).await
 }

@@ -16,6 +16,8 @@ use votestream_service::CancellationToken;
 use votestream_service::postgres;
 use votestream_service::redis::{Pool, describe_checkout};
 
+use crate::metrics;
+
 /// The watcher of one replica.
 #[derive(Clone, Debug)]
 pub struct Positions {
@@ -81,7 +83,7 @@ impl Positions {
             );
         }
         let regressions = db::positions::regressions(&**session).await?;
-        metrics::gauge!("votestream_stream_regressions").set(regressions.len() as f64);
+        metrics::STREAM_REGRESSIONS.set(regressions.len() as f64);
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use votestream_service::redis::{Pool, describe_checkout};
 use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
 
+use crate::metrics;
+
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// The asker.
@@ -58,10 +60,8 @@ impl Surroundings {
                 redis::from_redis_value(reply.map_err(text)?).map_err(|e| e.to_string())?;
             let (used, bound) = memory(&facts).ok_or("redis tells nothing of its memory")?;
             let partition = partition.to_string();
-            metrics::gauge!("votestream_redis_memory_bytes", "partition" => partition.clone())
-                .set(used);
-            metrics::gauge!("votestream_redis_memory_max_bytes", "partition" => partition)
-                .set(bound);
+            metrics::REDIS_MEMORY_BYTES.with([partition.clone()]).set(used);
+            metrics::REDIS_MEMORY_MAX_BYTES.with([partition]).set(bound);
         }
         Ok(())
     }
@@ -78,8 +78,7 @@ impl Surroundings {
                 ReplayRights::Missing(_) => 0.0,
                 ReplayRights::Unknown(reason) => return Err(reason),
             };
-            metrics::gauge!("votestream_redis_replays_ballots", "partition" => partition.to_string())
-                .set(keeps);
+            metrics::REDIS_REPLAYS_BALLOTS.with([partition.to_string()]).set(keeps);
         }
         Ok(())
     }
@@ -90,8 +89,8 @@ impl Surroundings {
         let rows = rows.map_err(|e| postgres::describe(&e))?;
         let row = rows.first().ok_or("postgres tells nothing of its sessions")?;
         let count = |column| row.get::<_, i64>(column) as f64;
-        metrics::gauge!("votestream_postgres_connections").set(count(0));
-        metrics::gauge!("votestream_postgres_connections_max").set(count(1));
+        metrics::POSTGRES_CONNECTIONS.set(count(0));
+        metrics::POSTGRES_CONNECTIONS_MAX.set(count(1));
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 use votestream_service::replay::{ReplayRights, replay_rights};
 
+use crate::metrics;
 use crate::publisher::Durability;
 
 /// What Redis has to be set to for an answer to mean that the disk has the ballot. With the last one on `yes`
@@ -87,7 +88,7 @@ impl Watcher {
             }
         };
         self.kept.store(outcome.is_ok(), Ordering::Relaxed);
-        metrics::gauge!("votestream_redis_durable").set(if outcome.is_ok() { 1.0 } else { 0.0 });
+        metrics::REDIS_DURABLE.set(if outcome.is_ok() { 1.0 } else { 0.0 });
         outcome
     }
 
@@ -236,7 +237,7 @@ fn judge_replay(durability: Durability, rights: &ReplayRights) -> Option<Finding
 fn record(findings: &[Finding]) {
     for (setting, finding) in findings {
         let kept = if finding.is_ok() { 1.0 } else { 0.0 };
-        metrics::gauge!("votestream_redis_setting_kept", "setting" => *setting).set(kept);
+        metrics::REDIS_SETTING_KEPT.with([*setting]).set(kept);
     }
 }
 

@@ -14,7 +14,7 @@ pub mod healthcheck;
 pub mod http;
 pub mod listener;
 pub mod metric;
-pub mod metrics_help;
+pub mod metrics;
 pub mod page;
 pub mod postgres;
 pub mod problem;
