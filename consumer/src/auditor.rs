@@ -22,6 +22,8 @@ use votestream_service::CancellationToken;
 use votestream_service::postgres::{self, describe};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
+use crate::metrics;
+
 /// Audits rest for so many times their own duration, however short `every` is.
 const REST_FACTOR: i64 = 20;
 const LOOK_EVERY_MIN: Duration = Duration::from_millis(100);
@@ -201,15 +203,14 @@ impl Findings {
     }
 
     fn record(&self) {
-        let set = |name: &'static str, value: f64| metrics::gauge!(name).set(value);
-        set("votestream_audit_timestamp_seconds", self.ended_ms as f64 / 1e3);
-        set("votestream_audit_duration_seconds", self.duration_ms as f64 / 1e3);
-        set("votestream_audit_drift_votes", self.drift_votes as f64);
-        set("votestream_audit_missing_ballots", self.missing_ballots as f64);
-        set("votestream_codes_issued", self.codes_issued as f64);
-        set("votestream_codes_used", self.codes_used as f64);
+        metrics::AUDIT_TIMESTAMP_SECONDS.set(self.ended_ms as f64 / 1e3);
+        metrics::AUDIT_DURATION_SECONDS.set(self.duration_ms as f64 / 1e3);
+        metrics::AUDIT_DRIFT_VOTES.set(self.drift_votes as f64);
+        metrics::AUDIT_MISSING_BALLOTS.set(self.missing_ballots as f64);
+        metrics::CODES_ISSUED.set(self.codes_issued as f64);
+        metrics::CODES_USED.set(self.codes_used as f64);
         let unused = if self.ended_ms == 0 { 1.0 } else { self.codes_unused_ppm as f64 / 1e6 };
-        set("votestream_codes_unused_ratio", unused);
+        metrics::CODES_UNUSED_RATIO.set(unused);
     }
 
     fn warn(&self) {

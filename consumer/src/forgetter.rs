@@ -18,6 +18,7 @@ use votestream_schema::{Keys, Poll, PollId, keys, projection};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::batch::Polls;
+use crate::metrics;
 use crate::stream::cmd;
 
 /// Buckets forgotten with one script.
@@ -99,7 +100,7 @@ impl Forgetter {
             }
         }
         tracing::info!(poll = %poll.slug, partition, "register of a closed poll forgotten");
-        metrics::counter!("votestream_registers_forgotten_total").increment(1);
+        metrics::REGISTERS_FORGOTTEN.increment(1);
         Ok(true)
     }
 }

@@ -23,6 +23,7 @@ use crate::batch::{self, Batch, Vote};
 use crate::book::Book;
 use crate::entry::{Delivered, Entry};
 use crate::journey::{self, Journeys};
+use crate::metrics;
 use crate::store::{self, Store};
 use crate::stream::{Bounds, Streams};
 
@@ -121,7 +122,7 @@ impl Lane {
                 Err(Error::Redis(error)) => {
                     let wait = backoff.next_wait();
                     tracing::warn!(%error, wait_ms = wait.as_millis() as u64, "trying again");
-                    metrics::counter!("votestream_retries_total", "what" => "redis").increment(1);
+                    metrics::RETRIES.with(["redis"]).increment(1);
                     self.connection = None;
                     tokio::select! {
                         () = self.shutdown.cancelled() => {}
@@ -152,7 +153,7 @@ impl Lane {
         if Instant::now() >= self.next_burial {
             self.next_burial = Instant::now() + self.pace.bury_every();
             let removed = self.streams.bury_the_dead(connection, self.pace.bury_idle_ms).await?;
-            metrics::counter!("votestream_consumers_removed_total").increment(removed);
+            metrics::CONSUMERS_REMOVED.increment(removed);
             // A sign of life: to Redis 7.0 a consumer is silent while its reads find nothing new.
             self.own_pending = true;
         }
@@ -205,7 +206,7 @@ impl Lane {
                 let claimed = delivered.entries.len();
                 if claimed > 0 {
                     tracing::info!(partition, entries = claimed, "claimed stale entries");
-                    metrics::counter!("votestream_claimed_entries_total").increment(claimed as u64);
+                    metrics::CLAIMED_ENTRIES.increment(claimed as u64);
                 }
                 self.process(connection, delivered).await?;
                 if next == "0-0" || self.shutdown.is_cancelled() {
@@ -231,14 +232,14 @@ impl Lane {
                 first = vanished[0].1,
                 "entries were deleted from a stream before they were counted"
             );
-            metrics::counter!("votestream_vanished_entries_total").increment(vanished.len() as u64);
+            metrics::VANISHED_ENTRIES.increment(vanished.len() as u64);
             let ids = vanished.iter().map(|(partition, id)| (*partition, id.as_str()));
             self.streams.acknowledge(connection, ids).await?;
         }
         if entries.is_empty() {
             return Ok(());
         }
-        metrics::histogram!("votestream_batch_entries").record(entries.len() as f64);
+        metrics::BATCH_ENTRIES.record(entries.len() as f64);
         let journeys = Journeys::begin(&entries);
         let mut batch = self.sort(&entries).await?;
         self.count(&mut batch, entries.len()).await?;
@@ -249,7 +250,7 @@ impl Lane {
             let entry = &entries[*source];
             tracing::warn!(partition = entry.partition, entry = entry.id, reason, "dead letter");
             self.streams.dead_letter(connection, entry, reason).await?;
-            metrics::counter!("votestream_dead_letters_total").increment(1);
+            metrics::DEAD_LETTERS.increment(1);
         }
         let is_dead = |position| batch.dead.iter().any(|(source, _)| *source == position);
         let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
@@ -291,8 +292,7 @@ impl Lane {
                 self.unless_hurried(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
                 Ok(counted) => {
-                    metrics::histogram!("votestream_store_duration_seconds")
-                        .record(started.elapsed());
+                    metrics::STORE_DURATION_SECONDS.record(started.elapsed());
                     record_outcomes(counted, &set_aside);
                     set_aside.clear();
                     batch.votes.extend(votes);
@@ -316,7 +316,7 @@ impl Lane {
     ) -> Result<(), Error> {
         let wait = backoff.next_wait();
         tracing::warn!(reason, wait_ms = wait.as_millis() as u64, "postgres: trying again");
-        metrics::counter!("votestream_retries_total", "what" => "postgres").increment(1);
+        metrics::RETRIES.with(["postgres"]).increment(1);
         self.unless_hurried(tokio::time::sleep(wait), in_hand).await
     }
 
@@ -360,7 +360,7 @@ fn record_outcomes(
     set_aside: &[(votestream_schema::Ballot, batch::Reason)],
 ) {
     let count = |outcome: &'static str, n: u64| {
-        metrics::counter!("votestream_votes_total", "outcome" => outcome).increment(n);
+        metrics::VOTES.with([outcome]).increment(n);
     };
     count("counted", (counted.counted - counted.replaced).unsigned_abs());
     count("replaced", counted.replaced.unsigned_abs());
@@ -373,7 +373,7 @@ fn record_outcomes(
 /// From the entry's ID, which is when Redis stored it, to now, just after the commit.
 fn record_latency(votes: &[Vote]) {
     let now_ms = votestream_schema::poll::now_ms();
-    let latency = metrics::histogram!("votestream_ballot_to_commit_seconds");
+    let latency = metrics::BALLOT_TO_COMMIT_SECONDS.handle();
     for vote in votes {
         latency.record((now_ms - vote.entry.ms).max(0) as f64 / 1_000.0);
     }

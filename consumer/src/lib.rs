@@ -12,8 +12,9 @@ pub mod entry;
 mod forgetter;
 mod journey;
 mod lane;
-pub mod metrics_help;
+pub mod metrics;
 mod monitor;
+mod positions;
 mod projector;
 pub mod store;
 pub mod stream;
@@ -30,9 +31,7 @@ use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, process, telemetry,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
 
 pub use config::Config;
 
@@ -41,6 +40,7 @@ use book::Book;
 use forgetter::Forgetter;
 use lane::{Lane, Pace};
 use monitor::Monitor;
+use positions::Positions;
 use projector::Projector;
 use store::Store;
 use stream::{Bounds, Streams};
@@ -61,7 +61,6 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
@@ -121,6 +120,8 @@ pub async fn run(
     let audit_every = Duration::from_millis(config.audit_ms);
     let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
     watchers.spawn(auditor.watch(shutdown.clone()));
+    let positions = Positions::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    watchers.spawn(positions.watch(Duration::from_millis(config.monitor_ms), shutdown.clone()));
     let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
@@ -218,5 +219,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     // Nobody sends work to a consumer: there is nothing to wait for.
     let work = |health, shutdown| run(config, health, shutdown);
-    process::run("consumer", &common, admin_addr, Duration::ZERO, work).await
+    process::run("consumer", metrics::TABLES, &common, admin_addr, Duration::ZERO, work).await
 }

@@ -18,6 +18,7 @@ use votestream_schema::Ballot;
 use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
 
 use crate::batch::{Reason, Vote};
+use crate::metrics;
 
 /// The statement that counts any votes.
 const UPSERT: &str = concat!(include_str!("../sql/upsert.sql"), include_str!("../sql/tally.sql"));
@@ -107,7 +108,7 @@ impl Store {
         match count_in_transaction(client, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("not all voters are new");
-                metrics::counter!("votestream_refused_inserts_total").increment(1);
+                metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
                 count_in_transaction(client, UPSERT, votes, set_aside).await
             }

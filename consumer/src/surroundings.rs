@@ -1,13 +1,17 @@
-//! What the servers have left: Redis' memory, Postgres' sessions.
+//! What the servers have left (Redis' memory, Postgres' sessions), and whether Redis would keep its ballots if it
+//! restarted.
 //!
 //! Every replica asks both, every few seconds, and all export the same.
 
 use std::time::Duration;
 
 use redis::RedisError;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, replay};
 use votestream_service::redis::{Pool, describe_checkout};
+use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
+
+use crate::metrics;
 
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
@@ -32,8 +36,9 @@ impl Surroundings {
     pub async fn watch(self, shutdown: CancellationToken) {
         let ask = async {
             loop {
-                let (redis, postgres) = tokio::join!(self.ask_redis(), self.ask_postgres());
-                for error in [redis.err(), postgres.err()].into_iter().flatten() {
+                let (redis, replay, postgres) =
+                    tokio::join!(self.ask_redis(), self.ask_replay(), self.ask_postgres());
+                for error in [redis, replay, postgres].into_iter().filter_map(Result::err) {
                     tracing::debug!(error, "cannot tell what a server has left");
                 }
                 tokio::time::sleep(ASK_EVERY).await;
@@ -55,10 +60,25 @@ impl Surroundings {
                 redis::from_redis_value(reply.map_err(text)?).map_err(|e| e.to_string())?;
             let (used, bound) = memory(&facts).ok_or("redis tells nothing of its memory")?;
             let partition = partition.to_string();
-            metrics::gauge!("votestream_redis_memory_bytes", "partition" => partition.clone())
-                .set(used);
-            metrics::gauge!("votestream_redis_memory_max_bytes", "partition" => partition)
-                .set(bound);
+            metrics::REDIS_MEMORY_BYTES.with([partition.clone()]).set(used);
+            metrics::REDIS_MEMORY_MAX_BYTES.with([partition]).set(bound);
+        }
+        Ok(())
+    }
+
+    /// A server that does not answer the question leaves no gauge, or the last one: unknown is not "yes".
+    async fn ask_replay(&self) -> Result<(), String> {
+        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
+        for partition in 0..self.partitions {
+            let commands = replay::commands(&self.keys, partition);
+            let key = self.keys.stream(partition);
+            let rights = replay_rights(&mut connection, &key, &commands).await;
+            let keeps = match rights.map_err(|error| error.to_string())? {
+                ReplayRights::Complete | ReplayRights::NotNeeded => 1.0,
+                ReplayRights::Missing(_) => 0.0,
+                ReplayRights::Unknown(reason) => return Err(reason),
+            };
+            metrics::REDIS_REPLAYS_BALLOTS.with([partition.to_string()]).set(keeps);
         }
         Ok(())
     }
@@ -69,8 +89,8 @@ impl Surroundings {
         let rows = rows.map_err(|e| postgres::describe(&e))?;
         let row = rows.first().ok_or("postgres tells nothing of its sessions")?;
         let count = |column| row.get::<_, i64>(column) as f64;
-        metrics::gauge!("votestream_postgres_connections").set(count(0));
-        metrics::gauge!("votestream_postgres_connections_max").set(count(1));
+        metrics::POSTGRES_CONNECTIONS.set(count(0));
+        metrics::POSTGRES_CONNECTIONS_MAX.set(count(1));
         Ok(())
     }
 }

@@ -102,7 +102,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
-const SQL: [&str; 17] = [
+const SQL: [&str; 18] = [
     "consumer/src/auditor.rs",
     "consumer/src/projector.rs",
     "consumer/src/store.rs",
@@ -112,6 +112,7 @@ const SQL: [&str; 17] = [
     "loadtest/src/database.rs",
     "schema/src/db/migrations.rs",
     "schema/src/db/polls.rs",
+    "schema/src/db/positions.rs",
     "schema/src/db/results.rs",
     "service/src/postgres.rs",
     "standalone/src/supervisor/database.rs",
