@@ -10,6 +10,7 @@ use warp::reply::{Reply, Response};
 
 use crate::board::Board;
 use crate::history::History;
+use crate::metrics;
 use crate::pages::{PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
@@ -103,7 +104,7 @@ impl Desk {
         let frames = match self.viewers.frames(slug) {
             Some(Some(frames)) => frames,
             Some(None) => {
-                metrics::counter!("votestream_viewers_refused_total").increment(1);
+                metrics::VIEWERS_REFUSED.increment(1);
                 let detail = "very many people watch; this page tries again by itself";
                 return Problem::unavailable(detail).retry_after(5).into_response();
             }

@@ -8,7 +8,7 @@ pub mod config;
 mod feed;
 mod handlers;
 mod history;
-pub mod metrics_help;
+pub mod metrics;
 pub mod pages;
 mod reading;
 mod routes;
@@ -23,10 +23,7 @@ use tokio::net::TcpListener;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics,
-    postgres, process,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, postgres, process};
 
 pub use config::Config;
 
@@ -50,8 +47,6 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
-    metric::describe(service_metrics::HTTP);
     let max = POSTGRES_CONNECTIONS_MAX;
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
     let board = Board::default();
@@ -97,5 +92,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
-    process::run("dashboard", &common, admin_addr, drain_delay, work).await
+    process::run("dashboard", metrics::TABLES, &common, admin_addr, drain_delay, work).await
 }

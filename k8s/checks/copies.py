@@ -30,21 +30,14 @@ def check(deployment):
 # Nobody can log in as this user, and it has every right: Redis replays the transactions of its append-only
 # file as the user `default`, and drops those that this user may not run.
 DEFAULT_USER = "user default off ~* &* +@all"
-COMPOSE_USERS = "containers/secrets.sh"
 
 
 def default_user(deployment):
-    """Every file of Redis users that is made here has that default user."""
+    """The users that Redis is given have that default user."""
     made = secret_value(deployment, "redis-server", "users.acl")
-    if made is not None:
-        yield from of_users("Secret/redis-server", made)
-    yield from of_users(COMPOSE_USERS, (ROOT / COMPOSE_USERS).read_text())
-
-
-def of_users(where, text):
-    found = re.findall(r"user default\b[^\n']*", re.sub(r"(?m)^ *#.*$", "", text))
-    if found != [DEFAULT_USER]:
-        yield f"{where}: its default user is {found} and not {DEFAULT_USER!r}: a restart of Redis loses ballots"
+    found = [line for line in (made or "").splitlines() if line.startswith("user default ")]
+    if made is not None and found != [DEFAULT_USER]:
+        yield f"Secret/redis-server: its default user is {found}, not {DEFAULT_USER!r}: a restart loses ballots"
 
 
 def scripts(folder):

@@ -669,14 +669,14 @@ def dashboard_that_is_missing(d):
     d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
 
 
-@mistake("minikube", "copies", "a restart of Redis loses ballots")
+@mistake("minikube", "copies", "a restart loses ballots")
 def default_user_without_rights(d):
     data = d.get("Secret", "redis-server")["data"]
     users = base64.b64decode(data["users.acl"]).replace(b"user default off ~* &* +@all", b"user default off")
     data["users.acl"] = base64.b64encode(users).decode()
 
 
-@mistake("on-prem", "copies", "a restart of Redis loses ballots")
+@mistake("on-prem", "copies", "a restart loses ballots")
 def default_user_that_lets_everybody_in(d):
     data = d.get("Secret", "redis-server")["data"]
     users = base64.b64decode(data["users.acl"]).replace(b"user default off", b"user default on nopass")
