@@ -12,7 +12,7 @@ MARGIN_S = 5
 def check(deployment):
     rules = [
         autoscalers, grace, shells, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
-        disruption, secrets, namespaces,
+        disruption, secrets, namespaces, waits,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
 
@@ -270,6 +270,9 @@ def peers(deployment):
                 yield f"{title(obj)}: {container['name']} knows of {known['PEERS']} pods"
 
 
+# As long as it may take at least until a pod's network policies are programmed, or a server has restarted.
+FEWEST_WAIT_S = 60
+
 INSIDE = {"redis", "redis-cluster", "postgres", "postgres-cnpg"}
 
 
@@ -318,3 +321,17 @@ def namespaces(deployment):
     for obj in deployment.objects:
         if obj["kind"] not in ("Namespace", "PriorityClass", "StorageClass") and obj["metadata"].get("namespace") != "votestream":
             yield f"{title(obj)}: is in no namespace"
+
+
+def waits(deployment):
+    """What runs once waits for its server: a pod may run before its network policies are programmed."""
+    for obj, template in deployment.workloads:
+        if obj["kind"] not in ("Job", "CronJob"):
+            continue
+        deadline = (obj["spec"].get("jobTemplate") or obj)["spec"]["activeDeadlineSeconds"]
+        for container in containers(template):
+            known, _ = environment(deployment, container)
+            words = [re.fullmatch(r"--wait=(\d+)s", word) for word in container.get("args", [])]
+            wait = max([int(known.get("WAIT_S", 0)), *(int(word[1]) for word in words if word)])
+            if not FEWEST_WAIT_S <= wait < deadline:
+                yield f"{title(obj)}: {container['name']} waits {wait} s for its server, of {deadline} s that it has"
