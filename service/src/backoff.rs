@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Waits that double from 50 ms to 5 s, jittered so that replicas do not knock in step; for ever.
+/// The longest wait before jitter: with it, a server that answers again is in use within two seconds.
+const WAIT_MAX: Duration = Duration::from_millis(800);
+
+/// Waits that double from 50 ms to 800 ms, with up to as much again at random, so that replicas do not knock in step;
+/// for ever.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
 
@@ -13,7 +17,7 @@ impl Backoff {
     pub fn new() -> Self {
         let waits = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(5))
+            .with_max_delay(WAIT_MAX)
             .without_max_times()
             .with_jitter();
         Self(waits.build())
@@ -21,7 +25,7 @@ impl Backoff {
 
     /// The next wait.
     pub fn next_wait(&mut self) -> Duration {
-        self.0.next().unwrap_or(Duration::from_secs(5))
+        self.0.next().unwrap_or(WAIT_MAX)
     }
 
     /// Begins anew, after a success.
@@ -46,8 +50,8 @@ mod tests {
         let first = backoff.next_wait();
         let waits: Vec<Duration> = (0..200).map(|_| backoff.next_wait()).collect();
         assert!(first >= Duration::from_millis(50) && first < Duration::from_millis(150));
-        assert!(waits[100..].iter().all(|wait| *wait >= Duration::from_secs(5)));
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(10)));
+        assert!(waits[100..].iter().all(|wait| *wait >= WAIT_MAX));
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)));
         backoff.reset();
         assert!(backoff.next_wait() < Duration::from_millis(150));
     }

@@ -12,6 +12,7 @@ pub mod handles;
 pub mod health;
 pub mod healthcheck;
 pub mod http;
+mod known_nodes;
 pub mod listener;
 pub mod metric;
 pub mod metrics;
