@@ -1,10 +1,11 @@
-//! How long to wait before trying again.
+//! Computes how long to wait before trying a failed operation again.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Waits that double from 50 ms to 5 s, jittered so that replicas do not knock in step; for ever.
+/// An endless series of waits that doubles from 50 ms to 5 s. Random jitter keeps replicas from
+/// retrying at the same moment.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
 
@@ -19,12 +20,12 @@ impl Backoff {
         Self(waits.build())
     }
 
-    /// The next wait.
+    /// Returns the wait before the next attempt, and doubles the one after it.
     pub fn next_wait(&mut self) -> Duration {
         self.0.next().unwrap_or(Duration::from_secs(5))
     }
 
-    /// Begins anew, after a success.
+    /// Starts again from the shortest wait; call it after a success.
     pub fn reset(&mut self) {
         *self = Self::new();
     }
