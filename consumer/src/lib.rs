@@ -3,21 +3,12 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
-mod appetite;
-mod auditor;
-pub mod batch;
-mod book;
 pub mod config;
-pub mod entry;
-mod forgetter;
-mod journey;
-mod lane;
+mod jobs;
 pub mod metrics;
-mod monitor;
-mod projector;
-pub mod store;
-pub mod stream;
-mod surroundings;
+pub mod pipeline;
+pub mod polls;
+pub mod streams;
 
 use std::time::Duration;
 
@@ -34,15 +25,16 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process, 
 
 pub use config::Config;
 
-use auditor::Auditor;
-use book::Book;
-use forgetter::Forgetter;
-use lane::{Lane, Pace};
-use monitor::Monitor;
-use projector::Projector;
-use store::Store;
-use stream::{Bounds, Streams};
-use surroundings::Surroundings;
+use jobs::auditor::Auditor;
+use jobs::monitor::Monitor;
+use jobs::positions::Positions;
+use jobs::projector::Projector;
+use jobs::register_expiry::Forgetter;
+use jobs::server_capacity::Surroundings;
+use pipeline::store::Store;
+use pipeline::worker::{Lane, Pace};
+use polls::Book;
+use streams::{Bounds, Streams};
 
 /// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
 const REDIS_CONNECTIONS_MAX: u32 = 5;
@@ -119,6 +111,8 @@ pub async fn run(
     let audit_every = Duration::from_millis(config.audit_ms);
     let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
     watchers.spawn(auditor.watch(shutdown.clone()));
+    let positions = Positions::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    watchers.spawn(positions.watch(Duration::from_millis(config.monitor_ms), shutdown.clone()));
     let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {

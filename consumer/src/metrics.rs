@@ -142,6 +142,16 @@ votestream_service::metrics! {
     pub(crate) static AUDIT_MISSING_BALLOTS: Gauge =
         ("votestream_audit_missing_ballots", "ballots", &[]);
 
+    /// Times that a stream in Redis went back behind the furthest position that Postgres has seen, so
+    /// that acknowledged ballots may be lost, and of which no operator has taken note. Must be 0.
+    pub(crate) static STREAM_REGRESSIONS: Gauge = ("votestream_stream_regressions", "losses", &[]);
+
+    /// 1 if the Redis that holds the partition would replay all ballots of its append-only file after a
+    /// restart, 0 if its default user lacks the rights for that. Absent where Redis does not say. Must
+    /// be 1.
+    pub(crate) static REDIS_REPLAYS_BALLOTS: Gauge<1> =
+        ("votestream_redis_replays_ballots", "0 or 1", PARTITION);
+
     /// Voting codes of polls that are open, by the last audit.
     pub(crate) static CODES_ISSUED: Gauge = ("votestream_codes_issued", "codes", &[]);
 

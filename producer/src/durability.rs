@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, replay};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::redis::replay::{ReplayRights, replay_rights};
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
 use crate::metrics;
@@ -32,6 +33,9 @@ pub enum Durability {
 /// would not flush while it rewrites its append-only file.
 const ON_DISK: [(&str, &str); 3] =
     [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
+
+/// The name of the finding about the commands that Redis replays, among the settings.
+const REPLAY_RIGHTS: &str = "replay-rights";
 
 /// Time between two checks, and so the longest time for which voters are refused after Redis is set up again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
@@ -90,6 +94,18 @@ enum NotDurable {
     TooFewReplicas { found: u32, wanted: u32 },
     #[error("redis refuses WAIT, without which DURABILITY=replicated cannot be checked")]
     WaitRefused,
+    #[error(
+        "redis would lose ballots when it restarts, because its default user may not run {}: put `{}` \
+         into its access list and reload it with ACL LOAD (nobody can log in as that user)",
+        .0.join(", "),
+        replay::CURE
+    )]
+    ReplayForbidden(Vec<String>),
+    #[error(
+        "redis does not say whether it would replay its append-only file after a restart ({0}): let this \
+         user call ACL DRYRUN (`+acl|dryrun`), or run the producer with DURABILITY=replicated"
+    )]
+    ReplayUnknown(String),
 }
 
 impl Watcher {
@@ -127,7 +143,9 @@ impl Watcher {
         for partition in 0..partitions {
             let settings = self.settings(&mut connection, partition).await?;
             let replicas = self.replicas(&mut connection, partition).await?;
-            let findings = compare(self.durability, self.replicas_min, &settings, replicas);
+            let mut findings = compare(self.durability, self.replicas_min, &settings, replicas);
+            let rights = self.replay_rights(&mut connection, partition).await?;
+            findings.extend(compare_replay(self.durability, rights));
             record(&findings);
             let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
@@ -150,6 +168,16 @@ impl Watcher {
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks whether this partition's master would replay its ballots after a restart.
+    async fn replay_rights(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<ReplayRights, RedisError> {
+        let commands = replay::commands(&self.keys, partition);
+        replay_rights(connection, &self.keys.stream(partition), &commands).await
     }
 
     /// Returns how many replicas are in step; `None` if Redis refuses WAIT or it does not matter.
@@ -219,6 +247,22 @@ fn compare(
     findings
 }
 
+/// Compares the default user's rights with the promised durability. Fsync needs proof that Redis reads its
+/// disk back whole; replicated durability fails only if a restart is known to lose ballots.
+fn compare_replay(durability: Durability, rights: ReplayRights) -> Option<Finding> {
+    let finding = match (durability, rights) {
+        (Durability::Memory, _) | (Durability::Replicated, ReplayRights::Unknown(_)) => {
+            return None;
+        }
+        (_, ReplayRights::Complete | ReplayRights::NotNeeded) => Ok(()),
+        (_, ReplayRights::Missing(commands)) => Err(NotDurable::ReplayForbidden(commands)),
+        (Durability::Fsync, ReplayRights::Unknown(reason)) => {
+            Err(NotDurable::ReplayUnknown(reason))
+        }
+    };
+    Some((REPLAY_RIGHTS, finding))
+}
+
 fn record(findings: &[Finding]) {
     for (setting, finding) in findings {
         let kept = if finding.is_ok() { 1.0 } else { 0.0 };
@@ -261,6 +305,25 @@ mod tests {
         assert!(compared(Durability::Memory, 0, &lazy, None).is_err());
         assert!(compared(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
         assert!(compared(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+    }
+
+    #[test]
+    fn ballots_that_a_restart_would_lose_are_not_promised() {
+        let compared = |durability, rights: &ReplayRights| {
+            compare_replay(durability, rights.clone()).map_or(Ok(()), |(_, finding)| finding)
+        };
+        let missing = ReplayRights::Missing(vec!["XADD".to_owned(), "HSET".to_owned()]);
+        let unknown = ReplayRights::Unknown("NOPERM".to_owned());
+        for durability in [Durability::Fsync, Durability::Replicated] {
+            let problem = compared(durability, &missing).unwrap_err().to_string();
+            assert!(problem.contains("XADD, HSET") && problem.contains("user default off ~*"));
+            assert!(compared(durability, &ReplayRights::Complete).is_ok());
+            assert!(compared(durability, &ReplayRights::NotNeeded).is_ok());
+        }
+        let problem = compared(Durability::Fsync, &unknown).unwrap_err().to_string();
+        assert!(problem.contains("+acl|dryrun"), "{problem}");
+        assert!(compared(Durability::Replicated, &unknown).is_ok());
+        assert!(compared(Durability::Memory, &missing).is_ok());
     }
 
     #[test]

@@ -26,4 +26,5 @@ pub mod tls;
 pub mod trace;
 
 pub use process::healthcheck;
+pub use redis::replay;
 pub use tokio_util::sync::CancellationToken;

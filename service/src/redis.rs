@@ -9,6 +9,8 @@
 //! Settings that are files are read again for each new connection. A [`Connection`] is one to a plain
 //! server (or to one behind a fail-over address) or to a Redis Cluster, with the same methods.
 
+pub mod replay;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
