@@ -10,6 +10,7 @@ mod handlers;
 mod history;
 pub mod metrics;
 pub mod pages;
+mod problems;
 mod reading;
 mod routes;
 mod snapshot;

@@ -23,6 +23,16 @@ const OUTCOMES: &[&str] = &[
 /// The tables of metrics that the producer exports in addition to those of every service.
 pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
 
+/// The settings of Redis that the durability check compares.
+const SETTINGS: &[&str] = &[
+    "appendonly",
+    "appendfsync",
+    "maxmemory-policy",
+    "no-appendfsync-on-rewrite",
+    "replay-rights",
+    "replicas",
+];
+
 votestream_service::metrics! {
     /// The metrics that only the producer exports.
     pub static METRICS;
@@ -53,7 +63,7 @@ votestream_service::metrics! {
     pub(crate) static REDIS_SETTING_KEPT: Gauge<1> = (
         "votestream_redis_setting_kept",
         "bool",
-        &[("setting", &["appendonly", "appendfsync", "maxmemory-policy", "no-appendfsync-on-rewrite", "replicas"])],
+        &[("setting", SETTINGS)],
     );
 
     /// The most entries that a partition's stream may hold (BACKLOG_MAX).
