@@ -57,7 +57,7 @@ pub type LabelValues = (&'static str, &'static [&'static str]);
 /// One row of a table of metrics: everything about a metric but its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Name as exported.
+    /// Name under which the metric is exported.
     pub name: &'static str,
     /// Counter, gauge or histogram.
     pub kind: Kind,
@@ -219,7 +219,7 @@ impl Gauge {
         self.metric.gauge(&self.key)
     }
 
-    /// Replaces the value.
+    /// Replaces the value of the gauge.
     pub fn set(&self, value: impl IntoF64) {
         self.handle().set(value);
     }
@@ -326,7 +326,7 @@ mod tests {
         /// Dishes of one order.
         static ORDER: Histogram = ("order_dishes", "dishes", &[], &[1.0, 2.0]);
 
-        /// Orders lost.
+        /// Orders that were lost on their way.
         static LOST: Counter = ("orders_lost_total", "orders", &[]);
     }
 

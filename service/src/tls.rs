@@ -21,7 +21,7 @@ pub enum Error {
     File {
         /// Path of the file.
         path: String,
-        /// Cause, in words.
+        /// Cause, in the words of the system or parser.
         reason: String,
     },
     /// The system has no certificate authorities, and no file was named.

@@ -80,7 +80,7 @@ pub struct LaneConfig {
 
 /// A ballot that waits for its verdict.
 pub(super) struct Pending {
-    /// The ballot.
+    /// The ballot and its trace.
     pub(super) registration: Registration,
     /// When the ballot arrived.
     pub(super) since: Instant,

@@ -9,7 +9,7 @@ use crate::harness::{Setup, entry_of, poll};
 const PATH: &str = "/api/polls/pets/ballots";
 
 #[tokio::test]
-async fn an_accepted_ballot_is_stored_under_the_entry_it_was_told() {
+async fn an_accepted_ballot_is_stored_under_the_entry_in_its_reply() {
     let service = Setup::new().start().await;
     let reply = service.ballot("pets", &["dogs"]).send().await;
     assert_eq!(reply.json()["status"], "accepted");
@@ -68,7 +68,7 @@ async fn the_trace_of_a_request_travels_with_its_ballot() {
 }
 
 #[tokio::test]
-async fn an_unknown_poll_is_told() {
+async fn an_unknown_poll_is_answered_with_404() {
     let service = Setup::new().start().await;
     let replies = [
         service.ballot("birds", &["cats"]).send().await,

@@ -1,4 +1,4 @@
-//! What all pages and files share: escaping, headers, methods, addresses.
+//! Escaping, headers, methods and addresses, which all pages and files have in common.
 
 use votestream_producer::pages::ASSETS;
 use votestream_schema::Poll;

@@ -14,7 +14,7 @@ pub enum ReplayRights {
     Complete,
     /// The append-only file is switched off, so that nothing is ever replayed.
     NotNeeded,
-    /// A restart would lose what scripts wrote: the default user may not run these commands.
+    /// A restart would lose entries that scripts wrote: the default user may not run these commands.
     Missing(Vec<String>),
     /// Redis did not answer one of the questions, for this reason.
     Unknown(String),

@@ -81,7 +81,7 @@ struct NodeState {
 /// A change of one cluster node, as a line of the redis crate describes it.
 #[derive(Debug, PartialEq)]
 struct NodeEvent {
-    /// Host and port.
+    /// Host and port of the node.
     node: String,
     /// `None` when the node is back.
     problem: Option<Problem>,
