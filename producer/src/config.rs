@@ -8,7 +8,6 @@ use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
-use votestream_service::redis::Manager;
 
 use crate::durability::Durability;
 
@@ -89,16 +88,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks that a producer could start with these settings and the files that they name, without
-    /// connecting to any server.
-    ///
-    /// # Errors
-    /// Returns an error that names the unusable setting.
-    pub fn check(&self) -> anyhow::Result<()> {
-        Manager::new(&self.redis)?;
-        crate::cookie_keys::new(self).map(drop)
-    }
-
     /// Returns the keys that sign cookies, as the setting or the file has them now.
     ///
     /// # Errors
@@ -133,20 +122,5 @@ mod tests {
                 assert_eq!(arg.get_env().and_then(|e| e.to_str()), Some(flag.as_str()));
             }
         }
-    }
-
-    #[test]
-    fn without_keys_it_says_how_to_make_one() {
-        let config = Config::parse_from(["producer"]);
-        if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
-            assert!(config.check().unwrap_err().to_string().contains("openssl rand"));
-        }
-        let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
-        assert!(config.check().is_ok());
-        let config = Config {
-            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
-            ..config
-        };
-        assert!(config.check().unwrap_err().to_string().contains("REDIS_URL"));
     }
 }

@@ -11,7 +11,7 @@ use votestream_schema::voter::KeyRing;
 use votestream_service::config::Secret;
 use votestream_service::reloadable::Reloadable;
 
-use crate::Config;
+use crate::config::Config;
 
 /// The current key ring. Clones are cheap and see each change.
 #[derive(Clone, Debug)]

@@ -181,7 +181,7 @@ async fn housekeeping(
 /// Returns an error if an address is taken or a setting is unusable.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
-        return config.check();
+        return check(&config);
     }
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
@@ -191,4 +191,37 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
     process::run("producer", metrics::TABLES, &common, admin_addr, drain_delay, work).await
+}
+
+/// Checks that a producer could start with these settings and the files that they name, without connecting to
+/// any server.
+///
+/// # Errors
+/// Returns an error that names the unusable setting.
+fn check(config: &Config) -> anyhow::Result<()> {
+    Manager::new(&config.redis)?;
+    cookie_keys::new(config).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use votestream_service::config::RedisArgs;
+
+    use super::*;
+
+    #[test]
+    fn without_keys_it_says_how_to_make_one() {
+        let config = Config::parse_from(["producer"]);
+        if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
+            assert!(check(&config).unwrap_err().to_string().contains("openssl rand"));
+        }
+        let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
+        assert!(check(&config).is_ok());
+        let config = Config {
+            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
+            ..config
+        };
+        assert!(check(&config).unwrap_err().to_string().contains("REDIS_URL"));
+    }
 }

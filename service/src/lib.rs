@@ -25,6 +25,6 @@ pub mod telemetry;
 pub mod tls;
 pub mod trace;
 
-pub use process::healthcheck;
+pub use process::{admin, healthcheck};
 pub use redis::replay;
 pub use tokio_util::sync::CancellationToken;

@@ -190,7 +190,7 @@ impl bb8::ManageConnection for Manager {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No session of the pool was free, or could be opened, in time.
-    #[error("no connection to postgres within {CHECKOUT_TIMEOUT:?}")]
+    #[error("no connection to postgres within 4 s")]
     NoConnection,
     /// Postgres refused the statement, or the session broke.
     #[error("{}", describe(.0))]

@@ -3,7 +3,7 @@
 //! Invariant: a process that receives SIGTERM first answers 503 on `/readyz` and serves on for its drain
 //! delay; only then does it stop taking work.
 
-mod admin;
+pub mod admin;
 pub mod healthcheck;
 mod shutdown;
 

@@ -195,7 +195,7 @@ impl Manager {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection of the pool was free, or could be opened, in time.
-    #[error("no connection to redis within {CHECKOUT_TIMEOUT:?}")]
+    #[error("no connection to redis within 1 s")]
     NoConnection,
     /// Redis refused the call, or the connection broke.
     #[error(transparent)]

@@ -31,7 +31,7 @@ async fn a_ballot_may_name_options_by_letter() {
 }
 
 #[tokio::test]
-async fn a_poll_is_told_whole() {
+async fn a_poll_is_answered_whole() {
     let mut whole = poll("pets");
     whole.options[1].description = Some("All of them.".to_owned());
     whole.options[1].colour = Some("#b3541e".to_owned());
@@ -190,7 +190,7 @@ async fn each_address_takes_its_own_media_type_only() {
 }
 
 #[tokio::test]
-async fn a_body_over_16_kib_is_too_large_whether_its_length_is_told_or_not() {
+async fn a_body_over_16_kib_is_too_large_with_or_without_a_length() {
     let service = Setup::new().start().await;
     let padded = |bytes: usize| {
         let ballot = r#"{"choices":["cats"]"#;
@@ -215,7 +215,7 @@ async fn a_body_over_16_kib_is_too_large_whether_its_length_is_told_or_not() {
 }
 
 #[tokio::test]
-async fn a_voter_who_has_voted_is_told_what_stands() {
+async fn a_voter_who_has_voted_sees_the_standing_vote() {
     let service = Setup::new().start().await;
     let first = service.ballot("pets", &["cats"]).send().await;
     let cookie = first.cookie().unwrap();

@@ -67,7 +67,7 @@ async fn rules_never_go_back_to_an_older_revision() {
 }
 
 #[tokio::test]
-async fn a_voter_whose_register_was_forgotten_is_told_that_the_poll_has_closed() {
+async fn a_voter_whose_register_was_forgotten_sees_that_the_poll_has_closed() {
     let service = Setup::new().start().await;
     let first = service.ballot("pets", &["cats"]).send().await;
     let voter = first.cookie().unwrap();

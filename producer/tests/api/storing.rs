@@ -374,7 +374,7 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
 }
 
 #[tokio::test]
-async fn a_redis_that_does_not_tell_its_settings_is_not_promised_a_disk() {
+async fn a_redis_that_hides_its_settings_is_not_promised_a_disk() {
     let redis = own_redis();
     // Like a managed Redis, this one has no CONFIG for any user, and may have no WAIT.
     redis.command(&without("guest", &["-config", "-wait"])).unwrap();
@@ -423,8 +423,8 @@ async fn replicated_means_that_replicas_have_the_ballot() {
     assert!(found, "the replica has it before it is acknowledged");
     // A Redis that shows none of its settings is not asked for anything else.
     master.command(&without("guest", &["-config"])).unwrap();
-    let untold = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
-    entry_of(&untold.start().await.ballot("pets", &["cats"]).send().await);
+    let hidden = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
+    entry_of(&hidden.start().await.ballot("pets", &["cats"]).send().await);
     replica.kill();
     expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
 }
@@ -457,7 +457,7 @@ async fn a_poll_whose_rules_redis_has_lost_is_being_set_up() {
     assert_eq!(form.status, 503);
     service.setup.clone().with_rules().project(&service.keys).await;
     let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
-    assert_eq!(reply.status, 202, "once they are told again");
+    assert_eq!(reply.status, 202, "once the rules are there again");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 
 /// Serves the admin port until `stopped` is cancelled. Once `draining` is cancelled, `/readyz` answers
 /// 503, so that load balancers send no new work.
-pub(super) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
     health: Health,
