@@ -1,4 +1,4 @@
-//! How long to wait before trying again.
+//! Computes how long to wait before trying a failed operation again.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 /// The longest wait before jitter: with it, a server that answers again is in use within two seconds.
 const WAIT_MAX: Duration = Duration::from_millis(800);
 
-/// Waits that double from 50 ms to 800 ms, with up to as much again at random, so that replicas do not knock in step;
-/// for ever.
+/// An endless series of waits that doubles from 50 ms to 800 ms. Random jitter, of up to as much again, keeps
+/// replicas from retrying at the same moment.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
 
@@ -23,12 +23,12 @@ impl Backoff {
         Self(waits.build())
     }
 
-    /// The next wait.
+    /// Returns the wait before the next attempt, and doubles the one after it.
     pub fn next_wait(&mut self) -> Duration {
         self.0.next().unwrap_or(WAIT_MAX)
     }
 
-    /// Begins anew, after a success.
+    /// Starts again from the shortest wait; call it after a success.
     pub fn reset(&mut self) {
         *self = Self::new();
     }
