@@ -676,6 +676,16 @@ def default_user_without_rights(d):
     data["users.acl"] = base64.b64encode(users).decode()
 
 
+@mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
+def redis_that_is_evicted_for_its_log(d):
+    container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
+
+
+@mistake("minikube", "policy", "LimitRange/all: ephemeral-storage 64Mi")
+def default_limit_below_a_log(d):
+    d.get("LimitRange", "all")["spec"]["limits"][0]["default"]["ephemeral-storage"] = "64Mi"
+
+
 @mistake("minikube", "policy", "backup waits 0 s for its server")
 def backup_that_tries_once(d):
     job = d.get("CronJob", "backup")["spec"]["jobTemplate"]["spec"]
