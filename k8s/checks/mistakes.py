@@ -743,6 +743,18 @@ def partitions_that_nobody_asks_after(d):
     pod(d, "Job", "migrate")["initContainers"][0]["args"].append("--partitions=8")
 
 
+@mistake("on-prem", "settings", "a trigger asks for something else than a stream's length")
+def backlog_that_redis_may_not_know(d):
+    trigger = d.of("ScaledObject")[0]["spec"]["triggers"][2]["metadata"]
+    trigger.update(consumerGroup="tally", lagCount="10000")
+
+
+@mistake("on-prem", "settings", "['no stream', '{votes:0}:stream'")
+def trigger_of_prometheus(d):
+    triggers = d.of("ScaledObject")[0]["spec"]["triggers"]
+    triggers.append({"type": "prometheus", "metadata": {"serverAddress": "http://prometheus", "query": "1", "threshold": "1"}})
+
+
 @mistake("minikube", "security", "CKV_K8S_16")
 def privileged_container(d):
     container(d, "producer")["securityContext"]["privileged"] = True
