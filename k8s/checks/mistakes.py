@@ -676,6 +676,21 @@ def default_user_without_rights(d):
     data["users.acl"] = base64.b64encode(users).decode()
 
 
+@mistake("minikube", "policy", "Deployment/consumer: it preempts other pods")
+def consumer_that_takes_the_results_off_the_air(d):
+    del d.get("PriorityClass", "votestream-counting")["preemptionPolicy"]
+
+
+@mistake("minikube", "policy", "Deployment/consumer: it is scheduled before dashboard")
+def consumer_before_the_dashboard(d):
+    pod(d, "Deployment", "consumer")["priorityClassName"] = "votestream-voting"
+
+
+@mistake("minikube", "policy", "StatefulSet/redis: others are scheduled before it")
+def redis_behind_the_crowd(d):
+    pod(d, "StatefulSet", "redis")["priorityClassName"] = "votestream-results"
+
+
 @mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
 def redis_that_is_evicted_for_its_log(d):
     container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
