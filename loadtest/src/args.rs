@@ -123,6 +123,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    /// Write a line of JSON for each ballot as soon as its outcome is known; - is standard output
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    journal: Option<PathBuf>,
     /// Show nothing while it runs
     #[arg(long, short, help_heading = "Report")]
     pub(crate) quiet: bool,
@@ -272,6 +275,7 @@ impl RunArgs {
         config.slos =
             self.slo.iter().map(|slo| slo.parse::<Slo>()).collect::<anyhow::Result<_>>()?;
         config.audit = !self.no_audit;
+        config.journal.clone_from(&self.journal);
         config.drain_time_max = duration(&self.drain_timeout)?;
         config.settle = duration(&self.settle)?;
         config.shard = self.generator.shard;

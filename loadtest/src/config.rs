@@ -69,6 +69,8 @@ pub struct Config {
     pub settle: Duration,
     /// Whether to audit.
     pub audit: bool,
+    /// Where a line is written for each ballot as its outcome is known; `-` is standard output.
+    pub journal: Option<PathBuf>,
 }
 
 impl Config {
@@ -102,6 +104,7 @@ impl Config {
             drain_time_max: Duration::from_secs(60),
             settle: Duration::from_secs(1),
             audit: true,
+            journal: None,
         }
     }
 
