@@ -5,6 +5,7 @@ not have them. Those hold keys and types; an operator's own conditions and admis
 """
 
 import json
+import re
 
 from .clock import eventually, say
 from .kubectl import Failed
@@ -41,8 +42,7 @@ def definition(schema):
     """The CustomResourceDefinition of a kind."""
     kind = schema["properties"]["kind"]["const"]
     group, version = schema["properties"]["apiVersion"]["const"].split("/")
-    plural = kind.lower()
-    plural = plural[:-1] + "ies" if plural.endswith("y") else plural + "s"
+    plural = re.sub("([^aeiou])ys$", r"\1ies", kind.lower() + "s")
     spec = structural(schema["properties"]["spec"])
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",

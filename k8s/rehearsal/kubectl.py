@@ -21,7 +21,7 @@ class Failed(Exception):
     """A command that ended with an error."""
 
     def __init__(self, words, done):
-        said = (done.stderr + done.stdout).strip()
+        said = done.stderr.strip() or done.stdout.strip()
         super().__init__(f"{' '.join(map(str, words))}: exit code {done.returncode}: {said[-2000:]}")
         self.stderr = done.stderr
 
