@@ -107,6 +107,8 @@ def rehearse(settings, kubectl, folder):
                 tell_state(kubectl)
                 if step.name in ALWAYS:
                     break
+        for text in stage.samples():
+            say(f"a voter met: {text}")
     return rows
 
 
@@ -131,8 +133,8 @@ def tell_state(kubectl):
     """For whoever reads a failed run's log."""
     with contextlib.suppress(Failed, subprocess.TimeoutExpired):
         print(kubectl.ask("get", "pods", "--output", "wide"), file=sys.stderr)
-        events = kubectl.ask("get", "events", "--sort-by=.lastTimestamp").splitlines()
-        print("\n".join(events[-15:]), file=sys.stderr)
+        events = kubectl.ask("get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
+        print("\n".join(events.splitlines()[-10:]), file=sys.stderr)
 
 
 def clear(settings, kubectl, k8s):

@@ -8,16 +8,17 @@ machine: not every cluster lets one in, and forwarded ports pass by the policies
 """
 
 import json
+import subprocess
 import threading
 import time
 
 from .ballots import Journal
 from .clock import eventually, say
-from .kubectl import TRIES, Failed
+from .kubectl import Failed
 
 MIX = "page=100%,fresh=50%"
-# A pod that was made a moment ago may find its way closed still; nobody has voted then.
-STARTS = 5
+# A pod may fail to start, on a cluster that is slow or new; nobody has voted then.
+STARTS = 3
 
 
 class LoadFailed(Exception):
@@ -85,8 +86,8 @@ class Load:
         spec.pop("topologySpreadConstraints", None)
         spec.update(restartPolicy="Never", terminationGracePeriodSeconds=30)
         spec["containers"][0].update(
-            args=["run", "--target=http://producer", f"--poll={self.poll}", f"--mix={MIX}", "--no-audit", "--quiet",
-                  "--threads=1", "--warm-up=0s", "--journal=-", "--json=-", *self.arguments],
+            args=["run", "--target=http://producer", "--wait=60s", f"--poll={self.poll}", f"--mix={MIX}", "--no-audit",
+                  "--quiet", "--threads=1", "--warm-up=0s", "--journal=-", "--json=-", *self.arguments],
             # Its log is what it is for.
             resources={"requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
                        "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}})
@@ -94,18 +95,16 @@ class Load:
 
     def _follow(self):
         try:
-            failed = 0
-            while failed < TRIES:
-                # Followed from its start each time: what is known already is not taken twice.
+            ended = False
+            while not ended:
+                # Once more after its end, should what was followed have broken off before.
+                ended = self._phase() in ("Succeeded", "Failed", "Gone")
+                # From its start each time: what is known already is not taken twice.
                 log = self.kubectl.start("logs", "--follow", f"pod/{self.pod}")
                 self._other = []
                 for line in log.stdout:
                     self._read(line)
                 log.wait()
-                phase = self._phase()
-                if phase in ("Succeeded", "Failed", None):
-                    break
-                failed = failed + 1 if log.returncode else 0
                 time.sleep(0.5)
             self._keep_report()
         finally:
@@ -122,9 +121,9 @@ class Load:
     def _phase(self):
         try:
             found = self.kubectl.find("pod", self.pod)
-        except Failed:
+        except (Failed, subprocess.TimeoutExpired):
             return "Unknown"
-        return found and found["status"]["phase"]
+        return found["status"]["phase"] if found else "Gone"
 
     def _keep_report(self):
         """The report stands at the end, on one line or on several."""

@@ -9,17 +9,19 @@ EXIT_KEPT, EXIT_BROKEN, EXIT_USAGE = 0, 1, 2
 class Bound:
     """What a step may cost voters. What is accepted is counted, whatever the bound."""
 
-    # Ballots that are not accepted; no bound but the gap's when None.
-    refused: int | None = 0
-    longest_gap_s: float = 5.0
+    # The longest time in which nobody's ballot is accepted; 0 where it is not measured.
+    longest_gap_s: float
+    # Of all ballots, those that are not accepted; no bound but the gap's when None.
+    refused_share: float | None = None
     # From the end of the step until every accepted ballot is a row.
     counted_s: float = 60.0
 
     def passed_by(self, row):
         """The bounds that the row passes, in words."""
-        if self.refused is not None and row.refused > self.refused:
-            yield f"{row.refused} ballots were refused or not answered, {self.refused} may be: {row.outcomes}"
-        if row.longest_gap_s > self.longest_gap_s:
+        sent = row.votes + row.refused
+        if self.refused_share is not None and row.refused > self.refused_share * sent:
+            yield f"{row.refused} of {sent} ballots were not accepted, {self.refused_share:.1%} may be: {row.outcomes}"
+        if self.longest_gap_s and row.longest_gap_s > self.longest_gap_s:
             yield f"no ballot was accepted for {row.longest_gap_s:.1f} s, {self.longest_gap_s:.0f} s may be"
 
 

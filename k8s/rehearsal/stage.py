@@ -112,7 +112,8 @@ class Stage:
         met = window(ballots, begin, end)
         row.votes, row.refused, row.outcomes = met.votes, met.refused, met.outcomes
         # Where nobody was to vote for a while, there is no gap to tell.
-        row.longest_gap_s = met.longest_gap_s if bound.longest_gap_s else 0.0
+        if bound.longest_gap_s:
+            row.longest_gap_s = met.longest_gap_s
         row.problems += bound.passed_by(row)
 
     def _count(self, row, end, bound):
@@ -135,6 +136,10 @@ class Stage:
         row.lost = len(comparison.lost)
         if not comparison.holds:
             raise Broken(str(comparison))
+
+    def samples(self):
+        """Answers that voters should not have had, in the words in which they came: the first few of each load."""
+        return [text for load in self.loads for text in (load.report or {}).get("samples", [])]
 
     # What steps wait for.
 

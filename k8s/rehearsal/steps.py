@@ -6,13 +6,13 @@ from collections.abc import Callable
 from . import everyday, outages
 from .result import Bound
 
-# Nobody is to notice.
-UNNOTICED = Bound(refused=0, longest_gap_s=5)
+# Hardly anybody notices: a connection may end in the moment in which it is used again, and browsers try again.
+UNNOTICED = Bound(longest_gap_s=3, refused_share=0.005)
 # A server that there is one of is away while its pod starts anew: voters are told to try again.
-RESTART = Bound(refused=None, longest_gap_s=30)
-CRASH = Bound(refused=None, longest_gap_s=60)
-# The load is another one, or none: there is no gap to measure.
-NO_LOAD = Bound(refused=0, longest_gap_s=0)
+RESTART = Bound(longest_gap_s=30)
+CRASH = Bound(longest_gap_s=60)
+# The load is another one, or none.
+NO_LOAD = Bound(longest_gap_s=0, refused_share=0)
 
 
 @dataclasses.dataclass(frozen=True)

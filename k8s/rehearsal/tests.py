@@ -96,10 +96,11 @@ class Comparisons(unittest.TestCase):
 
 class Results(unittest.TestCase):
     def test_bounds(self):
-        kept = Row("update", refused=0, longest_gap_s=4.9)
-        self.assertEqual(list(Bound().passed_by(kept)), [])
-        self.assertEqual(len(list(Bound().passed_by(Row("x", refused=1, longest_gap_s=5.1)))), 2)
-        self.assertEqual(list(Bound(refused=None, longest_gap_s=30).passed_by(Row("x", refused=900))), [])
+        bound = Bound(longest_gap_s=3, refused_share=0.01)
+        self.assertEqual(list(bound.passed_by(Row("update", votes=99, refused=1, longest_gap_s=3))), [])
+        self.assertEqual(len(list(bound.passed_by(Row("update", votes=98, refused=2, longest_gap_s=3.1)))), 2)
+        self.assertEqual(list(Bound(longest_gap_s=30).passed_by(Row("redis", refused=900, longest_gap_s=29))), [])
+        self.assertEqual(list(Bound(longest_gap_s=0).passed_by(Row("apply", longest_gap_s=70))), [])
 
     def test_exit_codes(self):
         good, bad, skipped = Row("a"), Row("b", problems=["no"]), Row("c", skipped="one node")
@@ -302,7 +303,7 @@ class Stages(unittest.TestCase):
         made.loads = [type("Load", (), {"ballots": lambda self: journal.ballots(), "behind_s": 0,
                                         "here": lambda self, moment: moment})()]
         with contextlib.redirect_stderr(io.StringIO()):
-            return made.play("step", act, Bound(counted_s=0, longest_gap_s=0))
+            return made.play("step", act, Bound(longest_gap_s=0, counted_s=0))
 
     def test_a_ballot_that_is_a_row_is_no_problem(self):
         row = self.stage([("ab", 1)])

@@ -50,6 +50,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Additional roots for TLS to the database.
     pub database_ca_file: Option<PathBuf>,
+    /// How long to wait for servers that do not answer yet.
+    pub wait: Duration,
     /// Public hosts the operator means to load.
     pub allowed: Vec<Target>,
     /// Seeds everything that is left to chance.
@@ -95,6 +97,7 @@ impl Config {
             database_url: None,
             ca_file: None,
             database_ca_file: None,
+            wait: Duration::ZERO,
             allowed: Vec::new(),
             seed: 1,
             shard: Shard::WHOLE,
