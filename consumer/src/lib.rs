@@ -3,21 +3,12 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
-mod appetite;
-mod auditor;
-pub mod batch;
-mod book;
 pub mod config;
-pub mod entry;
-mod forgetter;
-mod journey;
-mod lane;
-pub mod metrics_help;
-mod monitor;
-mod projector;
-pub mod store;
-pub mod stream;
-mod surroundings;
+mod jobs;
+pub mod metrics;
+pub mod pipeline;
+pub mod polls;
+pub mod streams;
 
 use std::time::Duration;
 
@@ -25,26 +16,25 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
-use votestream_service::certificates::Seal;
+use votestream_service::certificates::TlsEndpoint;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::Manager;
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, process, telemetry,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
 
 pub use config::Config;
 
-use auditor::Auditor;
-use book::Book;
-use forgetter::Forgetter;
-use lane::{Lane, Pace};
-use monitor::Monitor;
-use projector::Projector;
-use store::Store;
-use stream::{Bounds, Streams};
-use surroundings::Surroundings;
+use jobs::auditor::Auditor;
+use jobs::monitor::Monitor;
+use jobs::positions::Positions;
+use jobs::projector::Projector;
+use jobs::register_expiry::Forgetter;
+use jobs::server_capacity::Surroundings;
+use pipeline::store::Store;
+use pipeline::worker::{Lane, Pace};
+use polls::Book;
+use streams::{Bounds, Streams};
 
 /// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
 const REDIS_CONNECTIONS_MAX: u32 = 5;
@@ -61,7 +51,6 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
@@ -113,7 +102,8 @@ pub async fn run(
             }
         }
     }));
-    let seals = vec![Seal::of_redis(&config.redis)?, Seal::of_postgres(&config.postgres)?];
+    let seals =
+        vec![TlsEndpoint::of_redis(&config.redis)?, TlsEndpoint::of_postgres(&config.postgres)?];
     watchers.spawn(certificates::watch(seals, shutdown.clone()));
     let masters = if manager.is_cluster() { partitions } else { 1 };
     let around = Surroundings::new(redis.clone(), pool.clone(), keys.clone(), masters);
@@ -121,6 +111,8 @@ pub async fn run(
     let audit_every = Duration::from_millis(config.audit_ms);
     let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
     watchers.spawn(auditor.watch(shutdown.clone()));
+    let positions = Positions::new(redis.clone(), pool.clone(), keys.clone(), partitions);
+    watchers.spawn(positions.watch(Duration::from_millis(config.monitor_ms), shutdown.clone()));
     let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
     watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
@@ -218,5 +210,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     // Nobody sends work to a consumer: there is nothing to wait for.
     let work = |health, shutdown| run(config, health, shutdown);
-    process::run("consumer", &common, admin_addr, Duration::ZERO, work).await
+    process::run("consumer", metrics::TABLES, &common, admin_addr, Duration::ZERO, work).await
 }

@@ -19,6 +19,7 @@ use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 
 use crate::board::{Board, Look};
+use crate::metrics;
 use crate::reading::read;
 use crate::snapshot::Snapshot;
 
@@ -75,7 +76,7 @@ impl Feed {
                 () = shutdown.cancelled() => break,
                 outcome = self.tick() => outcome,
             };
-            metrics::histogram!("votestream_tick_duration_seconds").record(started.elapsed());
+            metrics::TICK_DURATION_SECONDS.record(started.elapsed());
             let failed = outcome.is_err();
             gate.report(outcome);
             if failed {
@@ -101,8 +102,8 @@ impl Feed {
         }
         self.read_ms = now_ms;
         self.looked_at = Some(looked_at);
-        metrics::gauge!("votestream_board_read_timestamp_seconds").set(now_ms as f64 / 1_000.0);
-        metrics::gauge!("votestream_board_age_seconds").set(0.0);
+        metrics::BOARD_READ_TIMESTAMP_SECONDS.set(now_ms as f64 / 1_000.0);
+        metrics::BOARD_AGE_SECONDS.set(0.0);
         Ok(())
     }
 
@@ -184,7 +185,7 @@ impl Feed {
         if self.read_ms == 0 || age_ms < STALE_AFTER_MS {
             return;
         }
-        metrics::gauge!("votestream_board_age_seconds").set(age_ms as f64 / 1_000.0);
+        metrics::BOARD_AGE_SECONDS.set(age_ms as f64 / 1_000.0);
         for shown in self.board.all() {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);

@@ -8,8 +8,9 @@ pub mod config;
 mod feed;
 mod handlers;
 mod history;
-pub mod metrics_help;
+pub mod metrics;
 pub mod pages;
+mod problems;
 mod reading;
 mod routes;
 mod snapshot;
@@ -23,10 +24,7 @@ use tokio::net::TcpListener;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics,
-    postgres, process,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, postgres, process};
 
 pub use config::Config;
 
@@ -50,13 +48,11 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
-    metric::describe(service_metrics::HTTP);
     let max = POSTGRES_CONNECTIONS_MAX;
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
-    let seals = vec![certificates::Seal::of_postgres(&config.postgres)?];
+    let seals = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];
     tokio::spawn(certificates::watch(seals, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
@@ -97,5 +93,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
-    process::run("dashboard", &common, admin_addr, drain_delay, work).await
+    process::run("dashboard", metrics::TABLES, &common, admin_addr, drain_delay, work).await
 }

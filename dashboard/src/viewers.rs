@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use metrics::{Counter, Gauge, Histogram};
 use rand::RngExt;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -25,9 +24,11 @@ use tokio::time::Instant;
 use votestream_service::CancellationToken;
 use votestream_service::http;
 use votestream_service::listener::{Intercepted, PeerAddr, Permit};
+use votestream_service::metric::{CounterHandle, GaugeHandle, HistogramHandle};
 use warp::http::{Method, StatusCode};
 
 use crate::board::{Board, Shown};
+use crate::metrics;
 
 /// The most bytes looked at to tell an event stream from other requests.
 const HEAD_BYTES_MAX: usize = 4096;
@@ -37,12 +38,6 @@ const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(15);
 /// a replica that stops does not send all its viewers to the next at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const RESPONSE_HEAD: &str = "HTTP/1.1 200 OK\r\n\
-    content-type: text/event-stream\r\n\
-    cache-control: no-store\r\n\
-    x-accel-buffering: no\r\n\
-    x-content-type-options: nosniff\r\n\
-    connection: close\r\n\r\n";
 const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
 
 /// All viewers of this replica; cheap to clone.
@@ -57,16 +52,16 @@ pub struct Viewers {
 }
 
 struct Metrics {
-    viewers: Gauge,
-    sent: Counter,
-    skipped: Counter,
-    delivery: Histogram,
+    viewers: GaugeHandle,
+    sent: CounterHandle,
+    skipped: CounterHandle,
+    delivery: HistogramHandle,
 }
 
 /// The right to be a viewer; given back on drop.
 struct Seat {
     count: Arc<AtomicUsize>,
-    viewers: Gauge,
+    viewers: GaugeHandle,
 }
 
 impl Drop for Seat {
@@ -92,13 +87,13 @@ impl Viewers {
         stopping: CancellationToken,
     ) -> Self {
         let metrics = Arc::new(Metrics {
-            viewers: metrics::gauge!("votestream_viewers"),
-            sent: metrics::counter!("votestream_frames_sent_total"),
-            skipped: metrics::counter!("votestream_frames_skipped_total"),
-            delivery: metrics::histogram!("votestream_delivery_seconds"),
+            viewers: metrics::VIEWERS.handle(),
+            sent: metrics::FRAMES_SENT.handle(),
+            skipped: metrics::FRAMES_SKIPPED.handle(),
+            delivery: metrics::DELIVERY_SECONDS.handle(),
         });
         metrics.viewers.set(0.0);
-        metrics::gauge!("votestream_viewers_max").set(viewers_max as f64);
+        metrics::VIEWERS_MAX.set(viewers_max as f64);
         Self { board, count: Arc::default(), viewers_max, write_timeout, stopping, metrics }
     }
 
@@ -227,7 +222,7 @@ impl Cursor {
 /// Takes the request and begins the reply.
 async fn greet(stream: &mut TcpStream, head_bytes: usize, within: Duration) -> io::Result<()> {
     discard(stream, head_bytes).await?;
-    write_all(stream, RESPONSE_HEAD.as_bytes(), within).await.map(drop)
+    write_all(stream, http::event_stream_head().as_bytes(), within).await.map(drop)
 }
 
 async fn serve(stream: TcpStream, mut cursor: Cursor, within: Duration) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! Acknowledged means stored: what Redis loses, delays or refuses is never a false yes.
+//! Acknowledged means stored: a ballot that Redis loses, delays or refuses is never answered "accepted".
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn calls(redis: &RedisServer, command: &str) -> usize {
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
 
-/// What makes a user of this name who may call all but these commands.
+/// The command that creates a user of this name who may call all commands except these.
 fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
     let mut words = vec!["ACL", "SETUSER", name, "on", "nopass", "~*", "&*", "+@all"];
     words.extend(commands);
@@ -65,13 +65,13 @@ fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn as_user(name: &str, redis: &RedisServer) -> String {
-    redis.url().replace("redis://", &format!("redis://{name}:any@"))
+    format!("redis://{name}:any@127.0.0.1:{}/", redis.port())
 }
 
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     // The first call finds no script yet, and sends it.
     entry_of(&service.ballot("pets", &["cats"]).send().await);
@@ -89,7 +89,7 @@ async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
 #[tokio::test]
 async fn one_voters_ballots_are_stored_one_after_the_other() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let proxy = Proxy::to(&redis, Duration::from_millis(25)).await;
     let replace = Poll { vote_policy: VotePolicy::Replace, ..poll("pets") };
     let service = Setup::on(proxy.redis_url.clone()).polls([replace]).partitions(1).start().await;
     let page = service.client.get("/").send().await;
@@ -119,10 +119,53 @@ async fn one_voters_ballots_are_stored_one_after_the_other() {
     assert_eq!(counted, accepted, "the audit's count");
 }
 
+/// The servers here have the settings and the access list that are shipped.
+#[tokio::test]
+async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let all = cast_many(&service, 50).await;
+    let voted = service.ballot("pets", &["cats"]).send().await;
+    let cookie = voted.cookie().unwrap().to_owned();
+    redis.kill();
+    redis.restart().unwrap();
+    service.become_ready().await;
+    let mut kept = stored(&service).await;
+    assert!(kept.remove(&acknowledged(&voted, &cookie)));
+    assert_eq!(kept, all, "each acknowledged ballot, by name");
+    let again = service.ballot("pets", &["dogs"]).cookie(cookie.as_str()).send().await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (409, "already-voted"),
+        "{}",
+        again.text()
+    );
+}
+
+/// The access list that lost every ballot: its default user is switched off, and may run nothing.
+#[tokio::test]
+async fn no_ballot_is_accepted_that_a_restart_of_redis_would_lose() {
+    let redis = own_redis();
+    redis.command(&["ACL", "SETUSER", "default", "reset"]).unwrap();
+    let service = Setup::on(redis.url()).impatient().start().await;
+    let closed = eventually(ANSWERED_WITHIN, async || match service.health.ready() {
+        Err(gates) if gates.values().any(|why| why.contains("would lose ballots")) => Ok(gates),
+        other => Err(format!("{other:?}")),
+    });
+    let why = format!("{:?}", closed.await);
+    assert!(why.contains("user default off ~* &* +@all"), "{why}");
+    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+    assert_eq!(service.entries().await.len(), 0);
+    // The cure that the message names.
+    redis.command(&["ACL", "SETUSER", "default", "off", "~*", "&*", "+@all"]).unwrap();
+    service.become_ready().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+}
+
 #[tokio::test]
 async fn many_ballots_share_a_round_trip() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let proxy = Proxy::to(&redis, Duration::from_millis(25)).await;
     let service = Setup::on(proxy.redis_url.clone()).partitions(1).start().await;
     let all = cast_many(&service, 400).await;
     assert_eq!(stored(&service).await, all);
@@ -136,7 +179,7 @@ async fn many_ballots_share_a_round_trip() {
 #[tokio::test]
 async fn a_replica_that_is_ready_needs_no_new_connection_to_store_a_ballot() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     proxy.close();
     // Enough for each lane to have some.
@@ -157,12 +200,12 @@ async fn an_entry_with_a_huge_number_costs_no_voter_his_vote() {
     }
 }
 
-/// A network that stands still and recovers delivers what was sent before, unless that was taken back: the
-/// ballot would replace a newer one.
+/// A network that recovers delivers the packets sent before it stood still, unless the sender has reset the
+/// connection; a late ballot would replace a newer one.
 #[tokio::test]
-async fn what_was_given_up_is_not_sent_any_more() {
+async fn a_ballot_that_was_answered_503_is_not_sent_later() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     entry_of(&service.ballot("pets", &["cats"]).send().await);
     proxy.swallow();
@@ -331,9 +374,9 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
 }
 
 #[tokio::test]
-async fn a_redis_that_does_not_tell_its_settings_is_not_promised_a_disk() {
+async fn a_redis_that_hides_its_settings_is_not_promised_a_disk() {
     let redis = own_redis();
-    // As a managed one, which has no CONFIG, whoever asks; and WAIT is not certain either.
+    // Like a managed Redis, this one has no CONFIG for any user, and may have no WAIT.
     redis.command(&without("guest", &["-config", "-wait"])).unwrap();
     let setup = Setup::on(as_user("guest", &redis));
     for (durability, cure) in [("fsync", "DURABILITY=replicated"), ("replicated", "WAIT")] {
@@ -378,10 +421,10 @@ async fn replicated_means_that_replicas_have_the_ballot() {
         replica.command(&["XRANGE", &stream, &entry.to_string(), "+"]).unwrap().contains("ballot")
     });
     assert!(found, "the replica has it before it is acknowledged");
-    // Nothing else is asked of a Redis that tells nothing of itself.
+    // A Redis that shows none of its settings is not asked for anything else.
     master.command(&without("guest", &["-config"])).unwrap();
-    let untold = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
-    entry_of(&untold.start().await.ballot("pets", &["cats"]).send().await);
+    let hidden = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
+    entry_of(&hidden.start().await.ballot("pets", &["cats"]).send().await);
     replica.kill();
     expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
 }
@@ -414,7 +457,7 @@ async fn a_poll_whose_rules_redis_has_lost_is_being_set_up() {
     assert_eq!(form.status, 503);
     service.setup.clone().with_rules().project(&service.keys).await;
     let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
-    assert_eq!(reply.status, 202, "once they are told again");
+    assert_eq!(reply.status, 202, "once the rules are there again");
 }
 
 #[tokio::test]

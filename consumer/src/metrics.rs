@@ -1,0 +1,163 @@
+//! What each of the consumer's metrics means.
+
+use votestream_service::metric::{
+    Counter, ENTRIES, Gauge, Histogram, LabelValues, Metric, SECONDS,
+};
+
+/// Partitions are few, and fixed at the first deployment.
+const PARTITION: &[LabelValues; 1] = &[("partition", &[])];
+
+/// Every table that the consumer exports, beside those of all services.
+pub const TABLES: &[&[Metric]] = &[METRICS];
+
+votestream_service::metrics! {
+    /// The consumer's own.
+    pub static METRICS;
+
+    /// Entries worked on in one go.
+    pub(crate) static BATCH_ENTRIES: Histogram =
+        ("votestream_batch_entries", "entries", &[], ENTRIES);
+
+    /// One transaction in Postgres, from taking a connection to its commit.
+    pub(crate) static STORE_DURATION_SECONDS: Histogram =
+        ("votestream_store_duration_seconds", "seconds", &[], SECONDS);
+
+    /// From Redis storing a ballot to its commit in Postgres.
+    pub(crate) static BALLOT_TO_COMMIT_SECONDS: Histogram =
+        ("votestream_ballot_to_commit_seconds", "seconds", &[], SECONDS);
+
+    /// Ballots worked on, by outcome: counted (a new voter), replaced (took the place of another),
+    /// unchanged (a replay, or beaten by another), superseded (by another ballot of its batch),
+    /// out_of_time.
+    pub(crate) static VOTES: Counter<1> = (
+        "votestream_votes_total",
+        "ballots",
+        &[("outcome", &["counted", "replaced", "unchanged", "superseded", "out_of_time"])],
+    );
+
+    /// Batches that were upserted after an insert was refused, since one of their voters was known.
+    /// Postgres logs each as a duplicate key; nothing is lost. Many of them mean that Redis has lost
+    /// its register, or that votes are replaced all the time.
+    pub(crate) static REFUSED_INSERTS: Counter =
+        ("votestream_refused_inserts_total", "batches", &[]);
+
+    /// Attempts that failed and were repeated, by server.
+    pub(crate) static RETRIES: Counter<1> =
+        ("votestream_retries_total", "attempts", &[("what", &["redis", "postgres"])]);
+
+    /// Stale entries taken over.
+    pub(crate) static CLAIMED_ENTRIES: Counter =
+        ("votestream_claimed_entries_total", "entries", &[]);
+
+    /// Entries set aside as dead letters.
+    pub(crate) static DEAD_LETTERS: Counter = ("votestream_dead_letters_total", "entries", &[]);
+
+    /// Entries deleted from a stream while they were pending, before they were counted. Must stay 0.
+    pub(crate) static VANISHED_ENTRIES: Counter =
+        ("votestream_vanished_entries_total", "entries", &[]);
+
+    /// Names of dead consumers removed.
+    pub(crate) static CONSUMERS_REMOVED: Counter =
+        ("votestream_consumers_removed_total", "names", &[]);
+
+    /// Registers of closed polls forgotten, each partition's by itself.
+    pub(crate) static REGISTERS_FORGOTTEN: Counter =
+        ("votestream_registers_forgotten_total", "registers", &[]);
+
+    /// Entries in a stream: lag and pending together.
+    pub(crate) static STREAM_ENTRIES: Gauge<1> =
+        ("votestream_stream_entries", "entries", PARTITION);
+
+    /// Memory that a stream takes in Redis, as Redis estimates it.
+    pub(crate) static STREAM_BYTES: Gauge<1> = ("votestream_stream_bytes", "bytes", PARTITION);
+
+    /// Entries not yet delivered to the group.
+    pub(crate) static STREAM_LAG: Gauge<1> = ("votestream_stream_lag", "entries", PARTITION);
+
+    /// 1 when Redis does not know the lag; we take it from length and pending.
+    pub(crate) static STREAM_LAG_UNKNOWN: Gauge<1> =
+        ("votestream_stream_lag_unknown", "bool", PARTITION);
+
+    /// Delivered, not yet acknowledged.
+    pub(crate) static STREAM_PENDING: Gauge<1> =
+        ("votestream_stream_pending", "entries", PARTITION);
+
+    /// Entries that left a stream, ever, without being counted or set aside: somebody trimmed or
+    /// deleted them. Must stay 0.
+    pub(crate) static STREAM_LOST_ENTRIES: Gauge<1> =
+        ("votestream_stream_lost_entries", "entries", PARTITION);
+
+    /// Age of the oldest pending entry; 0 when there is none.
+    pub(crate) static STREAM_OLDEST_PENDING_AGE_SECONDS: Gauge<1> =
+        ("votestream_stream_oldest_pending_age_seconds", "seconds", PARTITION);
+
+    /// Age of the oldest entry not yet acknowledged; 0 when there is none.
+    pub(crate) static STREAM_OLDEST_AGE_SECONDS: Gauge<1> =
+        ("votestream_stream_oldest_age_seconds", "seconds", PARTITION);
+
+    /// By how much a stream's last ID is ahead of Redis' clock: IDs decide whether a ballot is in
+    /// time, so ballots count as that late. Should be about 0.
+    pub(crate) static STREAM_CLOCK_AHEAD_SECONDS: Gauge<1> =
+        ("votestream_stream_clock_ahead_seconds", "seconds", PARTITION);
+
+    /// Consumer names in the group.
+    pub(crate) static STREAM_CONSUMERS: Gauge<1> =
+        ("votestream_stream_consumers", "names", PARTITION);
+
+    /// Dead letters waiting for an operator.
+    pub(crate) static DEAD_LETTERS_HELD: Gauge<1> =
+        ("votestream_dead_letters_held", "entries", PARTITION);
+
+    /// Memory that Redis uses: the server of a partition; a plain server is that of partition 0.
+    pub(crate) static REDIS_MEMORY_BYTES: Gauge<1> =
+        ("votestream_redis_memory_bytes", "bytes", PARTITION);
+
+    /// The most memory that Redis may use (maxmemory), where it has a bound, else that of its
+    /// machine.
+    pub(crate) static REDIS_MEMORY_MAX_BYTES: Gauge<1> =
+        ("votestream_redis_memory_max_bytes", "bytes", PARTITION);
+
+    /// Sessions of clients on the Postgres server, everybody's.
+    pub(crate) static POSTGRES_CONNECTIONS: Gauge =
+        ("votestream_postgres_connections", "sessions", &[]);
+
+    /// The most sessions that Postgres takes (max_connections).
+    pub(crate) static POSTGRES_CONNECTIONS_MAX: Gauge =
+        ("votestream_postgres_connections_max", "sessions", &[]);
+
+    /// When the deployment's last audit ended; 0 before the first.
+    pub(crate) static AUDIT_TIMESTAMP_SECONDS: Gauge =
+        ("votestream_audit_timestamp_seconds", "unix seconds", &[]);
+
+    /// How long the last audit took.
+    pub(crate) static AUDIT_DURATION_SECONDS: Gauge =
+        ("votestream_audit_duration_seconds", "seconds", &[]);
+
+    /// By how much the stored tallies, numbers of voters and series differed from a recount, in the
+    /// last audit. Must be 0.
+    pub(crate) static AUDIT_DRIFT_VOTES: Gauge = ("votestream_audit_drift_votes", "votes", &[]);
+
+    /// Accepted ballots of which the last audit found no trace; at least so many are missing. Must be
+    /// 0.
+    pub(crate) static AUDIT_MISSING_BALLOTS: Gauge =
+        ("votestream_audit_missing_ballots", "ballots", &[]);
+
+    /// Times that a stream in Redis went back behind the furthest position that Postgres has seen, so
+    /// that acknowledged ballots may be lost, and of which no operator has taken note. Must be 0.
+    pub(crate) static STREAM_REGRESSIONS: Gauge = ("votestream_stream_regressions", "losses", &[]);
+
+    /// 1 if the Redis that holds the partition would replay all ballots of its append-only file after a
+    /// restart, 0 if its default user lacks the rights for that. Absent where Redis does not say. Must
+    /// be 1.
+    pub(crate) static REDIS_REPLAYS_BALLOTS: Gauge<1> =
+        ("votestream_redis_replays_ballots", "0 or 1", PARTITION);
+
+    /// Voting codes of polls that are open, by the last audit.
+    pub(crate) static CODES_ISSUED: Gauge = ("votestream_codes_issued", "codes", &[]);
+
+    /// Of these, those that have voted.
+    pub(crate) static CODES_USED: Gauge = ("votestream_codes_used", "codes", &[]);
+
+    /// The smallest share of unused codes over these polls; 1 when there is none.
+    pub(crate) static CODES_UNUSED_RATIO: Gauge = ("votestream_codes_unused_ratio", "ratio", &[]);
+}

@@ -1,0 +1,72 @@
+//! Declares the metrics that only the producer exports.
+
+use votestream_service::metric::{Counter, ENTRIES, Gauge, Histogram, Metric, SECONDS};
+use votestream_service::metrics::HTTP;
+
+/// The outcomes of a ballot: `accepted`, and the names of the problems that it may meet.
+const OUTCOMES: &[&str] = &[
+    "accepted",
+    "already-voted",
+    "bad-code",
+    "cross-site",
+    "invalid-choice",
+    "malformed",
+    "not-open",
+    "too-large",
+    "too-many-new-voters",
+    "too-slow",
+    "unavailable",
+    "unknown-poll",
+    "unsupported-media",
+];
+
+/// The tables of metrics that the producer exports in addition to those of every service.
+pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
+
+/// The settings of Redis that the durability check compares.
+const SETTINGS: &[&str] = &[
+    "appendonly",
+    "appendfsync",
+    "maxmemory-policy",
+    "no-appendfsync-on-rewrite",
+    "replay-rights",
+    "replicas",
+];
+
+votestream_service::metrics! {
+    /// The metrics that only the producer exports.
+    pub static METRICS;
+
+    /// Ballots answered, by outcome: accepted, or the name of the problem. Only `unavailable` is a fault
+    /// of the service.
+    pub(crate) static BALLOTS: Counter<1> =
+        ("votestream_ballots_total", "ballots", &[("outcome", OUTCOMES)]);
+
+    /// Ballots sent to Redis in one round trip.
+    pub(crate) static PUBLISH_BATCH_ENTRIES: Histogram =
+        ("votestream_publish_batch_entries", "ballots", &[], ENTRIES);
+
+    /// Duration of one round trip to Redis, including the wait for its disk or replicas.
+    pub(crate) static PUBLISH_DURATION_SECONDS: Histogram =
+        ("votestream_publish_duration_seconds", "seconds", &[], SECONDS);
+
+    /// Round trips to Redis that failed and may have been repeated.
+    pub(crate) static PUBLISH_RETRIES: Counter =
+        ("votestream_publish_retries_total", "round trips", &[]);
+
+    /// 1 while Redis is set up for the durability that DURABILITY promises, else 0; no ballot is accepted
+    /// then.
+    pub(crate) static REDIS_DURABLE: Gauge = ("votestream_redis_durable", "bool", &[]);
+
+    /// 1 while a setting of Redis is as DURABILITY needs it, else 0; 0 also for a setting of the disk that
+    /// Redis does not show. Absent where DURABILITY does not need the setting.
+    pub(crate) static REDIS_SETTING_KEPT: Gauge<1> = (
+        "votestream_redis_setting_kept",
+        "bool",
+        &[("setting", SETTINGS)],
+    );
+
+    /// The most entries that a partition's stream may hold (BACKLOG_MAX).
+    pub(crate) static BACKLOG_MAX_ENTRIES: Gauge =
+        ("votestream_backlog_max_entries", "entries", &[]);
+}

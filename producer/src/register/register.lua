@@ -1,0 +1,109 @@
+-- Registers the ballots of one poll and one partition and appends them to the partition's stream, in one
+-- atomic step.
+--
+-- KEYS  1 stream, 2 rules, 3 accepted, 4 the poll's voting codes, then each ballot's register bucket
+-- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
+--       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`, the last two of 32 digits) and,
+--       where ARGV 3 is 3, trace (may be empty)
+-- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
+--       it) and their number; then each other ballot's position, from 1 on, and
+--       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
+--       open | U unknown poll | F the stream is full | B no such voting code
+--
+-- The script makes the entry IDs itself, from Redis' clock and the stream's last ID. So the ID of an
+-- accepted entry proves that the ballot came in time.
+local stream, rules_key, accepted_key, codes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local backlog_max, poll, arguments_per_ballot = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local call, sub = redis.call, string.sub
+
+local length, ms, seq = 0, 0, -1
+local info = redis.pcall('XINFO', 'STREAM', stream)
+if not info.err then
+    for i = 1, #info, 2 do
+        if info[i] == 'length' then
+            length = info[i + 1]
+        elseif info[i] == 'last-generated-id' then
+            local last_ms, last_seq = string.match(info[i + 1], '^(%d+)-(%d+)$')
+            ms, seq = tonumber(last_ms), tonumber(last_seq)
+        end
+    end
+end
+local time = call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+if now_ms > ms then
+    ms, seq = now_ms, -1
+elseif seq >= 2 ^ 52 then
+    -- No script of ours writes such a sequence, and a double cannot count exactly beyond it.
+    ms, seq = ms + 1, -1
+end
+-- Formatting a number is slow, and the milliseconds are the same for all entries.
+local ms_text = string.format('%.0f', ms)
+local entry_start = ms_text .. '-'
+
+local rules = call('HGET', rules_key, poll)
+local in_time, keep_first, needs_code = false, true, false
+if rules then
+    local opens, closes, votes, voters = string.match(rules, '^%d+ (%d+) (%d+) (%S+) (%S+)$')
+    in_time = ms >= tonumber(opens) and ms < tonumber(closes)
+    keep_first, needs_code = votes == 'keep_first', voters == 'code'
+end
+
+-- The choices stand between version and poll at the start of a payload, and two ids at its end.
+local choices_first, choices_last = 4 + #poll, -67
+local accepted = 0
+
+-- Registers one ballot. Returns nil if it is accepted now, else its verdict.
+local function register(bucket, voter, payload, trace)
+    if not rules then
+        return 'U'
+    end
+    if needs_code and call('SISMEMBER', codes_key, voter) == 0 then
+        return 'B'
+    end
+    local entry = entry_start .. string.format('%d', seq + 1)
+    -- The random tail of the ballot's id distinguishes a repeated attempt from another ballot of the voter.
+    local tag = sub(payload, -8)
+    local mine = sub(payload, choices_first, choices_last) .. ' ' .. tag .. ' ' .. entry
+    local takes = in_time and length < backlog_max
+    if not takes or call('HSETNX', bucket, voter, mine) == 0 then
+        local standing = call('HGET', bucket, voter)
+        if standing then
+            local its_choices, its_tag, its_entry = string.match(standing, '^(%d+) (%x+) (%S+)$')
+            if its_tag == tag then
+                return 'A ' .. its_entry
+            elseif keep_first then
+                return 'S ' .. its_choices .. ' ' .. its_entry
+            end
+        end
+        if not in_time then
+            return 'C'
+        elseif not takes then
+            return 'F'
+        end
+        call('HSET', bucket, voter, mine)
+    end
+    if not trace or trace == '' then
+        call('XADD', stream, entry, 'ballot', payload)
+    else
+        call('XADD', stream, entry, 'ballot', payload, 'trace', trace)
+    end
+    seq = seq + 1
+    length = length + 1
+    accepted = accepted + 1
+end
+
+local replies = { ms_text, seq + 1, 0 }
+for i = 1, #KEYS - 4 do
+    local at = 4 + (i - 1) * arguments_per_ballot
+    local trace = arguments_per_ballot == 3 and ARGV[at + 2]
+    local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace)
+    if verdict then
+        replies[#replies + 1] = i
+        replies[#replies + 1] = verdict
+    end
+end
+replies[3] = accepted
+if accepted > 0 then
+    call('HINCRBY', accepted_key, poll, accepted)
+end
+return replies

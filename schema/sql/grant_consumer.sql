@@ -1,6 +1,0 @@
--- What the consumer may do, and no more; votectl puts in its quoted name.
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
-GRANT USAGE ON SCHEMA public TO :role;
-GRANT SELECT ON polls, options, codes, deployment, schema_migrations TO :role;
-GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside TO :role;
-GRANT DELETE ON set_aside TO :role;

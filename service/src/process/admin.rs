@@ -1,0 +1,78 @@
+//! Serves the admin port: `/metrics` for Prometheus, `/healthz` and `/readyz` for orchestrators.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_process::Collector;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use warp::http::StatusCode;
+use warp::reply::{Reply, Response};
+use warp::{Filter, Rejection};
+
+use crate::health::Health;
+use crate::http;
+use crate::listener::{self, Limits, Stop};
+use crate::problem::Problem;
+
+/// Serves the admin port until `stopped` is cancelled. Once `draining` is cancelled, `/readyz` answers
+/// 503, so that load balancers send no new work.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    health: Health,
+    draining: CancellationToken,
+    stopped: CancellationToken,
+) {
+    let limits = Limits {
+        connections_max: 64,
+        header_timeout: Duration::from_secs(10),
+        write_timeout: Duration::from_secs(10),
+        grace: Duration::from_millis(200),
+    };
+    let stop = Stop { draining: stopped.clone(), closing: stopped };
+    listener::serve("admin", listener, limits, routes(metrics, health, draining), stop).await;
+}
+
+fn routes(
+    metrics: PrometheusHandle,
+    health: Health,
+    draining: CancellationToken,
+) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
+    let read = warp::get().or(warp::head()).unify();
+    let process = Collector::default();
+    let metrics = warp::path!("metrics").and(read).map(move || {
+        process.collect();
+        let text = metrics.render();
+        warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4; charset=utf-8")
+            .into_response()
+    });
+    let alive = warp::path!("healthz").and(read).map(|| "alive\n".into_response());
+    let ready = warp::path!("readyz").and(read).map(move || readiness(&health, &draining));
+    metrics.or(alive).unify().or(ready).unify().recover(answer_unrouted).unify()
+}
+
+fn readiness(health: &Health, draining: &CancellationToken) -> Response {
+    let (status, body) = if draining.is_cancelled() {
+        (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"ready": false, "draining": true}))
+    } else {
+        match health.ready() {
+            Ok(()) => (StatusCode::OK, serde_json::json!({"ready": true})),
+            Err(closed) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                serde_json::json!({"ready": false, "waiting_for": closed}),
+            ),
+        }
+    };
+    warp::reply::with_status(warp::reply::json(&body), status).into_response()
+}
+
+/// Answers a request that fits none of the three addresses.
+async fn answer_unrouted(rejection: Rejection) -> Result<Response, Infallible> {
+    if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        return Ok(Problem::method_not_allowed(http::READ_ONLY).into_response());
+    }
+    let text = "this port serves /metrics, /healthz and /readyz\n";
+    Ok(warp::reply::with_status(text, StatusCode::NOT_FOUND).into_response())
+}

@@ -1,0 +1,13 @@
+//! The real `votectl` against real servers.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+mod audit;
+mod close;
+mod cluster;
+mod codes;
+mod dead_letters;
+mod deployment;
+mod export;
+mod migrate;
+mod poll;
+mod servers_away;
