@@ -1,5 +1,6 @@
 """Plants mistakes, one at a time, and sees that each is noticed by the check that should."""
 
+import base64
 import copy
 import pathlib
 import shutil
@@ -666,6 +667,20 @@ def rule_that_is_missing(d):
 @mistake("on-prem", "copies", "are not those of grafana/dashboards")
 def dashboard_that_is_missing(d):
     d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
+
+
+@mistake("minikube", "copies", "a restart loses ballots")
+def default_user_without_rights(d):
+    data = d.get("Secret", "redis-server")["data"]
+    users = base64.b64decode(data["users.acl"]).replace(b"user default off ~* &* +@all", b"user default off")
+    data["users.acl"] = base64.b64encode(users).decode()
+
+
+@mistake("on-prem", "copies", "a restart loses ballots")
+def default_user_that_lets_everybody_in(d):
+    data = d.get("Secret", "redis-server")["data"]
+    users = base64.b64decode(data["users.acl"]).replace(b"user default off", b"user default on nopass")
+    data["users.acl"] = base64.b64encode(users).decode()
 
 
 @mistake("minikube", "settings", "knows no variable BATCH_MAXIMUM")
