@@ -132,8 +132,7 @@ def passwords(stage, row):
 
 def backup(stage, row):
     """A dump, made now."""
-    before = [ballot for ballot in stage.ballots() if ballot.accepted]
-    eventually("all are counted", lambda: not compare(before, stage.postgres.rows()).lost, 60)
+    before = stage.all_counted()
     stage.kubectl.do("create", "job", "backup-now", "--from=cronjob/backup")
     stage.completed("backup-now", 300)
     said = stage.kubectl.ask("logs", "job/backup-now")

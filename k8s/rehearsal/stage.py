@@ -31,6 +31,8 @@ class Stage:
         self.pages = Pages(kubectl, self.poll)
         self.postgres, self.redis = None, None
         self.loads, self.load = [], None
+        # Voters whose ballots a step has lost: told once.
+        self.lost = set()
         self.backed_up = None
 
     def look(self):
@@ -72,6 +74,12 @@ class Stage:
             dataclasses.replace(ballot, at=ballot.at + (load.behind_s or 0))
             for load in self.loads for ballot in load.ballots() if ballot.at >= load.here(begin)
         ]
+
+    def all_counted(self):
+        """Waits until every ballot that was accepted by now is a row; those ballots."""
+        now = [ballot for ballot in self.ballots() if ballot.accepted and ballot.voter not in self.lost]
+        eventually("everybody is counted", lambda: not compare(now, self.postgres.rows()).lost, 60)
+        return now
 
     def is_calm(self):
         recent = self.ballots(time.time() - CALM_S)
@@ -120,7 +128,7 @@ class Stage:
         """Waits until every ballot accepted so far is a row; who is missing then is lost."""
         if not self.loads:
             return
-        ballots = [ballot for ballot in self.ballots() if ballot.at <= end]
+        ballots = [ballot for ballot in self.ballots() if ballot.at <= end and ballot.voter not in self.lost]
         while True:
             comparison, error = None, None
             try:
@@ -134,6 +142,7 @@ class Stage:
         if comparison is None:
             raise Broken(f"the votes cannot be read: {error}")
         row.lost = len(comparison.lost)
+        self.lost.update(comparison.lost)
         if not comparison.holds:
             raise Broken(str(comparison))
 

@@ -299,7 +299,7 @@ class Stages(unittest.TestCase):
         journal = Journal()
         moment = int(stage.time.time() * 1000)
         journal.add(line(1).replace(str(1_700_000_000_001), str(moment)))
-        made.load = None
+        made.load, made.lost = None, set()
         made.loads = [type("Load", (), {"ballots": lambda self: journal.ballots(), "behind_s": 0,
                                         "here": lambda self, moment: moment})()]
         with contextlib.redirect_stderr(io.StringIO()):
