@@ -24,7 +24,8 @@ def check(deployment):
         problems += managed_roles(deployment)
     if "monitoring" in deployment.components:
         problems += monitoring(deployment)
-    return problems + list(scripts(HERE)) + list(grants(deployment)) + list(default_user(deployment))
+    rules = [grants, default_user, redis_settings]
+    return problems + list(scripts(HERE)) + [problem for rule in rules for problem in rule(deployment)]
 
 
 # Nobody can log in as this user, and it has every right: Redis replays the transactions of its append-only
@@ -38,6 +39,19 @@ def default_user(deployment):
     found = [line for line in (made or "").splitlines() if line.startswith("user default ")]
     if made is not None and found != [DEFAULT_USER]:
         yield f"Secret/redis-server: its default user is {found}, not {DEFAULT_USER!r}: a restart loses ballots"
+
+
+def redis_settings(deployment):
+    """Every Redis has the settings of schema/access/redis.conf, which all that is not Kubernetes reads."""
+    wanted = set(setting_lines((ACCESS / "redis.conf").read_text()))
+    for config in deployment.of("ConfigMap"):
+        if "redis.conf" in config.get("data", {}):
+            for line in sorted(wanted - set(setting_lines(config["data"]["redis.conf"]))):
+                yield f"{title(config)}: redis.conf has not {line!r} of schema/access/redis.conf"
+
+
+def setting_lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
 def scripts(folder):

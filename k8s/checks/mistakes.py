@@ -676,6 +676,39 @@ def default_user_without_rights(d):
     data["users.acl"] = base64.b64encode(users).decode()
 
 
+@mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
+def redis_that_is_evicted_for_its_log(d):
+    container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
+
+
+@mistake("minikube", "policy", "LimitRange/all: ephemeral-storage 64Mi")
+def default_limit_below_a_log(d):
+    d.get("LimitRange", "all")["spec"]["limits"][0]["default"]["ephemeral-storage"] = "64Mi"
+
+
+@mistake("minikube", "policy", "backup waits 0 s for its server")
+def backup_that_tries_once(d):
+    job = d.get("CronJob", "backup")["spec"]["jobTemplate"]["spec"]
+    job["template"]["spec"]["containers"][0]["env"] = [{"name": "KEEP", "value": "48"}]
+
+
+@mistake("minikube", "policy", "default-poll waits 300 s for its server, of 200 s")
+def deadline_before_the_wait_is_over(d):
+    d.get("Job", "migrate")["spec"]["activeDeadlineSeconds"] = 200
+
+
+@mistake("loadtest", "policy", "loadtest waits 0 s for its server")
+def load_that_tries_once(d):
+    pod(d, "Job", "loadtest")["containers"][0]["args"].remove("--wait=60s")
+
+
+@mistake("minikube", "copies", "redis.conf has not 'appendfsync always'")
+def redis_that_writes_later(d):
+    for config in d.of("ConfigMap"):
+        if "redis.conf" in config["data"]:
+            config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("fsync always", "fsync everysec")
+
+
 @mistake("on-prem", "copies", "a restart loses ballots")
 def default_user_that_lets_everybody_in(d):
     data = d.get("Secret", "redis-server")["data"]
@@ -748,3 +781,18 @@ def digest_that_is_a_tag(folder):
 @mistake_in_files(scripts.votectl, "its labels are")
 def pod_with_other_edges(folder):
     change(folder / "votectl", '"votestream.dev/"', '"votestream.example/"')
+
+
+@mistake_in_files(scripts.votectl, "instead of (3,")
+def exit_code_of_the_script(folder):
+    change(folder / "votectl", 'exit "$code"', '[ "$code" = 0 ]')
+
+
+@mistake_in_files(scripts.votectl, "and votectl reads None")
+def input_that_is_kept(folder):
+    change(folder / "votectl", "[ -p /dev/stdin ] || ", "")
+
+
+@mistake_in_files(scripts.votectl, "leaves its pod behind")
+def pod_that_stays(folder):
+    change(folder / "votectl", 'kube delete pod "$name"', "true")
