@@ -27,7 +27,9 @@ class Failed(Exception):
 
 
 def run(*words, check=True, **options):
-    """Runs a command; its output is text."""
+    """Runs a command; its output is text, and so is its input, of which there is none unless it is given."""
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
     done = subprocess.run(words, text=True, capture_output=True, **options)
     if check and done.returncode:
         raise Failed(words, done)
