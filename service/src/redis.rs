@@ -22,9 +22,10 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::io::tcp::TcpSettings;
-use redis::{Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
+use redis::{Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
 
 use crate::config::{RedisArgs, Secret};
+use crate::known_nodes::KnownNodes;
 use crate::reloadable::Reloadable;
 use crate::tls;
 
@@ -47,6 +48,8 @@ pub struct Manager {
     target: Arc<Reloadable<Inputs, Target>>,
     /// Reason why the last attempt of a pool to connect failed; it is logged once.
     last_reason: Arc<Mutex<Option<String>>>,
+    /// Addresses of a cluster's nodes, for when their names do not resolve.
+    known_nodes: KnownNodes,
 }
 
 /// The server or cluster to connect to.
@@ -60,7 +63,41 @@ struct Target {
 #[derive(Clone)]
 enum Client {
     Server(Box<RedisConnectionManager>),
-    Cluster(Arc<ClusterClient>),
+    Cluster(Arc<Cluster>),
+}
+
+/// A cluster by the names of its seed nodes, the first of which logs in as all do.
+struct Cluster {
+    client: ClusterClient,
+    seed: ConnectionInfo,
+}
+
+impl Cluster {
+    /// Connects by the addresses of the nodes that were seen last, or by name where none of them answers.
+    async fn connect(
+        &self,
+        known: &KnownNodes,
+        response_timeout: Duration,
+    ) -> Result<ClusterConnection, RedisError> {
+        let config = || {
+            redis::cluster::ClusterConfig::new()
+                .set_connection_timeout(NODE_CONNECT_TIMEOUT)
+                .set_response_timeout(response_timeout)
+        };
+        if let Some(nodes) = known.infos(&self.seed) {
+            let client = cluster_client(nodes, None)?;
+            match client.get_async_connection_with_config(config()).await {
+                Ok(mut connection) => {
+                    known.learn(&mut connection).await;
+                    return Ok(connection);
+                }
+                Err(error) => tracing::debug!(%error, "no node answers at its last known address"),
+            }
+        }
+        let mut connection = self.client.get_async_connection_with_config(config()).await?;
+        known.learn(&mut connection).await;
+        Ok(connection)
+    }
 }
 
 /// The settings and files that a [`Target`] is made from.
@@ -103,7 +140,10 @@ impl Inputs {
             (false, _) => anyhow::bail!(
                 "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one server"
             ),
-            (true, _) => Client::Cluster(Arc::new(cluster_client(infos, certificates)?)),
+            (true, [seed, ..]) => {
+                let (seed, client) = (seed.clone(), cluster_client(infos, certificates)?);
+                Client::Cluster(Arc::new(Cluster { client, seed }))
+            }
         };
         Ok(Target { servers: servers.join(", ").into(), client })
     }
@@ -124,7 +164,8 @@ impl Manager {
         tls::install_crypto_provider();
         let target = Reloadable::new(Inputs::read(args), |inputs| inputs.target(args))?;
         let (args, target) = (Arc::new(args.clone()), Arc::new(target));
-        Ok(Self { args, target, last_reason: Arc::default() })
+        let (last_reason, known_nodes) = (Arc::default(), KnownNodes::default());
+        Ok(Self { args, target, last_reason, known_nodes })
     }
 
     /// Returns the server or cluster that the settings and their files name now.
@@ -159,11 +200,8 @@ impl Manager {
                     link.set_response_timeout(response_timeout);
                     Link::Server(link)
                 }
-                Client::Cluster(client) => {
-                    let config = redis::cluster::ClusterConfig::new()
-                        .set_connection_timeout(NODE_CONNECT_TIMEOUT)
-                        .set_response_timeout(response_timeout);
-                    Link::Cluster(client.get_async_connection_with_config(config).await?)
+                Client::Cluster(cluster) => {
+                    Link::Cluster(cluster.connect(&self.known_nodes, response_timeout).await?)
                 }
             })
         };
