@@ -1,6 +1,6 @@
-//! What the servers have left: Redis' memory, Postgres' sessions.
+//! Measures how much the servers have left: the memory of Redis and the sessions of Postgres.
 //!
-//! Every replica asks both, every few seconds, and all export the same.
+//! Every replica asks both servers every few seconds, so all replicas export the same values.
 
 use std::time::Duration;
 
@@ -9,51 +9,56 @@ use votestream_schema::Keys;
 use votestream_service::redis::{Pool, describe_checkout};
 use votestream_service::{CancellationToken, postgres};
 
-const ASK_EVERY: Duration = Duration::from_secs(5);
+use crate::error::ServerError;
 
-/// The asker.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+
+/// Measures the capacity of both servers of a deployment.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ServerCapacity {
     redis: Pool,
     postgres: postgres::Pool,
     keys: Keys,
-    /// Partitions whose masters are asked; one alone on a plain server.
+    /// The partitions whose master servers are measured; one alone on a plain server.
     partitions: u16,
 }
 
-impl Surroundings {
-    /// Of these servers.
+impl ServerCapacity {
+    /// Creates a job that asks the masters of the first `partitions` partitions and the Postgres server.
     pub fn new(redis: Pool, postgres: postgres::Pool, keys: Keys, partitions: u16) -> Self {
         Self { redis, postgres, keys, partitions }
     }
 
-    /// Asks until `shutdown`. A server that does not answer leaves its gauges as they were: that it
-    /// is away is told elsewhere.
+    /// Measures until `shutdown`. When a server does not answer, its gauges keep their values; the readiness gates
+    /// report that it is down.
     pub async fn watch(self, shutdown: CancellationToken) {
-        let ask = async {
+        let measure = async {
             loop {
-                let (redis, postgres) = tokio::join!(self.ask_redis(), self.ask_postgres());
+                let (redis, postgres) = tokio::join!(self.measure_redis(), self.measure_postgres());
                 for error in [redis.err(), postgres.err()].into_iter().flatten() {
-                    tracing::debug!(error, "cannot tell what a server has left");
+                    tracing::debug!(%error, "the capacity of a server could not be measured");
                 }
-                tokio::time::sleep(ASK_EVERY).await;
+                tokio::time::sleep(MEASURE_EVERY).await;
             }
         };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = ask => {}
+            () = measure => {}
         }
     }
 
-    async fn ask_redis(&self) -> Result<(), String> {
-        let text = |error: RedisError| error.to_string();
-        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
+    async fn measure_redis(&self) -> Result<(), ServerError> {
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         let info = redis::cmd("INFO").arg("memory").clone();
         for partition in 0..self.partitions {
-            let reply = connection.query_at(&self.keys.stream(partition), &info).await;
-            let facts: String =
-                redis::from_redis_value(reply.map_err(text)?).map_err(|e| e.to_string())?;
-            let (used, bound) = memory(&facts).ok_or("redis tells nothing of its memory")?;
+            let reply = connection.query_at(&self.keys.stream(partition), &info).await?;
+            let facts: String = redis::from_redis_value(reply).map_err(RedisError::from)?;
+            let (used, bound) = memory(&facts).ok_or(ServerError::IncompleteRedisReply {
+                command: "INFO memory",
+                missing: "used_memory",
+            })?;
             let partition = partition.to_string();
             metrics::gauge!("votestream_redis_memory_bytes", "partition" => partition.clone())
                 .set(used);
@@ -63,11 +68,13 @@ impl Surroundings {
         Ok(())
     }
 
-    async fn ask_postgres(&self) -> Result<(), String> {
-        let session = self.postgres.get().await.map_err(postgres::describe_checkout)?;
-        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await;
-        let rows = rows.map_err(|e| postgres::describe(&e))?;
-        let row = rows.first().ok_or("postgres tells nothing of its sessions")?;
+    async fn measure_postgres(&self) -> Result<(), ServerError> {
+        let session = self.postgres.get().await;
+        let session =
+            session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
+        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await?;
+        // An aggregate without GROUP BY always returns one row.
+        let Some(row) = rows.first() else { return Ok(()) };
         let count = |column| row.get::<_, i64>(column) as f64;
         metrics::gauge!("votestream_postgres_connections").set(count(0));
         metrics::gauge!("votestream_postgres_connections_max").set(count(1));
@@ -75,7 +82,8 @@ impl Surroundings {
     }
 }
 
-/// Memory used, and its bound, in the reply of INFO.
+/// Returns the used bytes and their upper bound from the reply of INFO: `maxmemory` where it is set, else the memory of
+/// the machine.
 fn memory(facts: &str) -> Option<(f64, f64)> {
     let fact = |name: &str| {
         let line = facts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

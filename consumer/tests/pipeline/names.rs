@@ -25,7 +25,7 @@ async fn silent_names_go_but_never_with_pending_entries() {
     read.exec_async(&mut redis).await.unwrap();
 
     // Nobody claims for ten minutes, so what is pending stays so.
-    let patient = ["--bury-idle-ms=1000", "--claim-idle-ms=600000"];
+    let patient = ["--consumer-expiry-ms=1000", "--claim-idle-ms=600000"];
     let (one, other) = (site.start(&patient), site.start(&patient));
     one.ready().await;
     other.ready().await;
@@ -50,7 +50,7 @@ async fn silent_names_go_but_never_with_pending_entries() {
     assert!(one.stop().await && other.stop().await);
 
     // Once its entry was claimed, it goes as well.
-    let heir = site.start(&[CLAIM_SOON, &["--bury-idle-ms=1000"]].concat());
+    let heir = site.start(&[CLAIM_SOON, &["--consumer-expiry-ms=1000"]].concat());
     site.settles_at(1).await;
     eventually(SOON, async || {
         let names = site.consumers(&mut redis).await;

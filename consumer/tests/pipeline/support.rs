@@ -34,7 +34,7 @@ const BRISK: &[&str] = &[
     "--project-ms=100",
     "--monitor-ms=100",
     "--statement-timeout-ms=2000",
-    "--bury-idle-ms=300000",
+    "--consumer-expiry-ms=300000",
 ];
 /// Settings with which other consumers' entries are soon taken over.
 pub const CLAIM_SOON: &[&str] = &["--claim-idle-ms=700", "--statement-timeout-ms=300"];
