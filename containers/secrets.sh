@@ -35,7 +35,8 @@ postgres_url() { echo "postgres://$1:$(secret "postgres-$1")@postgres:5432/votes
 ours=65532 # the user of our images
 server=999 # of the official images of Redis and Postgres
 
-acl=$(echo 'user default off' && user operator && user producer && user consumer)
+# The default user's line is taken as it is: that user is off, and has no password.
+acl=$(grep '^user default off ' /redis-users.acl && user operator && user producer && user consumer)
 echo "$acl" | give redis $server users.acl
 secret redis-operator | give redis $server password
 

@@ -75,8 +75,8 @@ impl Outcomes {
 pub(crate) struct Seen {
     /// Process ids by service; the site keeps them up to date.
     pub(crate) pids: BTreeMap<&'static str, u32>,
-    /// Where Redis is.
-    pub(crate) redis_port: u16,
+    /// The address of Redis for the operator.
+    pub(crate) redis_url: String,
     /// The load's last word.
     pub(crate) progress: Progress,
     pub(crate) samples: Vec<Sample>,
@@ -96,10 +96,10 @@ pub(crate) async fn run(shared: Shared, began: Instant, keys: Keys, partitions: 
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;
-        let port = lock(&shared).redis_port;
-        if connection.as_ref().is_none_or(|(known, _)| *known != port) {
-            let connecting = tokio::time::timeout(REDIS_WITHIN, redis_connection(port)).await;
-            connection = connecting.ok().and_then(Result::ok).map(|redis| (port, redis));
+        let url = lock(&shared).redis_url.clone();
+        if connection.as_ref().is_none_or(|(known, _)| *known != url) {
+            let connecting = tokio::time::timeout(REDIS_WITHIN, redis_connection(&url)).await;
+            connection = connecting.ok().and_then(Result::ok).map(|redis| (url, redis));
         }
         let mut backlog = None;
         if let Some((_, redis)) = &mut connection {

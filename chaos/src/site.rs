@@ -4,6 +4,7 @@
 //! waits with [`Site::pause`], so that processes that end by themselves are started again meanwhile.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use redis::aio::MultiplexedConnection;
 use standalone::servers::{
     PostgresOptions, PostgresServer, RedisOptions, RedisServer, random_secret,
+    roles_with_passwords, shipped_users,
 };
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
@@ -34,8 +36,10 @@ const STATEMENT_TIMEOUT_MS: u64 = 1_000;
 /// Sessions that Postgres takes.
 pub(crate) const SESSIONS_MAX: usize = 40;
 const DATABASE: &str = "votestream";
-/// The role of all services: no superuser, whose sessions would be reserved.
-const ROLE: &str = "votestream";
+/// The role that owns the tables; `votectl` uses it, and each service has a role of its own.
+const OWNER: &str = "votestream";
+/// The settings of the Postgres that Kubernetes runs.
+const POSTGRES_SETTINGS: &str = include_str!("../../k8s/components/postgres/postgresql.conf");
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const SERVERS_RESTART_EVERY: Duration = Duration::from_secs(1);
 const TEND_EVERY: Duration = Duration::from_millis(100);
@@ -124,7 +128,11 @@ impl Site {
             stop,
             seen: Shared::default(),
         };
-        site.votectl(&["migrate"])?;
+        site.votectl(&[
+            "migrate",
+            "--grant-consumer=votestream_consumer",
+            "--grant-dashboard=votestream_dashboard",
+        ])?;
         let options = OPTIONS.iter().flat_map(|option| ["--option", *option]);
         let create = ["poll", "create", "--slug", POLL, "--title", "Chaos", "--open"];
         site.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
@@ -160,12 +168,14 @@ impl Site {
         ];
         if !name.starts_with("dashboard") {
             let proxy = Proxy::open(vec![self.redis.port()]).await?;
-            settings.push(("REDIS_URL", format!("redis://127.0.0.1:{}", proxy.port())));
+            let url = self.redis.url_at(kind_of(name), proxy.port());
+            settings.push(("REDIS_URL", url.context("redis has no user for this service")?));
             self.links.insert(format!("{name} > redis"), proxy);
         }
         if !name.starts_with("producer") {
             let proxy = Proxy::open(vec![self.postgres.port()]).await?;
-            let url = database_url(&self.password, proxy.port());
+            let role = format!("votestream_{}", kind_of(name));
+            let url = database_url(&role, &self.password, proxy.port());
             settings.push(("DATABASE_URL", url));
             self.links.insert(format!("{name} > postgres"), proxy);
         }
@@ -205,7 +215,7 @@ impl Site {
         let pids = self.services.iter().filter_map(|service| Some((service.name, service.pid()?)));
         let mut seen = lock(&self.seen);
         seen.pids = pids.collect();
-        seen.redis_port = self.redis.port();
+        seen.redis_url = self.redis.url();
         Ok(())
     }
 
@@ -260,9 +270,9 @@ impl Site {
         self.links.values().chain([&self.door, &self.window]).for_each(|link| link.set(Mode::Pass));
     }
 
-    /// The database as the services' role sees it, past all proxies.
+    /// The database as its owner sees it, past all proxies.
     pub(crate) fn database_url(&self) -> String {
-        database_url(&self.password, self.postgres.port())
+        database_url(OWNER, &self.password, self.postgres.port())
     }
 
     /// A session past all proxies.
@@ -277,7 +287,7 @@ impl Site {
 
     /// A connection to Redis past all proxies.
     pub(crate) async fn redis(&self) -> anyhow::Result<MultiplexedConnection> {
-        redis_connection(self.redis.port()).await
+        redis_connection(&self.redis.url()).await
     }
 
     /// Runs votectl past all proxies; gives what it prints.
@@ -306,8 +316,13 @@ impl Site {
     }
 }
 
-fn database_url(password: &str, port: u16) -> String {
-    format!("postgres://{ROLE}:{password}@127.0.0.1:{port}/{DATABASE}")
+/// The program of a service: `producer-1` is a `producer`.
+fn kind_of(name: &str) -> &str {
+    name.split_once('-').map_or(name, |(kind, _)| kind)
+}
+
+fn database_url(role: &str, password: &str, port: u16) -> String {
+    format!("postgres://{role}:{password}@127.0.0.1:{port}/{DATABASE}")
 }
 
 /// Connects within five seconds; the session ends with the client.
@@ -320,8 +335,8 @@ pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
 }
 
 /// A connection that gives up on an answer after two seconds.
-pub(crate) async fn redis_connection(port: u16) -> anyhow::Result<MultiplexedConnection> {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
+pub(crate) async fn redis_connection(url: &str) -> anyhow::Result<MultiplexedConnection> {
+    let client = redis::Client::open(url)?;
     let config = redis::AsyncConnectionConfig::new()
         .set_connection_timeout(Some(Duration::from_secs(2)))
         .set_response_timeout(Some(Duration::from_secs(2)));
@@ -331,6 +346,9 @@ pub(crate) async fn redis_connection(port: u16) -> anyhow::Result<MultiplexedCon
 pub(crate) fn redis_options(name: &str, folder: &Folder) -> RedisOptions {
     let mut options = RedisOptions::new(name, folder.path().join(name));
     (options.log, options.run) = (folder.run(), folder.run());
+    // A server that takes the place of another one has the same users, with the same passwords.
+    let Ok(users) = shipped_users(|user| Ok::<_, Infallible>(format!("{user}-in-chaos")));
+    options.users = users;
     options
 }
 
@@ -338,20 +356,29 @@ pub(crate) fn postgres_options(name: &str, folder: &Folder) -> PostgresOptions {
     let mut options = PostgresOptions::new(name, folder.path().join(name), &random_secret());
     (options.log, options.run) = (folder.run(), folder.run());
     // Little write-ahead log, so that a small disk has room for it.
-    let settings = [
+    let ours = [
+        ("listen_addresses", "127.0.0.1".to_owned()),
+        // Debian's Postgres is built without lz4.
+        ("wal_compression", "on".to_owned()),
         ("max_connections", SESSIONS_MAX.to_string()),
         ("max_wal_size", "64MB".to_owned()),
         ("min_wal_size", "32MB".to_owned()),
         ("shared_buffers", "32MB".to_owned()),
     ];
-    options.settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let shipped = POSTGRES_SETTINGS.lines().filter(|line| !line.starts_with('#'));
+    let shipped = shipped.filter_map(|line| line.split_once(" = "));
+    let shipped = shipped.map(|(name, value)| (name, value.trim_matches('\'').to_owned()));
+    // The last value of a setting wins.
+    let settings = shipped.chain(ours);
+    options.settings = settings.map(|(name, value)| (name.to_owned(), value)).collect();
     options
 }
 
-/// A role and a database for the services.
+/// Makes the roles that are shipped, all with this password, and the database.
 async fn prepare(postgres: &PostgresServer, password: &str) -> anyhow::Result<()> {
     let client = connect(&postgres.url("postgres")).await?;
-    client.batch_execute(&format!("CREATE ROLE {ROLE} LOGIN PASSWORD '{password}'")).await?;
-    client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {ROLE}")).await?;
+    let Ok(roles) = roles_with_passwords(|_| Ok::<_, Infallible>(password.to_owned()));
+    client.batch_execute(&roles).await?;
+    client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     Ok(())
 }

@@ -24,6 +24,12 @@ pub enum ServerError {
         /// The part that the reply lacks.
         missing: &'static str,
     },
+    /// Redis reported a last ID that does not parse.
+    #[error("redis sent a last entry ID that is not one: {0}")]
+    BadEntryId(#[from] votestream_schema::ids::Error),
+    /// Redis did not say whether it could replay its append-only file after a restart.
+    #[error("redis: {0}")]
+    UnknownReplay(String),
     /// Redis holds the data of a deployment with another number of partitions.
     #[error(
         "redis was set up for {redis} partitions, postgres for {postgres}: they do not belong \

@@ -5,6 +5,7 @@
 
 pub(crate) mod auditor;
 pub(crate) mod monitor;
+pub(crate) mod positions;
 pub(crate) mod projector;
 pub(crate) mod register_expiry;
 pub(crate) mod server_capacity;

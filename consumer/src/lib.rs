@@ -7,7 +7,7 @@
 pub mod config;
 mod error;
 mod jobs;
-pub mod metrics_help;
+pub mod metrics;
 pub mod pipeline;
 pub mod polls;
 pub mod streams;
@@ -23,15 +23,14 @@ use votestream_service::config::Task;
 use votestream_service::health::{Gate, Health};
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::{self, Manager};
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, process, telemetry,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
 
 pub use config::Config;
 
 use error::ServerError;
 use jobs::auditor::Auditor;
 use jobs::monitor::Monitor;
+use jobs::positions::Positions;
 use jobs::projector::Projector;
 use jobs::register_expiry::RegisterExpiry;
 use jobs::server_capacity::ServerCapacity;
@@ -66,7 +65,6 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
@@ -186,8 +184,11 @@ fn spawn_measuring_jobs(
         Auditor::new(redis.clone(), postgres.clone(), keys.clone(), *partitions, audit_every);
     jobs.spawn(auditor.watch(shutdown.clone()));
 
-    let monitor = Monitor::new(redis.clone(), keys.clone(), *partitions);
     let monitor_every = Duration::from_millis(config.monitor_ms);
+    let positions = Positions::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    jobs.spawn(positions.watch(monitor_every, shutdown.clone()));
+
+    let monitor = Monitor::new(redis.clone(), keys.clone(), *partitions);
     jobs.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
         let (redis, postgres) = (redis.clone(), postgres.clone());
         let postgres_connections_max = deployment.postgres_connections_max;
@@ -285,5 +286,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     // No load balancer sends work to a consumer, so there is no drain delay.
     let work = |health, shutdown| run(config, health, shutdown);
-    process::run("consumer", &common, admin_addr, Duration::ZERO, work).await
+    process::run("consumer", metrics::TABLES, &common, admin_addr, Duration::ZERO, work).await
 }

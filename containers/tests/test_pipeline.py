@@ -88,6 +88,20 @@ class Pipeline(unittest.TestCase):
         podman("start", other)
         eventually("both are back", lambda: healthy(other))
 
+    def test_2_a_killed_redis_keeps_what_nobody_has_counted(self):
+        consumers = containers("consumer")
+        for name in consumers:
+            podman("stop", name)
+        self.cast("cats", 50)
+        redis = containers("redis")[0]
+        podman("kill", "--signal", "KILL", redis)
+        eventually("it is dead", lambda: not inspect(redis)["State"]["Running"])
+        podman("start", redis)
+        eventually("it is back", lambda: healthy(redis))
+        for name in consumers:
+            podman("start", name)
+        self.all_are_counted()
+
     def test_3_nothing_is_allowed_that_is_not_needed(self):
         for service in OURS + SERVERS:
             for name in containers(service):

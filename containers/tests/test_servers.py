@@ -93,8 +93,8 @@ class Servers(unittest.TestCase):
 
     def test_redis(self):
         users = (ROOT / "schema/access/redis-users.acl").read_text()
-        users = re.sub(r"^(user \S+)", r"\1 on >secret", re.sub("(?m)^#.*\n", "", users), flags=re.M)
-        users += "user default off\nuser health on nopass resetkeys resetchannels -@all +ping\n"
+        users = re.sub(r"^(user (?!default )\S+)", r"\1 on >secret", re.sub("(?m)^#.*\n", "", users), flags=re.M)
+        users += "user health on nopass resetkeys resetchannels -@all +ping\n"
         self.runs(Server("redis", {
             "config": component("redis", "redis.conf"), "secrets": {"users.acl": users},
         }))

@@ -23,43 +23,45 @@ use warp::Rejection;
 use warp::http::{Method, StatusCode};
 use warp::reply::{Reply, Response};
 
-use crate::handlers::Desk;
+use crate::handlers::AppState;
 use crate::pages;
 
-/// What stands behind the question mark.
+/// The parameters of the query string, by name.
 type Query = HashMap<String, String>;
 
 const OPENAPI: &str = include_str!("../openapi.json");
 
-/// Every route; what fits none is told so as a problem.
+/// Builds the filter of all routes; a request that matches none is answered with a problem.
 pub(crate) fn all(
-    desk: Arc<Desk>,
+    state: Arc<AppState>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let desk = warp::any().map(move || desk.clone());
+    let state = warp::any().map(move || state.clone());
     let timer = warp::method().map(|method| Timer { method, since: Instant::now() });
-    let with = desk.and(timer);
+    let with = state.and(timer);
 
     let root = warp::path::end().map(|| None);
     let page = root.or(warp::path!("polls" / String).map(Some)).unify().and(with.clone()).map(
-        |slug: Option<String>, desk: Arc<Desk>, timer: Timer| {
-            timer.stop("results_page", desk.page(slug.as_deref()))
+        |slug: Option<String>, state: Arc<AppState>, timer: Timer| {
+            timer.stop("results_page", state.page(slug.as_deref()))
         },
     );
     let list = warp::path!("api" / "polls")
         .and(with.clone())
-        .map(|desk: Arc<Desk>, timer: Timer| timer.stop("polls", desk.list()));
-    let tally = warp::path!("api" / "polls" / String / "tally")
-        .and(with.clone())
-        .map(|slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("tally", desk.tally(&slug)));
+        .map(|state: Arc<AppState>, timer: Timer| timer.stop("polls", state.list()));
+    let tally = warp::path!("api" / "polls" / String / "tally").and(with.clone()).map(
+        |slug: String, state: Arc<AppState>, timer: Timer| timer.stop("tally", state.tally(&slug)),
+    );
     let series = warp::path!("api" / "polls" / String / "series")
         .and(with.clone())
         .and(warp::query())
-        .then(|slug: String, desk: Arc<Desk>, timer: Timer, query: Query| async move {
+        .then(|slug: String, state: Arc<AppState>, timer: Timer, query: Query| async move {
             let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-            timer.stop("series", desk.series(&slug, seconds).await)
+            timer.stop("series", state.series(&slug, seconds).await)
         });
     let events = warp::path!("api" / "polls" / String / "events").and(with.clone()).map(
-        |slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("events", desk.events(&slug)),
+        |slug: String, state: Arc<AppState>, timer: Timer| {
+            timer.stop("events", state.events(&slug))
+        },
     );
     let assets =
         warp::path!("static" / String).and(with.clone()).map(|path: String, _, timer: Timer| {

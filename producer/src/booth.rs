@@ -4,13 +4,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use metrics::Counter;
 use votestream_schema::code::Code;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
+use votestream_service::metric::CounterHandle;
 use votestream_service::problem::Problem;
 use votestream_service::redis::Pool;
 use votestream_service::trace::{self, Span};
@@ -22,6 +22,7 @@ use crate::cookie_keys::CookieKeys;
 use crate::durability::Promise;
 use crate::identity;
 use crate::limiter::Limiter;
+use crate::metrics;
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, Verdict};
 
@@ -222,15 +223,12 @@ impl Booth {
 /// Counts a ballot's outcome; problems met before the booth are counted by the handlers.
 pub(crate) fn count(problem: Option<&Problem>) {
     // Looking a counter up by its labels costs more than counting; most ballots are accepted.
-    static ACCEPTED: LazyLock<Counter> = LazyLock::new(|| counter("accepted"));
+    static ACCEPTED: LazyLock<CounterHandle> =
+        LazyLock::new(|| metrics::BALLOTS.with(["accepted"]));
     match problem {
         None => ACCEPTED.increment(1),
-        Some(problem) => counter(problem.name).increment(1),
+        Some(problem) => metrics::BALLOTS.with([problem.name]).increment(1),
     }
-}
-
-fn counter(outcome: &'static str) -> Counter {
-    metrics::counter!("votestream_ballots_total", "outcome" => outcome)
 }
 
 /// The slugs of the options chosen.

@@ -10,17 +10,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, replay};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
+use votestream_service::replay::{ReplayRights, replay_rights};
 
+use crate::metrics;
 use crate::publisher::Durability;
 
 /// What Redis has to be set to for an answer to mean that the disk has the ballot. With the last one on `yes`
 /// it would not flush while it rewrites its file.
 const ON_DISK: [(&str, &str); 3] =
     [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
+
+/// The name of the finding about what Redis replays, among the settings.
+const REPLAY_RIGHTS: &str = "replay-rights";
 
 /// Also how long voters may be refused after the promise can be kept again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
@@ -83,7 +88,7 @@ impl Watcher {
             }
         };
         self.kept.store(outcome.is_ok(), Ordering::Relaxed);
-        metrics::gauge!("votestream_redis_durable").set(if outcome.is_ok() { 1.0 } else { 0.0 });
+        metrics::REDIS_DURABLE.set(if outcome.is_ok() { 1.0 } else { 0.0 });
         outcome
     }
 
@@ -95,7 +100,9 @@ impl Watcher {
         for partition in 0..partitions {
             let settings = self.settings(&mut connection, partition).await?;
             let replicas = self.replicas(&mut connection, partition).await?;
-            let findings = judge(self.durability, self.replicas_min, &settings, replicas);
+            let mut findings = judge(self.durability, self.replicas_min, &settings, replicas);
+            let rights = self.replay_rights(&mut connection, partition).await?;
+            findings.extend(judge_replay(self.durability, &rights));
             record(&findings);
             let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
@@ -117,6 +124,17 @@ impl Watcher {
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Whether this partition's master would replay its ballots after a restart.
+    async fn replay_rights(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<ReplayRights, String> {
+        let commands = replay::commands(&self.keys, partition);
+        let rights = replay_rights(connection, &self.keys.stream(partition), &commands).await;
+        rights.map_err(|error| error.to_string())
     }
 
     /// How many replicas are in step; `None` where Redis does not say.
@@ -193,10 +211,33 @@ fn judge(
     findings
 }
 
+/// Compares the default user's rights with the promise. A promise of the disk needs proof that the disk is read back
+/// whole; a promise of replicas is withdrawn only where a restart is known to lose ballots.
+fn judge_replay(durability: Durability, rights: &ReplayRights) -> Option<Finding> {
+    let finding = match (durability, rights) {
+        (Durability::Memory, _) | (Durability::Replicated, ReplayRights::Unknown(_)) => {
+            return None;
+        }
+        (_, ReplayRights::Complete | ReplayRights::NotNeeded) => Ok(()),
+        (_, ReplayRights::Missing(commands)) => Err(format!(
+            "redis would lose ballots when it restarts, since its default user may not run {}: put \
+             `{}` into its access list and reload it with ACL LOAD (nobody can log in as that user)",
+            commands.join(", "),
+            replay::CURE
+        )),
+        (Durability::Fsync, ReplayRights::Unknown(reason)) => Err(format!(
+            "redis does not say whether it would replay its append-only file after a restart ({reason}): \
+             let this user call ACL DRYRUN (`+acl|dryrun`), or run the producer with \
+             DURABILITY=replicated"
+        )),
+    };
+    Some((REPLAY_RIGHTS, finding))
+}
+
 fn record(findings: &[Finding]) {
     for (setting, finding) in findings {
         let kept = if finding.is_ok() { 1.0 } else { 0.0 };
-        metrics::gauge!("votestream_redis_setting_kept", "setting" => *setting).set(kept);
+        metrics::REDIS_SETTING_KEPT.with([*setting]).set(kept);
     }
 }
 
@@ -235,6 +276,25 @@ mod tests {
         assert!(judged(Durability::Memory, 0, &lazy, None).is_err());
         assert!(judged(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
         assert!(judged(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+    }
+
+    #[test]
+    fn ballots_that_a_restart_would_lose_are_not_promised() {
+        let judged = |durability, rights: &ReplayRights| {
+            judge_replay(durability, rights).map_or(Ok(()), |(_, finding)| finding)
+        };
+        let missing = ReplayRights::Missing(vec!["XADD".to_owned(), "HSET".to_owned()]);
+        let unknown = ReplayRights::Unknown("NOPERM".to_owned());
+        for durability in [Durability::Fsync, Durability::Replicated] {
+            let problem = judged(durability, &missing).unwrap_err();
+            assert!(problem.contains("XADD, HSET") && problem.contains("user default off ~*"));
+            assert!(judged(durability, &ReplayRights::Complete).is_ok());
+            assert!(judged(durability, &ReplayRights::NotNeeded).is_ok());
+        }
+        let problem = judged(Durability::Fsync, &unknown).unwrap_err();
+        assert!(problem.contains("+acl|dryrun"), "{problem}");
+        assert!(judged(Durability::Replicated, &unknown).is_ok());
+        assert!(judged(Durability::Memory, &missing).is_ok());
     }
 
     #[test]

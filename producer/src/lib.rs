@@ -13,7 +13,7 @@ mod durability;
 mod handlers;
 mod identity;
 mod limiter;
-pub mod metrics_help;
+pub mod metrics;
 pub mod pages;
 pub mod publisher;
 pub mod register;
@@ -29,9 +29,7 @@ use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
 use votestream_service::redis::{Manager, Pool, describe_checkout};
-use votestream_service::{
-    CancellationToken, certificates, healthcheck, metric, metrics_help as service_metrics, process,
-};
+use votestream_service::{CancellationToken, certificates, healthcheck, process};
 
 pub use config::Config;
 
@@ -57,9 +55,7 @@ pub async fn run(
     health: Health,
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
-    metric::describe(metrics_help::METRICS);
-    metric::describe(service_metrics::HTTP);
-    metrics::gauge!("votestream_backlog_max_entries").set(config.backlog_max as f64);
+    metrics::BACKLOG_MAX_ENTRIES.set(config.backlog_max as f64);
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
@@ -177,5 +173,5 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
-    process::run("producer", &common, admin_addr, drain_delay, work).await
+    process::run("producer", metrics::TABLES, &common, admin_addr, drain_delay, work).await
 }

@@ -22,6 +22,7 @@ use votestream_service::backoff::Backoff;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Manager};
 
+use crate::metrics;
 use crate::register::{Register, Registration, Verdict};
 
 /// Ballots in one batch at most.
@@ -188,7 +189,7 @@ impl Lane {
             );
             let Some(oldest) = batch.first() else { continue };
             let deadline = oldest.since + ANSWER_WITHIN;
-            metrics::histogram!("votestream_publish_batch_entries").record(batch.len() as f64);
+            metrics::PUBLISH_BATCH_ENTRIES.record(batch.len() as f64);
             let outcome = self.store(&batch, deadline).await;
             answer(&mut batch, outcome);
         }
@@ -235,8 +236,7 @@ impl Lane {
             };
             let error = match outcome {
                 Ok(verdicts) => {
-                    metrics::histogram!("votestream_publish_duration_seconds")
-                        .record(started.elapsed());
+                    metrics::PUBLISH_DURATION_SECONDS.record(started.elapsed());
                     return Ok(verdicts);
                 }
                 Err(error) => error,
@@ -249,7 +249,7 @@ impl Lane {
             if broken {
                 self.connection = None;
             }
-            metrics::counter!("votestream_publish_retries_total").increment(1);
+            metrics::PUBLISH_RETRIES.increment(1);
             let wait = backoff.next_wait();
             // A slot on its way to another master, which is where it will be found.
             let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN" | "MOVED"));

@@ -4,6 +4,7 @@
 
 pub mod migrations;
 pub mod polls;
+pub mod positions;
 pub mod results;
 
 pub use migrations::{Migrated, migrate, partitions};

@@ -17,7 +17,9 @@ pub mod keys;
 pub mod poll;
 #[cfg(feature = "poll-file")]
 pub mod poll_file;
+pub mod position;
 pub mod projection;
+pub mod replay;
 pub mod submission;
 pub mod tally;
 pub mod voter;

@@ -151,7 +151,7 @@ pub fn forget_script(
     script
 }
 
-fn command<const N: usize>(parts: [&str; N]) -> Command {
+pub(crate) fn command<const N: usize>(parts: [&str; N]) -> Command {
     parts.map(str::to_owned).to_vec()
 }
 

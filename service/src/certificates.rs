@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use x509_cert::der::Decode;
 
 use crate::config::{PostgresArgs, RedisArgs};
-use crate::{postgres, tls};
+use crate::{metrics, postgres, tls};
 
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 /// After a server could not be asked.
@@ -160,10 +160,7 @@ pub async fn watch(seals: Vec<Seal>, shutdown: CancellationToken) {
 
 fn record(certificate: &'static str, end: Option<i64>) {
     if let Some(end) = end {
-        metrics::gauge!(
-            "votestream_certificate_expiry_timestamp_seconds", "certificate" => certificate
-        )
-        .set(end as f64);
+        metrics::CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS.with([certificate]).set(end as f64);
     }
 }
 

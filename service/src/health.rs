@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics;
+
 /// The state of all gates; cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
@@ -72,8 +74,7 @@ impl Gate {
     pub fn report<E: std::fmt::Display>(&self, state: Result<(), E>) {
         let reason = state.as_ref().err().map(E::to_string);
         let changed = self.health.set(self.name, state.map_err(|e| e.to_string()));
-        metrics::gauge!("votestream_dependency_up", "dependency" => self.name)
-            .set(if reason.is_none() { 1.0 } else { 0.0 });
+        metrics::DEPENDENCY_UP.with([self.name]).set(if reason.is_none() { 1.0 } else { 0.0 });
         match (changed, reason) {
             (true, None) => tracing::info!(dependency = self.name, "reached"),
             (true, Some(reason)) => {

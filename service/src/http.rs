@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 use bytes::Bytes;
-use metrics::{Counter, Histogram};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::Response;
+
+use crate::metric::{CounterHandle, HistogramHandle};
+use crate::metrics;
 
 /// No inline script or style, nothing from elsewhere, never framed.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -84,19 +86,16 @@ thread_local! {
 /// The handles for a route, a method and a status code.
 struct Series {
     name: (&'static str, &'static str, u16),
-    requests: Counter,
-    duration: Histogram,
+    requests: CounterHandle,
+    duration: HistogramHandle,
 }
 
 impl Series {
     fn register(name: (&'static str, &'static str, u16)) -> Self {
         let (route, method, status) = name;
-        let requests = metrics::counter!(
-            "votestream_http_requests_total",
-            "route" => route, "method" => method, "status" => status.to_string()
-        );
-        let duration =
-            metrics::histogram!("votestream_http_request_duration_seconds", "route" => route);
+        let requests =
+            metrics::HTTP_REQUESTS.with([route.to_owned(), method.to_owned(), status.to_string()]);
+        let duration = metrics::HTTP_REQUEST_DURATION_SECONDS.with([route]);
         Self { name, requests, duration }
     }
 }

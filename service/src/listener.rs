@@ -32,6 +32,7 @@ use warp::reply::Response;
 
 use crate::config::ListenerArgs;
 use crate::handles;
+use crate::metrics;
 use crate::seldom::Seldom;
 use crate::socket;
 use crate::timer::ThriftyTimer;
@@ -105,7 +106,7 @@ pub struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        metrics::gauge!("votestream_http_connections", "listener" => self.listener).decrement(1.0);
+        metrics::HTTP_CONNECTIONS.with([self.listener]).decrement(1.0);
     }
 }
 
@@ -167,9 +168,8 @@ where
     Taking: Future<Output = Intercepted> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.connections_max));
-    metrics::gauge!("votestream_http_connections", "listener" => name).increment(0.0);
-    metrics::gauge!("votestream_http_connections_max", "listener" => name)
-        .set(limits.connections_max as f64);
+    metrics::HTTP_CONNECTIONS.with([name]).increment(0.0);
+    metrics::HTTP_CONNECTIONS_MAX.with([name]).set(limits.connections_max as f64);
     if let Err(error) = socket::bound_waiting(&listener, limits.write_timeout) {
         tracing::warn!(%error, "the kernel does not bound what waits for slow clients");
     }
@@ -215,7 +215,7 @@ async fn accept(
             Ok((stream, address)) => {
                 // Without it small replies wait for the peer's delayed acknowledgement.
                 let _ = stream.set_nodelay(true);
-                metrics::gauge!("votestream_http_connections", "listener" => name).increment(1.0);
+                metrics::HTTP_CONNECTIONS.with([name]).increment(1.0);
                 let permit = Permit { _slot: slot, listener: name };
                 return Some((stream, PeerAddr(address.ip().to_canonical()), permit));
             }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::CommonArgs;
 use crate::health::Health;
+use crate::metric::Metric;
 use crate::{admin, handles, listener, shutdown, telemetry, trace};
 
 /// How long to leave a server alone that could not be reached.
@@ -38,6 +39,7 @@ pub fn block_on(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Re
 /// When an address is taken, telemetry was started before, or as `work` says.
 pub async fn run<F>(
     service: &'static str,
+    tables: &[&[Metric]],
     common: &CommonArgs,
     admin_addr: SocketAddr,
     drain_delay: Duration,
@@ -46,7 +48,7 @@ pub async fn run<F>(
 where
     F: Future<Output = anyhow::Result<bool>>,
 {
-    let metrics = telemetry::start(service, common)?;
+    let metrics = telemetry::start(service, tables, common)?;
     handles::raise();
     let traces = trace::start(service)?;
     let listener = listener::bind(admin_addr)?;

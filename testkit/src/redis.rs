@@ -1,8 +1,9 @@
-//! Redis for tests, set up as it is shipped: appended, fsynced before every answer, never evicting.
+//! Redis for tests, with the very settings and users that are shipped.
 
+use std::convert::Infallible;
 use std::sync::OnceLock;
 
-use standalone::servers::{RedisOptions, RedisServer};
+use standalone::servers::{RedisOptions, RedisServer, shipped_users};
 
 use crate::folder;
 
@@ -26,7 +27,7 @@ pub fn own_redis() -> RedisServer {
     own_redis_with(|_| {})
 }
 
-/// The same with other options. It runs the program that `REDIS_SERVER` names, where that is set.
+/// A Redis of the test's own, with options that the test changes. It runs the program that `REDIS_SERVER` names, where that is set.
 ///
 /// # Panics
 /// If it cannot be started.
@@ -34,6 +35,8 @@ pub fn own_redis() -> RedisServer {
 pub fn own_redis_with(change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
     let mut options = RedisOptions::new("redis", folder("redis"));
     options.program = std::env::var_os("REDIS_SERVER").map(Into::into);
+    let Ok(users) = shipped_users(|name| Ok::<_, Infallible>(format!("{name}-password")));
+    options.users = users;
     change(&mut options);
     RedisServer::start(options).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -32,10 +32,12 @@ fn services_meet_only_in_redis_postgres_and_http() {
 #[test]
 fn what_stands_at_the_bottom_imports_nothing_of_ours() {
     assert_eq!(imports("service"), set(&[]));
-    // votectl, behind a feature that services leave off, starts as they do.
-    assert_eq!(imports("schema"), set(&["service"]));
-    let manifest = std::fs::read_to_string(root().join("schema/Cargo.toml")).unwrap();
-    assert!(manifest.contains("votestream-service = { workspace = true, optional = true }"));
+    assert_eq!(imports("schema"), set(&[]));
+}
+
+#[test]
+fn votectl_knows_what_the_parts_agree_on_and_no_service() {
+    assert_eq!(imports("votectl"), set(&["schema", "service"]));
 }
 
 #[test]
@@ -48,8 +50,8 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders whose programs are deployed. What breaks, measures or tests them may know more.
-const DEPLOYED: [&str; 7] =
-    ["schema", "service", "producer", "consumer", "dashboard", "standalone", "loadtest"];
+const DEPLOYED: [&str; 8] =
+    ["schema", "service", "producer", "consumer", "dashboard", "votectl", "standalone", "loadtest"];
 
 /// Shows what stands in quotes in the code of these programs, with the file's name.
 fn quoted(extension: &str, with: &mut impl FnMut(&Path, &str)) {
@@ -100,7 +102,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
-const SQL: [&str; 17] = [
+const SQL: [&str; 18] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/jobs/projector.rs",
     "consumer/src/pipeline/store.rs",
@@ -108,16 +110,17 @@ const SQL: [&str; 17] = [
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/database.rs",
-    "schema/src/bin/votectl/audit/mod.rs",
-    "schema/src/bin/votectl/audit/recount.rs",
-    "schema/src/bin/votectl/codes.rs",
-    "schema/src/bin/votectl/migrate.rs",
-    "schema/src/bin/votectl/poll/export.rs",
     "schema/src/db/migrations.rs",
     "schema/src/db/polls.rs",
+    "schema/src/db/positions.rs",
     "schema/src/db/results.rs",
     "service/src/postgres.rs",
     "standalone/src/supervisor/database.rs",
+    "votectl/src/audit.rs",
+    "votectl/src/audit/recount.rs",
+    "votectl/src/codes.rs",
+    "votectl/src/migrate.rs",
+    "votectl/src/poll/export.rs",
 ];
 
 #[test]
@@ -221,7 +224,9 @@ fn unsafe_code_stands_only_where_a_reason_is_given() {
 
 #[test]
 fn main_is_a_page() {
-    for folder in ["producer", "consumer", "dashboard", "standalone", "loadtest", "chaos"] {
+    for folder in
+        ["producer", "consumer", "dashboard", "votectl", "standalone", "loadtest", "chaos"]
+    {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
     }

@@ -123,10 +123,10 @@ pub(super) async fn replay(site: &mut Site) -> anyhow::Result<Struck> {
 
 /// Entries that are no ballots, of every kind there is.
 pub(super) fn poison(site: &mut Site) -> anyhow::Result<Struck> {
-    let (stop, keys, port) = (CancellationToken::new(), site.keys.clone(), site.redis.port());
+    let (stop, keys, url) = (CancellationToken::new(), site.keys.clone(), site.redis.url());
     let (stopped, partitions) = (stop.clone(), u64::from(site.partitions));
     let task = tokio::spawn(async move {
-        let mut redis = redis_connection(port).await?;
+        let mut redis = redis_connection(&url).await?;
         let mut added = 0;
         while added < BURST || !stopped.is_cancelled() {
             let (field, value) = rubbish(added);

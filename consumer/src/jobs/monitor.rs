@@ -12,9 +12,11 @@ use redis::{FromRedisValue, RedisError, Script, Value, from_redis_value};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, Keys};
+use votestream_service::metric::Gauge;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::metrics;
 
 /// Measures the streams of all partitions; cheap to clone.
 #[derive(Clone, Debug)]
@@ -99,24 +101,22 @@ impl Monitor {
 
 fn record(partition: u16, backlog: &Backlog) {
     let partition = partition.to_string();
-    let set = |name: &'static str, value: f64| {
-        metrics::gauge!(name, "partition" => partition.clone()).set(value);
-    };
+    let set = |gauge: &Gauge<1>, value: f64| gauge.with([partition.clone()]).set(value);
     let age_s = |id: Option<EntryId>| id.map_or(0.0, |id| (now_ms() - id.ms).max(0) as f64 / 1e3);
     // Computed instead of taken from XINFO: after a restart from its append-only file, Redis 7.0 reports a lag where
     // there is none.
     let lag = (backlog.length - backlog.pending).max(0);
-    set("votestream_stream_entries", backlog.length as f64);
-    set("votestream_stream_bytes", backlog.bytes as f64);
-    set("votestream_stream_lost_entries", backlog.lost as f64);
-    set("votestream_stream_lag", lag as f64);
-    set("votestream_stream_lag_unknown", if backlog.lag.is_none() { 1.0 } else { 0.0 });
-    set("votestream_stream_pending", backlog.pending as f64);
-    set("votestream_stream_oldest_pending_age_seconds", age_s(backlog.oldest_pending));
-    set("votestream_stream_oldest_age_seconds", age_s(backlog.oldest));
-    set("votestream_stream_clock_ahead_seconds", backlog.ahead_ms / 1e3);
-    set("votestream_stream_consumers", backlog.consumers as f64);
-    set("votestream_dead_letters_held", backlog.dead_letters as f64);
+    set(&metrics::STREAM_ENTRIES, backlog.length as f64);
+    set(&metrics::STREAM_BYTES, backlog.bytes as f64);
+    set(&metrics::STREAM_LOST_ENTRIES, backlog.lost as f64);
+    set(&metrics::STREAM_LAG, lag as f64);
+    set(&metrics::STREAM_LAG_UNKNOWN, if backlog.lag.is_none() { 1.0 } else { 0.0 });
+    set(&metrics::STREAM_PENDING, backlog.pending as f64);
+    set(&metrics::STREAM_OLDEST_PENDING_AGE_SECONDS, age_s(backlog.oldest_pending));
+    set(&metrics::STREAM_OLDEST_AGE_SECONDS, age_s(backlog.oldest));
+    set(&metrics::STREAM_CLOCK_AHEAD_SECONDS, backlog.ahead_ms / 1e3);
+    set(&metrics::STREAM_CONSUMERS, backlog.consumers as f64);
+    set(&metrics::DEAD_LETTERS_HELD, backlog.dead_letters as f64);
 }
 
 /// Returns how many entries were added, are gone, and were not removed by a consumer. The result is 0 where Redis does

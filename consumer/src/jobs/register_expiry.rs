@@ -20,6 +20,7 @@ use votestream_schema::{Keys, Poll, PollId, keys, projection};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::metrics;
 use crate::polls::Polls;
 use crate::streams::cmd;
 
@@ -105,7 +106,7 @@ impl RegisterExpiry {
             }
         }
         tracing::info!(poll = %poll.slug, partition, "removed the register of a closed poll");
-        metrics::counter!("votestream_registers_forgotten_total").increment(1);
+        metrics::REGISTERS_FORGOTTEN.increment(1);
         Ok(true)
     }
 }

@@ -1,15 +1,18 @@
-//! Measures how much the servers have left: the memory of Redis and the sessions of Postgres.
+//! Measures how much the servers have left (memory of Redis, sessions of Postgres), and whether Redis would keep
+//! its ballots if it restarted.
 //!
 //! Every replica asks both servers every few seconds, so all replicas export the same values.
 
 use std::time::Duration;
 
 use redis::RedisError;
-use votestream_schema::Keys;
+use votestream_schema::{Keys, replay};
 use votestream_service::redis::{Pool, describe_checkout};
+use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
 
 use crate::error::ServerError;
+use crate::metrics;
 
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
@@ -34,8 +37,12 @@ impl ServerCapacity {
     pub async fn watch(self, shutdown: CancellationToken) {
         let measure = async {
             loop {
-                let (redis, postgres) = tokio::join!(self.measure_redis(), self.measure_postgres());
-                for error in [redis.err(), postgres.err()].into_iter().flatten() {
+                let (redis, replay, postgres) = tokio::join!(
+                    self.measure_redis(),
+                    self.measure_replay(),
+                    self.measure_postgres()
+                );
+                for error in [redis, replay, postgres].into_iter().filter_map(Result::err) {
                     tracing::debug!(%error, "the capacity of a server could not be measured");
                 }
                 tokio::time::sleep(MEASURE_EVERY).await;
@@ -60,10 +67,27 @@ impl ServerCapacity {
                 missing: "used_memory",
             })?;
             let partition = partition.to_string();
-            metrics::gauge!("votestream_redis_memory_bytes", "partition" => partition.clone())
-                .set(used);
-            metrics::gauge!("votestream_redis_memory_max_bytes", "partition" => partition)
-                .set(bound);
+            metrics::REDIS_MEMORY_BYTES.with([partition.clone()]).set(used);
+            metrics::REDIS_MEMORY_MAX_BYTES.with([partition]).set(bound);
+        }
+        Ok(())
+    }
+
+    /// Measures whether Redis could replay its append-only file. A partition whose server does not answer keeps its last
+    /// value, or has none: an unknown state is never exported as 1.
+    async fn measure_replay(&self) -> Result<(), ServerError> {
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
+        for partition in 0..self.partitions {
+            let commands = replay::commands(&self.keys, partition);
+            let key = self.keys.stream(partition);
+            let keeps = match replay_rights(&mut connection, &key, &commands).await? {
+                ReplayRights::Complete | ReplayRights::NotNeeded => 1.0,
+                ReplayRights::Missing(_) => 0.0,
+                ReplayRights::Unknown(reason) => return Err(ServerError::UnknownReplay(reason)),
+            };
+            metrics::REDIS_REPLAYS_BALLOTS.with([partition.to_string()]).set(keeps);
         }
         Ok(())
     }
@@ -76,8 +100,8 @@ impl ServerCapacity {
         // An aggregate without GROUP BY always returns one row.
         let Some(row) = rows.first() else { return Ok(()) };
         let count = |column| row.get::<_, i64>(column) as f64;
-        metrics::gauge!("votestream_postgres_connections").set(count(0));
-        metrics::gauge!("votestream_postgres_connections_max").set(count(1));
+        metrics::POSTGRES_CONNECTIONS.set(count(0));
+        metrics::POSTGRES_CONNECTIONS_MAX.set(count(1));
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use votestream_schema::Ballot;
 use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
 
+use crate::metrics;
 use crate::pipeline::batch::{Reason, Vote};
 
 /// Counts any votes, of new voters and of voters already stored.
@@ -113,7 +114,7 @@ impl Store {
         match count_in_transaction(client, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("a voter of this batch is already stored; upserting the batch");
-                metrics::counter!("votestream_refused_inserts_total").increment(1);
+                metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
                 count_in_transaction(client, UPSERT, votes, set_aside).await
             }

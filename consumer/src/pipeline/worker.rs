@@ -18,6 +18,7 @@ use votestream_service::CancellationToken;
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
+use crate::metrics;
 use crate::pipeline::batch::{self, Batch, Vote};
 use crate::pipeline::read_size::AdaptiveReadSize;
 use crate::pipeline::spans::{self, BatchSpans};
@@ -127,7 +128,7 @@ impl Worker {
                     let wait = backoff.next_wait();
                     let wait_ms = wait.as_millis() as u64;
                     tracing::warn!(wait_ms, "redis failed, reconnecting in {wait_ms} ms: {error}");
-                    metrics::counter!("votestream_retries_total", "what" => "redis").increment(1);
+                    metrics::RETRIES.with(["redis"]).increment(1);
                     self.connection = None;
                     tokio::select! {
                         () = self.shutdown.cancelled() => {}
@@ -160,7 +161,7 @@ impl Worker {
             self.next_removal = Instant::now() + self.config.removal_interval();
             let expiry_ms = self.config.consumer_expiry_ms;
             let removed = self.streams.remove_idle_consumers(connection, expiry_ms).await?;
-            metrics::counter!("votestream_consumers_removed_total").increment(removed);
+            metrics::CONSUMERS_REMOVED.increment(removed);
             // Reading its own pending entries resets this consumer's idle time. Redis 7.0 counts a consumer as idle
             // while its reads return nothing new, so without this an idle deployment would remove its own consumers.
             self.has_own_pending = true;
@@ -217,7 +218,7 @@ impl Worker {
                 let claimed = delivered.entries.len();
                 if claimed > 0 {
                     tracing::info!(partition, entries = claimed, "claimed stale entries");
-                    metrics::counter!("votestream_claimed_entries_total").increment(claimed as u64);
+                    metrics::CLAIMED_ENTRIES.increment(claimed as u64);
                 }
                 self.process(connection, delivered).await?;
                 if next == "0-0" || self.shutdown.is_cancelled() {
@@ -245,14 +246,14 @@ impl Worker {
                 first = vanished[0].1,
                 "entries were deleted from a stream before they were counted"
             );
-            metrics::counter!("votestream_vanished_entries_total").increment(vanished.len() as u64);
+            metrics::VANISHED_ENTRIES.increment(vanished.len() as u64);
             let ids = vanished.iter().map(|(partition, id)| (*partition, id.as_str()));
             self.streams.acknowledge(connection, ids).await?;
         }
         if entries.is_empty() {
             return Ok(());
         }
-        metrics::histogram!("votestream_batch_entries").record(entries.len() as f64);
+        metrics::BATCH_ENTRIES.record(entries.len() as f64);
 
         // Count in Postgres.
         let spans = BatchSpans::begin(&entries);
@@ -271,7 +272,7 @@ impl Worker {
                 "entry moved to the dead letters"
             );
             self.streams.dead_letter(connection, entry, reason).await?;
-            metrics::counter!("votestream_dead_letters_total").increment(1);
+            metrics::DEAD_LETTERS.increment(1);
         }
 
         // Acknowledge the others, only now that they are committed.
@@ -317,8 +318,7 @@ impl Worker {
                 self.unless_forced_to_stop(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
                 Ok(counted) => {
-                    metrics::histogram!("votestream_store_duration_seconds")
-                        .record(started.elapsed());
+                    metrics::STORE_DURATION_SECONDS.record(started.elapsed());
                     record_outcomes(counted, &set_aside);
                     set_aside.clear();
                     batch.votes.extend(votes);
@@ -344,7 +344,7 @@ impl Worker {
         let wait = backoff.next_wait();
         let wait_ms = wait.as_millis() as u64;
         tracing::warn!(wait_ms, "postgres failed, retrying in {wait_ms} ms: {reason}");
-        metrics::counter!("votestream_retries_total", "what" => "postgres").increment(1);
+        metrics::RETRIES.with(["postgres"]).increment(1);
         self.unless_forced_to_stop(tokio::time::sleep(wait), in_hand).await
     }
 
@@ -394,7 +394,7 @@ fn record_outcomes(
     set_aside: &[(votestream_schema::Ballot, batch::Reason)],
 ) {
     let count = |outcome: &'static str, n: u64| {
-        metrics::counter!("votestream_votes_total", "outcome" => outcome).increment(n);
+        metrics::VOTES.with([outcome]).increment(n);
     };
     count("counted", (counted.counted - counted.replaced).unsigned_abs());
     count("replaced", counted.replaced.unsigned_abs());
@@ -407,7 +407,7 @@ fn record_outcomes(
 /// Records for each vote the time from its entry ID, which is when Redis stored it, until now, just after the commit.
 fn record_latency(votes: &[Vote]) {
     let now_ms = votestream_schema::poll::now_ms();
-    let latency = metrics::histogram!("votestream_ballot_to_commit_seconds");
+    let latency = metrics::BALLOT_TO_COMMIT_SECONDS.handle();
     for vote in votes {
         latency.record((now_ms - vote.entry.ms).max(0) as f64 / 1_000.0);
     }

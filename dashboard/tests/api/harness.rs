@@ -192,5 +192,10 @@ async fn connect(url: &str) -> Postgres {
 /// Metrics are recorded once per process: all services of a test run share them.
 fn metrics(config: &Config) -> PrometheusHandle {
     static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
-    METRICS.get_or_init(|| telemetry::start("dashboard", &config.common).unwrap()).clone()
+    METRICS
+        .get_or_init(|| {
+            telemetry::start("dashboard", votestream_dashboard::metrics::TABLES, &config.common)
+                .unwrap()
+        })
+        .clone()
 }

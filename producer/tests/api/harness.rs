@@ -298,5 +298,10 @@ pub async fn send<T: redis::FromRedisValue>(
 /// Metrics are recorded once per process: all services of a test run share them.
 fn metrics(config: &Config) -> PrometheusHandle {
     static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
-    METRICS.get_or_init(|| telemetry::start("producer", &config.common).unwrap()).clone()
+    METRICS
+        .get_or_init(|| {
+            telemetry::start("producer", votestream_producer::metrics::TABLES, &config.common)
+                .unwrap()
+        })
+        .clone()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use testkit::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,10 +25,11 @@ struct Faults {
 }
 
 impl Proxy {
-    /// To the Redis on this port; each reply is held back for `delay`.
-    pub async fn to(port: u16, delay: Duration) -> Self {
+    /// To this Redis, whose operator the clients are; each reply is held back for `delay`.
+    pub async fn to(redis: &RedisServer, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let redis_url = format!("redis://{}/", listener.local_addr().unwrap());
+        let here = listener.local_addr().unwrap().port();
+        let (redis_url, port) = (redis.url_at("operator", here).unwrap(), redis.port());
         let faults = Arc::new(Faults::default());
         let here = faults.clone();
         tokio::spawn(async move {

@@ -65,13 +65,13 @@ fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn as_user(name: &str, redis: &RedisServer) -> String {
-    redis.url().replace("redis://", &format!("redis://{name}:any@"))
+    format!("redis://{name}:any@127.0.0.1:{}/", redis.port())
 }
 
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     // The first call finds no script yet, and sends it.
     entry_of(&service.ballot("pets", &["cats"]).send().await);
@@ -89,7 +89,7 @@ async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
 #[tokio::test]
 async fn one_voters_ballots_are_stored_one_after_the_other() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let proxy = Proxy::to(&redis, Duration::from_millis(25)).await;
     let replace = Poll { vote_policy: VotePolicy::Replace, ..poll("pets") };
     let service = Setup::on(proxy.redis_url.clone()).polls([replace]).partitions(1).start().await;
     let page = service.client.get("/").send().await;
@@ -119,10 +119,53 @@ async fn one_voters_ballots_are_stored_one_after_the_other() {
     assert_eq!(counted, accepted, "the audit's count");
 }
 
+/// The servers have the settings and the access list that are shipped, so what holds here holds there.
+#[tokio::test]
+async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let all = cast_many(&service, 50).await;
+    let voted = service.ballot("pets", &["cats"]).send().await;
+    let cookie = voted.cookie().unwrap().to_owned();
+    redis.kill();
+    redis.restart().unwrap();
+    service.become_ready().await;
+    let mut kept = stored(&service).await;
+    assert!(kept.remove(&acknowledged(&voted, &cookie)));
+    assert_eq!(kept, all, "each acknowledged ballot, by name");
+    let again = service.ballot("pets", &["dogs"]).cookie(cookie.as_str()).send().await;
+    assert_eq!(
+        (again.status, again.problem().as_str()),
+        (409, "already-voted"),
+        "{}",
+        again.text()
+    );
+}
+
+/// The access list that lost every ballot: its default user is switched off, and may run nothing.
+#[tokio::test]
+async fn no_ballot_is_accepted_that_a_restart_of_redis_would_lose() {
+    let redis = own_redis();
+    redis.command(&["ACL", "SETUSER", "default", "reset"]).unwrap();
+    let service = Setup::on(redis.url()).impatient().start().await;
+    let closed = eventually(ANSWERED_WITHIN, async || match service.health.ready() {
+        Err(gates) if gates.values().any(|why| why.contains("would lose ballots")) => Ok(gates),
+        other => Err(format!("{other:?}")),
+    });
+    let why = format!("{:?}", closed.await);
+    assert!(why.contains("user default off ~* &* +@all"), "{why}");
+    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+    assert_eq!(service.entries().await.len(), 0);
+    // The cure that the message names.
+    redis.command(&["ACL", "SETUSER", "default", "off", "~*", "&*", "+@all"]).unwrap();
+    service.become_ready().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+}
+
 #[tokio::test]
 async fn many_ballots_share_a_round_trip() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::from_millis(25)).await;
+    let proxy = Proxy::to(&redis, Duration::from_millis(25)).await;
     let service = Setup::on(proxy.redis_url.clone()).partitions(1).start().await;
     let all = cast_many(&service, 400).await;
     assert_eq!(stored(&service).await, all);
@@ -136,7 +179,7 @@ async fn many_ballots_share_a_round_trip() {
 #[tokio::test]
 async fn a_replica_that_is_ready_needs_no_new_connection_to_store_a_ballot() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     proxy.close();
     // Enough for each lane to have some.
@@ -162,7 +205,7 @@ async fn an_entry_with_a_huge_number_costs_no_voter_his_vote() {
 #[tokio::test]
 async fn what_was_given_up_is_not_sent_any_more() {
     let redis = own_redis();
-    let proxy = Proxy::to(redis.port(), Duration::ZERO).await;
+    let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
     entry_of(&service.ballot("pets", &["cats"]).send().await);
     proxy.swallow();

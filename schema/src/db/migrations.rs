@@ -11,8 +11,10 @@ use super::Error;
 use crate::keys::PARTITIONS_DEFAULT;
 
 /// Every migration ever shipped, in order; the number is its position from 1.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("polls_and_votes", include_str!("../../migrations/0001_polls_and_votes.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("polls_and_votes", include_str!("../../migrations/0001_polls_and_votes.sql")),
+    ("stream_positions", include_str!("../../migrations/0002_stream_positions.sql")),
+];
 
 /// Any constant, the same in every release: who holds it migrates.
 const ADVISORY_LOCK: i64 = 0x766f_7465_7374_7265;

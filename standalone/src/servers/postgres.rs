@@ -7,6 +7,7 @@
 mod account;
 mod home;
 mod programs;
+mod roles;
 mod standby;
 
 use std::{
@@ -20,6 +21,7 @@ use std::{
 use rustix::process::Signal;
 
 pub use home::postgres_home;
+pub use roles::roles_with_passwords;
 
 use super::{
     Error, Process, TlsFiles, free_port,

@@ -2,6 +2,7 @@
 
 mod command;
 mod files;
+mod users;
 
 use std::{
     fs,
@@ -17,19 +18,10 @@ use super::{Error, Process, TlsFiles, free_port};
 use command::command;
 use files::{access_list, configuration_of, write_private};
 
+pub use users::{RedisUser, shipped_users};
+
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-
-/// A Redis user: what it may do, in the words of `ACL SETUSER`.
-#[derive(Debug, Clone)]
-pub struct RedisUser {
-    /// Its name; `default` is the one that a client without a name gets.
-    pub name: String,
-    /// Its password; only the hash reaches the disk.
-    pub password: String,
-    /// Its rules, such as `~* &* +@all`.
-    pub rules: String,
-}
 
 /// How to run a Redis.
 #[derive(Debug, Clone)]
@@ -46,8 +38,8 @@ pub struct RedisOptions {
     pub run: PathBuf,
     /// The port on 127.0.0.1; `None` takes a free one.
     pub port: Option<u16>,
-    /// Its users. With none, anybody on this machine may do anything; the first is used for
-    /// administration and has to be allowed everything.
+    /// Its users, usually [`shipped_users`]. With none, anybody on this machine may do anything; the first is
+    /// used for administration and has to be allowed everything.
     pub users: Vec<RedisUser>,
     /// Serve TLS as well, on a port of its own.
     pub tls: Option<TlsFiles>,
@@ -182,6 +174,14 @@ impl RedisServer {
     #[must_use]
     pub fn url_for(&self, user: &RedisUser) -> String {
         format!("redis://{}:{}@127.0.0.1:{}/", user.name, user.password, self.port)
+    }
+
+    /// The address for a client that logs in as the user `name` at another port of this machine, such as that of
+    /// a proxy before this server. `None` if the server has no user of that name.
+    #[must_use]
+    pub fn url_at(&self, name: &str, port: u16) -> Option<String> {
+        let user = self.options.users.iter().find(|user| user.name == name)?;
+        Some(format!("redis://{}:{}@127.0.0.1:{port}/", user.name, user.password))
     }
 
     /// The address for clients over TLS (`rediss://localhost:…`), if it serves TLS.

@@ -4,7 +4,7 @@
 use tokio_postgres::{Client, NoTls};
 
 use super::{DataDir, Error};
-use crate::servers::PostgresServer;
+use crate::servers::{PostgresServer, roles_with_passwords};
 
 const DATABASE: &str = "votestream";
 
@@ -14,24 +14,10 @@ pub(super) const OWNER: &str = "votestream";
 pub(super) const CONSUMER: &str = "votestream_consumer";
 /// Reads tallies.
 pub(super) const DASHBOARD: &str = "votestream_dashboard";
-/// Reads everything.
-const BACKUP: &str = "votestream_backup";
-
-const ROLES: &str = include_str!("../../../schema/access/roles.sql");
-
 /// Makes roles and database where they are missing, and sets the roles' passwords.
 pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Result<(), Error> {
     let client = connect(&postgres.url("postgres")).await?;
-    let mut roles = ROLES.to_owned();
-    for (placeholder, role) in [
-        (":'owner_password'", OWNER),
-        (":'consumer_password'", CONSUMER),
-        (":'dashboard_password'", DASHBOARD),
-        (":'backup_password'", BACKUP),
-    ] {
-        // The secret is made of hexadecimal digits and needs no escaping.
-        roles = roles.replace(placeholder, &format!("'{}'", password_of(role, data_dir)?));
-    }
+    let roles = roles_with_passwords(|role| password_of(role, data_dir))?;
     client.batch_execute(&roles).await?;
     let exists =
         client.query_opt("SELECT FROM pg_database WHERE datname = $1", &[&DATABASE]).await?;

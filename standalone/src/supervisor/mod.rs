@@ -13,7 +13,6 @@ mod observer;
 mod pipeline;
 mod poll;
 mod redis_nodes;
-mod redis_users;
 mod service;
 mod stop_signals;
 mod watched;

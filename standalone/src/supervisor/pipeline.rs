@@ -17,7 +17,7 @@ use super::{
     log_watch::{LogWatch, SERVER_MARKS},
     observer::Observer,
     poll::DefaultPoll,
-    redis_nodes, redis_users, say,
+    redis_nodes, say,
     service::{Service, ServiceSpec, clean, program},
     stop_signals::StopSignals,
     watched::{Child, Watched},
@@ -62,7 +62,7 @@ impl<'a> Pipeline<'a> {
         self.start_servers().await?;
         let postgres = self.postgres();
         database::prepare(postgres, self.data_dir).await?;
-        let mut operator = self.redis_environment("default")?;
+        let mut operator = self.redis_environment("operator")?;
         operator.push(("DATABASE_URL", database::url_of(OWNER, postgres, self.data_dir)?));
         self.votectl(&self.migrate_arguments(), &operator)?;
         self.votectl(&self.poll_arguments(), &operator)?;
@@ -152,7 +152,7 @@ impl<'a> Pipeline<'a> {
 
     /// How this user reaches Redis.
     fn redis_environment(&self, user: &str) -> Result<Vec<(&'static str, String)>, Error> {
-        let users = redis_users::all(self.data_dir)?;
+        let users = redis_nodes::users(self.data_dir)?;
         let user = users.iter().find(|one| one.name == user);
         let user = user.expect("every service that uses Redis is a user of it");
         Ok(redis_nodes::environment(&self.redis(), user))

@@ -7,12 +7,17 @@ use std::env;
 
 use tokio::task::block_in_place;
 
-use super::{Config, DataDir, Error, redis_users, redis_users::REPLICA, say};
-use crate::servers::{RedisOptions, RedisServer, RedisUser, form_cluster};
+use super::{Config, DataDir, Error, say};
+use crate::servers::{RedisOptions, RedisServer, RedisUser, form_cluster, shipped_users};
 
 const MASTERS: u16 = 3;
 /// A master that was killed is back within a second or two; one that hangs is replaced after this.
 const NODE_TIMEOUT_MS: &str = "5000";
+
+/// All users, the operator first, each with a password of its own.
+pub(super) fn users(data_dir: &DataDir) -> Result<Vec<RedisUser>, Error> {
+    shipped_users(|name| data_dir.secret(&format!("redis-{name}")))
+}
 
 /// What every node is started with, the masters-to-be first.
 pub(super) fn options(data_dir: &DataDir, config: &Config) -> Result<Vec<RedisOptions>, Error> {
@@ -26,25 +31,18 @@ pub(super) fn options(data_dir: &DataDir, config: &Config) -> Result<Vec<RedisOp
     if let Some(made) = made {
         return Err(Error::OtherRedis { data_dir: data_dir.root().to_owned(), made });
     }
-    let users = redis_users::all(data_dir)?;
     let common = RedisOptions {
         program: config.redis_server.clone(),
         log: data_dir.log(),
         run: data_dir.run(),
-        users: users.clone(),
+        users: users(data_dir)?,
         ..RedisOptions::new("redis", "")
     };
     if !cluster {
         let port = Some(data_dir.port_of("redis")?);
         return Ok(vec![RedisOptions { folder: single, port, ..common }]);
     }
-    let replica = users.iter().find(|user| user.name == REPLICA).expect("it is one of all users");
-    let settings = [
-        ("masteruser", replica.name.as_str()),
-        ("masterauth", replica.password.as_str()),
-        ("cluster-node-timeout", NODE_TIMEOUT_MS),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = [("cluster-node-timeout".to_owned(), NODE_TIMEOUT_MS.to_owned())];
     let node = |number: u16| -> Result<RedisOptions, Error> {
         let name = format!("redis-{number}");
         Ok(RedisOptions {

@@ -1,7 +1,7 @@
 //! What the services say that they export.
 
 use votestream_service::metric::Metric;
-use votestream_service::metrics_help::{COMMON, HTTP, PROCESS};
+use votestream_service::metrics::{COMMON, HTTP, PROCESS};
 
 /// All tables, under the titles of docs/METRICS.md.
 pub fn documented() -> Vec<(&'static str, &'static [Metric])> {
@@ -9,8 +9,8 @@ pub fn documented() -> Vec<(&'static str, &'static [Metric])> {
         ("Every service", COMMON),
         ("Every process", PROCESS),
         ("Producer and dashboard", HTTP),
-        ("Producer", votestream_producer::metrics_help::METRICS),
-        ("Consumer", votestream_consumer::metrics_help::METRICS),
-        ("Dashboard", votestream_dashboard::metrics_help::METRICS),
+        ("Producer", votestream_producer::metrics::METRICS),
+        ("Consumer", votestream_consumer::metrics::METRICS),
+        ("Dashboard", votestream_dashboard::metrics::METRICS),
     ]
 }

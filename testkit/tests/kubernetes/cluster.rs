@@ -7,6 +7,7 @@ use testkit::eventually;
 
 use crate::deployment::project;
 use crate::pods::{PODS, PORTS, Pods, program};
+use crate::restart::SCRIPT;
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -62,7 +63,19 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
     pods.start_pod(2);
     eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
 
-    // All at once, as after a power cut: nobody is where anybody remembers.
+    // All at once, as after a power cut: nobody is where anybody remembers. What scripts wrote is there, too: ballots
+    // that wait, in every partition.
+    let streams = [0, 1, 2, 3].map(|partition| format!("{{votes:{partition}}}:stream"));
+    for ballot in 0..50 {
+        let stream = &streams[ballot % streams.len()];
+        let register = stream.replace("stream", "register:1:0");
+        pods.ask(0, 6379, &["EVAL", SCRIPT, "2", &register, stream, &ballot.to_string()]);
+    }
+    let waiting = |pods: &Pods| -> usize {
+        let length = |stream: &String| pods.ask(0, 6379, &["XLEN", stream]);
+        streams.iter().map(|stream| length(stream).trim().parse::<usize>().unwrap()).sum()
+    };
+    assert_eq!(waiting(&pods), 50);
     for number in 0..PODS {
         pods.kill_pod(number);
     }
@@ -72,6 +85,7 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
     eventually(SETTLED_WITHIN, async || pods.all_ready()).await;
     eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
     assert!(all_kept(&pods));
+    assert_eq!(waiting(&pods), 50);
 
     // A replica that has lost its master is not ready, and nobody takes the next pod away.
     for node in &mut pods.pod(0).nodes {

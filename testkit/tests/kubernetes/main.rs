@@ -10,3 +10,4 @@ mod pods;
 mod postgres_roles;
 mod probes;
 mod redis_users;
+mod restart;

@@ -1,4 +1,4 @@
-//! The files that a Redis reads when it starts.
+//! The files that a Redis reads when it starts: the settings and users that are shipped, and its own place.
 
 use std::{
     fmt::Write as _,
@@ -10,8 +10,11 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{RedisOptions, RedisUser};
+use super::{RedisOptions, RedisUser, users::default_user};
 use crate::servers::Error;
+
+/// The settings that every deployment's Redis runs with.
+const SHIPPED: &str = include_str!("../../../../schema/access/redis.conf");
 
 pub(super) fn configuration_of(
     options: &RedisOptions,
@@ -29,12 +32,6 @@ pub(super) fn configuration_of(
         ("protected-mode", "yes".to_owned()),
         ("daemonize", "no".to_owned()),
         ("dir", quote(&options.folder)),
-        ("appendonly", "yes".to_owned()),
-        ("appendfsync", "always".to_owned()),
-        ("maxmemory-policy", "noeviction".to_owned()),
-        // An entry is removed one by one, and looked for from the start of its node.
-        ("stream-node-max-entries", "16".to_owned()),
-        ("save", "\"\"".to_owned()),
     ];
     if !options.users.is_empty() {
         lines.push(("aclfile", quote(&options.folder.join("users.acl"))));
@@ -48,6 +45,13 @@ pub(super) fn configuration_of(
             ("tls-auth-clients", "no".to_owned()),
         ]);
     }
+    // A node that follows another one logs in as the user that is shipped for this.
+    if let Some(replica) = options.users.iter().find(|user| user.name == "replica") {
+        lines.extend([
+            ("masteruser", replica.name.clone()),
+            ("masterauth", replica.password.clone()),
+        ]);
+    }
     if let Some(bus_port) = bus_port {
         lines.extend([
             ("cluster-enabled", "yes".to_owned()),
@@ -58,7 +62,8 @@ pub(super) fn configuration_of(
         ]);
     }
     lines.extend(options.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    lines.iter().fold(String::new(), |mut text, (name, value)| {
+    // A later line wins over an earlier one.
+    lines.iter().fold(format!("{SHIPPED}\n"), |mut text, (name, value)| {
         let _ = writeln!(text, "{name} {value}");
         text
     })
@@ -67,7 +72,8 @@ pub(super) fn configuration_of(
 pub(super) fn access_list(users: &[RedisUser]) -> String {
     let mut text = String::new();
     if users.iter().all(|user| user.name != "default") {
-        text.push_str("user default off\n");
+        text.push_str(default_user());
+        text.push('\n');
     }
     for RedisUser { name, password, rules } in users {
         let hash = Sha256::digest(password.as_bytes());

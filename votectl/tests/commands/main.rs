@@ -1,5 +1,4 @@
 //! The real `votectl` against real servers.
-#![cfg(feature = "votectl")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 mod audit;

@@ -92,7 +92,7 @@ async fn audit(
     let in_streams = recount::uncounted(&moment, &books.in_streams).await?;
     let in_dead_letters = recount::uncounted(&moment, &books.in_dead_letters).await?;
     let known_total: i64 =
-        moment.query_one(include_str!("../../../../sql/audit_total.sql"), &[]).await?.get(0);
+        moment.query_one(include_str!("../sql/audit_total.sql"), &[]).await?.get(0);
     moment.commit().await?;
     let after = Counters::read(redis).await?;
 

@@ -173,7 +173,7 @@ async fn replay(redis: &mut Redis, which: &Which, output: &Output) -> Result<(),
     for (letter, _) in chosen(redis, which).await? {
         let partition = letter.partition;
         let mut eval = redis::cmd("EVAL");
-        eval.arg(include_str!("replay.lua")).arg(2);
+        eval.arg(include_str!("dead_letters/replay.lua")).arg(2);
         eval.arg(redis.keys.dead_letters(partition)).arg(redis.keys.stream(partition));
         eval.arg(letter.entry.to_string());
         let sent: Result<Option<String>, Failure> = redis.ask(&eval).await;
@@ -192,7 +192,7 @@ async fn drop_letters(redis: &mut Redis, which: &Which, output: &Output) -> Resu
     for (letter, poll) in chosen(redis, which).await? {
         let partition = letter.partition;
         let mut eval = redis::cmd("EVAL");
-        eval.arg(include_str!("drop.lua")).arg(2);
+        eval.arg(include_str!("dead_letters/drop.lua")).arg(2);
         eval.arg(redis.keys.dead_letters(partition)).arg(redis.keys.accepted(partition));
         eval.arg(letter.entry.to_string());
         eval.arg(poll.map_or_else(String::new, keys::field_dropped));

@@ -195,7 +195,7 @@ struct Counted<'a> {
 async fn count(slug: &Slug, servers: &Servers, output: &Output) -> Result<(), Failure> {
     let postgres = servers.postgres().await?;
     let poll = poll::find(&postgres, slug).await?;
-    let sql = include_str!("../../../sql/count_codes.sql");
+    let sql = include_str!("../sql/count_codes.sql");
     let row = postgres.query_one(sql, &[&poll.id.0]).await?;
     let counted = Counted { poll: slug, issued: row.get(0), voted: row.get(1) };
     output.print(&counted, || {

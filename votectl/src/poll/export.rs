@@ -191,7 +191,7 @@ async fn each_vote<'a>(
     poll: &'a Poll,
     mut write: impl FnMut(Vote<'a>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let sql = include_str!("../../../../sql/votes.sql");
+    let sql = include_str!("../../sql/votes.sql");
     let mut rows = pin!(moment.query_raw(sql, [poll.id.0]).await?);
     while let Some(row) = rows.try_next().await? {
         write(Vote::read(poll, &row))?;

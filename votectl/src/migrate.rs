@@ -58,8 +58,8 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
 
 async fn grant(postgres: &Client, args: &Args) -> Result<Vec<String>, Failure> {
     let grants = [
-        (&args.grant_consumer, include_str!("../../../sql/grant_consumer.sql")),
-        (&args.grant_dashboard, include_str!("../../../sql/grant_dashboard.sql")),
+        (&args.grant_consumer, include_str!("../sql/grant_consumer.sql")),
+        (&args.grant_dashboard, include_str!("../sql/grant_dashboard.sql")),
     ];
     let mut granted = Vec::new();
     for (role, sql) in grants {

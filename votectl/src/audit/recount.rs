@@ -35,7 +35,7 @@ pub async fn of_poll(
     partitions: u16,
 ) -> Result<Recount, Failure> {
     let id = poll.id.0;
-    let rows = moment.query(include_str!("../../../../sql/recount.sql"), &[&id]).await?;
+    let rows = moment.query(include_str!("../../sql/recount.sql"), &[&id]).await?;
     let mut recounted = Tally { votes: vec![0; poll.options.len()], ..Tally::default() };
     for row in &rows {
         let votes: i64 = row.get("votes");
@@ -46,10 +46,9 @@ pub async fn of_poll(
             recounted.votes[position] += votes;
         }
     }
-    let series = moment.query_one(include_str!("../../../../sql/audit_series.sql"), &[&id]).await?;
-    let aside =
-        moment.query_one(include_str!("../../../../sql/audit_set_aside.sql"), &[&id]).await?;
-    let sql = include_str!("../../../../sql/audit_partitions.sql");
+    let series = moment.query_one(include_str!("../../sql/audit_series.sql"), &[&id]).await?;
+    let aside = moment.query_one(include_str!("../../sql/audit_set_aside.sql"), &[&id]).await?;
+    let sql = include_str!("../../sql/audit_partitions.sql");
     let partitions = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
     Ok(Recount {
         stored: db::results::tally(moment, poll.id).await?,
@@ -67,7 +66,7 @@ pub async fn uncounted(
     moment: &Transaction<'_>,
     ballots: &Ballots,
 ) -> Result<HashMap<PollId, i64>, Failure> {
-    let sql = include_str!("../../../../sql/audit_uncounted.sql");
+    let sql = include_str!("../../sql/audit_uncounted.sql");
     let rows = moment.query(sql, &[&ballots.polls, &ballots.voters, &ballots.ids]).await?;
     Ok(rows.iter().map(|row| (PollId(row.get(0)), row.get(1))).collect())
 }
