@@ -218,7 +218,7 @@ impl Columns {
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_typed(
-                include_str!("../../sql/stand_again.sql"),
+                include_str!("../../sql/restore_set_aside.sql"),
                 &[(&self.polls, Type::INT4_ARRAY), (&self.voters, Type::UUID_ARRAY)],
             )
             .await
