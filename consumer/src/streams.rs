@@ -30,7 +30,7 @@ pub struct Streams {
 /// The most that one batch may hold, so that a worker's memory is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchBounds {
-    /// The most entries.
+    /// The most entries that a batch may hold.
     pub entries: usize,
     /// The most bytes; the last entry may exceed them.
     pub bytes: usize,

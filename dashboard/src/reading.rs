@@ -21,7 +21,7 @@ pub(crate) enum ReadError {
     /// The pool had no session to give.
     #[error("cannot get a postgres session: {0}")]
     Checkout(String),
-    /// The query failed.
+    /// The query failed, or the database holds data that this version cannot read.
     #[error(transparent)]
     Database(#[from] db::Error),
 }
