@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
-use votestream_service::certificates::Seal;
+use votestream_service::certificates::TlsEndpoint;
 use votestream_service::config::Task;
 use votestream_service::health::{Gate, Health};
 use votestream_service::postgres::{self, describe_checkout};
@@ -172,7 +172,8 @@ fn spawn_measuring_jobs(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let Deployment { redis, postgres, keys, partitions, is_cluster, .. } = deployment;
-    let endpoints = vec![Seal::of_redis(&config.redis)?, Seal::of_postgres(&config.postgres)?];
+    let endpoints =
+        vec![TlsEndpoint::of_redis(&config.redis)?, TlsEndpoint::of_postgres(&config.postgres)?];
     jobs.spawn(certificates::watch(endpoints, shutdown.clone()));
 
     let masters = if *is_cluster { *partitions } else { 1 };
@@ -264,9 +265,8 @@ fn consumer_name(first: Option<&str>, worker: usize) -> String {
 async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
     let read = || async {
         let session = pool.get().await;
-        let session =
-            session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)).to_string())?;
-        db::partitions(&**session).await.map_err(|e| e.to_string())
+        let session = session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
+        Ok::<u16, ServerError>(db::partitions(&**session).await?)
     };
     process::wait_for("postgres", shutdown, read).await
 }

@@ -10,6 +10,7 @@ mod handlers;
 mod history;
 pub mod metrics;
 pub mod pages;
+mod problems;
 mod reading;
 mod routes;
 mod snapshot;
@@ -53,7 +54,7 @@ pub async fn run(
     // The feed reads Postgres and publishes to the board.
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
-    let endpoints = vec![certificates::Seal::of_postgres(&config.postgres)?];
+    let endpoints = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];
     tokio::spawn(certificates::watch(endpoints, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);

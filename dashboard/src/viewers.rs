@@ -38,12 +38,6 @@ const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
 /// a replica that stops do not all arrive at the next one at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const RESPONSE_HEAD: &str = "HTTP/1.1 200 OK\r\n\
-    content-type: text/event-stream\r\n\
-    cache-control: no-store\r\n\
-    x-accel-buffering: no\r\n\
-    x-content-type-options: nosniff\r\n\
-    connection: close\r\n\r\n";
 const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
 
 /// Counts and serves all viewers of this replica; clones share the count and are cheap.
@@ -239,7 +233,7 @@ impl Cursor {
 /// Consumes the request's head and writes the head of the response.
 async fn greet(stream: &mut TcpStream, head_bytes: usize, time_limit: Duration) -> io::Result<()> {
     discard(stream, head_bytes).await?;
-    write_all(stream, RESPONSE_HEAD.as_bytes(), time_limit).await.map(drop)
+    write_all(stream, http::event_stream_head().as_bytes(), time_limit).await.map(drop)
 }
 
 /// Writes frames until the viewer disconnects, is too slow, or the replica stops.
