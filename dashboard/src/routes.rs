@@ -36,6 +36,7 @@ pub(crate) fn all(
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let state = warp::any().map(move || state.clone());
 
+    // Pages for people.
     let root = warp::path::end().map(|| None);
     let page = root
         .or(warp::path!("polls" / String).map(Some))
@@ -45,6 +46,8 @@ pub(crate) fn all(
         .map(|slug: Option<String>, state: Arc<AppState>, timer: RequestTimer| {
             timer.stop(state.page(slug.as_deref()))
         });
+
+    // JSON and event streams for programs.
     let list = warp::path!("api" / "polls")
         .and(state.clone())
         .and(timed("polls"))
@@ -69,6 +72,8 @@ pub(crate) fn all(
         .map(|slug: String, state: Arc<AppState>, timer: RequestTimer| {
             timer.stop(state.events(&slug))
         });
+
+    // Files that never change while the process runs.
     let assets = warp::path!("static" / String).and(timed("static")).map(
         |path: String, timer: RequestTimer| {
             let found = http::asset(pages::ASSETS, &path);
@@ -79,6 +84,7 @@ pub(crate) fn all(
         .and(timed("openapi"))
         .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
 
+    // GET and HEAD only; everything else, and every unknown address, is answered with a problem.
     let routes = page
         .or(tally)
         .unify()

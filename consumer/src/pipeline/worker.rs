@@ -269,7 +269,7 @@ impl Worker {
                 partition = entry.partition,
                 entry = entry.id,
                 reason,
-                "entry moved to the dead letters"
+                "moving an entry to the dead letters"
             );
             self.streams.dead_letter(connection, entry, reason).await?;
             metrics::DEAD_LETTERS.increment(1);

@@ -64,7 +64,7 @@ fn cases() -> impl Strategy<Value = Case> {
 
 /// The content that Postgres must have in the end.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Books {
+struct StoredVotes {
     /// For each voter: choices, entry ID and ballot ID.
     votes: BTreeMap<Uuid, (i64, i64, i64, Uuid)>,
     /// Votes by option position and people by second, without zeros.
@@ -75,14 +75,14 @@ struct Books {
 }
 
 /// The naive model: decides from all ballots of a voter at once.
-fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
-    let mut books = Books::default();
+fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> StoredVotes {
+    let mut stored = StoredVotes::default();
     let mut by_voter: BTreeMap<VoterId, Vec<(EntryId, Ballot)>> = BTreeMap::new();
     for (ballot, entry) in cast {
         if (OPENS_MS..CLOSES_MS).contains(&entry.ms) {
             by_voter.entry(ballot.voter).or_default().push((*entry, *ballot));
         } else {
-            books.set_aside.insert(ballot.id.0, "out_of_time".to_owned());
+            stored.set_aside.insert(ballot.id.0, "out_of_time".to_owned());
         }
     }
     for (voter, mut ballots) in by_voter {
@@ -92,22 +92,22 @@ fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
         }
         let (entry, standing) = ballots[0];
         let vote = (standing.choices.mask(), entry.ms, entry.seq, standing.id.0);
-        books.votes.insert(voter.0, vote);
-        books.voters += 1;
-        *books.series.entry(entry.ms / 1_000).or_default() += 1;
+        stored.votes.insert(voter.0, vote);
+        stored.voters += 1;
+        *stored.series.entry(entry.ms / 1_000).or_default() += 1;
         for position in 0..poll.options.len() {
             if standing.choices.mask() & (1 << position) != 0 {
-                *books.tally.entry(position as i16).or_default() += 1;
+                *stored.tally.entry(position as i16).or_default() += 1;
             }
         }
         let others = ballots[1..].iter().map(|(_, ballot)| ballot.id.0);
         let others = others.filter(|ballot| *ballot != standing.id.0);
-        books.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
+        stored.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
     }
-    books
+    stored
 }
 
-async fn read_books(sql: &Client, poll: &Poll) -> Books {
+async fn read_stored(sql: &Client, poll: &Poll) -> StoredVotes {
     let poll = poll.id.0;
     let ask = async |text: &str| sql.query(text, &[&poll]).await.expect("Postgres answers");
     let votes =
@@ -116,7 +116,7 @@ async fn read_books(sql: &Client, poll: &Poll) -> Books {
     let series = ask("SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0");
     let voters = ask("SELECT voters FROM poll_tally WHERE poll_id = $1");
     let set_aside = ask("SELECT ballot, reason FROM set_aside WHERE poll_id = $1");
-    Books {
+    StoredVotes {
         votes: votes
             .await
             .iter()
@@ -177,7 +177,7 @@ async fn check(
             .collect();
         deliver(store, &polls, &entries).await;
     }
-    prop_assert_eq!(read_books(sql, &poll).await, model(&poll, &cast));
+    prop_assert_eq!(read_stored(sql, &poll).await, model(&poll, &cast));
     results_equal_recount(sql, &poll).await;
     Ok(())
 }
