@@ -10,4 +10,4 @@ mod reply;
 pub use admin::check_metrics;
 pub use client::{Client, Request};
 pub use contract::Contract;
-pub use reply::Reply;
+pub use reply::{Reply, first_chunk};

@@ -111,12 +111,8 @@ impl Pods {
         }
         let shipped = fs::read_to_string(project("k8s/components/redis-cluster/redis.conf"));
         let secrets = self.secrets.0.join("redis-server");
-        // All pods share this machine's network, so each listens on, and connects from, its own address. Redirects must
-        // name addresses, because this machine cannot resolve the cluster's names.
-        let text = shipped
-            .unwrap()
-            .replace("/secrets", secrets.to_str().unwrap())
-            .replace("endpoint-type hostname", "endpoint-type ip")
+        // All pods share this machine's network, so each listens on, and connects from, its own address.
+        let text = shipped.unwrap().replace("/secrets", secrets.to_str().unwrap())
             + &format!("bind {0}\nbind-source-addr {0}\n", pod.address);
         fs::write(pod.folder.join("config/redis.conf"), text).unwrap();
     }
