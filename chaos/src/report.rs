@@ -95,6 +95,7 @@ impl Report {
     /// Judges the run. The reasons are the broken promises, with the worst first.
     pub(crate) fn judge(&self) -> RunVerdict {
         let found = &self.findings;
+        // Numbers that must be zero.
         let mut reasons: Vec<String> = [
             (found.lost, "acknowledged ballots lost"),
             (found.duplicated, "votes counted more than once"),
@@ -111,6 +112,7 @@ impl Report {
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
         reasons.extend(self.wrong.iter().map(|wrong| format!("a wrong answer: {wrong}")));
+        // Recoveries and resources.
         if self.drain_s.is_none() {
             reasons.push("not all acknowledged ballots were counted in time".to_owned());
         }
@@ -121,6 +123,7 @@ impl Report {
             let (most, allowed) = (mib(memory.max_bytes), mib(self.memory_max_bytes));
             format!("{service} used {most} MiB of resident memory, allowed are {allowed} MiB")
         }));
+        // Other records that must agree.
         if self.dead_letters != self.poisoned {
             reasons.push(format!(
                 "{} dead letters, but {} malformed entries",
@@ -132,6 +135,7 @@ impl Report {
         }
         reasons.extend(self.votectl_imbalance.iter().map(|why| format!("votectl audit: {why}")));
         reasons.extend(self.dashboard_mismatch.iter().cloned());
+        // The verdict follows from the reasons.
         let struck = self.steps.iter().filter(|step| step.skipped.is_none()).count();
         let (exit_code, headline) = if reasons.is_empty() {
             let text = format!(

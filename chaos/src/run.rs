@@ -128,6 +128,7 @@ async fn play(
     };
     let before = outcomes(&testbed.seen);
     say(report.struck_s, &format!("{} for {:.1} s", step.title(), step.hold.as_secs_f64()));
+    // Inject the faults.
     let mut cures: Vec<Cure> = Vec::new();
     for one in &step.strikes {
         let struck = strike(testbed, *one).await;
@@ -145,6 +146,7 @@ async fn play(
     }
     // If one of two faults is skipped, the other one is a fault nevertheless, and the reason becomes a note.
     report.notes.extend(report.skipped.take());
+    // Wait, and heal them.
     testbed.pause(step.hold).await?;
     for cure in cures {
         let note =
@@ -154,6 +156,7 @@ async fn play(
     testbed.clear_proxies();
     let (healed, healed_ms) = (Instant::now(), now_ms());
     report.healed_s = since(began);
+    // Measure the recovery.
     let within = Duration::from_secs(config.recovery_max);
     report.recovery = probe.recover(testbed, healed, healed_ms, within).await?;
     report.over_s = since(began);
@@ -229,6 +232,7 @@ impl Load {
             drive(&load, &stopped, &mut show).await
         });
         let load = Self { stop, task };
+        // Faults are injected only once ballots are acknowledged.
         let deadline = Instant::now() + Duration::from_secs(30);
         while Outcomes::of(&lock(&testbed.seen).progress).acknowledged == 0 {
             if load.task.is_finished() {
@@ -255,6 +259,7 @@ impl Load {
     }
 }
 
+/// Collects the results of a run. `run` adds the times, the steps and the verdict.
 fn assemble(
     config: &Config,
     testbed: &Testbed,

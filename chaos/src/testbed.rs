@@ -101,6 +101,7 @@ impl Testbed {
         let folder = Folder::make(kept, small_disks)?;
         let no_small_disks =
             folder.prepare("redis").and_then(|()| folder.prepare("postgres")).err();
+        // The servers, and the database with its roles.
         let redis = RedisServer::start(redis_options("redis", &folder))?;
         let postgres = PostgresServer::start(postgres_options("postgres", &folder))?;
         let password = random_secret();
@@ -129,6 +130,7 @@ impl Testbed {
             stop,
             seen: Shared::default(),
         };
+        // The tables and the poll.
         testbed.votectl(&[
             "migrate",
             "--grant-consumer=votestream_consumer",
@@ -137,6 +139,7 @@ impl Testbed {
         let options = OPTIONS.iter().flat_map(|option| ["--option", *option]);
         let create = ["poll", "create", "--slug", POLL, "--title", "Chaos", "--open"];
         testbed.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
+        // The services, each behind its own proxies, and the proxies in front of them.
         for name in SERVICES {
             let mut service = testbed.service(name, &secret).await?;
             service.start(DesiredState::Up)?;

@@ -335,6 +335,7 @@ async fn make_up_keeps_its_votes_however_it_ends() {
     .map(|(name, value)| (name, value.to_owned()))
     .into();
 
+    // The supervisor is killed, then stopped by SIGTERM, then by Ctrl-C. The votes are kept each time.
     let up = Up::start(setup.make());
     for _ in 0..20 {
         setup.vote("a");
@@ -355,6 +356,7 @@ async fn make_up_keeps_its_votes_however_it_ends() {
     assert!(said.contains("all votes are kept"), "{said}");
     assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
 
+    // A taken port is an error that names the setting.
     let _taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, setup.vote_port)).unwrap();
     let refused = setup.make().output().unwrap();
     let error = String::from_utf8(refused.stderr).unwrap();

@@ -75,6 +75,7 @@ impl Timeline {
         let rate = |of: fn(&Outcomes) -> u64| -> Vec<(f64, Option<f64>)> {
             samples.windows(2).map(|pair| (x(pair[1].at_s), Some(per_second(pair, of)))).collect()
         };
+        // The charts, from top to bottom.
         let backlog =
             samples.iter().map(|s| (x(s.at_s), s.backlog.map(|entries| entries as f64))).collect();
         let panels = [
@@ -96,6 +97,7 @@ impl Timeline {
             .enumerate()
             .map(|(nth, (title, curves))| panel(nth, title, &curves))
             .collect();
+        // The bands of the faults cover all charts.
         let bottom = panels.last().map_or(TOP, |panel| panel.bottom);
         let struck = report.steps.iter().enumerate().filter(|(_, step)| step.skipped.is_none());
         Self {

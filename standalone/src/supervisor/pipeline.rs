@@ -207,6 +207,7 @@ impl<'a> Pipeline<'a> {
     /// Returns the program, the port and the environment of each service.
     fn service_specs(&self) -> Result<Vec<ServiceSpec>, Error> {
         let postgres = self.postgres();
+        // Each service has these variables, and then its own.
         let common = |admin_port: u16| {
             vec![
                 ("ADMIN_ADDR", format!("127.0.0.1:{admin_port}")),

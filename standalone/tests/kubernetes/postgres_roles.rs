@@ -54,6 +54,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     let password = |role: &str| secrets.read(&format!("passwords/{role}"));
     let role = async |name: &str| connect(&server, name, &password(name)).await.unwrap();
 
+    // The consumers write votes and tallies, and cannot delete votes or change polls.
     let consumer = role("votestream_consumer").await;
     may(&consumer, &[
         "SELECT * FROM polls, options, codes, deployment",
@@ -97,6 +98,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     )
     .await;
 
+    // The backup reads everything and writes nothing.
     let backup = role("votestream_backup").await;
     backup.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     may(&backup, &["SELECT * FROM votes, codes", "LOCK TABLE votes IN ACCESS SHARE MODE"]).await;

@@ -129,6 +129,7 @@ async fn every_probe_that_is_a_command_succeeds_as_the_pods_user() {
         let words: Vec<String> = words.iter().map(here).collect();
         as_stranger(&words, &variables)
     };
+    // Each probe must succeed while the server is there, and fail without it.
     let probes = probes(&project("k8s/components"));
     assert!(probes.len() >= 5, "{probes:?}");
     for (file, words) in &probes {

@@ -64,6 +64,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["ACL", "LIST"],
     ]);
 
+    // The producer adds entries and registers voters, and cannot remove any.
     let producer = user("producer");
     producer.may(&[
         &["XADD", "{votes:0}:stream", "*", "b", "x"],
@@ -93,6 +94,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["REPLICAOF", "example.com", "6379"],
     ]);
 
+    // The consumer reads, acknowledges and removes entries.
     let consumer = user("consumer");
     consumer.may(&[
         &["XREADGROUP", "GROUP", "tally", "me", "COUNT", "1", "STREAMS", "{votes:0}:stream", ">"],
@@ -114,6 +116,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["REPLICAOF", "example.com", "6379"],
     ]);
 
+    // KEDA measures the backlog for the autoscaler, and sees no ballots.
     let keda = user("keda");
     keda.may(&[
         &["INFO"],

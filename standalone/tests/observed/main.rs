@@ -167,6 +167,7 @@ fn exporters(pipeline: &LoadedPipeline) -> Vec<(&'static str, u16, Helper)> {
 
 async fn every_expression_has_data(prometheus: &Prometheus) {
     let grafana = root().join("grafana");
+    // Collect the expressions of dashboards and recording rules, without those that may be empty.
     let excused = expressions::that_may_be_empty(&grafana.join("may-be-empty.json"));
     let mut wanted = expressions::of_dashboards(&grafana.join("dashboards"));
     let recorded = || prometheus.rules().into_iter().filter(|rule| rule["type"] == "recording");
@@ -179,6 +180,7 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
         assert!(places.is_some(), "excused, but nobody asks for it: {expression}");
         prometheus.query(&shortened(expression)).unwrap();
     }
+    // Query them until each has data.
     let all = wanted.len();
     let since = Instant::now();
     let mut errors: Vec<String>;
