@@ -1,4 +1,4 @@
-//! Each Postgres role may do its work, and nothing else.
+//! Each Postgres role has the rights that its work needs, and no others.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ async fn connect(
     Ok(client)
 }
 
-/// What the server answers, undone again.
+/// Runs a statement in a transaction, rolls it back, and returns the outcome.
 async fn attempt(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("BEGIN").await.unwrap();
     let outcome = client.batch_execute(sql).await;
@@ -54,6 +54,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     let password = |role: &str| secrets.read(&format!("passwords/{role}"));
     let role = async |name: &str| connect(&server, name, &password(name)).await.unwrap();
 
+    // The consumers write votes and tallies, and cannot delete votes or change polls.
     let consumer = role("votestream_consumer").await;
     may(&consumer, &[
         "SELECT * FROM polls, options, codes, deployment",
@@ -81,7 +82,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     let dashboard = role("votestream_dashboard").await;
     let read_only = attempt(&dashboard, VOTE).await.unwrap_err();
     assert_eq!(read_only.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
-    // It may ask to write, and still may not.
+    // The role may switch off its read-only default, and still has no right to write.
     dashboard.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     may(&dashboard, &["SELECT * FROM polls, options, tally, poll_tally, series, deployment"]).await;
     may_not(
@@ -97,6 +98,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     )
     .await;
 
+    // The backup reads everything and writes nothing.
     let backup = role("votestream_backup").await;
     backup.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     may(&backup, &["SELECT * FROM votes, codes", "LOCK TABLE votes IN ACCESS SHARE MODE"]).await;
@@ -118,7 +120,7 @@ async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
     let old = secrets.read("postgres-consumer/password");
     connect(&server, "votestream_consumer", &old).await.unwrap();
 
-    // As an operator would: the file is deleted, the script makes a new one and keeps all others.
+    // An operator deletes a password file. The script generates a new one and keeps all others.
     fs::remove_file(secrets.0.join("passwords/votestream_consumer")).unwrap();
     let dashboard = secrets.read("postgres-dashboard/password");
     secrets.make_again();
@@ -130,7 +132,7 @@ async fn roles_that_are_made_again_have_the_passwords_that_are_there_now() {
     assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
     connect(&server, "votestream_consumer", &new).await.unwrap();
 
-    // A password may hold anything that a managed service's generator thinks of.
+    // A managed service may generate passwords with any characters.
     let odd = r#"a'b\c"d $(e) %f;-- {g}"#;
     fs::write(secrets.0.join("postgres-consumer/password"), odd).unwrap();
     make_roles(&server, &secrets);
@@ -148,7 +150,7 @@ async fn component_tls_lets_nobody_in_without_tls() {
     fs::copy(project("k8s/components/tls/pg_hba.conf"), &rules).unwrap();
     let arguments = fs::read_to_string(project("k8s/components/tls/postgres.yaml")).unwrap();
     assert!(arguments.contains("- hba_file=/config/pg_hba.conf\n"));
-    // Its roles are made by psql, which tries TLS first and succeeds.
+    // psql makes the roles. It tries TLS first, and so it may connect.
     let server = postgres_with(&secrets, move |options| {
         options.tls = Some(certificates().server.clone());
         options.settings.push(("hba_file".to_owned(), rules.display().to_string()));

@@ -1,4 +1,4 @@
-//! A service as a process of its own: its file handles, and what it logs.
+//! A service as a process of its own: how it limits its connections by its open-file limit, and its JSON logs.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
@@ -17,35 +17,35 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(20);
-/// More clients than a service with [`FEW`] handles could hold.
+/// More clients than a service with the open-file limit [`FEW`] could serve.
 const CROWD: usize = 300;
 const FEW: &str = "-n 256";
-/// What is left of them.
+/// The connections that a service with this limit accepts: the rest of its files is kept for its own use.
 const CONNECTIONS: &str = "128";
 
-/// Servers with one open poll, `pets`.
-struct Site {
+/// Redis and Postgres with one open poll, `pets`.
+struct PollServers {
     redis: String,
     database: String,
     prefix: String,
 }
 
-/// A running service.
-struct Service {
+/// A running service, its clients and its log.
+struct ServiceProcess {
     child: Child,
     client: Client,
     admin: Client,
     log: PathBuf,
 }
 
-impl Site {
+impl PollServers {
     async fn new() -> Self {
         let (redis, database) = (testkit::redis(), testkit::database().await);
-        let site = Self { redis, database, prefix: unique_name() };
-        site.votectl(&["migrate"]);
+        let servers = Self { redis, database, prefix: unique_name() };
+        servers.votectl(&["migrate"]);
         let poll = ["poll", "create", "--slug", "pets", "--title", "Pets?", "--open"];
-        site.votectl(&[&poll[..], &["--option", "Cats", "--option", "Dogs"]].concat());
-        site
+        servers.votectl(&[&poll[..], &["--option", "Cats", "--option", "Dogs"]].concat());
+        servers
     }
 
     fn votectl(&self, arguments: &[&str]) {
@@ -63,7 +63,12 @@ impl Site {
     }
 
     /// Starts a service with this `ulimit`, and waits until it is ready.
-    async fn start(&self, program: &str, limit: &str, variables: &[(&str, &str)]) -> Service {
+    async fn start(
+        &self,
+        program: &str,
+        limit: &str,
+        variables: &[(&str, &str)],
+    ) -> ServiceProcess {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (address, admin) = (local(free_port()), local(free_port()));
         let log = folder(program).join("log");
@@ -81,11 +86,11 @@ impl Site {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        // Nothing that is asked here is held against a document.
+        // The client needs a contract, though no reply is checked here.
         static CONTRACT: LazyLock<Contract> =
             LazyLock::new(|| Contract::new(include_str!("../../producer/openapi.json")));
         let client = |address| Client::new(address, &CONTRACT);
-        let service = Service { child, client: client(address), admin: client(admin), log };
+        let service = ServiceProcess { child, client: client(address), admin: client(admin), log };
         eventually(SOON, async || TcpStream::connect(admin).await.map_err(|e| e.to_string())).await;
         eventually(SOON, async || {
             let reply = service.admin.ask("GET", "/readyz").await;
@@ -96,7 +101,7 @@ impl Site {
     }
 }
 
-impl Service {
+impl ServiceProcess {
     fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
@@ -108,7 +113,7 @@ impl Service {
         value.unwrap_or_else(|| panic!("no {name}")).to_owned()
     }
 
-    /// Clients that say this and wait.
+    /// Opens many connections, sends this on each, and keeps them open.
     async fn crowd(&self, words: &str) -> Vec<TcpStream> {
         let mut crowd = Vec::new();
         for _ in 0..CROWD {
@@ -119,15 +124,15 @@ impl Service {
         crowd
     }
 
-    /// Whether it has told what it keeps, and was never without handles.
+    /// Checks that the service logged its lowered connection limit once, and never ran out of file descriptors.
     fn expect_handles_kept(&self) {
         let log = self.logged();
-        let told = format!("CONNECTIONS_MAX is {CONNECTIONS} and not 15000");
-        assert_eq!(log.matches(&told).count(), 1, "{log}");
+        let notice = format!("CONNECTIONS_MAX is {CONNECTIONS} and not 15000");
+        assert_eq!(log.matches(&notice).count(), 1, "{log}");
         assert!(!log.contains("cannot accept"), "{log}");
     }
 
-    /// Stops it; what it has logged.
+    /// Stops the service in order and returns its log.
     fn stop(mut self) -> String {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
@@ -135,7 +140,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -144,8 +149,8 @@ impl Drop for Service {
 
 #[tokio::test]
 async fn a_crowd_of_idle_clients_keeps_no_voter_away() {
-    let site = Site::new().await;
-    let producer = site.start("producer", FEW, &[("HEADER_TIMEOUT_MS", "1000")]).await;
+    let servers = PollServers::new().await;
+    let producer = servers.start("producer", FEW, &[("HEADER_TIMEOUT_MS", "1000")]).await;
     let max = producer.metric("votestream_http_connections_max{listener=\"voters\"}").await;
     assert_eq!(max, CONNECTIONS);
     let _crowd = producer.crowd("").await;
@@ -158,8 +163,8 @@ async fn a_crowd_of_idle_clients_keeps_no_voter_away() {
 
 #[tokio::test]
 async fn a_crowd_of_viewers_keeps_no_page_away() {
-    let site = Site::new().await;
-    let dashboard = site.start("dashboard", FEW, &[("HEADER_TIMEOUT_MS", "1000")]).await;
+    let servers = PollServers::new().await;
+    let dashboard = servers.start("dashboard", FEW, &[("HEADER_TIMEOUT_MS", "1000")]).await;
     let max = dashboard.metric("votestream_http_connections_max{listener=\"viewers\"}").await;
     assert_eq!(max, CONNECTIONS);
     let crowd = dashboard.crowd("GET /api/polls/pets/events HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -172,8 +177,8 @@ async fn a_crowd_of_viewers_keeps_no_page_away() {
 
 #[tokio::test]
 async fn a_low_soft_limit_is_raised_to_the_hard_one() {
-    let site = Site::new().await;
-    let producer = site.start("producer", "-Sn 256", &[]).await;
+    let servers = PollServers::new().await;
+    let producer = servers.start("producer", "-Sn 256", &[]).await;
     let hard = getrlimit(Resource::Nofile).maximum.map_or(i64::MAX, |hard| hard as i64);
     assert_eq!(producer.metric("process_max_fds").await, hard.to_string());
     let max = producer.metric("votestream_http_connections_max{listener=\"voters\"}").await;
@@ -182,10 +187,10 @@ async fn a_low_soft_limit_is_raised_to_the_hard_one() {
 
 #[tokio::test]
 async fn logs_are_json_when_a_collector_reads_them() {
-    let site = Site::new().await;
+    let servers = PollServers::new().await;
     for program in ["producer", "consumer", "dashboard"] {
         let variables = [("LOG_FORMAT", "json"), ("CONNECTIONS_MAX", "100")];
-        let log = site.start(program, "-n 256", &variables).await.stop();
+        let log = servers.start(program, "-n 256", &variables).await.stop();
         let lines: Vec<Value> = log
             .lines()
             .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))

@@ -1,16 +1,16 @@
-//! Reproducible chance: the same seed gives the same numbers, here and in the next version.
+//! A reproducible random number generator: the same seed gives the same numbers, on every machine and in every version.
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// The generator SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Debug, Clone)]
-pub(crate) struct Chance(u64);
+pub(crate) struct Rng(u64);
 
-impl Chance {
-    /// The numbers that belong to this seed.
+impl Rng {
+    /// Returns the generator for this seed.
     pub(crate) fn of(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next 64 random bits.
+    /// Returns the next 64 random bits.
     pub(crate) fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -19,12 +19,12 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// One of `0..n`; `n` must not be 0.
+    /// Returns a number in `0..n`. `n` must not be 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.draw() % n as u64) as usize
     }
 
-    /// Evenly between `low` and `high`.
+    /// Returns a number that is uniformly distributed between `low` and `high`.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * ((self.draw() >> 11) as f64 / (1_u64 << 53) as f64)
     }

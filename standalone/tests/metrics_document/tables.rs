@@ -1,9 +1,9 @@
-//! What the services say that they export.
+//! The tables in which the services declare the metrics that they export.
 
 use votestream_service::metric::Metric;
 use votestream_service::metrics::{COMMON, HTTP, PROCESS};
 
-/// All tables, under the titles of docs/METRICS.md.
+/// Returns all tables with their titles in docs/METRICS.md.
 pub fn documented() -> Vec<(&'static str, &'static [Metric])> {
     vec![
         ("Every service", COMMON),

@@ -1,4 +1,5 @@
-//! The manifests' probes, run against what they ask, as the user that pods run as: one that nobody knows.
+//! Runs the probes of the manifests against real servers, as the user id of the pods, which has no entry in
+//! `/etc/passwd`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,10 +13,10 @@ use testkit::{certificates, eventually};
 use crate::deployment::{Secrets, postgres, project, redis, redis_with, said};
 use crate::pods::Pods;
 
-/// `runAsUser` of every pod.
+/// The user id of every pod (`runAsUser`).
 const USER: u32 = 65532;
 
-/// Every probe that is a command, with the file it stands in: `exec: {command: [...]}`, or over two lines.
+/// Returns every probe that runs a command (`exec: {command: [...]}`, also over two lines) with its file.
 fn probes(folder: &Path) -> Vec<(String, Vec<String>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -34,7 +35,7 @@ fn probes(folder: &Path) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// The words of a YAML list in one line, up to its end.
+/// Returns the items of a YAML list that stands in one line, up to its closing bracket.
 fn words(list: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for letter in list.chars() {
@@ -50,7 +51,7 @@ fn words(list: &str) -> Vec<String> {
     words
 }
 
-/// Runs it as [`USER`], whom this machine does not know either.
+/// Runs a command as [`USER`], which this machine must not know either.
 fn as_stranger(words: &[String], variables: &[(&str, String)]) -> Output {
     let known = fs::read_to_string("/etc/passwd").unwrap();
     assert!(!known.contains(&format!(":{USER}:")), "this machine knows user {USER}");
@@ -67,7 +68,7 @@ fn as_stranger(words: &[String], variables: &[(&str, String)]) -> Output {
     command.current_dir("/").output().unwrap()
 }
 
-/// Below this folder everything may be read, as a pod's own files may by the pod's group.
+/// Makes all files below this folder readable for everybody, as a pod's files are readable for the pod's group.
 fn open(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     for entry in fs::read_dir(folder).unwrap() {
@@ -95,7 +96,7 @@ async fn every_probe_that_is_a_command_succeeds_as_the_pods_user() {
 
     let authority = certificates.authority.display().to_string();
     let scripts = project("k8s/components/redis-cluster").display().to_string();
-    // Without what they ask: nobody listens on port 1, and nothing is nowhere.
+    // Without `there`, the probe must fail: nobody listens on port 1, and the folder does not exist.
     let probe = |file: &str, words: &[String], pods: &mut Pods, there: bool| {
         let port = |port: String| if there { port } else { "1".to_owned() };
         let client = |to: String| ("redis-cli ", format!("redis-cli -p {to} "));
@@ -128,6 +129,7 @@ async fn every_probe_that_is_a_command_succeeds_as_the_pods_user() {
         let words: Vec<String> = words.iter().map(here).collect();
         as_stranger(&words, &variables)
     };
+    // Each probe must succeed while the server is there, and fail without it.
     let probes = probes(&project("k8s/components"));
     assert!(probes.len() >= 5, "{probes:?}");
     for (file, words) in &probes {

@@ -1,8 +1,8 @@
-//! Starts the pipeline, keeps it running, and stops it so that no vote is lost.
+//! Starts the pipeline, restarts processes that die, and stops everything so that no vote is lost.
 //!
-//! Invariants: one supervisor per data folder (a lock); a child is stopped before whatever it
-//! depends on; what a killed supervisor left behind is stopped before anything new starts.
-//! Absent on purpose: a daemon mode. It runs in the foreground and says what it does.
+//! Invariants: at most one supervisor runs per data folder (a lock file); a process is stopped before the processes that
+//! it depends on; processes that a killed supervisor left behind are stopped before new ones start.
+//! Absent on purpose: a daemon mode. The supervisor runs in the foreground and prints each of its steps.
 
 mod config;
 mod data_dir;
@@ -15,22 +15,22 @@ mod poll;
 mod redis_nodes;
 mod service;
 mod stop_signals;
-mod watched;
+mod supervised;
+mod terminal;
 
 pub use config::Config;
 pub use error::Error;
 
-use std::io::Write;
-
 use data_dir::DataDir;
 use pipeline::Pipeline;
 use stop_signals::StopSignals;
+use terminal::say;
 
-/// Runs the pipeline until SIGINT, SIGTERM or SIGHUP, then stops all of it.
+/// Runs the pipeline until SIGINT, SIGTERM or SIGHUP, and then stops all of it.
 ///
 /// # Errors
-/// If something is in the way (a taken port, a missing program, another supervisor) or does not
-/// come up. Whatever had been started is stopped first.
+/// Returns an error if a port is taken, a program is missing, another supervisor uses the data folder, or a process does
+/// not become ready. All processes that were started are stopped first.
 pub async fn run(config: &Config) -> Result<(), Error> {
     let mut stop_signals = StopSignals::listen()?;
     let data_dir = DataDir::open(&config.data_dir)?;
@@ -42,20 +42,17 @@ pub async fn run(config: &Config) -> Result<(), Error> {
         outcome = run_pipeline(&mut pipeline) => outcome,
         () = stop_signals.next() => Ok(()),
     };
-    say("stopping: intake first, then what is still under way (again to hurry)");
+    say(
+        "stopping: the producer first, then consumers and servers once they have finished their work; press Ctrl-C again to force the stop",
+    );
     pipeline.stop(&mut stop_signals).await;
     say(&format!("everything is stopped; all votes are kept in {}", data_dir.root().display()));
     outcome
 }
 
-/// Returns only with an error.
+/// Starts the pipeline and keeps it running. Returns only with an error.
 async fn run_pipeline(pipeline: &mut Pipeline<'_>) -> Result<(), Error> {
     pipeline.start().await?;
     pipeline.announce();
     pipeline.keep_running().await
-}
-
-/// Tells the terminal. A terminal that is gone is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The Redis Cluster of the manifests forms, keeps its places, and outlives what Kubernetes does to it.
+//! The Redis Cluster of the manifests forms, keeps each shard in its pod, and survives lost pods and volumes.
 
 use std::fs;
 use std::time::Duration;
@@ -21,14 +21,14 @@ async fn pods_form_a_cluster_once_and_no_pod_holds_a_shard_twice() {
     assert!(said.ends_with("the cluster is formed\n") && !said.contains("before"), "{said}");
     pods.in_their_places().unwrap();
     assert!(pods.all_ready());
-    // Who is told to stop is Redis itself, and it obeys.
+    // The container's process is Redis itself, so the kubelet's SIGTERM reaches it.
     assert_eq!(program(&pods.pod(0).nodes[0]), "redis-server");
 
     pods.ask(0, 6379, &["SET", "{votes:0}:stream", "kept"]);
     assert!(pods.form().contains("formed before"));
     pods.in_their_places().unwrap();
 
-    // A volume is lost: its shard is led by the replica, and the Job takes the new nodes in.
+    // A volume is lost. The replica leads its shard, and the Job adds the new, empty nodes.
     for number in 0..PODS {
         pods.ask(number, 6379, &["SET", &format!("key-of-{number}"), "kept"]);
     }
@@ -56,15 +56,15 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
         (0..100).all(kept)
     };
 
-    // One is told to stop: before it does, its shard is led by the replica.
+    // A pod is stopped in order. Before it ends, its shard moves to the replica.
     pods.stop_pod(2);
     assert!(pods.leads(1, 6380), "{}", pods.said_by_keeper(2));
     assert!(all_kept(&pods));
     pods.start_pod(2);
     eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
 
-    // All at once, as after a power cut: nobody is where anybody remembers. What scripts wrote is there, too: ballots
-    // that wait, in every partition.
+    // All pods restart at once, as after a power cut, and each has a new address. Entries that scripts wrote, in every
+    // partition, are kept as well.
     let streams = [0, 1, 2, 3].map(|partition| format!("{{votes:{partition}}}:stream"));
     for ballot in 0..50 {
         let stream = &streams[ballot % streams.len()];
@@ -87,7 +87,7 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
     assert!(all_kept(&pods));
     assert_eq!(waiting(&pods), 50);
 
-    // A replica that has lost its master is not ready, and nobody takes the next pod away.
+    // A replica that has lost its master is not ready, so a rolling update does not take the next pod away.
     for node in &mut pods.pod(0).nodes {
         node.kill();
     }

@@ -1,5 +1,5 @@
-//! The pods of the component redis-cluster: its own scripts, each pod at an address of its own, which its
-//! name gives.
+//! The pods of the component redis-cluster: processes that run its scripts, each pod at an address of its own. A
+//! replacement for the cluster's DNS maps names to addresses.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -14,7 +14,7 @@ use testkit::{Process, folder};
 
 use crate::deployment::{Secrets, project, succeeds};
 
-/// What each pod leads and what it follows.
+/// The two Redis nodes of each pod: the first leads the pod's own shard, the second follows the next pod's.
 pub const PORTS: [u16; 2] = [6379, 6380];
 pub const PODS: usize = 3;
 const SERVICE: &str = "redis-nodes";
@@ -23,7 +23,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(20);
 
 pub struct Pods {
     pub secrets: Secrets,
-    /// The cluster's names: a `getent` that reads a file.
+    /// A folder with a replacement for `getent`, which looks host names up in a file.
     names: PathBuf,
     pods: Vec<Pod>,
 }
@@ -32,7 +32,7 @@ pub struct Pod {
     name: String,
     folder: PathBuf,
     pub address: Ipv4Addr,
-    /// By [`PORTS`]; empty while the pod is down.
+    /// The nodes in the order of [`PORTS`]; empty while the pod is down.
     pub nodes: Vec<Process>,
     keeper: Option<Process>,
 }
@@ -63,7 +63,7 @@ impl Pods {
         &mut self.pods[number]
     }
 
-    /// At an address that it has not had before.
+    /// Starts a pod at an address that it has not had before.
     pub fn start_pod(&mut self, number: usize) {
         self.pods[number].address = new_address();
         let hosts: String = self
@@ -82,7 +82,7 @@ impl Pods {
         pod.keeper = Some(keeper);
     }
 
-    /// As the kubelet does it: the keeper is told at once, the nodes after their preStop.
+    /// Stops a pod as the kubelet does: it signals the keeper first, which hands the shard over, and then the nodes.
     pub fn stop_pod(&mut self, number: usize) {
         let pod = &mut self.pods[number];
         let mut keeper = pod.keeper.take().unwrap();
@@ -92,18 +92,18 @@ impl Pods {
         }
     }
 
-    /// As a machine that is gone.
+    /// Kills all processes of a pod, as if its machine had failed.
     pub fn kill_pod(&mut self, number: usize) {
         self.pods[number].keeper = None;
         self.pods[number].nodes.clear();
     }
 
-    /// A new volume, empty.
+    /// Empties the volume of a pod, as if its disk had been replaced.
     pub fn lose_volume(&mut self, number: usize) {
         fs::remove_dir_all(self.pods[number].folder.join("data")).unwrap();
     }
 
-    /// Before any node reads it.
+    /// Writes the configuration of a pod; its nodes read it when they start.
     fn configure(&self, number: usize) {
         let pod = &self.pods[number];
         for name in ["config", "data", "run"] {
@@ -111,7 +111,7 @@ impl Pods {
         }
         let shipped = fs::read_to_string(project("k8s/components/redis-cluster/redis.conf"));
         let secrets = self.secrets.0.join("redis-server");
-        // All pods share this machine's network: each listens, and speaks, at its own address.
+        // All pods share this machine's network, so each listens on, and connects from, its own address.
         let text = shipped.unwrap().replace("/secrets", secrets.to_str().unwrap())
             + &format!("bind {0}\nbind-source-addr {0}\n", pod.address);
         fs::write(pod.folder.join("config/redis.conf"), text).unwrap();
@@ -142,7 +142,7 @@ impl Pods {
         Process::spawn(name, command, folder, &folder.join(log), &folder.join(pid)).unwrap()
     }
 
-    /// A script of the component, with what all of them are told.
+    /// Returns the command that runs a script of the component, with the variables that all scripts need.
     fn script(&self, name: &str) -> Command {
         self.script_in(Command::new("sh"), name)
     }
@@ -158,7 +158,7 @@ impl Pods {
         command
     }
 
-    /// What the Job says, which has its deadline.
+    /// Runs the script of the Job that forms the cluster, within its deadline, and returns its output.
     pub fn form(&self) -> String {
         let mut bounded = Command::new("timeout");
         bounded.args([FORMS_WITHIN_S, "sh"]);
@@ -171,7 +171,7 @@ impl Pods {
         nobody.script("form.sh").env("WAIT_S", wait_s.to_string()).output().unwrap()
     }
 
-    /// Whether the readiness probe of a node succeeds.
+    /// Whether the readiness probe of this node succeeds.
     pub fn is_ready(&self, number: usize, port: u16) -> bool {
         let mut probe = self.script("ready.sh");
         probe.env("POD_IP", self.pods[number].address.to_string()).env("PORT", port.to_string());
@@ -182,7 +182,7 @@ impl Pods {
         (0..PODS).all(|number| PORTS.iter().all(|&port| self.is_ready(number, port)))
     }
 
-    /// The operator's question to a node, and its answer.
+    /// Sends a command to a node as the operator, and returns the reply.
     pub fn ask(&self, number: usize, port: u16, words: &[&str]) -> String {
         let mut client = Command::new("redis-cli");
         client
@@ -198,7 +198,7 @@ impl Pods {
         self.ask(number, port, &["INFO", "replication"]).contains("role:master")
     }
 
-    /// Each pod leads its own shard and follows the next pod's.
+    /// Checks that each pod leads its own shard and follows that of the next pod.
     pub fn in_their_places(&self) -> Result<(), String> {
         for number in 0..PODS {
             let next = (number + 1) % PODS;
@@ -219,20 +219,20 @@ impl Pods {
 }
 
 impl Pod {
-    /// What its containers share in memory.
+    /// Returns the folder that the containers of the pod share.
     pub fn run(&self) -> PathBuf {
         self.folder.join("run")
     }
 }
 
-/// 127.0.0.0/8 is this machine, all of it.
+/// Returns an unused address in 127.0.0.0/8, all of which is this machine.
 fn new_address() -> Ipv4Addr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
     Ipv4Addr::new(127, high | 0x40, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The name of the program that a process runs.
+/// Returns the name of the program that a process runs.
 pub fn program(process: &Process) -> String {
     let comm = Path::new("/proc").join(process.pid().to_string()).join("comm");
     fs::read_to_string(comm).unwrap().trim().to_owned()

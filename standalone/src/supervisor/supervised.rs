@@ -1,21 +1,22 @@
-//! A child that is started again when it dies.
+//! A child process that is restarted when it ends.
 
 use std::time::{Duration, Instant};
 
-use super::{Error, say};
+use super::error::Error;
+use super::terminal::say;
 use crate::servers::{PostgresServer, Process, RedisServer, log_tail};
 
 const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-/// A child that ran this long has earned a quick restart again.
+/// After a run of this length, the pause before a restart is short again.
 const STEADY_AFTER: Duration = Duration::from_secs(60);
 const LINES_SHOWN: usize = 5;
 
-/// A server or a service.
+/// A server or a service that can be restarted.
 pub(super) trait Child {
     fn process(&mut self) -> &mut Process;
 
-    /// Starts it again, without waiting until it is ready.
+    /// Starts the process again, and does not wait until it is ready.
     fn restart(&mut self) -> Result<(), Error>;
 }
 
@@ -39,37 +40,41 @@ impl Child for PostgresServer {
     }
 }
 
-/// A child, and when it was and will be started.
+/// A child process with the times of its last and its next start.
 #[derive(Debug)]
-pub(super) struct Watched<C> {
+pub(super) struct Supervised<C> {
     pub(super) child: C,
     back_off: BackOff,
 }
 
-impl<C: Child> Watched<C> {
-    /// Watches over a child that has just been started.
+impl<C: Child> Supervised<C> {
+    /// Supervises a child that has just been started.
     pub(super) fn new(child: C) -> Self {
         Self { child, back_off: BackOff::new() }
     }
 
-    /// Tells of its death, and starts it again once that is due. Returns when it will be due.
-    pub(super) fn look_after(&mut self) -> Option<Instant> {
+    /// Reports that the child has ended, and restarts it once the pause is over. Returns the time of the next restart,
+    /// or `None` while the child runs.
+    pub(super) fn restart_if_ended(&mut self) -> Option<Instant> {
         let process = self.child.process();
         let status = process.exit_status()?;
         let name = process.name().to_owned();
-        if let Some(pause) = self.back_off.note_death() {
-            say(&format!("{name} ended with {status}; it starts again in {} s", pause.as_secs()));
+        if let Some(pause) = self.back_off.record_end() {
+            say(&format!(
+                "{name} ended with {status}; it is restarted in {} s, and these are its last log lines:",
+                pause.as_secs()
+            ));
             for line in log_tail(process.log(), LINES_SHOWN).lines() {
                 say(&format!("  {name}: {line}"));
             }
         }
         if self.back_off.due.is_some_and(|due| due <= Instant::now()) {
-            self.back_off.note_start();
+            self.back_off.record_start();
             match self.child.restart() {
                 Ok(()) => say(&format!("{name} is started again")),
                 Err(error) => {
-                    say(&format!("{name} cannot be started again: {error}"));
-                    self.back_off.note_death();
+                    say(&format!("{name} cannot be restarted: {error}"));
+                    self.back_off.record_end();
                 }
             }
         }
@@ -77,12 +82,12 @@ impl<C: Child> Watched<C> {
     }
 }
 
-/// When a child that died may be started again: after 1 s, 2 s, 4 s … at most 30 s.
+/// The pause before a restart: 1 s, 2 s, 4 s and so on, at most 30 s.
 #[derive(Debug)]
 struct BackOff {
     started: Instant,
     next: Duration,
-    /// Set once the child's death has been noted.
+    /// The time of the restart; `None` while the child runs.
     due: Option<Instant>,
 }
 
@@ -91,8 +96,8 @@ impl BackOff {
         Self { started: Instant::now(), next: BACK_OFF_MIN, due: None }
     }
 
-    /// Notes a death, once. Returns the pause before the restart, if the death is news.
-    fn note_death(&mut self) -> Option<Duration> {
+    /// Records that the child has ended. Returns the pause before the restart, or `None` if the end was recorded before.
+    fn record_end(&mut self) -> Option<Duration> {
         if self.due.is_some() {
             return None;
         }
@@ -105,8 +110,8 @@ impl BackOff {
         Some(pause)
     }
 
-    /// Notes an attempt to restart.
-    fn note_start(&mut self) {
+    /// Records an attempt to restart.
+    fn record_start(&mut self) {
         self.started = Instant::now();
         self.due = None;
     }
@@ -121,9 +126,9 @@ mod tests {
         let mut back_off = BackOff::new();
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            pauses.push(back_off.note_death().expect("news").as_secs());
-            assert_eq!(back_off.note_death(), None, "one death is noted once");
-            back_off.note_start();
+            pauses.push(back_off.record_end().expect("the first record of this end").as_secs());
+            assert_eq!(back_off.record_end(), None, "one end is recorded once");
+            back_off.record_start();
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30, 30]);
     }

@@ -1,7 +1,7 @@
-//! Everything that is broken: real servers, the real programs, and a proxy between each pair.
+//! The system under test: real servers, the real programs, and a proxy between each service and each server.
 //!
-//! Invariant: one owner moves everything, so that no fault meets another half-way; whoever waits,
-//! waits with [`Site::pause`], so that processes that end by themselves are started again meanwhile.
+//! Invariants: one task owns the testbed, so that two faults never change it at the same time. The task waits with
+//! [`Testbed::pause`] only, which restarts processes that end meanwhile.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -15,48 +15,49 @@ use standalone::servers::{
     PostgresOptions, PostgresServer, RedisOptions, RedisServer, random_secret,
     roles_with_passwords, shipped_users,
 };
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use votestream_schema::Keys;
 use votestream_schema::voter::KeyRing;
 
-use crate::folder::Folder;
+use crate::connection::{connect, redis_connection};
+use crate::folder::{Folder, SmallDiskError};
+use crate::managed_service::{DesiredState, ManagedService};
 use crate::sampler::{Shared, lock};
-use crate::service::{Service, Wish};
 use testkit::proxy::{Mode, Proxy};
 
-/// The poll that is voted in.
+/// The slug of the poll in which the harness votes.
 pub(crate) const POLL: &str = "chaos";
-/// Its options, in order; a ballot's choices are a mask over them.
+/// The options of the poll in order. The choices of a ballot are a bit mask over them.
 pub(crate) const OPTIONS: [&str; 3] = ["cats", "dogs", "fish"];
-/// After how long pending entries are claimed, in milliseconds: shorter than any freeze.
+/// The time in milliseconds after which consumers claim pending entries of another one: shorter than any freeze.
 const CLAIM_IDLE_MS: u64 = 2_500;
-/// How long Postgres may take for a statement, in milliseconds; less than half of the claim time.
+/// The time in milliseconds that a statement may take: less than half of the claim time.
 const STATEMENT_TIMEOUT_MS: u64 = 1_000;
-/// Sessions that Postgres takes.
+/// The number of sessions that Postgres accepts (`max_connections`).
 pub(crate) const SESSIONS_MAX: usize = 40;
 const DATABASE: &str = "votestream";
-/// The role that owns the tables; `votectl` uses it, and each service has a role of its own.
+/// The role that owns the tables. `votectl` uses it; each service has a role of its own.
 const OWNER: &str = "votestream";
-/// The settings of the Postgres that Kubernetes runs.
+/// The settings of Postgres in Kubernetes, which the harness uses as well.
 const POSTGRES_SETTINGS: &str = include_str!("../../k8s/components/postgres/postgresql.conf");
 const READY_WITHIN: Duration = Duration::from_secs(60);
 const SERVERS_RESTART_EVERY: Duration = Duration::from_secs(1);
-const TEND_EVERY: Duration = Duration::from_millis(100);
-/// All services by name.
+const SUPERVISE_EVERY: Duration = Duration::from_millis(100);
+/// The names of all services.
 pub(crate) const SERVICES: [&str; 5] =
     ["producer-1", "producer-2", "consumer-1", "consumer-2", "dashboard"];
 
-/// The whole deployment.
+/// The servers, services and proxies of a run, and the observations that it has made so far.
 #[derive(Debug)]
-pub(crate) struct Site {
-    // In the order in which they have to end.
-    pub(crate) services: Vec<Service>,
-    /// By pair, as `producer-1 > redis`.
+pub(crate) struct Testbed {
+    // Fields are dropped in this order: services end before the servers that they use.
+    pub(crate) services: Vec<ManagedService>,
+    /// The proxy of each pair, by a name such as `producer-1 > redis`.
     pub(crate) links: BTreeMap<String, Proxy>,
-    /// Before both producers.
+    /// The proxy in front of both producers, to which voters connect.
     pub(crate) door: Proxy,
-    /// Before the dashboard.
+    /// The proxy in front of the dashboard, to which viewers connect.
     pub(crate) window: Proxy,
     pub(crate) redis: RedisServer,
     pub(crate) postgres: PostgresServer,
@@ -66,30 +67,30 @@ pub(crate) struct Site {
     pub(crate) folder: Folder,
     pub(crate) programs: PathBuf,
     password: String,
-    /// Entries added that are no ballots.
+    /// The number of malformed entries that were added to the streams.
     pub(crate) poisoned: u64,
-    /// Servers made to take another one's place.
+    /// The number of servers that were started to replace another one.
     pub(crate) servers_made: u64,
-    /// Whether a failover of Redis lost counters.
+    /// Whether a failover of Redis lost the counters that `votectl audit` compares.
     pub(crate) counters_lost: bool,
-    /// Why servers have no small disks that can be filled.
-    pub(crate) no_small_disks: Option<String>,
-    /// Whether servers that end by themselves are started again, as a supervisor would.
+    /// The reason why the servers have no small disks that could be filled.
+    pub(crate) no_small_disks: Option<SmallDiskError>,
+    /// Whether servers that end are restarted, as a supervisor would do.
     pub(crate) restart_servers: bool,
     servers_due: Instant,
-    /// Deaths that nobody wished for.
-    pub(crate) deaths: Vec<String>,
-    /// Set when the operator wants to end.
+    /// Descriptions of services that ended though they should run.
+    pub(crate) unexpected_exits: Vec<String>,
+    /// Cancelled when the operator wants to end the run.
     pub(crate) stop: CancellationToken,
-    /// What is seen from outside.
+    /// Observations from outside, shared with the sampler and the load.
     pub(crate) seen: Shared,
 }
 
-impl Site {
+impl Testbed {
     /// Starts servers, proxies and services, and waits until all are ready.
     ///
     /// # Errors
-    /// When something is not installed or does not come up.
+    /// Returns an error if a program is not installed, or a server or a service does not become ready.
     pub(crate) async fn open(
         programs: &Path,
         kept: bool,
@@ -100,12 +101,13 @@ impl Site {
         let folder = Folder::make(kept, small_disks)?;
         let no_small_disks =
             folder.prepare("redis").and_then(|()| folder.prepare("postgres")).err();
+        // The servers, and the database with its roles.
         let redis = RedisServer::start(redis_options("redis", &folder))?;
         let postgres = PostgresServer::start(postgres_options("postgres", &folder))?;
         let password = random_secret();
         prepare(&postgres, &password).await?;
         let (secret, keys) = (random_secret(), Keys::default());
-        let mut site = Self {
+        let mut testbed = Self {
             services: Vec::new(),
             links: BTreeMap::new(),
             door: Proxy::open(Vec::new()).await?,
@@ -124,39 +126,45 @@ impl Site {
             no_small_disks,
             restart_servers: false,
             servers_due: Instant::now(),
-            deaths: Vec::new(),
+            unexpected_exits: Vec::new(),
             stop,
             seen: Shared::default(),
         };
-        site.votectl(&[
+        // The tables and the poll.
+        testbed.votectl(&[
             "migrate",
             "--grant-consumer=votestream_consumer",
             "--grant-dashboard=votestream_dashboard",
         ])?;
         let options = OPTIONS.iter().flat_map(|option| ["--option", *option]);
         let create = ["poll", "create", "--slug", POLL, "--title", "Chaos", "--open"];
-        site.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
+        testbed.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
+        // The services, each behind its own proxies, and the proxies in front of them.
         for name in SERVICES {
-            let mut service = site.service(name, &secret).await?;
-            service.start(Wish::Up)?;
-            site.services.push(service);
+            let mut service = testbed.service(name, &secret).await?;
+            service.start(DesiredState::Up)?;
+            testbed.services.push(service);
         }
         let ports = |program: &str| -> Vec<u16> {
-            let ours = site.services.iter().filter(|service| service.name.starts_with(program));
+            let ours = testbed.services.iter().filter(|service| service.name.starts_with(program));
             ours.map(|service| service.port).collect()
         };
-        site.door = Proxy::open(ports("producer")).await?;
-        site.window = Proxy::open(ports("dashboard")).await?;
+        testbed.vote_proxy = Proxy::open(ports("producer")).await?;
+        testbed.results_proxy = Proxy::open(ports("dashboard")).await?;
         ensure!(
-            site.wait_ready(READY_WITHIN).await?,
+            testbed.wait_ready(READY_WITHIN).await?,
             "the services are not ready: {}",
-            site.logs()
+            testbed.logs()
         );
-        Ok(site)
+        Ok(testbed)
     }
 
-    /// A service that reaches each server through a proxy of its own.
-    async fn service(&mut self, name: &'static str, secret: &str) -> anyhow::Result<Service> {
+    /// Prepares a service that connects to each server through a proxy of its own.
+    async fn service(
+        &mut self,
+        name: &'static str,
+        secret: &str,
+    ) -> anyhow::Result<ManagedService> {
         let mut settings = vec![
             ("COOKIE_KEYS", secret.to_owned()),
             ("DEFAULT_POLL", POLL.to_owned()),
@@ -169,7 +177,7 @@ impl Site {
         if !name.starts_with("dashboard") {
             let proxy = Proxy::open(vec![self.redis.port()]).await?;
             let url = self.redis.url_at(kind_of(name), proxy.port());
-            settings.push(("REDIS_URL", url.context("redis has no user for this service")?));
+            settings.push(("REDIS_URL", url.context("Redis has no user for this service")?));
             self.links.insert(format!("{name} > redis"), proxy);
         }
         if !name.starts_with("producer") {
@@ -179,32 +187,32 @@ impl Site {
             settings.push(("DATABASE_URL", url));
             self.links.insert(format!("{name} > postgres"), proxy);
         }
-        Ok(Service::new(name, &self.programs, &self.folder.run(), &settings))
+        Ok(ManagedService::new(name, &self.programs, &self.folder.run(), &settings))
     }
 
-    /// Waits, and tends the services meanwhile.
+    /// Waits, and restarts processes that end meanwhile.
     ///
     /// # Errors
-    /// When a service cannot be started again.
+    /// Returns an error if a service cannot be started again.
     pub(crate) async fn pause(&mut self, time: Duration) -> anyhow::Result<()> {
         let until = Instant::now() + time;
         loop {
-            self.tend()?;
+            self.supervise()?;
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
-            tokio::time::sleep(left.min(TEND_EVERY)).await;
+            tokio::time::sleep(left.min(SUPERVISE_EVERY)).await;
         }
     }
 
-    fn tend(&mut self) -> anyhow::Result<()> {
+    fn supervise(&mut self) -> anyhow::Result<()> {
         for service in &mut self.services {
-            self.deaths.extend(service.tend()?);
+            self.unexpected_exits.extend(service.supervise()?);
         }
         if self.restart_servers && Instant::now() >= self.servers_due {
             self.servers_due = Instant::now() + SERVERS_RESTART_EVERY;
-            // An attempt that fails, for want of room as likely as not, is made again.
+            // A server whose disk is full does not start. The next round tries again.
             if !self.redis.process().is_running() {
                 let _ = self.redis.respawn();
             }
@@ -219,7 +227,7 @@ impl Site {
         Ok(())
     }
 
-    /// Waits until every service that should run is ready; whether they were in time.
+    /// Waits up to `within` until every service is ready. Returns whether that happened.
     pub(crate) async fn wait_ready(&mut self, within: Duration) -> anyhow::Result<bool> {
         let deadline = Instant::now() + within;
         while Instant::now() < deadline {
@@ -233,19 +241,23 @@ impl Site {
             if ready {
                 return Ok(true);
             }
-            self.pause(TEND_EVERY).await?;
+            self.pause(SUPERVISE_EVERY).await?;
         }
         Ok(false)
     }
 
-    /// Services by the name of one, or of all of a kind (`consumers`).
-    pub(crate) fn named(&mut self, target: &str) -> Vec<&mut Service> {
-        let kind = target.strip_suffix('s').unwrap_or(target);
-        let is_meant = |name: &str| name == target || name.starts_with(&format!("{kind}-"));
-        self.services.iter_mut().filter(|service| is_meant(service.name)).collect()
+    /// Returns the services of a target: the name of one (`consumer-1`), or all of a kind (`consumers`).
+    ///
+    /// # Errors
+    /// Returns [`NoSuchService`] if the target matches no service.
+    pub(crate) fn services_of(
+        &mut self,
+        target: &str,
+    ) -> Result<Vec<&mut ManagedService>, NoSuchService> {
+        matching(&mut self.services, target)
     }
 
-    /// The proxies of a link, or of all of a kind (`consumers > redis`).
+    /// Returns the proxies of a link, or those of all services of a kind (`consumers > redis`).
     pub(crate) fn link(&self, target: &str) -> Vec<&Proxy> {
         let Some((clients, server)) = target.split_once(" > ") else { return Vec::new() };
         let kind = clients.strip_suffix('s').map(|kind| format!("{kind}-"));
@@ -259,38 +271,44 @@ impl Site {
         self.links.iter().filter(|(name, _)| is_meant(name)).map(|(_, proxy)| proxy).collect()
     }
 
-    /// The proxies to a server, whoever its client.
+    /// Returns the proxies in front of a server, of all its clients.
     pub(crate) fn links_to(&self, server: &str) -> impl Iterator<Item = &Proxy> {
         let end = format!(" > {server}");
         self.links.iter().filter(move |(name, _)| name.ends_with(&end)).map(|(_, proxy)| proxy)
     }
 
-    /// Lets everything pass everywhere.
-    pub(crate) fn clear_links(&self) {
-        self.links.values().chain([&self.door, &self.window]).for_each(|link| link.set(Mode::Pass));
+    /// Lets all bytes pass at all proxies.
+    pub(crate) fn clear_proxies(&self) {
+        self.links
+            .values()
+            .chain([&self.vote_proxy, &self.results_proxy])
+            .for_each(|link| link.set(Mode::Pass));
     }
 
-    /// The database as its owner sees it, past all proxies.
+    /// Returns the address of the database for the owner of its tables, bypassing all proxies.
     pub(crate) fn database_url(&self) -> String {
         database_url(OWNER, &self.password, self.postgres.port())
     }
 
-    /// A session past all proxies.
+    /// Opens a session as the owner of the tables, bypassing all proxies.
     pub(crate) async fn sql(&self) -> anyhow::Result<Client> {
         connect(&self.database_url()).await
     }
 
-    /// A superuser's session past all proxies.
+    /// Opens a session as the superuser, bypassing all proxies.
     pub(crate) async fn superuser(&self) -> anyhow::Result<Client> {
         connect(&self.postgres.url(DATABASE)).await
     }
 
-    /// A connection to Redis past all proxies.
+    /// Opens a connection to Redis as the operator, bypassing all proxies.
     pub(crate) async fn redis(&self) -> anyhow::Result<MultiplexedConnection> {
         redis_connection(&self.redis.url()).await
     }
 
-    /// Runs votectl past all proxies; gives what it prints.
+    /// Runs votectl, bypassing all proxies, and returns its output.
+    ///
+    /// # Errors
+    /// Returns an error with the output if votectl fails.
     pub(crate) fn votectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(self.programs.join("votectl"));
         command
@@ -307,16 +325,32 @@ impl Site {
         Ok(text(&output.stdout))
     }
 
-    /// The last words of every service.
+    /// Returns the last log lines of every service.
     pub(crate) fn logs(&self) -> String {
-        let tail = |service: &Service| {
+        let tail = |service: &ManagedService| {
             format!("{}: {}", service.name, standalone::servers::log_tail(&service.log(), 3))
         };
         self.services.iter().map(tail).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// The program of a service: `producer-1` is a `producer`.
+/// A target that matches no service. A fault with such a target would strike nobody and pass.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no service is called `{0}`, and no kind of services either")]
+pub(crate) struct NoSuchService(String);
+
+/// Returns the services that a target matches.
+fn matching<'a>(
+    services: &'a mut [ManagedService],
+    target: &str,
+) -> Result<Vec<&'a mut ManagedService>, NoSuchService> {
+    let kind = target.strip_suffix('s').unwrap_or(target);
+    let is_meant = |name: &str| name == target || name.starts_with(&format!("{kind}-"));
+    let found: Vec<_> = services.iter_mut().filter(|service| is_meant(service.name)).collect();
+    if found.is_empty() { Err(NoSuchService(target.to_owned())) } else { Ok(found) }
+}
+
+/// Returns the program of a service: `producer` for `producer-1`.
 fn kind_of(name: &str) -> &str {
     name.split_once('-').map_or(name, |(kind, _)| kind)
 }
@@ -325,37 +359,21 @@ fn database_url(role: &str, password: &str, port: u16) -> String {
     format!("postgres://{role}:{password}@127.0.0.1:{port}/{DATABASE}")
 }
 
-/// Connects within five seconds; the session ends with the client.
-pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
-    let connecting = tokio_postgres::connect(url, NoTls);
-    let connecting = tokio::time::timeout(Duration::from_secs(5), connecting).await;
-    let (client, connection) = connecting.context("postgres does not answer")??;
-    tokio::spawn(connection);
-    Ok(client)
-}
-
-/// A connection that gives up on an answer after two seconds.
-pub(crate) async fn redis_connection(url: &str) -> anyhow::Result<MultiplexedConnection> {
-    let client = redis::Client::open(url)?;
-    let config = redis::AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(Duration::from_secs(2)))
-        .set_response_timeout(Some(Duration::from_secs(2)));
-    Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
-}
-
+/// Returns the options of a Redis with the shipped users.
 pub(crate) fn redis_options(name: &str, folder: &Folder) -> RedisOptions {
     let mut options = RedisOptions::new(name, folder.path().join(name));
     (options.log, options.run) = (folder.run(), folder.run());
-    // A server that takes the place of another one has the same users, with the same passwords.
+    // A server that replaces another one must have the same users with the same passwords.
     let Ok(users) = shipped_users(|user| Ok::<_, Infallible>(format!("{user}-in-chaos")));
     options.users = users;
     options
 }
 
+/// Returns the options of a Postgres with the settings of Kubernetes, made smaller.
 pub(crate) fn postgres_options(name: &str, folder: &Folder) -> PostgresOptions {
     let mut options = PostgresOptions::new(name, folder.path().join(name), &random_secret());
     (options.log, options.run) = (folder.run(), folder.run());
-    // Little write-ahead log, so that a small disk has room for it.
+    // The write-ahead log must fit on a small disk.
     let ours = [
         ("listen_addresses", "127.0.0.1".to_owned()),
         // Debian's Postgres is built without lz4.
@@ -374,11 +392,48 @@ pub(crate) fn postgres_options(name: &str, folder: &Folder) -> PostgresOptions {
     options
 }
 
-/// Makes the roles that are shipped, all with this password, and the database.
+/// Creates the shipped roles, all with this password, and the database.
 async fn prepare(postgres: &PostgresServer, password: &str) -> anyhow::Result<()> {
     let client = connect(&postgres.url("postgres")).await?;
     let Ok(roles) = roles_with_passwords(|_| Ok::<_, Infallible>(password.to_owned()));
     client.batch_execute(&roles).await?;
     client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{Fault, Place};
+
+    fn services() -> Vec<ManagedService> {
+        let service =
+            |name| ManagedService::new(name, Path::new("/nowhere"), Path::new("/nowhere"), &[]);
+        SERVICES.map(service).into()
+    }
+
+    #[test]
+    fn a_target_that_matches_no_service_is_an_error() {
+        for target in ["producer-3", "consumer", "viewers", ""] {
+            let error = matching(&mut services(), target).unwrap_err();
+            assert_eq!(error, NoSuchService(target.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_target_of_the_table_matches_a_service() {
+        let mut services = services();
+        for fault in Fault::ALL.iter().filter(|fault| fault.place() == Place::Service) {
+            for target in fault.targets() {
+                let found = matching(&mut services, target).unwrap();
+                let expected = if target.ends_with("ers") { 2 } else { 1 };
+                assert_eq!(found.len(), expected, "{fault} {target}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_that_was_never_started_does_not_run() {
+        assert!(services().iter_mut().all(|service| !service.is_running()));
+    }
 }

@@ -1,11 +1,11 @@
-//! The report as one HTML file that needs no network and no script.
+//! The report of a run as one HTML file, which needs no network and no script.
 
 use std::time::Duration;
 
 use askama::Template;
 
-use crate::report::{EXIT_OK, Report, StepReport, mib};
-use crate::timeline::Timeline;
+use super::timeline::Timeline;
+use super::{EXIT_OK, Report, StepReport, mib};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -29,16 +29,16 @@ struct Row<'a> {
     number: usize,
     step: &'a StepReport,
     title: String,
-    what: Vec<&'static str>,
+    descriptions: Vec<&'static str>,
     at: String,
     held: String,
     times: [String; 4],
 }
 
-/// Renders it.
+/// Renders the report of a run.
 ///
 /// # Errors
-/// When the template fails, which it does not for any report.
+/// Returns an error if the template fails, which no report makes it do.
 pub(crate) fn render(report: &Report) -> anyhow::Result<String> {
     let tone = if report.verdict.exit_code == EXIT_OK { "good" } else { "bad" };
     let page = Page {
@@ -61,12 +61,12 @@ fn tiles(report: &Report) -> Vec<Tile> {
     let plain = |label, value: String, note| Tile { label, value, note, tone: "" };
     let slowest = report.steps.iter().filter_map(|step| step.recovery.counted).max();
     vec![
-        plain("acknowledged", report.acknowledged.to_string(), "voters who were told yes"),
+        plain("acknowledged", report.acknowledged.to_string(), "voters whose ballot was accepted"),
         must_be_none("lost", found.lost, "acknowledged, not counted"),
         must_be_none("duplicated", found.duplicated, "counted more than once"),
         must_be_none("phantom", found.phantom, "counted, never cast"),
-        must_be_none("wrong choice", found.wrong_choice, "counted otherwise than cast"),
-        must_be_none("5xx but 503", report.outcomes.server_errors, "wrong answers"),
+        must_be_none("wrong choice", found.wrong_choice, "counted for another option"),
+        must_be_none("5xx except 503", report.outcomes.server_errors, "wrong answers"),
         plain("503", report.outcomes.unavailable.to_string(), "with Retry-After"),
         plain("no answer", report.outcomes.no_answer.to_string(), "connections lost, time-outs"),
         plain("slowest recovery", seconds(slowest), "from the healing to a new ballot counted"),
@@ -80,7 +80,7 @@ fn row(number: usize, step: &StepReport) -> Row<'_> {
         number,
         step,
         title: step.step.title().replace('>', "→"),
-        what: step.step.strikes.iter().map(|strike| strike.fault.what()).collect(),
+        descriptions: step.step.strikes.iter().map(|strike| strike.fault.description()).collect(),
         at: format!("{:.0}", step.struck_s),
         held: format!("{:.1}", step.healed_s - step.struck_s),
         times: times.map(seconds),
@@ -105,8 +105,8 @@ fn memory(report: &Report) -> Vec<[String; 5]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::kept;
     use super::*;
-    use crate::report::tests::kept;
 
     #[test]
     fn the_page_stands_alone_and_escapes_what_it_shows() {

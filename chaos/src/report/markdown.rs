@@ -1,11 +1,11 @@
-//! The report as Markdown.
+//! The report of a run as Markdown.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::report::{Report, StepReport, mib};
+use super::{Report, StepReport, mib};
 
-/// Renders it.
+/// Renders the report of a run.
 pub(crate) fn render(report: &Report) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -23,7 +23,7 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
     write_steps(out, report)?;
     write_memory(out, report)?;
     if !report.named.is_empty() {
-        writeln!(out, "\n## By name\n\n| finding | who | expected | found |\n|---|---|---|---|")?;
+        writeln!(out, "\n## Voters\n\n| finding | who | expected | found |\n|---|---|---|---|")?;
         for named in &report.named {
             let (finding, who) = (&named.finding, &named.who);
             writeln!(out, "| {finding} | {who} | {} | {} |", named.expected, named.found)?;
@@ -36,7 +36,7 @@ fn write_audit(out: &mut String, report: &Report) -> std::fmt::Result {
     let found = &report.findings;
     let drained = report.drain_s.map_or("never".to_owned(), |s| format!("{s:.1} s"));
     writeln!(out, "| audit | |\n|---|---|")?;
-    for (what, count) in [
+    for (name, count) in [
         ("acknowledged", report.acknowledged),
         ("lost", found.lost),
         ("duplicated", found.duplicated),
@@ -48,22 +48,22 @@ fn write_audit(out: &mut String, report: &Report) -> std::fmt::Result {
         ("answers 503, without", report.unexplained),
         ("other answers 5xx", report.outcomes.server_errors),
         ("no connection, no answer", report.outcomes.no_answer),
-        ("entries that were no ballots", report.poisoned),
+        ("malformed entries", report.poisoned),
         ("dead letters", report.dead_letters),
-        ("times a viewer came back", report.reconnects),
+        ("reconnects of viewers", report.reconnects),
     ] {
-        writeln!(out, "| {what} | {count} |")?;
+        writeln!(out, "| {name} | {count} |")?;
     }
     writeln!(out, "| load, at {:.0} voters/s | {:.0} s |", report.rate, report.load_s)?;
-    writeln!(out, "| from its end until all was counted | {drained} |")
+    writeln!(out, "| from the end of the load until all was counted | {drained} |")
 }
 
 fn write_steps(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
-        "\n## Faults\n\nAll times in seconds. *Answered*, *counted*, *caught up*, *ready*: from the \
-         healing until a new ballot was acknowledged, until it was counted, until all that had been \
-         taken before was counted, until every service said that it is ready.\n\n\
+        "\n## Faults\n\nAll times are in seconds. *Answered*, *counted*, *caught up* and *ready* are measured from \
+         the healing: until a new ballot was acknowledged, until it was counted, until all ballots \
+         accepted before the healing were counted, and until every service was ready.\n\n\
          | at | fault | held | 503 | no answer | answered | counted | caught up | ready |\n\
          |---:|---|---:|---:|---:|---:|---:|---:|---:|"
     )?;
@@ -120,11 +120,11 @@ fn write_memory(out: &mut String, report: &Report) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::kept;
     use super::*;
-    use crate::report::tests::kept;
 
     #[test]
-    fn verdict_seed_and_recovery_are_told() {
+    fn verdict_seed_and_recovery_are_reported() {
         let mut report = kept();
         report.verdict = report.judge();
         let text = render(&report);

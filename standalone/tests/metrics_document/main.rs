@@ -1,6 +1,4 @@
-//! docs/METRICS.md: written from the tables from which the services describe their metrics.
-//!
-//! `make docs` writes it anew.
+//! Checks that docs/METRICS.md equals the tables in which the services declare their metrics. `make docs` writes it.
 
 mod tables;
 
@@ -11,14 +9,14 @@ use votestream_service::metric::Metric;
 
 const HEAD: &str = "# Metrics
 
-Written by `make docs` from the tables in the code; a test fails when they differ, and another one when
-the running services export anything that is not here, or not what is.
+`make docs` writes this file from the tables in the code. One test fails when they differ, and another one when the
+running services export a metric that is not listed here, or do not export one that is.
 
 Services export on their admin port, at `/metrics`. Label values are few and known beforehand; no poll,
 voter or result is ever one. Histograms in seconds have bounds from 0.5 ms to 30 s, those of entries from 1
 to 10,000.
 
-Metrics marked *shared* tell of the deployment, not of one replica: all consumers export the same, so take
+Metrics marked *shared* describe the whole deployment, not one replica: all consumers export the same value, so take
 `max`, never `sum`, over instances.
 ";
 
@@ -42,7 +40,7 @@ fn label((name, values): &(&str, &[&str])) -> String {
     }
 }
 
-/// What consumers read from the servers, rather than count of their own work.
+/// Whether a consumer reads this metric from the servers, rather than counting its own work.
 fn is_shared(name: &str) -> bool {
     ["stream_", "redis_memory_", "postgres_connections", "audit_", "codes_", "dead_letters_held"]
         .iter()
@@ -50,7 +48,7 @@ fn is_shared(name: &str) -> bool {
 }
 
 #[test]
-fn the_document_is_what_the_tables_say() {
+fn the_document_equals_the_tables() {
     let mut text = HEAD.to_owned();
     for (title, tables) in documented() {
         text += &format!("\n## {title}\n\n| metric | kind | unit | labels | meaning |\n");
@@ -62,5 +60,8 @@ fn the_document_is_what_the_tables_say() {
         std::fs::write(&path, &text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == text, "docs/METRICS.md is not what the tables say: `make docs` writes it");
+    assert!(
+        found == text,
+        "docs/METRICS.md differs from the tables in the code; `make docs` writes it"
+    );
 }

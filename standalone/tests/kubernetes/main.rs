@@ -1,5 +1,5 @@
-//! What `k8s/` ships, run for real: its Redis configuration and users, its Postgres configuration and
-//! roles, its secrets, its scripts; without a cluster.
+//! Runs the files of `k8s/` on this machine, without a Kubernetes cluster: the configuration and users of Redis, the
+//! configuration and roles of Postgres, the secrets, and the scripts.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 

@@ -1,4 +1,4 @@
-//! The parts of a deployment as the manifests make them, on servers of the test's own.
+//! The parts of a deployment as the manifests make them, on servers that belong to one test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,15 @@ use testkit::{
     own_postgres_with, own_redis_with,
 };
 
-/// The password of the servers' administrators before the manifests' users are there.
+/// The password of the Redis administrator until the manifests' users are loaded.
 const ADMIN: &str = "admin-password";
 
-/// A file of the project.
+/// Returns the path of a file in the workspace.
 pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
 }
 
-/// The secrets, made by the manifests' own script.
+/// A folder of secrets, which the manifests' own script generates.
 pub struct Secrets(pub PathBuf);
 
 impl Secrets {
@@ -25,14 +25,14 @@ impl Secrets {
         Self::make_for("")
     }
 
-    /// For servers that speak TLS: `redis`, `postgres`.
+    /// Generates secrets whose addresses use TLS for these servers (`redis`, `postgres`, separated by a space).
     pub fn make_for(tls: &str) -> Self {
         let secrets = Self(folder("secrets"));
         succeeds(secrets.script().env("TLS", tls));
         secrets
     }
 
-    /// Keeps what is there, as the script promises.
+    /// Runs the script again. It keeps every secret that exists, and generates those that are missing.
     pub fn make_again(&self) {
         succeeds(self.script().env_remove("TLS"));
     }
@@ -47,7 +47,7 @@ impl Secrets {
         fs::read_to_string(self.0.join(name)).unwrap()
     }
 
-    /// Puts the test's servers where the cluster's names stand.
+    /// Replaces the cluster's host names in all secrets by the ports of the test's servers.
     pub fn point_at(&self, redis: u16, postgres: u16) {
         for owner in ["producer", "consumer", "dashboard", "operator"] {
             for (file, name, port) in
@@ -66,17 +66,17 @@ impl Secrets {
     }
 }
 
-/// A Redis with the component's configuration, and then with the manifests' users alone.
+/// Starts a Redis with the configuration of the component, and replaces its users by those of the manifests.
 pub fn redis(secrets: &Secrets) -> RedisServer {
     redis_with(secrets, |_| {})
 }
 
-/// The same with other options.
+/// Starts a Redis as [`redis`] does, with options that `change` has changed.
 pub fn redis_with(secrets: &Secrets, change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
     let text = fs::read_to_string(project("k8s/components/redis/redis.conf")).unwrap();
     let shipped =
         text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
-    // Where things lie is the cluster's; who may come from where is tested by users, not addresses.
+    // Paths of the container do not exist here, and the tests check access by users, not by addresses.
     let elsewhere = ["dir", "aclfile", "protected-mode"];
     let settings: Vec<_> = shipped
         .filter(|(name, _)| !elsewhere.contains(name))
@@ -97,12 +97,12 @@ pub fn redis_with(secrets: &Secrets, change: impl FnOnce(&mut RedisOptions)) -> 
     redis
 }
 
-/// A Postgres with the component's configuration, and its roles and database.
+/// Starts a Postgres with the configuration of the component, and makes its roles and its database.
 pub async fn postgres(secrets: &Secrets) -> PostgresServer {
     postgres_with(secrets, |_| {}).await
 }
 
-/// The same with other options.
+/// Starts a Postgres as [`postgres`] does, with options that `change` has changed.
 pub async fn postgres_with(
     secrets: &Secrets,
     change: impl FnOnce(&mut PostgresOptions) + Send + 'static,
@@ -125,7 +125,7 @@ pub async fn postgres_with(
     server
 }
 
-/// Runs the script that Postgres runs when its volume is empty.
+/// Runs the script that makes the roles: the container of Postgres runs it when its volume is empty.
 pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
     let passwords = folder("passwords");
     for role in ["owner", "consumer", "dashboard", "backup"] {
@@ -142,7 +142,7 @@ pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
     succeeds(&mut script);
 }
 
-/// `votectl` as the migrate Job runs it: with its own arguments, and the operator's secrets.
+/// Runs `votectl migrate` with the arguments of the migrate Job and the operator's secrets.
 pub fn migrate(secrets: &Secrets) {
     let job = fs::read_to_string(project("k8s/base/migrate/job.yaml")).unwrap();
     let line = job.lines().find_map(|line| line.trim().strip_prefix("args: [migrate,")).unwrap();
@@ -150,7 +150,7 @@ pub fn migrate(secrets: &Secrets) {
     succeeds(votectl(secrets).arg("migrate").args(arguments));
 }
 
-/// `votectl` with the operator's secrets.
+/// Returns the command `votectl` with the operator's secrets.
 pub fn votectl(secrets: &Secrets) -> Command {
     let mut command = Command::new(binary("votectl"));
     command
@@ -179,7 +179,7 @@ pub fn script_of(file: &str, last: &str) -> String {
     lines[start + 1..=end].join("\n")
 }
 
-/// What it printed; it must succeed.
+/// Runs a command, checks that it succeeds, and returns its standard output.
 #[track_caller]
 pub fn succeeds(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -187,6 +187,7 @@ pub fn succeeds(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Returns standard output and standard error of a command.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

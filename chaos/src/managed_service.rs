@@ -1,4 +1,4 @@
-//! One service as a child process: killed, frozen, started again.
+//! One service as a child process, which the harness can kill, freeze and start again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,40 +8,40 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use standalone::servers::{Process, Signal, free_port, log_tail};
 
-/// How long a supervisor waits before it starts a process again that has ended by itself.
+/// The pause before the harness restarts a service that has ended by itself.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
-/// What the harness wants of a service.
+/// The state in which the harness wants a service to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// It runs, and is started again when it ends.
+pub(crate) enum DesiredState {
+    /// The service runs. If it ends, that is a failure, and it is restarted.
     Up,
-    /// It was killed, and is to stay down for now.
+    /// The service was killed or stopped, and stays down until it is healed.
     Down,
-    /// It is set up so that it ends at once, again and again.
+    /// The service has a setting that it refuses. It ends at once and is restarted again and again.
     Crashing,
 }
 
-/// A service and how it is started.
+/// A service with the program, settings and folder that it is started from.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct ManagedService {
     pub(crate) name: &'static str,
     program: PathBuf,
     folder: PathBuf,
     environment: BTreeMap<String, String>,
-    /// Set for the present fault only; wins over the environment.
+    /// Variables for the present fault only, which override the environment.
     pub(crate) overlay: BTreeMap<String, String>,
     pub(crate) port: u16,
     pub(crate) admin_port: u16,
-    pub(crate) wish: Wish,
+    pub(crate) desired: DesiredState,
     process: Option<Process>,
     restart_at: Option<Instant>,
-    /// How often it was started.
+    /// The number of starts so far.
     pub(crate) starts: u64,
 }
 
-impl Service {
-    /// A service that has not been started. Its name begins with its program's.
+impl ManagedService {
+    /// Prepares a service without starting it. Its name begins with that of its program, as `producer-1`.
     pub(crate) fn new(
         name: &'static str,
         programs: &Path,
@@ -62,47 +62,50 @@ impl Service {
             overlay: BTreeMap::new(),
             port,
             admin_port,
-            wish: Wish::Down,
+            desired: DesiredState::Down,
             process: None,
             restart_at: None,
             starts: 0,
         }
     }
 
-    /// Starts it (again).
-    pub(crate) fn start(&mut self, wish: Wish) -> anyhow::Result<()> {
+    /// Starts the service; if it runs, it is killed first.
+    ///
+    /// # Errors
+    /// Returns an error if the program cannot be started.
+    pub(crate) fn start(&mut self, desired: DesiredState) -> anyhow::Result<()> {
         self.kill();
         let mut command = Command::new(&self.program);
-        // Nothing of the caller's settings for another deployment.
+        // The caller's environment may hold settings for another deployment.
         command.env_clear().envs(&self.environment).envs(&self.overlay);
         let pid_file = self.folder.join(format!("{}.pid", self.name));
         let process = Process::spawn(self.name, command, &self.folder, &self.log(), &pid_file);
         self.process = Some(process.with_context(|| format!("starting {}", self.name))?);
-        self.wish = wish;
+        self.desired = desired;
         self.restart_at = None;
         self.starts += 1;
         Ok(())
     }
 
-    /// Kills it at once, to stay down.
+    /// Kills the service at once (SIGKILL); it stays down.
     pub(crate) fn kill(&mut self) {
-        self.wish = Wish::Down;
+        self.desired = DesiredState::Down;
         self.process = None;
     }
 
-    /// SIGSTOP.
+    /// Freezes the service (SIGSTOP): its connections stay open, and it answers nothing.
     pub(crate) fn freeze(&mut self) {
         self.signal(Signal::STOP);
     }
 
-    /// SIGCONT.
+    /// Lets a frozen service go on (SIGCONT).
     pub(crate) fn thaw(&mut self) {
         self.signal(Signal::CONT);
     }
 
-    /// Ends it in order (SIGTERM); it stays down.
+    /// Stops the service in order (SIGTERM); it stays down. Returns whether it ended within 15 s.
     pub(crate) fn stop(&mut self) -> bool {
-        self.wish = Wish::Down;
+        self.desired = DesiredState::Down;
         let stopped = self
             .process
             .as_mut()
@@ -117,29 +120,41 @@ impl Service {
         }
     }
 
-    /// What a supervisor does every now and then. Tells of a death that nobody wished for.
-    pub(crate) fn tend(&mut self) -> anyhow::Result<Option<String>> {
+    /// Restarts the service if it has ended, after a pause. Returns a description if it ended though it should run.
+    ///
+    /// # Errors
+    /// Returns an error if the program cannot be started.
+    pub(crate) fn supervise(&mut self) -> anyhow::Result<Option<String>> {
         let Some(process) = &mut self.process else { return Ok(None) };
         let Some(status) = process.exit_status() else { return Ok(None) };
         if let Some(at) = self.restart_at {
             if Instant::now() >= at {
-                self.start(self.wish)?;
+                self.start(self.desired)?;
             }
             return Ok(None);
         }
         self.restart_at = Some(Instant::now() + RESTART_AFTER);
-        let unwished = self.wish == Wish::Up;
-        Ok(unwished.then(|| {
-            format!("{} ended by itself with {status}: {}", self.name, log_tail(&self.log(), 3))
+        let is_unexpected = self.desired == DesiredState::Up;
+        Ok(is_unexpected.then(|| {
+            format!(
+                "{} ended by itself with {status}, and its log ends with: {}",
+                self.name,
+                log_tail(&self.log(), 3)
+            )
         }))
     }
 
-    /// Its process id, while it runs.
+    /// Whether a process of the service runs, frozen or not.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// Returns the process id; `None` while the service is down.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::pid)
     }
 
-    /// Its log file.
+    /// Returns the path of its log file.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join(format!("{}.log", self.name))
     }

@@ -1,16 +1,14 @@
-//! The pipeline under load, what watches it, and the ways to hurt it.
+//! The pipeline under load, with the means to query its servers and to stop its processes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use testkit::{binary, folder, free_port};
+use testkit::{Pipeline, binary, folder, free_port};
 use tokio_postgres::{Client, NoTls};
 
-use crate::common::Pipeline;
-
-/// A child that is gone with its owner.
+/// A helper process that is killed when the value is dropped.
 pub struct Helper(Child);
 
 impl Helper {
@@ -27,15 +25,15 @@ impl Drop for Helper {
     }
 }
 
-/// The pipeline, and the addresses of its servers.
-pub struct Site {
+/// The pipeline, and the addresses of its servers for the operator.
+pub struct LoadedPipeline {
     pub pipeline: Pipeline,
     pub redis_url: String,
     pub database_url: String,
 }
 
-impl Site {
-    /// `make up OBSERVE=1`, with bounds that a test can reach.
+impl LoadedPipeline {
+    /// Starts `make up OBSERVE=1` with limits low enough for a test to reach them.
     pub fn start(prometheus_port: u16, metrics_port: u16) -> Self {
         let (prometheus_port, metrics_port) =
             (prometheus_port.to_string(), metrics_port.to_string());
@@ -53,16 +51,12 @@ impl Site {
             ("BACKLOG_MAX", "400"),
             ("VIEWERS_MAX", "40"),
         ]);
-        let env = std::fs::read_to_string(pipeline.data_dir.join("env")).unwrap();
-        let address = |name: &str| {
-            let (_, rest) = env.split_once(&format!("{name}='")).unwrap();
-            rest.split_once('\'').unwrap().0.to_owned()
-        };
-        let (redis_url, database_url) = (address("REDIS_URL"), address("DATABASE_URL"));
+        let [redis_url, database_url] =
+            ["REDIS_URL", "DATABASE_URL"].map(|name| pipeline.variable(name));
         Self { pipeline, redis_url, database_url }
     }
 
-    /// Voters and viewers, until dropped.
+    /// Starts a load of voters and viewers, which ends when the value is dropped.
     pub fn load(&self) -> Helper {
         let mut command = Command::new(binary("loadtest"));
         command.args(["run", "--rate", "200", "--duration", "10m", "--viewers", "10"]).args([
@@ -74,7 +68,7 @@ impl Site {
         Helper::start(&mut command)
     }
 
-    /// A session of the tables' owner.
+    /// Opens a database session as the owner of the tables.
     pub async fn sql(&self) -> Client {
         let (client, connection) =
             tokio_postgres::connect(&self.database_url, NoTls).await.unwrap();
@@ -82,7 +76,7 @@ impl Site {
         client
     }
 
-    /// Asks Redis, as the operator.
+    /// Sends a command to Redis as the operator.
     pub async fn redis<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.redis_url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -90,7 +84,7 @@ impl Site {
         redis::cmd(name).arg(arguments).query_async(&mut connection).await.unwrap()
     }
 
-    /// Stops or continues all processes of a service.
+    /// Sends a signal to all processes of a service.
     pub fn signal(&self, service: &str, signal: Signal) {
         for file in std::fs::read_dir(self.pipeline.data_dir.join("run")).unwrap().flatten() {
             let name = file.file_name().into_string().unwrap();
@@ -102,7 +96,7 @@ impl Site {
         }
     }
 
-    /// A dashboard more, whose certificates' issuer ends in so many days; its admin port.
+    /// Starts another dashboard, whose CA certificate expires in this many days. Returns it with its admin port.
     pub fn dashboard_with_certificate(&self, days: i64) -> (Helper, u16) {
         let port = free_port();
         let file = certificate_for(days);
@@ -117,7 +111,7 @@ impl Site {
     }
 }
 
-/// The project's folder.
+/// Returns the folder of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -134,11 +128,11 @@ fn certificate_for(days: i64) -> PathBuf {
     file
 }
 
-/// Waits until `is_so`, and says what for when it takes too long.
-pub async fn until(what: &str, at_most: Duration, mut is_so: impl FnMut() -> bool) {
+/// Waits until `is_so` returns true; `event` names the awaited event in the message of a failure.
+pub async fn until(event: &str, at_most: Duration, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
     while !is_so() {
-        assert!(since.elapsed() < at_most, "{what}: not within {at_most:?}");
+        assert!(since.elapsed() < at_most, "{event}: not within {at_most:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -1,10 +1,10 @@
-//! The drawn timeline: faults as bands over the rate, the errors and the backlog.
+//! The timeline of a run: faults as bands over charts of the rate, the errors and the backlog.
 //!
-//! Absent on purpose: SVG; that is the template's. Here are numbers and paths.
+//! Absent on purpose: SVG elements, which are in the template. This module computes numbers and paths.
 
 use std::fmt::Write as _;
 
-use crate::report::{Report, StepReport};
+use super::{Report, StepReport};
 use crate::sampler::{Outcomes, Sample};
 
 const WIDTH: f64 = 1_100.0;
@@ -13,10 +13,10 @@ const RIGHT: f64 = 10.0;
 const TOP: f64 = 26.0;
 const PANEL: f64 = 110.0;
 const GAP: f64 = 30.0;
-/// At most so many labels below.
+/// The largest number of labels on the time axis.
 const TICKS: f64 = 12.0;
 
-/// A fault's band.
+/// The band of one fault: the time in which it was active, and the time until everything had recovered.
 #[derive(Debug)]
 pub(crate) struct Band {
     pub(crate) number: usize,
@@ -28,14 +28,14 @@ pub(crate) struct Band {
     pub(crate) middle_x: f64,
 }
 
-/// One line or area.
+/// One line or area in a chart.
 #[derive(Debug)]
 pub(crate) struct Curve {
     pub(crate) class: &'static str,
     pub(crate) path: String,
 }
 
-/// One of the charts under each other.
+/// One of the charts, which stand under each other.
 #[derive(Debug)]
 pub(crate) struct Panel {
     pub(crate) title: &'static str,
@@ -45,14 +45,14 @@ pub(crate) struct Panel {
     pub(crate) curves: Vec<Curve>,
 }
 
-/// A label on the axis of time.
+/// A label on the time axis, in pixels from the left.
 #[derive(Debug)]
 pub(crate) struct Tick {
     pub(crate) x: f64,
     pub(crate) label: String,
 }
 
-/// Everything that is drawn.
+/// All elements of the timeline, with coordinates in pixels.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     pub(crate) width: f64,
@@ -67,7 +67,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Draws a run.
+    /// Computes the timeline of a run.
     pub(crate) fn of(report: &Report) -> Self {
         let samples = &report.samples;
         let end_s = samples.last().map_or(1.0, |sample| sample.at_s).max(report.load_s).max(1.0);
@@ -75,6 +75,7 @@ impl Timeline {
         let rate = |of: fn(&Outcomes) -> u64| -> Vec<(f64, Option<f64>)> {
             samples.windows(2).map(|pair| (x(pair[1].at_s), Some(per_second(pair, of)))).collect()
         };
+        // The charts, from top to bottom.
         let backlog =
             samples.iter().map(|s| (x(s.at_s), s.backlog.map(|entries| entries as f64))).collect();
         let panels = [
@@ -87,7 +88,7 @@ impl Timeline {
                 ],
             ),
             (
-                "entries waiting to be counted; a gap where Redis did not say",
+                "entries that wait to be counted; a gap where Redis did not answer",
                 vec![("backlog", backlog)],
             ),
         ];
@@ -96,6 +97,7 @@ impl Timeline {
             .enumerate()
             .map(|(nth, (title, curves))| panel(nth, title, &curves))
             .collect();
+        // The bands of the faults cover all charts.
         let bottom = panels.last().map_or(TOP, |panel| panel.bottom);
         let struck = report.steps.iter().enumerate().filter(|(_, step)| step.skipped.is_none());
         Self {
@@ -145,7 +147,8 @@ fn panel(nth: usize, title: &'static str, curves: &[(&'static str, Points)]) -> 
     Panel { title, top, bottom, most: format!("{most:.0}"), curves: curves.collect() }
 }
 
-/// A path through the points, broken where one is missing; closed along `floor` for an area.
+/// Returns an SVG path through the points. It is interrupted where a value is missing, and closed along `floor` for an
+/// area.
 fn path(points: &Points, y: impl Fn(f64) -> f64, floor: Option<f64>) -> String {
     let mut path = String::new();
     for run in points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty()) {
@@ -163,7 +166,7 @@ fn path(points: &Points, y: impl Fn(f64) -> f64, floor: Option<f64>) -> String {
     path
 }
 
-/// The next of 1, 2, 5, 10, 20, 50 …
+/// Returns the next larger of 1, 2, 5, 10, 20, 50 and so on.
 fn nice(value: f64) -> f64 {
     let magnitude = 10_f64.powf(value.max(1.0).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().find(|step| step * magnitude >= value);
@@ -181,8 +184,8 @@ fn round(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::kept;
     use super::*;
-    use crate::report::tests::kept;
 
     #[test]
     fn faults_lie_over_the_time_in_which_they_struck() {

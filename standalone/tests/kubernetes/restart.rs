@@ -1,5 +1,5 @@
-//! A Redis that is killed keeps every ballot that waits: with the settings and the access list that Kubernetes and
-//! compose.yaml give it, byte for byte but for the folders.
+//! A Redis that is killed keeps every waiting ballot with the settings and the access list of Kubernetes and of
+//! compose.yaml. The tests use these files unchanged, except for the paths of folders.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,12 +12,12 @@ use testkit::{Process, folder, free_port};
 use crate::deployment::{Secrets, project, said, succeeds};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
-/// Writes in the way in which our scripts write: several changes at once, in one transaction of the file.
+/// A script that writes as those of the services do: several changes, which Redis logs as one transaction.
 pub const SCRIPT: &str =
     "redis.call('HSET', KEYS[1], ARGV[1], 'x') redis.call('XADD', KEYS[2], '*', 'b', ARGV[1])";
 const BALLOTS: usize = 50;
 
-/// A Redis that runs nothing but what is shipped.
+/// A Redis with the shipped settings and users, and nothing else.
 struct Shipped {
     folder: PathBuf,
     arguments: Vec<String>,
@@ -61,7 +61,7 @@ impl Shipped {
         ask(self.port, &self.password, words)
     }
 
-    /// Casts, kills, and holds that all is there, and that nobody gets in without a password.
+    /// Writes ballots, kills Redis, and checks that all of them are kept and that nobody gets in without a password.
     fn keeps_all(&mut self) {
         let (register, stream) = ("{votes:0}:register:1:0", "{votes:0}:stream");
         for ballot in 0..BALLOTS {
@@ -97,7 +97,7 @@ fn ask(port: u16, password: &str, words: &[&str]) -> String {
     said(&output.unwrap())
 }
 
-/// The settings of the component, with its folders replaced, as a file of the test's own.
+/// Returns the settings of the component's `redis.conf` as command-line arguments.
 fn component() -> Vec<String> {
     let text = fs::read_to_string(project("k8s/components/redis/redis.conf")).unwrap();
     let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -118,7 +118,7 @@ fn the_redis_of_the_manifests_keeps_what_waits_when_it_is_killed() {
 
 #[test]
 fn the_redis_of_compose_keeps_what_waits_when_it_is_killed() {
-    // The very script, with folders of this machine.
+    // This is the script of compose.yaml, with folders of this machine.
     let here = folder("compose");
     let volumes = [
         "vault",
@@ -138,7 +138,7 @@ fn the_redis_of_compose_keeps_what_waits_when_it_is_killed() {
         .replace("/redis-users.acl", project("schema/access/redis-users.acl").to_str().unwrap())
         .replace("/vault", here.join("vault").to_str().unwrap())
         .replace("/secrets/", &format!("{}/", here.join("secrets").display()));
-    // Only root may give files away, and here they stay with whoever runs the test.
+    // Only root may change the owner of a file, so `chown` is replaced by a script that does nothing.
     let tools = here.join("tools");
     fs::create_dir_all(&tools).unwrap();
     fs::write(tools.join("chown"), "#!/bin/sh\n").unwrap();
@@ -167,7 +167,7 @@ fn the_redis_of_compose_keeps_what_waits_when_it_is_killed() {
     redis.keeps_all();
 }
 
-/// What was shipped before, so that the two tests above are known to be able to fail.
+/// The access list of an earlier release loses ballots, which proves that the two tests above can fail.
 #[test]
 fn a_default_user_without_rights_loses_what_waits() {
     let secrets = Secrets::make();

@@ -1,5 +1,5 @@
-//! The services on the manifests' servers, users and secrets: they count, outlive changed passwords,
-//! and what they counted outlives the database.
+//! The services on the servers, users and secrets of the manifests: they count votes, survive changed passwords, and a
+//! backup restores all votes.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -20,7 +20,8 @@ use crate::deployment::{
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-struct Site {
+/// The services, on servers with the configuration of the manifests.
+struct ManifestDeployment {
     secrets: Secrets,
     redis: RedisServer,
     postgres: PostgresServer,
@@ -28,7 +29,7 @@ struct Site {
     _services: Vec<Process>,
 }
 
-impl Site {
+impl ManifestDeployment {
     async fn start() -> Self {
         let secrets = Secrets::make();
         let redis = redis(&secrets);
@@ -51,7 +52,7 @@ impl Site {
         Self { secrets, redis, postgres, ports, _services: services }
     }
 
-    /// Votes, and waits until the load tester has found every ballot counted.
+    /// Casts ballots with the load tester, which waits until every one of them is counted.
     fn vote(&self, seed: u32) {
         let [vote, results] = self.ports.map(|port| format!("http://127.0.0.1:{port}"));
         let output = Command::new(binary("loadtest"))
@@ -60,7 +61,7 @@ impl Site {
             .args(["--target", &vote, "--results", &results])
             .output()
             .unwrap();
-        // A generator that was late on a busy machine ends with 1; what it audited is true all the same.
+        // Exit code 1 means that the load was sent late, as on a busy machine. The audit is valid nevertheless.
         assert!(matches!(output.status.code(), Some(0 | 1)), "{}", said(&output));
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["audit"]["verdict"], "balanced", "{report}");
@@ -94,7 +95,7 @@ async fn service(name: &str, secrets: &Secrets, files: &[&str], listen: Option<&
     process
 }
 
-/// The reply, or nothing when there is none: who is not there yet is asked again.
+/// Sends one request and returns the reply, or an empty text if nobody answers.
 fn http(address: &str, request: &str, body: &str) -> String {
     let mut reply = Vec::new();
     let _ = TcpStream::connect(address).and_then(|mut stream| {
@@ -118,58 +119,58 @@ async fn admin(server: &PostgresServer, database: &str) -> Client {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn services_count_with_the_manifests_users_and_outlive_changed_passwords() {
-    let site = Site::start().await;
-    site.vote(1);
-    let counted = site.votes().await;
+    let system = ManifestDeployment::start().await;
+    system.vote(1);
+    let counted = system.votes().await;
     assert!(counted > 0);
 
-    // Both servers' passwords change, and nobody may use an old connection any longer.
+    // The passwords on both servers change, and all connections that used the old ones are closed.
     for name in ["redis-producer", "redis-consumer", "votestream_consumer", "votestream_dashboard"]
     {
-        fs::remove_file(site.secrets.0.join("passwords").join(name)).unwrap();
+        fs::remove_file(system.secrets.0.join("passwords").join(name)).unwrap();
     }
-    site.secrets.make_again();
-    site.secrets.point_at(site.redis.port(), site.postgres.port());
-    make_roles(&site.postgres, &site.secrets);
-    let acl_file = operator(&site, &["CONFIG", "GET", "aclfile"]);
-    fs::write(acl_file.lines().last().unwrap(), site.secrets.read("redis-server/users.acl"))
+    system.secrets.make_again();
+    system.secrets.point_at(system.redis.port(), system.postgres.port());
+    make_roles(&system.postgres, &system.secrets);
+    let acl_file = operator(&system, &["CONFIG", "GET", "aclfile"]);
+    fs::write(acl_file.lines().last().unwrap(), system.secrets.read("redis-server/users.acl"))
         .unwrap();
-    reload_users(&site);
+    reload_users(&system);
     for user in ["producer", "consumer"] {
-        operator(&site, &["CLIENT", "KILL", "USER", user]);
+        operator(&system, &["CLIENT", "KILL", "USER", user]);
     }
-    let client = admin(&site.postgres, "votestream").await;
+    let client = admin(&system.postgres, "votestream").await;
     let ended =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'votestream_%'";
     client.batch_execute(ended).await.unwrap();
 
     eventually(READY_WITHIN, async || {
-        let address = format!("127.0.0.1:{}", site.ports[0]);
+        let address = format!("127.0.0.1:{}", system.ports[0]);
         let ballot = r#"{"choices":["cats"]}"#;
         let reply = http(&address, "POST /api/polls/cats-vs-dogs/ballots", ballot);
         reply.contains("accepted").then_some(()).ok_or(reply)
     })
     .await;
-    eventually(READY_WITHIN, async || (site.votes().await > counted).then_some(())).await;
-    // A ballot whose reply was lost with its connection may still be on its way.
-    succeeds(votectl(&site.secrets).args(["audit", "--wait", "60"]));
-    // The dashboard comes back by itself, and the load tester starts from what it shows.
-    let counted_now = site.votes().await;
+    eventually(READY_WITHIN, async || (system.votes().await > counted).then_some(())).await;
+    // A ballot whose reply was lost with its connection may still wait in the stream.
+    succeeds(votectl(&system.secrets).args(["audit", "--wait", "60"]));
+    // The dashboard reconnects by itself. The load tester begins with the tally that it shows.
+    let counted_now = system.votes().await;
     eventually(READY_WITHIN, async || {
-        let address = format!("127.0.0.1:{}", site.ports[1]);
+        let address = format!("127.0.0.1:{}", system.ports[1]);
         let tally = http(&address, "GET /api/polls/cats-vs-dogs/tally", "");
         tally.contains(&format!("\"voters\":{counted_now},")).then_some(()).ok_or(tally)
     })
     .await;
-    site.vote(2);
-    assert!(site.votes().await > counted + 1);
+    system.vote(2);
+    assert!(system.votes().await > counted + 1);
 }
 
-/// `k8s/reload-users`, with a `kubectl` that knows one pod, which is here.
-fn reload_users(site: &Site) {
+/// Runs `k8s/reload-users` with a replacement for `kubectl` that knows one pod and runs its commands on this machine.
+fn reload_users(system: &ManifestDeployment) {
     let tools = folder("tools");
     let log = tools.join("log");
-    let (redis, path) = (site.redis.port(), std::env::var("PATH").unwrap());
+    let (redis, path) = (system.redis.port(), std::env::var("PATH").unwrap());
     for (name, script) in [
         (
             "kubectl",
@@ -187,25 +188,25 @@ fn reload_users(site: &Site) {
     }
     let said = succeeds(
         Command::new(project("k8s/reload-users"))
-            .arg(site.secrets.0.join("redis-server/operator-password"))
+            .arg(system.secrets.0.join("redis-server/operator-password"))
             .env("PATH", format!("{}:{path}", tools.display())),
     );
     assert_eq!(said, "pod/redis-0\n6379: OK\n");
-    let password = site.secrets.read("redis-server/operator-password");
+    let password = system.secrets.read("redis-server/operator-password");
     assert!(!fs::read_to_string(log).unwrap().contains(&password));
 }
 
-fn operator(site: &Site, words: &[&str]) -> String {
+fn operator(system: &ManifestDeployment, words: &[&str]) -> String {
     let mut client = Command::new("redis-cli");
     client
-        .args(["-p", &site.redis.port().to_string(), "--user", "operator"])
+        .args(["-p", &system.redis.port().to_string(), "--user", "operator"])
         .args(words)
-        .env("REDISCLI_AUTH", site.secrets.read("passwords/redis-operator"));
+        .env("REDISCLI_AUTH", system.secrets.read("passwords/redis-operator"));
     succeeds(&mut client)
 }
 
-/// What the books of a database say, in one text.
-async fn books(server: &PostgresServer, database: &str) -> Vec<String> {
+/// Returns the number of rows and a checksum of every table.
+async fn table_checksums(server: &PostgresServer, database: &str) -> Vec<String> {
     let client = admin(server, database).await;
     let mut found = Vec::new();
     for table in [
@@ -229,12 +230,12 @@ async fn books(server: &PostgresServer, database: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_backed_up_is_restored_to_the_last_vote() {
-    let site = Site::start().await;
-    site.vote(1);
+    let system = ManifestDeployment::start().await;
+    system.vote(1);
     let backups = folder("backups");
     let script = |job: &str, database: &str| {
-        fs::write(site.secrets.0.join(job).join("PGDATABASE"), database).unwrap();
-        backup_job(&site.secrets, job, &backups)
+        fs::write(system.secrets.0.join(job).join("PGDATABASE"), database).unwrap();
+        backup_job(&system.secrets, job, &backups)
     };
     let dumps = || -> Vec<PathBuf> {
         let mut found: Vec<_> =
@@ -243,43 +244,43 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
         found
     };
 
-    // Older dumps make room; a backup that fails leaves nothing and removes nothing.
+    // A backup removes the oldest dumps. One that fails leaves no file and removes none.
     for day in ["20200101", "20200102"] {
         fs::write(backups.join(format!("votestream-{day}T000000Z.dump")), "old").unwrap();
     }
     let failed = script("backup", "nowhere").output().unwrap();
     assert!(!failed.status.success());
     assert_eq!(dumps().len(), 2);
-    let said_ = succeeds(&mut script("backup", "votestream"));
-    assert!(said_.contains("2 dumps"), "{said_}");
+    let printed = succeeds(&mut script("backup", "votestream"));
+    assert!(printed.contains("2 dumps"), "{printed}");
     let kept = dumps();
     assert!(kept[0].ends_with("votestream-20200102T000000Z.dump") && kept.len() == 2, "{kept:?}");
 
-    // Into an empty database of the owner's; never over another.
-    let empty = create_database(&site.postgres).await;
+    // A restore needs an empty database, and refuses one that has tables.
+    let empty = create_database(&system.postgres).await;
     let empty = empty.rsplit('/').next().unwrap().to_owned();
-    let client = admin(&site.postgres, "postgres").await;
+    let client = admin(&system.postgres, "postgres").await;
     client.batch_execute(&format!("ALTER DATABASE {empty} OWNER TO votestream")).await.unwrap();
     succeeds(&mut script("restore", &empty));
-    let restored = books(&site.postgres, &empty).await;
-    assert_eq!(restored, books(&site.postgres, "votestream").await);
+    let restored = table_checksums(&system.postgres, &empty).await;
+    assert_eq!(restored, table_checksums(&system.postgres, "votestream").await);
     assert!(!restored.contains(&"votes 0 -".to_owned()), "{restored:?}");
     let again = script("restore", &empty).output().unwrap();
     assert!(!again.status.success() && said(&again).contains("not empty"), "{}", said(&again));
 
-    // Migrated, it is a deployment again: the tally is what a recount of the votes gives.
+    // After a migration the restored database works: its tally equals a recount of its votes.
     let url =
-        site.secrets.read("operator/database-url").replace("/votestream?", &format!("/{empty}?"));
-    fs::write(site.secrets.0.join("operator/database-url"), url).unwrap();
-    migrate(&site.secrets);
-    let consumer = site.postgres.url_for(
+        system.secrets.read("operator/database-url").replace("/votestream?", &format!("/{empty}?"));
+    fs::write(system.secrets.0.join("operator/database-url"), url).unwrap();
+    migrate(&system.secrets);
+    let consumer = system.postgres.url_for(
         "votestream_consumer",
-        &site.secrets.read("postgres-consumer/password"),
+        &system.secrets.read("postgres-consumer/password"),
         &empty,
     );
     let (client, connection) = tokio_postgres::connect(&consumer, NoTls).await.unwrap();
     tokio::spawn(connection);
     client.query("SELECT * FROM votes", &[]).await.unwrap();
-    let audit = succeeds(votectl(&site.secrets).args(["audit", "cats-vs-dogs"]));
+    let audit = succeeds(votectl(&system.secrets).args(["audit", "cats-vs-dogs"]));
     assert!(audit.contains("cats-vs-dogs"), "{audit}");
 }

@@ -1,4 +1,4 @@
-//! Each Redis user may do its work, and nothing else.
+//! Each Redis user has the rights that its work needs, and no others.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ struct User<'a> {
 }
 
 impl User<'_> {
-    /// What Redis answers.
+    /// Sends a command as this user and returns the reply.
     fn ask(&self, words: &[&str]) -> String {
         let output = Command::new("redis-cli")
             .args(["-p", &self.redis.port().to_string(), "--user", self.name])
@@ -38,7 +38,7 @@ impl User<'_> {
     fn may_not(&self, commands: &[&[&str]]) {
         for words in commands {
             let answer = self.ask(words);
-            // A script is let in and its command refused.
+            // Redis runs a script, and refuses the forbidden command inside it.
             let refused =
                 answer.contains("NOPERM") || answer.contains("user executing the script can't");
             assert!(refused, "{} may not {words:?}: {answer}", self.name);
@@ -56,7 +56,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         password: secrets.read(&format!("passwords/redis-{name}")),
     };
 
-    // Set up by the operator, who may do everything.
+    // The operator may do everything, and sets the keys up.
     user("operator").may(&[
         &["HSET", "votes:meta", "partitions", "4"],
         &["XGROUP", "CREATE", "{votes:0}:stream", "tally", "0", "MKSTREAM"],
@@ -64,6 +64,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["ACL", "LIST"],
     ]);
 
+    // The producer adds entries and registers voters, and cannot remove any.
     let producer = user("producer");
     producer.may(&[
         &["XADD", "{votes:0}:stream", "*", "b", "x"],
@@ -93,6 +94,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["REPLICAOF", "example.com", "6379"],
     ]);
 
+    // The consumer reads, acknowledges and removes entries.
     let consumer = user("consumer");
     consumer.may(&[
         &["XREADGROUP", "GROUP", "tally", "me", "COUNT", "1", "STREAMS", "{votes:0}:stream", ">"],
@@ -114,6 +116,7 @@ fn each_redis_user_may_do_its_work_and_nothing_else() {
         &["REPLICAOF", "example.com", "6379"],
     ]);
 
+    // KEDA measures the backlog for the autoscaler, and sees no ballots.
     let keda = user("keda");
     keda.may(&[&["PING"], &["XLEN", "{votes:0}:stream"]]);
     keda.may_not(&[
