@@ -7,7 +7,6 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use votestream_schema::poll::VotePolicy;
 use votestream_schema::{Ballot, EntryId, Poll, PollId, codec};
 
 use crate::entry::Entry;
@@ -21,6 +20,8 @@ pub struct Vote {
     pub entry: EntryId,
     /// Index of its entry among those delivered.
     pub source: usize,
+    /// Whether a newer ballot takes the place of an older one in its poll.
+    pub replaces: bool,
 }
 
 /// Why an accepted ballot does not stand.
@@ -71,7 +72,8 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
         };
         match polls.get(&ballot.poll) {
             Some(poll) if poll.allows(ballot.choices) && poll.takes_entry_at(id.ms) => {
-                batch.votes.push(Vote { ballot, entry: id, source });
+                let replaces = poll.vote_policy.replaces();
+                batch.votes.push(Vote { ballot, entry: id, source, replaces });
                 continue;
             }
             Some(poll) if poll.allows(ballot.choices) => {
@@ -82,7 +84,7 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
         }
         batch.doubtful = true;
     }
-    keep_one_per_voter(&mut batch, polls);
+    keep_one_per_voter(&mut batch);
     batch
 }
 
@@ -102,12 +104,11 @@ fn not_allowed(ballot: &Ballot) -> String {
 }
 
 /// Two ballots of one voter in one statement would be refused; the policy decides here already.
-fn keep_one_per_voter(batch: &mut Batch, polls: &Polls) {
+fn keep_one_per_voter(batch: &mut Batch) {
     let rank = |vote: &Vote| (vote.entry, vote.ballot.id);
-    let policy = |vote: &Vote| polls.get(&vote.ballot.poll).map(|poll| poll.vote_policy);
-    let by_rank = |a: &Vote, b: &Vote| match policy(a) {
-        Some(VotePolicy::Replace) => rank(b).cmp(&rank(a)),
-        _ => rank(a).cmp(&rank(b)),
+    let by_rank = |a: &Vote, b: &Vote| match a.replaces {
+        true => rank(b).cmp(&rank(a)),
+        false => rank(a).cmp(&rank(b)),
     };
     let order = |a: &Vote, b: &Vote| same_voter(a, b).then_with(|| by_rank(a, b));
     batch.votes.sort_unstable_by(order);

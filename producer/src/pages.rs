@@ -80,7 +80,7 @@ pub struct BallotPage {
     pub choices_min: usize,
     /// Most options a ballot names; 1 makes radio buttons, more make checkboxes.
     pub choices_max: usize,
-    /// Vote policy `replace` (true) or `keep_first` (false).
+    /// Whether the vote policy lets a voter's newer ballot take the place of the older one.
     pub replace: bool,
     /// Voter policy `code`: the ballot asks for a voting code.
     pub needs_code: bool,
