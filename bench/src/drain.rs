@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use votestream_consumer::batch::Vote;
-use votestream_consumer::store;
+use votestream_consumer::pipeline::batch::Vote;
+use votestream_consumer::pipeline::store;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, PollId, VoterId, codec};
 use votestream_service::config::RedisArgs;
 use votestream_service::redis as service_redis;

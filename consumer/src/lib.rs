@@ -3,22 +3,12 @@
 //! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
 //! counted, once: delivered at least once, and counted by an idempotent upsert.
 
-mod appetite;
-mod auditor;
-pub mod batch;
-mod book;
 pub mod config;
-pub mod entry;
-mod forgetter;
-mod journey;
-mod lane;
+mod jobs;
 pub mod metrics;
-mod monitor;
-mod positions;
-mod projector;
-pub mod store;
-pub mod stream;
-mod surroundings;
+pub mod pipeline;
+pub mod polls;
+pub mod streams;
 
 use std::time::Duration;
 
@@ -35,16 +25,16 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process, 
 
 pub use config::Config;
 
-use auditor::Auditor;
-use book::Book;
-use forgetter::Forgetter;
-use lane::{Lane, Pace};
-use monitor::Monitor;
-use positions::Positions;
-use projector::Projector;
-use store::Store;
-use stream::{Bounds, Streams};
-use surroundings::Surroundings;
+use jobs::auditor::Auditor;
+use jobs::monitor::Monitor;
+use jobs::positions::Positions;
+use jobs::projector::Projector;
+use jobs::register_expiry::Forgetter;
+use jobs::server_capacity::Surroundings;
+use pipeline::store::Store;
+use pipeline::worker::{Lane, Pace};
+use polls::Book;
+use streams::{Bounds, Streams};
 
 /// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
 const REDIS_CONNECTIONS_MAX: u32 = 5;

@@ -103,10 +103,10 @@ fn redis_keys_are_named_in_one_module_only() {
 
 /// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
 const SQL: [&str; 18] = [
-    "consumer/src/auditor.rs",
-    "consumer/src/projector.rs",
-    "consumer/src/store.rs",
-    "consumer/src/surroundings.rs",
+    "consumer/src/jobs/auditor.rs",
+    "consumer/src/jobs/projector.rs",
+    "consumer/src/pipeline/store.rs",
+    "consumer/src/jobs/server_capacity.rs",
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/database.rs",

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use uuid::Uuid;
-use votestream_consumer::batch::{self, Batch, Polls, Vote};
-use votestream_consumer::entry::Entry;
-use votestream_consumer::store::{Error, Store};
+use votestream_consumer::pipeline::batch::{self, Batch, Vote};
+use votestream_consumer::pipeline::store::{Error, Store};
+use votestream_consumer::polls::Polls;
+use votestream_consumer::streams::entry::Entry;
 use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
 
 use crate::support::{Site, ballot};

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use uuid::Uuid;
-use votestream_consumer::batch::{self, Polls};
-use votestream_consumer::entry::Entry;
-use votestream_consumer::store::Store;
+use votestream_consumer::pipeline::batch;
+use votestream_consumer::pipeline::store::Store;
+use votestream_consumer::polls::Polls;
+use votestream_consumer::streams::entry::Entry;
 use votestream_schema::poll::VotePolicy;
 use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
 

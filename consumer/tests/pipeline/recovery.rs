@@ -6,8 +6,8 @@ use redis::aio::MultiplexedConnection;
 use rustix::process::Signal;
 use testkit::{database, eventually, own_redis};
 use tokio_postgres::Client;
-use votestream_consumer::batch;
-use votestream_consumer::stream::Streams;
+use votestream_consumer::pipeline::batch;
+use votestream_consumer::streams::Streams;
 use votestream_service::config::RedisArgs;
 use votestream_service::redis::{Connection, Manager};
 
@@ -40,7 +40,10 @@ async fn connection(site: &Site) -> Connection {
 }
 
 /// Reads all entries under a name whose owner is then never seen again.
-async fn read_and_vanish(site: &Site, name: &str) -> Vec<votestream_consumer::entry::Entry> {
+async fn read_and_vanish(
+    site: &Site,
+    name: &str,
+) -> Vec<votestream_consumer::streams::entry::Entry> {
     let mut connection = connection(site).await;
     let streams = Streams::new(site.keys.clone(), &[0, 1], name.to_owned());
     streams.create_groups(&mut connection).await.unwrap();

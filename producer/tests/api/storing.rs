@@ -133,7 +133,7 @@ async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
     let mut kept = stored(&service).await;
     assert!(kept.remove(&acknowledged(&voted, &cookie)));
     assert_eq!(kept, all, "each acknowledged ballot, by name");
-    let again = service.ballot("pets", &["dogs"]).cookie(&cookie).send().await;
+    let again = service.ballot("pets", &["dogs"]).cookie(cookie.as_str()).send().await;
     assert_eq!(
         (again.status, again.problem().as_str()),
         (409, "already-voted"),

@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
-/// Held by whoever audits: see `consumer/src/auditor.rs`.
+/// Held by whoever audits: see `consumer/src/jobs/auditor.rs`.
 const AUDIT_LOCK: &str = "SELECT pg_advisory_lock(x'61756469'::bigint)";
 /// Holds up every consumer until it is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";

@@ -12,8 +12,8 @@ use votestream_schema::{Keys, Poll, VoterId};
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
-use crate::batch::Polls;
-use crate::stream::cmd;
+use crate::polls::Polls;
+use crate::streams::cmd;
 
 /// Voters sent in one SADD.
 const CODES_AT_ONCE: usize = 10_000;

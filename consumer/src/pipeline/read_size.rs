@@ -5,7 +5,7 @@
 //! for fewer as soon as they are not. What this cannot foresee, many huge entries right behind many
 //! small ones, is delivered all the same; should that be more than this process or the connection
 //! can take, the entries are pending, and pending entries are fetched within bounds
-//! ([`crate::stream::Streams::read_pending`]).
+//! ([`crate::streams::Streams::read_pending`]).
 
 /// What a new connection asks for.
 const FIRST: usize = 256;

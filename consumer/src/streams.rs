@@ -10,12 +10,13 @@
 
 use std::collections::BTreeMap;
 
+use entry::{Delivered, Entry};
 use redis::{Cmd, RedisError, Script};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::{Keys, codec};
 use votestream_service::redis::Connection;
 
-use crate::entry::{self, Delivered, Entry};
+pub mod entry;
 
 /// Whose entries, and under which name.
 #[derive(Clone, Debug)]
@@ -56,12 +57,12 @@ impl Streams {
     /// Redis'.
     pub async fn create_groups(&self, connection: &mut Connection) -> Result<(), RedisError> {
         for (stream, partition) in &self.streams {
-            let script = Script::new(include_str!("create_group.lua"));
+            let script = Script::new(include_str!("streams/create_group.lua"));
             let created: i64 = script.key(stream).arg(GROUP).invoke_async(connection).await?;
             if created > 0 {
                 tracing::info!(partition, "created the consumer group");
             }
-            let script = Script::new(include_str!("baseline.lua"));
+            let script = Script::new(include_str!("streams/baseline.lua"));
             let mut call = script.key(stream);
             call.key(self.keys.accepted(*partition));
             call.arg(FIELD_REMOVED).invoke_async::<i64>(connection).await?;
@@ -155,7 +156,7 @@ impl Streams {
         ids: &[String],
         bytes_max: usize,
     ) -> Result<Delivered, RedisError> {
-        let script = Script::new(include_str!("fetch.lua"));
+        let script = Script::new(include_str!("streams/fetch.lua"));
         let mut call = script.key(self.keys.stream(partition));
         call.arg(GROUP).arg(&self.consumer);
         call.arg(codec::ENTRY_BYTES_MAX).arg(bytes_max).arg(entry::PART_BYTES).arg(ids);
@@ -194,7 +195,7 @@ impl Streams {
         if ids.is_empty() {
             return Ok(());
         }
-        let script = Script::new(include_str!("acknowledge.lua"));
+        let script = Script::new(include_str!("streams/acknowledge.lua"));
         let mut call = script.prepare_invoke();
         call.arg(GROUP).arg(FIELD_REMOVED);
         for (partition, ids) in ids {
@@ -214,7 +215,7 @@ impl Streams {
         entry: &Entry,
         reason: &str,
     ) -> Result<(), RedisError> {
-        let script = Script::new(include_str!("dead_letter.lua"));
+        let script = Script::new(include_str!("streams/dead_letter.lua"));
         let mut call = script.key(self.keys.stream(entry.partition));
         call.key(self.keys.dead_letters(entry.partition));
         call.key(self.keys.accepted(entry.partition));
@@ -231,7 +232,7 @@ impl Streams {
         connection: &mut Connection,
         silent_ms: u64,
     ) -> Result<u64, RedisError> {
-        let script = Script::new(include_str!("bury.lua"));
+        let script = Script::new(include_str!("streams/remove_idle.lua"));
         let mut removed = 0;
         for (stream, _) in &self.streams {
             let mut call = script.key(stream);
@@ -245,7 +246,7 @@ impl Streams {
     /// # Errors
     /// Redis'.
     pub async fn leave(&self, connection: &mut Connection) -> Result<u64, RedisError> {
-        let script = Script::new(include_str!("leave.lua"));
+        let script = Script::new(include_str!("streams/leave.lua"));
         let mut left = 0;
         for (stream, _) in &self.streams {
             let mut call = script.key(stream);

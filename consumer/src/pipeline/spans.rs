@@ -6,8 +6,8 @@
 use votestream_schema::codec;
 use votestream_service::trace::{self, Span};
 
-use crate::batch::Vote;
-use crate::entry::Entry;
+use crate::pipeline::batch::Vote;
+use crate::streams::entry::Entry;
 
 /// Traced ballots of a batch at most: links and spans must stay few.
 const TRACED_MAX: usize = 128;

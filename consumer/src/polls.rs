@@ -1,13 +1,15 @@
 //! The polls as Postgres has them, read anew every second.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use votestream_schema::db;
+use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::{Pool, describe_checkout};
 
-use crate::batch::Polls;
+/// The polls known, by number.
+pub type Polls = HashMap<PollId, Arc<Poll>>;
 
 /// Shared by all lanes; cheap to clone.
 #[derive(Clone, Debug)]

@@ -46,7 +46,7 @@ struct Backlog {
 impl Monitor {
     /// Of these streams.
     pub fn new(pool: Pool, keys: Keys, partitions: u16) -> Self {
-        let script = Arc::new(Script::new(include_str!("backlog.lua")));
+        let script = Arc::new(Script::new(include_str!("../streams/backlog.lua")));
         Self { pool, keys, partitions, script }
     }
 

@@ -4,12 +4,11 @@
 //! entry harms only itself.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::sync::Arc;
 
-use votestream_schema::{Ballot, EntryId, Poll, PollId, codec};
+use votestream_schema::{Ballot, EntryId, codec};
 
-use crate::entry::Entry;
+use crate::polls::Polls;
+use crate::streams::entry::Entry;
 
 /// A ballot with the entry ID that decides its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +54,6 @@ pub struct Batch {
     /// Whether an entry was turned away for what is known of its poll, and a newer poll might take it.
     pub doubtful: bool,
 }
-
-/// The polls known, by number.
-pub type Polls = HashMap<PollId, Arc<Poll>>;
 
 /// Sorts entries.
 pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {

@@ -85,7 +85,7 @@ impl Surroundings {
 
     async fn ask_postgres(&self) -> Result<(), String> {
         let session = self.postgres.get().await.map_err(postgres::describe_checkout)?;
-        let rows = session.query_typed(include_str!("../sql/sessions.sql"), &[]).await;
+        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await;
         let rows = rows.map_err(|e| postgres::describe(&e))?;
         let row = rows.first().ok_or("postgres tells nothing of its sessions")?;
         let count = |column| row.get::<_, i64>(column) as f64;

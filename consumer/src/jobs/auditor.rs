@@ -179,9 +179,9 @@ async fn look(
         return Ok(None);
     }
     moment.batch_execute(STATEMENT_TIMEOUT).await?;
-    let drift = moment.query_one(include_str!("../sql/audit_drift.sql"), &[]).await?;
-    let known = moment.query_one(include_str!("../sql/audit_known.sql"), &[]).await?;
-    let codes = moment.query_one(include_str!("../sql/audit_codes.sql"), &[&now_ms()]).await?;
+    let drift = moment.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
+    let known = moment.query_one(include_str!("../../sql/audit_known.sql"), &[]).await?;
+    let codes = moment.query_one(include_str!("../../sql/audit_codes.sql"), &[&now_ms()]).await?;
     Ok(Some((drift.get(0), known.get(0), (codes.get(0), codes.get(1), codes.get(2)))))
 }
 

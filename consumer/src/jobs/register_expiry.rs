@@ -17,9 +17,9 @@ use votestream_schema::poll::now_ms;
 use votestream_schema::{Keys, Poll, PollId, keys, projection};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
-use crate::batch::Polls;
 use crate::metrics;
-use crate::stream::cmd;
+use crate::polls::Polls;
+use crate::streams::cmd;
 
 /// Buckets forgotten with one script.
 const BUCKETS_AT_ONCE: u16 = 1_024;

@@ -18,14 +18,14 @@ use votestream_service::CancellationToken;
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
-use crate::appetite::Appetite;
-use crate::batch::{self, Batch, Vote};
-use crate::book::Book;
-use crate::entry::{Delivered, Entry};
-use crate::journey::{self, Journeys};
 use crate::metrics;
-use crate::store::{self, Store};
-use crate::stream::{Bounds, Streams};
+use crate::pipeline::batch::{self, Batch, Vote};
+use crate::pipeline::read_size::Appetite;
+use crate::pipeline::spans::{self, Journeys};
+use crate::pipeline::store::{self, Store};
+use crate::polls::Book;
+use crate::streams::entry::{Delivered, Entry};
+use crate::streams::{Bounds, Streams};
 
 /// How a lane works.
 #[derive(Clone, Copy, Debug)]
@@ -244,7 +244,7 @@ impl Lane {
         let mut batch = self.sort(&entries).await?;
         self.count(&mut batch, entries.len()).await?;
         record_latency(&batch.votes);
-        journey::log(&batch.votes);
+        spans::log(&batch.votes);
 
         for (source, reason) in &batch.dead {
             let entry = &entries[*source];

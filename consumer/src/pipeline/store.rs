@@ -17,13 +17,15 @@ use uuid::Uuid;
 use votestream_schema::Ballot;
 use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
 
-use crate::batch::{Reason, Vote};
 use crate::metrics;
+use crate::pipeline::batch::{Reason, Vote};
 
 /// The statement that counts any votes.
-const UPSERT: &str = concat!(include_str!("../sql/upsert.sql"), include_str!("../sql/tally.sql"));
+const UPSERT: &str =
+    concat!(include_str!("../../sql/upsert.sql"), include_str!("../../sql/tally.sql"));
 /// The statement that counts votes of new voters alone.
-const INSERT: &str = concat!(include_str!("../sql/insert.sql"), include_str!("../sql/tally.sql"));
+const INSERT: &str =
+    concat!(include_str!("../../sql/insert.sql"), include_str!("../../sql/tally.sql"));
 /// How many batches are upserted after one in which a voter was not new.
 const UPSERTS_AFTER_ONE: u32 = 64;
 
@@ -215,7 +217,7 @@ impl Columns {
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_typed(
-                include_str!("../sql/stand_again.sql"),
+                include_str!("../../sql/stand_again.sql"),
                 &[(&self.polls, Type::INT4_ARRAY), (&self.voters, Type::UUID_ARRAY)],
             )
             .await
@@ -234,7 +236,7 @@ async fn remember_losers(
     let reasons: Vec<&str> = losers.iter().map(|(_, reason)| reason.as_str()).collect();
     client
         .query_typed(
-            include_str!("../sql/set_aside.sql"),
+            include_str!("../../sql/set_aside.sql"),
             &[
                 (&ballots, Type::UUID_ARRAY),
                 (&polls, Type::INT4_ARRAY),
