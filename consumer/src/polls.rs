@@ -1,12 +1,14 @@
 //! The polls as Postgres has them, read anew every second.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::{Pool, describe_checkout};
+
+use crate::metrics;
 
 /// The polls known, by number.
 pub type Polls = HashMap<PollId, Arc<Poll>>;
@@ -17,12 +19,13 @@ pub struct Book {
     pool: Pool,
     answer_within: Duration,
     polls: watch::Sender<Arc<Polls>>,
+    unreadable: Arc<Mutex<db::polls::UnreadableLog>>,
 }
 
 impl Book {
     /// An empty book over this pool, whose server is to answer within `answer_within`.
     pub fn new(pool: Pool, answer_within: Duration) -> Self {
-        Self { pool, answer_within, polls: watch::Sender::new(Arc::default()) }
+        Self { pool, answer_within, polls: watch::Sender::new(Arc::default()), unreadable: Arc::default() }
     }
 
     /// The polls as last read.
@@ -41,9 +44,13 @@ impl Book {
             session.give_up();
             return Err(format!("no answer within {:?}", self.answer_within));
         };
-        let polls = polls.map_err(|e| e.to_string())?;
-        let polls: Arc<Polls> =
-            Arc::new(polls.into_iter().map(|poll| (poll.id, Arc::new(poll))).collect());
+        let stored = polls.map_err(|e| e.to_string())?;
+        metrics::UNREADABLE_POLLS.set(stored.unreadable.len() as f64);
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.report(&stored.unreadable);
+        drop(unreadable);
+        let polls = stored.readable.into_iter().map(|poll| (poll.id, Arc::new(poll)));
+        let polls: Arc<Polls> = Arc::new(polls.collect());
         self.polls.send_replace(polls.clone());
         Ok(polls)
     }

@@ -41,6 +41,7 @@ pub struct Feed {
     connections_max: u32,
     board: Board,
     polls: HashMap<PollId, Arc<Poll>>,
+    unreadable: db::polls::UnreadableLog,
     definitions_due: Instant,
     read_ms: i64,
     /// When the last good reading began.
@@ -52,7 +53,17 @@ impl Feed {
     pub fn new(pool: Pool, connections_max: u32, board: Board) -> Self {
         let polls = HashMap::new();
         let definitions_due = Instant::now();
-        Self { pool, connections_max, board, polls, definitions_due, read_ms: 0, looked_at: None }
+        let unreadable = db::polls::UnreadableLog::default();
+        Self {
+            pool,
+            connections_max,
+            board,
+            polls,
+            unreadable,
+            definitions_due,
+            read_ms: 0,
+            looked_at: None,
+        }
     }
 
     /// Polls every `tick` until `shutdown`, with a sign of life every `heartbeat`.
@@ -112,7 +123,9 @@ impl Feed {
         let all = Instant::now() >= self.definitions_due;
         if all {
             let polls = db::polls::all(client).await?;
-            let shown = polls.into_iter().filter(|poll| poll.opens_at_ms.is_some());
+            metrics::UNREADABLE_POLLS.set(polls.unreadable.len() as f64);
+            self.unreadable.report(&polls.unreadable);
+            let shown = polls.readable.into_iter().filter(|poll| poll.opens_at_ms.is_some());
             self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
             self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
         }

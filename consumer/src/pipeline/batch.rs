@@ -76,7 +76,7 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
                 batch.set_aside.push((ballot, Reason::OutOfTime));
             }
             Some(_) => batch.dead.push((source, not_allowed(&ballot))),
-            None => batch.dead.push((source, format!("there is no poll {}", ballot.poll))),
+            None => batch.dead.push((source, no_such_poll(&ballot))),
         }
         batch.doubtful = true;
     }
@@ -92,6 +92,10 @@ fn read(entry: &Entry) -> Result<(Ballot, EntryId), codec::Error> {
     let payload =
         entry.field(codec::FIELD_BALLOT).ok_or(codec::Error::MissingField(codec::FIELD_BALLOT))?;
     Ok((codec::decode(payload)?, entry.effective_id()?))
+}
+
+fn no_such_poll(ballot: &Ballot) -> String {
+    format!("there is no poll {} that this consumer can read", ballot.poll)
 }
 
 fn not_allowed(ballot: &Ballot) -> String {
