@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 use votestream_schema::{Keys, db};
-use votestream_service::certificates::Seal;
+use votestream_service::certificates::TlsEndpoint;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::postgres::{self, describe_checkout};
@@ -102,7 +102,8 @@ pub async fn run(
             }
         }
     }));
-    let seals = vec![Seal::of_redis(&config.redis)?, Seal::of_postgres(&config.postgres)?];
+    let seals =
+        vec![TlsEndpoint::of_redis(&config.redis)?, TlsEndpoint::of_postgres(&config.postgres)?];
     watchers.spawn(certificates::watch(seals, shutdown.clone()));
     let masters = if manager.is_cluster() { partitions } else { 1 };
     let around = Surroundings::new(redis.clone(), pool.clone(), keys.clone(), masters);

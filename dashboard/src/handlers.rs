@@ -5,13 +5,14 @@ use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http;
 use votestream_service::page::{self, render};
 use votestream_service::problem::Problem;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 
 use crate::board::Board;
 use crate::history::History;
 use crate::metrics;
 use crate::pages::{PollLink, ResultView, ResultsPage};
+use crate::problems::RESULTS_HIDDEN;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
 
@@ -113,17 +114,7 @@ impl Desk {
                 return problem.into_response();
             }
         };
-        let mut response = warp::reply::stream(frames).into_response();
-        let set = [
-            (header::CONTENT_TYPE.as_str(), "text/event-stream"),
-            (header::CACHE_CONTROL.as_str(), "no-store"),
-            (header::X_CONTENT_TYPE_OPTIONS.as_str(), "nosniff"),
-            ("x-accel-buffering", "no"),
-        ];
-        for (name, value) in set {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-        response
+        http::event_stream(warp::reply::stream(frames).into_response())
     }
 
     fn listed(&self) -> impl Iterator<Item = std::sync::Arc<Snapshot>> {
@@ -167,7 +158,7 @@ fn results_page(
 
 fn results_hidden(snapshot: &Snapshot) -> Problem {
     let detail = "the results of this poll are not shown now";
-    Problem::new("results-hidden", StatusCode::FORBIDDEN, "Results are hidden", detail)
+    Problem::new(&RESULTS_HIDDEN, detail)
         .with("visibility", snapshot.poll.visibility.as_str())
         .with("closes_at", snapshot.poll.closes_at_ms.map(rfc3339))
 }

@@ -10,6 +10,7 @@ mod handlers;
 mod history;
 pub mod metrics;
 pub mod pages;
+mod problems;
 mod reading;
 mod routes;
 mod snapshot;
@@ -51,7 +52,7 @@ pub async fn run(
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
-    let seals = vec![certificates::Seal::of_postgres(&config.postgres)?];
+    let seals = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];
     tokio::spawn(certificates::watch(seals, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);

@@ -7,6 +7,7 @@
 //! GET  /api/polls/{slug}/tally    a poll's tally
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
+//! GET  /problems/{name}           the explanation of a problem's type
 //! GET  /openapi.json
 //! GET  /static/{file}
 //! ```
@@ -14,17 +15,15 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
 
-use votestream_service::http;
-use votestream_service::problem::Problem;
+use votestream_service::http::{self, RequestTimer, timed};
+use votestream_service::problem::{Problem, answer_unrouted, explanations};
 use warp::Filter;
-use warp::Rejection;
-use warp::http::{Method, StatusCode};
-use warp::reply::{Reply, Response};
+use warp::http::StatusCode;
+use warp::reply::Reply;
 
 use crate::handlers::Desk;
-use crate::pages;
+use crate::{pages, problems};
 
 /// What stands behind the question mark.
 type Query = HashMap<String, String>;
@@ -36,39 +35,45 @@ pub(crate) fn all(
     desk: Arc<Desk>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let desk = warp::any().map(move || desk.clone());
-    let timer = warp::method().map(|method| Timer { method, since: Instant::now() });
-    let with = desk.and(timer);
 
     let root = warp::path::end().map(|| None);
-    let page = root.or(warp::path!("polls" / String).map(Some)).unify().and(with.clone()).map(
-        |slug: Option<String>, desk: Arc<Desk>, timer: Timer| {
-            timer.stop("results_page", desk.page(slug.as_deref()))
+    let page = root
+        .or(warp::path!("polls" / String).map(Some))
+        .unify()
+        .and(desk.clone())
+        .and(timed("results_page"))
+        .map(|slug: Option<String>, desk: Arc<Desk>, timer: RequestTimer| {
+            timer.stop(desk.page(slug.as_deref()))
+        });
+    let list = warp::path!("api" / "polls")
+        .and(desk.clone())
+        .and(timed("polls"))
+        .map(|desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.list()));
+    let tally = warp::path!("api" / "polls" / String / "tally")
+        .and(desk.clone())
+        .and(timed("tally"))
+        .map(|slug: String, desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.tally(&slug)));
+    let series = warp::path!("api" / "polls" / String / "series")
+        .and(desk.clone())
+        .and(timed("series"))
+        .and(warp::query())
+        .then(|slug: String, desk: Arc<Desk>, timer: RequestTimer, query: Query| async move {
+            let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+            timer.stop(desk.series(&slug, seconds).await)
+        });
+    let events = warp::path!("api" / "polls" / String / "events")
+        .and(desk)
+        .and(timed("events"))
+        .map(|slug: String, desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.events(&slug)));
+    let assets = warp::path!("static" / String).and(timed("static")).map(
+        |path: String, timer: RequestTimer| {
+            let found = http::asset(pages::ASSETS, &path);
+            timer.stop(found.unwrap_or_else(|| Problem::not_found().into_response()))
         },
     );
-    let list = warp::path!("api" / "polls")
-        .and(with.clone())
-        .map(|desk: Arc<Desk>, timer: Timer| timer.stop("polls", desk.list()));
-    let tally = warp::path!("api" / "polls" / String / "tally")
-        .and(with.clone())
-        .map(|slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("tally", desk.tally(&slug)));
-    let series = warp::path!("api" / "polls" / String / "series")
-        .and(with.clone())
-        .and(warp::query())
-        .then(|slug: String, desk: Arc<Desk>, timer: Timer, query: Query| async move {
-            let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-            timer.stop("series", desk.series(&slug, seconds).await)
-        });
-    let events = warp::path!("api" / "polls" / String / "events").and(with.clone()).map(
-        |slug: String, desk: Arc<Desk>, timer: Timer| timer.stop("events", desk.events(&slug)),
-    );
-    let assets =
-        warp::path!("static" / String).and(with.clone()).map(|path: String, _, timer: Timer| {
-            let found = http::asset(pages::ASSETS, &path);
-            timer.stop("static", found.unwrap_or_else(|| Problem::not_found().into_response()))
-        });
-    let openapi = warp::path!("openapi.json").and(with).map(|_, timer: Timer| {
-        timer.stop("openapi", http::json(StatusCode::OK, OPENAPI.to_owned()))
-    });
+    let openapi = warp::path!("openapi.json")
+        .and(timed("openapi"))
+        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
 
     let routes = page
         .or(tally)
@@ -82,25 +87,8 @@ pub(crate) fn all(
         .or(assets)
         .unify()
         .or(openapi)
+        .unify()
+        .or(explanations(problems::TYPES))
         .unify();
-    warp::get().or(warp::head()).unify().and(routes).recover(fits_nothing).unify()
-}
-
-/// Measures one request from here to its reply.
-struct Timer {
-    method: Method,
-    since: Instant,
-}
-
-impl Timer {
-    fn stop(self, route: &'static str, response: Response) -> Response {
-        http::measure(route, &self.method, response.status(), self.since);
-        response
-    }
-}
-
-async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
-    let problem = Problem::of_rejection(&rejection, http::READ_ONLY);
-    http::measure("other", &Method::OPTIONS, problem.status, Instant::now());
-    Ok(problem.into_response())
+    warp::get().or(warp::head()).unify().and(routes).recover(answer_unrouted).unify()
 }

@@ -38,12 +38,6 @@ const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(15);
 /// a replica that stops does not send all its viewers to the next at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const RESPONSE_HEAD: &str = "HTTP/1.1 200 OK\r\n\
-    content-type: text/event-stream\r\n\
-    cache-control: no-store\r\n\
-    x-accel-buffering: no\r\n\
-    x-content-type-options: nosniff\r\n\
-    connection: close\r\n\r\n";
 const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
 
 /// All viewers of this replica; cheap to clone.
@@ -228,7 +222,7 @@ impl Cursor {
 /// Takes the request and begins the reply.
 async fn greet(stream: &mut TcpStream, head_bytes: usize, within: Duration) -> io::Result<()> {
     discard(stream, head_bytes).await?;
-    write_all(stream, RESPONSE_HEAD.as_bytes(), within).await.map(drop)
+    write_all(stream, http::event_stream_head().as_bytes(), within).await.map(drop)
 }
 
 async fn serve(stream: TcpStream, mut cursor: Cursor, within: Duration) -> io::Result<()> {

@@ -1,27 +1,28 @@
-//! Request bodies, within bounds of size and time.
+//! Reads request bodies within limits of size and time.
 
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{FutureExt, Stream, StreamExt};
 use votestream_service::problem::Problem;
-use warp::http::StatusCode;
 use warp::{Filter, Rejection};
 
-/// The largest body, in bytes: 63 slugs of 63 characters and some room.
+use crate::problems::TOO_SLOW;
+
+/// Largest body in bytes: a ballot with 63 slugs of 63 characters, and some room.
 pub const BYTES_MAX: usize = 16 * 1024;
 
-/// How much more than that is read and thrown away, in bytes. A connection that is closed while its
-/// client still sends is reset, and the client never sees what was wrong.
+/// Bytes beyond that limit that are read and thrown away. Closing the connection while the client still
+/// sends would reset it, and the client would never see the reply that names the limit.
 const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 
-/// The filter that reads a body, or says what is wrong with it.
+/// Returns the filter that reads a body, or describes the problem with it.
 pub fn bounded(
     timeout: Duration,
 ) -> impl Filter<Extract = (Result<Bytes, Problem>,), Error = Rejection> + Clone {
     warp::body::stream().then(move |stream| async move {
         let mut collecting = std::pin::pin!(collect(stream));
-        // Most bodies come with their heads: those need no timer.
+        // Most bodies arrive together with their heads; those need no timer.
         if let Some(body) = collecting.as_mut().now_or_never() {
             return body;
         }
@@ -34,7 +35,7 @@ async fn collect(
     stream: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
     tokio::pin!(stream);
-    // Most bodies come in one piece, which need not be copied.
+    // Most bodies arrive in one piece, which need not be copied.
     let mut first = Bytes::new();
     let mut body = BytesMut::new();
     let mut received = 0;
@@ -64,5 +65,5 @@ async fn collect(
 
 fn too_slow(timeout: Duration) -> Problem {
     let detail = format!("the body did not arrive within {} ms", timeout.as_millis());
-    Problem::new("too-slow", StatusCode::REQUEST_TIMEOUT, "Too slow", detail)
+    Problem::new(&TOO_SLOW, detail)
 }

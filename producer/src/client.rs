@@ -1,6 +1,7 @@
-//! Who is at the other end: address, network, transport, and whether a page of ours sent it here.
+//! Identifies the client of a request: its address, its network, its transport, and the site whose page
+//! sent the request.
 //!
-//! Forwarded headers are believed from trusted proxies only.
+//! Invariant: forwarded headers are believed only if they come from a trusted proxy.
 
 use std::net::IpAddr;
 
@@ -10,28 +11,28 @@ use warp::http::{HeaderMap, HeaderName, header, header::AsHeaderName};
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What is believed of clients.
+/// The settings that decide which headers of a request are believed.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
-    /// Proxies whose forwarded headers are believed.
+    /// Networks of the proxies whose `X-Forwarded-` headers are believed.
     pub proxies: Vec<IpNet>,
-    /// Further origins whose pages may post.
+    /// Origins of other sites whose pages may post ballots.
     pub origins: Vec<String>,
-    /// All clients come through TLS.
+    /// Whether all clients connect through TLS, as behind a proxy that sets no headers.
     pub always_secure: bool,
 }
 
-/// One request's client.
+/// The client that sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// Its address, or its proxy's when that is not trusted.
+    /// IP address of the client, or that of its proxy if the proxy is not trusted.
     pub address: IpAddr,
-    /// Whether it came through TLS.
+    /// Whether the request came through TLS.
     pub secure: bool,
 }
 
 impl Trust {
-    /// The client of a request that came from `peer`.
+    /// Identifies the client of a request that arrived from `peer`.
     pub fn client(&self, peer: PeerAddr, headers: &HeaderMap) -> Client {
         if !self.is_proxy(peer.0) {
             return Client { address: peer.0, secure: self.always_secure };
@@ -41,8 +42,8 @@ impl Trust {
         Client { address, secure: self.always_secure || https }
     }
 
-    /// Whether the request was sent by a page of another site. Clients that are not browsers send
-    /// neither header, and have no cookies that another site could use.
+    /// Returns whether a page of another site sent the request. Clients that are not browsers send neither
+    /// Origin nor Sec-Fetch-Site, and have no cookies that another site could misuse.
     pub fn is_cross_site(&self, peer: PeerAddr, headers: &HeaderMap) -> bool {
         let origin = text(headers, header::ORIGIN);
         if origin.is_some_and(|origin| self.origins.iter().any(|allowed| allowed == origin)) {
@@ -61,11 +62,11 @@ impl Trust {
         host.is_some() && host == own
     }
 
-    /// The rightmost address that is not a trusted proxy's: what stands left of it may be invented,
-    /// and need not even be an address. So it is read from the right, and no further than needed.
+    /// Returns the rightmost address in X-Forwarded-For that is not a trusted proxy's. A client may have
+    /// invented everything left of it, so the header is read from the right and no further than needed.
     fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
         let lines = headers.get_all("x-forwarded-for").iter();
-        // A line with odd bytes still ends with what our proxy wrote.
+        // A line with invalid bytes still ends with the address that our proxy wrote.
         let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
         let mut found = None;
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
@@ -84,7 +85,8 @@ impl Trust {
     }
 }
 
-/// The network that shares one limit: an IPv4 /24, or an IPv6 /56 as handed to one household.
+/// Returns the network whose clients share one limit: an IPv4 /24, or an IPv6 /56, the size that one
+/// household gets.
 pub fn network(address: IpAddr) -> IpNet {
     match address {
         IpAddr::V4(v4) => IpNet::V4(Ipv4Net::new_assert(v4, 24).trunc()),
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_invents_in_front_of_its_address_changes_nothing() {
+    fn text_that_a_client_invents_before_its_address_changes_nothing() {
         let client = |lines: &[&[u8]]| {
             let mut headers = HeaderMap::new();
             for line in lines {
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn posts_from_other_sites_are_told_apart() {
+    fn posts_from_other_sites_are_recognised() {
         let trust = Trust { origins: vec!["https://tv.example".into()], ..Trust::default() };
         let cross = |pairs| trust.is_cross_site(peer("::1"), &headers(pairs));
         assert!(!cross(&[]), "a plain client");

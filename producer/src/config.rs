@@ -1,4 +1,4 @@
-//! The producer's settings: flags or environment, parsed once and validated whole.
+//! Defines the producer's settings, which are flags or environment variables, parsed once at start-up.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,97 +8,90 @@ use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
-use votestream_service::redis::Manager;
 
-use crate::publisher::Durability;
+use crate::durability::Durability;
 
-/// Takes ballots over HTTP and appends them to a Redis Stream.
+/// Take ballots over HTTP and append them to a Redis Stream
 ///
-/// Answers "accepted" only once Redis has stored the ballot with the durability asked for; otherwise
-/// it says that it cannot, and when to try again.
+/// The producer answers "accepted" only once Redis has stored the ballot as durably as DURABILITY says.
+/// Otherwise it answers that it cannot store it, and when to try again.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "producer", version)]
 pub struct Config {
-    /// What to do instead of serving.
+    /// Subcommand to run instead of serving.
     #[command(subcommand)]
     pub task: Option<Task>,
-    /// Where voters connect
+    /// Listen for voters at this address
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8080")]
     pub listen_addr: SocketAddr,
-    /// Where /metrics, /healthz and /readyz are
+    /// Serve /metrics, /healthz and /readyz at this address
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9080")]
     pub admin_addr: SocketAddr,
-    /// The poll shown at /
+    /// Show the poll with this slug at /
     #[arg(long, env = "DEFAULT_POLL", default_value = "cats-vs-dogs")]
     pub default_poll: Slug,
-    /// Where the results are shown; linked from the ballot
+    /// Link from the ballot to the results at this address
     #[arg(long, env = "RESULTS_URL")]
     pub results_url: Option<String>,
-    /// Keys that sign voter cookies: hexadecimal, 32 bytes or more each, separated by commas; the
-    /// first signs, all are believed. Make one with: openssl rand -hex 32
+    /// Sign voter cookies with the first of these keys and accept the signatures of all: hexadecimal, 32
+    /// bytes or more each, separated by commas. Make one with: openssl rand -hex 32
     #[arg(long, env = "COOKIE_KEYS", hide_env_values = true)]
     pub cookie_keys: Option<Secret>,
-    /// A file with such keys, one a line; read again every few seconds, so that keys are rotated without a restart
+    /// Read the cookie keys from this file, one per line, again every few seconds, so that keys are rotated
+    /// without a restart
     #[arg(long, env = "COOKIE_KEYS_FILE", conflicts_with = "cookie_keys")]
     pub cookie_keys_file: Option<PathBuf>,
-    /// Mark cookies Secure and name them __Host-…, as behind TLS; otherwise decided per request by
-    /// X-Forwarded-Proto from a trusted proxy
+    /// Treat every client as connected through TLS: mark cookies Secure and name them __Host-…. By default
+    /// X-Forwarded-Proto from a trusted proxy decides for each request
     #[arg(long, env = "COOKIE_SECURE", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true")]
     pub cookie_secure: bool,
-    /// What "accepted" promises: in memory, on Redis' disk, or on replicas too; `fsync` needs a Redis
-    /// that tells its settings, which most managed ones do not: `replicated` is theirs
+    /// Answer "accepted" once a ballot is in Redis' memory, on Redis' disk, or in the memory of replicas
+    /// too. `fsync` needs a Redis that allows CONFIG GET; with a managed Redis that refuses it, use
+    /// `replicated`
     #[arg(long, env = "DURABILITY", default_value = "fsync")]
     pub durability: Durability,
-    /// How many replicas must have a ballot (DURABILITY=replicated)
+    /// With DURABILITY=replicated, require this many replicas to have a ballot
     #[arg(long, env = "REPLICAS_MIN", default_value_t = 1)]
     pub replicas_min: u32,
-    /// Ballots that a partition's stream may hold before voters are asked to try again
+    /// Ask voters to try again once a partition's stream holds this many ballots
     #[arg(long, env = "BACKLOG_MAX", default_value_t = 5_000_000)]
     pub backlog_max: u64,
-    /// Round trips to Redis under way at once (a cluster has one a partition)
+    /// Send ballots to Redis on this many lanes, each with a connection and one round trip in flight; a
+    /// cluster has one lane per partition instead
     #[arg(long, env = "LANES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
-    /// New voters per minute and client network (IPv4 /24, IPv6 /56); 0 for no limit
+    /// Accept this many new voters per minute from one client network (IPv4 /24, IPv6 /56); 0 for no limit
     #[arg(long, env = "NEW_VOTERS_PER_MINUTE", default_value_t = 600)]
     pub new_voters_per_minute: u32,
-    /// Networks free of that limit, separated by commas; loopback always is
+    /// Exempt these networks from the limit of new voters, separated by commas; loopback is always exempt
     #[arg(long, env = "NEW_VOTERS_EXEMPT", value_delimiter = ',')]
     pub new_voters_exempt: Vec<IpNet>,
-    /// Proxies whose X-Forwarded-For and -Proto are believed, separated by commas
+    /// Believe X-Forwarded-For, -Proto and -Host from proxies in these networks, separated by commas
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
-    /// Further origins whose pages may post ballots, separated by commas: `https://vote.example`
+    /// Accept ballots from pages of these other origins, separated by commas: `https://vote.example`
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
     pub allowed_origins: Vec<String>,
-    /// How long a client may take to send a body, in milliseconds
+    /// Refuse a request whose body has not arrived within this many milliseconds
     #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
-    /// Bounds on connections.
+    /// Settings that bound the connections of voters.
     #[command(flatten)]
     pub listener: ListenerArgs,
-    /// Where Redis is.
+    /// Settings of the Redis server or cluster.
     #[command(flatten)]
     pub redis: RedisArgs,
-    /// Logs and shutdown.
+    /// Settings that every service has.
     #[command(flatten)]
     pub common: CommonArgs,
 }
 
 impl Config {
-    /// Whether a producer could start with these settings and the files they name; asks no server.
+    /// Returns the keys that sign cookies, as the setting or the file has them now.
     ///
     /// # Errors
-    /// Says which setting is of no use.
-    pub fn check(&self) -> anyhow::Result<()> {
-        Manager::new(&self.redis)?;
-        crate::cookie_keys::new(self).map(drop)
-    }
-
-    /// The keys that sign cookies, as the setting or the file has them now.
-    ///
-    /// # Errors
-    /// When there is none, or the file cannot be read.
+    /// Returns an error if no key is configured, or if the file cannot be read.
     pub fn cookie_keys(&self) -> anyhow::Result<Secret> {
         match (&self.cookie_keys, &self.cookie_keys_file) {
             (Some(keys), _) => Ok(keys.clone()),
@@ -108,8 +101,8 @@ impl Config {
                 Ok(text.parse()?)
             }
             (None, None) => anyhow::bail!(
-                "COOKIE_KEYS is not set: replicas must share a key to know each other's voters; \
-                 make one with `openssl rand -hex 32`"
+                "COOKIE_KEYS is not set: all replicas must share a key to recognise each other's \
+                 voters; make one with `openssl rand -hex 32`"
             ),
         }
     }
@@ -129,20 +122,5 @@ mod tests {
                 assert_eq!(arg.get_env().and_then(|e| e.to_str()), Some(flag.as_str()));
             }
         }
-    }
-
-    #[test]
-    fn without_keys_it_says_how_to_make_one() {
-        let config = Config::parse_from(["producer"]);
-        if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
-            assert!(config.check().unwrap_err().to_string().contains("openssl rand"));
-        }
-        let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
-        assert!(config.check().is_ok());
-        let config = Config {
-            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
-            ..config
-        };
-        assert!(config.check().unwrap_err().to_string().contains("REDIS_URL"));
     }
 }

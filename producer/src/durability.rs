@@ -1,8 +1,8 @@
-//! Whether Redis is set up for what "accepted" promises.
+//! Checks whether Redis is set up to keep ballots as durably as "accepted" promises.
 //!
-//! Asked at start-up and every three seconds after. While it is not, the producer stores nothing: it
-//! never says yes to what it cannot promise. A Redis that does not tell how it keeps its disk, as most
-//! managed ones do not, can be promised replicas of, and not a disk.
+//! The check runs at start-up and every three seconds. While it fails, the producer stores nothing, so that
+//! it never promises more than Redis does. Most managed Redis servers do not show their disk settings; with
+//! them, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,37 +13,49 @@ use redis::RedisError;
 use votestream_schema::{Keys, replay};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::redis::replay::{ReplayRights, replay_rights};
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
-use votestream_service::replay::{ReplayRights, replay_rights};
 
 use crate::metrics;
-use crate::publisher::Durability;
 
-/// What Redis has to be set to for an answer to mean that the disk has the ballot. With the last one on `yes`
-/// it would not flush while it rewrites its file.
+/// The durability that the answer "accepted" promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Durability {
+    /// In Redis' memory: lost with the process
+    Memory,
+    /// On Redis' disk (`appendfsync always`): lost with the disk
+    Fsync,
+    /// In the memory of some replicas as well: lost with all of them
+    Replicated,
+}
+
+/// The settings with which Redis answers a write only once its disk has it. With the last one on `yes`, Redis
+/// would not flush while it rewrites its append-only file.
 const ON_DISK: [(&str, &str); 3] =
     [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
 
-/// The name of the finding about what Redis replays, among the settings.
+/// The name of the finding about the commands that Redis replays, among the settings.
 const REPLAY_RIGHTS: &str = "replay-rights";
 
-/// Also how long voters may be refused after the promise can be kept again.
+/// Time between two checks, and so the longest time for which voters are refused after Redis is set up again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
+/// Time to the next attempt after one in which Redis did not answer.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Whether the promise can be kept now; cheap to clone.
+/// The outcome of the last check. Clones are cheap and share it.
 #[derive(Clone, Debug)]
-pub struct Promise {
-    kept: Arc<AtomicBool>,
+pub struct DurabilityStatus {
+    is_met: Arc<AtomicBool>,
 }
 
-impl Promise {
-    /// Whether Redis was, when last asked, set up for the promise.
-    pub fn is_kept(&self) -> bool {
-        self.kept.load(Ordering::Relaxed)
+impl DurabilityStatus {
+    /// Returns whether the last check found Redis set up for the promised durability.
+    pub fn is_met(&self) -> bool {
+        self.is_met.load(Ordering::Relaxed)
     }
 }
 
-/// The task that keeps asking.
+/// The task that repeats the check.
 #[derive(Debug)]
 pub struct Watcher {
     manager: Manager,
@@ -51,58 +63,89 @@ pub struct Watcher {
     partitions: u16,
     durability: Durability,
     replicas_min: u32,
-    kept: Arc<AtomicBool>,
+    is_met: Arc<AtomicBool>,
 }
 
-/// A promise, believed until [`Watcher`] knows better, and its watcher.
+/// Creates a status, which is not met before the first check of the [`Watcher`], and the watcher.
 pub fn new(
     manager: Manager,
     keys: Keys,
     partitions: u16,
     durability: Durability,
     replicas_min: u32,
-) -> (Promise, Watcher) {
-    let kept = Arc::new(AtomicBool::new(false));
+) -> (DurabilityStatus, Watcher) {
+    let is_met = Arc::new(AtomicBool::new(false));
     let watcher =
-        Watcher { manager, keys, partitions, durability, replicas_min, kept: kept.clone() };
-    (Promise { kept }, watcher)
+        Watcher { manager, keys, partitions, durability, replicas_min, is_met: is_met.clone() };
+    (DurabilityStatus { is_met }, watcher)
+}
+
+/// Redis is not set up for the promised durability.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum NotDurable {
+    #[error("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {reason}")]
+    WrongSetting { name: &'static str, found: String, wanted: &'static str, reason: &'static str },
+    #[error(
+        "redis does not show its setting {0} (CONFIG GET is refused), so DURABILITY=fsync cannot be \
+         checked: run the producer with DURABILITY=replicated, or let its user call CONFIG GET"
+    )]
+    HiddenSetting(&'static str),
+    #[error("redis has {found} replicas in step, DURABILITY=replicated needs {wanted}")]
+    TooFewReplicas { found: u32, wanted: u32 },
+    #[error("redis refuses WAIT, without which DURABILITY=replicated cannot be checked")]
+    WaitRefused,
+    #[error(
+        "redis would lose ballots when it restarts, because its default user may not run {}: put `{}` \
+         into its access list and reload it with ACL LOAD (nobody can log in as that user)",
+        .0.join(", "),
+        replay::CURE
+    )]
+    ReplayForbidden(Vec<String>),
+    #[error(
+        "redis does not say whether it would replay its append-only file after a restart ({0}): let this \
+         user call ACL DRYRUN (`+acl|dryrun`), or run the producer with DURABILITY=replicated"
+    )]
+    ReplayUnknown(String),
 }
 
 impl Watcher {
-    /// Asks until `shutdown`.
+    /// Checks every three seconds until `shutdown`, and reports to `gate`.
     pub async fn run(self, gate: Gate, shutdown: CancellationToken) {
-        let every = CHECK_EVERY;
-        gate.watch(every, shutdown, || self.check()).await;
+        gate.watch(CHECK_EVERY, shutdown, || self.check()).await;
     }
 
-    /// Asks once, waiting for Redis as long as it takes, but not past `shutdown`.
-    async fn check(&self) -> Result<(), String> {
+    /// Checks once, and waits for Redis as long as it takes; [`Gate::watch`] ends the wait at shutdown.
+    async fn check(&self) -> Result<(), NotDurable> {
         let outcome = loop {
             match self.ask().await {
                 Ok(outcome) => break outcome,
                 Err(error) => {
-                    // Not knowing changes nothing: a Redis that is away stores nothing anyway.
-                    tracing::debug!(error, "cannot ask redis how durable it is");
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    // The status stays as it is: a Redis that is away stores nothing anyway.
+                    tracing::debug!(
+                        "cannot read the durability settings of redis at {}, retrying in {} ms: {error}",
+                        self.manager.servers(),
+                        RETRY_AFTER.as_millis()
+                    );
+                    tokio::time::sleep(RETRY_AFTER).await;
                 }
             }
         };
-        self.kept.store(outcome.is_ok(), Ordering::Relaxed);
+        self.is_met.store(outcome.is_ok(), Ordering::Relaxed);
         metrics::REDIS_DURABLE.set(if outcome.is_ok() { 1.0 } else { 0.0 });
         outcome
     }
 
-    /// What each master that holds a partition says; the outer error is "could not ask".
-    async fn ask(&self) -> Result<Result<(), String>, String> {
-        let mut connection =
-            self.manager.connect(RESPONSE_TIMEOUT).await.map_err(|e| e.to_string())?;
+    /// Reads the settings of each master that holds a partition. The outer error means that Redis did not
+    /// answer.
+    async fn ask(&self) -> Result<Result<(), NotDurable>, RedisError> {
+        let mut connection = self.manager.connect(RESPONSE_TIMEOUT).await?;
         let partitions = if self.manager.is_cluster() { self.partitions } else { 1 };
         for partition in 0..partitions {
             let settings = self.settings(&mut connection, partition).await?;
             let replicas = self.replicas(&mut connection, partition).await?;
-            let mut findings = judge(self.durability, self.replicas_min, &settings, replicas);
+            let mut findings = compare(self.durability, self.replicas_min, &settings, replicas);
             let rights = self.replay_rights(&mut connection, partition).await?;
-            findings.extend(judge_replay(self.durability, &rights));
+            findings.extend(compare_replay(self.durability, rights));
             record(&findings);
             let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
@@ -112,124 +155,110 @@ impl Watcher {
         Ok(Ok(()))
     }
 
+    /// Reads the settings that matter; empty if Redis does not show them.
     async fn settings(
         &self,
         connection: &mut Connection,
         partition: u16,
-    ) -> Result<HashMap<String, String>, String> {
+    ) -> Result<HashMap<String, String>, RedisError> {
         let mut get = redis::cmd("CONFIG");
         get.arg("GET").arg(&["maxmemory-policy"]).arg(&ON_DISK.map(|(name, _)| name));
         match connection.query_at(&self.keys.stream(partition), &get).await {
-            Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
+            Ok(reply) => Ok(redis::from_redis_value(reply)?),
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 
-    /// Whether this partition's master would replay its ballots after a restart.
+    /// Asks whether this partition's master would replay its ballots after a restart.
     async fn replay_rights(
         &self,
         connection: &mut Connection,
         partition: u16,
-    ) -> Result<ReplayRights, String> {
+    ) -> Result<ReplayRights, RedisError> {
         let commands = replay::commands(&self.keys, partition);
-        let rights = replay_rights(connection, &self.keys.stream(partition), &commands).await;
-        rights.map_err(|error| error.to_string())
+        replay_rights(connection, &self.keys.stream(partition), &commands).await
     }
 
-    /// How many replicas are in step; `None` where Redis does not say.
+    /// Returns how many replicas are in step; `None` if Redis refuses WAIT or it does not matter.
     async fn replicas(
         &self,
         connection: &mut Connection,
         partition: u16,
-    ) -> Result<Option<u32>, String> {
+    ) -> Result<Option<u32>, RedisError> {
         if self.durability != Durability::Replicated {
             return Ok(None);
         }
         let wait = redis::cmd("WAIT").arg(self.replicas_min).arg(100).clone();
         match connection.query_at(&self.keys.stream(partition), &wait).await {
-            Ok(reply) => redis::from_redis_value(reply).map_err(|e| e.to_string()),
+            Ok(reply) => Ok(redis::from_redis_value(reply)?),
             Err(error) if is_refusal(&error) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error),
         }
     }
 }
 
-/// Whether Redis will say the same tomorrow: a command that it does not have, or not for this user.
+/// Returns whether Redis will always answer like this: it does not have the command, or this user may not
+/// call it.
 fn is_refusal(error: &RedisError) -> bool {
     matches!(error.code(), Some("ERR" | "NOPERM"))
 }
 
-/// What was found of one setting: as it must be, or what is wrong with it.
-type Finding = (&'static str, Result<(), String>);
+/// The name of a setting, as the metric's label has it, and whether it is right.
+type Finding = (&'static str, Result<(), NotDurable>);
 
-/// Compares settings with the promise. How Redis keeps its disk must be told; that it evicts nothing is
-/// believed where it is not.
-fn judge(
+/// Compares the settings with the promised durability. Settings of the disk must be shown; that Redis evicts
+/// nothing is assumed where it does not say.
+fn compare(
     durability: Durability,
     replicas_min: u32,
     settings: &HashMap<String, String>,
     replicas: Option<u32>,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let mut compare = |name, wanted: &str, why, found: Option<&String>| {
+    let mut expect = |name, wanted: &'static str, reason, found: Option<&String>| {
         let finding = match found {
             Some(found) if found == wanted => Ok(()),
             Some(found) => {
-                Err(format!("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {why}"))
+                Err(NotDurable::WrongSetting { name, found: found.clone(), wanted, reason })
             }
-            None => Err(format!(
-                "redis does not tell its {name} (CONFIG GET is refused), so DURABILITY=fsync would \
-                 promise what nobody knows: run the producer with DURABILITY=replicated, or let its \
-                 user call CONFIG GET"
-            )),
+            None => Err(NotDurable::HiddenSetting(name)),
         };
         findings.push((name, finding));
     };
     if let Some(found) = settings.get("maxmemory-policy") {
-        let why = "for it may throw ballots away";
-        compare("maxmemory-policy", "noeviction", why, Some(found));
+        let reason = "because it may throw ballots away";
+        expect("maxmemory-policy", "noeviction", reason, Some(found));
     }
     if durability == Durability::Fsync {
         let or = "or run the producer with DURABILITY=memory";
         for (name, wanted) in ON_DISK {
-            compare(name, wanted, or, settings.get(name));
+            expect(name, wanted, or, settings.get(name));
         }
     }
     if durability == Durability::Replicated {
         let finding = match replicas {
-            Some(replicas) if replicas >= replicas_min => Ok(()),
-            Some(replicas) => Err(format!(
-                "redis has {replicas} replicas in step, DURABILITY=replicated wants {replicas_min}"
-            )),
-            None => {
-                Err("redis refuses WAIT, without which DURABILITY=replicated is a guess".into())
-            }
+            Some(found) if found >= replicas_min => Ok(()),
+            Some(found) => Err(NotDurable::TooFewReplicas { found, wanted: replicas_min }),
+            None => Err(NotDurable::WaitRefused),
         };
         findings.push(("replicas", finding));
     }
     findings
 }
 
-/// Compares the default user's rights with the promise. A promise of the disk needs proof that the disk is read back
-/// whole; a promise of replicas is withdrawn only where a restart is known to lose ballots.
-fn judge_replay(durability: Durability, rights: &ReplayRights) -> Option<Finding> {
+/// Compares the default user's rights with the promised durability. Fsync needs proof that Redis reads its
+/// disk back whole; replicated durability fails only if a restart is known to lose ballots.
+fn compare_replay(durability: Durability, rights: ReplayRights) -> Option<Finding> {
     let finding = match (durability, rights) {
         (Durability::Memory, _) | (Durability::Replicated, ReplayRights::Unknown(_)) => {
             return None;
         }
         (_, ReplayRights::Complete | ReplayRights::NotNeeded) => Ok(()),
-        (_, ReplayRights::Missing(commands)) => Err(format!(
-            "redis would lose ballots when it restarts, since its default user may not run {}: put \
-             `{}` into its access list and reload it with ACL LOAD (nobody can log in as that user)",
-            commands.join(", "),
-            replay::CURE
-        )),
-        (Durability::Fsync, ReplayRights::Unknown(reason)) => Err(format!(
-            "redis does not say whether it would replay its append-only file after a restart ({reason}): \
-             let this user call ACL DRYRUN (`+acl|dryrun`), or run the producer with \
-             DURABILITY=replicated"
-        )),
+        (_, ReplayRights::Missing(commands)) => Err(NotDurable::ReplayForbidden(commands)),
+        (Durability::Fsync, ReplayRights::Unknown(reason)) => {
+            Err(NotDurable::ReplayUnknown(reason))
+        }
     };
     Some((REPLAY_RIGHTS, finding))
 }
@@ -249,62 +278,62 @@ mod tests {
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
     }
 
-    fn judged(
+    fn compared(
         durability: Durability,
         replicas_min: u32,
         settings: &HashMap<String, String>,
         replicas: Option<u32>,
-    ) -> Result<(), String> {
-        let findings = judge(durability, replicas_min, settings, replicas);
+    ) -> Result<(), NotDurable> {
+        let findings = compare(durability, replicas_min, settings, replicas);
         findings.into_iter().try_for_each(|(_, finding)| finding)
     }
 
     #[test]
-    fn a_promise_that_redis_does_not_keep_is_named_with_its_cure() {
+    fn a_setting_that_breaks_the_promise_is_named_with_its_remedy() {
         let [on, always, also_then] = ON_DISK;
         let always = [on, always, also_then, ("maxmemory-policy", "noeviction")];
-        assert!(judged(Durability::Fsync, 0, &settings(always), None).is_ok());
+        assert!(compared(Durability::Fsync, 0, &settings(always), None).is_ok());
         let mut lazy = settings(always);
         lazy.insert("appendfsync".into(), "everysec".into());
-        let problem = judged(Durability::Fsync, 0, &lazy, None).unwrap_err();
+        let problem = compared(Durability::Fsync, 0, &lazy, None).unwrap_err().to_string();
         assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
-        assert!(judged(Durability::Memory, 0, &lazy, None).is_ok());
+        assert!(compared(Durability::Memory, 0, &lazy, None).is_ok());
         let mut now_and_then = settings(always);
         now_and_then.insert("no-appendfsync-on-rewrite".into(), "yes".into());
-        assert!(judged(Durability::Fsync, 0, &now_and_then, None).is_err());
+        assert!(compared(Durability::Fsync, 0, &now_and_then, None).is_err());
         lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
-        assert!(judged(Durability::Memory, 0, &lazy, None).is_err());
-        assert!(judged(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
-        assert!(judged(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+        assert!(compared(Durability::Memory, 0, &lazy, None).is_err());
+        assert!(compared(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
+        assert!(compared(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
     }
 
     #[test]
     fn ballots_that_a_restart_would_lose_are_not_promised() {
-        let judged = |durability, rights: &ReplayRights| {
-            judge_replay(durability, rights).map_or(Ok(()), |(_, finding)| finding)
+        let compared = |durability, rights: &ReplayRights| {
+            compare_replay(durability, rights.clone()).map_or(Ok(()), |(_, finding)| finding)
         };
         let missing = ReplayRights::Missing(vec!["XADD".to_owned(), "HSET".to_owned()]);
         let unknown = ReplayRights::Unknown("NOPERM".to_owned());
         for durability in [Durability::Fsync, Durability::Replicated] {
-            let problem = judged(durability, &missing).unwrap_err();
+            let problem = compared(durability, &missing).unwrap_err().to_string();
             assert!(problem.contains("XADD, HSET") && problem.contains("user default off ~*"));
-            assert!(judged(durability, &ReplayRights::Complete).is_ok());
-            assert!(judged(durability, &ReplayRights::NotNeeded).is_ok());
+            assert!(compared(durability, &ReplayRights::Complete).is_ok());
+            assert!(compared(durability, &ReplayRights::NotNeeded).is_ok());
         }
-        let problem = judged(Durability::Fsync, &unknown).unwrap_err();
+        let problem = compared(Durability::Fsync, &unknown).unwrap_err().to_string();
         assert!(problem.contains("+acl|dryrun"), "{problem}");
-        assert!(judged(Durability::Replicated, &unknown).is_ok());
-        assert!(judged(Durability::Memory, &missing).is_ok());
+        assert!(compared(Durability::Replicated, &unknown).is_ok());
+        assert!(compared(Durability::Memory, &missing).is_ok());
     }
 
     #[test]
-    fn a_disk_that_redis_does_not_tell_of_is_not_promised() {
-        let untold = HashMap::new();
-        let problem = judged(Durability::Fsync, 0, &untold, None).unwrap_err();
+    fn a_disk_whose_settings_are_hidden_is_not_promised() {
+        let hidden = HashMap::new();
+        let problem = compared(Durability::Fsync, 0, &hidden, None).unwrap_err().to_string();
         assert!(problem.contains("DURABILITY=replicated"), "{problem}");
-        assert!(judged(Durability::Memory, 0, &untold, None).is_ok());
-        assert!(judged(Durability::Replicated, 1, &untold, Some(1)).is_ok());
-        let problem = judged(Durability::Replicated, 1, &untold, None).unwrap_err();
+        assert!(compared(Durability::Memory, 0, &hidden, None).is_ok());
+        assert!(compared(Durability::Replicated, 1, &hidden, Some(1)).is_ok());
+        let problem = compared(Durability::Replicated, 1, &hidden, None).unwrap_err().to_string();
         assert!(problem.contains("WAIT"), "{problem}");
     }
 }

@@ -1,14 +1,16 @@
-//! Requests to replies; one file per kind of client.
+//! Turns requests into replies, in one module per kind of client.
 
 pub(crate) mod api;
 pub(crate) mod form;
 
 use bytes::Bytes;
 use votestream_service::problem::Problem;
-use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, header};
 use warp::reply::Response;
 
-/// The body, if it came in whole and is of the media type that the address takes.
+use crate::problems::UNSUPPORTED_MEDIA;
+
+/// Returns the body if it arrived whole and has the media type that the address takes.
 fn body_of_type(
     media_type: &str,
     headers: &HeaderMap,
@@ -18,8 +20,7 @@ fn body_of_type(
     let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(media_type) {
         let detail = format!("send the ballot as {media_type}");
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Problem::new("unsupported-media", status, "Unsupported media type", detail));
+        return Err(Problem::new(&UNSUPPORTED_MEDIA, detail));
     }
     body
 }

@@ -1,8 +1,8 @@
-//! The voter cookies of a request and of its reply.
+//! Reads and writes the cookies that identify voters.
 //!
-//! In an open poll the voter is whoever the signed cookie names; a client without one is new. In a
-//! poll with voting codes the voter follows from the code, and a cookie of the poll's own remembers
-//! it, so that a reload shows the choice that stands.
+//! In an open poll, the signed cookie names the voter; a client without one is a new voter. In a poll with
+//! voting codes, the voter follows from the code, and a cookie for that poll remembers the voter, so that a
+//! reload shows the standing vote.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,8 @@ use votestream_schema::voter::{AGE_MAX_S, Identity, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
 use warp::http::{HeaderMap, HeaderValue, header};
 
-/// The cookie of one poll: its name is its scope too.
+/// Returns the name of the cookie for a poll. The signature covers the name, so that a cookie counts in its
+/// own poll only.
 fn name(poll: &Poll) -> Cow<'static, str> {
     match poll.voter_policy {
         VoterPolicy::Open => "voter".into(),
@@ -18,17 +19,17 @@ fn name(poll: &Poll) -> Cow<'static, str> {
     }
 }
 
-/// What stands before the name of a cookie that came, and only ever goes, through TLS.
+/// Prefix with which browsers store a cookie only if it came through TLS, and send it only to this host.
 const HOST_PREFIX: &str = "__Host-";
 
-/// The name on the wire. Behind TLS only the prefixed one is believed: a browser takes that from
-/// this very host over TLS alone, whereas a plain one may have been planted by a neighbour (another
-/// host of the domain, or whoever sits between) to make somebody vote as another voter.
+/// Returns the cookie's name in requests and replies. Behind TLS only the prefixed name is believed. A
+/// cookie without the prefix may have been planted by another host of the domain, or by somebody on the
+/// way, to make a person vote as another voter.
 fn name_on_wire(name: &str, secure: bool) -> Cow<'_, str> {
     if secure { format!("{HOST_PREFIX}{name}").into() } else { name.into() }
 }
 
-/// Reads the voter from the cookies of a request that came through TLS (`secure`), or did not.
+/// Reads the voter from the cookies of a request; `secure` says whether it came through TLS.
 pub fn read(
     keys: &KeyRing,
     poll: &Poll,
@@ -42,7 +43,7 @@ pub fn read(
     keys.identify(lines, &on_wire, &name, now_s)
 }
 
-/// The Set-Cookie that makes this client this voter.
+/// Returns the Set-Cookie header that makes the client this voter.
 pub fn set_cookie(
     keys: &KeyRing,
     poll: &Poll,
@@ -54,19 +55,19 @@ pub fn set_cookie(
     cookie(&name, &keys.sign(&name, voter, now_s), AGE_MAX_S, secure)
 }
 
-/// The Set-Cookie that makes the client forget a cookie that is not ours.
+/// Returns the Set-Cookie header that removes a cookie which this service did not sign.
 pub fn clear_cookie(poll: &Poll, secure: bool) -> HeaderValue {
     cookie(&name(poll), "", 0, secure)
 }
 
-/// What follows a cookie's value at most, in bytes.
+/// Most bytes of the attributes after a cookie's value.
 const ATTRIBUTES_BYTES_MAX: usize = 80;
 
 fn cookie(name: &str, value: &str, age_s: i64, secure: bool) -> HeaderValue {
     let name = name_on_wire(name, secure);
     let flag = if secure { "; Secure" } else { "" };
     let mut text = String::with_capacity(name.len() + value.len() + ATTRIBUTES_BYTES_MAX);
-    // Not through `write!`, which takes five times as long.
+    // `write!` would take five times as long.
     let age_s = age_s.to_string();
     for part in [&name, "=", value, "; Path=/; Max-Age=", &age_s, "; HttpOnly; SameSite=Lax", flag]
     {

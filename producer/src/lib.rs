@@ -1,10 +1,11 @@
 //! Takes ballots over HTTP and appends them to a Redis Stream.
 //!
-//! `main → run → routes → handlers → {booth, publisher, catalog}`, never back. The one promise: a
-//! ballot that was answered "accepted" is stored as durably as configured.
+//! Modules call each other in one direction: `main → run → routes → handlers → voting`, and `voting` calls
+//! the `publisher`, which stores ballots, and the `catalog`, which knows the polls.
+//!
+//! Invariant: a ballot that was answered "accepted" is stored as durably as configured.
 
 mod body;
-mod booth;
 mod catalog;
 pub mod client;
 pub mod config;
@@ -15,9 +16,11 @@ mod identity;
 mod limiter;
 pub mod metrics;
 pub mod pages;
+mod problems;
 pub mod publisher;
 pub mod register;
 mod routes;
+mod voting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,27 +31,28 @@ use votestream_schema::Keys;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
-use votestream_service::redis::{Manager, Pool, describe_checkout};
+use votestream_service::redis::{self as redis_client, Manager, Pool};
 use votestream_service::{CancellationToken, certificates, healthcheck, process};
 
 pub use config::Config;
 
-use booth::Booth;
 use client::Trust;
 use limiter::Limiter;
-use publisher::Publisher;
+use publisher::{LaneConfig, Publisher};
 use register::Register;
+use voting::VotingService;
 
-/// Connections that pages share. Ballots have their own, and so has the catalog: however many look at
-/// pages, they make no replica unready.
+/// Most connections that pages share. Ballots and the catalog have connections of their own, so that a
+/// crowd that looks at pages makes no replica unready.
 const POOL_CONNECTIONS_MAX: u32 = 8;
-const KEEP_HOUSE_EVERY: Duration = Duration::from_secs(5);
+/// Time between two rounds of [`housekeeping`].
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 
-/// Serves voters on `listener` until `shutdown`, then finishes what is under way; whether that was
-/// done within the grace period.
+/// Serves voters on `listener` until `shutdown`, then finishes the requests in flight. Returns whether they
+/// finished within the grace period.
 ///
 /// # Errors
-/// When a setting is wrong. A Redis that is away is waited for.
+/// Returns an error if a setting is unusable. A Redis that is away is waited for.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -56,6 +60,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<bool> {
     metrics::BACKLOG_MAX_ENTRIES.set(config.backlog_max as f64);
+    // Prepare the connections, and wait until Redis says how many partitions there are.
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
@@ -65,8 +70,9 @@ pub async fn run(
         return Ok(true);
     };
 
+    // Start the lanes, the copy of the polls, and the checks of Redis and its certificates.
     let lanes = TaskTracker::new();
-    let options = publisher::Options {
+    let lane_config = LaneConfig {
         keys: keys.clone(),
         partitions,
         lanes: config.lanes,
@@ -74,24 +80,25 @@ pub async fn run(
         durability: config.durability,
         replicas_min: config.replicas_min,
     };
-    let publisher = Publisher::start(&manager, &options, health.gate("lanes"), &lanes);
+    let publisher = Publisher::start(&manager, &lane_config, health.gate("lanes"), &lanes);
     let (catalog, refresher) = catalog::new(manager.pool(1), keys.clone());
-    let (promise, watcher) =
+    let (durability, watcher) =
         durability::new(manager, keys.clone(), partitions, config.durability, config.replicas_min);
     let limiter =
         Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 
     let background = TaskTracker::new();
-    let seals = vec![certificates::Seal::of_redis(&config.redis)?];
-    background.spawn(certificates::watch(seals, shutdown.clone()));
+    let endpoints = vec![certificates::TlsEndpoint::of_redis(&config.redis)?];
+    background.spawn(certificates::watch(endpoints, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
-    background.spawn(keep_house(pool.clone(), limiter.clone(), key_refresher, shutdown.clone()));
+    background.spawn(housekeeping(pool.clone(), limiter.clone(), key_refresher, shutdown.clone()));
 
-    let booth = Arc::new(Booth {
+    // Serve until shutdown.
+    let voting = Arc::new(VotingService {
         catalog,
         publisher,
-        promise,
+        durability,
         limiter,
         trust: Trust {
             proxies: config.trusted_proxies.clone(),
@@ -107,11 +114,11 @@ pub async fn run(
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
-    let routes = routes::all(booth, body_timeout);
+    let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained = listener::serve("voters", listener, limits, routes, stop).await;
 
-    // The routes, and with them the last publisher, are gone: the lanes end with their queues.
+    // The routes have dropped the last publisher, so the lanes end once their queues are empty.
     lanes.close();
     background.close();
     let finished = async {
@@ -122,26 +129,36 @@ pub async fn run(
     Ok(drained && finished)
 }
 
-/// The deployment's number of partitions, waiting until Redis tells; `None` when told to stop.
+/// Asks Redis for the deployment's number of partitions until it answers; `None` if `shutdown` comes first.
 async fn deployed_partitions(
     pool: &Pool,
     keys: &Keys,
     shutdown: &CancellationToken,
 ) -> Option<u16> {
     let ask = || async {
-        let mut connection = pool.get().await.map_err(describe_checkout)?;
+        let mut connection = pool.get().await.map_err(redis_client::Error::from)?;
         let found: Option<u16> = redis::cmd("HGET")
             .arg(keys.meta())
             .arg("partitions")
             .query_async(&mut *connection)
             .await
-            .map_err(|e| e.to_string())?;
-        found.ok_or_else(|| "this deployment is not set up: run `votectl migrate`".to_owned())
+            .map_err(redis_client::Error::from)?;
+        found.ok_or(PartitionsUnknown::NotSetUp)
     };
     process::wait_for("redis", shutdown, ask).await.map(|partitions| partitions.max(1))
 }
 
-async fn keep_house(
+/// The number of partitions is not known yet.
+#[derive(Debug, thiserror::Error)]
+enum PartitionsUnknown {
+    #[error(transparent)]
+    Redis(#[from] redis_client::Error),
+    #[error("this deployment is not set up: run `votectl migrate`")]
+    NotSetUp,
+}
+
+/// Reads the cookie keys again, records the use of the pool and forgets quiet networks, every few seconds.
+async fn housekeeping(
     pool: Pool,
     limiter: Arc<Limiter>,
     cookie_keys: cookie_keys::Refresher,
@@ -153,18 +170,18 @@ async fn keep_house(
         limiter.forget_quiet();
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(KEEP_HOUSE_EVERY) => {}
+            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
         }
     }
 }
 
-/// Binds, runs and drains one producer process: what `main` does after parsing.
+/// Runs one producer process from its parsed settings to its orderly stop; `main` calls it.
 ///
 /// # Errors
-/// When an address is taken or a setting is wrong.
+/// Returns an error if an address is taken or a setting is unusable.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
-        return config.check();
+        return check(&config);
     }
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
@@ -174,4 +191,37 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     let drain_delay = config.listener.drain_delay();
     let work = |health, shutdown| run(config, listener, health, shutdown);
     process::run("producer", metrics::TABLES, &common, admin_addr, drain_delay, work).await
+}
+
+/// Checks that a producer could start with these settings and the files that they name, without connecting to
+/// any server.
+///
+/// # Errors
+/// Returns an error that names the unusable setting.
+fn check(config: &Config) -> anyhow::Result<()> {
+    Manager::new(&config.redis)?;
+    cookie_keys::new(config).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use votestream_service::config::RedisArgs;
+
+    use super::*;
+
+    #[test]
+    fn without_keys_it_says_how_to_make_one() {
+        let config = Config::parse_from(["producer"]);
+        if config.cookie_keys.is_none() && config.cookie_keys_file.is_none() {
+            assert!(check(&config).unwrap_err().to_string().contains("openssl rand"));
+        }
+        let config = Config::parse_from(["producer", "--cookie-keys", &"ab".repeat(32)]);
+        assert!(check(&config).is_ok());
+        let config = Config {
+            redis: RedisArgs { redis_url: "rdis://h".parse().unwrap(), ..config.redis },
+            ..config
+        };
+        assert!(check(&config).unwrap_err().to_string().contains("REDIS_URL"));
+    }
 }

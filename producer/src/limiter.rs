@@ -1,6 +1,7 @@
-//! How many new voters one client network may bring a minute.
+//! Limits how many new voters one client network may bring in a minute.
 //!
-//! Bounded by what arrives within a minute: a network whose minute is full again is forgotten.
+//! Its memory is bounded by the networks seen within a minute: a network whose quota is full again is
+//! forgotten.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -12,10 +13,10 @@ use ipnet::IpNet;
 
 use crate::client::network;
 
-/// More networks than this are worth a warning.
+/// Number of remembered networks from which on a warning is logged.
 const NETWORKS_MANY: usize = 100_000;
 
-/// A limit of new voters per network; the burst is one minute's worth.
+/// The limit of new voters per network. A network may use its whole quota of a minute at once.
 #[derive(Debug)]
 pub struct Limiter {
     limiter: Option<RateLimiter<IpNet, DefaultKeyedStateStore<IpNet>, DefaultClock>>,
@@ -23,14 +24,14 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Lets `per_minute` new voters pass per network, any number when 0; `exempt` networks and
-    /// loopback always pass.
+    /// Creates a limit of `per_minute` new voters per network; 0 means no limit. Networks in `exempt` and
+    /// loopback addresses are never limited.
     pub fn new(per_minute: u32, exempt: Vec<IpNet>) -> Self {
         let quota = NonZeroU32::new(per_minute).map(Quota::per_minute);
         Self { limiter: quota.map(RateLimiter::keyed), exempt }
     }
 
-    /// Whether a new voter from this address may pass; counts it if so.
+    /// Returns whether a new voter from this address may pass, and counts the voter if so.
     pub fn lets_pass(&self, address: IpAddr) -> bool {
         let Some(limiter) = &self.limiter else { return true };
         if address.is_loopback() || self.exempt.iter().any(|net| net.contains(&address)) {
@@ -39,7 +40,7 @@ impl Limiter {
         limiter.check_key(&network(address)).is_ok()
     }
 
-    /// Forgets quiet networks; to be called every so often.
+    /// Forgets networks whose quota is full again; call it every few seconds.
     pub fn forget_quiet(&self) {
         if let Some(limiter) = &self.limiter {
             limiter.retain_recent();
@@ -47,7 +48,8 @@ impl Limiter {
             if limiter.len() > NETWORKS_MANY {
                 tracing::warn!(
                     networks = limiter.len(),
-                    "very many client networks bring new voters"
+                    "{} client networks bring new voters; their limits take memory",
+                    limiter.len()
                 );
             }
         }

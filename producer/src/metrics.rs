@@ -1,9 +1,9 @@
-//! What each of the producer's metrics means.
+//! Declares the metrics that only the producer exports.
 
 use votestream_service::metric::{Counter, ENTRIES, Gauge, Histogram, Metric, SECONDS};
 use votestream_service::metrics::HTTP;
 
-/// The names of all problems that a ballot may meet, and `accepted`.
+/// The outcomes of a ballot: `accepted`, and the names of the problems that it may meet.
 const OUTCOMES: &[&str] = &[
     "accepted",
     "already-voted",
@@ -20,15 +20,25 @@ const OUTCOMES: &[&str] = &[
     "unsupported-media",
 ];
 
-/// Every table that the producer exports, beside those of all services.
+/// The tables of metrics that the producer exports in addition to those of every service.
 pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
 
+/// The settings of Redis that the durability check compares.
+const SETTINGS: &[&str] = &[
+    "appendonly",
+    "appendfsync",
+    "maxmemory-policy",
+    "no-appendfsync-on-rewrite",
+    "replay-rights",
+    "replicas",
+];
+
 votestream_service::metrics! {
-    /// The producer's own.
+    /// The metrics that only the producer exports.
     pub static METRICS;
 
-    /// Ballots answered, by outcome: accepted, or the name of the problem. Only `unavailable` is our
-    /// fault.
+    /// Ballots answered, by outcome: accepted, or the name of the problem. Only `unavailable` is a fault
+    /// of the service.
     pub(crate) static BALLOTS: Counter<1> =
         ("votestream_ballots_total", "ballots", &[("outcome", OUTCOMES)]);
 
@@ -36,7 +46,7 @@ votestream_service::metrics! {
     pub(crate) static PUBLISH_BATCH_ENTRIES: Histogram =
         ("votestream_publish_batch_entries", "ballots", &[], ENTRIES);
 
-    /// One round trip to Redis, the wait for its disk or replicas included.
+    /// Duration of one round trip to Redis, including the wait for its disk or replicas.
     pub(crate) static PUBLISH_DURATION_SECONDS: Histogram =
         ("votestream_publish_duration_seconds", "seconds", &[], SECONDS);
 
@@ -44,15 +54,16 @@ votestream_service::metrics! {
     pub(crate) static PUBLISH_RETRIES: Counter =
         ("votestream_publish_retries_total", "round trips", &[]);
 
-    /// 1 when Redis is set up for what DURABILITY promises, else 0 and no ballot is taken.
+    /// 1 while Redis is set up for the durability that DURABILITY promises, else 0; no ballot is accepted
+    /// then.
     pub(crate) static REDIS_DURABLE: Gauge = ("votestream_redis_durable", "bool", &[]);
 
-    /// 1 when a setting of Redis is as DURABILITY needs it, else 0, also where Redis does not tell
-    /// how it keeps its disk and DURABILITY=fsync; absent where DURABILITY does not care.
+    /// 1 while a setting of Redis is as DURABILITY needs it, else 0; 0 also for a setting of the disk that
+    /// Redis does not show. Absent where DURABILITY does not need the setting.
     pub(crate) static REDIS_SETTING_KEPT: Gauge<1> = (
         "votestream_redis_setting_kept",
         "bool",
-        &[("setting", &["appendonly", "appendfsync", "maxmemory-policy", "no-appendfsync-on-rewrite", "replicas"])],
+        &[("setting", SETTINGS)],
     );
 
     /// The most entries that a partition's stream may hold (BACKLOG_MAX).

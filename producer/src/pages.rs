@@ -1,7 +1,8 @@
-//! The voter's pages: plain view structs, their templates and the static files.
+//! Describes the voter's pages: view structs, their templates, and the static files.
 //!
-//! Invariant: whatever a poll's author or a voter typed reaches HTML through Askama's escaping only; a page carries no inline
-//! script and no inline style, so the strict content security policy holds.
+//! Invariant: text that a poll's author or a voter typed reaches HTML through Askama's escaping only. A page
+//! carries no inline script and no inline style, so the strict content security policy holds.
+//!
 //! Absent on purpose: any knowledge of polls, requests or cookies; handlers fill these structs.
 
 use askama::Template;
@@ -13,24 +14,24 @@ use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_t
 pub struct OptionView {
     /// Value of the form field `vote`; also part of the element's id (`option-<slug>`).
     pub slug: String,
-    /// What the voter reads, up to 200 characters.
+    /// Text that the voter reads, up to 200 characters.
     pub label: String,
-    /// A second, smaller line.
+    /// Smaller second line below the label.
     pub description: Option<String>,
-    /// `#rrggbb`; without it the option takes its turn in the default palette.
+    /// Colour as `#rrggbb`; without one, the option takes the next colour of the default palette.
     pub colour: Option<String>,
-    /// Part of the vote that stands: shown as marked.
+    /// Whether the option is part of the standing vote, and so shown as marked.
     pub chosen: bool,
 }
 
-/// How a notice is meant.
+/// The kind of a notice, which decides its look and its ARIA role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeKind {
-    /// Something good to know.
+    /// The notice informs; the voter need not act.
     Info,
-    /// Something was done.
+    /// The notice confirms that an action succeeded.
     Success,
-    /// Something was refused or went wrong.
+    /// The notice says that something was refused or failed.
     Error,
 }
 
@@ -51,48 +52,48 @@ impl NoticeKind {
     }
 }
 
-/// A message above the ballot.
+/// A message to the voter, shown above the ballot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// Decides look and urgency.
+    /// Kind, which decides look and urgency.
     pub kind: NoticeKind,
-    /// One line.
+    /// Headline of one line.
     pub title: String,
-    /// A sentence or two; may be empty.
+    /// One or two sentences on cause and remedy; may be empty.
     pub detail: String,
 }
 
-/// The ballot in every state of its poll: to come, open, voted, over.
+/// The ballot page, in every state of its poll: scheduled, open, voted, closed.
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "ballot.html")]
 pub struct BallotPage {
-    /// The question.
+    /// The poll's question, as the headline.
     pub title: String,
-    /// The poll's slug; the script posts to `/api/polls/<slug>/ballots`.
+    /// Slug of the poll; the page's script posts to `/api/polls/<slug>/ballots`.
     pub slug: String,
-    /// Path the plain form posts to (`/` or `/polls/<slug>`).
+    /// Path to which the plain form posts: `/` or `/polls/<slug>`.
     pub action: String,
-    /// `draft`, `scheduled`, `open`, `closed` or `archived`.
+    /// State of the poll: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
-    /// 2–63 options, in ballot order.
+    /// The 2 to 63 options, in ballot order.
     pub options: Vec<OptionView>,
-    /// Fewest options a ballot names.
+    /// Fewest options that a ballot must name.
     pub choices_min: usize,
-    /// Most options a ballot names; 1 makes radio buttons, more make checkboxes.
+    /// Most options that a ballot may name; 1 makes radio buttons, more make checkboxes.
     pub choices_max: usize,
-    /// Whether the vote policy lets a voter's newer ballot take the place of the older one.
+    /// Whether a new ballot replaces the standing vote (vote policy `replace`).
     pub replace: bool,
-    /// Voter policy `code`: the ballot asks for a voting code.
+    /// Whether the ballot asks for a voting code (voter policy `code`).
     pub needs_code: bool,
-    /// Labels of the choices that stand; empty while this voter has no vote.
+    /// Labels of the options in the standing vote; empty while this voter has none.
     pub your_choices: Vec<String>,
-    /// RFC 3339.
+    /// Time when the poll opens, in RFC 3339 form.
     pub opens_at: Option<String>,
-    /// RFC 3339.
+    /// Time when the poll closes, in RFC 3339 form.
     pub closes_at: Option<String>,
-    /// Where the live results are, if anywhere.
+    /// Address of the live results, if they are linked.
     pub results_url: Option<String>,
-    /// A message above the ballot.
+    /// Message above the ballot, if there is one.
     pub notice: Option<Notice>,
 }
 
@@ -127,7 +128,7 @@ impl BallotPage {
     }
 }
 
-/// Static files: path below `/static/`, content type, bytes.
+/// The static files of the voter's pages, served below `/static/`.
 pub const ASSETS: &[Asset] = &[
     BASE_CSS,
     ("ballot.css", CSS, include_bytes!("../static/ballot.css")),

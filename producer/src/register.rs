@@ -1,8 +1,8 @@
-//! The atomic script that registers ballots and appends them to a stream.
+//! Calls the Lua script that registers ballots and appends them to a stream in one atomic step.
 //!
-//! Register and stream lie in one slot, so one script does both: a voter is registered exactly when
-//! the entry exists. The script is idempotent by a ballot's id: after a lost reply the same call is
-//! simply made again, and answers with what stands.
+//! The register, which knows who has voted, and the stream lie in the same slot, so one script changes both:
+//! a voter is registered exactly when the entry exists. The script is idempotent by a ballot's id. After a
+//! lost reply the caller repeats the same call, and the answer says how the first one ended.
 //!
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
@@ -11,40 +11,40 @@ use votestream_schema::keys::BUCKETS;
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
 
-/// What the register says of one ballot.
+/// The register's decision on one ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Stored, now or by an earlier attempt with the same ballot.
+    /// The ballot is stored, now or by an earlier attempt with the same ballot.
     Accepted(EntryId),
-    /// The voter has voted before, and that vote stands.
+    /// The voter has voted before, and the poll keeps that vote.
     AlreadyVoted {
-        /// The choices that stand.
+        /// The options of the standing vote.
         choices: Choices,
-        /// The entry they travelled in.
+        /// The stream entry of the standing vote.
         entry: EntryId,
     },
-    /// The poll is not open.
+    /// The poll has not opened yet, or has closed.
     NotOpen,
-    /// The partition's rules do not know the poll (yet, or since Redis lost them).
+    /// The partition has no rules for the poll, because it is new or because Redis has lost them.
     UnknownPoll,
-    /// The stream holds as many entries as it may.
+    /// The stream holds as many entries as it may; consumers have to catch up first.
     Full,
-    /// No such voting code.
+    /// The poll has no such voting code.
     BadCode,
 }
 
 /// A ballot and the trace context it travels with.
 #[derive(Clone, Debug)]
 pub struct Registration {
-    /// What is registered.
+    /// The ballot to register.
     pub ballot: Ballot,
-    /// W3C `traceparent` of the request, if it is traced.
+    /// W3C `traceparent` of the request, if the request is traced.
     pub trace: Option<String>,
-    /// Whether it may take the place of the voter's earlier one.
+    /// Whether this ballot may replace the voter's standing vote.
     pub replaces: bool,
 }
 
-/// Builds calls of the script and reads its replies.
+/// Builds calls of the script and reads the replies.
 #[derive(Clone, Debug)]
 pub struct Register {
     keys: Keys,
@@ -71,21 +71,21 @@ fn script_text() -> String {
         table(needs_code.collect()),
         codec::BEFORE_CHOICES_BYTES,
         codec::AFTER_CHOICES_BYTES,
-        include_str!("register.lua"),
+        include_str!("register/register.lua"),
     )
 }
 
 impl Register {
-    /// For the deployment under these keys; a stream takes no more than `backlog_max` entries.
+    /// Creates calls for the deployment with these keys, whose streams hold at most `backlog_max` entries.
     pub fn new(keys: Keys, backlog_max: u64) -> Self {
         let text = script_text();
         let script = std::sync::Arc::new(Script::new(&text));
         Self { keys, backlog_max, text: text.into(), script }
     }
 
-    /// Adds one call to a pipeline: all of `batch` must be for `poll` and belong to `partition`.
+    /// Adds one call to a pipeline. All ballots of `batch` must be for `poll` and belong to `partition`.
     ///
-    /// `by_text` sends the whole script instead of its digest, for a server that has lost it.
+    /// `by_text` sends the whole script instead of its digest, for a server that does not have it.
     pub fn add_call(
         &self,
         pipeline: &mut Pipeline,
@@ -108,7 +108,7 @@ impl Register {
         for Registration { ballot, .. } in batch {
             call.arg(buckets.of(ballot.voter.bucket(BUCKETS)));
         }
-        // What no ballot of the batch has is not sent: arguments are dear.
+        // Send trace arguments only if a ballot has a trace: each argument costs the script time.
         let has_traces = batch.iter().any(|registration| registration.trace.is_some());
         call.arg(self.backlog_max).arg(poll.0).arg(2 + usize::from(has_traces));
         for Registration { ballot, trace, .. } in batch {
@@ -119,11 +119,12 @@ impl Register {
         }
     }
 
-    /// Reads the reply to a call with so many ballots: a verdict for each, in order.
+    /// Reads the reply to a call with this number of ballots, and returns their verdicts in order.
     ///
     /// # Errors
-    /// When the reply is not the script's, or does not tell of every ballot.
+    /// Returns an error if the reply does not have the script's form, or lacks the verdict of a ballot.
     pub fn read_reply(reply: Value, ballots: usize) -> Result<Vec<Verdict>, RedisError> {
+        // Three numbers: time and first sequence of the accepted entries, and how many there are.
         let parts = match reply {
             Value::Array(parts) if parts.len() >= 3 => parts,
             other => return Err(unreadable(&other)),
@@ -133,6 +134,7 @@ impl Register {
         if others.len() as i64 != 2 * (ballots as i64 - accepted) {
             return Err(unreadable(&Value::Array(parts)));
         }
+        // Each other ballot is listed with its position; those not listed were accepted in sequence.
         let mut verdicts = Vec::with_capacity(ballots);
         let mut others = others.chunks_exact(2).peekable();
         for position in 1..=ballots as i64 {
@@ -152,14 +154,14 @@ impl Register {
         }
     }
 
-    /// The command that asks for the vote that stands for a voter.
-    pub fn ask_standing(&self, partition: u16, poll: PollId, voter: VoterId) -> Cmd {
-        let mut ask = redis::cmd("HGET");
-        ask.arg(self.keys.register(partition, poll, voter)).arg(voter.0.as_bytes().as_slice());
-        ask
+    /// Returns the command that reads a voter's standing vote.
+    pub fn standing_query(&self, partition: u16, poll: PollId, voter: VoterId) -> Cmd {
+        let mut query = redis::cmd("HGET");
+        query.arg(self.keys.register(partition, poll, voter)).arg(voter.0.as_bytes().as_slice());
+        query
     }
 
-    /// Reads the answer to [`Register::ask_standing`].
+    /// Reads the answer to [`Register::standing_query`]; `None` if the voter has no standing vote.
     pub fn read_standing(answer: Option<&str>) -> Option<Choices> {
         answer?.split(' ').next()?.parse().ok().and_then(Choices::from_mask)
     }
@@ -168,11 +170,12 @@ impl Register {
 fn integers<const N: usize>(values: &[Value]) -> Result<[i64; N], RedisError> {
     let integer = |value: &Value| redis::from_redis_value_ref(value).map_err(|_| unreadable(value));
     let integers: Result<Vec<i64>, _> = values.iter().map(integer).collect();
-    Ok(integers?.try_into().expect("as many as asked for"))
+    Ok(integers?.try_into().expect("the slice has N values"))
 }
 
-fn verdict(told: &Value) -> Option<Verdict> {
-    let Value::BulkString(text) = told else { return None };
+/// Reads the verdict of one ballot that was not accepted now; the script lists the letters.
+fn verdict(reply: &Value) -> Option<Verdict> {
+    let Value::BulkString(text) = reply else { return None };
     let text = str::from_utf8(text).ok()?;
     let mut parts = text.split(' ');
     Some(match parts.next()? {
@@ -189,8 +192,8 @@ fn verdict(told: &Value) -> Option<Verdict> {
     })
 }
 
-fn unreadable(told: &Value) -> RedisError {
-    let text: String = format!("{told:?}").chars().take(80).collect();
+fn unreadable(reply: &Value) -> RedisError {
+    let text: String = format!("{reply:?}").chars().take(80).collect();
     (redis::ErrorKind::UnexpectedReturnType, "the register script answered", text).into()
 }
 
@@ -212,17 +215,17 @@ mod tests {
         for policy in VoterPolicy::ALL {
             assert!(first.contains(&format!("{policy} = {}", policy.needs_code())), "{first}");
             // Only the first line names a policy: what follows looks it up.
-            assert!(!include_str!("register.lua").contains(&format!("'{policy}'")), "{policy}");
+            assert!(!include_str!("register/register.lua").contains(&format!("'{policy}'")), "{policy}");
         }
         assert!(first.ends_with("TAG_DIGITS = 3, 66, 8"), "{first}");
     }
 
-    fn read(told: &[Value], ballots: usize) -> Result<Vec<Verdict>, RedisError> {
-        Register::read_reply(Value::Array(told.to_vec()), ballots)
+    fn read(reply: &[Value], ballots: usize) -> Result<Vec<Verdict>, RedisError> {
+        Register::read_reply(Value::Array(reply.to_vec()), ballots)
     }
 
     #[test]
-    fn ballots_that_are_not_told_of_were_accepted_one_after_the_other() {
+    fn ballots_that_are_not_listed_were_accepted_one_after_the_other() {
         let accepted = |seq| Verdict::Accepted(EntryId { ms: 1_700_000_000_000, seq });
         let start = [text("1700000000000"), Value::Int(7), Value::Int(3)];
         assert_eq!(read(&start, 3).unwrap(), [accepted(7), accepted(8), accepted(9)]);
@@ -237,7 +240,7 @@ mod tests {
     #[test]
     fn a_reply_that_leaves_a_ballot_out_accepts_none() {
         let start = [text("5"), Value::Int(0), Value::Int(1)];
-        assert!(read(&start, 2).is_err(), "one is not told of");
+        assert!(read(&start, 2).is_err(), "one ballot has no verdict");
         assert!(read(&start[..2], 1).is_err());
         let unfit = |position, verdict: &str| {
             read(&[&start[..], &[Value::Int(position), text(verdict)]].concat(), 2)

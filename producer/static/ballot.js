@@ -28,7 +28,7 @@ function startForm() {
     event.preventDefault();
     submit(choices);
   });
-  // On input, not on change: a line that vanishes on blur moves the button from under the pointer.
+  // Listen to input, not to change: a line that vanishes on blur moves the button from under the pointer.
   form.addEventListener('input', () => clearProblem());
   document.getElementById('stop').addEventListener('click', () => stopping?.abort());
 }
@@ -122,7 +122,7 @@ function showSending(sending) {
 function showWait({ attempt, wait_ms, reason }) {
   const status = document.getElementById('status');
   const why = reason === 'network' ? 'No connection to the server.' : 'The server is busy.';
-  // Counted for the eye only; the live region speaks once for each try.
+  // The countdown is hidden from screen readers; the live region speaks once for each try.
   const countdown = document.createElement('span');
   countdown.setAttribute('aria-hidden', 'true');
   say(status, 'Not confirmed yet.', `${why} Trying again by itself; keep this page open.`, countdown);
@@ -171,7 +171,7 @@ function spinner() {
 function startCountdowns() {
   const { state } = ballot.dataset;
   const reload = () => {
-    // A vote on its way is not torn off; its answer says what became of it.
+    // Do not interrupt a vote that is being sent: its answer says whether it was accepted.
     if (stopping) setTimeout(reload, 1000);
     else location.reload();
   };

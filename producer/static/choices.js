@@ -1,4 +1,4 @@
-// What is marked on the ballot: counts it, keeps the button's words in step, and says when there are too few or too many.
+// Counts the marked options, keeps the button's words in step, and says when too few or too many are marked.
 
 const HEADLINE_CHARS_MAX = 40;
 const WORD_CHARS_MAX = 16;
@@ -66,12 +66,12 @@ export class Choices {
     }
     const verb = this.#voted ? 'Change my vote' : 'Vote';
     const joint = this.#voted ? ' to ' : ' for ';
-    const what = marked.length > 1 ? `${marked.length} choices` : marked.map(labelOf).join('');
-    document.getElementById('send-label').textContent = what ? verb + joint + what : verb;
+    const object = marked.length > 1 ? `${marked.length} choices` : marked.map(labelOf).join('');
+    document.getElementById('send-label').textContent = object ? verb + joint + object : verb;
   }
 }
 
-/** Long text, or text with a long word, is set smaller than a headline; the server draws the same line. */
+/** Returns the class for a text: long ones are set smaller than a headline. The server has the same limits. */
 export function lengthClass(text) {
   const length = (part) => [...part].length;
   const long = length(text) > HEADLINE_CHARS_MAX || text.split(/\s+/).some((word) => length(word) > WORD_CHARS_MAX);

@@ -1,4 +1,4 @@
-// Times on the page: shown in the reader's own zone, counted down, and followed by a look at the poll when they are due.
+// Shows times in the reader's own zone, counts down to them, and asks for the poll's state when they are due.
 
 import { span } from './words.js';
 

@@ -1,6 +1,6 @@
-// Sends a ballot until the server has answered for good.
+// Sends a ballot again and again until the server gives a final answer.
 //
-// "Accepted" is said after 202 only. Sending again is harmless: the register answers with the vote that stands.
+// Only status 202 means accepted. Sending again is harmless: the register answers with the standing vote.
 
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
@@ -13,7 +13,7 @@ const WAIT_MS_MAX = 30_000;
  *   { kind: 'refused', problem }             any other answer that sending again would not change
  *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
  *
- * `onWait({ attempt, wait_ms, reason })` is told before each wait; `signal` stops it all.
+ * Calls `onWait({ attempt, wait_ms, reason })` before each wait; `signal` stops everything.
  */
 export async function sendBallot(url, ballot, { signal, onWait }) {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
@@ -28,7 +28,7 @@ export async function sendBallot(url, ballot, { signal, onWait }) {
   return { kind: 'unconfirmed', stopped: signal.aborted };
 }
 
-/** At least what the server asks, else 0.5 s doubling to 30 s; jittered so that a crowd does not come back as one. */
+/** Returns the wait in ms: at least Retry-After, else 0.5 s doubling to 30 s, with jitter to spread a crowd out. */
 export function backOff(attempt, retry_after_ms = 0, random = Math.random) {
   const doubled = Math.min(WAIT_MS_MAX, 500 * 2 ** attempt);
   const base = Math.max(retry_after_ms, doubled / 2);

@@ -1,4 +1,4 @@
-// How the ballot page speaks: small helpers for text, always through textContent.
+// Helpers that write text into the page, always through textContent.
 
 /** Seconds as "8 s", "4 min 05 s", "2 h 10 min", "3 days 4 h". */
 export function span(seconds) {
@@ -11,7 +11,7 @@ export function span(seconds) {
   return `${days} ${days === 1 ? 'day' : 'days'} ${Math.floor(s / 3600) % 24} h`;
 }
 
-/** A problem's detail as people expect a sentence to look; the server's pages write the same. */
+/** Turns a problem's detail into a sentence, as the server's pages do. */
 export function sentence(detail) {
   const end = /[.!?]$/.test(detail) ? '' : '.';
   return detail && detail[0].toUpperCase() + detail.slice(1) + end;

@@ -1,10 +1,14 @@
-//! How long to wait before trying again.
+//! Computes how long to wait before trying a failed operation again.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// Waits that double from 50 ms to 5 s, jittered so that replicas do not knock in step; for ever.
+/// The longest wait before jitter: with it, a server that answers again is in use within two seconds.
+const WAIT_MAX: Duration = Duration::from_millis(800);
+
+/// An endless series of waits that doubles from 50 ms to 800 ms. Random jitter, of up to as much again, keeps
+/// replicas from retrying at the same moment.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
 
@@ -13,18 +17,18 @@ impl Backoff {
     pub fn new() -> Self {
         let waits = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(50))
-            .with_max_delay(Duration::from_secs(5))
+            .with_max_delay(WAIT_MAX)
             .without_max_times()
             .with_jitter();
         Self(waits.build())
     }
 
-    /// The next wait.
+    /// Returns the wait before the next attempt, and doubles the one after it.
     pub fn next_wait(&mut self) -> Duration {
-        self.0.next().unwrap_or(Duration::from_secs(5))
+        self.0.next().unwrap_or(WAIT_MAX)
     }
 
-    /// Begins anew, after a success.
+    /// Starts again from the shortest wait; call it after a success.
     pub fn reset(&mut self) {
         *self = Self::new();
     }
@@ -46,8 +50,8 @@ mod tests {
         let first = backoff.next_wait();
         let waits: Vec<Duration> = (0..200).map(|_| backoff.next_wait()).collect();
         assert!(first >= Duration::from_millis(50) && first < Duration::from_millis(150));
-        assert!(waits[100..].iter().all(|wait| *wait >= Duration::from_secs(5)));
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(10)));
+        assert!(waits[100..].iter().all(|wait| *wait >= WAIT_MAX));
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)));
         backoff.reset();
         assert!(backoff.next_wait() < Duration::from_millis(150));
     }

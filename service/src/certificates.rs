@@ -1,9 +1,10 @@
-//! When the certificates end that connections to Redis and Postgres depend on.
+//! Watches when the certificates expire on which the connections to Redis and Postgres depend.
 //!
-//! Looks once an hour: at the file of the issuer's certificates, and at what the server shows in a
-//! handshake of its own, which is verified like any other and then closed.
-//! Absent on purpose: certificates towards voters and viewers; the services speak plain HTTP, and
-//! whoever puts TLS in front watches over it.
+//! Once an hour it reads the file of certificate authorities, and connects to each server to see the
+//! certificates that it presents. That handshake is verified like any other, and then closed.
+//!
+//! Absent on purpose: certificates towards voters and viewers. The services speak plain HTTP, and the proxy
+//! that adds TLS watches its own certificate.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,47 +26,51 @@ use x509_cert::der::Decode;
 use crate::config::{PostgresArgs, RedisArgs};
 use crate::{metrics, postgres, tls};
 
-const LOOK_EVERY: Duration = Duration::from_secs(3_600);
-/// After a server could not be asked.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(30);
-const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
-/// What a Postgres client says before TLS (protocol 3.0, SSLRequest), and the consent.
+/// Time between two checks.
+const CHECK_EVERY: Duration = Duration::from_secs(3_600);
+/// Time to the next check after one in which a server did not answer.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+/// Longest time for connecting to one server and its handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The SSLRequest message, with which a Postgres client asks for TLS (protocol 3.0).
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+/// The server's answer to SSLRequest if it speaks TLS.
 const SSL_CONSENT: u8 = b'S';
 
-/// The certificates between us and one kind of server.
+/// One kind of server that is reached over TLS, with the certificates involved.
 #[derive(Debug)]
-pub struct Seal {
-    /// As `certificate` labels name them: the issuer's, the server's.
+pub struct TlsEndpoint {
+    /// Values of the metric's `certificate` label: the authorities', the server's.
     names: [&'static str; 2],
     ca_file: Option<PathBuf>,
-    /// Servers reached over TLS; none when TLS is not used.
+    /// Host and port of each server that is reached over TLS; empty without TLS.
     servers: Vec<(String, u16)>,
-    asks_first: bool,
+    /// Whether the client must send SSLRequest before the handshake, as Postgres wants it.
+    sends_ssl_request: bool,
 }
 
-impl Seal {
-    /// Between us and Redis.
+impl TlsEndpoint {
+    /// Returns the endpoint for Redis; it has no servers if the URL asks for no TLS.
     ///
     /// # Errors
-    /// When the URL does not parse.
+    /// Returns an error if the URL does not parse or its file cannot be read.
     pub fn of_redis(args: &RedisArgs) -> anyhow::Result<Self> {
         let mut servers = Vec::new();
         let urls = args.url()?;
         for url in urls.reveal().split(',').map(str::trim).filter(|url| !url.is_empty()) {
-            let info = url.into_connection_info().context("REDIS_URL")?;
+            let info = url.into_connection_info().context("REDIS_URL does not parse")?;
             if let ConnectionAddr::TcpTls { host, port, .. } = info.addr() {
                 servers.push((host.clone(), *port));
             }
         }
         let ca_file = args.redis_ca_file.clone();
-        Ok(Self { names: ["redis_ca", "redis_server"], ca_file, servers, asks_first: false })
+        Ok(Self { names: ["redis_ca", "redis_server"], ca_file, servers, sends_ssl_request: false })
     }
 
-    /// Between us and Postgres.
+    /// Returns the endpoint for Postgres; it has no servers if the settings do not insist on TLS.
     ///
     /// # Errors
-    /// When the URL does not parse.
+    /// Returns an error if the URL does not parse or its file cannot be read.
     pub fn of_postgres(args: &PostgresArgs) -> anyhow::Result<Self> {
         let config = postgres::address(&args.url()?)?;
         let mut servers = Vec::new();
@@ -79,11 +84,16 @@ impl Seal {
             }
         }
         let ca_file = args.database_ca_file.clone();
-        Ok(Self { names: ["postgres_ca", "postgres_server"], ca_file, servers, asks_first: true })
+        Ok(Self {
+            names: ["postgres_ca", "postgres_server"],
+            ca_file,
+            servers,
+            sends_ssl_request: true,
+        })
     }
 
-    /// Looks once; whether all could be seen.
-    async fn look(&self) -> bool {
+    /// Records when the certificates expire; returns whether all of them could be read.
+    async fn check(&self) -> bool {
         let mut complete = true;
         let [ca, server] = self.names;
         if let Some(path) = &self.ca_file {
@@ -91,20 +101,26 @@ impl Seal {
                 Ok(certificates) => record(ca, first_end(&certificates)),
                 Err(error) => {
                     complete = false;
-                    tracing::warn!(%error, "cannot tell when the certificates end");
+                    tracing::warn!("the expiry of a certificate file is unknown: {error}");
                 }
             }
         }
         let mut first = None;
         for (host, port) in &self.servers {
-            let looking = tokio::time::timeout(HANDSHAKE_WITHIN, self.ask(host, *port)).await;
-            let end = looking.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
+            let reading =
+                tokio::time::timeout(HANDSHAKE_TIMEOUT, self.server_expiry(host, *port)).await;
+            let end = reading.unwrap_or_else(|_| {
+                Err(anyhow::anyhow!("no handshake within {HANDSHAKE_TIMEOUT:?}"))
+            });
             match end {
                 Ok(end) => first = first.into_iter().chain(end).min(),
                 Err(error) => {
                     complete = false;
-                    let error = format!("{error:#}");
-                    tracing::debug!(host, port, error, "cannot tell when its certificate ends");
+                    tracing::debug!(
+                        host,
+                        port,
+                        "the expiry of the certificate of {host}:{port} is unknown: {error:#}"
+                    );
                 }
             }
         }
@@ -112,26 +128,30 @@ impl Seal {
         complete
     }
 
-    /// When the first of the certificates ends that a server shows; known even when they are refused.
-    async fn ask(&self, host: &str, port: u16) -> anyhow::Result<Option<i64>> {
+    /// Returns when the first certificate expires that a server presents, in seconds since 1970, even if
+    /// the verification refuses them.
+    async fn server_expiry(&self, host: &str, port: u16) -> anyhow::Result<Option<i64>> {
         let roots = Arc::new(tls::roots(self.ca_file.as_deref())?);
         let inner = WebPkiServerVerifier::builder(roots).build()?;
-        let witness = Arc::new(Witness { inner, end: Mutex::default() });
+        let recorder = Arc::new(ExpiryRecorder { inner, end: Mutex::default() });
         let config = rustls::ClientConfig::builder()
             .dangerous()
-            .with_custom_certificate_verifier(witness.clone())
+            .with_custom_certificate_verifier(recorder.clone())
             .with_no_client_auth();
         let mut stream = TcpStream::connect((host, port)).await?;
-        if self.asks_first {
+        if self.sends_ssl_request {
             stream.write_all(&SSL_REQUEST).await?;
-            anyhow::ensure!(stream.read_u8().await? == SSL_CONSENT, "it does not speak TLS");
+            anyhow::ensure!(
+                stream.read_u8().await? == SSL_CONSENT,
+                "the server does not speak TLS"
+            );
         }
         let name = ServerName::try_from(host.to_owned())?;
         let outcome = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
-        let end = *witness.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = *recorder.end.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(mut stream) => {
-                // Whether it takes our leave concerns nobody.
+                // The answer is known; a failed farewell changes nothing.
                 let _ = stream.shutdown().await;
                 Ok(end)
             }
@@ -141,20 +161,20 @@ impl Seal {
     }
 }
 
-/// Looks at all of them every hour until `shutdown`.
-pub async fn watch(seals: Vec<Seal>, shutdown: CancellationToken) {
-    let look = async {
+/// Checks all endpoints every hour until `shutdown` is cancelled.
+pub async fn watch(endpoints: Vec<TlsEndpoint>, shutdown: CancellationToken) {
+    let checking = async {
         loop {
             let mut complete = true;
-            for seal in &seals {
-                complete &= seal.look().await;
+            for endpoint in &endpoints {
+                complete &= endpoint.check().await;
             }
-            tokio::time::sleep(if complete { LOOK_EVERY } else { LOOK_AGAIN_AFTER }).await;
+            tokio::time::sleep(if complete { CHECK_EVERY } else { RETRY_AFTER }).await;
         }
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = look => {}
+        () = checking => {}
     }
 }
 
@@ -164,7 +184,7 @@ fn record(certificate: &'static str, end: Option<i64>) {
     }
 }
 
-/// When the first of these ends, in seconds since the epoch.
+/// Returns when the first of these certificates expires, in seconds since 1970.
 fn first_end(certificates: &[CertificateDer<'_>]) -> Option<i64> {
     let ends = certificates.iter().filter_map(|certificate| {
         let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
@@ -174,14 +194,14 @@ fn first_end(certificates: &[CertificateDer<'_>]) -> Option<i64> {
     ends.min()
 }
 
-/// Verifies as ever, and remembers what it was shown.
+/// A verifier that checks like rustls does, and keeps when the presented certificates expire.
 #[derive(Debug)]
-struct Witness {
+struct ExpiryRecorder {
     inner: Arc<WebPkiServerVerifier>,
     end: Mutex<Option<i64>>,
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for ExpiryRecorder {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -1,9 +1,8 @@
-//! Groups of settings that several services share; each is a flag and an environment variable.
+//! Defines the groups of settings that several services share; each is a flag and an environment variable.
 //!
-//! Parsed once at start-up. Secrets never print.
+//! They are parsed once at start-up. Secrets never print.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,12 +10,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
-/// A text that prints as `***`.
+/// A text that prints as `***`, such as a password or a URL that holds one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself; keep it out of logs.
+    /// Returns the text itself; keep it out of logs.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -42,45 +41,46 @@ impl fmt::Display for Secret {
     }
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people, one line per event.
     Text,
-    /// One JSON object a line, for collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
-/// Logs, admin port and shutdown: the same for every service.
+/// Settings of logs, shutdown and start-up, which are the same for every service.
 #[derive(Args, Clone, Debug)]
 pub struct CommonArgs {
-    /// How log lines are written
+    /// Write log lines as text for people or as JSON for collectors
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or a filter per module
+    /// Log from this level on: error, warn, info, debug, trace, or a filter per module such as
+    /// `info,redis=warn`. Lines of the redis crate are off unless the filter names `redis`
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
-    /// How long to finish what is under way after SIGTERM, in milliseconds
+    /// Finish the work in hand within this many milliseconds after SIGTERM
     #[arg(long, env = "SHUTDOWN_GRACE_MS", default_value_t = 10_000)]
     pub shutdown_grace_ms: u64,
-    /// Only read the settings and the files they name, say whether they are of use, and end
+    /// Check the settings and the files that they name, without connecting to a server, and exit
     #[arg(long, env = "CHECK_CONFIG", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, require_equals = false, default_missing_value = "true")]
     pub check_config: bool,
 }
 
 impl CommonArgs {
-    /// The grace period.
+    /// Returns the time after SIGTERM within which the work in hand must be finished.
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_millis(self.shutdown_grace_ms)
     }
 }
 
-/// Where Redis is.
+/// Settings of the Redis server or cluster.
 #[derive(Args, Clone, Debug)]
 pub struct RedisArgs {
-    /// Redis: `redis://user:password@host:port/db`, `rediss://` for TLS; seed nodes of a cluster
-    /// are separated by commas
+    /// Connect to Redis at this URL: `redis://user:password@host:port/db`, or `rediss://` for TLS.
+    /// Separate the seed nodes of a cluster by commas
     #[arg(
         long,
         env = "REDIS_URL",
@@ -88,33 +88,38 @@ pub struct RedisArgs {
         hide_env_values = true
     )]
     pub redis_url: Secret,
-    /// A file that holds that URL; read again for each new connection, so that a password can be
+    /// Read the Redis URL from this file, again for each new connection, so that a password can be
     /// changed without a restart
     #[arg(long, env = "REDIS_URL_FILE", conflicts_with = "redis_url")]
     pub redis_url_file: Option<PathBuf>,
-    /// The URL names seed nodes of a Redis Cluster
+    /// Treat the hosts in the Redis URL as seed nodes of a Redis Cluster
     #[arg(long, env = "REDIS_CLUSTER", default_value_t = false, action = clap::ArgAction::Set,
           num_args = 0..=1, require_equals = false, default_missing_value = "true")]
     pub redis_cluster: bool,
-    /// Certificates that sign the Redis server's, as PEM; the system's when absent
+    /// Trust only these certificate authorities for Redis (PEM file); default: those of the system
     #[arg(long, env = "REDIS_CA_FILE")]
     pub redis_ca_file: Option<PathBuf>,
-    /// Prefix of every key; keeps deployments on one server apart
+    /// Start every Redis key with this prefix; deployments that share a server need different ones
     #[arg(long, env = "KEY_PREFIX", default_value = "votes", value_parser = key_prefix)]
     pub key_prefix: String,
 }
 
 impl RedisArgs {
-    /// The URL, from its file if there is one.
+    /// Returns the Redis URL, from its file if one is configured.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns an error that names the file if it cannot be read or is empty.
     pub fn url(&self) -> anyhow::Result<Secret> {
-        in_file("REDIS_URL_FILE", self.redis_url_file.as_deref(), &self.redis_url)
+        value_or_file("REDIS_URL_FILE", self.redis_url_file.as_deref(), &self.redis_url)
     }
 }
 
-fn in_file(name: &'static str, file: Option<&Path>, otherwise: &Secret) -> anyhow::Result<Secret> {
+/// Reads a setting from its file if one is configured, else takes the value itself.
+fn value_or_file(
+    name: &'static str,
+    file: Option<&Path>,
+    otherwise: &Secret,
+) -> anyhow::Result<Secret> {
     let Some(path) = file else { return Ok(otherwise.clone()) };
     let text =
         std::fs::read_to_string(path).with_context(|| format!("{name} {}", path.display()))?;
@@ -122,22 +127,27 @@ fn in_file(name: &'static str, file: Option<&Path>, otherwise: &Secret) -> anyho
     Ok(Secret(text.trim().to_owned()))
 }
 
-fn key_prefix(text: &str) -> Result<String, String> {
+/// The key prefix does not fit into a Redis key.
+#[derive(Debug, thiserror::Error)]
+#[error("a key prefix has 1 to 64 letters, digits, `-`, `_` or `.`")]
+struct InvalidKeyPrefix;
+
+fn key_prefix(text: &str) -> Result<String, InvalidKeyPrefix> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) {
         Ok(text.to_owned())
     } else {
-        Err("1 to 64 letters, digits, `-`, `_` or `.`".into())
+        Err(InvalidKeyPrefix)
     }
 }
 
-/// Where Postgres is.
+/// Settings of the Postgres server.
 #[derive(Args, Clone, Debug)]
 pub struct PostgresArgs {
-    /// Postgres: postgres://user:password@host:port/database?sslmode=verify-full; sslmode as libpq
-    /// has it: `disable`, `allow` and `prefer` (the default; encrypted if the server can),
-    /// `require` (encrypted, the certificate not looked at), `verify-ca` (signed by an authority),
-    /// `verify-full` (and made out to this host)
+    /// Connect to Postgres at this URL:
+    /// `postgres://user:password@host:port/database?sslmode=verify-full`. sslmode is `disable`, `allow` or
+    /// `prefer` (the default: encrypted if the server can), `require` (encrypted, any certificate),
+    /// `verify-ca` (signed by a trusted authority), `verify-full` (and issued to this host)
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -145,74 +155,71 @@ pub struct PostgresArgs {
         default_value = "postgres://postgres@127.0.0.1:5432/votestream"
     )]
     pub database_url: Secret,
-    /// A file that holds that URL; read again for each new connection, so that a password can be
+    /// Read the Postgres URL from this file, again for each new connection, so that a password can be
     /// changed without a restart
     #[arg(long, env = "DATABASE_URL_FILE", conflicts_with = "database_url")]
     pub database_url_file: Option<PathBuf>,
-    /// Certificates that sign the Postgres server's, as PEM; the system's when absent. When given,
-    /// no sslmode but `disable` trusts a server that they did not sign
+    /// Trust only these certificate authorities for Postgres (PEM file); default: those of the system.
+    /// With this file, every sslmode except `disable` refuses a server that they did not sign
     #[arg(long, env = "DATABASE_CA_FILE")]
     pub database_ca_file: Option<PathBuf>,
-    /// How long a statement may take before the server ends it, in milliseconds
+    /// Have Postgres cancel a statement that runs for longer than this many milliseconds
     #[arg(long, env = "STATEMENT_TIMEOUT_MS", default_value_t = 10_000,
           value_parser = clap::value_parser!(u64).range(100..))]
     pub statement_timeout_ms: u64,
 }
 
 impl PostgresArgs {
-    /// The URL, from its file if there is one.
+    /// Returns the Postgres URL, from its file if one is configured.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// Returns an error that names the file if it cannot be read or is empty.
     pub fn url(&self) -> anyhow::Result<Secret> {
-        in_file("DATABASE_URL_FILE", self.database_url_file.as_deref(), &self.database_url)
+        value_or_file("DATABASE_URL_FILE", self.database_url_file.as_deref(), &self.database_url)
     }
 }
 
-/// The bounds within which a service takes connections.
+/// Settings that bound the connections of clients.
 #[derive(Args, Clone, Debug)]
 pub struct ListenerArgs {
-    /// Connections held at once; further ones wait in the system's queue. Fewer where file handles
-    /// are few: 128 of them are kept for all else
+    /// Hold at most this many client connections; further ones wait in the kernel's queue. The limit of
+    /// file descriptors may allow fewer: 128 of them are reserved
     #[arg(long, env = "CONNECTIONS_MAX", default_value_t = 15_000)]
     pub connections_max: usize,
-    /// How long a client may take for a request's head, and a connection may stay idle, in
+    /// Close a connection that is idle, or whose request's head is incomplete, for this many
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]
     pub header_timeout_ms: u64,
-    /// How long a client may take nothing of what it is sent, or a viewer a whole frame, before the
-    /// connection is closed, in milliseconds
+    /// Close a connection whose client has read nothing, or whose viewer has not read a whole frame, for
+    /// this many milliseconds
     #[arg(long, env = "WRITE_TIMEOUT_MS", default_value_t = 30_000,
           value_parser = clap::value_parser!(u64).range(100..=600_000))]
     pub write_timeout_ms: u64,
-    /// How long to go on serving after SIGTERM while /readyz says 503, in milliseconds: longer than
-    /// a load balancer takes to notice; SHUTDOWN_GRACE_MS begins after it
+    /// Serve on for this many milliseconds after SIGTERM while /readyz answers 503: longer than the load
+    /// balancer takes to notice. SHUTDOWN_GRACE_MS begins after it
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=600_000))]
     pub drain_delay_ms: u64,
 }
 
 impl ListenerArgs {
-    /// How long a client that takes nothing is waited for.
+    /// Returns the time after which a client that reads nothing loses its connection.
     pub fn write_timeout(&self) -> Duration {
         Duration::from_millis(self.write_timeout_ms)
     }
 
-    /// How long to go on serving after SIGTERM.
+    /// Returns the time between SIGTERM and the shutdown, in which the service serves on.
     pub fn drain_delay(&self) -> Duration {
         Duration::from_millis(self.drain_delay_ms)
     }
 }
 
-/// What a service's program does besides serving.
+/// Subcommands that a service's program offers besides serving.
 #[derive(Subcommand, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Ask the service that runs here already whether it is ready: exit code 0 when it is
+    /// Ask the service that runs on this machine whether it is ready; exit with code 0 if it is
     Healthcheck,
 }
-
-/// The address of an admin port.
-pub type AdminAddr = SocketAddr;
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,10 @@
-//! Whether a service can do its work: one gate per dependency.
+//! Collects the state of a service's dependencies and decides whether the service is ready.
 //!
-//! Invariant: a dependency that is down closes readiness, never liveness; restarting a service does
-//! not bring its database back.
+//! Each dependency has a gate; whoever talks to the dependency reports to it. The service is ready while
+//! all gates are open.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,14 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
 
-/// The state of all gates; cheap to clone.
+/// The state of all gates; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    gates: Arc<Mutex<BTreeMap<&'static str, Result<(), String>>>>,
+    gates: Arc<Mutex<BTreeMap<&'static str, GateState>>>,
     draining: CancellationToken,
 }
 
-/// One dependency's state, reported by whoever talks to it.
+/// `None` while the gate is open, else the reason why it is closed.
+type GateState = Option<String>;
+
+/// The handle through which one dependency's state is reported.
 #[derive(Clone, Debug)]
 pub struct Gate {
     name: &'static str,
@@ -26,72 +30,72 @@ pub struct Gate {
 }
 
 impl Health {
-    /// No gates yet: not ready, until there are some and all are open.
+    /// Creates a state without gates, which is not ready until there are some and all are open.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A gate that is closed until its first [`Gate::report`].
+    /// Adds a gate that stays closed until its first successful [`Gate::report`].
     pub fn gate(&self, name: &'static str) -> Gate {
-        self.set(name, Err("not reached yet".into()));
+        self.set(name, Some("not reached yet".into()));
         Gate { name, health: self.clone() }
     }
 
-    /// `Ok` when all gates are open, else what closes each.
+    /// Returns `Ok` if all gates are open.
     ///
     /// # Errors
-    /// The names and reasons of the closed gates.
+    /// Returns the name of each closed gate with its reason.
     pub fn ready(&self) -> Result<(), BTreeMap<&'static str, String>> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let closed: BTreeMap<_, _> = gates
-            .iter()
-            .filter_map(|(name, state)| Some((*name, state.as_ref().err()?.clone())))
-            .collect();
-        match (gates.is_empty(), closed.is_empty()) {
-            (true, _) => Err([("start", "not started yet".to_owned())].into()),
-            (false, true) => Ok(()),
-            (false, false) => Err(closed),
+        if gates.is_empty() {
+            return Err([("start", "not started yet".to_owned())].into());
         }
+        let closed: BTreeMap<_, _> =
+            gates.iter().filter_map(|(name, reason)| Some((*name, reason.clone()?))).collect();
+        if closed.is_empty() { Ok(()) } else { Err(closed) }
     }
 
-    /// Cancelled once the service is to get no new work, which may be a while before it stops:
-    /// load balancers have to notice first.
+    /// Returns the token that is cancelled once load balancers shall send no new work. The service
+    /// stops later, because they need time to notice.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 
-    fn set(&self, name: &'static str, state: Result<(), String>) -> bool {
+    /// Stores a gate's state; returns whether the gate opened or closed by it.
+    fn set(&self, name: &'static str, state: GateState) -> bool {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_open = gates.get(name).is_some_and(Result::is_ok);
-        let is_open = state.is_ok();
+        let was_open = gates.get(name).is_some_and(Option::is_none);
+        let is_open = state.is_none();
         gates.insert(name, state);
         was_open != is_open
     }
 }
 
 impl Gate {
-    /// Opens or closes the gate; a change is logged, once.
-    pub fn report<E: std::fmt::Display>(&self, state: Result<(), E>) {
-        let reason = state.as_ref().err().map(E::to_string);
-        let changed = self.health.set(self.name, state.map_err(|e| e.to_string()));
-        metrics::DEPENDENCY_UP.with([self.name]).set(if reason.is_none() { 1.0 } else { 0.0 });
+    /// Opens the gate for `Ok` and closes it for an error. Logs only when the gate changes.
+    pub fn report<E: Display>(&self, outcome: Result<(), E>) {
+        let name = self.name;
+        let reason = outcome.err().map(|error| error.to_string());
+        let changed = self.health.set(name, reason.clone());
+        metrics::DEPENDENCY_UP.with([name]).set(if reason.is_none() { 1.0 } else { 0.0 });
         match (changed, reason) {
-            (true, None) => tracing::info!(dependency = self.name, "reached"),
-            (true, Some(reason)) => {
-                tracing::warn!(dependency = self.name, reason, "away; trying again");
-            }
+            (true, None) => tracing::info!(dependency = name, "{name}: usable from now on"),
+            (true, Some(reason)) => tracing::warn!(
+                dependency = name,
+                "{name}: not usable, not ready until it is: {reason}"
+            ),
             (false, _) => {}
         }
     }
 
-    /// Reports what `probe` says every `period` until `shutdown`.
+    /// Runs `probe` every `period` and reports its outcome, until `shutdown` is cancelled.
     pub async fn watch<E, F>(
         self,
         period: Duration,
         shutdown: CancellationToken,
         mut probe: impl FnMut() -> F,
     ) where
-        E: std::fmt::Display,
+        E: Display,
         F: Future<Output = Result<(), E>>,
     {
         let watch = async {

@@ -1,18 +1,19 @@
-//! What every Votestream service starts with; knows nothing of votes.
+//! The start-up and infrastructure that every Votestream service shares. It knows nothing of votes.
 //!
 //! A service parses its flags with the groups of [`config`] and works inside [`process::run`], which
-//! starts [`telemetry`] and the [`admin`] port and stops as [`shutdown`] says. It connects through
-//! [`redis`] and [`postgres`], reports to [`health`], and serves through [`listener`].
+//! starts [`telemetry`] and the admin port and stops at a signal. It declares its metrics with
+//! [`metrics!`] as [`metric`] describes, connects through [`redis`] and [`postgres`], reports to
+//! [`health`], and serves HTTP through [`listener`].
 
-pub mod admin;
 pub mod backoff;
 pub mod certificates;
 pub mod config;
-pub mod handles;
+mod fd_limit;
 pub mod health;
-pub mod healthcheck;
 pub mod http;
+mod known_nodes;
 pub mod listener;
+pub mod log_throttle;
 pub mod metric;
 pub mod metrics;
 pub mod page;
@@ -20,15 +21,11 @@ pub mod postgres;
 pub mod problem;
 pub mod process;
 pub mod redis;
-pub mod renewed;
-pub mod replay;
-mod seldom;
-pub mod shutdown;
-mod socket;
-mod sslmode;
+pub mod reloadable;
 pub mod telemetry;
-mod timer;
 pub mod tls;
 pub mod trace;
 
+pub use process::{admin, healthcheck};
+pub use redis::replay;
 pub use tokio_util::sync::CancellationToken;

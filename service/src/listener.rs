@@ -1,12 +1,15 @@
-//! Takes connections within bounds, and serves a warp filter on them.
+//! Accepts a bounded number of connections and serves a warp filter on them.
 //!
-//! warp's own server sets no timers, counts no connections and may never finish a graceful shutdown,
-//! so this loop drives hyper itself: a permit before each accept, a time-out for heads (which is
-//! also the longest idle time) and one for clients that take nothing, small buffers, and a deadline
-//! on draining.
+//! warp's own server sets no timers, counts no connections and may never finish a graceful shutdown, so
+//! this loop drives hyper itself. It takes a permit before each accept, limits the time for a request's
+//! head (which is also the longest idle time) and for a client that stops reading, keeps buffers small,
+//! and ends draining at a deadline.
 //!
-//! Invariant: a request that arrives on an open connection is answered; a client learns from
-//! `Connection: close`, while there still is a listener, to bring the next one elsewhere.
+//! Invariant: a request that arrives on an open connection is answered. While the service drains, its
+//! replies carry `Connection: close`, so that clients send their next request to another replica.
+
+mod socket;
+mod timer;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -31,47 +34,45 @@ use warp::http::HeaderMap;
 use warp::reply::Response;
 
 use crate::config::ListenerArgs;
-use crate::handles;
-use crate::metrics;
-use crate::seldom::Seldom;
-use crate::socket;
-use crate::timer::ThriftyTimer;
+use crate::log_throttle::LogThrottle;
+use crate::{fd_limit, metrics};
+use timer::ReusingTimer;
 
-/// How often it is told that connections cannot be accepted.
-const TELL_EVERY: Duration = Duration::from_secs(10);
+/// Shortest time between two warnings that connections cannot be accepted.
+const WARN_PERIOD: Duration = Duration::from_secs(10);
 
-/// The address at the other end of the connection.
+/// The IP address at the other end of a connection: the client, or a proxy before it.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddr(pub IpAddr);
 
-/// What a request says before its body; see [`head`].
+/// Everything a request says before its body, for handlers; see [`head`].
 #[derive(Clone, Debug)]
 pub struct Head {
-    /// Where it came from.
+    /// The address at the other end of the request's connection.
     pub peer: PeerAddr,
-    /// Its headers. They are moved here, so warp's own header filters find none; copying them for
-    /// every request costs more than all that is done with them.
+    /// The request's headers. They are moved here, because copying them costs more than all their
+    /// uses; warp's own header filters therefore find none.
     pub headers: Arc<HeaderMap>,
 }
 
-/// Bounds on connections.
+/// Bounds on the connections of one listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections held at once.
+    /// Most connections held at once; further ones wait in the kernel's queue.
     pub connections_max: usize,
-    /// For a request's head, and for a connection without a request.
+    /// Longest time for a request's head to arrive, and for a connection to stay idle.
     pub header_timeout: Duration,
-    /// For a client to take something of what it is sent.
+    /// Longest time for which a client may read nothing of its reply.
     pub write_timeout: Duration,
-    /// For what is under way once the shutdown has begun.
+    /// Longest time for requests in flight once the shutdown has begun.
     pub grace: Duration,
 }
 
 impl Limits {
-    /// As configured, and as this process' file handles allow.
+    /// Reads the limits from the settings; the process' file descriptors may allow fewer connections.
     pub fn new(args: &ListenerArgs, grace: Duration) -> Self {
         Self {
-            connections_max: handles::grant(args.connections_max),
+            connections_max: fd_limit::allowed_connections(args.connections_max),
             header_timeout: Duration::from_millis(args.header_timeout_ms),
             write_timeout: args.write_timeout(),
             grace,
@@ -79,25 +80,25 @@ impl Limits {
     }
 }
 
-/// The two steps in which a listener stops.
+/// The tokens that stop a listener in two steps.
 #[derive(Clone, Debug)]
 pub struct Stop {
-    /// From now on a connection is closed after its next reply, which says so.
+    /// Once cancelled, each reply carries `Connection: close` and its connection ends.
     pub draining: CancellationToken,
-    /// From now on nothing is accepted, and idle connections are closed.
+    /// Once cancelled, nothing is accepted and idle connections are closed.
     pub closing: CancellationToken,
 }
 
-/// What a connection becomes before HTTP is spoken on it.
+/// The decision on a fresh connection, before HTTP is spoken on it.
 #[derive(Debug)]
 pub enum Intercepted {
-    /// Speak HTTP.
+    /// HTTP is to be spoken on this connection.
     Http(TcpStream, Permit),
-    /// Somebody else has taken it over.
+    /// The interceptor has taken the connection over.
     Taken,
 }
 
-/// The right to hold one connection; given back on drop.
+/// The right to hold one connection; dropping it frees the slot.
 #[derive(Debug)]
 pub struct Permit {
     _slot: OwnedSemaphorePermit,
@@ -110,10 +111,10 @@ impl Drop for Permit {
     }
 }
 
-/// Binds a listener with a deep queue.
+/// Binds a listener whose kernel queue holds 4,096 connections.
 ///
 /// # Errors
-/// When the address is taken or not ours; the text says which address.
+/// Returns an error that names the address if it is taken or does not belong to this machine.
 pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     use anyhow::Context;
     let bind = || {
@@ -128,13 +129,13 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     bind().with_context(|| format!("cannot listen on {address}"))
 }
 
-/// The filter that gives a handler its request's head.
+/// Returns the filter that hands a request's head to its handler.
 pub fn head() -> impl Filter<Extract = (Head,), Error = warp::Rejection> + Copy {
     warp::ext::get::<Head>()
 }
 
-/// Serves `filter` until it is to close, then finishes what is under way; whether that was done
-/// within the grace period.
+/// Serves `filter` on the listener called `name` until `stop.closing`, then finishes the requests in
+/// flight. Returns whether they finished within the grace period.
 pub async fn serve<F>(
     name: &'static str,
     listener: TcpListener,
@@ -151,7 +152,7 @@ where
     serve_intercepted(name, listener, limits, filter, stop, http).await
 }
 
-/// As [`serve`], but `intercept` sees each connection first and may take it over.
+/// Serves like [`serve`], but lets `intercept` look at each connection first and take it over.
 pub async fn serve_intercepted<F, I, Taking>(
     name: &'static str,
     listener: TcpListener,
@@ -170,21 +171,24 @@ where
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     metrics::HTTP_CONNECTIONS.with([name]).increment(0.0);
     metrics::HTTP_CONNECTIONS_MAX.with([name]).set(limits.connections_max as f64);
-    if let Err(error) = socket::bound_waiting(&listener, limits.write_timeout) {
-        tracing::warn!(%error, "the kernel does not bound what waits for slow clients");
+    if let Err(error) = socket::limit_slow_clients(&listener, limits.write_timeout) {
+        tracing::warn!(
+            listener = name,
+            "slow clients of listener {name} may fill kernel buffers, the kernel knows no limit: {error}"
+        );
     }
     let tasks = TaskTracker::new();
-    let stopping = Arc::new(Stopping::default());
-    let _following = AbortOnDropHandle::new(tokio::spawn(stopping.clone().follow(stop.clone())));
-    let mut failed = Seldom::new(TELL_EVERY);
+    let flags = Arc::new(StopFlags::default());
+    let _following = AbortOnDropHandle::new(tokio::spawn(flags.clone().follow(stop.clone())));
+    let mut failures = LogThrottle::new(WARN_PERIOD);
     while let Some((stream, peer, permit)) =
-        accept(name, &listener, &slots, &stop.closing, &mut failed).await
+        accept(name, &listener, &slots, &stop.closing, &mut failures).await
     {
         let (filter, intercept) = (filter.clone(), intercept.clone());
-        let (stopping, limits) = (stopping.clone(), limits.clone());
+        let (flags, limits) = (flags.clone(), limits.clone());
         tasks.spawn(async move {
             if let Intercepted::Http(stream, permit) = intercept(stream, peer, permit).await {
-                speak_http(stream, peer, filter, limits, stopping).await;
+                serve_http(stream, peer, filter, limits, flags).await;
                 drop(permit);
             }
         });
@@ -194,13 +198,13 @@ where
     tokio::time::timeout(limits.grace, tasks.wait()).await.is_ok()
 }
 
-/// The next connection, once there is a slot for it; `None` when shutting down.
+/// Waits for a free slot and accepts the next connection; returns `None` when shutting down.
 async fn accept(
     name: &'static str,
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     closing: &CancellationToken,
-    failed: &mut Seldom,
+    failures: &mut LogThrottle,
 ) -> Option<(TcpStream, PeerAddr, Permit)> {
     loop {
         let next = async {
@@ -220,8 +224,12 @@ async fn accept(
                 return Some((stream, PeerAddr(address.ip().to_canonical()), permit));
             }
             Err(error) => {
-                if let Some(times) = failed.happened() {
-                    tracing::warn!(%error, times, "cannot accept a connection; are file handles used up?");
+                if let Some(times) = failures.happened() {
+                    tracing::warn!(
+                        times,
+                        "listener {name} cannot accept connections, trying again every 50 ms; raise \
+                         the limit of file descriptors if they are used up: {error}"
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -229,12 +237,13 @@ async fn accept(
     }
 }
 
-async fn speak_http<F>(
+/// Speaks HTTP/1.1 on one connection until it ends or the listener closes it.
+async fn serve_http<F>(
     stream: TcpStream,
     peer: PeerAddr,
     filter: F,
     limits: Limits,
-    stopping: Arc<Stopping>,
+    flags: Arc<StopFlags>,
 ) where
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: warp::Reply,
@@ -242,33 +251,33 @@ async fn speak_http<F>(
 {
     let routes = RefCell::new(warp::service(filter));
     let service = {
-        let stopping = stopping.clone();
+        let flags = flags.clone();
         service_fn(move |mut request: hyper::Request<Incoming>| {
             let headers = Arc::new(std::mem::take(request.headers_mut()));
             request.extensions_mut().insert(Head { peer, headers });
             let reply = tower_service::Service::call(&mut *routes.borrow_mut(), request);
-            let stopping = stopping.clone();
+            let flags = flags.clone();
             async move {
                 let mut reply: Response = reply.await?;
-                if stopping.is_draining() {
+                if flags.is_draining() {
                     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(reply)
             }
         })
     };
-    // Pipelined requests could otherwise be answered for ever to a client that reads none.
+    // A client that pipelines requests and reads no reply would otherwise be served for ever.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(limits.write_timeout));
     let connection = hyper::server::conn::http1::Builder::new()
-        .timer(ThriftyTimer::default())
+        .timer(ReusingTimer::default())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(16 * 1024)
         .writev(false)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     tokio::pin!(connection);
-    // Errors here are the client's: it went away, sent rubbish, or was too slow.
-    let outcome = match stopping.unless_closing(connection.as_mut()).await {
+    // Errors here are the client's doing: it went away, sent no HTTP, or was too slow.
+    let outcome = match flags.unless_closing(connection.as_mut()).await {
         Some(outcome) => outcome,
         None => {
             connection.as_mut().graceful_shutdown();
@@ -276,21 +285,22 @@ async fn speak_http<F>(
         }
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "connection ended");
+        tracing::debug!("a client connection ended: {error}");
     }
 }
 
-/// The two steps of [`Stop`], for connections. Every look at a token takes a lock that all of them
-/// share, and there are several for each request: so they look at flags.
+/// The two steps of [`Stop`] as flags. Connections read them several times per request, and reading a
+/// token takes a lock that all connections share.
 #[derive(Debug, Default)]
-struct Stopping {
+struct StopFlags {
     draining: AtomicBool,
     closing: AtomicBool,
-    /// Cancelled after `closing` is set.
+    /// Cancelled after the `closing` flag is set, to wake connections that wait.
     closed: CancellationToken,
 }
 
-impl Stopping {
+impl StopFlags {
+    /// Sets the flags as the tokens are cancelled.
     async fn follow(self: Arc<Self>, stop: Stop) {
         let draining = async {
             stop.draining.cancelled().await;
@@ -308,8 +318,8 @@ impl Stopping {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// What `work` gives, or `None` once connections are to be closed. To be awaited by a task of its
-    /// own, since it waits on the token once, and is woken there.
+    /// Runs `work`, and returns `None` if connections are to be closed before it ends. Await it from a
+    /// task of its own: it registers with the token once, and the token wakes that task only.
     async fn unless_closing<T>(&self, mut work: impl Future<Output = T> + Unpin) -> Option<T> {
         let mut closed = std::pin::pin!(self.closed.cancelled());
         let mut waits = false;

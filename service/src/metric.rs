@@ -8,6 +8,7 @@
 //! routes); they never hold a poll, a voter or a client's text.
 
 use ::metrics::{IntoF64, Key, Label, Level, Metadata, SharedString, with_recorder};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
 /// A counter that is registered; incrementing it costs one atomic addition.
 pub use ::metrics::Counter as CounterHandle;
@@ -56,7 +57,7 @@ pub type LabelValues = (&'static str, &'static [&'static str]);
 /// One row of a table of metrics: everything about a metric but its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
-    /// Name as exported.
+    /// Name under which the metric is exported.
     pub name: &'static str,
     /// Counter, gauge or histogram.
     pub kind: Kind,
@@ -109,6 +110,21 @@ impl Metric {
             labels.map(|((name, _), value)| Label::new(*name, value)).collect();
         Key::from_parts(self.name, labels)
     }
+}
+
+/// Makes an exporter that knows the buckets of every declared histogram. It would export a histogram
+/// without buckets as a summary.
+///
+/// # Errors
+/// Returns the exporter's error if a histogram declares an empty list of buckets.
+pub(crate) fn exporter(tables: &[&[Metric]]) -> Result<PrometheusBuilder, BuildError> {
+    let mut exporter = PrometheusBuilder::new();
+    let all = tables.iter().flat_map(|table| table.iter());
+    for metric in all.filter(|metric| metric.kind == Kind::Histogram) {
+        let name = Matcher::Full(metric.name.to_owned());
+        exporter = exporter.set_buckets_for_metric(name, metric.buckets)?;
+    }
+    Ok(exporter)
 }
 
 /// Describes every metric of a table to the exporter and starts its counters at 0.
@@ -203,7 +219,7 @@ impl Gauge {
         self.metric.gauge(&self.key)
     }
 
-    /// Replaces the value.
+    /// Replaces the value of the gauge.
     pub fn set(&self, value: impl IntoF64) {
         self.handle().set(value);
     }
@@ -296,7 +312,6 @@ macro_rules! metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry;
 
     metrics! {
         static TABLE;
@@ -311,13 +326,13 @@ mod tests {
         /// Dishes of one order.
         static ORDER: Histogram = ("order_dishes", "dishes", &[], &[1.0, 2.0]);
 
-        /// Orders lost.
+        /// Orders that were lost on their way.
         static LOST: Counter = ("orders_lost_total", "orders", &[]);
     }
 
     #[test]
     fn what_is_declared_is_what_is_exported() {
-        let recorder = telemetry::exporter(&[TABLE]).unwrap().build_recorder();
+        let recorder = exporter(&[TABLE]).unwrap().build_recorder();
         ::metrics::with_local_recorder(&recorder, || {
             describe(TABLE);
             DISHES.with(["fish"]).increment(2);

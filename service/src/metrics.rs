@@ -1,39 +1,39 @@
-//! What each of the metrics means that several services have.
+//! Declares the metrics that several services export.
 
 use crate::metric::{Counter, Gauge, Histogram, SECONDS};
 
 crate::metrics! {
-    /// Of every service.
+    /// The metrics that every service exports.
     pub static COMMON;
 
-    /// Always 1; its labels say which service, version and revision runs.
+    /// Always 1; the labels say which service, version and revision runs.
     pub(crate) static BUILD_INFO: Gauge<3> =
         ("votestream_build_info", "1", &[("service", &[]), ("version", &[]), ("revision", &[])]);
 
-    /// 1 when the dependency answered the last probe, else 0.
+    /// 1 if the dependency answered the last probe, else 0.
     pub(crate) static DEPENDENCY_UP: Gauge<1> =
         ("votestream_dependency_up", "bool", &[("dependency", &[])]);
 
-    /// Client connections held now, by listener.
+    /// Client connections that are open now, by listener.
     pub(crate) static HTTP_CONNECTIONS: Gauge<1> =
         ("votestream_http_connections", "connections", &[("listener", &[])]);
 
-    /// The most client connections a listener holds; further ones wait.
+    /// Most client connections that a listener holds; further ones wait.
     pub(crate) static HTTP_CONNECTIONS_MAX: Gauge<1> =
         ("votestream_http_connections_max", "connections", &[("listener", &[])]);
 
-    /// Connections of a pool, by state.
+    /// Open connections of a pool, by state.
     pub(crate) static POOL_CONNECTIONS: Gauge<2> = (
         "votestream_pool_connections",
         "connections",
         &[("pool", &[]), ("state", &["idle", "used"])],
     );
 
-    /// The most connections a pool opens.
+    /// Most connections that a pool opens.
     pub(crate) static POOL_CONNECTIONS_MAX: Gauge<1> =
         ("votestream_pool_connections_max", "connections", &[("pool", &[])]);
 
-    /// When the first of these certificates ends. Absent where no TLS is configured.
+    /// Time when the first of these certificates expires. Absent where no TLS is configured.
     pub(crate) static CERTIFICATE_EXPIRY_TIMESTAMP_SECONDS: Gauge<1> = (
         "votestream_certificate_expiry_timestamp_seconds",
         "unix seconds",
@@ -42,40 +42,40 @@ crate::metrics! {
 }
 
 crate::metrics! {
-    /// Of every service; the names are those that all Prometheus clients use.
+    /// The metrics of every process, under the names that all Prometheus clients use.
     pub static PROCESS;
 
-    /// User and system time spent.
+    /// User and system CPU time that the process has used.
     pub(crate) static PROCESS_CPU_SECONDS: Counter = ("process_cpu_seconds_total", "seconds", &[]);
 
-    /// File descriptors open now.
+    /// File descriptors that are open now.
     pub(crate) static PROCESS_OPEN_FDS: Gauge = ("process_open_fds", "descriptors", &[]);
 
-    /// The most that may be open.
+    /// Most file descriptors that may be open.
     pub(crate) static PROCESS_MAX_FDS: Gauge = ("process_max_fds", "descriptors", &[]);
 
-    /// Memory in use.
+    /// Resident memory of the process.
     pub(crate) static PROCESS_RESIDENT_MEMORY_BYTES: Gauge =
         ("process_resident_memory_bytes", "bytes", &[]);
 
-    /// Memory addressed.
+    /// Virtual memory of the process.
     pub(crate) static PROCESS_VIRTUAL_MEMORY_BYTES: Gauge =
         ("process_virtual_memory_bytes", "bytes", &[]);
 
-    /// The most that may be.
+    /// Most virtual memory that the process may have.
     pub(crate) static PROCESS_VIRTUAL_MEMORY_MAX_BYTES: Gauge =
         ("process_virtual_memory_max_bytes", "bytes", &[]);
 
-    /// When the process started.
+    /// Time when the process started.
     pub(crate) static PROCESS_START_TIME_SECONDS: Gauge =
         ("process_start_time_seconds", "unix seconds", &[]);
 
-    /// Threads of the process.
+    /// Threads that the process runs now.
     pub(crate) static PROCESS_THREADS: Gauge = ("process_threads", "threads", &[]);
 }
 
 crate::metrics! {
-    /// Of services that answer HTTP requests.
+    /// The metrics of services that answer HTTP requests.
     pub static HTTP;
 
     /// Requests answered, by route, method and status code.
@@ -85,7 +85,7 @@ crate::metrics! {
         &[("route", &[]), ("method", &["GET", "POST", "HEAD", "other"]), ("status", &[])],
     );
 
-    /// From a request's head to its reply's head, by route.
+    /// Time from a request's head to its reply's head, by route.
     pub(crate) static HTTP_REQUEST_DURATION_SECONDS: Histogram<1> =
         ("votestream_http_request_duration_seconds", "seconds", &[("route", &[])], SECONDS);
 }

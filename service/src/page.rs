@@ -1,7 +1,7 @@
-//! What the pages of all services share: the layout (`templates/layout.html`), the page that tells
-//! of a problem, and how times and long texts are shown.
+//! Renders the parts of HTML pages that all services share: the layout (`templates/layout.html`), the
+//! problem page, and how times and long texts are shown.
 //!
-//! Invariant: whatever somebody typed reaches HTML through Askama's escaping only; a page carries no
+//! Invariant: text that somebody typed reaches HTML through Askama's escaping only. A page carries no
 //! inline script and no inline style, so the strict content security policy holds.
 
 use askama::Template;
@@ -11,57 +11,57 @@ use warp::reply::Response;
 use crate::http::{self, Asset};
 use crate::problem::Problem;
 
-/// The content type of style sheets.
+/// Content type of style sheets, as UTF-8.
 pub const CSS: &str = "text/css; charset=utf-8";
-/// The content type of scripts.
+/// Content type of scripts, as UTF-8.
 pub const JS: &str = "text/javascript; charset=utf-8";
-/// The style sheet that the layout names.
+/// The style sheet that `layout.html` links, for the services' static files.
 pub const BASE_CSS: Asset = ("base.css", CSS, include_bytes!("../assets/base.css"));
 
-/// A request that failed, told to a person.
+/// The page for a person whose request failed.
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "problem.html")]
 pub struct ProblemPage {
-    /// HTTP status code.
+    /// HTTP status code, shown above the title.
     pub status: u16,
-    /// One line.
+    /// Headline: the title of the problem's type.
     pub title: String,
-    /// What happened and what to do.
+    /// A sentence on the cause and the remedy.
     pub detail: String,
-    /// The service's own style sheet: a file below `/static/`.
+    /// The service's own style sheet, as a file name below `/static/`.
     pub stylesheet: &'static str,
-    /// Where to go from here: a path, and the words of the link.
+    /// Path and text of a link that leads on, if there is one.
     pub back: Option<(String, &'static str)>,
 }
 
-/// The page that tells of `problem`, with its status and headers.
+/// Returns the page for `problem`, with its status and headers.
 pub fn problem(
     problem: &Problem,
     stylesheet: &'static str,
     back: Option<(String, &'static str)>,
 ) -> Response {
     let page = ProblemPage {
-        status: problem.status.as_u16(),
-        title: problem.title.to_owned(),
+        status: problem.kind.status.as_u16(),
+        title: problem.kind.title.to_owned(),
         detail: sentence(&problem.detail),
         stylesheet,
         back,
     };
-    problem.mark(render(problem.status, &page))
+    problem.mark(render(problem.kind.status, &page))
 }
 
-/// A page as a reply.
+/// Renders a page as a reply; a page that does not render is answered with 500.
 pub fn render(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(body) => http::html(status, body),
         Err(error) => {
-            tracing::error!(%error, "a page does not render");
+            tracing::error!("a page could not be rendered and is answered with 500: {error}");
             http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
         }
     }
 }
 
-/// A problem's detail as people expect a sentence to look.
+/// Turns a problem's detail into a sentence: a capital letter first, a full stop last.
 pub fn sentence(detail: &str) -> String {
     let mut letters = detail.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string());
@@ -69,8 +69,8 @@ pub fn sentence(detail: &str) -> String {
     format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
 }
 
-/// `2026-11-23T16:40:31Z` as `2026-11-23 16:40 UTC`, for readers without the script that shows local
-/// time. Anything else is shown as it is.
+/// Shortens `2026-11-23T16:40:31Z` to `2026-11-23 16:40 UTC`, for readers without the script that shows
+/// local time. Other forms are returned unchanged.
 pub fn plain_time(rfc3339: &str) -> String {
     match (rfc3339.get(..10), rfc3339.get(11..16), rfc3339.ends_with('Z')) {
         (Some(day), Some(minute), true) => format!("{day} {minute} UTC"),
@@ -78,8 +78,8 @@ pub fn plain_time(rfc3339: &str) -> String {
     }
 }
 
-/// Long text, or text with a long word, is set smaller than a headline. `choices.js` draws the same
-/// line.
+/// Returns the CSS class `long` or `short` for a text. Long texts and texts with a long word are set
+/// smaller than a headline; `choices.js` has the same limits.
 pub fn length_class(text: &str) -> &'static str {
     let long_word = text.split_whitespace().any(|word| word.chars().count() > WORD_CHARS_MAX);
     if long_word || text.chars().count() > HEADLINE_CHARS_MAX { "long" } else { "short" }
@@ -88,7 +88,7 @@ pub fn length_class(text: &str) -> &'static str {
 const HEADLINE_CHARS_MAX: usize = 40;
 const WORD_CHARS_MAX: usize = 16;
 
-/// How closely this many options are set: `few`, `some` or `many`.
+/// Returns the CSS class that spaces this many options: `few`, `some` or `many`.
 pub fn density(options: usize) -> &'static str {
     match options {
         0..=4 => "few",
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_and_long_words_are_told_apart() {
+    fn long_texts_and_long_words_are_recognised() {
         assert_eq!(length_class("Cats vs Dogs"), "short");
         assert_eq!(length_class(&"a ".repeat(21)), "long");
         assert_eq!(length_class("Donaudampfschifffahrt"), "long");

@@ -1,8 +1,10 @@
-//! Postgres: a pool whose connections notice a dead server.
+//! Connects to Postgres, with pools whose sessions notice a dead or demoted server.
 //!
-//! Connections time out on connecting, on statements and on locks, send keep-alives, and are thrown
-//! away when the server says that it is shutting down or has become read-only. The settings that
-//! stand in files are read again for each new connection.
+//! Connecting, statements and waiting for locks are limited in time, and keep-alives are sent. A session
+//! is thrown away when the server says that it is shutting down or has become read-only. Settings that
+//! are files are read again for each new session.
+
+mod sslmode;
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -11,37 +13,39 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bb8_postgres::PostgresConnectionManager;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresArgs, Secret};
-use crate::renewed::Renewed;
-use crate::sslmode::SslMode;
+use crate::reloadable::Reloadable;
 use crate::tls;
+use sslmode::SslMode;
 
+/// Longest time for one address of the server to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// For a whole connection, over as many addresses as the server may have. A server that takes it and then
-/// says nothing would else hold the pool up: it opens no other while it waits for this one.
+/// Longest time for opening a session, over all addresses of the server. Without it, a server that accepts
+/// the connection and then stays silent would block the pool, which opens one session at a time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for a session of a pool.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Connections to Postgres, opened when needed.
+/// A pool of sessions with Postgres, which are opened when needed.
 pub type Pool = bb8::Pool<Manager>;
 
-/// Opens sessions; wraps `bb8_postgres`' manager, which keeps sessions that a failover has made
-/// read-only.
+/// Opens the sessions of a pool. It wraps `bb8_postgres`' manager, which would keep sessions that a
+/// failover has made read-only.
 #[derive(Clone)]
 pub struct Manager {
     purpose: Arc<Purpose>,
-    opener: Arc<Renewed<Inputs, Opener>>,
-    /// Why the last attempt to connect failed.
+    opener: Arc<Reloadable<Inputs, Opener>>,
+    /// Reason why the last attempt to connect failed; it is logged once.
     last_reason: Arc<Mutex<Option<String>>>,
 }
 
 type Opener = PostgresConnectionManager<MakeRustlsConnect>;
 
-/// What sessions are for; fixed at start-up.
+/// The settings of all sessions of a pool that are fixed at start-up.
 struct Purpose {
     args: PostgresArgs,
     application: String,
@@ -56,12 +60,12 @@ impl Purpose {
     }
 }
 
-/// Whatever a role's or a server's default is, a commit is on disk when it is answered. Settings that wait for
-/// more than that stay.
+/// Makes the server answer a commit only once it is on disk, whatever the default of the role or server is.
+/// Stricter settings stay, such as those that wait for a replica.
 const COMMIT_IS_FLUSHED: &str = "SELECT set_config('synchronous_commit', 'on', false) \
      WHERE current_setting('synchronous_commit') = 'off'";
 
-/// What stands in files, or in the settings themselves.
+/// The settings that may be files, as they are now.
 #[derive(PartialEq)]
 struct Inputs {
     url: Secret,
@@ -85,37 +89,42 @@ impl std::fmt::Debug for Manager {
 }
 
 impl Manager {
-    /// The way to the server, as the settings' files name it now.
+    /// Returns the opener for the server that the settings and their files name now.
     fn opener(&self) -> Opener {
         let inputs = Inputs::read(&self.purpose.args);
         self.opener.get("postgres", inputs, |inputs| self.purpose.opener(inputs))
     }
 
-    /// Logs why no connection can be had, once a reason: who waits for one only learns that none
-    /// came in time.
-    fn tell_once(&self, reason: Option<String>) {
+    /// Logs why the pool cannot connect, once per reason. Callers of the pool only learn that no session
+    /// became free in time.
+    fn log_failure_once(&self, reason: Option<String>) {
         let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
-            tracing::warn!(reason, "cannot connect to postgres");
+            let servers = Inputs::read(&self.purpose.args).map(|inputs| servers(&inputs.url));
+            let servers = servers.unwrap_or_default();
+            tracing::warn!(
+                servers,
+                "cannot connect to postgres at {servers}, trying again: {reason}"
+            );
         }
         *last = reason;
     }
 }
 
-/// A session on loan from a [`Pool`]; used as the client that it holds.
+/// A session of a [`Pool`]; it dereferences to its client.
 pub struct Session {
     client: tokio_postgres::Client,
     given_up: bool,
 }
 
 impl Session {
-    /// Throws the session away instead of giving it back: it owes an answer that nobody waits for.
+    /// Has the pool close this session instead of reusing it, because the reply to a statement is still to
+    /// come and nobody waits for it.
     pub fn give_up(&mut self) {
         self.given_up = true;
     }
 
-    /// Throws the session away, instead of giving it back, if this error means that it is of no
-    /// more use.
+    /// Has the pool close this session instead of reusing it if this error means that it is unusable.
     pub fn judge(&mut self, error: &tokio_postgres::Error) {
         self.given_up |= error.is_closed()
             || error.code().is_some_and(|code| {
@@ -160,10 +169,10 @@ impl bb8::ManageConnection for Manager {
                 Ok(client)
             };
             let Ok(outcome) = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await else {
-                self.tell_once(Some(format!("it says nothing for {HANDSHAKE_TIMEOUT:?}")));
+                self.log_failure_once(Some(format!("no session within {HANDSHAKE_TIMEOUT:?}")));
                 continue;
             };
-            self.tell_once(outcome.as_ref().err().map(describe));
+            self.log_failure_once(outcome.as_ref().err().map(describe));
             return Ok(Session { client: outcome?, given_up: false });
         }
     }
@@ -177,21 +186,38 @@ impl bb8::ManageConnection for Manager {
     }
 }
 
-/// Why a session could not be had, in the server's words where there are any.
-pub fn describe_checkout(error: bb8::RunError<tokio_postgres::Error>) -> String {
-    match error {
-        bb8::RunError::User(error) => describe(&error),
-        bb8::RunError::TimedOut => "no connection to postgres within 4 s".to_owned(),
+/// A statement on a pooled session failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No session of the pool was free, or could be opened, in time.
+    #[error("no connection to postgres within 4 s")]
+    NoConnection,
+    /// Postgres refused the statement, or the session broke.
+    #[error("{}", describe(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+impl From<bb8::RunError<tokio_postgres::Error>> for Error {
+    fn from(error: bb8::RunError<tokio_postgres::Error>) -> Self {
+        match error {
+            bb8::RunError::User(error) => Self::Postgres(error),
+            bb8::RunError::TimedOut => Self::NoConnection,
+        }
     }
 }
 
-/// A pool of at most `connections_max`; connects lazily, so that a database that is away at
-/// start-up is waited for rather than crashed on.
+/// Describes in words why a pool gave no session, with the server's own words if there are any.
+pub fn describe_checkout(error: bb8::RunError<tokio_postgres::Error>) -> String {
+    Error::from(error).to_string()
+}
+
+/// Creates a pool of at most `connections_max` sessions, which are opened when needed: a database that is
+/// away at start-up is waited for.
 ///
-/// `application` is what `pg_stat_activity` shows; `read_only` sessions refuse to write.
+/// `application` is the name that `pg_stat_activity` shows. `read_only` sessions refuse to write.
 ///
 /// # Errors
-/// When the URL does not parse or a file cannot be read.
+/// Returns an error if the URL does not parse or a file cannot be read.
 pub fn pool(
     args: &PostgresArgs,
     application: &str,
@@ -199,7 +225,7 @@ pub fn pool(
     read_only: bool,
 ) -> anyhow::Result<Pool> {
     let purpose = Purpose { args: args.clone(), application: application.to_owned(), read_only };
-    let opener = Renewed::new(Inputs::read(args), |inputs| purpose.opener(inputs))?;
+    let opener = Reloadable::new(Inputs::read(args), |inputs| purpose.opener(inputs))?;
     let (purpose, opener) = (Arc::new(purpose), Arc::new(opener));
     let manager = Manager { purpose, opener, last_reason: Arc::default() };
     Ok(bb8::Pool::builder()
@@ -209,10 +235,10 @@ pub fn pool(
         .build_unchecked(manager))
 }
 
-/// One connection outside any pool, for tools; its driver runs as a task.
+/// Opens one connection outside any pool, for command-line tools; its driver runs as a task.
 ///
 /// # Errors
-/// When the server cannot be reached or refuses.
+/// Returns an error if the server cannot be reached or refuses the connection.
 pub async fn connect(
     args: &PostgresArgs,
     application: &str,
@@ -222,38 +248,39 @@ pub async fn connect(
     let (client, driver) = config.connect(connector(args, &url)?).await?;
     tokio::spawn(async move {
         if let Err(error) = driver.await {
-            tracing::debug!(%error, "postgres connection ended");
+            tracing::debug!("the connection to postgres ended: {error}");
         }
     });
     Ok(client)
 }
 
-/// Whether the pool's server answers.
+/// Sends an empty statement on a session of the pool.
 ///
 /// # Errors
-/// Why it does not, in the server's words where there are any.
-pub async fn probe(pool: &Pool) -> Result<(), String> {
-    let mut session = pool.get().await.map_err(describe_checkout)?;
+/// Returns an error if there is no session in time, or if the server does not answer.
+pub async fn probe(pool: &Pool) -> Result<(), Error> {
+    let mut session = pool.get().await?;
     let outcome = session.simple_query("").await;
     outcome.map(drop).map_err(|error| {
         session.judge(&error);
-        describe(&error)
+        Error::Postgres(error)
     })
 }
 
-/// Whether the data is at fault, so that the same statement would fail again: SQLSTATE classes 21
-/// (cardinality), 22 (data), 23 (integrity), P0 (raised by our own triggers). Everything else, an
-/// unreachable server or a missing table among it, is a matter of waiting and operating.
+/// Returns whether the data is at fault, so that the same statement would fail again: SQLSTATE classes 21
+/// (cardinality), 22 (data), 23 (integrity), P0 (raised by our own triggers). Other errors, such as an
+/// unreachable server or a missing table, go away by waiting or by an operator's action.
 pub fn is_data_error(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|state| matches!(&state.code()[..2], "21" | "22" | "23" | "P0"))
 }
 
-/// The error with the server's own words; tokio-postgres prints only `db error`.
+/// Describes the error with the server's own words; tokio-postgres prints only `db error`.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
 }
 
+/// Returns the driver's settings for one session.
 fn config(
     args: &PostgresArgs,
     url: &Secret,
@@ -262,9 +289,9 @@ fn config(
 ) -> anyhow::Result<tokio_postgres::Config> {
     let mut config = address(url)?;
     let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
-    // Waiting for a lock must end before the statement does, for the reason to be told.
+    // Waiting for a lock must end before the statement does, so that the error names the lock.
     let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
-    // A client that freezes inside a transaction must not hold its locks, which all others want.
+    // A client that freezes inside a transaction must not hold locks that all others wait for.
     config
         .application_name(application)
         .options(format!(
@@ -281,16 +308,30 @@ fn config(
     Ok(config)
 }
 
-/// Where Postgres is, without any of our settings.
+/// Parses the address of the server, without any of our own settings.
 ///
 /// # Errors
-/// When the URL does not parse.
+/// Returns an error that names DATABASE_URL, but does not show it, if the URL does not parse.
 pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
     let (_, url) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
     url.parse().context("DATABASE_URL")
 }
 
-/// Whether the settings insist on TLS.
+/// Host and port of each server in the URL, for the log.
+fn servers(url: &Secret) -> String {
+    let Ok(config) = address(url) else { return String::new() };
+    let ports = config.get_ports();
+    let servers = config.get_hosts().iter().enumerate().map(|(index, host)| match host {
+        Host::Tcp(host) => {
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            format!("{host}:{port}")
+        }
+        Host::Unix(path) => path.display().to_string(),
+    });
+    servers.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns whether the settings insist on TLS.
 pub(crate) fn wants_tls(args: &PostgresArgs, config: &tokio_postgres::Config) -> bool {
     config.get_ssl_mode() == tokio_postgres::config::SslMode::Require
         || args.database_ca_file.is_some()

@@ -1,8 +1,13 @@
-//! One process: what every service's `main` does around its work.
+//! Runs one service process from start-up to an orderly stop: the part of `main` that all services share.
 //!
-//! Invariant: a process that is told to stop says so on `/readyz` first, and goes on working for its
-//! drain delay; only then does it take nothing more.
+//! Invariant: a process that receives SIGTERM first answers 503 on `/readyz` and serves on for its drain
+//! delay; only then does it stop taking work.
 
+pub mod admin;
+pub mod healthcheck;
+mod shutdown;
+
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,31 +17,32 @@ use tokio_util::sync::CancellationToken;
 use crate::config::CommonArgs;
 use crate::health::Health;
 use crate::metric::Metric;
-use crate::{admin, handles, listener, shutdown, telemetry, trace};
+use crate::{fd_limit, listener, telemetry, trace};
 
-/// How long to leave a server alone that could not be reached.
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Wait between two attempts of [`wait_for`].
+const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// How long a process that is done waits for what cannot be interrupted.
-const LEAVE_WITHIN: Duration = Duration::from_millis(500);
+/// Time given at the end to threads that cannot be interrupted.
+const BLOCKED_THREADS_GRACE: Duration = Duration::from_millis(500);
 
-/// Runs a program to its end on all cores. What blocks a thread then, as the system's look-up of a
-/// name does for up to half a minute, is left behind.
+/// Runs a program to its end on all cores. Threads that are then still blocked are left behind; the
+/// system's name look-up, for one, may block for half a minute.
 ///
 /// # Errors
-/// As `program` says, or when the system gives no threads.
+/// Returns the error of `program`, or the system's if it starts no threads.
 pub fn block_on(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(program);
-    runtime.shutdown_timeout(LEAVE_WITHIN);
+    runtime.shutdown_timeout(BLOCKED_THREADS_GRACE);
     outcome
 }
 
-/// Starts telemetry, signals and the admin port, does `work` until `drain_delay` after it is told to
-/// stop, and says whether all that was under way then was finished.
+/// Starts telemetry, signal handling and the admin port, and runs `work` until `drain_delay` after the
+/// first SIGTERM or SIGINT. `work` returns whether it finished everything in hand; the last log line
+/// says so. `tables` are the service's own metrics.
 ///
 /// # Errors
-/// When an address is taken, telemetry was started before, or as `work` says.
+/// Returns an error if the admin address is taken, if telemetry was started before, or if `work` fails.
 pub async fn run<F>(
     service: &'static str,
     tables: &[&[Metric]],
@@ -48,16 +54,21 @@ pub async fn run<F>(
 where
     F: Future<Output = anyhow::Result<bool>>,
 {
+    // Start logs first, so that everything after can say why it failed.
     let metrics = telemetry::start(service, tables, common)?;
-    handles::raise();
+    fd_limit::raise();
     let traces = trace::start(service)?;
     let listener = listener::bind(admin_addr)?;
-    tracing::info!(service, admin = %admin_addr, "starts");
+    tracing::info!(service, admin = %admin_addr, "{service} starts, admin port {admin_addr}");
+
+    // A signal closes `/readyz` at once, and cancels `shutdown` after the drain delay.
     let health = Health::new();
     let signalled = shutdown::on_signal(health.draining().clone());
-    signalled.context("signals")?;
+    signalled.context("cannot listen for SIGTERM and SIGINT")?;
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_later(health.draining().clone(), drain_delay, shutdown.clone()));
+
+    // The admin port answers until the work is done and the traces are sent.
     let stopped = CancellationToken::new();
     let draining = health.draining().clone();
     let admin = admin::serve(listener, metrics, health.clone(), draining, stopped.clone());
@@ -65,44 +76,54 @@ where
     let drained = work(health, shutdown).await?;
     traces.flush().await;
     stopped.cancel();
-    // The admin port answers until the end; whether it ended well concerns nobody.
+    // A failed admin task changes nothing any more.
     let _ = admin.await;
-    tracing::info!(service, drained, "stopped");
+    let end = if drained { "all work in hand was finished" } else { "the grace period ran out" };
+    tracing::info!(service, drained, "{service} stopped: {end}");
     Ok(())
 }
 
-/// Lets load balancers notice that there is to be no new work, before there can be none.
+/// Cancels `shutdown` once load balancers had time to notice that `/readyz` answers 503.
 async fn stop_later(draining: CancellationToken, delay: Duration, shutdown: CancellationToken) {
     draining.cancelled().await;
     if !delay.is_zero() {
-        tracing::info!(delay_ms = delay.as_millis() as u64, "not ready any more; still serving");
+        let delay_ms = delay.as_millis() as u64;
+        tracing::info!(delay_ms, "/readyz answers 503 now; serving on for {delay_ms} ms");
         tokio::time::sleep(delay).await;
     }
     shutdown.cancel();
 }
 
-/// Asks `server` until it tells, saying once why it does not; `None` when told to stop.
-pub async fn wait_for<T, F>(
+/// Repeats `ask` until it succeeds, and logs each new reason why it does not. Returns `None` if
+/// `shutdown` is cancelled first. `server` names the server in the log.
+pub async fn wait_for<T, E, F>(
     server: &'static str,
     shutdown: &CancellationToken,
     mut ask: impl FnMut() -> F,
 ) -> Option<T>
 where
-    F: Future<Output = Result<T, String>>,
+    E: Display,
+    F: Future<Output = Result<T, E>>,
 {
     let mut last_reason = String::new();
     loop {
         match ask().await {
-            Ok(told) => return Some(told),
-            Err(reason) if reason != last_reason => {
-                tracing::warn!(server, reason, "waiting");
-                last_reason = reason;
+            Ok(answer) => return Some(answer),
+            Err(error) => {
+                let reason = error.to_string();
+                if reason != last_reason {
+                    let every_ms = RETRY_AFTER.as_millis() as u64;
+                    tracing::warn!(
+                        server,
+                        "waiting for {server}, asking every {every_ms} ms: {reason}"
+                    );
+                    last_reason = reason;
+                }
             }
-            Err(_) => {}
         }
         tokio::select! {
             () = shutdown.cancelled() => return None,
-            () = tokio::time::sleep(ASK_AGAIN_AFTER) => {}
+            () = tokio::time::sleep(RETRY_AFTER) => {}
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Redis: a pool, and dedicated connections, that notice a dead or demoted server.
+//! Connects to Redis, with pools and dedicated connections that notice a dead or demoted server.
 //!
-//! Wraps `bb8_redis`' manager, which sets no time-outs and never calls a connection broken. Here a
-//! connection is thrown away after a time-out, a lost link, a reply of READONLY, MASTERDOWN,
-//! CLUSTERDOWN or MOVED (also to one command of a pipeline, whose errors are among its replies), and
-//! when a call on it was given up half-way: what the server still owes on such a connection must
-//! never be read as the answer to something else.
+//! `bb8_redis`' own manager sets no time-outs and never calls a connection broken; this module wraps it.
+//! A connection is thrown away after a time-out, after a lost link, and after a reply of READONLY,
+//! MASTERDOWN, CLUSTERDOWN, LOADING or MOVED, also to one command of a pipeline. It is thrown away as
+//! well when its caller stopped waiting for a call: the reply that is still to come must never be read
+//! as the reply to another call.
 //!
-//! The settings that stand in files are read again for each new connection.
-//!
-//! A plain server (or one behind a fail-over address) and a Redis Cluster look the same from
-//! outside: a [`Connection`] is either.
+//! Settings that are files are read again for each new connection. A [`Connection`] is one to a plain
+//! server (or to one behind a fail-over address) or to a Redis Cluster, with the same methods.
+
+pub mod replay;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,38 +22,85 @@ use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::io::tcp::TcpSettings;
-use redis::{Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
+use redis::{Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
 
 use crate::config::{RedisArgs, Secret};
-use crate::renewed::Renewed;
+use crate::known_nodes::KnownNodes;
+use crate::reloadable::Reloadable;
 use crate::tls;
 
-/// How long a reply may take on a pooled connection.
+/// Longest time for a reply on a pooled connection.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time for opening a connection, to all nodes of a cluster.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one node of a cluster may take: a frozen one must leave time for the others.
+/// Longest time for connecting to one node of a cluster: a frozen node must leave time for the others.
 const NODE_CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
+/// Longest wait for a connection of a pool.
 const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Connections to Redis, opened when needed.
+/// A pool of connections to Redis, which are opened when needed.
 pub type Pool = bb8::Pool<Manager>;
 
-/// Opens connections to one Redis server or cluster; cheap to clone.
+/// Opens connections to one Redis server or cluster. Clones are cheap and share their settings.
 #[derive(Clone)]
 pub struct Manager {
     args: Arc<RedisArgs>,
-    target: Arc<Renewed<Inputs, Target>>,
-    /// Why the last attempt of a pool to connect failed.
+    target: Arc<Reloadable<Inputs, Target>>,
+    /// Reason why the last attempt of a pool to connect failed; it is logged once.
     last_reason: Arc<Mutex<Option<String>>>,
+    /// Addresses of a cluster's nodes, for when their names do not resolve.
+    known_nodes: KnownNodes,
+}
+
+/// The server or cluster to connect to.
+#[derive(Clone)]
+struct Target {
+    /// Host and port of each server in the URL, for the log.
+    servers: Arc<str>,
+    client: Client,
 }
 
 #[derive(Clone)]
-enum Target {
+enum Client {
     Server(Box<RedisConnectionManager>),
-    Cluster(Arc<ClusterClient>),
+    Cluster(Arc<Cluster>),
 }
 
-/// What a [`Target`] is made from.
+/// A cluster by the names of its seed nodes, the first of which logs in as all do.
+struct Cluster {
+    client: ClusterClient,
+    seed: ConnectionInfo,
+}
+
+impl Cluster {
+    /// Connects by the addresses of the nodes that were seen last, or by name where none of them answers.
+    async fn connect(
+        &self,
+        known: &KnownNodes,
+        response_timeout: Duration,
+    ) -> Result<ClusterConnection, RedisError> {
+        let config = || {
+            redis::cluster::ClusterConfig::new()
+                .set_connection_timeout(NODE_CONNECT_TIMEOUT)
+                .set_response_timeout(response_timeout)
+        };
+        if let Some(nodes) = known.infos(&self.seed) {
+            let client = cluster_client(nodes, None)?;
+            match client.get_async_connection_with_config(config()).await {
+                Ok(mut connection) => {
+                    known.learn(&mut connection).await;
+                    return Ok(connection);
+                }
+                Err(error) => tracing::debug!(%error, "no node answers at its last known address"),
+            }
+        }
+        let mut connection = self.client.get_async_connection_with_config(config()).await?;
+        known.learn(&mut connection).await;
+        Ok(connection)
+    }
+}
+
+/// The settings and files that a [`Target`] is made from.
 #[derive(PartialEq)]
 struct Inputs {
     urls: Secret,
@@ -86,14 +133,19 @@ impl Inputs {
             .map(|info| Ok(info?.set_tcp_settings(tcp_settings())))
             .collect::<Result<Vec<_>, RedisError>>()
             .context("REDIS_URL is not of the form redis://[user:password@]host:port")?;
-        Ok(match (args.redis_cluster, infos.as_slice()) {
-            (_, []) => anyhow::bail!("REDIS_URL is empty"),
-            (false, [info]) => Target::Server(Box::new(RedisConnectionManager::new(info.clone())?)),
+        let servers: Vec<String> = infos.iter().map(|info| info.addr().to_string()).collect();
+        let client = match (args.redis_cluster, infos.as_slice()) {
+            (_, []) => anyhow::bail!("REDIS_URL is empty: set it to redis://host:port"),
+            (false, [info]) => Client::Server(Box::new(RedisConnectionManager::new(info.clone())?)),
             (false, _) => anyhow::bail!(
-                "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one"
+                "REDIS_URL names several servers: add REDIS_CLUSTER=true, or name one server"
             ),
-            (true, _) => Target::Cluster(Arc::new(cluster_client(infos, certificates)?)),
-        })
+            (true, [seed, ..]) => {
+                let (seed, client) = (seed.clone(), cluster_client(infos, certificates)?);
+                Client::Cluster(Arc::new(Cluster { client, seed }))
+            }
+        };
+        Ok(Target { servers: servers.join(", ").into(), client })
     }
 }
 
@@ -104,23 +156,30 @@ impl std::fmt::Debug for Manager {
 }
 
 impl Manager {
-    /// For the server or cluster that the settings name. Connects to nothing yet.
+    /// Prepares to connect to the server or cluster that the settings name, without connecting yet.
     ///
     /// # Errors
-    /// When the URL does not parse or the certificates cannot be read.
+    /// Returns an error if the URL does not parse or the certificates cannot be read.
     pub fn new(args: &RedisArgs) -> anyhow::Result<Self> {
         tls::install_crypto_provider();
-        let target = Renewed::new(Inputs::read(args), |inputs| inputs.target(args))?;
+        let target = Reloadable::new(Inputs::read(args), |inputs| inputs.target(args))?;
         let (args, target) = (Arc::new(args.clone()), Arc::new(target));
-        Ok(Self { args, target, last_reason: Arc::default() })
+        let (last_reason, known_nodes) = (Arc::default(), KnownNodes::default());
+        Ok(Self { args, target, last_reason, known_nodes })
     }
 
+    /// Returns the server or cluster that the settings and their files name now.
     fn target(&self) -> Target {
         let make = |inputs: &Inputs| inputs.target(&self.args);
         self.target.get("redis", Inputs::read(&self.args), make)
     }
 
-    /// A pool of at most `connections_max`, filled when needed.
+    /// Returns host and port of each server in the Redis URL, for log lines.
+    pub fn servers(&self) -> Arc<str> {
+        self.target().servers
+    }
+
+    /// Creates a pool of at most `connections_max` connections, which are opened when needed.
     pub fn pool(&self, connections_max: u32) -> Pool {
         bb8::Pool::builder()
             .max_size(connections_max)
@@ -129,23 +188,20 @@ impl Manager {
             .build_unchecked(self.clone())
     }
 
-    /// A connection of one's own, for blocking calls and for calls that must not share.
+    /// Opens a connection outside the pools, for blocking calls and for calls that must not share one.
     ///
     /// # Errors
-    /// When the server cannot be reached within 2 s, or refuses.
+    /// Returns an error if the server cannot be reached within 2 s, or if it refuses the connection.
     pub async fn connect(&self, response_timeout: Duration) -> Result<Connection, RedisError> {
         let opening = async {
-            Ok::<_, RedisError>(match self.target() {
-                Target::Server(manager) => {
+            Ok::<_, RedisError>(match self.target().client {
+                Client::Server(manager) => {
                     let mut link = bb8::ManageConnection::connect(&*manager).await?;
                     link.set_response_timeout(response_timeout);
                     Link::Server(link)
                 }
-                Target::Cluster(client) => {
-                    let config = redis::cluster::ClusterConfig::new()
-                        .set_connection_timeout(NODE_CONNECT_TIMEOUT)
-                        .set_response_timeout(response_timeout);
-                    Link::Cluster(client.get_async_connection_with_config(config).await?)
+                Client::Cluster(cluster) => {
+                    Link::Cluster(cluster.connect(&self.known_nodes, response_timeout).await?)
                 }
             })
         };
@@ -155,38 +211,56 @@ impl Manager {
         }
     }
 
-    /// Logs why no connection can be had, once a reason: who waits for one only learns that none
-    /// came in time.
-    fn tell_once(&self, error: Option<&RedisError>) {
+    /// Logs why a pool cannot connect, once per reason. Callers of the pool only learn that no connection
+    /// became free in time.
+    fn log_failure_once(&self, error: Option<&RedisError>) {
         let reason = error.map(RedisError::to_string);
         let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
-            tracing::warn!(reason, "cannot connect to redis");
+            let servers = self.servers();
+            tracing::warn!(%servers, "cannot connect to redis at {servers}, trying again: {reason}");
         }
         *last = reason;
     }
 
-    /// Whether keys are spread over several masters.
+    /// Returns whether the keys are spread over several masters.
     pub fn is_cluster(&self) -> bool {
         self.args.redis_cluster
     }
 }
 
-/// Whether the pool's server answers.
-///
-/// # Errors
-/// Why it does not.
-pub async fn probe(pool: &Pool) -> Result<(), String> {
-    let mut connection = pool.get().await.map_err(describe_checkout)?;
-    redis::cmd("PING").exec_async(&mut *connection).await.map_err(|e| e.to_string())
+/// A call on a pooled connection failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection of the pool was free, or could be opened, in time.
+    #[error("no connection to redis within 1 s")]
+    NoConnection,
+    /// Redis refused the call, or the connection broke.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
 }
 
-/// A failed check-out in words.
-pub fn describe_checkout(error: bb8::RunError<RedisError>) -> String {
-    match error {
-        bb8::RunError::User(error) => error.to_string(),
-        bb8::RunError::TimedOut => "no connection within 1 s".to_owned(),
+impl From<bb8::RunError<RedisError>> for Error {
+    fn from(error: bb8::RunError<RedisError>) -> Self {
+        match error {
+            bb8::RunError::User(error) => Self::Redis(error),
+            bb8::RunError::TimedOut => Self::NoConnection,
+        }
     }
+}
+
+/// Sends PING on a connection of the pool.
+///
+/// # Errors
+/// Returns an error if there is no connection in time, or if the server does not answer.
+pub async fn probe(pool: &Pool) -> Result<(), Error> {
+    let mut connection = pool.get().await?;
+    Ok(redis::cmd("PING").exec_async(&mut *connection).await?)
+}
+
+/// Describes in words why a pool gave no connection.
+pub fn describe_checkout(error: bb8::RunError<RedisError>) -> String {
+    Error::from(error).to_string()
 }
 
 impl bb8::ManageConnection for Manager {
@@ -195,7 +269,7 @@ impl bb8::ManageConnection for Manager {
 
     async fn connect(&self) -> Result<Connection, RedisError> {
         let outcome = Self::connect(self, RESPONSE_TIMEOUT).await;
-        self.tell_once(outcome.as_ref().err());
+        self.log_failure_once(outcome.as_ref().err());
         outcome
     }
 
@@ -208,7 +282,8 @@ impl bb8::ManageConnection for Manager {
     }
 }
 
-/// One connection; broken for good after a time-out, a lost link, or a call that was given up.
+/// One connection. It is broken for good after a time-out, a lost link, or a call whose caller stopped
+/// waiting.
 pub struct Connection {
     link: Link,
     broken: bool,
@@ -226,7 +301,7 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Whether this connection must be thrown away.
+    /// Returns whether this connection must be thrown away.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
@@ -234,7 +309,7 @@ impl Connection {
     /// Sends a command that names no key to the master that owns the slot of `key`.
     ///
     /// # Errors
-    /// Redis', or the link's.
+    /// Returns the error of the link, or that with which Redis refuses the command.
     pub async fn query_at(&mut self, key: &str, command: &Cmd) -> Result<Value, RedisError> {
         self.broken = true;
         let outcome = match &mut self.link {
@@ -245,35 +320,37 @@ impl Connection {
                 link.route_command(command.clone(), RoutingInfo::SingleNode(node)).await
             }
         };
-        // A plain server's refusal comes as a value.
-        self.settle(outcome.and_then(Value::extract_error))
+        // A plain server's refusal arrives as a value.
+        self.note_outcome(outcome.and_then(Value::extract_error))
     }
 
-    fn settle<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, RedisError> {
-        self.broken = outcome.as_ref().is_err_and(breaks);
+    /// Ends a call: the connection is broken only if the outcome says so. Before the call it was marked
+    /// as broken, in case the caller stops waiting.
+    fn note_outcome<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, RedisError> {
+        self.broken = outcome.as_ref().is_err_and(breaks_connection);
         outcome
     }
 }
 
-/// Whether a connection that gave this error is of no more use.
-fn breaks(error: &RedisError) -> bool {
+/// Returns whether a connection that returned this error must be thrown away.
+fn breaks_connection(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_timeout()
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
-        || error.code().is_some_and(is_elsewhere)
+        || error.code().is_some_and(is_wrong_server)
 }
 
-/// Whether a server that answers with this code is not, or no longer, the one to ask.
-fn is_elsewhere(code: &str) -> bool {
+/// Returns whether a server that answers with this code no longer serves the key, or not yet.
+fn is_wrong_server(code: &str) -> bool {
     matches!(code, "READONLY" | "MASTERDOWN" | "CLUSTERDOWN" | "LOADING" | "MOVED")
 }
 
-/// Whether a reply, or one in a transaction's, is that of a server which is not the one to ask.
-fn tells_elsewhere(reply: &Value) -> bool {
+/// Returns whether a reply, or one of the replies in a transaction, comes from a wrong server.
+fn is_from_wrong_server(reply: &Value) -> bool {
     match reply {
-        Value::ServerError(error) => is_elsewhere(error.code()),
-        Value::Array(replies) => replies.iter().any(tells_elsewhere),
+        Value::ServerError(error) => is_wrong_server(error.code()),
+        Value::Array(replies) => replies.iter().any(is_from_wrong_server),
         _ => false,
     }
 }
@@ -286,7 +363,7 @@ impl ConnectionLike for Connection {
                 Link::Server(link) => link.req_packed_command(cmd).await,
                 Link::Cluster(link) => link.req_packed_command(cmd).await,
             };
-            self.settle(outcome)
+            self.note_outcome(outcome)
         })
     }
 
@@ -302,9 +379,9 @@ impl ConnectionLike for Connection {
                 Link::Server(link) => link.req_packed_commands(pipeline, offset, count).await,
                 Link::Cluster(link) => link.req_packed_commands(pipeline, offset, count).await,
             };
-            let outcome = self.settle(outcome)?;
-            // Here errors are among the replies.
-            self.broken = outcome.iter().any(tells_elsewhere);
+            let outcome = self.note_outcome(outcome)?;
+            // The errors of a pipeline's commands are among its replies.
+            self.broken = outcome.iter().any(is_from_wrong_server);
             Ok(outcome)
         })
     }
@@ -321,12 +398,14 @@ fn tcp_settings() -> TcpSettings {
     TcpSettings::default()
         .set_nodelay(true)
         .set_user_timeout(Duration::from_secs(10))
-        // What was given up must not arrive later: a ballot answered 503 could replace a newer one.
+        // Drop unsent data when a connection is closed: a ballot that was answered 503 and arrived
+        // later could replace a newer one.
         .set_linger_time(Duration::ZERO)
         .set_keepalive(socket2::TcpKeepalive::new().with_time(Duration::from_secs(10)))
 }
 
-/// Few retries: what a caller may repeat, it repeats itself, knowing what it repeats.
+/// Builds a cluster client that retries little. Callers know which calls they may repeat, and do so
+/// themselves.
 fn cluster_client(
     nodes: Vec<redis::ConnectionInfo>,
     certificates: Option<redis::TlsCertificates>,

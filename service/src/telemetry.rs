@@ -1,18 +1,22 @@
-//! Logs and metrics: started once per process.
+//! Starts logs and metrics, once per process.
+
+mod redis_log;
 
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{CommonArgs, LogFormat};
 use crate::metric::Metric;
 use crate::{metric, metrics};
 
-/// Whatever LOG_LEVEL says: tokio-postgres logs the parameters of statements, which are who voted
-/// for what.
-const DISCREET: &str = "tokio_postgres=info";
+/// Holds whatever `LOG_LEVEL` says: at debug level tokio-postgres logs the parameters of statements,
+/// which are who voted for which option.
+const PRIVACY_FILTER: &str = "tokio_postgres=info";
+/// Holds unless `LOG_LEVEL` names `redis`; [`redis_log`] logs which node is away instead.
+const QUIET_FILTER: &str = "redis=off";
 
 /// Starts logging to standard error, and recording the metrics that all services share as well as those
 /// of `tables`. Call it once, before anything is logged or recorded.
@@ -27,7 +31,8 @@ pub fn start(
     start_logging(args)?;
     crate::tls::install_crypto_provider();
     let tables = [&[metrics::COMMON, metrics::PROCESS], tables].concat();
-    let handle = exporter(&tables)?.install_recorder().context("metrics were started twice")?;
+    let exporter = metric::exporter(&tables)?;
+    let handle = exporter.install_recorder().context("metrics were started twice")?;
     tables.iter().for_each(|table| metric::describe(table));
     let version = env!("CARGO_PKG_VERSION");
     metrics::BUILD_INFO.with([service, version, REVISION.unwrap_or("unknown")]).set(1.0);
@@ -41,43 +46,59 @@ pub fn start(
     Ok(handle)
 }
 
-/// An exporter that knows the buckets of every declared histogram. It would export a histogram without
-/// buckets as a summary.
-pub(crate) fn exporter(tables: &[&[Metric]]) -> anyhow::Result<PrometheusBuilder> {
-    let mut exporter = PrometheusBuilder::new();
-    for metric in tables.iter().flat_map(|table| table.iter()) {
-        if !metric.buckets.is_empty() {
-            let name = Matcher::Full(metric.name.to_owned());
-            exporter = exporter.set_buckets_for_metric(name, metric.buckets)?;
-        }
-    }
-    Ok(exporter)
-}
-
-/// Logging alone, for command-line tools.
-///
-/// # Errors
-/// When the log filter does not parse, or logging was started before.
-pub fn start_logging(args: &CommonArgs) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&args.log_level)
-        .with_context(|| format!("LOG_LEVEL `{}` is not a filter", args.log_level))?
-        .add_directive(DISCREET.parse()?);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match args.log_format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    started.map_err(|error| anyhow::anyhow!("logging was started twice: {error}"))
-}
-
-/// What was built: set by who builds a release.
+/// Revision of the source, set at build time by the release's build.
 const REVISION: Option<&str> = option_env!("VOTESTREAM_REVISION");
 
-/// Exports how a pool is used, under its name.
+/// Starts logging without metrics, for command-line tools.
+///
+/// # Errors
+/// Returns an error if the log filter does not parse, or if logging was started before.
+pub fn start_logging(args: &CommonArgs) -> anyhow::Result<()> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(&args.log_level)?)
+        .with_writer(std::io::stderr);
+    let started = match args.log_format {
+        LogFormat::Text => tracing::subscriber::set_global_default(builder.finish()),
+        LogFormat::Json => {
+            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+        }
+    };
+    started.context("logging was started twice")?;
+    redis_log::install().context("logging was started twice")
+}
+
+/// Reads `LOG_LEVEL`, between the filter that it may override and the one that it may not.
+fn filter(log_level: &str) -> anyhow::Result<EnvFilter> {
+    let filter = EnvFilter::try_new(format!("{QUIET_FILTER},{log_level}"));
+    let filter = filter.with_context(|| {
+        format!("LOG_LEVEL `{log_level}` is not a filter: use `info` or `info,redis=debug`")
+    })?;
+    Ok(filter.add_directive(PRIVACY_FILTER.parse()?))
+}
+
+/// Records how many connections of a pool are idle and in use, and how many it may open.
 pub fn record_pool(name: &'static str, state: &bb8::State, connections_max: u32) {
     let idle = f64::from(state.idle_connections);
     let all = f64::from(state.connections);
     metrics::POOL_CONNECTIONS.with([name, "idle"]).set(idle);
     metrics::POOL_CONNECTIONS.with([name, "used"]).set(all - idle);
     metrics::POOL_CONNECTIONS_MAX.with([name]).set(f64::from(connections_max));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_level_overrides_what_is_quiet_but_not_what_is_private() {
+        let directives = |level: &str| filter(level).unwrap().to_string();
+        let has = |level: &str, directive: &str| {
+            directives(level).split(',').any(|found| found == directive)
+        };
+        assert!(has("info", "info") && has("info", "redis=off"));
+        assert!(has("info,redis=debug", "redis=debug") && !has("info,redis=debug", "redis=off"));
+        assert!(has("trace,tokio_postgres=trace", "tokio_postgres=info"));
+        assert!(!has("trace,tokio_postgres=trace", "tokio_postgres=trace"));
+        assert!(filter("redis=loud").unwrap_err().to_string().contains("`redis=loud`"));
+    }
 }

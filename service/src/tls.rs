@@ -1,5 +1,6 @@
-//! TLS to the servers, with the system's certificates or the given ones: verified, unless a Postgres
-//! address asks for less ([`Verification`]).
+//! Configures TLS towards Redis, Postgres and the trace collector. The server's certificate is verified
+//! against the system's authorities or those in a file, unless a Postgres address asks for less
+//! ([`Verification`]).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,43 +13,46 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-/// Why the certificates cannot be used.
+/// There are no certificates to verify a server with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file with certificates.
-    #[error("certificates in {path}: {reason}")]
+    /// The file of certificate authorities cannot be read, or holds none.
+    #[error("cannot use the certificates in {path}: {reason}")]
     File {
-        /// Where they were looked for.
+        /// Path of the file.
         path: String,
-        /// What is wrong.
+        /// Cause, in the words of the system or parser.
         reason: String,
     },
-    /// The system has none.
-    #[error("the system has no root certificates; name a file with those of the server's issuer")]
+    /// The system has no certificate authorities, and no file was named.
+    #[error(
+        "the system has no certificate authorities: set REDIS_CA_FILE or DATABASE_CA_FILE to a PEM file \
+         with those that signed the server's certificate"
+    )]
     NoSystemRoots,
 }
 
-/// Makes ring this process's cryptography; rustls wants to be told. Safe to call more than once.
+/// Selects ring as the cryptography that rustls uses in this process. Further calls do nothing.
 pub fn install_crypto_provider() {
-    // An error means that one is installed already, which is what is wanted.
+    // An error means that an earlier call has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// How closely a server's certificate is looked at.
+/// Strictness of the check of a server's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verification {
-    /// An authority that is trusted has signed it, and it is made out to the server's name.
+    /// A trusted authority must have signed it, and it must be issued to the server's name.
     Full,
-    /// An authority that is trusted has signed it, to whatever name.
+    /// A trusted authority must have signed it; it may be issued to any name.
     Authority,
-    /// Not at all: against who only listens, not against who pretends to be the server.
+    /// There is no check: this stops an eavesdropper, but nobody who pretends to be the server.
     Nothing,
 }
 
-/// A client that looks at the server's certificate as closely as it is told.
+/// Returns the configuration of a TLS client that checks the server's certificate this strictly.
 ///
 /// # Errors
-/// When there is no certificate to verify with.
+/// Returns an error if the check needs certificate authorities and there are none.
 pub fn client_config(
     ca_file: Option<&Path>,
     verification: Verification,
@@ -62,17 +66,17 @@ pub fn client_config(
         (Verification::Full, Some(roots)) => ClientConfig::builder().with_root_certificates(roots),
         (_, roots) => {
             let provider = rustls::crypto::ring::default_provider().into();
-            let verifier = Lenient { roots, provider };
+            let verifier = LenientVerifier { roots, provider };
             ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
     };
     Ok(config.with_no_client_auth())
 }
 
-/// The issuers that are believed: those in the file, or the system's.
+/// Returns the trusted certificate authorities: those in the file, or else the system's.
 ///
 /// # Errors
-/// When there is none.
+/// Returns an error if there are none, or if the file cannot be read.
 pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
     install_crypto_provider();
     let mut roots = RootCertStore::empty();
@@ -92,15 +96,15 @@ pub(crate) fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// Looks at less than rustls does by itself: never at the name, and at who has signed only where
-/// `roots` are given. The handshake's own signatures are always verified.
+/// A verifier that checks less than rustls' own: it never checks the name, and it checks the signing
+/// authority only if `roots` are given. It always verifies the signatures of the handshake.
 #[derive(Debug)]
-struct Lenient {
+struct LenientVerifier {
     roots: Option<RootCertStore>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Lenient {
+impl ServerCertVerifier for LenientVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -148,16 +152,16 @@ impl ServerCertVerifier for Lenient {
     }
 }
 
-/// All certificates in a PEM file.
+/// Reads all certificates of a PEM file.
 ///
 /// # Errors
-/// When there is none.
+/// Returns an error that names the file if it cannot be read or holds no certificate.
 pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|e| file_error(path, &e))?;
     if certificates.is_empty() {
-        return Err(file_error(path, &"it holds none"));
+        return Err(file_error(path, &"the file holds none"));
     }
     Ok(certificates)
 }

@@ -1,10 +1,10 @@
-//! Traces: a ballot's way from request to commit, for a collector that speaks OTLP.
+//! Records traces, which follow a ballot from its request to its commit, for a collector that speaks OTLP.
 //!
-//! On when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the other `OTEL_` variables (sampler, headers,
-//! service name, batching) mean what OpenTelemetry says. Otherwise nothing is started, and a
-//! [`Span`] is an empty hull that was made by one look at a flag.
+//! Traces are on when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the other `OTEL_` variables (sampler,
+//! headers, service name, batching) have the meanings that OpenTelemetry documents. While traces are
+//! off, nothing is started, and creating a [`Span`] costs one read of a flag.
 //!
-//! Invariant: a span tells of polls and entries, never of voters or choices.
+//! Invariant: a span names polls and entries, never voters or choices.
 
 mod export;
 
@@ -25,24 +25,25 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 use export::Client;
 
-/// Either of these switches traces on.
+/// Variables that switch traces on, one of them being enough.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
-/// How long the last spans may take at the end.
+/// Longest time for sending the last spans when the process ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
-/// The header, and its length in version 00 (W3C Trace Context, section 3.2).
+/// The header that carries a trace from service to service (W3C Trace Context, section 3.2).
 const TRACEPARENT: &str = "traceparent";
+/// Length of the header's value in version 00.
 const TRACEPARENT_BYTES: usize = 55;
 
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
 
-/// What sends spans away; to be flushed at the end.
+/// The exporter of spans, to be flushed when the process ends; empty while traces are off.
 #[derive(Debug)]
 pub struct Traces(Option<SdkTracerProvider>);
 
-/// Starts sending spans of this service, if a collector is configured.
+/// Starts sending this service's spans, if a collector is configured.
 ///
 /// # Errors
-/// When its address is none.
+/// Returns an error if the collector's address does not parse, or if traces were started before.
 pub fn start(service: &'static str) -> anyhow::Result<Traces> {
     let configured = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if !ENDPOINTS.iter().any(configured) {
@@ -52,7 +53,7 @@ pub fn start(service: &'static str) -> anyhow::Result<Traces> {
         .with_http()
         .with_http_client(Client::new()?)
         .build()
-        .context("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+        .context("OTEL_EXPORTER_OTLP_ENDPOINT is not the address of a collector")?;
     let mut resource = Resource::builder();
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(format!("votestream-{service}"));
@@ -70,42 +71,42 @@ pub fn start(service: &'static str) -> anyhow::Result<Traces> {
 }
 
 impl Traces {
-    /// Sends what is left.
+    /// Sends the spans that were not sent yet, for at most two seconds.
     pub async fn flush(self) {
         let Some(provider) = self.0 else { return };
-        // It blocks its thread until the exporter, which needs the runtime, is done.
+        // The call blocks its thread until the exporter is done, and the exporter needs the runtime.
         let flushing =
             tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_WITHIN));
         if let Ok(Err(error)) = flushing.await {
-            tracing::debug!(%error, "the last spans were not sent");
+            tracing::debug!("the last spans were not sent to the collector: {error}");
         }
     }
 }
 
-/// Whether spans are recorded.
+/// Returns whether traces are on in this process.
 pub fn is_on() -> bool {
     TRACER.get().is_some()
 }
 
-/// What a `traceparent` names, if it is one and asks to be recorded.
+/// Reads a `traceparent`; returns `None` if it is invalid or does not ask to be recorded.
 pub fn sampled_context(traceparent: &str) -> Option<SpanContext> {
     let context = TraceContextPropagator::new().extract(&Carrier(traceparent.to_owned()));
     let context = context.span().span_context().clone();
     (context.is_valid() && context.is_sampled()).then_some(context)
 }
 
-/// The `traceparent` of a request, if it may be one.
+/// Returns the `traceparent` header of a request if it has the right length.
 pub fn traceparent(headers: &warp::http::HeaderMap) -> Option<&str> {
     let value = headers.get(TRACEPARENT)?.to_str().ok()?;
     (value.len() == TRACEPARENT_BYTES).then_some(value)
 }
 
-/// One piece of work; ends when it is dropped. Empty when traces are off.
+/// One piece of work in a trace; it ends when it is dropped. It is empty while traces are off.
 #[derive(Debug, Default)]
 pub struct Span(Option<Box<opentelemetry_sdk::trace::Span>>);
 
 impl Span {
-    /// Work on a request that came with this `traceparent`.
+    /// Starts a span for a request that came with this `traceparent`.
     pub fn of_request(name: &'static str, traceparent: Option<&str>) -> Self {
         if !is_on() {
             return Self(None);
@@ -117,14 +118,15 @@ impl Span {
         Self::start(name, SpanKind::Server, &parent, Vec::new())
     }
 
-    /// Work on what another service left, within its trace; `beside` is the batch that it shares.
-    pub fn of_delivery(name: &'static str, parent: SpanContext, beside: &Self) -> Self {
-        let links = beside.context().map(Link::with_context).into_iter().collect();
+    /// Starts a span for an entry that another service wrote, within that service's trace. It links to
+    /// `batch`, the span of the batch in which the entry is handled.
+    pub fn of_delivery(name: &'static str, parent: SpanContext, batch: &Self) -> Self {
+        let links = batch.context().map(Link::with_context).into_iter().collect();
         let parent = Context::new().with_remote_span_context(parent);
         Self::start(name, SpanKind::Consumer, &parent, links)
     }
 
-    /// Work on a batch, with a trace of its own that links to those of what is in it.
+    /// Starts a span for a batch, in a new trace that links to the traces of its entries.
     pub fn of_batch(name: &'static str, members: &[SpanContext]) -> Self {
         let links = members.iter().cloned().map(Link::with_context).collect();
         Self::start(name, SpanKind::Internal, &Context::new(), links)
@@ -136,7 +138,7 @@ impl Span {
         Self(Some(Box::new(tracer.build_with_context(builder, parent))))
     }
 
-    /// How this span is told to the next service; `None` when it is not recorded.
+    /// Returns the `traceparent` that carries this span to the next service; `None` if it is not recorded.
     pub fn traceparent(&self) -> Option<String> {
         let context = self.context().filter(SpanContext::is_sampled)?;
         let mut carrier = Carrier(String::new());
@@ -145,14 +147,14 @@ impl Span {
         Some(carrier.0)
     }
 
-    /// Adds a fact.
+    /// Adds an attribute to the span.
     pub fn set(&mut self, name: &'static str, value: &impl ToString) {
         if let Some(span) = &mut self.0 {
             span.set_attribute(KeyValue::new(name, value.to_string()));
         }
     }
 
-    /// Marks the work as failed.
+    /// Marks the work as failed, for this reason.
     pub fn fail(&mut self, why: &'static str) {
         if let Some(span) = &mut self.0 {
             span.set_status(Status::error(why));
@@ -164,7 +166,7 @@ impl Span {
     }
 }
 
-/// A `traceparent` as OpenTelemetry wants to be handed it.
+/// Adapts one `traceparent` to the interface through which OpenTelemetry reads and writes headers.
 struct Carrier(String);
 
 impl Extractor for Carrier {
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_collector_spans_are_hulls() {
+    fn without_a_collector_spans_are_empty() {
         assert!(!is_on());
         let mut span = Span::of_request("test", None);
         span.set("name", &1);

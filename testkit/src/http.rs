@@ -7,5 +7,5 @@ mod contract;
 mod document;
 
 pub use admin::check_metrics;
-pub use client::{Client, Reply, Request};
+pub use client::{Client, Reply, Request, first_chunk};
 pub use contract::Contract;

@@ -9,6 +9,7 @@ mod balance;
 mod books;
 mod recount;
 mod report;
+mod streams;
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::servers::{Redis, Servers};
 use balance::Balance;
 use books::{Books, Counters};
 use report::{PollReport, Report};
+use streams::Streams;
 
 /// How often it is looked whether the streams are empty.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -32,7 +34,9 @@ const EXAMPLES: &str = "Examples:
 
 Recounts every vote and compares it with tally, number of voters and series; then balances
   accepted = counted + superseded + out of time + dead + dropped + under way.
-Exit code 1 when anything is DIFFERENT. UNPROVED means that redis lost the counters of what was
+Also says which streams in redis went back behind a position that they had reached before, which means that redis lost
+acknowledged entries, and whether the next restart of redis would lose any.
+Exit code 1 when anything is DIFFERENT, or a stream went back. UNPROVED means that redis lost the counters of what was
 accepted: the recount still holds, but nobody can tell any more whether a ballot was lost.";
 
 /// Recounts all votes, and checks that every accepted ballot is accounted for
@@ -44,6 +48,9 @@ pub struct Args {
     /// First wait until the streams are empty, for so many seconds at most
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u32,
+    /// Take note of all streams that went back, so that they no longer fail the audit and the alert ends
+    #[arg(long)]
+    acknowledge_regressions: bool,
 }
 
 /// Runs the subcommand.
@@ -52,7 +59,8 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     // Recounting millions of votes takes longer than any other statement may.
     postgres.batch_execute("SET statement_timeout = 0").await?;
     wait_until_empty(&mut redis, Duration::from_secs(args.wait.into())).await?;
-    let report = audit(&mut postgres, &mut redis, args.slug.as_ref()).await?;
+    let streams = streams::look(&postgres, &mut redis, args.acknowledge_regressions).await?;
+    let report = audit(&mut postgres, &mut redis, args.slug.as_ref(), streams).await?;
     output.print(&report, || report.describe())?;
     match report.ok {
         true => Ok(()),
@@ -74,6 +82,7 @@ async fn audit(
     postgres: &mut Client,
     redis: &mut Redis,
     slug: Option<&Slug>,
+    streams: Streams,
 ) -> Result<Report, Failure> {
     let before = Counters::read(redis).await?;
     let all = db::polls::all(postgres).await?;
@@ -115,5 +124,5 @@ async fn audit(
     };
     let polls = audited.iter().zip(&recounts);
     let polls = polls.map(|pair| PollReport::new(pair.0, pair.1, balance(pair))).collect();
-    Ok(Report::new(polls, &books))
+    Ok(Report::new(polls, &books, streams))
 }

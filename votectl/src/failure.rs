@@ -11,6 +11,9 @@ use votestream_schema::poll::Invalid;
 pub enum Failure {
     /// Exit code 1: it cannot be done, or was found different.
     Refused(String),
+    /// Exit code 1: a server does not let this user in, or has no such database, which a new deployment makes
+    /// only after the server.
+    NotLetIn(String),
     /// Exit code 3: a server does not answer; trying later may help.
     Away(String),
 }
@@ -24,8 +27,16 @@ impl Failure {
     /// As a process ends with it.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::NotLetIn(_) => 1,
             Self::Away(_) => 3,
+        }
+    }
+
+    /// Whether the same attempt may succeed in a while.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::NotLetIn(_) | Self::Away(_) => true,
         }
     }
 
@@ -33,6 +44,7 @@ impl Failure {
     pub fn and(self, advice: &str) -> Self {
         match self {
             Self::Refused(text) => Self::Refused(format!("{text}; {advice}")),
+            Self::NotLetIn(text) => Self::NotLetIn(format!("{text}; {advice}")),
             Self::Away(text) => Self::Away(format!("{text}; {advice}")),
         }
     }
@@ -41,7 +53,7 @@ impl Failure {
 /// One line, whatever the server's words were.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Refused(text) | Self::Away(text)) = self;
+        let (Self::Refused(text) | Self::NotLetIn(text) | Self::Away(text)) = self;
         let words: Vec<&str> = text.split_whitespace().collect();
         f.write_str(&words.join(" "))
     }
@@ -61,6 +73,10 @@ impl From<tokio_postgres::Error> for Failure {
             )),
             Some(state) if state.code() == "57014" => {
                 Self::Refused(format!("{text}; raise --statement-timeout-ms"))
+            }
+            // Class 28 (the login) and the database that does not exist.
+            Some(state) if state.code().starts_with("28") || state.code() == "3D000" => {
+                Self::NotLetIn(text)
             }
             Some(state) if !passes(state.code()) => Self::Refused(text),
             None if !is_link(&error) => Self::Refused(text),
@@ -98,6 +114,10 @@ impl From<RedisError> for Failure {
             || error.is_cluster_error();
         if link || error.code().is_some_and(|code| waits.contains(&code)) {
             Self::Away(text)
+        } else if error.kind() == redis::ErrorKind::AuthenticationFailed
+            || error.code().is_some_and(|code| ["WRONGPASS", "NOAUTH"].contains(&code))
+        {
+            Self::NotLetIn(text)
         } else {
             Self::Refused(text)
         }

@@ -16,6 +16,7 @@ mod servers;
 mod under_way;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use votestream_service::config::{PostgresArgs, RedisArgs};
@@ -46,6 +47,9 @@ struct Settings {
     redis: RedisArgs,
     #[command(flatten)]
     postgres: PostgresArgs,
+    /// Wait until Redis and Postgres can be used, for this many seconds at most
+    #[arg(long, env = "WAIT_S", value_name = "SECONDS", default_value_t = 0)]
+    wait_for_servers: u32,
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -68,7 +72,10 @@ async fn main() -> ExitCode {
     let command = Cli::command().mut_args(|arg| arg.global(true));
     let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
     let output = Output::new(cli.settings.json);
-    let servers = Servers::new(cli.settings.redis, cli.settings.postgres);
+    let servers = {
+        let wait = Duration::from_secs(cli.settings.wait_for_servers.into());
+        Servers::new(cli.settings.redis, cli.settings.postgres, wait)
+    };
     match run(cli.command, &servers, &output).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -47,6 +47,8 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         deployed => deployed?,
     };
     redis.check_partitions(wanted).await?;
+    redis.partitions = wanted;
+    redis.check_replay().await?;
     let migrated = db::migrate(&mut postgres, args.partitions).await?;
     let setup = projection::partitions(&redis.keys, migrated.partitions);
     redis.send::<()>(&setup).await?;

@@ -206,6 +206,40 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_goes_back_is_remembered_and_counted_once() {
+    let site = Site::new().await;
+    let (one, other) = (site.spawn(&["--monitor-ms=100"]), site.spawn(&["--monitor-ms=100"]));
+    one.ready().await;
+    other.ready().await;
+    site.add(&site.ballots(20)).await;
+    site.settles_at(20).await;
+    let sql = site.sql().await;
+    eventually(SOON, async || {
+        let seen = "SELECT coalesce(sum(added), 0)::int8 FROM stream_positions";
+        let added: i64 = sql.query_one(seen, &[]).await.unwrap().get(0);
+        (added == 20).then_some(()).ok_or(added)
+    })
+    .await;
+    reaches(&one, "votestream_stream_regressions", "", 0.0).await;
+    reaches(&one, "votestream_redis_replays_ballots", "", 1.0).await;
+
+    // Redis lost one stream, and goes on with later IDs.
+    let mut redis = site.redis().await;
+    let stream = site.keys.stream(0);
+    redis::cmd("DEL").arg(&stream).exec_async(&mut redis).await.unwrap();
+    for consumer in [&one, &other] {
+        reaches(consumer, "votestream_stream_regressions", "", 1.0).await;
+    }
+    let sql_text = "SELECT partition, from_added > to_added FROM stream_regressions";
+    let rows = sql.query(sql_text, &[]).await.unwrap();
+    assert_eq!(rows.len(), 1, "two replicas saw it, and it is remembered once");
+    assert_eq!((rows[0].get::<_, i16>(0), rows[0].get::<_, bool>(1)), (0, true));
+    // An operator takes note: `votectl audit --acknowledge-regressions`.
+    votestream_schema::db::positions::acknowledge_regressions(&sql, 1).await.unwrap();
+    reaches(&one, "votestream_stream_regressions", "", 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_servers_have_left_is_told() {
     let site = Site::new().await;
     let consumer = site.spawn(&[]);

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::contract;
-use testkit::http::{Client, Reply};
+use testkit::http::{Client, Reply, first_chunk};
 
 /// No event that is waited for may take longer than this.
 const EVENT_WITHIN: Duration = Duration::from_secs(20);
@@ -130,15 +130,9 @@ impl Stream {
             self.text.append(&mut self.received);
             return;
         }
-        while let Ok(httparse::Status::Complete((head, size))) =
-            httparse::parse_chunk_size(&self.received)
-        {
-            let end = head + size as usize;
-            if self.received.len() < end + 2 {
-                return;
-            }
-            self.text.extend_from_slice(&self.received[head..end]);
-            self.received.drain(..end + 2);
+        while let Some((data, taken)) = first_chunk(&self.received) {
+            self.text.extend_from_slice(data);
+            self.received.drain(..taken);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Programs: JSON in, JSON or problem details out.
+//! Serves programs: JSON requests, and JSON or problem details as replies.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use warp::http::StatusCode;
 use warp::reply::{Reply, Response};
 
 use super::{body_of_type, with_cookie};
-use crate::booth::{self, Booth};
+use crate::voting::{self, VotingService};
 
 #[derive(Serialize)]
 struct AcceptedBody<'a> {
@@ -40,25 +40,25 @@ struct PollBody<'a> {
     your_choices: Option<Vec<&'a str>>,
 }
 
-/// `POST /api/polls/{slug}/ballots`
+/// Answers `POST /api/polls/{slug}/ballots`: registers the ballot in the JSON body.
 pub(crate) async fn cast(
-    booth: Arc<Booth>,
+    voting: Arc<VotingService>,
     slug: String,
     head: Head,
     body: Result<Bytes, Problem>,
 ) -> Response {
-    let prepared = booth.poll(&slug).and_then(|poll| {
+    let prepared = voting.poll(&slug).and_then(|poll| {
         let body = body_of_type("application/json", &head.headers, body)?;
         Ok((poll, parse(&body)?))
     });
     let (poll, submission) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
-            booth::count(Some(&problem));
+            voting::count(Some(&problem));
             return problem.into_response();
         }
     };
-    let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
+    let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(accepted) => accepted_reply(&poll, accepted),
         Err(problem) => problem.into_response(),
@@ -66,16 +66,16 @@ pub(crate) async fn cast(
     with_cookie(response, cast.cookie)
 }
 
-/// `GET /api/polls/{slug}`
-pub(crate) async fn poll(booth: Arc<Booth>, slug: String, head: Head) -> Response {
-    let poll = match booth.poll(&slug) {
+/// Answers `GET /api/polls/{slug}`: the poll, and the caller's standing vote if it has one.
+pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
+    let poll = match voting.poll(&slug) {
         Ok(poll) => poll,
         Err(problem) => return problem.into_response(),
     };
-    let client = booth.client(head.peer, &head.headers);
-    let (voter, cookie) = booth.visitor(&poll, client, &head.headers);
+    let client = voting.client(head.peer, &head.headers);
+    let (voter, cookie) = voting.visitor(&poll, client, &head.headers);
     let standing = match voter {
-        Some(voter) => booth.standing(&poll, voter).await,
+        Some(voter) => voting.standing(&poll, voter).await,
         None => None,
     };
     let body = PollBody {
@@ -90,7 +90,7 @@ pub(crate) async fn poll(booth: Arc<Booth>, slug: String, head: Head) -> Respons
         visibility: poll.visibility,
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),
-        your_choices: standing.map(|choices| booth::slugs(&poll, choices)),
+        your_choices: standing.map(|choices| voting::slugs(&poll, choices)),
     };
     with_cookie(http::json(StatusCode::OK, to_json(&body)), cookie)
 }
@@ -101,11 +101,11 @@ fn parse(body: &[u8]) -> Result<Submission, Problem> {
     })
 }
 
-fn accepted_reply(poll: &Poll, accepted: booth::Accepted) -> Response {
+fn accepted_reply(poll: &Poll, accepted: voting::Accepted) -> Response {
     let body = AcceptedBody {
         status: "accepted",
         entry: accepted.entry.to_string(),
-        choices: booth::slugs(poll, accepted.choices),
+        choices: voting::slugs(poll, accepted.choices),
     };
     http::json(StatusCode::ACCEPTED, to_json(&body))
 }

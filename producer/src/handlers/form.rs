@@ -1,4 +1,4 @@
-//! People: HTML pages and plain forms, which work without JavaScript.
+//! Serves people: HTML pages and plain forms, which work without JavaScript.
 
 use std::sync::Arc;
 
@@ -13,74 +13,80 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookie};
-use crate::booth::{self, Booth};
 use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
+use crate::voting::{self, VotingService};
 
-/// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
-pub(crate) async fn page(booth: Arc<Booth>, slug: Option<String>, head: Head) -> Response {
-    let poll = match booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)) {
+/// Answers `GET /` and `GET /polls/{slug}` with the ballot; `slug` is `None` for `/`.
+pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head: Head) -> Response {
+    let poll = match voting.poll(slug.as_deref().unwrap_or(&voting.default_poll)) {
         Ok(poll) => poll,
         Err(problem) => return problem_page(&problem, None),
     };
-    let client = booth.client(head.peer, &head.headers);
-    let (voter, cookie) = booth.visitor(&poll, client, &head.headers);
+    let client = voting.client(head.peer, &head.headers);
+    let (voter, cookie) = voting.visitor(&poll, client, &head.headers);
     let standing = match voter {
-        Some(voter) => booth.standing(&poll, voter).await,
+        Some(voter) => voting.standing(&poll, voter).await,
         None => None,
     };
-    let page = ballot_page(&booth, &poll, slug.as_deref(), standing);
+    let page = ballot_page(&voting, &poll, slug.as_deref(), standing);
     with_cookie(render(StatusCode::OK, &page), cookie)
 }
 
-/// `POST /` and `POST /polls/{slug}`
+/// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
 pub(crate) async fn cast(
-    booth: Arc<Booth>,
+    voting: Arc<VotingService>,
     slug: Option<String>,
     head: Head,
     body: Result<Bytes, Problem>,
 ) -> Response {
     let path = path_of(slug.as_deref());
-    let prepared = booth.poll(slug.as_deref().unwrap_or(&booth.default_poll)).and_then(|poll| {
+    let prepared = voting.poll(slug.as_deref().unwrap_or(&voting.default_poll)).and_then(|poll| {
         let media_type = "application/x-www-form-urlencoded";
         Ok((poll, body_of_type(media_type, &head.headers, body)?))
     });
     let (poll, body) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
-            booth::count(Some(&problem));
+            voting::count(Some(&problem));
             return problem_page(&problem, Some(path));
         }
     };
     let submission = Submission::from_form(&body);
-    let cast = booth.cast(&poll, &submission, head.peer, &head.headers).await;
+    let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(_) => see_other(&path),
-        Err(problem) => refused_page(&booth, &poll, slug.as_deref(), &problem),
+        Err(problem) => refused_page(&voting, &poll, slug.as_deref(), &problem),
     };
     with_cookie(response, cast.cookie)
 }
 
-/// A problem that concerns no poll in particular; `back` is the path of a ballot.
+/// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
 fn problem_page(problem: &Problem, back: Option<String>) -> Response {
     page::problem(problem, "ballot.css", back.map(|path| (path, "Back to the ballot")))
 }
 
-/// The ballot again, saying what was wrong, and showing the choice that stands where one does.
-fn refused_page(booth: &Booth, poll: &Poll, slug: Option<&str>, problem: &Problem) -> Response {
+/// Returns the ballot page with a notice that describes the problem, and with the standing vote if the
+/// problem names one.
+fn refused_page(
+    voting: &VotingService,
+    poll: &Poll,
+    slug: Option<&str>,
+    problem: &Problem,
+) -> Response {
     let standing = problem.extensions.get("choices").and_then(|slugs| {
         poll.choose(slugs.as_array()?.iter().filter_map(|slug| slug.as_str())).ok()
     });
-    let mut page = ballot_page(booth, poll, slug, standing);
+    let mut page = ballot_page(voting, poll, slug, standing);
     page.notice = Some(Notice {
         kind: if standing.is_some() { NoticeKind::Info } else { NoticeKind::Error },
-        title: problem.title.to_owned(),
+        title: problem.kind.title.to_owned(),
         detail: sentence(&problem.detail),
     });
-    problem.mark(render(problem.status, &page))
+    problem.mark(render(problem.kind.status, &page))
 }
 
 fn ballot_page(
-    booth: &Booth,
+    voting: &VotingService,
     poll: &Poll,
     slug: Option<&str>,
     standing: Option<Choices>,
@@ -93,7 +99,7 @@ fn ballot_page(
         colour: option.colour.clone(),
         chosen: chosen(position),
     });
-    let results_url = booth.results_url.as_deref().map(|url| match slug {
+    let results_url = voting.results_url.as_deref().map(|url| match slug {
         Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
         None => url.to_owned(),
     });

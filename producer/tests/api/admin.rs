@@ -1,4 +1,4 @@
-//! The admin port: metrics, liveness, readiness.
+//! The admin port: it serves metrics, liveness and readiness.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use crate::harness::{Setup, entry_of, poll};
 const PATH: &str = "/api/polls/pets/ballots";
 
 #[tokio::test]
-async fn an_accepted_ballot_is_stored_under_the_entry_it_was_told() {
+async fn an_accepted_ballot_is_stored_under_the_entry_in_its_reply() {
     let service = Setup::new().start().await;
     let reply = service.ballot("pets", &["dogs"]).send().await;
     assert_eq!(reply.json()["status"], "accepted");
@@ -31,7 +31,7 @@ async fn a_ballot_may_name_options_by_letter() {
 }
 
 #[tokio::test]
-async fn a_poll_is_told_whole() {
+async fn a_poll_is_answered_whole() {
     let mut whole = poll("pets");
     whole.options[1].description = Some("All of them.".to_owned());
     whole.options[1].colour = Some("#b3541e".to_owned());
@@ -68,7 +68,7 @@ async fn the_trace_of_a_request_travels_with_its_ballot() {
 }
 
 #[tokio::test]
-async fn an_unknown_poll_is_told() {
+async fn an_unknown_poll_is_answered_with_404() {
     let service = Setup::new().start().await;
     let replies = [
         service.ballot("birds", &["cats"]).send().await,
@@ -190,7 +190,7 @@ async fn each_address_takes_its_own_media_type_only() {
 }
 
 #[tokio::test]
-async fn a_body_over_16_kib_is_too_large_whether_its_length_is_told_or_not() {
+async fn a_body_over_16_kib_is_too_large_with_or_without_a_length() {
     let service = Setup::new().start().await;
     let padded = |bytes: usize| {
         let ballot = r#"{"choices":["cats"]"#;
@@ -215,7 +215,7 @@ async fn a_body_over_16_kib_is_too_large_whether_its_length_is_told_or_not() {
 }
 
 #[tokio::test]
-async fn a_voter_who_has_voted_is_told_what_stands() {
+async fn a_voter_who_has_voted_sees_the_standing_vote() {
     let service = Setup::new().start().await;
     let first = service.ballot("pets", &["cats"]).send().await;
     let cookie = first.cookie().unwrap();

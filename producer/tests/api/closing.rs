@@ -28,7 +28,7 @@ async fn no_ballot_is_acknowledged_at_or_after_the_closing_time() {
     let voters: Vec<_> =
         (0..16).map(|_| tokio::spawn(vote_until_closed(service.clone()))).collect();
     let mut redis = service.redis().await;
-    // Time enough to tell all partitions on a busy machine.
+    // Leaves enough time to set the closing time in all partitions on a busy machine.
     let closes_at_ms = now_ms() + 2_500;
     let closed =
         Poll { closes_at_ms: Some(closes_at_ms), revision: 2, ..service.poll("pets").clone() };
@@ -59,15 +59,15 @@ async fn rules_never_go_back_to_an_older_revision() {
     let mut redis = service.redis().await;
     let newer =
         Poll { closes_at_ms: Some(now_ms() - 1_000), revision: 5, ..service.poll("pets").clone() };
-    let told = projection::rules_script(&service.keys, 0, &newer);
-    assert_eq!(send::<i64>(&mut redis, &told).await, 1);
+    let script = projection::rules_script(&service.keys, 0, &newer);
+    assert_eq!(send::<i64>(&mut redis, &script).await, 1);
     let older = projection::rules_script(&service.keys, 0, &poll("pets"));
     assert_eq!(send::<i64>(&mut redis, &older).await, 0);
     assert_eq!(service.ballot("pets", &["cats"]).send().await.problem(), "not-open");
 }
 
 #[tokio::test]
-async fn a_voter_whose_register_was_forgotten_is_told_that_the_poll_has_closed() {
+async fn a_voter_whose_register_was_forgotten_sees_that_the_poll_has_closed() {
     let service = Setup::new().start().await;
     let first = service.ballot("pets", &["cats"]).send().await;
     let voter = first.cookie().unwrap();
@@ -87,8 +87,8 @@ async fn a_voter_whose_register_was_forgotten_is_told_that_the_poll_has_closed()
         }
     };
     for partition in 0..service.setup.partitions {
-        let told = projection::rules_script(&service.keys, partition, &closed);
-        assert_eq!(send::<i64>(&mut redis, &told).await, 1);
+        let script = projection::rules_script(&service.keys, partition, &closed);
+        assert_eq!(send::<i64>(&mut redis, &script).await, 1);
     }
     forget(&mut redis, 60_000).await;
     let again = service.ballot("pets", &["dogs"]).cookie(voter).send().await;

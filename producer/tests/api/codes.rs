@@ -29,7 +29,7 @@ fn cast(service: &Service, choice: &str, code: &str) -> Request {
     service.client.post("/api/polls/pets/ballots").json(&body)
 }
 
-fn told(reply: &Reply) -> (u16, String) {
+fn outcome(reply: &Reply) -> (u16, String) {
     (reply.status, reply.problem())
 }
 
@@ -43,13 +43,13 @@ async fn a_code_counts_once_on_whatever_device() {
 
     let typed = codes[0].printed().to_lowercase().replace('-', " ");
     let elsewhere = cast(&service, "dogs", &typed).send().await;
-    assert_eq!(told(&elsewhere), (409, "already-voted".to_owned()));
+    assert_eq!(outcome(&elsewhere), (409, "already-voted".to_owned()));
     assert_eq!(elsewhere.json()["choices"], json!(["cats"]));
     let elsewhere = elsewhere.cookie().expect("the other device is this voter now");
     assert_eq!(service.standing("pets", elsewhere).await, json!(["cats"]));
 
     let with_cookie = service.ballot("pets", &["dogs"]).cookie(cookie).send().await;
-    assert_eq!(told(&with_cookie), (409, "already-voted".to_owned()));
+    assert_eq!(outcome(&with_cookie), (409, "already-voted".to_owned()));
     let shared = cast(&service, "dogs", &codes[1].printed()).cookie(cookie).send().await;
     assert_eq!(shared.status, 202, "another code on the same device is another voter");
     assert_eq!(service.entries().await.len(), 2);
@@ -61,11 +61,11 @@ async fn without_a_valid_code_there_is_no_vote() {
     let never_issued = Code::generate().printed();
     for wrong in ["", " ", "0123", "\0", "ÄÖÜ", &"X".repeat(300), &never_issued] {
         let reply = cast(&service, "cats", wrong).send().await;
-        assert_eq!(told(&reply), (403, "bad-code".to_owned()), "{wrong:?}");
+        assert_eq!(outcome(&reply), (403, "bad-code".to_owned()), "{wrong:?}");
         assert_eq!(reply.cookie(), None, "{wrong:?}");
     }
     let none = service.ballot("pets", &["cats"]).send().await;
-    assert_eq!(told(&none), (403, "bad-code".to_owned()));
+    assert_eq!(outcome(&none), (403, "bad-code".to_owned()));
     let page = service.client.get("/").send().await;
     assert_eq!(page.cookie(), None, "a visitor is nobody before the code");
     assert!(page.text().contains("name=\"code\""));
@@ -104,7 +104,7 @@ async fn the_cookie_of_an_open_poll_opens_no_poll_with_codes() {
         let value = service.key_ring().sign(scope, voter, now_s);
         let cookie = format!("voter-pets={value}");
         let reply = service.ballot("pets", &["cats"]).cookie(cookie.as_str()).send().await;
-        assert_eq!(told(&reply), (403, "bad-code".to_owned()), "{scope}");
+        assert_eq!(outcome(&reply), (403, "bad-code".to_owned()), "{scope}");
     }
     assert!(service.entries().await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Voter cookies: who is believed to be whom.
+//! Voter cookies: which cookies identify a voter, and which are refused or ignored.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ async fn a_key_is_rotated_in_its_file_without_a_restart() {
             new_key.identify([cookie.as_bytes()].into_iter(), "voter", "voter", now_ms() / 1_000);
         matches!(read, Identity::Known(_)).then_some(cookie)
     };
-    // What is of no use changes nothing.
+    // An unusable file changes nothing.
     std::fs::write(&file, "no key").unwrap();
     std::fs::write(&file, format!("{OTHER_KEY},{COOKIE_KEY}")).unwrap();
     let after = eventually(ROTATED_WITHIN, signs_anew).await;
@@ -163,16 +163,16 @@ async fn behind_tls_a_plain_cookie_is_not_believed() {
     let cast = over_tls(service.ballot("pets", &["dogs"])).cookie(planted).send().await;
     assert_eq!(cast.status, 202, "{}", cast.text());
 
-    // Beside one's own, whichever stands first, it changes nothing.
+    // Beside the voter's own cookie, in either order, it changes nothing.
     let own = cast.cookie().unwrap();
     for both in [format!("{planted}; {own}"), format!("{own}; {planted}")] {
         let page = over_tls(service.client.get("/api/polls/pets")).cookie(both.as_str()).send();
         assert_eq!(page.await.json()["your_choices"], json!(["dogs"]), "{both}");
     }
-    // Nor does what is not ours at all: no 400 for what was never believed.
+    // A cookie that this service never believes is ignored, and not answered with 400.
     let cast = over_tls(service.ballot("pets", &["cats"])).cookie("voter=nonsense").send().await;
     assert_eq!(cast.status, 202, "{}", cast.text());
-    // Without TLS the plain one counts, as before, and a prefixed one is nobody's.
+    // Without TLS the plain cookie counts, and a prefixed one is ignored.
     assert_eq!(service.standing("pets", planted).await, json!(["cats"]));
     let prefixed = service.ballot("pets", &["cats"]).cookie(own).send().await;
     assert_eq!(prefixed.status, 202, "{}", prefixed.text());

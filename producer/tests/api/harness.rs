@@ -22,11 +22,11 @@ use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, codec};
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
-/// What signs the cookies of a service that is not told otherwise.
+/// The key that signs cookies unless a test chooses another.
 pub const COOKIE_KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// What this service's replies are held against.
+/// The OpenAPI document that every reply must match.
 pub fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> =
         LazyLock::new(|| Contract::new(include_str!("../../openapi.json")));
@@ -57,15 +57,15 @@ pub fn option(slug: &str, label: &str) -> PollOption {
     PollOption { slug, label: label.to_owned(), description: None, colour: None }
 }
 
-/// What a service is started with.
+/// The settings and data with which a service is started.
 #[derive(Clone)]
 pub struct Setup {
     redis_url: String,
     prefix: String,
     pub partitions: u16,
     polls: Vec<Poll>,
-    /// Whether the partitions are told the polls' rules.
-    tells_rules: bool,
+    /// Whether the partitions hold the polls' rules.
+    has_rules: bool,
     cookie_keys: String,
     cookie_keys_file: Option<PathBuf>,
     flags: Vec<String>,
@@ -73,19 +73,19 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On the shared Redis, four partitions, one poll `pets`.
+    /// Uses the shared Redis, four partitions and one poll `pets`.
     pub fn new() -> Self {
         Self::on(testkit::redis())
     }
 
-    /// The same on this Redis.
+    /// Uses the Redis at this URL instead.
     pub fn on(redis_url: String) -> Self {
         Self {
             redis_url,
             prefix: unique_name(),
             partitions: 4,
             polls: vec![poll("pets")],
-            tells_rules: true,
+            has_rules: true,
             cookie_keys: COOKIE_KEY.to_owned(),
             cookie_keys_file: None,
             flags: Vec::new(),
@@ -93,7 +93,7 @@ impl Setup {
         }
     }
 
-    /// With these polls, numbered from 1.
+    /// Replaces the polls by these, numbered from 1.
     pub fn polls(mut self, polls: impl IntoIterator<Item = Poll>) -> Self {
         let numbered = (1..).zip(polls).map(|(id, poll)| Poll { id: PollId(id), ..poll });
         self.polls = numbered.collect();
@@ -106,12 +106,12 @@ impl Setup {
     }
 
     pub fn without_rules(mut self) -> Self {
-        self.tells_rules = false;
+        self.has_rules = false;
         self
     }
 
     pub fn with_rules(mut self) -> Self {
-        self.tells_rules = true;
+        self.has_rules = true;
         self
     }
 
@@ -125,7 +125,7 @@ impl Setup {
         self
     }
 
-    /// With this flag; they are the variables of the README in lower case.
+    /// Adds a flag, which is the name of a setting in lower case.
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.push(format!("--{name}={value}"));
         self
@@ -137,14 +137,14 @@ impl Setup {
         self
     }
 
-    /// Tells Redis what the consumer would tell it, starts the service, waits until it is ready.
+    /// Writes the polls to Redis as the consumer does, starts the service, and waits until it is ready.
     pub async fn start(self) -> Service {
         let keys = Keys::new(&self.prefix);
         self.project(&keys).await;
         self.join().await
     }
 
-    /// Starts the service on what Redis already knows.
+    /// Starts the service on the polls that Redis already holds.
     pub async fn join(self) -> Service {
         let keys = Keys::new(&self.prefix);
         let default_poll = self.polls.first().map_or("pets", |poll| poll.slug.as_str());
@@ -164,7 +164,7 @@ impl Setup {
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let (health, shutdown) = (Health::new(), CancellationToken::new());
-        // Closed from the start: without any gate a service would be called ready at once.
+        // A gate that is closed from the start, because a state without gates must not be called ready.
         let _ = health.gate("redis");
         let run = votestream_producer::run(config, listener, health.clone(), shutdown.clone());
         let service = Service {
@@ -182,14 +182,14 @@ impl Setup {
         service
     }
 
-    /// Tells Redis of the polls.
+    /// Writes the polls to Redis as the consumer does.
     pub async fn project(&self, keys: &Keys) {
         let mut redis = connect(&self.redis_url).await;
-        let told: i64 = send(&mut redis, &projection::partitions(keys, self.partitions)).await;
-        assert!(told <= 1);
+        let changed: i64 = send(&mut redis, &projection::partitions(keys, self.partitions)).await;
+        assert!(changed <= 1);
         for poll in &self.polls {
             let _: i64 = send(&mut redis, &projection::definition(keys, poll)).await;
-            if self.tells_rules {
+            if self.has_rules {
                 for partition in 0..self.partitions {
                     let rules = projection::rules_script(keys, partition, poll);
                     let _: i64 = send(&mut redis, &rules).await;
@@ -199,7 +199,7 @@ impl Setup {
     }
 }
 
-/// A running producer.
+/// A running producer, with a client for it.
 pub struct Service {
     pub client: Client,
     pub setup: Setup,
@@ -221,7 +221,7 @@ impl Service {
         self.client.post(&path).json(&json!({ "choices": choices }))
     }
 
-    /// What a poll tells the holder of a cookie about its vote.
+    /// The standing vote that a poll shows to the holder of a cookie.
     pub async fn standing(&self, poll: &str, cookie: &str) -> serde_json::Value {
         let reply = self.client.get(&format!("/api/polls/{poll}")).cookie(cookie).send().await;
         reply.json()["your_choices"].clone()
@@ -231,7 +231,7 @@ impl Service {
         KeyRing::parse(&self.setup.cookie_keys).unwrap()
     }
 
-    /// The poll of this slug, as the service was told.
+    /// The poll with this slug, as it was written to Redis.
     pub fn poll(&self, slug: &str) -> &Poll {
         self.setup.polls.iter().find(|poll| poll.slug.as_str() == slug).unwrap()
     }
@@ -269,7 +269,7 @@ impl Service {
     }
 }
 
-/// A stored ballot.
+/// A ballot as its stream entry holds it.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub id: EntryId,

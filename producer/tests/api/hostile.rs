@@ -10,7 +10,7 @@ use crate::harness::{Service, Setup, entry_of};
 
 const SOON: Duration = Duration::from_secs(5);
 
-/// A service that is quick to lose patience.
+/// A service with short time-outs.
 async fn start() -> Service {
     Setup::new().flag("header-timeout-ms", "400").flag("body-timeout-ms", "400").start().await
 }
@@ -20,7 +20,7 @@ async fn expect_others_vote(service: &Service) {
     entry_of(&tokio::time::timeout(SOON, cast).await.expect("others vote"));
 }
 
-/// Sends one byte every 20 ms and reads what comes, until the service closes.
+/// Sends one byte every 20 ms and reads the reply, until the service closes.
 async fn drip(mut connection: TcpStream, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     for byte in bytes.iter().cycle() {

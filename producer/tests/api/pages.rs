@@ -1,4 +1,4 @@
-//! What all pages and files share: escaping, headers, methods, addresses.
+//! Escaping, headers, methods and addresses, which all pages and files have in common.
 
 use votestream_producer::pages::ASSETS;
 use votestream_schema::Poll;
@@ -46,7 +46,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn what_is_nowhere_is_told_as_a_problem() {
+async fn an_address_where_nothing_is_is_answered_with_a_problem() {
     let service = Setup::new().start().await;
     let paths = ["/nothing", "/polls", "/polls/", "/polls/pets/x", "/api", "/api/polls"];
     for path in paths.into_iter().chain(["/api/polls/pets/tally", "/static", "//", "/%2e%2e/etc"]) {
@@ -60,7 +60,7 @@ async fn what_is_nowhere_is_told_as_a_problem() {
 }
 
 #[tokio::test]
-async fn a_method_that_an_address_does_not_take_is_told_as_a_problem() {
+async fn a_method_that_an_address_does_not_take_is_answered_with_a_problem() {
     let service = Setup::new().start().await;
     for (method, path) in [
         ("PUT", "/"),
@@ -74,8 +74,8 @@ async fn a_method_that_an_address_does_not_take_is_told_as_a_problem() {
         ("POST", "/static/base.css"),
     ] {
         let reply = service.client.request(method, path).send().await;
-        let told = (reply.status, reply.problem());
-        assert_eq!(told, (405, "method-not-allowed".to_owned()), "{method} {path}");
+        let outcome = (reply.status, reply.problem());
+        assert_eq!(outcome, (405, "method-not-allowed".to_owned()), "{method} {path}");
     }
 }
 
@@ -90,7 +90,7 @@ async fn every_file_is_served_with_its_type() {
 }
 
 #[tokio::test]
-async fn the_page_tells_the_state_of_its_poll() {
+async fn the_page_says_the_state_of_its_poll() {
     let now = now_ms();
     let polls = [
         poll("pets"),

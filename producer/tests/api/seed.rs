@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::harness::{Service, Setup};
 use testkit::http::Reply;
 
-/// What `ab -p posta -T application/x-www-form-urlencoded http://vote/` sends.
+/// The request that `ab -p posta -T application/x-www-form-urlencoded http://vote/` sends.
 async fn post_like_ab(service: &Service, body: &str) -> Option<Reply> {
     let head = format!(
         "POST / HTTP/1.0\r\nContent-length: {}\r\n\

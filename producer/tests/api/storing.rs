@@ -1,4 +1,4 @@
-//! Acknowledged means stored: what Redis loses, delays or refuses is never a false yes.
+//! Acknowledged means stored: a ballot that Redis loses, delays or refuses is never answered "accepted".
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -57,7 +57,7 @@ fn calls(redis: &RedisServer, command: &str) -> usize {
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
 
-/// What makes a user of this name who may call all but these commands.
+/// The command that creates a user of this name who may call all commands except these.
 fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
     let mut words = vec!["ACL", "SETUSER", name, "on", "nopass", "~*", "&*", "+@all"];
     words.extend(commands);
@@ -119,7 +119,7 @@ async fn one_voters_ballots_are_stored_one_after_the_other() {
     assert_eq!(counted, accepted, "the audit's count");
 }
 
-/// The servers have the settings and the access list that are shipped, so what holds here holds there.
+/// The servers here have the settings and the access list that are shipped.
 #[tokio::test]
 async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
     let mut redis = own_redis();
@@ -200,10 +200,10 @@ async fn an_entry_with_a_huge_number_costs_no_voter_his_vote() {
     }
 }
 
-/// A network that stands still and recovers delivers what was sent before, unless that was taken back: the
-/// ballot would replace a newer one.
+/// A network that recovers delivers the packets sent before it stood still, unless the sender has reset the
+/// connection; a late ballot would replace a newer one.
 #[tokio::test]
-async fn what_was_given_up_is_not_sent_any_more() {
+async fn a_ballot_that_was_answered_503_is_not_sent_later() {
     let redis = own_redis();
     let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
@@ -374,9 +374,9 @@ async fn a_redis_that_is_not_durable_takes_no_ballots() {
 }
 
 #[tokio::test]
-async fn a_redis_that_does_not_tell_its_settings_is_not_promised_a_disk() {
+async fn a_redis_that_hides_its_settings_is_not_promised_a_disk() {
     let redis = own_redis();
-    // As a managed one, which has no CONFIG, whoever asks; and WAIT is not certain either.
+    // Like a managed Redis, this one has no CONFIG for any user, and may have no WAIT.
     redis.command(&without("guest", &["-config", "-wait"])).unwrap();
     let setup = Setup::on(as_user("guest", &redis));
     for (durability, cure) in [("fsync", "DURABILITY=replicated"), ("replicated", "WAIT")] {
@@ -421,10 +421,10 @@ async fn replicated_means_that_replicas_have_the_ballot() {
         replica.command(&["XRANGE", &stream, &entry.to_string(), "+"]).unwrap().contains("ballot")
     });
     assert!(found, "the replica has it before it is acknowledged");
-    // Nothing else is asked of a Redis that tells nothing of itself.
+    // A Redis that shows none of its settings is not asked for anything else.
     master.command(&without("guest", &["-config"])).unwrap();
-    let untold = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
-    entry_of(&untold.start().await.ballot("pets", &["cats"]).send().await);
+    let hidden = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
+    entry_of(&hidden.start().await.ballot("pets", &["cats"]).send().await);
     replica.kill();
     expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
 }
@@ -457,7 +457,7 @@ async fn a_poll_whose_rules_redis_has_lost_is_being_set_up() {
     assert_eq!(form.status, 503);
     service.setup.clone().with_rules().project(&service.keys).await;
     let reply = service.ballot("pets", &["cats"]).cookie(refused.cookie()).send().await;
-    assert_eq!(reply.status, 202, "once they are told again");
+    assert_eq!(reply.status, 202, "once the rules are there again");
 }
 
 #[tokio::test]

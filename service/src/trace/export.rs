@@ -1,7 +1,7 @@
-//! How spans reach the collector: one connection an export, plain or TLS.
+//! Sends spans to the collector, over one connection per export, with or without TLS.
 //!
-//! The exporter works on a thread of its own, outside the runtime; connections need the runtime, so
-//! each request is handed to it.
+//! OpenTelemetry's exporter runs on a thread outside the runtime. Connections need the runtime, so each
+//! request is spawned there.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,15 +20,16 @@ use tokio_rustls::TlsConnector;
 
 use crate::tls;
 
+/// Longest time for one export.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// A collector's answer says whether it took the spans, and little more.
+/// Most bytes read of a collector's answer, which says little more than whether it took the spans.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Sends requests from the runtime in which it was made.
+/// An HTTP client that works in the runtime in which it was created.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     runtime: Handle,
-    /// `None` when the system has no certificates: then only plain collectors can be reached.
+    /// `None` if the system has no certificate authorities; then only `http://` collectors are reachable.
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -44,11 +45,13 @@ impl Client {
         let port = request.uri().port_u16().unwrap_or(if secure { 443 } else { 80 });
         let stream = TcpStream::connect((host.trim_matches(['[', ']']), port)).await?;
         if !secure {
-            return speak(stream, request).await;
+            return send(stream, request).await;
         }
-        let tls = self.tls.ok_or("there are no certificates to verify the collector with")?;
+        let tls = self
+            .tls
+            .ok_or("the system has no certificate authorities to verify the collector with")?;
         let name = ServerName::try_from(host.to_owned())?;
-        speak(TlsConnector::from(tls).connect(name, stream).await?, request).await
+        send(TlsConnector::from(tls).connect(name, stream).await?, request).await
     }
 }
 
@@ -62,7 +65,7 @@ impl HttpClient for Client {
         Self: 'async_trait,
     {
         let exchange = self.clone().exchange(request);
-        // The timer, too, must be made within the runtime.
+        // The timer, too, must be created inside the runtime.
         let answer =
             self.runtime.spawn(async { tokio::time::timeout(ANSWER_WITHIN, exchange).await });
         Box::pin(async move {
@@ -72,14 +75,15 @@ impl HttpClient for Client {
                 Err(stopped) => Err(stopped.into()),
             };
             if let Err(error) = &outcome {
-                tracing::debug!(%error, "spans were not taken by the collector");
+                tracing::debug!("the collector did not take spans: {error}");
             }
             outcome
         })
     }
 }
 
-async fn speak(
+/// Sends one request and reads the whole answer.
+async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Bytes>,
 ) -> Result<Response<Bytes>, HttpError> {

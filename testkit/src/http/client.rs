@@ -235,16 +235,27 @@ impl Reply {
     }
 }
 
+/// Returns the data of the first chunk in `bytes`, and how many bytes the chunk takes with its size line and
+/// line break. Returns `None` while the chunk is incomplete. The last chunk of a body has no data.
+pub fn first_chunk(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let Ok(httparse::Status::Complete((head_bytes, size))) = httparse::parse_chunk_size(bytes)
+    else {
+        return None;
+    };
+    let end = head_bytes + size as usize;
+    let whole = bytes.get(..end + 2)?;
+    Some((&whole[head_bytes..end], end + 2))
+}
+
+/// Puts the chunks of a whole body together; `None` if the last chunk is missing.
 fn join_chunks(mut bytes: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
-    while let Ok(httparse::Status::Complete((head_bytes, size))) = httparse::parse_chunk_size(bytes)
-    {
-        let end = head_bytes + size as usize;
-        if size == 0 {
+    loop {
+        let (data, taken) = first_chunk(bytes)?;
+        if data.is_empty() {
             return Some(body);
         }
-        body.extend_from_slice(bytes.get(head_bytes..end)?);
-        bytes = bytes.get(end + 2..)?;
+        body.extend_from_slice(data);
+        bytes = &bytes[taken..];
     }
-    None
 }

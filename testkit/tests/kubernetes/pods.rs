@@ -111,12 +111,8 @@ impl Pods {
         }
         let shipped = fs::read_to_string(project("k8s/components/redis-cluster/redis.conf"));
         let secrets = self.secrets.0.join("redis-server");
-        // All pods share this machine's network: each listens, and speaks, at its own address; and this
-        // machine does not know the cluster's names, which clients would be sent to.
-        let text = shipped
-            .unwrap()
-            .replace("/secrets", secrets.to_str().unwrap())
-            .replace("endpoint-type hostname", "endpoint-type ip")
+        // All pods share this machine's network: each listens, and speaks, at its own address.
+        let text = shipped.unwrap().replace("/secrets", secrets.to_str().unwrap())
             + &format!("bind {0}\nbind-source-addr {0}\n", pod.address);
         fs::write(pod.folder.join("config/redis.conf"), text).unwrap();
     }

@@ -6,6 +6,7 @@ use votestream_schema::{Poll, Slug};
 use super::balance::{Judged, Verdict};
 use super::books::Books;
 use super::recount::Recount;
+use super::streams::Streams;
 use crate::output::table;
 
 /// Two numbers that must be equal.
@@ -71,18 +72,21 @@ pub struct Report {
     /// Entries and dead letters that no producer wrote: not decodable, of no poll, or with choices
     /// that their poll does not allow.
     not_our_ballots: i64,
+    /// Whether Redis lost entries, or would.
+    streams: Streams,
 }
 
 impl Report {
     /// From all polls' reports.
-    pub fn new(polls: Vec<PollReport>, books: &Books) -> Self {
+    pub fn new(polls: Vec<PollReport>, books: &Books, streams: Streams) -> Self {
         Self {
-            ok: polls.iter().all(PollReport::is_ok),
+            ok: polls.iter().all(PollReport::is_ok) && streams.is_ok(),
             polls,
             entries: books.entries,
             pending: books.pending,
             lag: (books.entries - books.pending).max(0),
             not_our_ballots: books.not_ours,
+            streams,
         }
     }
 
@@ -100,6 +104,7 @@ impl Report {
                 self.not_our_ballots
             ));
         }
+        parts.extend(self.streams.describe());
         parts.join("\n")
     }
 }

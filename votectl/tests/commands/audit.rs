@@ -163,3 +163,44 @@ async fn waiting_gives_up_after_its_time() {
     assert!(since.elapsed() >= std::time::Duration::from_secs(1));
     deployment.run(&["audit", "nothing"]).refused(1, &["no poll `nothing`"]);
 }
+
+#[tokio::test]
+async fn a_stream_that_went_back_fails_the_audit_until_an_operator_takes_note() {
+    let (mut deployment, poll) = voted().await;
+    // The first look remembers how far the streams have come.
+    deployment.run(&["audit"]).ok();
+    let waiting = ballot(&poll, 0);
+    let entry = deployment.accept(&waiting).await;
+    deployment.run(&["audit"]).ok();
+    // What a restart does that replays nothing: the stream begins anew, with later IDs.
+    let partition = waiting.voter.partition(PARTITIONS);
+    let stream = deployment.keys.stream(partition);
+    let facts: redis::Value =
+        deployment.redis(redis::cmd("XINFO").arg("STREAM").arg(&stream)).await;
+    assert!(format!("{facts:?}").contains("entries-added"));
+    deployment.redis::<i64>(redis::cmd("DEL").arg(&stream)).await;
+    deployment.accept(&ballot(&poll, 1)).await;
+    let said = deployment.run(&["audit", "--json"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let lost = &report["streams"]["regressions"];
+    assert_eq!(lost.as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(lost[0]["partition"], partition);
+    assert_eq!(lost[0]["last_before"], entry);
+    let text = deployment.run(&["audit"]);
+    assert!(text.out.contains(&format!("REDIS LOST ENTRIES of partition {partition}")), "{text:?}");
+    let noted = deployment.run(&["audit", "--acknowledge-regressions"]);
+    assert!(!noted.out.contains("REDIS LOST ENTRIES"), "{noted:?}");
+}
+
+#[tokio::test]
+async fn an_audit_says_that_the_next_restart_of_redis_would_lose_ballots() {
+    let redis = testkit::own_redis();
+    let deployment = Deployment::empty_on(redis.url()).await.migrated();
+    assert!(!deployment.run(&["audit"]).ok().contains("RESTART"));
+    redis.command(&["ACL", "SETUSER", "default", "reset"]).unwrap();
+    let text = deployment.run(&["audit"]).ok();
+    assert!(text.contains("A RESTART OF REDIS WOULD LOSE BALLOTS"), "{text}");
+    let report: Value = deployment.run(&["audit", "--json"]).json();
+    assert_eq!(report["streams"]["survives_restart"], "no");
+}

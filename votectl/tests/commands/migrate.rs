@@ -75,3 +75,18 @@ async fn each_role_may_do_its_work_and_no_more() {
         assert!(!can(&dashboard, &format!("SELECT FROM {hidden}")).await, "{hidden}");
     }
 }
+
+#[tokio::test]
+async fn a_redis_that_would_lose_ballots_at_its_next_restart_is_refused() {
+    let redis = testkit::own_redis();
+    let database = testkit::database().await;
+    redis.command(&["ACL", "SETUSER", "default", "reset"]).unwrap();
+    let migrate = || votectl(&redis.url(), &database, "votes", &["migrate"]);
+    migrate().refused(1, &["default user", "XADD", "user default off ~* &* +@all", "ACL LOAD"]);
+    redis.command(&["ACL", "SETUSER", "default", "off", "~*", "&*", "+@all"]).unwrap();
+    migrate().ok();
+    // Without an append-only file nothing is replayed, and nothing is to be checked.
+    redis.command(&["ACL", "SETUSER", "default", "reset"]).unwrap();
+    redis.command(&["CONFIG", "SET", "appendonly", "no"]).unwrap();
+    migrate().ok();
+}

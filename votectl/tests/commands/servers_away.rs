@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use votestream_schema::poll::now_ms;
 use votestream_schema::{PollState, Slug, db};
 
@@ -96,4 +98,37 @@ async fn a_redis_that_dies_on_the_way_leaves_postgres_right() {
     assert!(page.contains("\"pets\""), "{page}");
     redis.kill();
     votectl(&redis.url(), &database, "votes", &["audit"]).refused(3, &["redis"]);
+}
+
+/// A pod may start before its server does, and before its network policies let it through.
+#[test]
+fn servers_that_come_late_are_waited_for_within_bounds() {
+    let port = testkit::free_port();
+    let address = testkit::own_redis().url();
+    let (login, _) = address.rsplit_once(':').unwrap();
+    let late = format!("{login}:{port}/");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let database = runtime.block_on(testkit::database());
+    let migrate = |seconds: &str| {
+        votectl(&late, &database, "votes", &["migrate", "--wait-for-servers", seconds])
+    };
+
+    let began = Instant::now();
+    let said = migrate("1");
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(
+        said.err.contains("waiting for redis, 1 s at most") || said.err.contains("0 s at most")
+    );
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(2));
+            testkit::own_redis_with(|options| options.port = Some(port))
+        });
+        let said = migrate("60");
+        assert!(said.err.contains("waiting for redis"), "{said:?}");
+        said.ok();
+        server.join().unwrap();
+    });
 }

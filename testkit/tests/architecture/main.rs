@@ -1,13 +1,18 @@
-//! The dependency rule of ARCHITECTURE.md, held.
+//! The rules of ARCHITECTURE.md and of the house, checked: who imports whom, where SQL and Redis keys stand, how
+//! folders, modules, errors and words look.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
+mod circles;
+mod errors;
+mod folders;
+mod source;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+use source::{root, visit};
 
 /// The crates of ours that `folder` may be built with; those that tests alone use do not count.
 fn imports(folder: &str) -> BTreeSet<String> {
@@ -229,19 +234,5 @@ fn main_is_a_page() {
     {
         let text = std::fs::read_to_string(root().join(folder).join("src/main.rs")).unwrap();
         assert!(text.lines().count() <= 80, "{folder}/src/main.rs");
-    }
-}
-
-/// Hands over every file of ours with this extension; hidden folders hold what was made or fetched.
-fn visit(folder: &Path, extension: &str, with: &mut impl FnMut(&Path, &str)) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        let name = entry.file_name().into_string().unwrap();
-        let made = name.starts_with('.') || name == "target" || name == "node_modules";
-        if path.is_dir() && !made {
-            visit(&path, extension, with);
-        } else if path.extension().is_some_and(|found| found == extension) {
-            with(&path, &std::fs::read_to_string(&path).unwrap());
-        }
     }
 }

@@ -1,20 +1,20 @@
-//! What `sslmode` in a Postgres address asks for, as libpq documents it.
+//! Reads `sslmode` in a Postgres address, with the meanings that libpq documents.
 //!
-//! | sslmode | encrypted | the server's certificate |
+//! | sslmode | encrypted | check of the server's certificate |
 //! |---|---|---|
 //! | `disable` | no | |
-//! | `allow`, `prefer` (the default) | if the server can | not looked at |
-//! | `require` | yes | not looked at |
-//! | `verify-ca` | yes | signed by an authority that is trusted |
-//! | `verify-full` | yes | so signed, and made out to the host of the address |
+//! | `allow`, `prefer` (the default) | if the server can | none |
+//! | `require` | yes | none |
+//! | `verify-ca` | yes | signed by a trusted authority |
+//! | `verify-full` | yes | as `verify-ca`, and issued to the host of the address |
 //!
-//! With a file of certificates given, `allow`, `prefer` and `require` look at the certificate as
-//! `verify-ca` does. Two differences: `allow` begins with TLS, as `prefer` does; and a certificate
-//! that is looked at and refused is never answered with a plain connection.
+//! With a file of certificate authorities, `allow`, `prefer` and `require` check the certificate like
+//! `verify-ca`. Two things differ from libpq: `allow` begins with TLS, like `prefer`; and after a
+//! refused certificate there is no second attempt without TLS.
 
 use crate::tls::Verification;
 
-/// A value of `sslmode`.
+/// A value of `sslmode`; see the table of this module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SslMode {
     Disable,
@@ -25,9 +25,11 @@ pub(crate) enum SslMode {
     VerifyFull,
 }
 
-/// A value of `sslmode` that libpq does not know either.
+/// A value of `sslmode` that libpq does not know either, cut to 32 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sslmode `{0}` is none of disable, allow, prefer, require, verify-ca, verify-full")]
+#[error(
+    "unknown sslmode `{0}`: use one of disable, allow, prefer, require, verify-ca, verify-full"
+)]
 pub(crate) struct Unknown(String);
 
 impl SslMode {
@@ -36,7 +38,7 @@ impl SslMode {
     pub(crate) fn of(address: &str) -> Result<(Self, String), Unknown> {
         let mut mode = Self::Prefer;
         let is_url = address.contains("://");
-        // In a URL only the query holds parameters; what stands before may hold any password.
+        // In a URL only the query holds parameters. The part before it may hold any password.
         let start = if is_url { address.find('?').map_or(address.len(), |at| at + 1) } else { 0 };
         let separator = if is_url { '&' } else { ' ' };
         let (head, parameters) = address.split_at(start);
@@ -77,7 +79,8 @@ impl SslMode {
         }
     }
 
-    /// How closely the server's certificate is looked at.
+    /// Returns how the server's certificate is checked, depending on whether there is a file of
+    /// certificate authorities.
     pub(crate) fn verification(self, has_ca_file: bool) -> Verification {
         match self {
             Self::VerifyFull => Verification::Full,

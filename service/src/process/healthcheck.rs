@@ -1,7 +1,7 @@
-//! A service asks its own admin port: for images that hold one program and nothing to ask with.
+//! Asks the admin port of a running service whether it is ready: a health probe for container images that
+//! hold no other program.
 //!
-//! Absent on purpose: a runtime and an HTTP client; one request over one connection has an answer or
-//! has none.
+//! Absent on purpose: a runtime and an HTTP client, which one request over one connection does not need.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-/// Longer than an idle service ever takes, shorter than the time-out of any prober.
+/// Longer than an idle service ever takes, shorter than the time-out of any orchestrator's probe.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// The answer is a line of JSON.
+/// Most bytes read of an answer, which is one line of JSON.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024;
 
 /// Asks the service that listens on `admin_addr` of this machine whether it is ready.
 ///
 /// # Errors
-/// When it is not, with what it waits for; or does not answer.
+/// Returns an error that names the missing dependencies if the service is not ready, and one that names
+/// the address if nothing answers there.
 pub fn ask(admin_addr: SocketAddr) -> anyhow::Result<()> {
     let address = here(admin_addr);
     let answer = request(address).with_context(|| format!("no answer from {address}"))?;
@@ -25,11 +26,11 @@ pub fn ask(admin_addr: SocketAddr) -> anyhow::Result<()> {
     match head.split(' ').nth(1) {
         Some("200") => Ok(()),
         Some("503") => bail!("not ready: {}", body.trim()),
-        _ => bail!("{address} does not speak as a service does"),
+        _ => bail!("{address} answers, but not as a Votestream service"),
     }
 }
 
-/// "Any address" is one to listen on, not one to ask.
+/// Replaces the unspecified address, which one can listen on but not connect to, by loopback.
 fn here(admin_addr: SocketAddr) -> SocketAddr {
     let ip = match admin_addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -55,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    /// What `ask` makes of this answer.
+    /// Returns the outcome of `ask` for a service that gives this answer.
     fn asked(answer: &'static str) -> anyhow::Result<()> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_waits_for_is_told() {
+    fn the_error_names_the_missing_dependency() {
         let error = asked("HTTP/1.1 503 Service Unavailable\r\n\r\n{\"waiting_for\":\"redis\"}");
         assert!(error.unwrap_err().to_string().contains("redis"));
     }

@@ -1,4 +1,4 @@
-//! The admin port: `/metrics`, `/healthz`, `/readyz`.
+//! Serves the admin port: `/metrics` for Prometheus, `/healthz` and `/readyz` for orchestrators.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,8 +16,8 @@ use crate::http;
 use crate::listener::{self, Limits, Stop};
 use crate::problem::Problem;
 
-/// Serves the admin port until `stopped`; from `draining` on, readiness says so, so that no new
-/// work is sent here while the rest is finished.
+/// Serves the admin port until `stopped` is cancelled. Once `draining` is cancelled, `/readyz` answers
+/// 503, so that load balancers send no new work.
 pub async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
@@ -50,7 +50,7 @@ fn routes(
     });
     let alive = warp::path!("healthz").and(read).map(|| "alive\n".into_response());
     let ready = warp::path!("readyz").and(read).map(move || readiness(&health, &draining));
-    metrics.or(alive).unify().or(ready).unify().recover(fits_nothing).unify()
+    metrics.or(alive).unify().or(ready).unify().recover(answer_unrouted).unify()
 }
 
 fn readiness(health: &Health, draining: &CancellationToken) -> Response {
@@ -68,10 +68,11 @@ fn readiness(health: &Health, draining: &CancellationToken) -> Response {
     warp::reply::with_status(warp::reply::json(&body), status).into_response()
 }
 
-async fn fits_nothing(rejection: Rejection) -> Result<Response, Infallible> {
+/// Answers a request that fits none of the three addresses.
+async fn answer_unrouted(rejection: Rejection) -> Result<Response, Infallible> {
     if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         return Ok(Problem::method_not_allowed(http::READ_ONLY).into_response());
     }
-    let text = "there is /metrics, /healthz and /readyz\n";
+    let text = "this port serves /metrics, /healthz and /readyz\n";
     Ok(warp::reply::with_status(text, StatusCode::NOT_FOUND).into_response())
 }

@@ -1,7 +1,7 @@
-//! Whether a Redis that starts again replays everything that stands in its append-only file.
+//! Finds out whether Redis would replay its whole append-only file after a restart.
 //!
-//! Redis replays transactions, and so all that scripts wrote, with the rights of the user `default`; it skips
-//! those that this user may not run. Which commands matter is for the caller to say.
+//! Redis replays transactions, and so everything that scripts wrote, with the rights of the user `default`; it
+//! skips the commands that this user may not run. The caller says which commands matter.
 
 use redis::{RedisError, Value};
 
@@ -14,7 +14,7 @@ pub enum ReplayRights {
     Complete,
     /// The append-only file is switched off, so that nothing is ever replayed.
     NotNeeded,
-    /// A restart would lose what scripts wrote: the default user may not run these commands.
+    /// A restart would lose entries that scripts wrote: the default user may not run these commands.
     Missing(Vec<String>),
     /// Redis did not answer one of the questions, for this reason.
     Unknown(String),
@@ -47,7 +47,7 @@ pub async fn replay_rights(
         let dry_run = redis::cmd("ACL").arg("DRYRUN").arg("default").arg(command).clone();
         match connection.query_at(key, &dry_run).await {
             Ok(Value::Okay) => {}
-            // A refusal comes as a sentence.
+            // ACL DRYRUN answers a refusal with a sentence, not with an error.
             Ok(_) => missing.extend(command.first().cloned()),
             Err(error) => return unknown_or(error),
         }
@@ -55,7 +55,8 @@ pub async fn replay_rights(
     Ok(if missing.is_empty() { ReplayRights::Complete } else { ReplayRights::Missing(missing) })
 }
 
-/// A command that the server does not have, or not for this user, leaves the answer unknown.
+/// Turns the error of a command that the server does not have, or that this user may not call, into
+/// [`ReplayRights::Unknown`].
 fn unknown_or(error: RedisError) -> Result<ReplayRights, RedisError> {
     match error.code() {
         Some("ERR" | "NOPERM") => Ok(ReplayRights::Unknown(error.to_string())),
@@ -63,7 +64,7 @@ fn unknown_or(error: RedisError) -> Result<ReplayRights, RedisError> {
     }
 }
 
-/// Whether the reply of `INFO persistence` says that the append-only file is on.
+/// Reads in the reply of `INFO persistence` whether the append-only file is on.
 fn aof_enabled(reply: &Value) -> Option<bool> {
     let text: String = redis::from_redis_value(reply.clone()).ok()?;
     let value = text.lines().find_map(|line| line.strip_prefix("aof_enabled:"))?;

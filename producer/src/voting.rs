@@ -1,6 +1,6 @@
-//! The booth: everything between a parsed request and its verdict.
+//! Decides on ballots: everything between a parsed request and its verdict.
 //!
-//! Knows polls, voters and the register; knows nothing of HTML or JSON.
+//! This module knows polls, voters and the register, and knows nothing of HTML or JSON.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,54 +14,68 @@ use votestream_service::metric::CounterHandle;
 use votestream_service::problem::Problem;
 use votestream_service::redis::Pool;
 use votestream_service::trace::{self, Span};
-use warp::http::{HeaderMap, HeaderValue, StatusCode};
+use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
 use crate::client::{Client, Trust};
 use crate::cookie_keys::CookieKeys;
-use crate::durability::Promise;
+use crate::durability::DurabilityStatus;
 use crate::identity;
 use crate::limiter::Limiter;
 use crate::metrics;
+use crate::problems::{
+    ALREADY_VOTED, BAD_CODE, CROSS_SITE, INVALID_CHOICE, NOT_OPEN, TOO_MANY_NEW_VOTERS,
+};
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, Verdict};
 
-/// What handlers share.
-pub(crate) struct Booth {
+/// Everything that handlers need to show a poll and to register a ballot; one per process.
+pub(crate) struct VotingService {
+    /// This replica's copy of the polls.
     pub(crate) catalog: Catalog,
+    /// Stores ballots in Redis.
     pub(crate) publisher: Publisher,
-    pub(crate) promise: Promise,
+    /// Whether Redis stores ballots as durably as configured.
+    pub(crate) durability: DurabilityStatus,
+    /// Limits new voters per client network.
     pub(crate) limiter: Arc<Limiter>,
+    /// Decides which headers of a request are believed.
     pub(crate) trust: Trust,
+    /// Keys that sign voter cookies.
     pub(crate) cookie_keys: CookieKeys,
+    /// Reads standing votes, for pages.
     pub(crate) register: Register,
+    /// Connections that pages share; ballots use those of the publisher.
     pub(crate) pool: Pool,
+    /// The deployment's number of partitions.
     pub(crate) partitions: u16,
+    /// Slug of the poll shown at `/`.
     pub(crate) default_poll: String,
+    /// Address of the dashboard, which the ballot page links to.
     pub(crate) results_url: Option<String>,
 }
 
-/// A ballot that is stored.
+/// A ballot that Redis has stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Accepted {
     pub(crate) entry: EntryId,
     pub(crate) choices: Choices,
 }
 
-/// The outcome, and the cookie that goes with it whatever the outcome.
-pub(crate) struct Cast {
+/// The outcome of one ballot, and the cookie to set with either outcome.
+pub(crate) struct CastResult {
     pub(crate) outcome: Result<Accepted, Problem>,
     pub(crate) cookie: Option<HeaderValue>,
 }
 
-impl Cast {
+impl CastResult {
     fn refused(problem: Problem) -> Self {
         Self { outcome: Err(problem), cookie: None }
     }
 }
 
-impl Booth {
-    /// The poll with this slug.
+impl VotingService {
+    /// Returns the poll with this slug, or the problem that there is none.
     pub(crate) fn poll(&self, slug: &str) -> Result<Arc<Poll>, Problem> {
         self.catalog.get(slug).ok_or_else(|| {
             if self.catalog.is_loaded() {
@@ -72,21 +86,22 @@ impl Booth {
         })
     }
 
-    /// The client of a request.
+    /// Returns address and transport of the client that sent a request.
     pub(crate) fn client(&self, peer: PeerAddr, headers: &HeaderMap) -> Client {
         self.trust.client(peer, headers)
     }
 
-    /// The voter's choices that stand, as far as Redis tells: pages do without rather than fail.
+    /// Asks Redis for the voter's standing vote. Returns `None` also when Redis is away, because a page
+    /// without it is better than none.
     pub(crate) async fn standing(&self, poll: &Poll, voter: VoterId) -> Option<Choices> {
-        let ask = self.register.ask_standing(voter.partition(self.partitions), poll.id, voter);
+        let query = self.register.standing_query(voter.partition(self.partitions), poll.id, voter);
         let mut connection = self.pool.get().await.ok()?;
-        let answer: Option<String> = ask.query_async(&mut *connection).await.ok()?;
+        let answer: Option<String> = query.query_async(&mut *connection).await.ok()?;
         Register::read_standing(answer.as_deref())
     }
 
-    /// Who a page is shown to: the voter its cookies name, or a new one with the cookie to set. A
-    /// network that brings too many new voters is shown the page without one.
+    /// Identifies the voter whom a page is shown to. Returns the voter whom the cookies name, or else the
+    /// cookie of a new voter, which is withheld from a network that brings too many.
     pub(crate) fn visitor(
         &self,
         poll: &Poll,
@@ -102,14 +117,14 @@ impl Booth {
         }
     }
 
-    /// Registers one ballot.
+    /// Registers one ballot and counts its outcome in the metrics.
     pub(crate) async fn cast(
         &self,
         poll: &Poll,
         submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
-    ) -> Cast {
+    ) -> CastResult {
         let cast = self.cast_unmeasured(poll, submission, peer, headers).await;
         count(cast.outcome.as_ref().err());
         cast
@@ -121,33 +136,37 @@ impl Booth {
         submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
-    ) -> Cast {
+    ) -> CastResult {
+        // Refuse whatever can be refused without asking Redis.
         if self.trust.is_cross_site(peer, headers) {
-            return Cast::refused(cross_site());
+            return CastResult::refused(cross_site());
         }
         if poll.archived_at_ms.is_some() {
-            return Cast::refused(not_open(poll));
+            return CastResult::refused(not_open(poll));
         }
         let choices = match poll.choose(submission.choices.iter().map(String::as_str)) {
             Ok(choices) => choices,
-            Err(invalid) => return Cast::refused(invalid_choice(invalid.to_string())),
+            Err(invalid) => return CastResult::refused(invalid_choice(invalid.to_string())),
         };
         let client = self.client(peer, headers);
         let (voter, cookie) = match self.voter(poll, submission.code.as_deref(), client, headers) {
             Ok(found) => found,
             Err(refused) => return *refused,
         };
-        if !self.promise.is_kept() {
+        // Never say yes while Redis is not set up to keep ballots.
+        if !self.durability.is_met() {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
-            return Cast { outcome: Err(problem), cookie };
+            return CastResult { outcome: Err(problem), cookie };
         }
+        // Register the ballot, in a span that continues the caller's trace.
         let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
         let replaces = poll.vote_policy.replaces();
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
-        // Whoever asked to be traced is followed by a consumer that traces, even if we do not.
+        // A caller's trace reaches the consumer even while this service records none.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
         let answer = self.publisher.publish(Registration { ballot, trace, replaces }).await;
+        // Translate the verdict.
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => {
                 tracing::debug!(poll = %poll.slug, %entry, "ballot accepted");
@@ -157,7 +176,7 @@ impl Booth {
             }
             Ok(Verdict::AlreadyVoted { choices, .. }) => Err(already_voted(poll, choices)),
             Ok(Verdict::NotOpen) => Err(not_open(poll)),
-            Ok(Verdict::BadCode) => return Cast::refused(bad_code()),
+            Ok(Verdict::BadCode) => return CastResult::refused(bad_code()),
             Ok(Verdict::UnknownPoll) => {
                 Err(Problem::unavailable("this poll is being set up; try again in a moment"))
             }
@@ -171,18 +190,18 @@ impl Booth {
                 )))
             }
         };
-        Cast { outcome, cookie }
+        CastResult { outcome, cookie }
     }
 
-    /// Whose ballot this is, and the cookie to set.
+    /// Returns the voter of a ballot and the cookie to set, or the refusal of the ballot.
     fn voter(
         &self,
         poll: &Poll,
         code: Option<&str>,
         client: Client,
         headers: &HeaderMap,
-    ) -> Result<(VoterId, Option<HeaderValue>), Box<Cast>> {
-        let refuse = |problem| Box::new(Cast::refused(problem));
+    ) -> Result<(VoterId, Option<HeaderValue>), Box<CastResult>> {
+        let refuse = |problem| Box::new(CastResult::refused(problem));
         let now_s = now_ms() / 1_000;
         let identity =
             identity::read(&self.cookie_keys.ring(), poll, headers, now_s, client.secure);
@@ -203,7 +222,7 @@ impl Booth {
                 let detail =
                     format!("{error}; it has been removed, reload the page and vote again");
                 let cookie = Some(identity::clear_cookie(poll, client.secure));
-                Err(Box::new(Cast { outcome: Err(Problem::malformed(detail)), cookie }))
+                Err(Box::new(CastResult { outcome: Err(Problem::malformed(detail)), cookie }))
             }
             Identity::New if !self.limiter.lets_pass(client.address) => {
                 Err(refuse(too_many_new_voters()))
@@ -220,52 +239,45 @@ impl Booth {
     }
 }
 
-/// Counts a ballot's outcome; problems met before the booth are counted by the handlers.
+/// Counts a ballot's outcome. Handlers call it for ballots that they refuse before [`VotingService::cast`].
 pub(crate) fn count(problem: Option<&Problem>) {
-    // Looking a counter up by its labels costs more than counting; most ballots are accepted.
+    // Looking up a counter by its labels costs more than counting, and most ballots are accepted.
     static ACCEPTED: LazyLock<CounterHandle> =
         LazyLock::new(|| metrics::BALLOTS.with(["accepted"]));
     match problem {
         None => ACCEPTED.increment(1),
-        Some(problem) => metrics::BALLOTS.with([problem.name]).increment(1),
+        Some(problem) => metrics::BALLOTS.with([problem.kind.name]).increment(1),
     }
 }
 
-/// The slugs of the options chosen.
+/// Returns the slugs of the chosen options, in ballot order.
 pub(crate) fn slugs(poll: &Poll, choices: Choices) -> Vec<&str> {
     poll.chosen(choices).map(|option| option.slug.as_str()).collect()
 }
 
 fn cross_site() -> Problem {
     let detail = "ballots are taken from this site's own pages only";
-    Problem::new("cross-site", StatusCode::FORBIDDEN, "Not from this site", detail)
+    Problem::new(&CROSS_SITE, detail)
 }
 
 fn invalid_choice(detail: String) -> Problem {
-    Problem::new("invalid-choice", StatusCode::UNPROCESSABLE_ENTITY, "Not a valid choice", detail)
+    Problem::new(&INVALID_CHOICE, detail)
 }
 
 fn bad_code() -> Problem {
     let detail = "this poll needs a valid voting code, of the form XXXX-XXXX-XXXX-XXXX";
-    Problem::new("bad-code", StatusCode::FORBIDDEN, "No valid voting code", detail)
+    Problem::new(&BAD_CODE, detail)
 }
 
 fn too_many_new_voters() -> Problem {
     let detail = "very many new voters come from your network; try again in a minute";
-    Problem::new(
-        "too-many-new-voters",
-        StatusCode::TOO_MANY_REQUESTS,
-        "Too many new voters",
-        detail,
-    )
-    .retry_after(60)
+    Problem::new(&TOO_MANY_NEW_VOTERS, detail).retry_after(60)
 }
 
 fn already_voted(poll: &Poll, choices: Choices) -> Problem {
     let labels: Vec<&str> = poll.chosen(choices).map(|option| option.label.as_str()).collect();
     let detail = format!("your vote for {} stands", labels.join(", "));
-    Problem::new("already-voted", StatusCode::CONFLICT, "You have already voted", detail)
-        .with("choices", slugs(poll, choices))
+    Problem::new(&ALREADY_VOTED, detail).with("choices", slugs(poll, choices))
 }
 
 fn not_open(poll: &Poll) -> Problem {
@@ -274,7 +286,7 @@ fn not_open(poll: &Poll) -> Problem {
         PollState::Scheduled => "this poll has not opened yet",
         _ => "this poll takes no ballots now",
     };
-    Problem::new("not-open", StatusCode::FORBIDDEN, "Voting is not open", detail)
+    Problem::new(&NOT_OPEN, detail)
         .with("state", state.as_str())
         .with("opens_at", poll.opens_at_ms.map(rfc3339))
         .with("closes_at", poll.closes_at_ms.map(rfc3339))

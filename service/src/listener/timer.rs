@@ -1,8 +1,8 @@
-//! hyper's timer, for one connection.
+//! Gives hyper a timer that reuses one sleep for a whole connection.
 //!
-//! hyper asks for a new sleep with each request and drops it when the head has come; putting it among
-//! the runtime's timers and taking it out again would be a lock each. So the connection keeps one, which
-//! stays where it is until it fires, and is set anew only then.
+//! hyper asks for a new sleep with each request and drops it once the request's head has arrived. Each
+//! registration with the runtime's timer takes a lock, and so does each removal. So the connection keeps
+//! one sleep registered until it fires, and only then sets it to the current deadline.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +12,14 @@ use std::time::Duration;
 use hyper::rt::{Sleep, Timer};
 use tokio::time::Instant;
 
-/// Makes sleeps that all use the same one of the runtime's, one after the other.
+/// Makes sleeps that share one sleep of the runtime, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct ThriftyTimer(Arc<Spare>);
+pub(crate) struct ReusingTimer(Arc<Spare>);
 
-/// The runtime's sleep while nobody uses it.
+/// Holds the runtime's sleep while no [`ReusedSleep`] uses it.
 type Spare = Mutex<Option<Pin<Box<tokio::time::Sleep>>>>;
 
-impl Timer for ThriftyTimer {
+impl Timer for ReusingTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
         self.sleep_until((Instant::now() + duration).into())
     }
@@ -31,7 +31,7 @@ impl Timer for ThriftyTimer {
         if deadline < inner.deadline() {
             inner.as_mut().reset(deadline);
         }
-        Box::pin(ThriftySleep { inner: Some(inner), deadline, home: self.0.clone() })
+        Box::pin(ReusedSleep { inner: Some(inner), deadline, home: self.0.clone() })
     }
 
     fn now(&self) -> std::time::Instant {
@@ -39,17 +39,17 @@ impl Timer for ThriftyTimer {
     }
 }
 
-/// Ends at its deadline; the sleep within fires then or earlier.
-struct ThriftySleep {
-    /// There until dropped.
+/// Ends at its deadline; the runtime's sleep inside fires at that time or earlier.
+struct ReusedSleep {
+    /// `Some` until this value is dropped, which hands the sleep back.
     inner: Option<Pin<Box<tokio::time::Sleep>>>,
     deadline: Instant,
     home: Arc<Spare>,
 }
 
-impl Sleep for ThriftySleep {}
+impl Sleep for ReusedSleep {}
 
-impl Future for ThriftySleep {
+impl Future for ReusedSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -65,7 +65,7 @@ impl Future for ThriftySleep {
     }
 }
 
-impl Drop for ThriftySleep {
+impl Drop for ReusedSleep {
     fn drop(&mut self) {
         *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.take();
     }
@@ -77,7 +77,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_sleep_ends_at_its_own_deadline() {
-        let (timer, start) = (ThriftyTimer::default(), Instant::now());
+        let (timer, start) = (ReusingTimer::default(), Instant::now());
         drop(timer.sleep(Duration::from_secs(10)));
         tokio::time::advance(Duration::from_secs(4)).await;
         // The one that is kept fires at 10, which is too early.

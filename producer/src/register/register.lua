@@ -1,5 +1,5 @@
--- Registers ballots of one poll and one partition and appends them to its stream, all or nothing, in
--- one step.
+-- Registers the ballots of one poll and one partition and appends them to the partition's stream, in one
+-- atomic step.
 --
 -- The caller puts a first line in front of this text (`register.rs`), with what Rust alone decides:
 --   REPLACES              vote policy → whether a newer ballot takes the place of the older one
@@ -18,8 +18,8 @@
 --       open | U unknown poll, or a policy that this producer does not know | F the stream is full |
 --       B no such voting code
 --
--- Ids are made here, from Redis' clock and the stream's last ID, so that the very ID of an accepted
--- entry proves that it came in time.
+-- The script makes the entry IDs itself, from Redis' clock and the stream's last ID. So the ID of an
+-- accepted entry proves that the ballot came in time.
 local stream, rules_key, accepted_key, codes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local backlog_max, poll, arguments_per_ballot = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local call, sub = redis.call, string.sub
@@ -41,10 +41,10 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if now_ms > ms then
     ms, seq = now_ms, -1
 elseif seq >= 2 ^ 52 then
-    -- Nobody of us gives such a number, and one more than it would not be exact.
+    -- No script of ours writes such a sequence, and a double cannot count exactly beyond it.
     ms, seq = ms + 1, -1
 end
--- Formatting a double is dear; the milliseconds are the same for all.
+-- Formatting a number is slow, and the milliseconds are the same for all entries.
 local ms_text = string.format('%.0f', ms)
 local entry_start = ms_text .. '-'
 
@@ -59,7 +59,7 @@ end
 local choices_first, choices_last = BEFORE_CHOICES_BYTES + #poll + 1, -AFTER_CHOICES_BYTES - 1
 local accepted = 0
 
--- Nothing when it is accepted now, else its verdict.
+-- Registers one ballot. Returns nil if it is accepted now, else its verdict.
 local function register(bucket, voter, payload, trace)
     -- A policy of a newer release is refused: taken for another one, it would lose votes.
     if not rules or replaces == nil or needs_code == nil then
@@ -69,7 +69,7 @@ local function register(bucket, voter, payload, trace)
         return 'B'
     end
     local entry = entry_start .. string.format('%d', seq + 1)
-    -- Tells a repeated attempt from another ballot of the same voter: the random tail of its id.
+    -- The random tail of the ballot's id distinguishes a repeated attempt from another ballot of the voter.
     local tag = sub(payload, -TAG_DIGITS)
     local mine = sub(payload, choices_first, choices_last) .. ' ' .. tag .. ' ' .. entry
     local takes = in_time and length < backlog_max

@@ -1,13 +1,13 @@
-//! How a service stops: SIGTERM or SIGINT once to drain, twice to leave at once.
+//! Turns SIGTERM and SIGINT into an orderly stop: the first signal drains, the second ends the process.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Has the first SIGTERM or SIGINT cancel `token`; the second ends the process with 130.
+/// Cancels `token` at the first SIGTERM or SIGINT; the second one ends the process with exit code 130.
 ///
 /// # Errors
-/// When the process may not listen for signals.
-pub fn on_signal(token: CancellationToken) -> std::io::Result<()> {
+/// Returns the system's error if the process may not listen for signals.
+pub(super) fn on_signal(token: CancellationToken) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
@@ -17,10 +17,10 @@ pub fn on_signal(token: CancellationToken) -> std::io::Result<()> {
                 _ = interrupt.recv() => "SIGINT",
             };
             if token.is_cancelled() {
-                tracing::warn!(signal = name, "second signal: leaving at once");
+                tracing::warn!(signal = name, "second {name}: leaving at once");
                 std::process::exit(130);
             }
-            tracing::info!(signal = name, "stopping: no new work, finishing what is under way");
+            tracing::info!(signal = name, "{name} received: stopping after the work in hand");
             token.cancel();
         }
     });

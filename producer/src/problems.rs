@@ -1,0 +1,121 @@
+//! The types of problems that a ballot may meet, each with the explanation that `/problems/{name}` shows.
+
+use votestream_service::problem::{
+    MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemType, TOO_LARGE, UNAVAILABLE, UNKNOWN_POLL,
+};
+use warp::http::StatusCode;
+
+/// Every type that the producer answers with.
+pub(crate) static TYPES: &[&ProblemType] = &[
+    &ALREADY_VOTED,
+    &BAD_CODE,
+    &CROSS_SITE,
+    &INVALID_CHOICE,
+    &MALFORMED,
+    &METHOD_NOT_ALLOWED,
+    &NOT_FOUND,
+    &NOT_OPEN,
+    &TOO_LARGE,
+    &TOO_MANY_NEW_VOTERS,
+    &TOO_SLOW,
+    &UNAVAILABLE,
+    &UNKNOWN_POLL,
+    &UNSUPPORTED_MEDIA,
+];
+
+/// 409 for a second ballot in a poll that keeps the first.
+pub(crate) static ALREADY_VOTED: ProblemType = ProblemType {
+    name: "already-voted",
+    status: StatusCode::CONFLICT,
+    title: "You have already voted",
+    explanation: "This poll keeps each voter's first ballot, and one of this voter is counted already. \
+                  The member `choices` names the options of the vote that stands.",
+};
+
+/// 403 for a ballot without a valid voting code, in a poll that needs one.
+pub(crate) static BAD_CODE: ProblemType = ProblemType {
+    name: "bad-code",
+    status: StatusCode::FORBIDDEN,
+    title: "No valid voting code",
+    explanation: "This poll accepts only ballots with a voting code of the form XXXX-XXXX-XXXX-XXXX. The \
+                  code is missing, misspelt, or was issued for another poll.",
+};
+
+/// 403 for a ballot that a page of another site has sent.
+pub(crate) static CROSS_SITE: ProblemType = ProblemType {
+    name: "cross-site",
+    status: StatusCode::FORBIDDEN,
+    title: "Not from this site",
+    explanation: "A page of another site has sent this ballot, judging by the headers Sec-Fetch-Site and \
+                  Origin. Vote on the poll's own page. Whoever runs the service can allow further sites \
+                  with ALLOWED_ORIGINS.",
+};
+
+/// 422 for choices that the poll does not allow.
+pub(crate) static INVALID_CHOICE: ProblemType = ProblemType {
+    name: "invalid-choice",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "Not a valid choice",
+    explanation: "The ballot names an option that the poll does not have, names one twice, or names fewer \
+                  or more options than the poll allows. The detail says which.",
+};
+
+/// 403 for a ballot before the poll opens or after it closes.
+pub(crate) static NOT_OPEN: ProblemType = ProblemType {
+    name: "not-open",
+    status: StatusCode::FORBIDDEN,
+    title: "Voting is not open",
+    explanation: "The poll has not opened yet, or it has closed. The members `opens_at` and `closes_at` say \
+                  when it opens and closes, where that is decided.",
+};
+
+/// 429 for a network that brings more new voters than one network may.
+pub(crate) static TOO_MANY_NEW_VOTERS: ProblemType = ProblemType {
+    name: "too-many-new-voters",
+    status: StatusCode::TOO_MANY_REQUESTS,
+    title: "Too many new voters",
+    explanation: "More new voters come from one network than are allowed in a minute. Vote again after the \
+                  number of seconds in the Retry-After header. Voters who have a cookie are not limited.",
+};
+
+/// 408 for a body that did not arrive in time.
+pub(crate) static TOO_SLOW: ProblemType = ProblemType {
+    name: "too-slow",
+    status: StatusCode::REQUEST_TIMEOUT,
+    title: "Too slow",
+    explanation: "The request's body did not arrive in time. Send the request again.",
+};
+
+/// 415 for a body of a media type that the address does not take.
+pub(crate) static UNSUPPORTED_MEDIA: ProblemType = ProblemType {
+    name: "unsupported-media",
+    status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    title: "Unsupported media type",
+    explanation: "The Content-Type header names a media type that this address does not accept. The detail \
+                  names the one that it accepts.",
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_openapi_document_lists_the_same_types() {
+        let document: Value = serde_json::from_str(include_str!("../openapi.json")).unwrap();
+        let schemas = document["components"]["schemas"].as_object().unwrap().values();
+        let fact = |schema: &Value, name: &str| schema["properties"][name]["const"].clone();
+        let listed = schemas.filter(|schema| fact(schema, "type").is_string()).map(|schema| {
+            let facts = ["type", "status", "title"].map(|name| fact(schema, name));
+            facts.map(|fact| fact.to_string())
+        });
+        let declared = TYPES.iter().map(|kind| {
+            let facts = [kind.address().into(), kind.status.as_u16().into(), kind.title.into()];
+            facts.map(|fact: Value| fact.to_string())
+        });
+        assert_eq!(listed.collect::<BTreeSet<_>>(), declared.collect::<BTreeSet<_>>());
+    }
+}

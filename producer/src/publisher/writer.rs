@@ -1,0 +1,367 @@
+//! Sends the ballots of one lane to Redis, a batch at a time.
+//!
+//! Invariant: a ballot is answered with an error, or after Redis has confirmed its batch; never before.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redis::{Pipeline, RedisError, Value};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use votestream_schema::{Ballot, Keys, PollId};
+use votestream_service::backoff::Backoff;
+use votestream_service::health::Gate;
+use votestream_service::log_throttle::LogThrottle;
+use votestream_service::redis::{Connection, Manager};
+
+use crate::durability::Durability;
+use crate::metrics;
+use crate::register::{Register, Registration, Verdict};
+
+/// Most ballots in one batch.
+pub const BATCH_MAX: usize = 512;
+/// Longest time from a ballot's arrival here to its answer.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// Longest time for Redis to answer one batch.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// Longest time for replicas to acknowledge a batch, in milliseconds.
+const REPLICAS_WITHIN_MS: u64 = 1_000;
+/// Shortest time between two warnings of one lane of the same kind.
+const WARN_PERIOD: Duration = Duration::from_secs(5);
+
+/// A ballot could not be stored, or nobody knows whether it was. Repeating the same ballot is harmless. The
+/// texts are shown to voters.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// The lane's queue is full.
+    #[error("too many ballots are waiting to be stored")]
+    QueueFull,
+    /// The lane has ended, because the service stops.
+    #[error("the service is stopping")]
+    Stopping,
+    /// The batch holds another ballot of this voter, in a poll that replaces votes. The register remembers
+    /// only a voter's newest ballot. If the reply to both were lost, a repeated attempt could not find out
+    /// that the older one was stored as well. A poll that keeps the first ballot has no such case.
+    #[error("another ballot of yours is being stored")]
+    OtherBallotInFlight,
+    /// Redis received the ballots and did not answer in time.
+    #[error("redis did not answer in time")]
+    NoReply,
+    /// No connection could be opened in time.
+    #[error("redis could not be reached in time")]
+    Unreachable,
+    /// Redis refused the batch, or the connection broke; the text is for the log and not shown to voters.
+    #[error("redis cannot store ballots at the moment")]
+    Refused(String),
+}
+
+/// A ballot's verdict, or the reason why there is none.
+pub type Answer = Result<Verdict, Unavailable>;
+
+/// The settings that all lanes share.
+#[derive(Clone, Debug)]
+pub struct LaneConfig {
+    /// Names of the deployment's Redis keys.
+    pub keys: Keys,
+    /// Number of partitions of the deployment.
+    pub partitions: u16,
+    /// Number of lanes on a plain server; a cluster has one lane per partition instead.
+    pub lanes: u16,
+    /// Most entries that a stream may hold.
+    pub backlog_max: u64,
+    /// Durability that "accepted" promises.
+    pub durability: Durability,
+    /// Number of replicas that must have a ballot, for [`Durability::Replicated`].
+    pub replicas_min: u32,
+}
+
+/// A ballot that waits for its verdict.
+pub(super) struct Pending {
+    /// The ballot and its trace.
+    pub(super) registration: Registration,
+    /// When the ballot arrived.
+    pub(super) since: Instant,
+    /// Carries the verdict to the request that brought the ballot.
+    pub(super) answer: oneshot::Sender<Answer>,
+}
+
+/// Opens the gate after the first connection of every lane.
+pub(super) struct FirstConnections {
+    /// Number of lanes that have had no connection yet.
+    waiting: AtomicUsize,
+    gate: Gate,
+}
+
+impl FirstConnections {
+    pub(super) fn new(lanes: u16, gate: Gate) -> Self {
+        Self { waiting: AtomicUsize::new(lanes.into()), gate }
+    }
+
+    fn lane_connected(&self) {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.gate.report(Ok::<(), Infallible>(()));
+        }
+    }
+}
+
+/// The task that sends the ballots of one lane.
+pub(super) struct Writer {
+    manager: Manager,
+    register: Register,
+    config: LaneConfig,
+    connection: Option<Connection>,
+    /// Counts this lane's first connection; `None` afterwards.
+    first_connections: Option<Arc<FirstConnections>>,
+    connect_failures: LogThrottle,
+    store_failures: LogThrottle,
+}
+
+impl Writer {
+    pub(super) fn new(
+        manager: Manager,
+        config: LaneConfig,
+        first_connections: Arc<FirstConnections>,
+    ) -> Self {
+        Self {
+            manager,
+            register: Register::new(config.keys.clone(), config.backlog_max),
+            config,
+            connection: None,
+            first_connections: Some(first_connections),
+            connect_failures: LogThrottle::new(WARN_PERIOD),
+            store_failures: LogThrottle::new(WARN_PERIOD),
+        }
+    }
+
+    /// Stores batches until all senders of the queue are dropped and the queue is empty.
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Pending>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            // Take the ballots that gathered during the last round trip. While there are none, connect.
+            tokio::select! {
+                biased;
+                gathered = queue.recv_many(&mut batch, BATCH_MAX) => if gathered == 0 { return },
+                () = self.reconnect(), if self.connection.is_none() => continue,
+            }
+            // Refuse ballots whose time is over, and second ballots of a voter who may replace the first.
+            let now = Instant::now();
+            refuse_some(&mut batch, &Unavailable::NoReply, |it| now - it.since >= ANSWER_WITHIN);
+            let mut changing = HashSet::new();
+            refuse_some(
+                &mut batch,
+                &Unavailable::OtherBallotInFlight,
+                |Pending { registration, .. }| {
+                    let Registration { ballot, replaces, .. } = registration;
+                    *replaces && !changing.insert((ballot.poll, ballot.voter))
+                },
+            );
+            // Store the rest, and answer each voter.
+            let Some(oldest) = batch.first() else { continue };
+            let deadline = oldest.since + ANSWER_WITHIN;
+            metrics::PUBLISH_BATCH_ENTRIES.record(batch.len() as f64);
+            match self.store(&batch, deadline).await {
+                Ok(verdicts) => {
+                    for (pending, verdict) in batch.drain(..).zip(verdicts) {
+                        // A client that went away misses nothing: its ballot is stored.
+                        let _ = pending.answer.send(Ok(verdict));
+                    }
+                }
+                Err(unavailable) => self.answer_unavailable(&mut batch, &unavailable),
+            }
+        }
+    }
+
+    /// Answers a whole batch with an error, and logs it.
+    fn answer_unavailable(&mut self, batch: &mut Vec<Pending>, unavailable: &Unavailable) {
+        if let Some(batches) = self.store_failures.happened() {
+            let (ballots, servers) = (batch.len(), self.manager.servers());
+            let reason = match unavailable {
+                Unavailable::Refused(reason) => reason.clone(),
+                other => other.to_string(),
+            };
+            tracing::warn!(
+                ballots,
+                batches,
+                %servers,
+                "{ballots} ballots are not stored by redis at {servers}, their voters are asked to try \
+                 again ({batches} such batches since the last such line): {reason}"
+            );
+        }
+        refuse_some(batch, unavailable, |_| true);
+    }
+
+    /// Tries to connect until it succeeds.
+    async fn reconnect(&mut self) {
+        let mut backoff = Backoff::new();
+        while let Err(error) = self.connect().await {
+            let wait = backoff.next_wait();
+            if let Some(attempts) = self.connect_failures.happened() {
+                let (servers, wait_ms) = (self.manager.servers(), wait.as_millis() as u64);
+                tracing::warn!(
+                    attempts,
+                    %servers,
+                    wait_ms,
+                    "cannot connect to redis at {servers}, retrying in {wait_ms} ms: {error}"
+                );
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Returns the lane's connection, and opens it if there is none.
+    async fn connect(&mut self) -> Result<&mut Connection, RedisError> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            none => {
+                let connection = self.manager.connect(RESPONSE_TIMEOUT).await?;
+                if let Some(first_connections) = self.first_connections.take() {
+                    first_connections.lane_connected();
+                }
+                Ok(none.insert(connection))
+            }
+        }
+    }
+
+    /// Stores a batch, and tries again until the deadline after a lost connection or while a slot moves to
+    /// another master. Other errors would only repeat.
+    async fn store(
+        &mut self,
+        batch: &[Pending],
+        deadline: Instant,
+    ) -> Result<Vec<Verdict>, Unavailable> {
+        let mut backoff = Backoff::new();
+        let mut by_text = false;
+        loop {
+            let started = Instant::now();
+            let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
+            let Ok(outcome) = outcome else {
+                return Err(match self.connection.take() {
+                    Some(_) => Unavailable::NoReply,
+                    None => Unavailable::Unreachable,
+                });
+            };
+            let error = match outcome {
+                Ok(verdicts) => {
+                    metrics::PUBLISH_DURATION_SECONDS.record(started.elapsed());
+                    return Ok(verdicts);
+                }
+                Err(error) => error,
+            };
+            // Redis has lost the script, as after a restart: send its whole text once.
+            if error.code() == Some("NOSCRIPT") {
+                by_text = true;
+                continue;
+            }
+            let broken = self.connection.as_ref().is_none_or(Connection::is_broken);
+            if broken {
+                self.connection = None;
+            }
+            metrics::PUBLISH_RETRIES.increment(1);
+            let wait = backoff.next_wait();
+            // The slot is on its way to another master, where the next attempt finds it.
+            let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN" | "MOVED"));
+            if !(broken || moving) || Instant::now() + wait >= deadline {
+                return Err(Unavailable::Refused(error.to_string()));
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Returns whether the calls of a batch go as one transaction. Redis executes a pipeline as it reads
+    /// it, 16 KiB at a time, and flushes its disk after each piece; a transaction is flushed once. WAIT does
+    /// not wait inside a transaction, so replicated durability cannot use one.
+    fn shares_flush(&self) -> bool {
+        self.config.durability == Durability::Fsync && !self.manager.is_cluster()
+    }
+
+    /// Makes one round trip; returns the verdicts in the order of the batch.
+    async fn attempt(
+        &mut self,
+        batch: &[Pending],
+        by_text: bool,
+    ) -> Result<Vec<Verdict>, RedisError> {
+        // Add one call of the script for each partition and poll.
+        let shares_flush = self.shares_flush();
+        let groups = by_partition_and_poll(batch, self.config.partitions);
+        let mut pipeline = Pipeline::with_capacity(groups.len());
+        if shares_flush {
+            pipeline.atomic();
+        }
+        for Group { partition, poll, members } in &groups {
+            let registrations: Vec<&Registration> =
+                members.iter().map(|i| &batch[*i].registration).collect();
+            self.register.add_call(&mut pipeline, *partition, *poll, &registrations, by_text);
+        }
+        // Wait for the replicas, if they are to have the ballots.
+        let replicated = self.config.durability == Durability::Replicated;
+        if replicated {
+            let accepted = self.config.keys.accepted(groups[0].partition);
+            add_wait(&mut pipeline, &accepted, &batch[0].registration, self.config.replicas_min);
+        }
+        let mut replies: Vec<Value> = pipeline.query_async(self.connect().await?).await?;
+        if replicated {
+            check_replicas(replies.pop(), self.config.replicas_min)?;
+        }
+        // Put the verdicts into the order of the batch.
+        let mut verdicts = vec![Verdict::Full; batch.len()];
+        for (group, reply) in groups.iter().zip(replies) {
+            let group_verdicts = Register::read_reply(reply, group.members.len())?;
+            for (member, verdict) in group.members.iter().zip(group_verdicts) {
+                verdicts[*member] = verdict;
+            }
+        }
+        Ok(verdicts)
+    }
+}
+
+/// The ballots of one call of the script, as positions in the batch.
+struct Group {
+    partition: u16,
+    poll: PollId,
+    members: Vec<usize>,
+}
+
+fn by_partition_and_poll(batch: &[Pending], partitions: u16) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (position, pending) in batch.iter().enumerate() {
+        let Ballot { poll, voter, .. } = pending.registration.ballot;
+        let partition = voter.partition(partitions);
+        match groups.iter_mut().find(|g| (g.partition, g.poll) == (partition, poll)) {
+            Some(group) => group.members.push(position),
+            None => groups.push(Group { partition, poll, members: vec![position] }),
+        }
+    }
+    groups
+}
+
+/// Adds WAIT to a pipeline. WAIT covers the writes of its own connection only, so it travels with the
+/// ballots. A ballot that an earlier connection stored is merely looked up by the script; adding 0 to its
+/// poll's count is a write that comes after that ballot's entry, so that WAIT covers the entry as well.
+fn add_wait(pipeline: &mut Pipeline, accepted: &str, one: &Registration, replicas_min: u32) {
+    pipeline.cmd("HINCRBY").arg(accepted).arg(one.ballot.poll.0).arg(0).ignore();
+    pipeline.cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS);
+}
+
+/// Checks the number of replicas that WAIT returns: WAIT succeeds even if there are too few.
+fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), RedisError> {
+    let reached: u32 = redis::from_redis_value(reached.unwrap_or(Value::Nil))?;
+    if reached >= replicas_min {
+        return Ok(());
+    }
+    let text = format!("{reached} of {replicas_min}");
+    Err((redis::ErrorKind::Extension, "replicas that have the ballots", text).into())
+}
+
+/// Removes the ballots that `refused` selects from a batch, and answers them with an error.
+fn refuse_some(
+    batch: &mut Vec<Pending>,
+    error: &Unavailable,
+    refused: impl FnMut(&mut Pending) -> bool,
+) {
+    for pending in batch.extract_if(.., refused) {
+        let _ = pending.answer.send(Err(error.clone()));
+    }
+}
