@@ -49,6 +49,10 @@ votestream_service::metrics! {
     pub(crate) static CLAIMED_ENTRIES: Counter =
         ("votestream_claimed_entries_total", "entries", &[]);
 
+    /// Polls in Postgres that this consumer cannot read, since a newer release or somebody by hand
+    /// wrote them. Their ballots become dead letters here; the log names the polls. Should be 0.
+    pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);
+
     /// Entries that were moved to the dead letters.
     pub(crate) static DEAD_LETTERS: Counter = ("votestream_dead_letters_total", "entries", &[]);
 
