@@ -25,7 +25,12 @@ pub struct Book {
 impl Book {
     /// An empty book over this pool, whose server is to answer within `answer_within`.
     pub fn new(pool: Pool, answer_within: Duration) -> Self {
-        Self { pool, answer_within, polls: watch::Sender::new(Arc::default()), unreadable: Arc::default() }
+        Self {
+            pool,
+            answer_within,
+            polls: watch::Sender::new(Arc::default()),
+            unreadable: Arc::default(),
+        }
     }
 
     /// The polls as last read.

@@ -215,7 +215,10 @@ mod tests {
         for policy in VoterPolicy::ALL {
             assert!(first.contains(&format!("{policy} = {}", policy.needs_code())), "{first}");
             // Only the first line names a policy: what follows looks it up.
-            assert!(!include_str!("register/register.lua").contains(&format!("'{policy}'")), "{policy}");
+            assert!(
+                !include_str!("register/register.lua").contains(&format!("'{policy}'")),
+                "{policy}"
+            );
         }
         assert!(first.ends_with("TAG_DIGITS = 3, 66, 8"), "{first}");
     }
