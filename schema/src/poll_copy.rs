@@ -11,7 +11,7 @@ use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisError};
 use tokio_postgres::GenericClient;
 
-use crate::projection::{self, Command};
+use crate::projection;
 use crate::{Keys, Poll, PollId, VoterId};
 
 /// Codes that one SADD adds at most, so that no single command blocks Redis for long.
@@ -21,7 +21,7 @@ const CODES_AT_ONCE: usize = 10_000;
 ///
 /// # Panics
 /// If the command is empty; [`projection`] writes none.
-pub fn cmd(command: &Command) -> Cmd {
+pub fn cmd(command: &[String]) -> Cmd {
     let (name, arguments) = command.split_first().expect("a command has a name");
     let mut cmd = redis::cmd(name);
     cmd.arg(arguments);
