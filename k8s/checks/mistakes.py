@@ -490,6 +490,22 @@ def all_on_one_node(d):
     del pod(d, "Deployment", "dashboard")["topologySpreadConstraints"]
 
 
+@mistake("minikube", "policy", "a node that is full keeps its pods pending")
+def full_node_that_stops_scaling(d):
+    pod(d, "Deployment", "consumer")["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "DoNotSchedule"
+
+
+@mistake("minikube", "policy", "it is not spread where nodes have no topology.kubernetes.io/zone")
+def spread_that_needs_zones(d):
+    constraints = pod(d, "Deployment", "consumer")["topologySpreadConstraints"]
+    constraints.append({**constraints[0], "topologyKey": "topology.kubernetes.io/zone"})
+
+
+@mistake("minikube", "policy", "is spread apart from other pods than its own new ones")
+def update_that_counts_the_old_ones(d):
+    del pod(d, "Deployment", "producer")["topologySpreadConstraints"][0]["matchLabelKeys"]
+
+
 @mistake("on-prem", "policy", "two of its pods may be lost with one node")
 def masters_on_one_node(d):
     terms = pod(d, "StatefulSet", "redis")["affinity"]["podAntiAffinity"]
@@ -540,6 +556,12 @@ def one_replica(d):
 @mistake("minikube", "policy", "how fast it scales")
 def no_behaviour(d):
     del d.get("HorizontalPodAutoscaler", "producer")["spec"]["behavior"]
+
+
+@mistake("on-prem", "policy", "may leave all others on one node")
+def scales_down_at_once(d):
+    advanced = d.of("ScaledObject")[0]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]
+    advanced["behavior"]["scaleDown"]["policies"] = [{"type": "Percent", "value": 100, "periodSeconds": 15}]
 
 
 @mistake("minikube", "policy", "0 disruption budgets")

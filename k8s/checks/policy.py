@@ -11,7 +11,7 @@ MARGIN_S = 5
 
 def check(deployment):
     rules = [
-        autoscalers, grace, shells, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
+        autoscalers, grace, shells, pods, updates, spread, images, majors, quota, volumes, memory, connections, peers, servers,
         disruption, secrets, namespaces, waits, logs,
         priorities,
     ]
@@ -38,6 +38,12 @@ def autoscalers(deployment):
             of_keda = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
             if not {"scaleUp", "scaleDown"} <= set(spec.get("behavior") or of_keda.get("behavior") or {}):
                 yield f"{title(scaler)}: how fast it scales, up and down, is not said"
+                continue
+            down = (spec.get("behavior") or of_keda["behavior"])["scaleDown"]
+            # A ReplicaSet first removes replicas that share a node. When it removes several at once, it counts them
+            # before the first is gone: of 3, 3 and 2 the six go, and the two stay on one node.
+            if any(policy["type"] != "Pods" or policy["value"] != 1 for policy in down["policies"]):
+                yield f"{title(scaler)}: scaling down by several replicas at once may leave all others on one node"
 
 
 def grace(deployment):
@@ -117,9 +123,6 @@ def updates(deployment):
     for obj in deployment.of("Deployment"):
         if str(obj["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"]) != "0":
             yield f"{title(obj)}: an update takes a replica away before another is ready"
-        topologies = {c["topologyKey"] for c in obj["spec"]["template"]["spec"].get("topologySpreadConstraints", [])}
-        if topologies != {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}:
-            yield f"{title(obj)}: is not spread over zones and nodes"
     for obj in deployment.of("StatefulSet"):
         if obj["spec"]["replicas"] < 2:
             continue
@@ -130,6 +133,34 @@ def updates(deployment):
             yield f"{title(obj)}: two of its pods may be lost with one node"
         if obj["spec"].get("minReadySeconds", 0) < 10:
             yield f"{title(obj)}: an update goes on before a pod has taken back what it leads"
+
+
+# Each wish of the scheduler's default profile counts twice for a node, from 0 to 100: with both, two replicas part
+# even where everything else speaks for one node.
+HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+NEW_ONES = ["pod-template-hash"]
+
+
+def spread(deployment):
+    """No node holds all replicas of a service while another has room, and a full node keeps none pending."""
+    for obj in deployment.of("Deployment"):
+        pod = obj["spec"]["template"]["spec"]
+        constraints = pod.get("topologySpreadConstraints", [])
+        for constraint in constraints:
+            if constraint["whenUnsatisfiable"] != "ScheduleAnyway":
+                yield f"{title(obj)}: a node that is full keeps its pods pending"
+            # The scheduler scores no node that lacks one of the labels.
+            if constraint["topologyKey"] != HOST:
+                yield f"{title(obj)}: it is not spread where nodes have no {constraint['topologyKey']}"
+        terms = pod.get("affinity", {}).get("podAntiAffinity", {}).get("preferredDuringSchedulingIgnoredDuringExecution", [])
+        weights = {term["podAffinityTerm"]["topologyKey"]: term["weight"] for term in terms}
+        if not constraints or weights.get(HOST) != 100 or not 0 < weights.get(ZONE, 0) < 100:
+            yield f"{title(obj)}: is not spread over zones and nodes"
+        for rule in constraints + [term["podAffinityTerm"] for term in terms]:
+            own = selects(rule["labelSelector"], labels(obj["spec"]["template"]))
+            # An update's new replicas are spread among themselves: the old ones are going.
+            if not own or rule.get("matchLabelKeys") != NEW_ONES:
+                yield f"{title(obj)}: is spread apart from other pods than its own new ones"
 
 
 def images(deployment):
