@@ -9,8 +9,8 @@ WITH standing AS (
         ballot = excluded.ballot
     -- A ballot that travelled in several entries counts with the one that decides for it, as if the
     -- others had never been: so it may take the place of itself.
-    WHERE CASE (SELECT vote_policy FROM polls WHERE id = excluded.poll_id)
-          WHEN 'replace' THEN
+    -- $7: the polls of the batch in which a newer ballot takes the place of an older one.
+    WHERE CASE WHEN excluded.poll_id = ANY ($7::int4[]) THEN
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) > (v.entry_ms, v.entry_seq, v.ballot)
           ELSE
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) < (v.entry_ms, v.entry_seq, v.ballot)

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use crate::arrivals::Arrival;
 use crate::clock::Clock;
 use crate::connection::{Connection, Fault};
+use crate::journal::Journal;
 use crate::lane::lock;
 use crate::ledger::Standing;
 use crate::outcome::{Class, Kind, Outcome};
-use crate::poll::VotePolicy;
 use crate::recorder::{Recorder, Sent};
 use crate::reply::Reply;
 use crate::request::Requests;
@@ -25,6 +25,7 @@ pub(crate) struct Visits {
     pub(crate) crowd: Crowd,
     pub(crate) clock: Clock,
     pub(crate) reply_time_max: Duration,
+    pub(crate) journal: Option<Arc<Journal>>,
     /// Ends of the phases; empty in the closed model.
     pub(crate) ends_us: Vec<u64>,
 }
@@ -93,7 +94,7 @@ impl Visits {
             if visit.voter.manner == Manner::OtherConnection {
                 visit.connection.close();
             }
-            let refusable = self.crowd.poll.vote_policy == VotePolicy::KeepFirst;
+            let refusable = !self.crowd.poll.vote_policy.replaces();
             let answered = visit.standing.certain.is_some();
             let kind = if answered { Kind::Second { refusable } } else { Kind::Retry };
             let second = visit.voter.second;
@@ -114,6 +115,7 @@ impl Visits {
             }
             failed => {
                 let sent = Sent { due_us, phase: visit.phase, kind: Kind::First };
+                self.write(visit, Outcome::NoPage, None);
                 let mut books = self.books();
                 books.finish(sent, Outcome::NoPage, now_us);
                 books.sample(|| match failed {
@@ -194,6 +196,7 @@ impl Visits {
         if let Some(choices) = choices {
             visit.standing.enter(self.crowd.poll.vote_policy, choices, outcome, told);
         }
+        self.write(visit, outcome, choices);
         let mut books = self.books();
         books.finish(sent, outcome, now_us);
         if before.certain.is_none() && visit.standing.certain.is_some() {
@@ -202,6 +205,13 @@ impl Visits {
         }
         if told.is_some() && visit.standing.certain.is_some() && told != visit.standing.certain {
             books.contradicted += 1;
+        }
+    }
+
+    /// Tells whoever reads along.
+    fn write(&self, visit: &Visit<'_>, outcome: Outcome, choices: Option<u64>) {
+        if let Some(journal) = &self.journal {
+            journal.write(visit.voter.id(), outcome, choices);
         }
     }
 

@@ -14,7 +14,8 @@
 //! Two more fields may follow: [`FIELD_ORIGIN`], the entry ID under which a replayed ballot first
 //! travelled (which decides whether it came in time), and [`FIELD_TRACE`], a W3C `traceparent`.
 //!
-//! The producer's register script reads the choices, and the tail of the ballot's id, by their places.
+//! The producer's register script cuts the choices and the tail of the ballot's id out of the value by
+//! position. It is given those positions from here ([`BEFORE_CHOICES_BYTES`], [`AFTER_CHOICES_BYTES`]).
 //!
 //! Text rather than binary, so that `XRANGE` shows an operator what is there; one field rather than
 //! five, since every field costs the consumer two allocations.
@@ -31,6 +32,12 @@ pub const FIELD_ORIGIN: &str = "origin";
 pub const FIELD_TRACE: &str = "trace";
 /// The version written.
 pub const VERSION: &str = "1";
+/// Hexadecimal digits of an id.
+pub const ID_DIGITS: usize = 32;
+/// Bytes in front of the choices, beside the digits of the poll: the version and two blanks.
+pub const BEFORE_CHOICES_BYTES: usize = VERSION.len() + 2;
+/// Bytes behind the choices: two ids, each with a blank in front. The ballot's id comes last.
+pub const AFTER_CHOICES_BYTES: usize = 2 * (1 + ID_DIGITS);
 /// The longest value read, in bytes: what a version 1 ballot takes at most, and some room.
 pub const PAYLOAD_BYTES_MAX: usize = 256;
 /// The largest entry that is looked into, in bytes, all its fields together: many times what a ballot
@@ -139,7 +146,7 @@ fn number(part: &str) -> Option<i64> {
 
 /// 32 hexadecimal digits, nothing else that [`Uuid`] would also take.
 fn id(part: &str) -> Option<Uuid> {
-    (part.len() == 32).then(|| Uuid::try_parse_ascii(part.as_bytes()).ok()).flatten()
+    (part.len() == ID_DIGITS).then(|| Uuid::try_parse_ascii(part.as_bytes()).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -163,6 +170,18 @@ mod tests {
     fn version_1_is_written_and_read_as_it_always_was() {
         assert_eq!(encode(&golden_ballot()), GOLDEN_V1);
         assert_eq!(decode(GOLDEN_V1.as_bytes()), Ok(golden_ballot()));
+    }
+
+    #[test]
+    fn the_choices_stand_where_the_register_script_looks_for_them() {
+        for (poll, mask) in [(7, 5), (i32::MAX, i64::MAX)] {
+            let (poll, choices) = (PollId(poll), Choices::from_mask(mask).unwrap());
+            let ballot = Ballot { poll, choices, ..golden_ballot() };
+            let text = encode(&ballot);
+            let first = BEFORE_CHOICES_BYTES + poll.to_string().len();
+            assert_eq!(text[first..text.len() - AFTER_CHOICES_BYTES], mask.to_string());
+            assert_eq!(text[text.len() - ID_DIGITS..], ballot.id.0.simple().to_string());
+        }
     }
 
     #[test]

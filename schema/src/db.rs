@@ -38,9 +38,9 @@ pub enum Error {
         /// As asked for.
         asked: u16,
     },
-    /// A stored poll breaks the model.
-    #[error("poll {0} in the database is not valid: {1}")]
-    InvalidPoll(i32, String),
+    /// A stored poll breaks the model as this release knows it.
+    #[error("{0}; if a newer release wrote it, use that release")]
+    UnreadablePoll(#[from] polls::UnreadablePoll),
     /// The slug is taken.
     #[error("a poll `{0}` exists already; choose another --slug, or add --update or --if-missing")]
     SlugTaken(String),

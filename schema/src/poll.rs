@@ -27,6 +27,9 @@ macro_rules! text_enum {
         pub enum $name { $($(#[$vdoc])* $variant),+ }
 
         impl $name {
+            /// Every variant, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// The word used in Postgres, JSON and flags.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
@@ -64,6 +67,20 @@ text_enum! {
     }
 }
 
+impl VotePolicy {
+    /// Whether a voter's newer ballot takes the place of the older one; if not, the older one stands
+    /// and the newer one is refused.
+    ///
+    /// This function alone decides what a policy means. The register script, the upsert, the ballot
+    /// page and the services are given its answer and never compare the policy's word themselves.
+    pub fn replaces(self) -> bool {
+        match self {
+            Self::KeepFirst => false,
+            Self::Replace => true,
+        }
+    }
+}
+
 text_enum! {
     /// Who may vote.
     VoterPolicy {
@@ -71,6 +88,17 @@ text_enum! {
         Open = "open",
         /// Holders of a one-time voting code.
         Code = "code",
+    }
+}
+
+impl VoterPolicy {
+    /// Whether a ballot needs a one-time voting code. As [`VotePolicy::replaces`], this alone decides
+    /// what a policy means.
+    pub fn needs_code(self) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Code => true,
+        }
     }
 }
 
@@ -408,6 +436,22 @@ mod tests {
         poll = Poll { opens_at_ms: None, closes_at_ms: None, archived_at_ms: None, ..poll };
         assert_eq!(poll.state(150), PollState::Draft);
         assert!(!poll.takes_entry_at(150));
+    }
+
+    #[test]
+    fn every_policy_has_a_word_of_its_own_and_no_other_word_is_one() {
+        for policy in VotePolicy::ALL {
+            assert_eq!(policy.as_str().parse(), Ok(*policy));
+            assert_eq!(serde_json::to_string(policy).unwrap(), format!("\"{policy}\""));
+        }
+        for policy in VoterPolicy::ALL {
+            assert_eq!(policy.as_str().parse(), Ok(*policy));
+        }
+        for word in ["", "Replace", "keep first", "keep_last", "replace "] {
+            assert!(word.parse::<VotePolicy>().is_err(), "{word:?}");
+        }
+        let replacing: Vec<_> = VotePolicy::ALL.iter().filter(|policy| policy.replaces()).collect();
+        assert_eq!(replacing, [&VotePolicy::Replace]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub fn commands(keys: &Keys, partition: u16) -> Vec<Command> {
         command(&["MULTI"]),
         command(&["XADD", &stream, "*", "b", "1"]),
         command(&["HSET", &hash, "removed", "1"]),
+        command(&["HSETNX", &hash, "removed", "1"]),
         command(&["HINCRBY", &hash, "removed", "1"]),
         command(&["XACK", &stream, GROUP, "1-1"]),
         command(&["XDEL", &stream, "1-1"]),
@@ -43,10 +44,11 @@ mod tests {
     use super::*;
 
     /// Commands of our scripts that only read.
-    const READING: [&str; 9] = [
+    const READING: [&str; 10] = [
         "EXISTS",
         "HGET",
         "MEMORY USAGE",
+        "SISMEMBER",
         "TIME",
         "XINFO CONSUMERS",
         "XINFO STREAM",

@@ -85,14 +85,19 @@ async fn audit(
     streams: Streams,
 ) -> Result<Report, Failure> {
     let before = Counters::read(redis).await?;
-    let all = db::polls::all(postgres).await?;
+    let stored = db::polls::all(postgres).await?;
+    // What cannot be read cannot be audited, so it is not passed over in silence.
+    if let Some(unreadable) = stored.unreadable.first() {
+        return Err(Failure::refused(format!("{unreadable}; the audit needs every poll")));
+    }
+    let all = stored.readable;
     let books = Books::read(redis, &all).await?;
     let moment = postgres.build_transaction();
     let moment = moment.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     let moment = moment.start().await?;
     let audited = match slug {
         Some(slug) => vec![poll::find(&moment, slug).await?],
-        None => db::polls::all(&moment).await?,
+        None => db::polls::all(&moment).await?.readable,
     };
     let mut recounts = Vec::new();
     for poll in &audited {

@@ -41,7 +41,11 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     let postgres = servers.postgres().await?;
     let now_ms = now_ms();
     let mut listed = Vec::new();
-    for poll in db::polls::all(&postgres).await? {
+    let stored = db::polls::all(&postgres).await?;
+    for unreadable in &stored.unreadable {
+        eprintln!("votectl: {unreadable}");
+    }
+    for poll in stored.readable {
         if args.all || poll.state(now_ms) != PollState::Archived {
             let voters = db::results::tally(&postgres, poll.id).await?.voters;
             listed.push(line(poll, voters, now_ms));
