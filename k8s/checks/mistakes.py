@@ -632,6 +632,21 @@ def server_of_any_release(d):
     del d.of("Cluster")[0]["spec"]["imageName"]
 
 
+@mistake("on-prem", "policy", "draining the primary's node pauses counting for 180 s")
+def primary_that_waits_for_its_clients(d):
+    del d.of("Cluster")[0]["spec"]["smartShutdownTimeout"]
+
+
+@mistake("on-prem", "policy", "stopDelay leaves no time")
+def primary_that_is_killed_at_once(d):
+    d.of("Cluster")[0]["spec"]["stopDelay"] = 10
+
+
+@mistake("on-prem", "policy", "loses votes that no standby has")
+def primary_that_is_killed_with_votes(d):
+    d.of("Cluster")[0]["spec"]["postgresql"]["synchronous"]["dataDurability"] = "preferred"
+
+
 @mistake("minikube", "policy", "leaves no room")
 def redis_as_large_as_its_limit(d):
     for config in d.of("ConfigMap"):

@@ -13,7 +13,7 @@ def check(deployment):
     rules = [
         autoscalers, grace, shells, pods, updates, spread, images, majors, quota, volumes, memory, connections, peers, servers,
         disruption, secrets, namespaces, waits, logs,
-        priorities,
+        priorities, handing_over,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
 
@@ -416,3 +416,22 @@ def priorities(deployment):
     for first, second in zip(RANKS, RANKS[1:]):
         if values[first] <= values[second]:
             yield f"Deployment/{second}: it is scheduled before {first}, or no later"
+
+
+# Counting pauses while a primary that is told to stop waits for its clients, who do not leave by themselves.
+SMART_SHUTDOWN_S = 5
+
+
+def handing_over(deployment):
+    """A primary of CloudNativePG does not wait for its clients, and may be killed because a standby has every commit."""
+    for obj in deployment.of("Cluster"):
+        spec = obj["spec"]
+        # The defaults of CloudNativePG.
+        smart, delay = spec.get("smartShutdownTimeout", 180), spec.get("switchoverDelay", 3600)
+        if smart > SMART_SHUTDOWN_S:
+            yield f"{title(obj)}: draining the primary's node pauses counting for {smart} s"
+        if spec.get("stopDelay", 1800) < smart + 30:
+            yield f"{title(obj)}: stopDelay leaves no time for a fast shutdown"
+        synchronous = spec["postgresql"].get("synchronous", {})
+        if delay < 3600 and (synchronous.get("number", 0) < 1 or synchronous.get("dataDurability") != "required"):
+            yield f"{title(obj)}: a primary that is killed after {delay} s loses votes that no standby has"
