@@ -276,7 +276,7 @@ def egress_to_all(d):
 @mistake("minikube", "network", "dashboard -> redis TCP/6379 is allowed, but not declared")
 def dashboard_may_reach_redis(d):
     template = d.get("Deployment", "dashboard")["spec"]["template"]
-    template["metadata"]["labels"]["votestream.dev/uses-redis"] = "true"
+    template["metadata"]["labels"]["votestream/uses-redis"] = "true"
 
 
 @mistake("minikube", "network", "its target may not receive")
@@ -301,7 +301,7 @@ def ingress_from_all(d):
 
 @mistake("minikube", "network", "its source may not send")
 def migrate_may_not_send(d):
-    del d.get("Job", "migrate")["spec"]["template"]["metadata"]["labels"]["votestream.dev/uses-redis"]
+    del d.get("Job", "migrate")["spec"]["template"]["metadata"]["labels"]["votestream/uses-redis"]
 
 
 @mistake("minikube", "network", "NetworkPolicy/redis: it selects no pod")
@@ -844,7 +844,7 @@ def digest_that_is_a_tag(folder):
 
 @mistake_in_files(scripts.votectl, "its labels are")
 def pod_with_other_edges(folder):
-    change(folder / "votectl", '"votestream.dev/"', '"votestream.example/"')
+    change(folder / "votectl", '"votestream/"', '"votestream.example/"')
 
 
 @mistake_in_files(scripts.votectl, "instead of (3,")
