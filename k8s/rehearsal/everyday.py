@@ -148,7 +148,7 @@ def restore(stage, row):
     job = stage.kubectl.get("job", "restore")
     spec = job["spec"]["template"]
     spec["metadata"]["labels"] = {key: value for key, value in spec["metadata"]["labels"].items()
-                                  if key.startswith(("app.kubernetes.io/", "votestream.dev/"))}
+                                  if key.startswith(("app.kubernetes.io/", "votestream/"))}
     container = spec["spec"]["containers"][0]
     # The secret names the database that counts.
     container["command"][-1] = container["command"][-1].replace("exec sh", f"export PGDATABASE={SCRATCH}\nexec sh")

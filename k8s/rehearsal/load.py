@@ -80,7 +80,7 @@ class Load:
     def _manifest(self):
         template = self.kubectl.get("job", "loadtest")["spec"]["template"]
         # Kubernetes adds labels of its own, which name the Job.
-        ours = ("app.kubernetes.io/", "votestream.dev/")
+        ours = ("app.kubernetes.io/", "votestream/")
         labels = {key: value for key, value in template["metadata"]["labels"].items() if key.startswith(ours)}
         spec = template["spec"]
         spec.pop("topologySpreadConstraints", None)
