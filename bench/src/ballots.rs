@@ -1,22 +1,22 @@
-//! Ballots acknowledged per second, and acknowledged and counted, beside a bare JSON POST.
+//! Measures the ballots acknowledged per second, and acknowledged and counted per second, against a bare JSON POST.
 
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
-use crate::Args;
+use crate::args::Args;
+use crate::baseline::Baseline;
 use crate::lab::{Lab, POLL};
 use crate::report::Report;
-use crate::viewers::Baseline;
 use crate::wrk;
 
-/// How long a backlog may take to drain.
+/// The longest time until all acknowledged ballots are counted.
 const DRAIN_WITHIN: Duration = Duration::from_secs(120);
 
 /// Measures both ratios.
 ///
 /// # Errors
-/// When a server or the load generator does not start, or a ballot is refused or lost.
+/// Returns an error if a server or the load generator does not start, or a ballot is refused or lost.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let path = format!("/api/polls/{POLL}/ballots");
     let (mut accepted, mut counted) = (Vec::new(), Vec::new());
@@ -56,7 +56,7 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ballots counted, over the time from the first request until the last was counted.
+/// Returns the ballots counted per second, from the first request until the last ballot was counted.
 async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64> {
     let mut lab = Lab::open().await?;
     lab.start("consumer").await?;
@@ -69,9 +69,9 @@ async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64
     let mut counted = lab.voters(&client).await?;
     let deadline = Instant::now() + DRAIN_WITHIN;
     let mut last_change = Instant::now();
-    // Requests that wrk gave up at its end may still be stored: wait until nothing moves.
+    // Requests that wrk abandoned at its end may still be stored, so wait until the number does not change.
     while last_change.elapsed() < Duration::from_millis(500) {
-        ensure!(Instant::now() < deadline, "the backlog did not drain");
+        ensure!(Instant::now() < deadline, "the ballots were not all counted after 120 s");
         tokio::time::sleep(Duration::from_millis(10)).await;
         let now = lab.voters(&client).await?;
         if now != counted {

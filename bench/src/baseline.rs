@@ -1,12 +1,18 @@
-//! What the pipeline is compared with: warp alone, with nothing behind it.
+//! The baselines that the pipeline is compared with: warp alone, without a server behind it.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
+use standalone::servers::free_port;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use warp::Filter;
+
+use crate::lab::{POLL, resident_bytes};
 
 #[derive(Deserialize)]
 struct Ballot {
@@ -19,13 +25,50 @@ struct Accepted {
     choices: Vec<String>,
 }
 
-/// Serves a baseline until killed.
+/// A running baseline server: another process of this program. Dropping the value ends it.
+pub struct Baseline {
+    child: Child,
+    /// The port on 127.0.0.1 on which it listens.
+    pub port: u16,
+}
+
+impl Drop for Baseline {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Baseline {
+    /// Starts the baseline `post` or `sse`, and waits until it listens.
+    pub async fn start(name: &str) -> anyhow::Result<Self> {
+        let port = free_port();
+        let child = Command::new(std::env::current_exe()?)
+            .args(["--serve", name, "--port", &port.to_string()])
+            .stdin(Stdio::null())
+            .spawn()?;
+        let baseline = Self { child, port };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            ensure!(Instant::now() < deadline, "the baseline {name} does not listen after 10 s");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(baseline)
+    }
+
+    /// Returns the resident memory of the baseline's process in bytes.
+    pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        resident_bytes(self.child.id())
+    }
+}
+
+/// Serves a baseline until the process is killed.
 ///
 /// # Errors
-/// When there is no such baseline.
-pub async fn serve(what: &str, port: u16) -> anyhow::Result<()> {
+/// Returns an error if there is no baseline of this name.
+pub async fn serve(name: &str, port: u16) -> anyhow::Result<()> {
     let address = ([127, 0, 0, 1], port);
-    match what {
+    match name {
         "post" => warp::serve(post()).run(address).await,
         "sse" => warp::serve(sse()).run(address).await,
         other => anyhow::bail!("there is no baseline `{other}`"),
@@ -33,7 +76,7 @@ pub async fn serve(what: &str, port: u16) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A JSON POST that is parsed, answered with JSON, and forgotten.
+/// A route that parses a JSON body, answers with JSON, and stores nothing.
 fn post() -> impl Filter<Extract = (impl warp::Reply,), Error = warp::Rejection> + Clone {
     warp::path!("api" / "polls" / String / "ballots").and(warp::post()).and(warp::body::json()).map(
         |_, ballot: Ballot| {
@@ -42,7 +85,7 @@ fn post() -> impl Filter<Extract = (impl warp::Reply,), Error = warp::Rejection>
     )
 }
 
-/// An event stream as warp's example writes it, ten frames a second, each about as long as ours.
+/// An event stream as in warp's example: ten frames a second, each about as long as one of the dashboard.
 fn sse() -> impl Filter<Extract = (impl warp::Reply,), Error = warp::Rejection> + Clone {
     let (sender, receiver) = watch::channel(0_u64);
     tokio::spawn(async move {
@@ -60,8 +103,19 @@ fn sse() -> impl Filter<Extract = (impl warp::Reply,), Error = warp::Rejection> 
         });
         let events = frames.map(|version| {
             let event = warp::sse::Event::default().event("tally").id(version.to_string());
-            Ok::<_, Infallible>(event.data(super::viewers::frame_like_ours(version)))
+            Ok::<_, Infallible>(event.data(frame_like_ours(version)))
         });
         warp::sse::reply(warp::sse::keep_alive().stream(events))
     })
+}
+
+/// Returns data that are as long as those of a dashboard's frame for the default poll.
+pub fn frame_like_ours(version: u64) -> String {
+    format!(
+        "{{\"poll\":\"{POLL}\",\"state\":\"open\",\"version\":{version},\"voters\":{version},\
+         \"options\":[{{\"slug\":\"cats\",\"label\":\"Cats\",\"votes\":{version}}},\
+         {{\"slug\":\"dogs\",\"label\":\"Dogs\",\"votes\":0}}],\
+         \"as_of\":\"2026-01-01T00:00:00.000Z\",\"stale\":false,\"stale_since\":null,\
+         \"recent\":[[1767225600,10]]}}"
+    )
 }

@@ -1,29 +1,32 @@
-//! What more masters cost: ballots acknowledged on Redis Clusters of one, two and three masters.
+//! Measures the cost of more masters: ballots acknowledged on Redis Clusters of one, two and three masters.
 //!
-//! On two cores more masters cannot be faster. What counts is the processor time a ballot takes: as
-//! long as it does not grow with the masters, machines of their own would add up.
+//! On two cores more masters cannot be faster, so the processor time per ballot is compared. As long as it does not grow
+//! with the number of masters, masters on machines of their own add to the throughput.
 
-use crate::Args;
+use crate::args::Args;
 use crate::lab::{Lab, POLL};
 use crate::report::Report;
 use crate::wrk;
 
 const MASTERS_MAX: usize = 3;
-/// Spread over three masters, none is without.
+/// Enough partitions for each of three masters to have some.
 const PARTITIONS: u16 = 12;
 
-/// One measurement.
+/// The rate and the cost of one measurement.
 #[derive(Clone, Copy)]
 struct Cost {
+    /// Ballots acknowledged per second.
     per_s: f64,
+    /// Processor time of the producer per ballot in microseconds.
     producer_us: f64,
+    /// Processor time of all Redis nodes per ballot in microseconds.
     redis_us: f64,
 }
 
-/// Measures rates, and processor time a ballot beside that on one master.
+/// Measures rates and processor times, and compares those of three masters with those of one.
 ///
 /// # Errors
-/// When a server or the load generator does not start, or a ballot is refused.
+/// Returns an error if a server or the load generator does not start, or a ballot is refused.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); MASTERS_MAX];
     for round in 1..=args.rounds {

@@ -1,4 +1,4 @@
-//! Two consumers draining a backlog, beside the bare upsert fed from memory by one connection.
+//! Measures two consumers that drain a backlog, against the bare upsert fed from memory by one connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,20 +10,20 @@ use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, PollId, VoterI
 use votestream_service::config::RedisArgs;
 use votestream_service::redis as service_redis;
 
-use crate::Args;
+use crate::args::Args;
 use crate::lab::Lab;
 use crate::report::Report;
 
-/// Rows in a batch of the baseline.
+/// The number of rows in a batch of the baseline.
 const BATCH: usize = 5_000;
-/// Entries in one pipeline while the backlog is made.
+/// The number of entries in one Redis pipeline while the backlog is made.
 const PIPELINE: usize = 1_000;
 const DRAIN_WITHIN: Duration = Duration::from_secs(180);
 
 /// Measures the ratio.
 ///
 /// # Errors
-/// When a server does not start or a vote is lost.
+/// Returns an error if a server does not start, or a vote is lost.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let (mut ratios, mut bare_rates, mut rates) = (vec![], vec![], vec![]);
     for round in 1..=args.rounds {
@@ -42,11 +42,12 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
 }
 
 fn ballot() -> anyhow::Result<Ballot> {
-    let choices = Choices::from_mask(1).context("a choice")?;
+    let choices = Choices::from_mask(1).context("the mask holds a choice")?;
     Ok(Ballot { poll: PollId(1), voter: VoterId::new(), id: BallotId::new(), choices })
 }
 
-/// The consumer's upsert, each batch a transaction, fed by one connection with votes made beforehand.
+/// Runs the consumer's upsert over one connection, a transaction for each batch, with votes made beforehand. Returns rows
+/// per second.
 async fn bare_upsert(lab: &Lab, rows: usize) -> anyhow::Result<f64> {
     let client = lab.client().await?;
     let now_ms = votestream_schema::poll::now_ms();
@@ -76,7 +77,7 @@ async fn two_consumers(backlog: usize) -> anyhow::Result<f64> {
     watch.await?
 }
 
-/// Rows per second from the first batch seen to the last: starting a process is not draining.
+/// Returns rows per second from the first counted batch to the last. The start of the processes is not measured.
 async fn time_drain(client: Arc<tokio_postgres::Client>, backlog: i64) -> anyhow::Result<f64> {
     let deadline = Instant::now() + DRAIN_WITHIN;
     let mut first = None;
@@ -90,12 +91,12 @@ async fn time_drain(client: Arc<tokio_postgres::Client>, backlog: i64) -> anyhow
         if counted >= backlog {
             return Ok((counted - at_first) as f64 / (now - since).as_secs_f64());
         }
-        ensure!(now < deadline, "{counted} of {backlog} counted in time");
+        ensure!(now < deadline, "only {counted} of {backlog} ballots were counted in time");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Appends ballots to the streams as the producer would.
+/// Appends ballots to the streams as a producer does.
 async fn fill(lab: &Lab, backlog: usize) -> anyhow::Result<()> {
     let keys = Keys::default();
     let partitions = votestream_schema::keys::PARTITIONS_DEFAULT;

@@ -1,23 +1,23 @@
-//! The load tester itself: processor time a request beside wrk's, punctuality, memory of viewers.
+//! Measures the load tester itself: processor time per request against wrk's, punctuality, and memory with viewers.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::Args;
+use crate::args::Args;
 use crate::lab::{Lab, POLL};
 use crate::report::Report;
 use crate::wrk;
 
-/// Connections of the closed model; few, so that the generator is not the bottleneck.
+/// Connections that send requests one after the other: few, so that the generator is not the bottleneck.
 const CONNECTIONS: usize = 64;
-/// Voters per second while viewers are held.
+/// The number of voters per second while viewers are connected.
 const QUIET_RATE: u32 = 200;
 
 /// Measures all three.
 ///
 /// # Errors
-/// When a server or a generator does not start, or a ballot is refused.
+/// Returns an error if a server or a generator does not start, or a ballot is refused.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let path = format!("/api/polls/{POLL}/ballots");
     let (mut ratios, mut ours, mut theirs) = (vec![], vec![], vec![]);
@@ -26,6 +26,7 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         eprintln!("generator: round {round} of {}", args.rounds);
         let mut lab = Lab::open().await?;
         let port = lab.start("producer").await?.port;
+        // The processor time of wrk and of the load tester, with as many requests as possible.
         let before = children_cpu_us()?;
         let rate = wrk::post(port, &path, CONNECTIONS, args.seconds).await?;
         let wrk_us = (children_cpu_us()? - before) / (rate * args.seconds as f64);
@@ -37,11 +38,13 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         let closed = loadtest(&target, &closed).await?;
         let loadtest_us = number(&closed, "/generator/cpu_us_per_request")?;
 
+        // The punctuality of the load tester at half of that rate.
         let ceiling = number(&closed, "/ballots/acknowledged_per_second")?;
         let half = (ceiling / 2.0).round().to_string();
         let open = loadtest(&target, &["--rate", &half, "--duration", &seconds]).await?;
         let achieved = number(&open, "/schedule/achieved_ratio")?;
 
+        // The memory of the load tester with viewers.
         lab.start("consumer").await?;
         let results = format!("http://127.0.0.1:{}", lab.start("dashboard").await?.port);
         let (viewers, rate) = (args.viewers.to_string(), QUIET_RATE.to_string());
@@ -61,14 +64,15 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         resident.push(bytes / 1_048_576.0);
     }
     report.baseline("wrk, microseconds of processor a POST", &theirs);
-    let what = "load tester's processor time a request ÷ wrk's for the same POST";
-    report.ratio_at_most(what, 2.0, &ratios, &ours);
+    let name = "load tester's processor time a request ÷ wrk's for the same POST";
+    report.ratio_at_most(name, 2.0, &ratios, &ours);
     report.ratio("sent in time ÷ intended, at half of the ceiling", 0.995, &punctual, &punctual);
-    let what = format!("load tester holding {} viewers, MiB resident", args.viewers);
-    report.at_most(&what, 64.0, &resident);
+    let name = format!("load tester holding {} viewers, MiB resident", args.viewers);
+    report.at_most(&name, 64.0, &resident);
     Ok(())
 }
 
+/// Runs the load tester without its audit, and returns its JSON report.
 async fn loadtest(target: &str, arguments: &[&str]) -> anyhow::Result<Value> {
     let program = std::env::current_exe()?.with_file_name("loadtest");
     let file = std::env::temp_dir().join(format!("votestream-bench-{}.json", std::process::id()));
@@ -90,7 +94,7 @@ fn number(report: &Value, path: &str) -> anyhow::Result<f64> {
     report.pointer(path).and_then(Value::as_f64).with_context(|| format!("no {path} in the report"))
 }
 
-/// Processor time of all children that have ended, in microseconds: fields 16 and 17 of
+/// Returns the processor time of all children that have ended in microseconds. It is in the fields 16 and 17 of
 /// `/proc/self/stat`, in ticks of 10 ms (proc(5)).
 fn children_cpu_us() -> anyhow::Result<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat")?;

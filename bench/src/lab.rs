@@ -1,4 +1,4 @@
-//! A pipeline of its own for each measurement: private servers, the release binaries, one poll.
+//! A new pipeline for each measurement: private servers, the release binaries, and one open poll.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,57 +13,59 @@ use standalone::servers::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The poll that is voted in.
+/// The slug of the poll in which the load generator votes.
 pub const POLL: &str = "cats-vs-dogs";
 
-/// Servers and services; all end when it is dropped.
+/// Private servers and the services on them. Dropping the value ends all of them and removes their data.
 pub struct Lab {
-    /// Redis, with an fsync before each answer: one server, or the masters of a cluster.
+    /// Redis with an fsync before each answer: one server, or the masters of a cluster.
     pub redis: Vec<RedisServer>,
-    /// Postgres, with an fsync at each commit.
+    /// Postgres with an fsync at each commit.
     pub postgres: PostgresServer,
-    services: Vec<Service>,
+    services: Vec<BenchService>,
     folder: PathBuf,
     cookie_key: String,
     is_cluster: bool,
 }
 
-/// One process of ours.
-pub struct Service {
+/// A running service. Dropping the value kills it.
+pub struct BenchService {
     child: Child,
-    /// Its main port.
+    /// The port on 127.0.0.1 for voters or viewers.
     pub port: u16,
     admin_port: u16,
 }
 
-impl Drop for Service {
+impl Drop for BenchService {
     fn drop(&mut self) {
-        // Already gone is as good.
+        // An error means that the process has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Service {
-    /// Processor seconds that it has used, as it tells itself.
+impl BenchService {
+    /// Returns the processor seconds that the service has used, as its metrics report them.
     pub async fn cpu_s(&self) -> anyhow::Result<f64> {
         let metrics = get(self.admin_port, "/metrics").await?;
         let figure =
             metrics.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
-        Ok(figure.context("process_cpu_seconds_total")?.trim().parse()?)
+        Ok(figure.context("the metrics have no process_cpu_seconds_total")?.trim().parse()?)
     }
 
-    /// Resident memory in bytes.
+    /// Returns the resident memory of the service in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
         resident_bytes(self.child.id())
     }
 }
 
-/// Resident memory of a process in bytes.
+/// Returns the resident memory of a process in bytes.
 pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
+    let kib = line
+        .and_then(|line| line.split_whitespace().next())
+        .context("/proc/pid/status has no VmRSS")?;
     Ok(kib.parse::<u64>()? * 1024)
 }
 
@@ -77,14 +79,14 @@ impl Drop for Lab {
 }
 
 impl Lab {
-    /// Starts the servers, migrates, and creates the poll.
+    /// Starts the servers, migrates the database, and creates the poll.
     pub async fn open() -> anyhow::Result<Self> {
         let folder = new_folder()?;
         let redis = vec![RedisServer::start(redis_options("redis", &folder))?];
         Self::on(redis, false, folder, &["migrate"])
     }
 
-    /// The same on a Redis Cluster, its `partitions` spread over `masters` without replicas.
+    /// Starts a lab on a Redis Cluster of `masters` without replicas, over which the `partitions` are spread.
     pub async fn open_cluster(masters: usize, partitions: u16) -> anyhow::Result<Self> {
         let folder = new_folder()?;
         let start = |number: usize| {
@@ -125,12 +127,12 @@ impl Lab {
         Ok(lab)
     }
 
-    /// Where Redis is.
+    /// Returns the address of Redis, or the addresses of all masters separated by commas.
     pub fn redis_url(&self) -> String {
         self.redis.iter().map(RedisServer::url).collect::<Vec<_>>().join(",")
     }
 
-    /// Processor seconds that Redis has used, all nodes together.
+    /// Returns the processor seconds that all Redis nodes together have used.
     pub fn redis_cpu_s(&self) -> anyhow::Result<f64> {
         let mut sum = 0.0;
         for node in &self.redis {
@@ -143,13 +145,13 @@ impl Lab {
         Ok(sum)
     }
 
-    /// Where Postgres is.
+    /// Returns the address of the database for the superuser.
     pub fn database_url(&self) -> String {
         self.postgres.url("postgres")
     }
 
     /// Starts a service and waits until it is ready.
-    pub async fn start(&mut self, name: &str) -> anyhow::Result<&Service> {
+    pub async fn start(&mut self, name: &str) -> anyhow::Result<&BenchService> {
         let (port, admin_port) = (free_port(), free_port());
         let child = self
             .command(name)?
@@ -157,8 +159,8 @@ impl Lab {
             .env("ADMIN_ADDR", format!("127.0.0.1:{admin_port}"))
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
-        self.services.push(Service { child, port, admin_port });
-        let service = self.services.last().context("just pushed")?;
+        self.services.push(BenchService { child, port, admin_port });
+        let service = self.services.last().context("the service was added just now")?;
         let deadline = Instant::now() + Duration::from_secs(20);
         while !get(service.admin_port, "/readyz").await.is_ok_and(|reply| reply.contains(" 200 ")) {
             ensure!(Instant::now() < deadline, "{name} is not ready after 20 s");
@@ -167,18 +169,18 @@ impl Lab {
         Ok(service)
     }
 
-    /// The service started last.
-    pub fn last(&self) -> anyhow::Result<&Service> {
+    /// Returns the service that was started last.
+    pub fn last(&self) -> anyhow::Result<&BenchService> {
         self.services.last().context("no service was started")
     }
 
-    /// People counted so far.
+    /// Returns the number of voters that are counted so far.
     pub async fn voters(&self, client: &tokio_postgres::Client) -> anyhow::Result<i64> {
         let row = client.query_one("SELECT sum(voters)::int8 FROM poll_tally", &[]).await?;
         Ok(row.get(0))
     }
 
-    /// A connection to Postgres.
+    /// Opens a session of Postgres.
     pub async fn client(&self) -> anyhow::Result<tokio_postgres::Client> {
         let (client, driver) =
             tokio_postgres::connect(&self.database_url(), tokio_postgres::NoTls).await?;
@@ -223,7 +225,7 @@ fn redis_options(name: &str, folder: &Path) -> RedisOptions {
         ("appendfsync", "always"),
         ("maxmemory-policy", "noeviction"),
         ("save", ""),
-        // A rewrite in the middle of one measurement and not of the other would decide the ratio.
+        // A rewrite of the file during one measurement of a pair, and not during the other, would distort the ratio.
         ("auto-aof-rewrite-percentage", "0"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -231,7 +233,7 @@ fn redis_options(name: &str, folder: &Path) -> RedisOptions {
     options
 }
 
-/// The raw reply to a GET on this machine.
+/// Sends a GET request to a port of this machine and returns the raw reply.
 pub async fn get(port: u16, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");

@@ -1,9 +1,10 @@
-//! `make bench`: what the pipeline does, as ratios against baselines measured in the same run.
+//! The program behind `make bench`: measures the pipeline as ratios against baselines of the same run.
 //!
-//! A machine's figures mean little elsewhere, and little on the same machine an hour later; a ratio
-//! of two things measured one after the other means more. Each pair is measured several times in
-//! turn, and the median ratio is reported.
+//! A figure of one machine means little on another one, and little on the same machine an hour later. The ratio of two
+//! figures that are measured one after the other means more. Each pair is measured several times in turn, and the median
+//! ratio is reported.
 
+mod args;
 mod ballots;
 mod baseline;
 mod cluster;
@@ -14,54 +15,19 @@ mod report;
 mod viewers;
 mod wrk;
 
-use std::path::PathBuf;
-
 use clap::Parser;
 
+use args::Args;
 use report::Report;
-
-/// Measures Votestream as ratios against baselines of the same run, and writes a Markdown table.
-///
-/// Needs the release binaries beside it, redis-server, postgres and wrk; `make bench` sees to that.
-#[derive(Parser, Clone, Debug)]
-#[command(name = "bench", version)]
-pub struct Args {
-    /// What to measure: ballots, drain, viewers, generator, cluster; all when absent
-    #[arg(value_parser = ["ballots", "drain", "viewers", "generator", "cluster"])]
-    pub what: Vec<String>,
-    /// Seconds of load in each measurement
-    #[arg(long, default_value_t = 8)]
-    pub seconds: u64,
-    /// How often each pair is measured
-    #[arg(long, default_value_t = 3)]
-    pub rounds: usize,
-    /// Connections of the load generator
-    #[arg(long, default_value_t = 1_024)]
-    pub connections: usize,
-    /// Ballots of the backlog that is drained
-    #[arg(long, default_value_t = 400_000)]
-    pub backlog: usize,
-    /// Viewers held
-    #[arg(long, default_value_t = 10_000)]
-    pub viewers: usize,
-    /// Where the table goes
-    #[arg(long, default_value = "bench/RESULTS.md")]
-    pub output: PathBuf,
-    /// Serve a baseline instead of measuring (used by the bench itself): `post` or `sse`
-    #[arg(long, hide = true)]
-    pub serve: Option<String>,
-    /// The port of that baseline
-    #[arg(long, hide = true, default_value_t = 0)]
-    pub port: u16,
-}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    if let Some(what) = &args.serve {
-        return baseline::serve(what, args.port).await;
+    if let Some(baseline) = &args.serve {
+        return baseline::serve(baseline, args.port).await;
     }
-    let wants = |name: &str| args.what.is_empty() || args.what.iter().any(|what| what == name);
+    let chosen = &args.measurements;
+    let wants = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     let mut report = Report::new(&args);
     if wants("ballots") {
         ballots::measure(&args, &mut report).await?;
@@ -80,6 +46,6 @@ async fn main() -> anyhow::Result<()> {
     }
     report.write(&args.output)?;
     println!("\n{}", report.markdown());
-    println!("written to {}", args.output.display());
+    println!("the table is in {}", args.output.display());
     Ok(())
 }

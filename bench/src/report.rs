@@ -1,19 +1,20 @@
-//! The table: every figure that was measured, and whether it clears its bar.
+//! The table of results: every measured figure, and whether it clears its bar.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::Args;
+use crate::args::Args;
 
-/// Collects rows.
+/// The table while its rows are collected.
 pub struct Report {
     setup: String,
     baselines: Vec<(String, f64)>,
     rows: Vec<Row>,
 }
 
+/// One row: a measured ratio or figure and its bar.
 struct Row {
-    what: String,
+    name: String,
     bar: String,
     measured: String,
     figure: f64,
@@ -22,7 +23,7 @@ struct Row {
 }
 
 impl Report {
-    /// An empty report on a run with these arguments.
+    /// Returns an empty table for a run with these arguments.
     pub fn new(args: &Args) -> Self {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         let Args { rounds, seconds, connections, backlog, viewers, .. } = args;
@@ -33,16 +34,16 @@ impl Report {
         Self { setup, baselines: Vec::new(), rows: Vec::new() }
     }
 
-    /// A figure that others are compared with.
-    pub fn baseline(&mut self, what: &str, figures: &[f64]) {
-        self.baselines.push((what.to_owned(), median(figures)));
+    /// Adds a figure of a baseline.
+    pub fn baseline(&mut self, name: &str, figures: &[f64]) {
+        self.baselines.push((name.to_owned(), median(figures)));
     }
 
-    /// A ratio that is to be at least `bar`, and the figures it was made of.
-    pub fn ratio(&mut self, what: &str, bar: f64, ratios: &[f64], figures: &[f64]) {
+    /// Adds a ratio that must be at least `bar`, with the figures behind it. The medians are reported.
+    pub fn ratio(&mut self, name: &str, bar: f64, ratios: &[f64], figures: &[f64]) {
         let measured = median(ratios);
         self.rows.push(Row {
-            what: what.to_owned(),
+            name: name.to_owned(),
             bar: format!("≥ {bar}"),
             measured: format!("{measured:.3}"),
             figure: median(figures),
@@ -51,20 +52,20 @@ impl Report {
         });
     }
 
-    /// A ratio that is to be at most `bar`, and the figures it was made of.
-    pub fn ratio_at_most(&mut self, what: &str, bar: f64, ratios: &[f64], figures: &[f64]) {
-        self.ratio(what, bar, ratios, figures);
+    /// Adds a ratio that must be at most `bar`, with the figures behind it. The medians are reported.
+    pub fn ratio_at_most(&mut self, name: &str, bar: f64, ratios: &[f64], figures: &[f64]) {
+        self.ratio(name, bar, ratios, figures);
         if let Some(row) = self.rows.last_mut() {
             row.bar = format!("≤ {bar:.2}");
             row.clears = median(ratios) <= bar;
         }
     }
 
-    /// A figure that is to be at most `bar`.
-    pub fn at_most(&mut self, what: &str, bar: f64, figures: &[f64]) {
+    /// Adds a figure that must be at most `bar`. The median is reported.
+    pub fn at_most(&mut self, name: &str, bar: f64, figures: &[f64]) {
         let measured = median(figures);
         self.rows.push(Row {
-            what: what.to_owned(),
+            name: name.to_owned(),
             bar: format!("≤ {bar:.0}"),
             measured: format!("{measured:.0}"),
             figure: measured,
@@ -73,28 +74,28 @@ impl Report {
         });
     }
 
-    /// The table.
+    /// Returns the table as Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Bench\n\n{}.\n\n", self.setup);
         text.push_str(
-            "| what | bar | measured | rounds | figure | clears |\n|---|---|---|---|---|---|\n",
+            "| measurement | bar | measured | rounds | figure | clears |\n|---|---|---|---|---|---|\n",
         );
-        for Row { what, bar, measured, figure, spread, clears } in &self.rows {
+        for Row { name, bar, measured, figure, spread, clears } in &self.rows {
             let clears = if *clears { "yes" } else { "no" };
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "| {what} | {bar} | {measured} | {spread} | {figure:.0} | {clears} |"
+                "| {name} | {bar} | {measured} | {spread} | {figure:.0} | {clears} |"
             );
         }
         text.push_str("\n| baseline | figure |\n|---|---|\n");
-        for (what, figure) in &self.baselines {
-            let _ = writeln!(text, "| {what} | {figure:.0} |");
+        for (name, figure) in &self.baselines {
+            let _ = writeln!(text, "| {name} | {figure:.0} |");
         }
         text
     }
 
-    /// Writes the table to a file.
+    /// Writes the table to a file as Markdown.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         std::fs::write(path, self.markdown())?;
         Ok(())
@@ -113,6 +114,7 @@ fn median(figures: &[f64]) -> f64 {
     }
 }
 
+/// Returns the lowest and the highest figure.
 fn spread(figures: &[f64]) -> String {
     let low = figures.iter().copied().fold(f64::INFINITY, f64::min);
     let high = figures.iter().copied().fold(0.0, f64::max);

@@ -1,71 +1,23 @@
-//! Viewers at ten ticks a second: frames per second and memory, beside a plain warp route.
+//! Measures viewers at ten ticks a second: frames per second and memory, against a plain warp route.
 
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use standalone::servers::free_port;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::Args;
-use crate::lab::{Lab, POLL, resident_bytes};
+use crate::args::Args;
+use crate::baseline::Baseline;
+use crate::lab::{Lab, POLL};
 use crate::report::Report;
-
-/// A baseline server: this very program in another role.
-pub struct Baseline {
-    child: Child,
-    /// Where it listens.
-    pub port: u16,
-}
-
-impl Drop for Baseline {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Baseline {
-    /// Starts it and waits until it listens.
-    pub async fn start(what: &str) -> anyhow::Result<Self> {
-        let port = free_port();
-        let child = Command::new(std::env::current_exe()?)
-            .args(["--serve", what, "--port", &port.to_string()])
-            .stdin(Stdio::null())
-            .spawn()?;
-        let baseline = Self { child, port };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            ensure!(Instant::now() < deadline, "the baseline does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(baseline)
-    }
-
-    fn resident_bytes(&self) -> anyhow::Result<u64> {
-        resident_bytes(self.child.id())
-    }
-}
-
-/// A frame's data as long as ours for the default poll.
-pub fn frame_like_ours(version: u64) -> String {
-    format!(
-        "{{\"poll\":\"{POLL}\",\"state\":\"open\",\"version\":{version},\"voters\":{version},\
-         \"options\":[{{\"slug\":\"cats\",\"label\":\"Cats\",\"votes\":{version}}},\
-         {{\"slug\":\"dogs\",\"label\":\"Dogs\",\"votes\":0}}],\
-         \"as_of\":\"2026-01-01T00:00:00.000Z\",\"stale\":false,\"stale_since\":null,\
-         \"recent\":[[1767225600,10]]}}"
-    )
-}
 
 /// Measures frames and memory.
 ///
 /// # Errors
-/// When a server does not start or a viewer is refused.
+/// Returns an error if a server does not start, or a viewer is refused or disconnected.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let (mut ratios, mut bare_rates, mut rates) = (vec![], vec![], vec![]);
     let (mut bare_memory, mut memory) = (vec![], vec![]);
@@ -98,7 +50,7 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Our dashboard, with a tally that changes before every tick.
+/// Measures our dashboard with a tally that changes before every tick.
 async fn dashboard(args: &Args) -> anyhow::Result<(f64, f64)> {
     let mut lab = Lab::open().await?;
     lab.start("dashboard").await?;
@@ -124,7 +76,7 @@ async fn dashboard(args: &Args) -> anyhow::Result<(f64, f64)> {
     outcome
 }
 
-/// Opens the viewers, counts frames for a while; frames per second, and memory per viewer.
+/// Opens the viewers and counts their frames for a while. Returns frames per second, and memory in bytes per viewer.
 async fn watch(
     args: &Args,
     port: u16,
@@ -144,7 +96,7 @@ async fn watch(
     let counted = frames.load(Ordering::Relaxed) - at_start;
     let rate = counted as f64 / started.elapsed().as_secs_f64();
     let gone = viewers.iter().filter(|viewer| viewer.is_finished()).count();
-    ensure!(gone == 0, "{gone} viewers were sent away");
+    ensure!(gone == 0, "{gone} viewers were disconnected");
     for viewer in viewers {
         viewer.abort();
     }
@@ -158,7 +110,8 @@ async fn subscribe(port: u16) -> anyhow::Result<TcpStream> {
     Ok(stream)
 }
 
-/// A frame has one `event:` line; it may be cut anywhere, so the end of each piece is kept.
+/// Counts the `event:` lines of a stream, one in each frame. A read may end anywhere, so the last bytes of each piece are
+/// kept.
 async fn count_frames(stream: TcpStream, frames: Arc<AtomicU64>) {
     const MARK: &[u8] = b"event:";
     let mut kept: Vec<u8> = Vec::new();

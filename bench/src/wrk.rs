@@ -1,11 +1,14 @@
-//! The load generator: wrk, on one thread, posting JSON ballots without cookies.
+//! The load generator wrk: one thread posts JSON ballots without cookies.
 
 use anyhow::{Context, ensure};
 use tokio::process::Command;
 
 const SCRIPT: &str = include_str!("post.lua");
 
-/// Requests per second that were answered 2xx.
+/// Runs wrk, and returns the number of requests per second. All of them must be answered with a 2xx status.
+///
+/// # Errors
+/// Returns an error if wrk is not installed or a request is refused.
 pub async fn post(port: u16, path: &str, connections: usize, seconds: u64) -> anyhow::Result<f64> {
     let script = std::env::temp_dir().join("votestream-bench-post.lua");
     std::fs::write(&script, SCRIPT)?;

@@ -1,8 +1,7 @@
-//! After the faults: waits until all is counted, and balances the books.
+//! The audit after the faults: waits until all ballots are counted, and compares the records.
 //!
-//! Three books are held against each other: what voters were told (the load tester's ledger and the
-//! harness's own ballots, by name), what Postgres holds, and what Redis counted. The dashboard has to
-//! show the same.
+//! Three records are compared: the answers that voters got (the ledger of the load tester and the ballots of the
+//! harness, voter by voter), the votes in Postgres, and the counters in Redis. The dashboard must show the same tally.
 
 use std::time::{Duration, Instant};
 
@@ -11,100 +10,108 @@ use votestream_loadtest::{Driven, Findings, Named};
 
 use crate::http;
 use crate::probe::Probe;
-use crate::site::{POLL, Site};
+use crate::testbed::{POLL, Testbed};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// All is counted when the streams have been empty for so long.
+/// The streams must be empty for this long before all ballots are taken as counted.
 const STILL_FOR: Duration = Duration::from_secs(1);
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the books say.
+/// The result of the audit.
 #[derive(Debug)]
-pub(crate) struct Books {
+pub(crate) struct AuditResult {
+    /// The number of lost, duplicated, invented and changed votes.
     pub(crate) findings: Findings,
+    /// The voters behind these numbers, the first few.
     pub(crate) named: Vec<Named>,
+    /// The number of dead letters in all partitions.
     pub(crate) dead_letters: u64,
-    pub(crate) unbalanced: Option<String>,
-    pub(crate) misshown: Option<String>,
+    /// The output of `votectl audit`, if it fails.
+    pub(crate) votectl_imbalance: Option<String>,
+    /// The difference between the tally on the dashboard and that in Postgres.
+    pub(crate) dashboard_mismatch: Option<String>,
 }
 
-/// Waits until the streams are empty and the services ready; how long that took, `None` when it did
-/// not come in time.
+/// Waits until the streams are empty and the services are ready. Returns the time until then, or `None` if it is longer
+/// than `within`.
 ///
 /// # Errors
-/// When a service cannot be started again.
-pub(crate) async fn drain(site: &mut Site, within: Duration) -> anyhow::Result<Option<Duration>> {
+/// Returns an error if a service cannot be started again.
+pub(crate) async fn drain(
+    testbed: &mut Testbed,
+    within: Duration,
+) -> anyhow::Result<Option<Duration>> {
     let began = Instant::now();
     let mut empty_since = None;
     while began.elapsed() < within {
-        match entries(site).await {
+        match entries(testbed).await {
             Ok(0) => {
                 let since = *empty_since.get_or_insert_with(Instant::now);
-                if since.elapsed() > STILL_FOR && site.wait_ready(within).await? {
+                if since.elapsed() > STILL_FOR && testbed.wait_ready(within).await? {
                     return Ok(Some(since - began));
                 }
             }
             _ => empty_since = None,
         }
-        site.pause(LOOK_EVERY).await?;
+        testbed.pause(LOOK_EVERY).await?;
     }
     Ok(None)
 }
 
-/// Entries in all streams.
-async fn entries(site: &Site) -> anyhow::Result<u64> {
-    let mut redis = site.redis().await?;
+/// Returns the number of entries in all streams.
+async fn entries(testbed: &Testbed) -> anyhow::Result<u64> {
+    let mut redis = testbed.redis().await?;
     let mut ask = redis::pipe();
-    for partition in 0..site.partitions {
-        ask.cmd("XLEN").arg(site.keys.stream(partition));
+    for partition in 0..testbed.partitions {
+        ask.cmd("XLEN").arg(testbed.keys.stream(partition));
     }
     let lengths: Vec<u64> = ask.query_async(&mut redis).await?;
     Ok(lengths.iter().sum())
 }
 
-/// Balances.
+/// Compares the records.
 ///
 /// # Errors
-/// When a server cannot be asked.
+/// Returns an error if a server does not answer.
 pub(crate) async fn balance(
-    site: &mut Site,
+    testbed: &mut Testbed,
     driven: &Driven,
     probe: &Probe,
-) -> anyhow::Result<Books> {
-    let audited = driven.audit_by_name(&site.database_url(), &probe.witnesses).await;
-    let (findings, named) = audited.context("the audit by name")?;
-    let mut redis = site.redis().await?;
+) -> anyhow::Result<AuditResult> {
+    let audited = driven.audit_by_name(&testbed.database_url(), &probe.witnesses).await;
+    let (findings, named) = audited.context("the audit of voters failed")?;
+    let mut redis = testbed.redis().await?;
     let mut dead_letters = 0;
-    for partition in 0..site.partitions {
-        let letters = redis::cmd("XLEN").arg(site.keys.dead_letters(partition)).clone();
+    for partition in 0..testbed.partitions {
+        let letters = redis::cmd("XLEN").arg(testbed.keys.dead_letters(partition)).clone();
         dead_letters += letters.query_async::<u64>(&mut redis).await?;
     }
-    let unbalanced = site.votectl(&["audit"]).err().map(|error| format!("{error:#}"));
-    // The recount holds all the same; what was ever accepted nobody knows any more.
-    let unbalanced = unbalanced.filter(|_| !site.counters_lost);
-    let misshown = misshown(site).await?;
-    Ok(Books { findings, named, dead_letters, unbalanced, misshown })
+    let votectl_imbalance = testbed.votectl(&["audit"]).err().map(|error| format!("{error:#}"));
+    // After a failover that lost the counters, `votectl audit` cannot compare them. The audit of voters is still valid.
+    let votectl_imbalance = votectl_imbalance.filter(|_| !testbed.counters_lost);
+    let dashboard_mismatch = dashboard_mismatch(testbed).await?;
+    Ok(AuditResult { findings, named, dead_letters, votectl_imbalance, dashboard_mismatch })
 }
 
-/// How the dashboard's tally differs from Postgres', if it does so for long.
-async fn misshown(site: &mut Site) -> anyhow::Result<Option<String>> {
-    let client = site.sql().await?;
+/// Returns the difference between the tally on the dashboard and that in Postgres, if it lasts longer than ten seconds.
+async fn dashboard_mismatch(testbed: &mut Testbed) -> anyhow::Result<Option<String>> {
+    let client = testbed.sql().await?;
     let voters: i64 = client.query_one("SELECT voters FROM poll_tally", &[]).await?.get(0);
     let wanted = format!("\"voters\":{voters},");
     let deadline = Instant::now() + SHOWN_WITHIN;
     let path = format!("/api/polls/{POLL}/tally");
     loop {
-        let reply = http::get(site.window.port(), &path, Duration::from_secs(2)).await;
+        let reply = http::get(testbed.results_proxy.port(), &path, Duration::from_secs(2)).await;
         let shown = match reply {
             Ok(reply) if reply.body.contains(&wanted) => return Ok(None),
             Ok(reply) => reply.body,
-            Err(failure) => format!("{failure:?}"),
+            Err(error) => error.to_string(),
         };
         if Instant::now() > deadline {
             return Ok(Some(format!(
-                "postgres counts {voters} voters, the dashboard shows {shown}"
+                "Postgres has {voters} voters, but the dashboard shows {shown}"
             )));
         }
-        site.pause(LOOK_EVERY).await?;
+        testbed.pause(LOOK_EVERY).await?;
     }
 }

@@ -1,4 +1,4 @@
-//! From the command line to the exit code.
+//! The command line: parses it, runs or lists faults, writes the report, and chooses the exit code.
 
 use std::fs;
 use std::process::ExitCode;
@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::report::{EXIT_FAILED, EXIT_OK, Report};
-use crate::{html, markdown, run, schedule};
+use crate::report::{html, markdown};
+use crate::{run, schedule};
 
-/// What `main` does.
+/// Runs the program with the arguments of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     if config.list {
@@ -26,7 +27,7 @@ pub fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match whole(&config) {
+    match run_and_report(&config) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("chaos: {error:#}");
@@ -35,15 +36,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn whole(config: &Config) -> anyhow::Result<u8> {
-    // Servers are waited for on the thread at hand; others must go on.
+fn run_and_report(config: &Config) -> anyhow::Result<u8> {
+    // Waiting for a server blocks a thread, and the proxies need others meanwhile.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
     let stop = CancellationToken::new();
     let signal = stop.clone();
     runtime.spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("ending; what was acknowledged is still counted and audited");
+            eprintln!("ending early; acknowledged ballots are still counted and audited");
             signal.cancel();
         }
     });
@@ -56,9 +57,9 @@ fn whole(config: &Config) -> anyhow::Result<u8> {
     println!("\n{}", report.verdict.headline);
     if report.verdict.exit_code != EXIT_OK {
         report.verdict.reasons.iter().for_each(|reason| println!("  - {reason}"));
-        println!("again: {}", report.command);
+        println!("run it again with: {}", report.command);
     }
-    println!("written to {}", config.report.display());
+    println!("the report is in {}", config.report.display());
     Ok(report.verdict.exit_code)
 }
 
@@ -71,7 +72,7 @@ fn write(config: &Config, report: &Report) -> anyhow::Result<()> {
 
 fn list() {
     for fault in Fault::ALL {
-        println!("{fault}\n    {}", fault.what());
+        println!("{fault}\n    {}", fault.description());
         println!("    expected: {}", fault.expected());
         if !fault.not_promised().is_empty() {
             println!("    not promised: {}", fault.not_promised());

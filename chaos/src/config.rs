@@ -1,4 +1,4 @@
-//! What a run is told.
+//! The command-line options of `chaos`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,52 +7,51 @@ use clap::Parser;
 
 use crate::fault::Fault;
 
-/// Breaks a running Votestream in every way it knows, and audits whether every acknowledged ballot
-/// was counted once.
+/// Inject faults into a running Votestream, and audit whether every acknowledged ballot was counted exactly once.
 ///
-/// Starts private servers and the real services, lets people vote, injects faults on a schedule
-/// drawn from the seed, heals them, waits until everything is counted, and balances the books
-/// against Postgres by name. Touches nothing that it did not start itself.
+/// Starts private servers and the real services, simulates voters, injects faults on a schedule drawn from the seed,
+/// heals them, waits until everything is counted, and compares the answers of all voters with Postgres. Touches nothing
+/// that it did not start itself.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "chaos", version, after_help = HELP)]
 pub struct Config {
-    /// Draws the schedule: the same seed gives the same faults in the same order
+    /// Draw the schedule from this seed: the same seed gives the same faults in the same order
     #[arg(long, env = "SEED", default_value_t = 1)]
     pub seed: u64,
-    /// How long, as 90s, 10m or 2h; faults are drawn until it is full
+    /// Inject faults for this long, as 90s, 10m or 2h
     #[arg(long, env = "DURATION", default_value = "10m", value_parser = duration)]
     pub duration: Duration,
-    /// Only these faults, separated by commas; all but sabotage when absent
+    /// Inject only these faults, separated by commas; default: all but sabotage
     #[arg(long, env = "FAULTS", value_delimiter = ',')]
     pub faults: Vec<Fault>,
-    /// Let every fault strike exactly once, one by one, however long it takes
+    /// Inject every fault exactly once, one by one, however long that takes
     #[arg(long)]
     pub once: bool,
-    /// Show the faults and end
+    /// List all faults and exit
     #[arg(long)]
     pub list: bool,
-    /// Show the schedule of this seed and end
+    /// Print the schedule of this seed and exit
     #[arg(long)]
     pub dry_run: bool,
-    /// Voters per second
+    /// Simulate this many new voters per second
     #[arg(long, default_value_t = 200.0)]
     pub rate: f64,
-    /// Viewers of the results
+    /// Simulate this many viewers of the results
     #[arg(long, default_value_t = 20)]
     pub viewers: usize,
-    /// Where report.md and report.html go
+    /// Write report.md and report.html to this folder
     #[arg(long, default_value = "target/chaos")]
     pub report: PathBuf,
-    /// Where producer, consumer, dashboard and votectl are; beside this program when absent
+    /// Take producer, consumer, dashboard and votectl from this folder; default: the folder of this program
     #[arg(long)]
     pub programs: Option<PathBuf>,
-    /// Longest time that things may take to be as before once a fault is healed, in seconds
+    /// Fail if the recovery after a healed fault takes longer, in seconds
     #[arg(long, default_value_t = 60)]
     pub recovery_max: u64,
-    /// Most memory that a service may keep resident, in MiB
+    /// Fail if a service uses more resident memory, in MiB
     #[arg(long, default_value_t = 256)]
     pub memory_max: u64,
-    /// Keep data and logs of servers and services
+    /// Keep the data and logs of servers and services after the run
     #[arg(long)]
     pub keep: bool,
 }
@@ -61,7 +60,7 @@ const HELP: &str = "\
 Exit codes:
   0  every promise was kept
   2  a promise was broken: ballots lost, duplicated or invented, a wrong answer, no recovery
-  1  the run could not be made
+  1  the run could not be carried out
 
 Examples:
   chaos --seed 7 --duration 10m
@@ -70,13 +69,13 @@ Examples:
   chaos --faults steal-vote --once        must end with exit code 2";
 
 impl Config {
-    /// The faults to draw from.
+    /// Returns the faults from which the schedule is drawn.
     pub(crate) fn deck(&self) -> Vec<Fault> {
         if self.faults.is_empty() { Fault::real() } else { self.faults.clone() }
     }
 
-    /// The command that makes this run again.
-    pub(crate) fn again(&self) -> String {
+    /// Returns the command that repeats this run.
+    pub(crate) fn repeat_command(&self) -> String {
         let mut command = format!("make chaos SEED={}", self.seed);
         let mut more = String::new();
         if self.once {
@@ -95,15 +94,21 @@ impl Config {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A duration on the command line that cannot be parsed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a duration is a whole number with a unit: 90s, 10m or 2h")]
+struct InvalidDuration;
+
+/// Parses a duration such as `90s`, `10m` or `2h`; without a unit it is in seconds.
+fn duration(text: &str) -> Result<Duration, InvalidDuration> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let factor = match &text[digits.len()..] {
         "" | "s" => 1,
         "m" => 60,
         "h" => 3_600,
-        _ => return Err("a duration is 90s, 10m or 2h".to_owned()),
+        _ => return Err(InvalidDuration),
     };
-    let number: u64 = digits.parse().map_err(|_| "a duration is 90s, 10m or 2h".to_owned())?;
+    let number: u64 = digits.parse().map_err(|_| InvalidDuration)?;
     Ok(Duration::from_secs(number * factor))
 }
 
@@ -127,9 +132,12 @@ mod tests {
     #[test]
     fn the_command_repeats_the_run() {
         let config = Config::parse_from(["chaos", "--seed", "7", "--duration", "2m"]);
-        assert_eq!(config.again(), "make chaos SEED=7 DURATION=120s");
+        assert_eq!(config.repeat_command(), "make chaos SEED=7 DURATION=120s");
         let config =
             Config::parse_from(["chaos", "--seed", "7", "--faults", "redis-kill,replay", "--once"]);
-        assert_eq!(config.again(), "make chaos SEED=7 FAULTS=redis-kill,replay CHAOS=\"--once\"");
+        assert_eq!(
+            config.repeat_command(),
+            "make chaos SEED=7 FAULTS=redis-kill,replay CHAOS=\"--once\""
+        );
     }
 }

@@ -1,38 +1,38 @@
-//! The faults: what each does, what is expected, and what is not promised.
+//! The faults: the effect of each, the expected behaviour of the services, and the limits of their promise.
 //!
-//! The table is the one source of `--list` and of the report.
-//! Absent on purpose: how they are brought about; that is `inject`'s.
+//! The table in this module is the only source of `--list` and of the texts in the report.
+//! Absent on purpose: the code that injects faults, which is in `inject`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a fault strikes. Two faults are only mixed when they strike in different places.
+/// The place in which a fault strikes. Two faults strike at the same time only in different places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// A service's process.
+    /// The process of a service.
     Service,
-    /// The network between services and servers.
+    /// The network between a service and a server.
     Network,
-    /// Redis' process or memory.
+    /// The process, the memory or the disk of Redis.
     Redis,
-    /// What lies in Redis.
+    /// The data in Redis: streams, groups and the register.
     Stream,
-    /// Postgres.
+    /// The process, the locks or the disk of Postgres.
     Postgres,
-    /// The votes themselves: not a fault, but fraud that the audit has to find.
+    /// The votes themselves. Sabotage is no fault, but a fraud that the audit must find.
     Sabotage,
 }
 
-/// One fault's entry in the table.
+/// The entry of one fault in the table.
 #[derive(Debug)]
 struct Entry {
     name: &'static str,
     place: Place,
-    /// Whom it may strike; one of them is drawn.
+    /// The processes or links that it may strike. One of them is drawn.
     targets: &'static [&'static str],
-    /// Shortest and longest time until it is healed, in seconds.
+    /// The shortest and the longest time until it is healed, in seconds.
     hold_s: (f64, f64),
-    what: &'static str,
+    description: &'static str,
     expected: &'static str,
     not_promised: &'static str,
 }
@@ -45,7 +45,7 @@ const DASHBOARD: &[&str] = &["dashboard"];
 const REDIS: &[&str] = &["redis"];
 const POSTGRES: &[&str] = &["postgres"];
 const STREAMS: &[&str] = &["all partitions"];
-/// Pairs, each with a proxy of its own; a plural takes all of its kind.
+/// Links between a service and a server, each with a proxy of its own. A plural stands for all services of a kind.
 const LINKS: &[&str] = &[
     "producer-1 > redis",
     "producers > redis",
@@ -58,15 +58,15 @@ const LINKS: &[&str] = &[
 
 macro_rules! faults {
     ($($variant:ident: $name:literal, $place:ident, $targets:expr, $hold:expr,
-        $what:literal, $expected:literal, $not_promised:literal;)*) => {
-        /// Something that goes wrong.
+        $description:literal, $expected:literal, $not_promised:literal;)*) => {
+        /// A fault that can be injected.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Fault {
-            $(#[doc = $what] $variant,)*
+            $(#[doc = $description] $variant,)*
         }
 
         impl Fault {
-            /// All of them, sabotage at the end.
+            /// All faults, with sabotage at the end.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             fn entry(self) -> &'static Entry {
@@ -74,7 +74,7 @@ macro_rules! faults {
                     $(Self::$variant => {
                         const ENTRY: Entry = Entry {
                             name: $name, place: Place::$place, targets: $targets, hold_s: $hold,
-                            what: $what, expected: $expected, not_promised: $not_promised,
+                            description: $description, expected: $expected, not_promised: $not_promised,
                         };
                         &ENTRY
                     })*
@@ -87,136 +87,136 @@ macro_rules! faults {
 faults! {
     KillProducer: "kill-producer", Service, PRODUCERS_OR_BOTH, (1.0, 3.0),
         "kill -9 of one producer or of both; started again as a supervisor would",
-        "the other one answers; ballots in hand have no answer",
-        "an answer to a ballot that was in hand";
+        "the other one answers; ballots that it had read get no answer",
+        "an answer to a ballot that the killed producer had read";
     KillConsumer: "kill-consumer", Service, CONSUMERS_OR_BOTH, (1.0, 3.0),
         "kill -9 of one consumer or of both; started again as a supervisor would",
-        "nobody who votes notices; what was in hand is claimed after CLAIM_IDLE_MS",
-        "that votes held by the dead one are on screen before CLAIM_IDLE_MS";
+        "voters do not notice; the other consumer claims its entries after CLAIM_IDLE_MS",
+        "that the results show the dead consumer's entries before CLAIM_IDLE_MS";
     KillDashboard: "kill-dashboard", Service, DASHBOARD, (1.0, 3.0),
         "kill -9 of the dashboard; started again as a supervisor would",
-        "viewers come back by themselves and get the full state",
+        "viewers reconnect by themselves and get the full state",
         "results while the only dashboard is down";
     FreezeProducer: "freeze-producer", Service, PRODUCERS, (4.0, 6.0),
         "SIGSTOP of a producer, SIGCONT later",
-        "what it holds is answered late, or not at all; a late yes is true all the same",
+        "its ballots are answered late or not at all; a late acknowledgement is true",
         "an answer from a frozen process";
     FreezeConsumer: "freeze-consumer", Service, CONSUMERS, (4.0, 7.0),
         "SIGSTOP of a consumer for longer than the claim time, SIGCONT later",
-        "the other one takes over what it held; what it does after it thaws changes nothing",
-        "nothing is left out";
+        "the other one takes over its entries; writes of the thawed consumer change nothing",
+        "everything is promised";
     FreezeDashboard: "freeze-dashboard", Service, DASHBOARD, (3.0, 6.0),
         "SIGSTOP of the dashboard, SIGCONT later",
-        "viewers see nothing new, then the newest state; nothing was queued for them",
+        "viewers see nothing new, and then the newest state; no frames were queued for them",
         "the frames in between";
     CrashOnStart: "crash-on-start", Service, CONSUMERS, (4.0, 6.0),
-        "a consumer that is started again and again and always ends at once",
-        "the other one counts alone",
-        "nothing is left out";
+        "a consumer ends immediately after each of its restarts",
+        "the other consumer counts all votes",
+        "everything is promised";
     ClockJump: "clock-jump", Service, &["producer-1", "consumer-1"], (5.0, 7.0),
         "the wall clock as a service sees it (libfaketime) jumps an hour ahead, then an hour back",
-        "no difference: time is decided by Redis, and waits by the monotonic clock",
-        "true times in that service's logs and metrics";
+        "no difference: Redis decides the time of a ballot, and waits use the monotonic clock",
+        "correct times in the logs and metrics of this service";
     NetCut: "net-cut", Network, LINKS, (3.0, 6.0),
-        "nothing passes in either direction; what was held back arrives at the end",
+        "no bytes pass in either direction; those that were held back arrive at the end",
         "time-outs, then 503 or waiting; late arrivals change nothing",
         "an answer before the time-out";
     NetCutTo: "net-cut-to-server", Network, LINKS, (3.0, 6.0),
-        "one-way cut: requests do not reach the server, until the end",
-        "as net-cut; the requests that arrive late are harmless",
+        "one-way cut: requests reach the server only at the end of the fault",
+        "as net-cut; requests that arrive late are harmless",
         "an answer before the time-out";
     NetCutFrom: "net-cut-from-server", Network, LINKS, (3.0, 6.0),
         "one-way cut: requests reach the server, answers do not come back",
-        "503 for ballots that may be stored all the same; commits whose answer is lost are not repeated",
+        "503 for ballots that may be stored nevertheless; a commit whose answer is lost is not repeated",
         "that a ballot answered with 503 is not counted";
     NetDelay: "net-delay", Network, LINKS, (3.0, 6.0),
-        "every piece is 100 ms late in each direction",
-        "slower, and nothing else",
+        "all bytes are 100 ms late in each direction",
+        "everything works, only slower",
         "latency";
     NetReset: "net-reset", Network, LINKS, (2.0, 4.0),
-        "every connection ends with a RST, and every new one at once",
-        "503 or waiting; new connections as soon as there are any",
-        "an answer for what was under way";
+        "every connection ends with a TCP reset, new ones as soon as they are open",
+        "503 or waiting; the services reconnect as soon as they can",
+        "an answer to requests that were in flight";
     NetHalfOpen: "net-half-open", Network, LINKS, (3.0, 6.0),
-        "the server's ends of all connections vanish without a word; new connections pass",
-        "time-outs find it out; the dead connections are thrown away",
+        "the server's end of all connections vanishes silently; new connections work",
+        "time-outs detect the dead connections, which are discarded",
         "an answer before the time-out";
     RedisKill: "redis-kill", Redis, REDIS, (1.0, 4.0),
-        "kill -9 of Redis (appendfsync always), started again with its file",
-        "503 with Retry-After while it is away; all that was acknowledged is in the file",
-        "storing without Redis";
+        "kill -9 of Redis (appendfsync always), started again with its append-only file",
+        "503 with Retry-After while Redis is down; the file has every acknowledged ballot",
+        "that ballots are stored without Redis";
     RedisFreeze: "redis-freeze", Redis, REDIS, (3.0, 6.0),
         "SIGSTOP of Redis, SIGCONT later: connections stay open and nothing answers",
-        "503 after a time-out; what Redis does when it thaws is harmless",
+        "503 after a time-out; commands that Redis executes when it thaws are harmless",
         "that a ballot answered with 503 is not counted";
     RedisFull: "redis-full", Redis, REDIS, (2.0, 5.0),
-        "maxmemory is hit, under noeviction",
-        "503 with Retry-After; the backlog is counted meanwhile",
-        "storing without room";
+        "Redis reaches its maxmemory, with the policy noeviction",
+        "503 with Retry-After; waiting ballots are counted meanwhile",
+        "that ballots are stored without room";
     RedisDiskFull: "redis-disk-full", Redis, REDIS, (2.0, 5.0),
-        "the disk with Redis' append-only file is full; Redis ends by itself, and is started again and again",
-        "503 with Retry-After; what was acknowledged is in the file",
-        "storing without room";
+        "the disk with the append-only file of Redis is full; Redis ends, and is restarted until it runs",
+        "503 with Retry-After; the file has every acknowledged ballot",
+        "that ballots are stored without room";
     RedisPromote: "redis-promote", Redis, REDIS, (1.0, 3.0),
-        "under DURABILITY=replicated: the replica freezes for a while, the master dies for good, the \
+        "with DURABILITY=replicated: the replica freezes for 3 s, the master dies for good, and the \
          replica is promoted under the same address",
-        "503 while the replica does not confirm; nothing that was acknowledged is lost; what the new master does not know was \
-         counted is counted again, which changes nothing",
-        "votectl's balance of accepted and counted: the counters of the dead master are gone. Under \
-         DURABILITY=memory or fsync, whatever the replica had not got yet";
+        "503 while the replica does not confirm; no acknowledged ballot is lost; entries whose removal the new master missed \
+         are counted again, which changes nothing",
+        "that `votectl audit` balances, because the counters of the dead master are lost; with \
+         DURABILITY=memory or fsync, also ballots that had not reached the replica";
     PostgresKill: "postgres-kill", Postgres, POSTGRES, (1.0, 4.0),
         "kill -9 of Postgres' main process, started again",
-        "ballots are taken all the while and counted afterwards; results are marked stale",
+        "ballots are accepted meanwhile and counted afterwards; results are marked stale",
         "new results meanwhile";
     PostgresImmediate: "postgres-immediate", Postgres, POSTGRES, (1.0, 4.0),
         "immediate shutdown of Postgres (SIGQUIT), started again with crash recovery",
         "as postgres-kill",
         "new results meanwhile";
     PostgresMidCommit: "postgres-mid-commit", Postgres, POSTGRES, (1.0, 3.0),
-        "kill -9 of Postgres while a consumer's COMMIT is seen under way",
-        "the batch is counted once, whether or not that commit had reached the disk",
+        "kill -9 of Postgres while a COMMIT of a consumer runs",
+        "the batch is counted once, whether or not the commit had reached the disk",
         "new results meanwhile";
     PostgresFreeze: "postgres-freeze", Postgres, POSTGRES, (3.0, 6.0),
         "SIGSTOP of Postgres and its sessions, SIGCONT later",
-        "consumers give up on their sessions; what those do when they thaw changes nothing",
+        "consumers abandon their sessions; statements that run after the thaw change nothing",
         "new results meanwhile";
     PostgresLock: "postgres-lock", Postgres, POSTGRES, (3.0, 6.0),
-        "somebody holds an exclusive lock on the table of votes",
-        "ballots are taken and wait; nothing becomes a dead letter",
+        "another session holds an exclusive lock on the table of votes",
+        "ballots are accepted and wait; none becomes a dead letter",
         "new results meanwhile";
     PostgresCrowded: "postgres-crowded", Postgres, POSTGRES, (3.0, 6.0),
-        "the services' sessions are ended, and others take every free one (max_connections)",
-        "ballots are taken and wait; the services come back when there is room",
+        "the sessions of the services are ended, and other clients take all that max_connections allows",
+        "ballots are accepted and wait; the services reconnect when there are free sessions",
         "new results meanwhile";
     PostgresDiskFull: "postgres-disk-full", Postgres, POSTGRES, (2.0, 5.0),
-        "Postgres' disk is full; if Postgres ends, it is started again and again",
-        "ballots are taken and wait; nothing becomes a dead letter",
+        "the disk of Postgres is full; if Postgres ends, it is restarted until it runs",
+        "ballots are accepted and wait; none becomes a dead letter",
         "new results meanwhile";
     PostgresFailover: "postgres-failover", Postgres, POSTGRES, (1.0, 3.0),
-        "the synchronous standby freezes for a while, the primary dies for good, the standby is \
+        "the synchronous standby freezes for 3 s, the primary dies for good, and the standby is \
          promoted under the same address",
         "votes are counted once; commits wait while the standby does",
-        "new results meanwhile; anything at all when the standby is asynchronous";
+        "new results meanwhile; any of this if the standby is asynchronous";
     GroupDeleted: "group-deleted", Stream, STREAMS, (1.0, 2.0),
         "an operator destroys the consumer group of every stream while ballots flow",
-        "the consumers make it anew from the first entry; what was counted already stays counted once",
-        "nothing is left out: entries leave the stream only once they are counted";
+        "the consumers create the group again from the first entry; ballots that were counted before stay counted once",
+        "everything is promised: entries leave the stream only once they are counted";
     RegisterDeleted: "register-deleted", Stream, STREAMS, (1.0, 2.0),
         "an operator deletes the register of who voted while ballots flow",
-        "who votes again is accepted again, and set aside: counted once",
+        "a second ballot of a voter is accepted again and then set aside, so that the voter is counted once",
         "\"you have already voted\" for those who voted before";
     StreamDeleted: "stream-deleted", Stream, STREAMS, (1.0, 2.0),
-        "an operator deletes every stream, once it is drained: voters are held off at the door meanwhile",
-        "streams and groups are made anew",
-        "ballots that are acknowledged and not counted yet when somebody deletes their stream: they are gone";
+        "an operator deletes every stream once it is empty; voters cannot connect meanwhile",
+        "the services create streams and groups again",
+        "ballots that are acknowledged but not yet counted when somebody deletes their stream: they are lost";
     Replay: "replay", Stream, STREAMS, (1.0, 2.0),
         "every ballot of the run so far is appended to the streams again, half of them as new entries",
         "nothing changes",
-        "nothing is left out";
+        "everything is promised";
     Poison: "poison", Stream, STREAMS, (3.0, 5.0),
-        "one entry in a hundred, and a burst of fifty, is no ballot",
+        "about one entry in a hundred, and a burst of fifty, is malformed",
         "each becomes a dead letter, and no other entry does",
-        "nothing is left out";
+        "everything is promised";
     StealVote: "steal-vote", Sabotage, POSTGRES, (0.5, 0.5),
         "sabotage: a counted vote is deleted, and the tally with it",
         "the audit names one lost voter: exit code 2",
@@ -236,43 +236,43 @@ faults! {
 }
 
 impl Fault {
-    /// Its name on the command line.
+    /// Returns the name on the command line, such as `redis-kill`.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// Where it strikes.
+    /// Returns the place in which it strikes.
     pub fn place(self) -> Place {
         self.entry().place
     }
 
-    /// Whom it may strike.
+    /// Returns the processes or links that it may strike.
     pub fn targets(self) -> &'static [&'static str] {
         self.entry().targets
     }
 
-    /// Shortest and longest time until it is healed, in seconds.
+    /// Returns the shortest and the longest time until it is healed, in seconds.
     pub fn hold_s(self) -> (f64, f64) {
         self.entry().hold_s
     }
 
-    /// What it does.
-    pub fn what(self) -> &'static str {
-        self.entry().what
+    /// Returns a description of its effect.
+    pub fn description(self) -> &'static str {
+        self.entry().description
     }
 
-    /// What the services are expected to do.
+    /// Returns the expected behaviour of the services.
     pub fn expected(self) -> &'static str {
         self.entry().expected
     }
 
-    /// What nobody promises.
+    /// Returns the properties that are not promised under this fault; empty if all are.
     pub fn not_promised(self) -> &'static str {
         self.entry().not_promised
     }
 
-    /// Whether both may strike at once: in different places, and neither needs to be brought about
-    /// what the other one takes away.
+    /// Whether both faults may be active at the same time: they strike in different places, and neither takes away
+    /// something that the injection of the other needs.
     pub(crate) fn mixes_with(self, other: Self) -> bool {
         use Place::{Network, Postgres, Redis, Service};
         let alone = |fault| {
@@ -285,12 +285,12 @@ impl Fault {
         one != two && !alone(self) && !alone(other) && (near(one) || near(two) || servers)
     }
 
-    /// Whether it needs servers on small disks of their own.
+    /// Whether it needs servers whose data lie on small disks of their own.
     pub(crate) fn needs_small_disk(self) -> bool {
         matches!(self, Self::RedisDiskFull | Self::PostgresDiskFull)
     }
 
-    /// All but sabotage, which is done on request only.
+    /// Returns all faults but sabotage, which is injected on request only.
     pub fn real() -> Vec<Self> {
         Self::ALL.iter().copied().filter(|fault| fault.place() != Place::Sabotage).collect()
     }
@@ -302,12 +302,17 @@ impl fmt::Display for Fault {
     }
 }
 
-impl FromStr for Fault {
-    type Err = String;
+/// A name on the command line that is not that of a fault.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no fault is called `{0}`; `chaos --list` prints all names")]
+pub struct UnknownFault(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
         let found = Self::ALL.iter().copied().find(|fault| fault.name() == text);
-        found.ok_or_else(|| format!("no fault is called `{text}`; --list names all"))
+        found.ok_or_else(|| UnknownFault(text.to_owned()))
     }
 }
 
@@ -325,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_tells_of_every_fault() {
+    fn the_readme_describes_every_fault() {
         let readme = include_str!("../README.md");
         for fault in Fault::ALL {
             assert!(readme.contains(&format!("`{fault}`")), "chaos/README.md: {fault}");

@@ -1,4 +1,4 @@
-//! The run's folder, and what an earlier run left behind that was killed.
+//! The temporary folder of a run, and the removal of folders that killed runs left behind.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,10 +10,26 @@ use anyhow::Context as _;
 use standalone::servers::{Signal, find_leftovers, process_start_time};
 
 const PREFIX: &str = "votestream-chaos-";
-/// Size of a small disk: room for a Postgres, and soon filled.
+/// The size of a small disk: large enough for Postgres, and filled within seconds.
 const DISK: &str = "256m";
 
-/// A folder of this process below the system's for temporary files; removed when it is dropped.
+/// The reason why a server has no small disk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SmallDiskError {
+    /// The folder cannot be made, or the program `mount` cannot be run.
+    #[error("cannot mount a small disk on {}: {source}", folder.display())]
+    Io {
+        /// The folder on which the disk was to be mounted.
+        folder: PathBuf,
+        /// The error of the operating system.
+        source: std::io::Error,
+    },
+    /// The program `mount` ended with this message; most machines allow mounts to root only.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A temporary folder of this process. Dropping the value removes it, unless it is to be kept.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -22,7 +38,10 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes it; clears away those of harnesses that are gone.
+    /// Makes the folder, and removes those of harnesses that do not run any more.
+    ///
+    /// # Errors
+    /// Returns an error if the folder cannot be made.
     pub(crate) fn make(kept: bool, small_disks: bool) -> anyhow::Result<Self> {
         let parent = std::env::temp_dir().canonicalize().context("the temporary folder")?;
         clear_leftovers(&parent);
@@ -30,26 +49,26 @@ impl Folder {
         let start = process_start_time(pid).unwrap_or_default();
         let path = parent.join(format!("{PREFIX}{pid}-{start}"));
         fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
-        // Postgres runs as another user when we are root, and has to pass through here.
+        // If this process runs as root, Postgres runs as another user, who must be able to enter the folder.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         fs::create_dir(path.join("run"))?;
         Ok(Self { path, kept, small_disks })
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Prepares the folder of a server: a small disk of its own, if it is to have one.
+    /// Mounts a small disk on the folder of a server, if this run needs small disks.
     ///
     /// # Errors
-    /// Why this machine does not let us mount one; the folder is then an ordinary one.
-    pub(crate) fn prepare(&self, server: &str) -> Result<(), String> {
+    /// Returns an error if this machine does not allow the mount. The server's folder is then an ordinary one.
+    pub(crate) fn prepare(&self, server: &str) -> Result<(), SmallDiskError> {
         if self.small_disks { mount_small(&self.path.join(server)) } else { Ok(()) }
     }
 
-    /// The folder of logs and pid files.
+    /// Returns the folder of logs and pid files.
     pub(crate) fn run(&self) -> PathBuf {
         self.path.join("run")
     }
@@ -85,15 +104,18 @@ fn clear(folder: &Path) {
     let _ = fs::remove_dir_all(folder);
 }
 
-/// Mounts a small file system of its own on a new folder.
-fn mount_small(folder: &Path) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+/// Makes a folder and mounts a small file system in memory on it.
+fn mount_small(folder: &Path) -> Result<(), SmallDiskError> {
+    let io = |source| SmallDiskError::Io { folder: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(io)?;
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", &format!("size={DISK},mode=755"), "tmpfs"]).arg(folder);
-    let output = mount.stdin(Stdio::null()).output().map_err(|error| format!("mount: {error}"))?;
+    let output = mount.stdin(Stdio::null()).output().map_err(io)?;
     match output.status.success() {
         true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        false => {
+            Err(SmallDiskError::Refused(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+        }
     }
 }
 

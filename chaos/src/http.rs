@@ -1,30 +1,34 @@
-//! One HTTP request on a connection of its own: what the harness asks by itself.
+//! The HTTP client of the harness itself: one request on a connection of its own.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// What of a reply matters here.
+/// The parts of a reply that the harness checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
+    /// The status code, such as 202.
     pub(crate) status: u16,
-    /// Whether it says when to try again.
+    /// Whether the reply has a `Retry-After` header.
     pub(crate) retry_after: bool,
+    /// The body as text.
     pub(crate) body: String,
 }
 
-/// Why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Nothing was sent.
+/// The reason why there is no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HttpError {
+    /// The connection was refused or not accepted in time, so nothing was sent.
+    #[error("nobody accepts connections")]
     NotConnected,
-    /// Something was sent, and no reply came, or none in time.
+    /// The request was sent, at least in part, and no complete reply came in time.
+    #[error("no reply in time")]
     NoReply,
 }
 
-/// Asks a port of this machine.
-pub(crate) async fn get(port: u16, path: &str, within: Duration) -> Result<Reply, Failure> {
+/// Sends a GET request to a port of this machine.
+pub(crate) async fn get(port: u16, path: &str, within: Duration) -> Result<Reply, HttpError> {
     exchange(
         port,
         &format!("GET {path} HTTP/1.1\r\nhost: chaos\r\nconnection: close\r\n\r\n"),
@@ -33,14 +37,14 @@ pub(crate) async fn get(port: u16, path: &str, within: Duration) -> Result<Reply
     .await
 }
 
-/// Posts JSON with a cookie.
+/// Sends a POST request with a JSON body and a cookie to a port of this machine.
 pub(crate) async fn post(
     port: u16,
     path: &str,
     cookie: &str,
     body: &str,
     within: Duration,
-) -> Result<Reply, Failure> {
+) -> Result<Reply, HttpError> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: chaos\r\nconnection: close\r\ncookie: {cookie}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -49,11 +53,11 @@ pub(crate) async fn post(
     exchange(port, &request, within).await
 }
 
-async fn exchange(port: u16, request: &str, within: Duration) -> Result<Reply, Failure> {
+async fn exchange(port: u16, request: &str, within: Duration) -> Result<Reply, HttpError> {
     let deadline = tokio::time::Instant::now() + within;
     let connecting = TcpStream::connect(("127.0.0.1", port));
     let connected = tokio::time::timeout_at(deadline, connecting).await;
-    let Ok(Ok(mut stream)) = connected else { return Err(Failure::NotConnected) };
+    let Ok(Ok(mut stream)) = connected else { return Err(HttpError::NotConnected) };
     let talk = async {
         stream.write_all(request.as_bytes()).await?;
         let mut reply = Vec::new();
@@ -61,8 +65,8 @@ async fn exchange(port: u16, request: &str, within: Duration) -> Result<Reply, F
         Ok::<_, std::io::Error>(reply)
     };
     let reply = tokio::time::timeout_at(deadline, talk).await;
-    let Ok(Ok(reply)) = reply else { return Err(Failure::NoReply) };
-    parse(&String::from_utf8_lossy(&reply)).ok_or(Failure::NoReply)
+    let Ok(Ok(reply)) = reply else { return Err(HttpError::NoReply) };
+    parse(&String::from_utf8_lossy(&reply)).ok_or(HttpError::NoReply)
 }
 
 fn parse(reply: &str) -> Option<Reply> {

@@ -1,8 +1,10 @@
-//! Brings faults about, and heals them.
+//! Injects faults and heals them.
 //!
-//! Invariant: what a fault changed is in its [`Cure`], and healing puts it back; healing twice does
-//! no harm. Absent on purpose: judging; whatever happens meanwhile is seen from outside.
+//! Invariants: an injection returns all that it changed as a [`Cure`], and healing restores it. A fault that matches no
+//! process or link is an error, because it would prove nothing.
+//! Absent on purpose: judgement. The sampler and the audit observe the services from outside.
 
+mod cure;
 mod disk;
 mod failover;
 mod network;
@@ -12,135 +14,79 @@ mod redis;
 mod sabotage;
 mod stream;
 
-use std::path::PathBuf;
-
-use standalone::servers::{PostgresServer, RedisServer};
-use tokio::task::JoinHandle;
-use tokio_postgres::Client;
-use tokio_util::sync::CancellationToken;
+pub(crate) use cure::{Cure, Injection};
 
 use crate::fault::Fault;
 use crate::schedule::Strike;
-use crate::site::Site;
+use crate::testbed::Testbed;
 
-/// How a fault is healed.
-#[derive(Debug)]
-pub(crate) enum Cure {
-    /// It heals itself, or there is nothing to heal.
-    Itself,
-    /// Starts what was killed or set up to crash.
-    Start(&'static str),
-    /// Thaws services.
-    Thaw(&'static str),
-    /// Lets everything pass on these links.
-    Pass(&'static str),
-    /// Starts Redis.
-    StartRedis,
-    /// Thaws Redis.
-    ThawRedis,
-    /// Gives Redis room.
-    RedisRoom,
-    /// Starts Postgres.
-    StartPostgres,
-    /// Thaws Postgres.
-    ThawPostgres,
-    /// Promotes this standby, and moves the address.
-    PromotePostgres(Box<PostgresServer>),
-    /// Promotes this replica, and moves the address.
-    PromoteRedis(Box<RedisServer>),
-    /// Removes this file, which takes all the room.
-    Room(PathBuf),
-    /// Ends these sessions, and with them what they hold.
-    End(Vec<Client>),
-    /// Stops the task, which tells how many entries it poisoned.
-    Antidote(CancellationToken, JoinHandle<anyhow::Result<u64>>),
-}
-
-/// What came of a strike.
-#[derive(Debug)]
-pub(crate) enum Struck {
-    /// It is under way. The text is what there is to say of it.
-    Under(Cure, String),
-    /// This machine does not let us, for this reason.
-    Skipped(String),
-}
-
-impl Struck {
-    fn by(cure: Cure) -> anyhow::Result<Self> {
-        Ok(Self::Under(cure, String::new()))
-    }
-
-    fn noting(cure: Cure, note: impl Into<String>) -> anyhow::Result<Self> {
-        Ok(Self::Under(cure, note.into()))
-    }
-}
-
-/// Brings a fault about.
+/// Injects a fault.
 ///
 /// # Errors
-/// When it cannot be, for a reason that is not this machine's.
-pub(crate) async fn strike(site: &mut Site, strike: Strike) -> anyhow::Result<Struck> {
+/// Returns an error if the fault cannot be injected, for example because it matches no process. A fault that this
+/// machine does not allow is no error, but [`Injection::Skipped`].
+pub(crate) async fn strike(testbed: &mut Testbed, strike: Strike) -> anyhow::Result<Injection> {
     let Strike { fault, target } = strike;
     use Fault as F;
     match fault {
-        F::KillProducer | F::KillConsumer | F::KillDashboard => processes::kill(site, target),
+        F::KillProducer | F::KillConsumer | F::KillDashboard => processes::kill(testbed, target),
         F::FreezeProducer | F::FreezeConsumer | F::FreezeDashboard => {
-            processes::freeze(site, target)
+            processes::freeze(testbed, target)
         }
-        F::CrashOnStart => processes::crash_on_start(site, target),
-        F::ClockJump => processes::jump_clock(site, target).await,
+        F::CrashOnStart => processes::crash_on_start(testbed, target),
+        F::ClockJump => processes::jump_clock(testbed, target).await,
         F::NetCut | F::NetCutTo | F::NetCutFrom | F::NetDelay | F::NetReset | F::NetHalfOpen => {
-            network::disturb(site, fault, target)
+            network::disturb(testbed, fault, target)
         }
-        F::RedisKill => redis::kill(site),
-        F::RedisFreeze => redis::freeze(site),
-        F::RedisFull => redis::fill(site),
-        F::PostgresKill => postgres::kill(site),
-        F::PostgresImmediate => postgres::shut_down_immediately(site),
-        F::PostgresMidCommit => postgres::kill_mid_commit(site).await,
-        F::PostgresFreeze => postgres::freeze(site),
-        F::PostgresLock => postgres::lock(site).await,
-        F::PostgresCrowded => postgres::crowd(site).await,
-        F::RedisDiskFull => disk::fill(site, "redis"),
-        F::PostgresDiskFull => disk::fill(site, "postgres"),
-        F::RedisPromote => failover::lose_redis(site).await,
-        F::PostgresFailover => failover::lose_postgres(site).await,
-        F::GroupDeleted => stream::delete_groups(site).await,
-        F::RegisterDeleted => stream::delete_register(site).await,
-        F::StreamDeleted => stream::delete_drained(site).await,
-        F::Replay => stream::replay(site).await,
-        F::Poison => stream::poison(site),
-        F::StealVote => sabotage::steal_vote(site).await,
-        F::StealEntry => sabotage::steal_entry(site).await,
-        F::ForgeVote => sabotage::forge_vote(site).await,
-        F::StuffTally => sabotage::stuff_tally(site).await,
+        F::RedisKill => redis::kill(testbed),
+        F::RedisFreeze => redis::freeze(testbed),
+        F::RedisFull => redis::fill(testbed),
+        F::PostgresKill => postgres::kill(testbed),
+        F::PostgresImmediate => postgres::shut_down_immediately(testbed),
+        F::PostgresMidCommit => postgres::kill_mid_commit(testbed).await,
+        F::PostgresFreeze => postgres::freeze(testbed),
+        F::PostgresLock => postgres::lock(testbed).await,
+        F::PostgresCrowded => postgres::crowd(testbed).await,
+        F::RedisDiskFull => disk::fill(testbed, "redis"),
+        F::PostgresDiskFull => disk::fill(testbed, "postgres"),
+        F::RedisPromote => failover::lose_redis(testbed).await,
+        F::PostgresFailover => failover::lose_postgres(testbed).await,
+        F::GroupDeleted => stream::delete_groups(testbed).await,
+        F::RegisterDeleted => stream::delete_register(testbed).await,
+        F::StreamDeleted => stream::delete_drained(testbed).await,
+        F::Replay => stream::replay(testbed).await,
+        F::Poison => stream::poison(testbed),
+        F::StealVote => sabotage::steal_vote(testbed).await,
+        F::StealEntry => sabotage::steal_entry(testbed).await,
+        F::ForgeVote => sabotage::forge_vote(testbed).await,
+        F::StuffTally => sabotage::stuff_tally(testbed).await,
     }
 }
 
-/// Heals a fault; gives what there is to say of it.
+/// Heals a fault. Returns a note for the report, or an empty text.
 ///
 /// # Errors
-/// When a server does not come back.
-pub(crate) async fn heal(site: &mut Site, cure: Cure) -> anyhow::Result<String> {
+/// Returns an error if a server or a service does not start again.
+pub(crate) async fn heal(testbed: &mut Testbed, cure: Cure) -> anyhow::Result<String> {
     match cure {
         Cure::Itself => {}
-        Cure::Start(target) => processes::start(site, target)?,
-        Cure::Thaw(target) => site.named(target).into_iter().for_each(|service| service.thaw()),
-        Cure::Pass(target) => network::pass(site, target),
-        Cure::StartRedis => tokio::task::block_in_place(|| site.redis.restart())?,
-        Cure::ThawRedis => site.redis.thaw(),
-        Cure::RedisRoom => drop(site.redis.command(&["CONFIG", "SET", "maxmemory", "0"])?),
-        Cure::StartPostgres => postgres::start(site).await?,
-        Cure::ThawPostgres => site.postgres.thaw(),
-        Cure::PromotePostgres(standby) => failover::promote_postgres(site, *standby).await?,
-        Cure::PromoteRedis(replica) => failover::promote_redis(site, *replica).await?,
-        Cure::Room(ballast) => disk::make_room(site, ballast).await?,
+        Cure::Start(target) => processes::start(testbed, target)?,
+        Cure::Thaw(target) => processes::thaw(testbed, target)?,
+        Cure::Pass(target) => network::pass(testbed, target),
+        Cure::StartRedis => tokio::task::block_in_place(|| testbed.redis.restart())?,
+        Cure::ThawRedis => testbed.redis.thaw(),
+        Cure::RedisRoom => drop(testbed.redis.command(&["CONFIG", "SET", "maxmemory", "0"])?),
+        Cure::StartPostgres => postgres::start(testbed).await?,
+        Cure::ThawPostgres => testbed.postgres.thaw(),
+        Cure::PromotePostgres(standby) => failover::promote_postgres(testbed, *standby).await?,
+        Cure::PromoteRedis(replica) => failover::promote_redis(testbed, *replica).await?,
+        Cure::Room(ballast) => disk::make_room(testbed, ballast).await?,
         Cure::End(sessions) => drop(sessions),
         Cure::Antidote(stop, task) => {
             stop.cancel();
             let poisoned = task.await??;
-            site.poisoned += poisoned;
-            return Ok(format!("{poisoned} entries were no ballots"));
+            testbed.poisoned += poisoned;
+            return Ok(format!("{poisoned} malformed entries"));
         }
     }
     Ok(String::new())

@@ -1,31 +1,29 @@
-//! Breaks a running Votestream, and audits whether every acknowledged ballot was counted once.
+//! Injects faults into a running Votestream, and audits whether every acknowledged ballot was counted exactly once.
 //!
-//! The way of a run: a [`schedule`] is drawn from the seed; a `site` of private servers, the real
-//! programs and a [`testkit::proxy`] between each pair is started; the load tester's library votes; faults are
-//! brought about and healed (`inject`); after each one a `probe` measures the recovery; at the end
-//! everything is counted and balanced (`audit`), and a `report` says what was kept.
+//! A run has these steps. A [`schedule`] is drawn from the seed. A `testbed` starts private servers, the real programs,
+//! and a [`testkit::proxy`] between each service and each server. The library of the load tester casts ballots. `inject`
+//! injects faults and heals them, and after each one a `probe` measures the recovery. At the end `audit` waits until
+//! everything is counted and compares the records, and `report` judges the run.
 //!
-//! Invariant: nothing is touched that was not started here.
-//! Absent on purpose: the services' code. They are programs, set up by their environment.
+//! Invariant: a run touches no process, file or server that it did not start or make itself.
+//! Absent on purpose: the services' code. They are programs that read their settings from the environment.
 
 mod audit;
-mod chance;
 pub mod cli;
 pub mod config;
+mod connection;
 pub mod fault;
 mod folder;
-mod html;
 mod http;
 mod inject;
-mod markdown;
+mod managed_service;
 mod probe;
 mod report;
+mod rng;
 mod run;
 mod sampler;
 pub mod schedule;
-mod service;
-mod site;
-mod timeline;
+mod testbed;
 
 pub use config::Config;
 pub use fault::Fault;

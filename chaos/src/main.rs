@@ -1,4 +1,4 @@
-//! The `chaos` binary: everything is in the library, so that tests can reach it.
+//! The program `chaos`. Its code is in the library, so that tests can use it.
 
 use std::process::ExitCode;
 

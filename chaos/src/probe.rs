@@ -1,6 +1,6 @@
-//! Ballots of the harness's own: is it back, and for how long was it not?
+//! Ballots of the harness itself, which measure how long the services need to recover from a fault.
 //!
-//! Invariant: every ballot sent is a witness of the audit, as those of the load are.
+//! Invariant: the audit checks every ballot of the harness, as it checks those of the load.
 
 use std::time::{Duration, Instant};
 
@@ -11,53 +11,55 @@ use votestream_loadtest::{Standing, Witness};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, VoterId};
 
-use crate::http::{self, Failure, Reply};
-use crate::site::{OPTIONS, POLL, Site};
+use crate::http::{self, HttpError, Reply};
+use crate::testbed::{OPTIONS, POLL, Testbed};
 
-/// How long an answer to one ballot is waited for.
+/// The longest wait for the answer to one ballot.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const TRY_EVERY: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Time from the healing of a fault until things were as before it; `None` when that did not come.
+/// The times from the healing of a fault until each part had recovered; `None` if a part did not recover.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Recovery {
-    /// Until a new ballot was acknowledged.
+    /// The time until a new ballot was acknowledged.
     pub(crate) answered: Option<Duration>,
-    /// Until a new ballot that was acknowledged was counted.
+    /// The time until this new ballot was counted.
     pub(crate) counted: Option<Duration>,
-    /// Until all that had been taken before the healing was counted.
+    /// The time until all ballots that were accepted before the healing were counted.
     pub(crate) caught_up: Option<Duration>,
-    /// Until every service said that it is ready.
+    /// The time until every service was ready.
     pub(crate) ready: Option<Duration>,
 }
 
 impl Recovery {
-    /// Whether everything came back.
+    /// Whether all parts have recovered.
     pub(crate) fn is_complete(&self) -> bool {
         [self.answered, self.counted, self.caught_up, self.ready].iter().all(Option::is_some)
     }
 }
 
-/// The harness's own voters.
+/// The voters of the harness, and the wrong answers that they got.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
+    /// The vote that each voter expects to be counted.
     pub(crate) witnesses: Vec<Witness>,
-    /// Answers that should not have been, in words.
+    /// Descriptions of answers that no voter should get.
     pub(crate) wrong: Vec<String>,
 }
 
 impl Probe {
-    /// Casts one ballot of a new voter; whether it was acknowledged.
-    async fn cast(&mut self, site: &Site) -> Option<VoterId> {
+    /// Casts one ballot of a new voter. Returns the voter if the ballot was acknowledged.
+    async fn cast(&mut self, testbed: &Testbed) -> Option<VoterId> {
         let voter = VoterId::new();
-        let cookie = format!("voter={}", site.cookies.sign("voter", voter, now_ms() / 1_000));
+        let cookie = format!("voter={}", testbed.cookies.sign("voter", voter, now_ms() / 1_000));
         let path = format!("/api/polls/{POLL}/ballots");
         let body = format!(r#"{{"choices":["{}"]}}"#, OPTIONS[0]);
-        let reply = http::post(site.door.port(), &path, &cookie, &body, ANSWER_WITHIN).await;
+        let reply =
+            http::post(testbed.vote_proxy.port(), &path, &cookie, &body, ANSWER_WITHIN).await;
         let (certain, possible) = match &reply {
             Ok(Reply { status: 202, .. }) => (Some(1), None),
-            Ok(Reply { status: 503, .. }) | Err(Failure::NoReply) => (None, Some(1)),
+            Ok(Reply { status: 503, .. }) | Err(HttpError::NoReply) => (None, Some(1)),
             _ => (None, None),
         };
         match reply {
@@ -76,13 +78,13 @@ impl Probe {
         certain.map(|_| voter)
     }
 
-    /// Waits until everything is as before, but not longer than `within`.
+    /// Measures the recovery, for at most `within`.
     ///
     /// # Errors
-    /// When a service cannot be started again.
+    /// Returns an error if a service cannot be started again.
     pub(crate) async fn recover(
         &mut self,
-        site: &mut Site,
+        testbed: &mut Testbed,
         healed: Instant,
         healed_ms: i64,
         within: Duration,
@@ -91,22 +93,22 @@ impl Probe {
         let deadline = healed + within;
         let (mut sql, mut redis) = (None, None);
         let mut acknowledged = None;
-        while Instant::now() < deadline && !recovery.is_complete() && !site.stop.is_cancelled() {
-            site.pause(if recovery.counted.is_none() { LOOK_EVERY } else { TRY_EVERY }).await?;
+        while Instant::now() < deadline && !recovery.is_complete() && !testbed.stop.is_cancelled() {
+            testbed.pause(if recovery.counted.is_none() { LOOK_EVERY } else { TRY_EVERY }).await?;
             if acknowledged.is_none() {
-                acknowledged = self.cast(site).await;
+                acknowledged = self.cast(testbed).await;
                 recovery.answered = acknowledged.map(|_| healed.elapsed());
             }
             if let (Some(voter), None) = (acknowledged, recovery.counted) {
-                let counted = is_counted(site, &mut sql, voter).await;
+                let counted = is_counted(testbed, &mut sql, voter).await;
                 recovery.counted = counted.then(|| healed.elapsed());
             }
             if recovery.caught_up.is_none() {
-                let caught_up = is_caught_up(site, &mut redis, healed_ms).await;
+                let caught_up = is_caught_up(testbed, &mut redis, healed_ms).await;
                 recovery.caught_up = caught_up.then(|| healed.elapsed());
             }
             if recovery.counted.is_some() && recovery.ready.is_none() {
-                let ready = site.wait_ready(TRY_EVERY).await?;
+                let ready = testbed.wait_ready(TRY_EVERY).await?;
                 recovery.ready = ready.then(|| healed.elapsed());
             }
         }
@@ -114,9 +116,10 @@ impl Probe {
     }
 }
 
-async fn is_counted(site: &Site, sql: &mut Option<Client>, voter: VoterId) -> bool {
+/// Whether Postgres has a vote of this voter. A session that fails is replaced at the next call.
+async fn is_counted(testbed: &Testbed, sql: &mut Option<Client>, voter: VoterId) -> bool {
     if sql.is_none() {
-        *sql = site.sql().await.ok();
+        *sql = testbed.sql().await.ok();
     }
     let Some(client) = sql else { return false };
     let voter: Uuid = voter.0;
@@ -131,19 +134,19 @@ async fn is_counted(site: &Site, sql: &mut Option<Client>, voter: VoterId) -> bo
     }
 }
 
-/// Whether no stream holds an entry from before the healing.
+/// Whether no stream holds an entry from before the healing. A connection that fails is replaced at the next call.
 async fn is_caught_up(
-    site: &Site,
+    testbed: &Testbed,
     redis: &mut Option<MultiplexedConnection>,
     healed_ms: i64,
 ) -> bool {
     if redis.is_none() {
-        *redis = site.redis().await.ok();
+        *redis = testbed.redis().await.ok();
     }
     let Some(connection) = redis else { return false };
     let mut ask = redis::pipe();
-    for partition in 0..site.partitions {
-        ask.cmd("XRANGE").arg(site.keys.stream(partition)).arg("-").arg("+").arg("COUNT").arg(1);
+    for partition in 0..testbed.partitions {
+        ask.cmd("XRANGE").arg(testbed.keys.stream(partition)).arg("-").arg("+").arg("COUNT").arg(1);
     }
     type Entries = Vec<(String, redis::Value)>;
     let Ok(oldest) = ask.query_async::<Vec<Entries>>(connection).await else {

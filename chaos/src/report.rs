@@ -1,4 +1,8 @@
-//! What a run came to; everything that the pages show.
+//! The results of a run, and the judgement whether every promise was kept.
+
+pub(crate) mod html;
+pub(crate) mod markdown;
+mod timeline;
 
 use std::collections::BTreeMap;
 
@@ -8,123 +12,130 @@ use crate::probe::Recovery;
 use crate::sampler::{Memory, Outcomes, Sample};
 use crate::schedule::Step;
 
-/// Exit code: every promise was kept.
+/// The exit code of a run in which every promise was kept.
 pub const EXIT_OK: u8 = 0;
-/// Exit code: the run could not be made.
+/// The exit code of a run that could not be carried out.
 pub const EXIT_FAILED: u8 = 1;
-/// Exit code: a promise was broken.
+/// The exit code of a run in which a promise was broken.
 pub const EXIT_BROKEN: u8 = 2;
 
-/// One step as it went.
+/// The course of one step of the schedule. Times are in seconds since the load began.
 #[derive(Debug)]
 pub(crate) struct StepReport {
     pub(crate) step: Step,
-    /// When it struck, since the load began, in seconds.
+    /// The time at which its faults were injected.
     pub(crate) struck_s: f64,
-    /// When it was healed.
+    /// The time at which its faults were healed.
     pub(crate) healed_s: f64,
-    /// When things were as before, or that was given up.
+    /// The time at which everything had recovered, or the wait for that was given up.
     pub(crate) over_s: f64,
-    /// Answers from the strike until it was over.
+    /// The answers from the injection until the step was over.
     pub(crate) outcomes: Outcomes,
     pub(crate) recovery: Recovery,
-    /// What there is to say of it.
+    /// Remarks of the injection and the healing.
     pub(crate) notes: Vec<String>,
-    /// Why it was not done.
+    /// The reason why no fault of the step was injected.
     pub(crate) skipped: Option<String>,
 }
 
-/// A whole run.
+/// The results of a whole run.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) command: String,
     pub(crate) started_at: String,
     pub(crate) machine: String,
-    /// From the first ballot to the last, in seconds.
+    /// The time from the first ballot to the last in seconds.
     pub(crate) load_s: f64,
-    /// From the end of the load until all was counted.
+    /// The time in seconds from the end of the load until all was counted; `None` if that did not happen.
     pub(crate) drain_s: Option<f64>,
     pub(crate) rate: f64,
     pub(crate) steps: Vec<StepReport>,
-    /// Steps of the schedule that the time did not suffice for.
+    /// The number of steps of the schedule for which there was no time.
     pub(crate) not_reached: usize,
     pub(crate) samples: Vec<Sample>,
     pub(crate) outcomes: Outcomes,
     pub(crate) findings: Findings,
     pub(crate) named: Vec<Named>,
-    /// Voters who were told yes, those of the harness included.
+    /// The number of voters whose ballot was acknowledged, those of the harness included.
     pub(crate) acknowledged: u64,
-    /// 503s that did not say when to try again.
+    /// The number of 503 answers without `Retry-After`.
     pub(crate) unexplained: u64,
     pub(crate) memory: BTreeMap<&'static str, Memory>,
     pub(crate) memory_max_bytes: u64,
     pub(crate) starts: BTreeMap<&'static str, u64>,
-    /// Services that ended though nobody wished it.
-    pub(crate) deaths: Vec<String>,
-    /// Wrong answers to the harness's own ballots.
+    /// Descriptions of services that ended though they should run.
+    pub(crate) unexpected_exits: Vec<String>,
+    /// Descriptions of wrong answers to the ballots of the harness.
     pub(crate) wrong: Vec<String>,
-    /// Replies to the load that should not have been, as they came, the first few.
+    /// The first few replies to the load that no voter should get.
     pub(crate) replies: Vec<String>,
     pub(crate) dead_letters: u64,
     pub(crate) poisoned: u64,
-    /// Why `votectl audit` does not balance.
-    pub(crate) unbalanced: Option<String>,
-    /// How the dashboard's tally differs from Postgres'.
-    pub(crate) misshown: Option<String>,
-    /// Reconnects of viewers.
+    /// The output of `votectl audit`, if it fails.
+    pub(crate) votectl_imbalance: Option<String>,
+    /// The difference between the tally on the dashboard and that in Postgres.
+    pub(crate) dashboard_mismatch: Option<String>,
+    /// The number of times that a viewer reconnected.
     pub(crate) reconnects: u64,
-    /// Tallies that a viewer saw go back.
+    /// The number of tallies that were lower than an earlier one at the same viewer.
     pub(crate) regressions: u64,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: RunVerdict,
 }
 
-/// The verdict and its reasons.
+/// The judgement of a run: its exit code, its headline, and the promises that were broken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct RunVerdict {
     pub(crate) exit_code: u8,
     pub(crate) headline: String,
     pub(crate) reasons: Vec<String>,
 }
 
 impl Report {
-    /// Every promise that was broken, the worst first.
-    pub(crate) fn judge(&self) -> Verdict {
+    /// Judges the run. The reasons are the broken promises, with the worst first.
+    pub(crate) fn judge(&self) -> RunVerdict {
         let found = &self.findings;
+        // Numbers that must be zero.
         let mut reasons: Vec<String> = [
             (found.lost, "acknowledged ballots lost"),
             (found.duplicated, "votes counted more than once"),
             (found.phantom, "votes counted that nobody cast"),
-            (found.wrong_choice, "votes counted for another choice than the one that stands"),
+            (
+                found.wrong_choice,
+                "votes counted for another choice than the one that the voter cast",
+            ),
             (self.outcomes.server_errors, "answers 5xx other than 503"),
             (self.unexplained, "answers 503 without Retry-After"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}"))
+        .map(|(count, name)| format!("{count} {name}"))
         .collect();
         reasons.extend(self.wrong.iter().map(|wrong| format!("a wrong answer: {wrong}")));
+        // Recoveries and resources.
         if self.drain_s.is_none() {
-            reasons.push("what was acknowledged was not all counted in time".to_owned());
+            reasons.push("not all acknowledged ballots were counted in time".to_owned());
         }
         reasons.extend(self.steps.iter().filter_map(StepReport::unrecovered));
-        reasons.extend(self.deaths.iter().cloned());
+        reasons.extend(self.unexpected_exits.iter().cloned());
         let fat = self.memory.iter().filter(|(_, m)| m.max_bytes > self.memory_max_bytes);
         reasons.extend(fat.map(|(service, memory)| {
             let (most, allowed) = (mib(memory.max_bytes), mib(self.memory_max_bytes));
-            format!("{service} kept {most} MiB resident, allowed are {allowed}")
+            format!("{service} used {most} MiB of resident memory, allowed are {allowed} MiB")
         }));
+        // Other records that must agree.
         if self.dead_letters != self.poisoned {
             reasons.push(format!(
-                "{} dead letters, though {} entries were no ballots",
+                "{} dead letters, but {} malformed entries",
                 self.dead_letters, self.poisoned
             ));
         }
         if self.regressions > 0 {
             reasons.push(format!("viewers saw {} tallies go back", self.regressions));
         }
-        reasons.extend(self.unbalanced.iter().map(|why| format!("votectl audit: {why}")));
-        reasons.extend(self.misshown.iter().cloned());
+        reasons.extend(self.votectl_imbalance.iter().map(|why| format!("votectl audit: {why}")));
+        reasons.extend(self.dashboard_mismatch.iter().cloned());
+        // The verdict follows from the reasons.
         let struck = self.steps.iter().filter(|step| step.skipped.is_none()).count();
         let (exit_code, headline) = if reasons.is_empty() {
             let text = format!(
@@ -135,11 +146,12 @@ impl Report {
         } else {
             (EXIT_BROKEN, format!("BROKEN: {}", reasons[0]))
         };
-        Verdict { exit_code, headline, reasons }
+        RunVerdict { exit_code, headline, reasons }
     }
 }
 
 impl StepReport {
+    /// Describes the part that did not recover, if there is one.
     fn unrecovered(&self) -> Option<String> {
         if self.skipped.is_some() || self.recovery.is_complete() {
             return None;
@@ -148,7 +160,7 @@ impl StepReport {
         let missing = match (answered, counted, caught_up, ready) {
             (None, ..) => "no ballot was acknowledged again",
             (_, None, ..) => "no new ballot was counted",
-            (_, _, None, _) => "what had been taken before was not all counted",
+            (_, _, None, _) => "not all ballots accepted before were counted",
             _ => "not every service was ready again",
         };
         let waited = self.over_s - self.healed_s;
@@ -156,7 +168,7 @@ impl StepReport {
     }
 }
 
-/// Mebibytes, rounded.
+/// Converts bytes to mebibytes, rounded to the nearest.
 pub(crate) fn mib(bytes: u64) -> u64 {
     (bytes + (1 << 19)) >> 20
 }
@@ -169,7 +181,7 @@ pub(crate) mod tests {
     use crate::fault::Fault;
     use crate::schedule::Strike;
 
-    /// A run in which everything was kept.
+    /// A run in which every promise was kept.
     pub(crate) fn kept() -> Report {
         let soon = Some(Duration::from_millis(300));
         let step = Step {
@@ -211,20 +223,20 @@ pub(crate) mod tests {
             memory: BTreeMap::from([("producer-1", Memory::default())]),
             memory_max_bytes: 256 << 20,
             starts: BTreeMap::from([("producer-1", 2)]),
-            deaths: Vec::new(),
+            unexpected_exits: Vec::new(),
             wrong: Vec::new(),
             replies: Vec::new(),
             dead_letters: 3,
             poisoned: 3,
-            unbalanced: None,
-            misshown: None,
+            votectl_imbalance: None,
+            dashboard_mismatch: None,
             reconnects: 0,
             regressions: 0,
-            verdict: Verdict::default(),
+            verdict: RunVerdict::default(),
         }
     }
 
-    /// Each promise, broken alone, is exit code 2 and is named.
+    /// Each promise that is broken alone leads to exit code 2 and is named in the reasons.
     #[test]
     fn every_broken_promise_fails_the_run() {
         assert_eq!(kept().judge().exit_code, EXIT_OK, "{:?}", kept().judge().reasons);
@@ -238,12 +250,12 @@ pub(crate) mod tests {
             (|r| r.unexplained = 1, "Retry-After"),
             (|r| r.wrong.push("status 500".to_owned()), "status 500"),
             (|r| r.drain_s = None, "not all counted"),
-            (|r| r.steps[0].recovery.caught_up = None, "taken before"),
-            (|r| r.deaths.push("producer-1 ended by itself".to_owned()), "by itself"),
+            (|r| r.steps[0].recovery.caught_up = None, "accepted before"),
+            (|r| r.unexpected_exits.push("producer-1 ended by itself".to_owned()), "by itself"),
             (|r| r.memory.get_mut("producer-1").unwrap().max_bytes = 300 << 20, "300 MiB"),
             (|r| r.dead_letters = 4, "dead letters"),
             (|r| r.regressions = 1, "go back"),
-            (|r| r.unbalanced = Some("DIFFERENT".to_owned()), "DIFFERENT"),
+            (|r| r.votectl_imbalance = Some("DIFFERENT".to_owned()), "DIFFERENT"),
         ];
         for (break_it, word) in breaks {
             let mut report = kept();
@@ -255,7 +267,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_this_machine_does_not_allow_is_no_broken_promise() {
+    fn a_fault_that_this_machine_does_not_allow_is_no_broken_promise() {
         let mut report = kept();
         report.steps[0].skipped = Some("mount: permission denied".to_owned());
         report.steps[0].recovery = Recovery::default();

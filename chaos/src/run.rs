@@ -1,4 +1,4 @@
-//! One run: the load flows, faults strike and are healed, all is counted, the books are balanced.
+//! One run: voters vote, faults are injected and healed, all ballots are counted, and the records are compared.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,28 +15,29 @@ use votestream_schema::poll::now_ms;
 use crate::audit;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::inject::{Cure, Struck, heal, strike};
+use crate::inject::{Cure, Injection, heal, strike};
 use crate::probe::{Probe, Recovery};
-use crate::report::{Report, StepReport, Verdict};
+use crate::report::{Report, RunVerdict, StepReport};
 use crate::sampler::{self, Outcomes, Shared, lock};
-use crate::schedule::{self, Step};
-use crate::site::{POLL, Site};
+use crate::schedule::{self, Step, Strike};
+use crate::testbed::{POLL, Testbed};
 
-/// Shares of unusual voters: second ballots have to be refused or harmless, rubbish uncounted.
+/// The shares of unusual voters. Second ballots must be refused or have no effect, and malformed ones must not count.
 const MIX: &str = "twice=10%,other-connection=5%,rubbish=1%,hang-up=1%,fresh=5%,form=10%";
-/// Above a producer's own patience, so that it is the producer who gives up.
+/// Longer than a producer waits for Redis, so that the producer gives up first and answers 503.
 const REPLY_WITHIN: Duration = Duration::from_secs(6);
-/// The plan is longer than the run, which ends it when it has seen enough.
+/// The load is planned longer than the run, which ends it.
 const PLAN_MARGIN: Duration = Duration::from_secs(120);
-/// A step that takes longer than it was laid out for moves the rest; up to this factor.
+/// Steps that take longer than planned delay the later ones. The run ends after its duration times this factor.
 const OVERTIME: f64 = 1.5;
-/// Quiet after a fault, before the next.
+/// The pause after a fault, before the next one.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// Makes one run; says what happens on standard error.
+/// Carries out one run, and prints its progress on standard error.
 ///
 /// # Errors
-/// When it cannot be made, for a reason other than a broken promise.
+/// Returns an error if the run cannot be carried out: a program is missing, a server does not start, or a fault cannot be
+/// injected. A broken promise is no error, but part of the report.
 pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Result<Report> {
     let programs = match &config.programs {
         Some(folder) => folder.clone(),
@@ -50,58 +51,71 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
         0.0,
         &format!("seed {}: {} faults; starting servers and services", config.seed, steps.len()),
     );
+    // Start the servers, the services and the load.
     let started_at = format!("{:.0}", jiff::Timestamp::now());
     let strikes = steps.iter().flat_map(|step| &step.strikes);
     let small_disks = strikes.map(|strike| strike.fault).any(Fault::needs_small_disk);
-    let mut site = Site::open(&programs, config.keep, small_disks, stop.clone()).await?;
-    let load = Load::start(config, &site, planned(config, &steps)).await?;
+    let mut testbed = Testbed::open(&programs, config.keep, small_disks, stop.clone()).await?;
+    let load = Load::start(config, &testbed, planned(config, &steps)).await?;
     let began = Instant::now();
-    let sampling = sampler::run(site.seen.clone(), began, site.keys.clone(), site.partitions);
+    let sampling =
+        sampler::run(testbed.seen.clone(), began, testbed.keys.clone(), testbed.partitions);
     let sampling = tokio::spawn(sampling);
     let mut probe = Probe::default();
     let mut done = Vec::new();
     let limit = planned(config, &steps).mul_f64(OVERTIME);
+    // Inject one step of the schedule after the other.
     for step in &steps {
         let late = began.elapsed() > limit && !config.once;
         if stop.is_cancelled() || late || load.task.is_finished() {
             break;
         }
-        done.push(play(config, &mut site, &mut probe, step, began).await?);
-        site.pause(QUIET).await?;
+        done.push(play(config, &mut testbed, &mut probe, step, began).await?);
+        testbed.pause(QUIET).await?;
     }
+    // End the load, wait until all is counted, and compare the records.
     let load_s = began.elapsed().as_secs_f64();
-    say(load_s, "the load ends; waiting until all is counted");
-    let driven = load.end(&mut site).await?;
-    let drained = audit::drain(&mut site, Duration::from_secs(config.recovery_max)).await?;
+    say(load_s, "the load ends; waiting until all ballots are counted");
+    let driven = load.end(&mut testbed).await?;
+    let drained = audit::drain(&mut testbed, Duration::from_secs(config.recovery_max)).await?;
     sampling.abort();
-    let books = audit::balance(&mut site, &driven, &probe).await?;
-    let mut report = assemble(config, &site, &driven, probe, books);
+    let audited = audit::balance(&mut testbed, &driven, &probe).await?;
+    let mut report = assemble(config, &testbed, &driven, probe, audited);
     report.started_at = started_at;
     report.load_s = load_s;
     report.drain_s = drained.map(|time| time.as_secs_f64());
     report.not_reached = steps.len() - done.len();
     report.steps = done;
     report.verdict = report.judge();
-    tokio::task::block_in_place(|| drop(site));
+    tokio::task::block_in_place(|| drop(testbed));
     Ok(report)
 }
 
-/// How long the schedule takes when all goes well.
+/// Returns the duration of the schedule if every recovery is fast.
 fn planned(config: &Config, steps: &[Step]) -> Duration {
     let last = steps.last().map_or(Duration::ZERO, |step| step.at + step.hold);
     if config.once { last.mul_f64(1.5) } else { config.duration }
 }
 
-/// One step: strike, hold, heal, recover.
+/// Describes a fault that could not be injected, with services that have ended by themselves: they may be the reason.
+fn not_injected(testbed: &Testbed, strike: &Strike) -> String {
+    let Strike { fault, target } = strike;
+    match testbed.unexpected_exits.as_slice() {
+        [] => format!("{fault} ({target}) could not be injected"),
+        exits => format!("{fault} ({target}) could not be injected after {}", exits.join("; ")),
+    }
+}
+
+/// Carries out one step: injects its faults, waits, heals them, and measures the recovery.
 async fn play(
     config: &Config,
-    site: &mut Site,
+    testbed: &mut Testbed,
     probe: &mut Probe,
     step: &Step,
     began: Instant,
 ) -> anyhow::Result<StepReport> {
     let since = |began: Instant| began.elapsed().as_secs_f64();
-    site.pause(step.at.saturating_sub(began.elapsed())).await?;
+    testbed.pause(step.at.saturating_sub(began.elapsed())).await?;
     let mut report = StepReport {
         step: step.clone(),
         struck_s: since(began),
@@ -112,41 +126,46 @@ async fn play(
         notes: Vec::new(),
         skipped: None,
     };
-    let before = outcomes(&site.seen);
+    let before = outcomes(&testbed.seen);
     say(report.struck_s, &format!("{} for {:.1} s", step.title(), step.hold.as_secs_f64()));
+    // Inject the faults.
     let mut cures: Vec<Cure> = Vec::new();
     for one in &step.strikes {
-        let struck = strike(site, *one).await;
-        match struck.with_context(|| format!("{} could not be brought about", one.fault))? {
-            Struck::Under(cure, note) => {
+        let struck = strike(testbed, *one).await;
+        match struck.with_context(|| not_injected(testbed, one))? {
+            Injection::Active(cure, note) => {
                 cures.push(cure);
                 report.notes.extend(Some(note).filter(|note| !note.is_empty()));
             }
-            Struck::Skipped(why) => report.skipped = Some(format!("{}: {why}", one.fault)),
+            Injection::Skipped(why) => report.skipped = Some(format!("{}: {why}", one.fault)),
         }
     }
     if cures.is_empty() {
         say(since(began), &format!("  skipped: {}", report.skipped.as_deref().unwrap_or_default()));
         return Ok(report);
     }
-    // A fault that is struck together with one that cannot be is a fault all the same.
+    // If one of two faults is skipped, the other one is a fault nevertheless, and the reason becomes a note.
     report.notes.extend(report.skipped.take());
-    site.pause(step.hold).await?;
+    // Wait, and heal them.
+    testbed.pause(step.hold).await?;
     for cure in cures {
-        let note = heal(site, cure).await.with_context(|| format!("healing {}", step.title()))?;
+        let note =
+            heal(testbed, cure).await.with_context(|| format!("healing {}", step.title()))?;
         report.notes.extend(Some(note).filter(|note| !note.is_empty()));
     }
-    site.clear_links();
+    testbed.clear_proxies();
     let (healed, healed_ms) = (Instant::now(), now_ms());
     report.healed_s = since(began);
+    // Measure the recovery.
     let within = Duration::from_secs(config.recovery_max);
-    report.recovery = probe.recover(site, healed, healed_ms, within).await?;
+    report.recovery = probe.recover(testbed, healed, healed_ms, within).await?;
     report.over_s = since(began);
-    report.outcomes = outcomes(&site.seen).since(&before);
+    report.outcomes = outcomes(&testbed.seen).since(&before);
     say(report.over_s, &format!("  {}", in_words(&report)));
     Ok(report)
 }
 
+/// Describes the outcome of a step in one line.
 fn in_words(report: &StepReport) -> String {
     let Recovery { answered, counted, caught_up, .. } = report.recovery;
     let time = |time: Option<Duration>| {
@@ -158,7 +177,7 @@ fn in_words(report: &StepReport) -> String {
         format!(" [{}]", report.notes.join("; "))
     };
     format!(
-        "healed; answered again after {}, counted {}, caught up {}; {} acknowledged, {} × 503, {} without answer{notes}",
+        "healed; answered after {}, counted after {}, caught up after {}; {} acknowledged, {} × 503, {} without answer{notes}",
         time(answered),
         time(counted),
         time(caught_up),
@@ -172,38 +191,39 @@ fn outcomes(seen: &Shared) -> Outcomes {
     Outcomes::of(&lock(seen).progress)
 }
 
-fn say(at_s: f64, what: &str) {
-    eprintln!("{at_s:>7.1} s  {what}");
+/// Prints an event with its time in seconds since the load began.
+fn say(at_s: f64, event: &str) {
+    eprintln!("{at_s:>7.1} s  {event}");
 }
 
-/// The load tester at work.
+/// The running load.
 struct Load {
     stop: Stop,
     task: JoinHandle<anyhow::Result<Driven>>,
 }
 
 impl Load {
-    /// Starts it; every voter has a cookie signed beforehand, so that a ballot without an answer
-    /// has a name, too.
-    async fn start(config: &Config, site: &Site, planned: Duration) -> anyhow::Result<Self> {
+    /// Starts the load and waits until the first ballot is acknowledged. Every voter has a cookie that is signed
+    /// beforehand, so that the audit knows the voter of a ballot without an answer, too.
+    async fn start(config: &Config, testbed: &Testbed, planned: Duration) -> anyhow::Result<Self> {
         let seconds = (planned + PLAN_MARGIN).as_secs_f64();
         let shape = Shape { rate: Some(config.rate), seconds: Some(seconds), ..Shape::default() };
         let target = |port| Target::parse(&format!("http://127.0.0.1:{port}"));
         let plan = Plan::of(Profile::Constant, &shape)?;
-        let mut load = LoadConfig::new(target(site.door.port())?, POLL, plan);
-        load.results = Some(target(site.window.port())?);
+        let mut load = LoadConfig::new(target(testbed.vote_proxy.port())?, POLL, plan);
+        load.results = Some(target(testbed.results_proxy.port())?);
         load.viewers = config.viewers;
         load.mix = MIX.parse()?;
         load.seed = config.seed;
         load.reply_time_max = REPLY_WITHIN;
         load.audit = false;
         let now_s = now_ms() / 1_000;
-        let cookie = |_| format!("voter={}", site.cookies.sign("voter", VoterId::new(), now_s));
+        let cookie = |_| format!("voter={}", testbed.cookies.sign("voter", VoterId::new(), now_s));
         let voters = (config.rate * seconds) as u64;
-        // Signing keeps this thread busy for a while; the proxies must go on.
+        // Signing blocks this thread for a while, and the proxies need others meanwhile.
         let cookies = tokio::task::block_in_place(|| (0..voters).map(cookie).collect());
         load.cookies = Some(Arc::new(cookies));
-        let (stop, seen) = (Stop::default(), site.seen.clone());
+        let (stop, seen) = (Stop::default(), testbed.seen.clone());
         let stopped = stop.clone();
         let task = tokio::spawn(async move {
             let mut show = |progress: &votestream_loadtest::Progress| {
@@ -212,43 +232,49 @@ impl Load {
             drive(&load, &stopped, &mut show).await
         });
         let load = Self { stop, task };
+        // Faults are injected only once ballots are acknowledged.
         let deadline = Instant::now() + Duration::from_secs(30);
-        while Outcomes::of(&lock(&site.seen).progress).acknowledged == 0 {
+        while Outcomes::of(&lock(&testbed.seen).progress).acknowledged == 0 {
             if load.task.is_finished() {
                 load.task.await??;
-                bail!("the load ended before it began");
+                bail!("the load ended before its first ballot");
             }
-            anyhow::ensure!(Instant::now() < deadline, "nothing is acknowledged: {}", site.logs());
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "no ballot is acknowledged after 30 s: {}",
+                testbed.logs()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(load)
     }
 
-    /// Ends it, and waits for the answers that are still to come.
-    async fn end(self, site: &mut Site) -> anyhow::Result<Driven> {
+    /// Ends the load, and waits for outstanding answers.
+    async fn end(self, testbed: &mut Testbed) -> anyhow::Result<Driven> {
         self.stop.load.cancel();
         while !self.task.is_finished() {
-            site.pause(Duration::from_millis(50)).await?;
+            testbed.pause(Duration::from_millis(50)).await?;
         }
-        self.task.await.context("the load panicked")?.context("the load")
+        self.task.await.context("the load panicked")?.context("the load failed")
     }
 }
 
+/// Collects the results of a run. `run` adds the times, the steps and the verdict.
 fn assemble(
     config: &Config,
-    site: &Site,
+    testbed: &Testbed,
     driven: &Driven,
     probe: Probe,
-    books: audit::Books,
+    audited: audit::AuditResult,
 ) -> Report {
-    let seen = lock(&site.seen);
+    let seen = lock(&testbed.seen);
     let certain = |witnesses: &[votestream_loadtest::Witness]| {
         witnesses.iter().filter(|witness| witness.standing.certain.is_some()).count() as u64
     };
     let viewers = driven.report.viewers.as_ref();
     Report {
         seed: config.seed,
-        command: config.again(),
+        command: config.repeat_command(),
         started_at: String::new(),
         machine: driven.report.setup.machine.clone(),
         load_s: 0.0,
@@ -258,22 +284,22 @@ fn assemble(
         not_reached: 0,
         samples: seen.samples.clone(),
         outcomes: Outcomes::of(&seen.progress),
-        findings: books.findings,
-        named: books.named,
+        findings: audited.findings,
+        named: audited.named,
         acknowledged: certain(&driven.witnesses) + certain(&probe.witnesses),
         unexplained: driven.unexplained,
         memory: seen.memory.clone(),
         memory_max_bytes: config.memory_max << 20,
-        starts: site.services.iter().map(|service| (service.name, service.starts)).collect(),
-        deaths: site.deaths.clone(),
+        starts: testbed.services.iter().map(|service| (service.name, service.starts)).collect(),
+        unexpected_exits: testbed.unexpected_exits.clone(),
         wrong: probe.wrong,
         replies: driven.report.samples.clone(),
-        dead_letters: books.dead_letters,
-        poisoned: site.poisoned,
-        unbalanced: books.unbalanced,
-        misshown: books.misshown,
+        dead_letters: audited.dead_letters,
+        poisoned: testbed.poisoned,
+        votectl_imbalance: audited.votectl_imbalance,
+        dashboard_mismatch: audited.dashboard_mismatch,
         reconnects: viewers.map_or(0, |viewers| viewers.reconnects),
         regressions: viewers.map_or(0, |viewers| viewers.regressions),
-        verdict: Verdict::default(),
+        verdict: RunVerdict::default(),
     }
 }

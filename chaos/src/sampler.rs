@@ -1,4 +1,4 @@
-//! What is seen from outside while things break: answers, backlog, memory.
+//! Observes the services from outside during a run: answers, backlog, memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use votestream_loadtest::{Outcome, Progress};
 use votestream_schema::Keys;
 
-use crate::site::redis_connection;
+use crate::connection::redis_connection;
 
-/// How often it is looked.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The interval between two samples.
+pub(crate) const SAMPLE_EVERY: Duration = Duration::from_millis(500);
 const REDIS_WITHIN: Duration = Duration::from_millis(400);
 
-/// One look.
+/// One observation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sample {
-    /// Since the load began, in seconds.
+    /// The time since the load began in seconds.
     pub(crate) at_s: f64,
-    /// Outcomes of requests so far.
+    /// The outcomes of all requests so far.
     pub(crate) outcomes: Outcomes,
-    /// Entries in all streams; `None` while Redis does not tell.
+    /// The number of entries in all streams; `None` if Redis did not answer.
     pub(crate) backlog: Option<u64>,
 }
 
-/// Resident memory of a service, over all its starts.
+/// The resident memory of a service in bytes, over all its starts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Memory {
     pub(crate) first_bytes: u64,
@@ -32,20 +32,21 @@ pub(crate) struct Memory {
     pub(crate) last_bytes: u64,
 }
 
-/// Counts by outcome, in the words of the timeline.
+/// The number of requests by outcome, in the categories of the timeline.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Outcomes {
+    /// Answers that acknowledged a ballot.
     pub(crate) acknowledged: u64,
-    /// 503.
+    /// Answers with status 503.
     pub(crate) unavailable: u64,
-    /// No connection, a connection lost, no answer in time.
+    /// Requests without an answer: no connection, a lost connection, or a time-out.
     pub(crate) no_answer: u64,
-    /// Any other 5xx.
+    /// Answers with any other 5xx status.
     pub(crate) server_errors: u64,
 }
 
 impl Outcomes {
-    /// Those of the load so far.
+    /// Returns the outcomes of the load so far.
     pub(crate) fn of(progress: &Progress) -> Self {
         let of = |wanted: Outcome| {
             let all = Outcome::ALL.iter().zip(progress.outcomes);
@@ -59,7 +60,7 @@ impl Outcomes {
         }
     }
 
-    /// What came since an earlier look.
+    /// Returns the outcomes since an earlier observation.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             acknowledged: self.acknowledged.saturating_sub(earlier.acknowledged),
@@ -70,30 +71,30 @@ impl Outcomes {
     }
 }
 
-/// What the site and the load tell, and what was seen.
+/// Facts that the testbed and the load publish for the sampler, and its observations.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Process ids by service; the site keeps them up to date.
+    /// The process id of each service. The testbed keeps them up to date.
     pub(crate) pids: BTreeMap<&'static str, u32>,
     /// The address of Redis for the operator.
     pub(crate) redis_url: String,
-    /// The load's last word.
+    /// The latest progress of the load.
     pub(crate) progress: Progress,
     pub(crate) samples: Vec<Sample>,
     pub(crate) memory: BTreeMap<&'static str, Memory>,
 }
 
-/// Shared by site, load and sampler.
+/// The observations, shared by testbed, load and sampler.
 pub(crate) type Shared = Arc<Mutex<Seen>>;
 
 pub(crate) fn lock(shared: &Shared) -> MutexGuard<'_, Seen> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks until it is aborted.
+/// Takes samples until the task is aborted.
 pub(crate) async fn run(shared: Shared, began: Instant, keys: Keys, partitions: u16) {
     let mut connection = None;
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    let mut ticks = tokio::time::interval(SAMPLE_EVERY);
     loop {
         ticks.tick().await;
         let url = lock(&shared).redis_url.clone();
@@ -130,7 +131,7 @@ pub(crate) async fn run(shared: Shared, began: Instant, keys: Keys, partitions: 
     }
 }
 
-/// Resident memory of a process; `None` when it is gone.
+/// Returns the resident memory of a process in bytes; `None` if it is gone.
 fn resident_bytes(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_are_told_apart() {
+    fn outcomes_are_counted_by_category() {
         let mut progress = Progress::default();
         for (count, outcome) in progress.outcomes.iter_mut().zip(Outcome::ALL) {
             *count = match outcome {

@@ -1,54 +1,53 @@
-//! Which fault strikes whom, when, for how long.
+//! Draws the schedule: the fault, the target, the time and the duration of each step.
 //!
-//! Invariant: a pure function of seed, duration and the faults chosen; the same three give the same
-//! schedule on every machine. What the target does changes nothing in it: a step whose time has come
-//! before the one before it is healed and caught up waits for that, and no longer.
+//! Invariant: the schedule is a pure function of the seed, the duration and the chosen faults, so that these three give
+//! the same schedule on every machine. Only the times may shift: a step waits until the step before it has recovered.
 
 use std::time::Duration;
 
-use crate::chance::Chance;
 use crate::fault::Fault;
+use crate::rng::Rng;
 
-/// Quiet before the first fault, and the shortest quiet between two, in seconds.
+/// The shortest and the longest pause before a fault in seconds.
 const QUIET_S: (f64, f64) = (1.0, 3.0);
-/// What a fault's recovery is allowed for when the steps are laid out, in seconds.
+/// The time in seconds that the schedule reserves for the recovery from each fault.
 const RECOVERY_S: f64 = 4.0;
-/// Every so many steps, two faults at once.
+/// One step in this many has two faults at the same time.
 const MIXED_EVERY: usize = 4;
 
-/// A fault and whom it strikes.
+/// A fault with its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strike {
-    /// What.
+    /// The fault that is injected.
     pub fault: Fault,
-    /// Whom: one of the fault's targets.
+    /// One of the targets that the table lists for the fault.
     pub target: &'static str,
 }
 
-/// One or two faults that strike together, and are healed together.
+/// One or two faults that are injected together and healed together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// When, since the load began; later when the step before is not over.
+    /// The earliest time since the load began. The step waits until the one before it is over.
     pub at: Duration,
-    /// What strikes.
+    /// The faults with their targets.
     pub strikes: Vec<Strike>,
-    /// How long until it is healed.
+    /// The time from the injection until the healing.
     pub hold: Duration,
 }
 
-/// Draws the steps that fit into `duration`: the faults are shuffled, dealt, and shuffled again when
-/// all were dealt. With `once`, every fault strikes once, however long that takes, and none is mixed.
+/// Draws the steps that fit into `duration`. The faults are shuffled and drawn one by one, and shuffled again when all
+/// were drawn. With `once`, every fault is drawn once, however long that takes, and no step has two faults.
 pub fn draw(seed: u64, duration: Duration, faults: &[Fault], once: bool) -> Vec<Step> {
-    let mut chance = Chance::of(seed);
+    let mut rng = Rng::of(seed);
     let mut steps: Vec<Step> = Vec::new();
     let mut deck: Vec<Fault> = Vec::new();
-    let mut at_s = chance.between(QUIET_S.0, QUIET_S.1);
+    let mut at_s = rng.between(QUIET_S.0, QUIET_S.1);
     while !faults.is_empty() {
         if deck.is_empty() {
             if once && !steps.is_empty() {
                 break;
             }
-            deck = shuffled(faults, &mut chance);
+            deck = shuffled(faults, &mut rng);
         }
         let Some(first) = deck.pop() else { break };
         let mut drawn = vec![first];
@@ -59,10 +58,10 @@ pub fn draw(seed: u64, duration: Duration, faults: &[Fault], once: bool) -> Vec<
         let bounds = drawn.iter().map(|fault| fault.hold_s());
         let (low, high) =
             bounds.fold((0.0_f64, 0.0_f64), |all, one| (all.0.max(one.0), all.1.max(one.1)));
-        let hold_s = chance.between(low, high);
+        let hold_s = rng.between(low, high);
         let strikes = drawn.into_iter().map(|fault| {
             let targets = fault.targets();
-            Strike { fault, target: targets[chance.below(targets.len())] }
+            Strike { fault, target: targets[rng.below(targets.len())] }
         });
         let strikes = strikes.collect();
         if !once && at_s + hold_s + RECOVERY_S > duration.as_secs_f64() {
@@ -70,22 +69,22 @@ pub fn draw(seed: u64, duration: Duration, faults: &[Fault], once: bool) -> Vec<
         }
         let (at, hold) = (Duration::from_secs_f64(at_s), Duration::from_secs_f64(hold_s));
         steps.push(Step { at, strikes, hold });
-        at_s += hold_s + RECOVERY_S + chance.between(QUIET_S.0, QUIET_S.1);
+        at_s += hold_s + RECOVERY_S + rng.between(QUIET_S.0, QUIET_S.1);
     }
     steps
 }
 
-/// Fisher and Yates' shuffle.
-fn shuffled(faults: &[Fault], chance: &mut Chance) -> Vec<Fault> {
+/// Returns the faults in random order (the shuffle of Fisher and Yates).
+fn shuffled(faults: &[Fault], rng: &mut Rng) -> Vec<Fault> {
     let mut deck = faults.to_vec();
     for last in (1..deck.len()).rev() {
-        deck.swap(last, chance.below(last + 1));
+        deck.swap(last, rng.below(last + 1));
     }
     deck
 }
 
 impl Step {
-    /// What strikes whom, in words.
+    /// Returns a title such as `kill-consumer (consumer-1) + net-cut (producer-2 > redis)`.
     pub fn title(&self) -> String {
         let strikes = self.strikes.iter().map(|strike| match strike.fault.targets() {
             [_] => strike.fault.name().to_owned(),
@@ -108,7 +107,7 @@ mod tests {
         assert_ne!(draw(7, LONG, &real, false), draw(8, LONG, &real, false));
     }
 
-    /// A schedule that changes with a new version makes old seeds worthless: change it knowingly.
+    /// A changed schedule makes the seeds of old reports useless, so a change must be intended.
     #[test]
     fn the_schedule_of_a_seed_is_golden() {
         let faults = [Fault::KillProducer, Fault::RedisKill, Fault::NetCut, Fault::Replay];

@@ -1,11 +1,11 @@
-//! A short selection of faults, and fraud that must be found: the real programs, real servers.
+//! A short selection of faults, and fraud that the audit must find, with the real programs and real servers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use testkit::{binary, folder};
 
-/// The folder of the services, brought up to date.
+/// Builds the services and returns their folder.
 fn programs() -> PathBuf {
     let paths = ["producer", "consumer", "dashboard", "votectl"].map(binary);
     paths[0].parent().expect("a program lies in a folder").to_owned()
@@ -45,7 +45,7 @@ fn every_promise_is_kept_under_a_short_selection() {
     assert!(read(&report, "report.html").contains("<svg"));
 }
 
-/// A harness that cannot fail proves nothing.
+/// A harness that cannot fail proves nothing, so fraud must lead to exit code 2.
 #[test]
 fn stolen_forged_and_doubled_votes_are_found() {
     let report = folder("chaos");
@@ -60,7 +60,7 @@ fn stolen_forged_and_doubled_votes_are_found() {
 }
 
 #[test]
-fn a_seed_tells_its_schedule_without_a_run() {
+fn a_dry_run_prints_the_schedule_of_a_seed() {
     let dry = |seed| chaos(Path::new("unused"), &["--dry-run", "--duration", "5m", "--seed", seed]);
     let (one, again, other) = (dry("1"), dry("1"), dry("2"));
     assert!(one.status.success() && one.stdout.len() > 500, "{}", said(&one));
@@ -69,7 +69,7 @@ fn a_seed_tells_its_schedule_without_a_run() {
 }
 
 #[test]
-fn what_cannot_be_run_is_exit_code_1() {
+fn a_run_that_cannot_be_carried_out_has_exit_code_1() {
     let report = folder("chaos");
     let none = chaos(&report, &["--duration", "1s"]);
     assert_eq!(none.status.code(), Some(1), "{}", said(&none));

@@ -1,4 +1,4 @@
-//! A voting code as a person types it: what is read is printed and read as the same.
+//! Parses a voting code as a person types it. A parsed code that is printed and parsed again must be the same code.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The lines of a Cookie header: nobody is known by a cookie that we did not sign.
+//! Parses the lines of a Cookie header. No cookie that was not signed with our key may identify a voter.
 
 #![no_main]
 
@@ -8,11 +8,11 @@ use libfuzzer_sys::fuzz_target;
 use votestream_schema::voter::{Identity, KeyRing};
 
 const NOW_S: i64 = 1_700_000_000;
-/// Not the key that anything in the corpus was signed with.
+/// A key with which no cookie in the corpus was signed.
 static KEYS: LazyLock<KeyRing> = LazyLock::new(|| KeyRing::parse(&"7e".repeat(32)).expect("a key"));
 
 fuzz_target!(|lines: &[u8]| {
     let lines = lines.split(|byte| *byte == b'\n');
     let found = KEYS.identify(lines, "__Host-voter", "voter", NOW_S);
-    assert!(!matches!(found, Identity::Known(_)), "a forged cookie is believed");
+    assert!(!matches!(found, Identity::Known(_)), "a forged cookie identifies a voter");
 });

@@ -1,4 +1,4 @@
-//! The fields of a stream entry: what is read is written and read as the same.
+//! Parses the fields of a stream entry. A parsed field that is written and parsed again must be the same.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A form as a browser posts it, up to the choices that a poll makes of it.
+//! Parses a form as a browser posts it, and maps it to the choices of a poll.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A ballot as a program posts it, up to the choices that a poll makes of it.
+//! Parses a JSON ballot as a program posts it, and maps it to the choices of a poll.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A poll for submissions to choose from: letters that are slugs as well, and several choices.
+//! A poll for the fuzzed submissions. One option has the letter `a` as its slug, and several choices are allowed.
 
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ fn option(slug: &str) -> PollOption {
     PollOption { slug, label: "Label".into(), description: None, colour: None }
 }
 
-/// Whatever is chosen is allowed, and the slugs of what is chosen choose the same again.
+/// Checks that accepted choices are allowed by the poll, and that their slugs lead to the same choices.
 pub fn choose(submission: &Submission) {
     let Ok(choices) = POLL.choose(submission.choices.iter().map(String::as_str)) else { return };
     assert!(POLL.allows(choices));

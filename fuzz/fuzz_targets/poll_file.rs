@@ -1,4 +1,4 @@
-//! A poll as an operator writes it: what is valid keeps the rules of the model.
+//! Parses a poll file as an operator writes it. A valid poll must keep the rules of the data model.
 
 #![no_main]
 

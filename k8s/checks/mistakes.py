@@ -676,6 +676,21 @@ def default_user_without_rights(d):
     data["users.acl"] = base64.b64encode(users).decode()
 
 
+@mistake("minikube", "policy", "Deployment/consumer: it preempts other pods")
+def consumer_that_takes_the_results_off_the_air(d):
+    del d.get("PriorityClass", "votestream-counting")["preemptionPolicy"]
+
+
+@mistake("minikube", "policy", "Deployment/consumer: it is scheduled before dashboard")
+def consumer_before_the_dashboard(d):
+    pod(d, "Deployment", "consumer")["priorityClassName"] = "votestream-voting"
+
+
+@mistake("minikube", "policy", "StatefulSet/redis: others are scheduled before it")
+def redis_behind_the_crowd(d):
+    pod(d, "StatefulSet", "redis")["priorityClassName"] = "votestream-results"
+
+
 @mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
 def redis_that_is_evicted_for_its_log(d):
     container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
@@ -741,6 +756,18 @@ def file_where_nothing_is_mounted(d):
 @mistake("on-prem", "settings", "and there are 8 partitions")
 def partitions_that_nobody_asks_after(d):
     pod(d, "Job", "migrate")["initContainers"][0]["args"].append("--partitions=8")
+
+
+@mistake("on-prem", "settings", "a trigger asks for something else than a stream's length")
+def backlog_that_redis_may_not_know(d):
+    trigger = d.of("ScaledObject")[0]["spec"]["triggers"][2]["metadata"]
+    trigger.update(consumerGroup="tally", lagCount="10000")
+
+
+@mistake("on-prem", "settings", "['no stream', '{votes:0}:stream'")
+def trigger_of_prometheus(d):
+    triggers = d.of("ScaledObject")[0]["spec"]["triggers"]
+    triggers.append({"type": "prometheus", "metadata": {"serverAddress": "http://prometheus", "query": "1", "threshold": "1"}})
 
 
 @mistake("minikube", "security", "CKV_K8S_16")

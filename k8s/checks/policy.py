@@ -13,6 +13,7 @@ def check(deployment):
     rules = [
         autoscalers, grace, shells, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
         disruption, secrets, namespaces, waits, logs,
+        priorities,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
 
@@ -361,3 +362,26 @@ def of_log(where, limits, volumes):
     # A missing limit is of_resources' to find.
     if amount(limits.get("ephemeral-storage", needed)) < needed:
         yield f"{where}: ephemeral-storage {limits['ephemeral-storage']} is less than its log, {needed / 2**20:g}Mi"
+
+
+# From the one that is scheduled first and evicted last.
+RANKS = ["producer", "dashboard", "consumer"]
+
+
+def priorities(deployment):
+    """Only servers take room from other pods, and a crowd's consumers come after everybody else."""
+    classes = {c["metadata"]["name"]: c for c in deployment.of("PriorityClass")}
+    values = {}
+    for obj, template in deployment.workloads:
+        name = obj["spec"]["priorityClassName"] if obj["kind"] == "Cluster" else template["spec"]["priorityClassName"]
+        # A class that is not there is references' to find.
+        found = classes.get(name, {"value": 0, "preemptionPolicy": "Never"})
+        values[obj["metadata"]["name"]] = found["value"]
+        server = obj["kind"] in ("StatefulSet", "Cluster")
+        if not server and found.get("preemptionPolicy") != "Never":
+            yield f"{title(obj)}: it preempts other pods: {name}"
+        if server and found["value"] != max(c["value"] for c in classes.values()):
+            yield f"{title(obj)}: others are scheduled before it: {name}"
+    for first, second in zip(RANKS, RANKS[1:]):
+        if values[first] <= values[second]:
+            yield f"Deployment/{second}: it is scheduled before {first}, or no later"

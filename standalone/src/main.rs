@@ -1,4 +1,4 @@
-//! `standalone`: what `make up` runs.
+//! The program `standalone`, which `make up` runs.
 
 use std::process::ExitCode;
 

@@ -1,19 +1,16 @@
-//! The pages as people use them: a real browser on the whole pipeline.
+//! The pages as people use them: a real browser visits the whole pipeline.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::Pipeline;
 use testkit::fantoccini::Locator;
-use testkit::{Browser, BrowserOptions};
+use testkit::{Browser, BrowserOptions, Pipeline};
 use tokio::sync::Mutex;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A browser and a whole pipeline at a time are enough for a small machine.
+/// Tests take turns: a small machine cannot run two browsers and two pipelines at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 async fn vote_for(browser: &Browser, pipeline: &Pipeline, option: &str) {

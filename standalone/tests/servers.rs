@@ -1,4 +1,4 @@
-//! Private servers: what they keep, what they refuse, and whom they leave alone.
+//! The private servers: they keep their data over restarts, refuse strangers, and leave foreign processes alone.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
@@ -49,7 +49,7 @@ async fn postgres_keeps_its_rows_over_a_stop_a_kill_and_a_new_owner() {
             1 => assert!(postgres.stop(), "an orderly stop is quick"),
             2 => postgres.kill(),
             _ => {
-                // A supervisor that is gone without a word, and another one after it.
+                // The first supervisor is gone without an orderly stop, and another one starts the server.
                 drop(postgres);
                 postgres = PostgresServer::start(options.clone()).unwrap();
             }
@@ -153,7 +153,7 @@ fn redis_users_may_do_what_they_may_and_their_passwords_are_not_on_disk() {
     let options = RedisOptions { users: vec![admin, service.clone()], ..redis_options() };
     let redis = RedisServer::start(options.clone()).unwrap();
 
-    // The same server, asked by the service.
+    // The user `service` sends its commands to the same server.
     let ask = |words: &[&str]| {
         let output = Command::new("redis-cli")
             .args(["--no-auth-warning", "-u", redis.url_for(&service).as_str()])
@@ -211,7 +211,7 @@ fn leftovers_are_stopped_and_strangers_with_their_pid_are_not() {
     assert!(!stranger.lives());
 }
 
-/// A process that has nothing to do with us.
+/// A process that no supervisor has started.
 struct Stranger(Child);
 
 impl Stranger {

@@ -1,7 +1,5 @@
-//! docs/SETTINGS.md: written from the programs' own definitions of their flags and variables; and
-//! README.md's short table, held to the same.
-//!
-//! `make docs` writes it anew.
+//! Checks that docs/SETTINGS.md equals the programs' own definitions of their flags and variables, and that the short
+//! table in README.md agrees with them. `make docs` writes docs/SETTINGS.md.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,18 +9,19 @@ use votestream_service::config::{PostgresArgs, RedisArgs};
 
 const HEAD: &str = "# Settings
 
-Written by `make docs` from the programs' own definitions; a test fails when they differ.
+`make docs` writes this file from the programs' own definitions; a test fails when they differ.
 
-Each is a variable and a flag of the same name (`LINGER_MS=20`, `--linger-ms 20`); the flag wins. `--help` tells the
-same. What is `false` is switched on by `true`. `--check-config` says whether a service could start with what it was given.
+Each setting is an environment variable and a flag of the same name (`LINGER_MS=20`, `--linger-ms 20`); the flag wins.
+`--help` lists the same settings. A setting whose default is `false` is switched on by `true`. `--check-config` checks the
+settings of a service without starting it.
 
-`make up` hands its services what the environment holds, but for addresses, passwords and the default poll, which it sets
-itself. `make up PROFILE=dev` builds in less time, programs that are slower.
+`make up` passes its environment on to the services, except for addresses, passwords and the default poll, which it sets
+itself. `make up PROFILE=dev` builds faster, and the programs run slower.
 
 Traces are sent when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the other `OTEL_` variables are as OpenTelemetry documents them.
 ";
 
-/// The programs, as they are called in the documents.
+/// The programs with the names that the documents give them.
 fn programs() -> [(&'static str, Command); 5] {
     let votectl = PostgresArgs::augment_args(RedisArgs::augment_args(Command::new("votectl")));
     [
@@ -34,7 +33,7 @@ fn programs() -> [(&'static str, Command); 5] {
     ]
 }
 
-/// What is set by a flag, or by a variable.
+/// One setting of a program, which a flag or an environment variable sets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Setting {
     variable: String,
@@ -68,10 +67,12 @@ impl Setting {
     }
 }
 
-/// Flags and what they set, in the order of `--help`.
+/// The flags of a program and their settings, in the order of `--help`.
 fn settings(program: &Command) -> Vec<(String, Setting)> {
     let flags = program.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
-    let flags = flags.filter(|(long, _)| !["help", "version"].contains(long));
+    // Hidden flags are old names of settings.
+    let flags =
+        flags.filter(|(long, arg)| !arg.is_hide_set() && !["help", "version"].contains(long));
     flags.map(|(long, arg)| (long.to_owned(), Setting::of(arg))).collect()
 }
 
@@ -93,8 +94,8 @@ fn every_flag_is_also_a_variable() {
 }
 
 #[test]
-fn the_document_is_what_the_programs_say() {
-    // What is the same in several programs is told once.
+fn the_document_equals_the_programs_definitions() {
+    // A setting that is the same in several programs is listed once.
     let mut order = Vec::new();
     let mut takers: BTreeMap<Setting, Vec<&str>> = BTreeMap::new();
     for (name, program) in programs() {
@@ -116,8 +117,10 @@ fn the_document_is_what_the_programs_say() {
     let mut text = HEAD.to_owned();
     for (names, rows) in sections {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        text +=
-            &format!("\n## {}\n\n| variable | default | what |\n|---|---|---|\n", names.join(", "));
+        text += &format!(
+            "\n## {}\n\n| variable | default | meaning |\n|---|---|---|\n",
+            names.join(", ")
+        );
         text += &rows;
     }
     let path = file("docs/SETTINGS.md");
@@ -125,7 +128,7 @@ fn the_document_is_what_the_programs_say() {
         std::fs::write(&path, &text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == text, "docs/SETTINGS.md is not what the programs say: `make docs` writes it");
+    assert!(found == text, "docs/SETTINGS.md differs from the programs; `make docs` writes it");
 }
 
 #[test]
@@ -159,6 +162,6 @@ fn the_short_table_of_the_readme_is_true() {
                 }
             }
         }
-        assert_eq!(defaults.next(), None, "a default of nothing: {row}");
+        assert_eq!(defaults.next(), None, "the row has a default without a variable: {row}");
     }
 }

@@ -1,16 +1,12 @@
-//! One ballot, followed from its request to its commit, and what the logs tell of it.
+//! One ballot, followed by traces and logs from its request to its commit. Neither may reveal the voter or the vote.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
-
-#[expect(dead_code, reason = "nobody watches here")]
-mod common;
 
 use std::convert::Infallible;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::Pipeline;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -19,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use testkit::{binary, eventually};
+use testkit::{Pipeline, binary, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_postgres::NoTls;
@@ -28,7 +24,7 @@ const SOON: Duration = Duration::from_secs(30);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// A collector: keeps each span with the name of its service.
+/// A trace collector, which keeps each span with the name of the service that sent it.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<(String, Span)>>>);
 
@@ -118,16 +114,11 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
         ("LOG_LEVEL", "trace"),
     ];
     let pipeline = tokio::task::block_in_place(|| Pipeline::start(&variables));
-    let env = std::fs::read_to_string(pipeline.data_dir.join("env")).unwrap();
-    let address = |name: &str| {
-        let (_, rest) = env.split_once(&format!("{name}='")).unwrap();
-        rest.split_once('\'').unwrap().0.to_owned()
-    };
     let made = Command::new(binary("votectl"))
         .args(["poll", "create", "--slug", "journey", "--title", "Where to?", "--open"])
         .args(["--option", "zanzibar=Zanzibar", "--option", "quito=Quito"])
-        .env("REDIS_URL", address("REDIS_URL"))
-        .env("DATABASE_URL", address("DATABASE_URL"))
+        .env("REDIS_URL", pipeline.variable("REDIS_URL"))
+        .env("DATABASE_URL", pipeline.variable("DATABASE_URL"))
         .status();
     assert!(made.unwrap().success());
     let reply = eventually(SOON, async || {
@@ -141,24 +132,25 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
     };
     let (entry, cookie) = (after("\"entry\":\"", '"'), after("voter=", ';'));
 
-    // The request: continues its caller's trace.
+    // The span of the request continues its caller's trace.
     let is_ours = |span: &Span| hex(&span.trace_id) == TRACE;
     let request = collector.span("votestream-producer", "cast ballot", is_ours).await;
     assert_eq!(hex(&request.parent_span_id), CALLER);
     assert!(attribute(&request, "votestream.entry").contains(&entry));
-    // The commit: follows the request, through the stream.
+    // The span of the commit is a child of the request's, though the ballot travelled through the stream.
     let commit = collector.span("votestream-consumer", "count ballot", is_ours).await;
     assert_eq!(commit.parent_span_id, request.span_id);
     assert!(attribute(&commit, "votestream.entry").contains(&entry));
     assert!(commit.end_time_unix_nano > request.start_time_unix_nano);
-    // The batch: has a trace of its own, and links to those of its ballots.
+    // The span of the batch has a trace of its own, and links to the traces of its ballots.
     let links = |span: &Span| span.links.iter().any(|link| link.span_id == request.span_id);
     let batch = collector.span("votestream-consumer", "count batch", links).await;
     assert_ne!(batch.trace_id, commit.trace_id);
     assert!(commit.links.iter().any(|link| link.span_id == batch.span_id));
 
-    // Even with everything logged, nothing tells who voted, or for what.
-    let (sql, connection) = tokio_postgres::connect(&address("DATABASE_URL"), NoTls).await.unwrap();
+    // Even at the finest log level, no log line and no span names the voter or the option.
+    let (sql, connection) =
+        tokio_postgres::connect(&pipeline.variable("DATABASE_URL"), NoTls).await.unwrap();
     tokio::spawn(connection);
     let voter: String = sql.query_one("SELECT voter::text FROM votes", &[]).await.unwrap().get(0);
     let logs = logs(&pipeline);

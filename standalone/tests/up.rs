@@ -1,4 +1,4 @@
-//! The real supervisor with the real services: voted through, killed, stopped, started again.
+//! The real supervisor with the real services: tests vote, kill it, stop it and start it again.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
@@ -26,10 +26,10 @@ const COUNTED_WITHIN: Duration = Duration::from_secs(30);
 /// Debian's `nobody`.
 const NOBODY: u32 = 65_534;
 
-/// One whole pipeline at a time: two of them and a compiler make a small machine slow.
+/// Tests take turns: two whole pipelines and a compiler make a small machine slow.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// What `make up` is told.
+/// The settings of one supervisor, and the user that it runs as.
 struct Setup {
     programs: PathBuf,
     data_dir: PathBuf,
@@ -69,7 +69,7 @@ impl Setup {
         command
     }
 
-    /// `make up` itself. Its programs are those of this test, as a release takes minutes to build.
+    /// The command `make up`, with the programs of this test: a release build would take minutes.
     fn make(&self) -> Command {
         let built = binaries();
         let profile = match built.file_name().and_then(|name| name.to_str()).unwrap() {
@@ -86,7 +86,7 @@ impl Setup {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
             .stdin(Stdio::null())
-            // As in a terminal, where Ctrl-C reaches make and all that it has started.
+            // In a terminal, Ctrl-C reaches make and all processes that it has started.
             .process_group(0);
         // This test may run below a make of its own.
         for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
@@ -95,7 +95,7 @@ impl Setup {
         make
     }
 
-    /// Starts it and waits until it says that it runs.
+    /// Starts the supervisor and waits until it prints that the pipeline runs.
     fn up(&self) -> Up {
         Up::start(self.command())
     }
@@ -117,7 +117,7 @@ impl Setup {
         .await;
     }
 
-    /// Votes as somebody without a cookie does, by the form.
+    /// Votes with the form, as a visitor without a cookie.
     fn vote(&self, option: &str) {
         let form = [("Content-Type", "application/x-www-form-urlencoded")];
         let reply = http(self.vote_port, "POST", "/", &form, &format!("vote={option}")).unwrap();
@@ -133,7 +133,7 @@ struct Up {
 }
 
 impl Up {
-    /// Starts this and waits until it says that it runs.
+    /// Starts this command and waits until it prints that the pipeline runs.
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
@@ -152,7 +152,7 @@ impl Up {
         up
     }
 
-    /// Waits for a line that begins so.
+    /// Waits for a line of output with this beginning.
     fn hear(&mut self, beginning: &str) {
         let deadline = Instant::now() + STARTED_WITHIN;
         loop {
@@ -168,7 +168,7 @@ impl Up {
         }
     }
 
-    /// No child has warned of anything, and each may do what it has to do.
+    /// Checks that no child has logged a warning or an error, such as a missing permission.
     fn expect_no_complaints(&mut self) {
         self.said.extend(self.lines.try_iter());
         let is_child = |line: &&String| {
@@ -194,7 +194,7 @@ impl Up {
         assert_eq!(self.child.wait().unwrap().code(), Some(2));
     }
 
-    /// What Ctrl-C does in a terminal.
+    /// Sends SIGINT to the whole process group, as Ctrl-C does in a terminal. Returns all output.
     fn interrupt(mut self) -> String {
         kill_process_group(Pid::from_child(&self.child), Signal::INT).unwrap();
         self.child.wait().unwrap();
@@ -207,7 +207,7 @@ impl Up {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and returns its exit code and all that it said.
+    /// Asks it to stop, and returns its exit code and all output.
     fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
         self.signal(signal);
         let status = self.child.wait().unwrap();
@@ -218,7 +218,7 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        // Reached only when a test has failed: an orderly stop, so that no children are left.
+        // Only a test that failed gets here. An orderly stop leaves no children behind.
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             self.signal(Signal::TERM);
             let _ = self.child.wait();
@@ -231,7 +231,7 @@ struct Reply {
     body: String,
 }
 
-/// One request over a connection of its own; `None` when nobody answers.
+/// Sends one request over a connection of its own; `None` if nobody answers.
 fn http(
     port: u16,
     method: &str,
@@ -257,7 +257,7 @@ fn http(
     Some(Reply { status, body: body.to_owned() })
 }
 
-/// Command lines of the processes that work below `folder`: every child does.
+/// Command lines of the processes whose working folder lies below `folder`, as that of every child does.
 fn processes_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     entries
@@ -300,7 +300,7 @@ async fn votes_survive_a_killed_supervisor_and_an_orderly_stop() {
         let reply = http(setup.vote_port, "POST", path, &json, r#"{"choices":["dogs"]}"#).unwrap();
         assert_eq!(reply.status, 202, "{}", reply.body);
     }
-    // Not waited for: the stop has to see to them.
+    // The test does not wait until these are counted: the orderly stop must count them.
     let (code, said) = up.stop(Signal::TERM);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("all votes are kept"), "{said}");
@@ -319,7 +319,7 @@ async fn votes_survive_a_killed_supervisor_and_an_orderly_stop() {
 async fn make_up_keeps_its_votes_however_it_ends() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut setup = Setup::new();
-    // What the shell may hold for another deployment.
+    // Variables that the caller's shell may hold for another deployment. The supervisor must ignore them.
     setup.environment = [
         ("REDIS_URL", "redis://nowhere.invalid"),
         ("REDIS_URL_FILE", "/nowhere"),
@@ -335,6 +335,7 @@ async fn make_up_keeps_its_votes_however_it_ends() {
     .map(|(name, value)| (name, value.to_owned()))
     .into();
 
+    // The supervisor is killed, then stopped by SIGTERM, then by Ctrl-C. The votes are kept each time.
     let up = Up::start(setup.make());
     for _ in 0..20 {
         setup.vote("a");
@@ -355,6 +356,7 @@ async fn make_up_keeps_its_votes_however_it_ends() {
     assert!(said.contains("all votes are kept"), "{said}");
     assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
 
+    // A taken port is an error that names the setting.
     let _taken = TcpListener::bind((Ipv4Addr::UNSPECIFIED, setup.vote_port)).unwrap();
     let refused = setup.make().output().unwrap();
     let error = String::from_utf8(refused.stderr).unwrap();

@@ -1,4 +1,5 @@
-//! Holds one of everything that the test kit can start, until it is killed. A test kills it.
+//! Starts a Redis, a Postgres and a browser of the test kit and waits until it is killed. The test `leaves_nothing`
+//! runs and kills it.
 
 use testkit::{Browser, BrowserOptions, database, folder, own_redis};
 

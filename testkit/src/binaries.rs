@@ -1,4 +1,4 @@
-//! The workspace's programs, built for the tests that start them.
+//! Finds the workspace's programs for tests that start them, and builds those that are out of date.
 
 use std::{
     collections::HashMap,
@@ -8,10 +8,10 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
-/// The folder of the built programs, beside the running test's own.
+/// Returns the folder of the built programs, `target/debug` as a rule: the one that holds the running test.
 ///
 /// # Panics
-/// If the test does not run from cargo's target folder.
+/// Panics if the test does not run from cargo's target folder.
 #[must_use]
 pub fn binaries() -> PathBuf {
     let test = env::current_exe().expect("a process knows its program");
@@ -21,15 +21,15 @@ pub fn binaries() -> PathBuf {
     folder.to_owned()
 }
 
-/// The folder of programs that are up to date already, so that nothing is built; `make test` has
-/// just built them.
+/// The variable that names a folder of programs which are up to date already, so that this module builds nothing.
+/// `make test` sets it after it has built them.
 const READY_BUILT: &str = "TESTKIT_BINARIES";
 
-/// The path of a program of the workspace (`producer`, `votectl`, …), brought up to date first,
-/// once in a test process, in the profile of the test itself.
+/// Returns the path of a program of the workspace (`producer`, `votectl`, …). Builds the program first, once in a
+/// test process, with the profile of the test itself.
 ///
 /// # Panics
-/// If it does not build.
+/// Panics if the program does not build.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<Mutex<HashMap<String, PathBuf>>> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over WebDriver.
+//! A headless Chromium that a test drives over WebDriver, and the checks of a page that tests share.
 
 use std::{
     fs,
@@ -18,9 +18,9 @@ use url::{ParseError, Url};
 use crate::folder;
 
 const AXE: &str = include_str!("../assets/axe.min.js");
-/// No condition that is waited for may take longer than this.
+/// The longest that [`Browser::click`] and [`Browser::until`] wait.
 const SOON: Duration = Duration::from_secs(20);
-/// What is wider than the window, if the page is.
+/// Lists the elements that reach beyond the window, if the page can be scrolled sideways.
 const TOO_WIDE: &str = r#"
 const page = document.documentElement;
 if (page.scrollWidth <= innerWidth) return [];
@@ -29,7 +29,7 @@ const wide = [...document.body.querySelectorAll("*")].filter((one) =>
 return [`the page is ${page.scrollWidth} px wide, the window ${innerWidth}: ` +
     wide.map((one) => one.id || one.className || one.tagName).join(", ")];
 "#;
-/// WCAG 2.2 A and AA, and what axe calls best practice.
+/// Runs axe with the rules of WCAG 2.2, levels A and AA, and with those that axe calls best practice.
 const RUN_AXE: &str = r#"
 const done = arguments[arguments.length - 1];
 axe.run(document, {
@@ -43,18 +43,18 @@ axe.run(document, {
     (error) => done([`axe failed: ${error}`]));
 "#;
 
-/// How a visitor's browser is set up.
+/// The settings of a visitor's browser.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
-    /// Whether scripts run.
+    /// Whether the browser runs the scripts of a page.
     pub javascript: bool,
-    /// Whether the visitor prefers dark colours.
+    /// Whether the visitor prefers dark colours (`prefers-color-scheme`).
     pub dark: bool,
-    /// Width of the page in CSS pixels.
+    /// The width of the page in CSS pixels.
     pub width: u32,
-    /// Height of the page in CSS pixels.
+    /// The height of the page in CSS pixels.
     pub height: u32,
-    /// More of Chromium's command-line arguments.
+    /// Further command-line arguments for Chromium, such as `--lang=de`.
     pub arguments: Vec<String>,
 }
 
@@ -64,7 +64,8 @@ impl Default for BrowserOptions {
     }
 }
 
-/// A browser with a fresh profile: one visitor. It is a [`Client`] too. Dropping it ends it.
+/// A browser with a fresh profile, so that it stands for one visitor. All methods of [`Client`] can be called on it.
+/// Dropping the value ends the browser.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
@@ -73,10 +74,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts a browser.
+    /// Starts chromedriver and, through it, Chromium.
     ///
     /// # Panics
-    /// If chromedriver or Chromium is missing or does not start.
+    /// Panics if chromedriver or Chromium is missing or does not start.
     pub async fn start(options: BrowserOptions) -> Self {
         let folder = folder("browser");
         let profile = folder.join("profile");
@@ -96,16 +97,17 @@ impl Browser {
     /// Sends a command of the Chrome DevTools protocol, such as `Network.emulateNetworkConditions`.
     ///
     /// # Errors
-    /// What the browser objects.
+    /// Returns the browser's error if it does not know the command or refuses its parameters.
     pub async fn devtools(&self, method: &str, parameters: Value) -> Result<Value, CmdError> {
         let body = json!({ "cmd": method, "params": parameters });
         self.client.issue_cmd(Extension { path: "goog/cdp/execute", body }).await
     }
 
-    /// What the console said since it was last asked: errors and breaches of the CSP.
+    /// Returns the errors on the browser's console since the last call. Breaches of the Content Security Policy are
+    /// among them.
     ///
     /// # Panics
-    /// If the browser is gone.
+    /// Panics if the browser is gone.
     pub async fn console_errors(&self) -> Vec<String> {
         let command = Extension { path: "se/log", body: json!({ "type": "browser" }) };
         let entries = self.client.issue_cmd(command).await.expect("the console can be read");
@@ -114,10 +116,10 @@ impl Browser {
         severe.filter_map(|entry| entry["message"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Writes a picture (PNG) of what is to be seen.
+    /// Writes a screenshot of the window as a PNG file, and makes the folder of the file where it is missing.
     ///
     /// # Panics
-    /// If there is none, or the file cannot be written.
+    /// Panics if the browser makes no screenshot, or the file cannot be written.
     pub async fn screenshot_to(&self, file: &Path) {
         let png = self.client.screenshot().await.expect("the browser makes a picture");
         if let Some(folder) = file.parent() {
@@ -126,19 +128,20 @@ impl Browser {
         fs::write(file, png).expect("the picture can be written");
     }
 
-    /// What axe finds wrong with the page, see [`axe_violations`].
+    /// Returns the accessibility violations of the open page, see [`axe_violations`].
     ///
     /// # Panics
-    /// If axe does not run.
+    /// Panics if axe does not run.
     pub async fn axe_violations(&self) -> Vec<String> {
         axe_violations(&self.client).await
     }
 
-    /// What is wrong with the page as it stands, each line beginning with `name`: what axe finds, and
-    /// what makes it scroll sideways. With a folder in the variable `PICTURES`, leaves a picture there.
+    /// Returns the flaws of the open page, one a line, each line beginning with `name`: the violations that axe finds,
+    /// and elements that make the page scroll sideways. If the variable `PICTURES` names a folder, a screenshot
+    /// is written there as well.
     ///
     /// # Panics
-    /// If the page cannot be looked at.
+    /// Panics if scripts or axe do not run in the page.
     pub async fn flaws(&self, name: &str) -> Vec<String> {
         if let Some(folder) = std::env::var_os("PICTURES") {
             self.screenshot_to(&Path::new(&folder).join(format!("{name}.png"))).await;
@@ -149,7 +152,7 @@ impl Browser {
         found.map(|flaw| format!("{name}: {flaw}")).collect()
     }
 
-    /// The text of an element as it is seen, empty while there is none.
+    /// Returns the visible text of the first element that matches, or an empty text while no element does.
     pub async fn text(&self, css: &str) -> String {
         match self.find(Locator::Css(css)).await {
             Ok(element) => element.text().await.unwrap_or_default(),
@@ -157,28 +160,28 @@ impl Browser {
         }
     }
 
-    /// Clicks an element, once it is there.
+    /// Waits until an element is there, and clicks it.
     ///
     /// # Panics
-    /// If it does not come.
+    /// Panics if the element does not appear within 20 seconds or cannot be clicked.
     pub async fn click(&self, css: &str) {
         let found = self.wait().at_most(SOON).for_element(Locator::Css(css)).await;
         let element = found.unwrap_or_else(|error| panic!("no {css}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
     }
 
-    /// Waits until an element's text is as wanted.
+    /// Waits up to 20 seconds until `wanted` returns true for an element's text.
     ///
     /// # Panics
-    /// If it does not become so.
+    /// Panics if the time is over; the message holds the last text.
     pub async fn until(&self, css: &str, wanted: impl Fn(&str) -> bool) {
         self.until_within(SOON, css, wanted).await;
     }
 
-    /// The same for what takes longer.
+    /// Waits as [`Browser::until`] does, but up to `at_most`.
     ///
     /// # Panics
-    /// If it does not become so.
+    /// Panics if the time is over; the message holds the last text.
     pub async fn until_within(&self, at_most: Duration, css: &str, wanted: impl Fn(&str) -> bool) {
         let deadline = Instant::now() + at_most;
         loop {
@@ -208,11 +211,11 @@ impl Drop for Browser {
     }
 }
 
-/// What axe finds wrong with the page that is open: WCAG 2.2 A and AA, and best practice. One line
-/// for each place.
+/// Returns the violations that axe finds in the open page, one line for each element: WCAG 2.2, levels A and AA, and
+/// axe's best practices.
 ///
 /// # Panics
-/// If axe does not run.
+/// Panics if axe does not run.
 pub async fn axe_violations(client: &Client) -> Vec<String> {
     client.execute(AXE, Vec::new()).await.expect("axe loads");
     let found = client.execute_async(RUN_AXE, Vec::new()).await.expect("axe runs");
@@ -258,7 +261,7 @@ fn capabilities(options: &BrowserOptions, profile: &Path) -> Value {
     // Blink's PreferredColorScheme: 0 is dark, 1 is light.
     arguments.push(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
     arguments.extend(options.arguments.iter().cloned());
-    // A setting of 2 means "block".
+    // Chromium's preference: 1 allows scripts, 2 blocks them.
     let scripts = if *javascript { 1 } else { 2 };
     json!({
         "browserName": "chrome",
@@ -266,7 +269,7 @@ fn capabilities(options: &BrowserOptions, profile: &Path) -> Value {
         "goog:chromeOptions": {
             "args": arguments,
             "prefs": { "profile.managed_default_content_settings.javascript": scripts },
-            // Windows cannot be as narrow as telephones; pages can.
+            // A desktop window cannot be as narrow as a telephone; an emulated device can.
             "mobileEmulation": { "deviceMetrics": {
                 "width": width, "height": height, "pixelRatio": 1.0, "mobile": false, "touch": false,
             } },
@@ -274,7 +277,7 @@ fn capabilities(options: &BrowserOptions, profile: &Path) -> Value {
     })
 }
 
-/// A command of chromedriver's own.
+/// A command that chromedriver has beyond the WebDriver standard.
 #[derive(Debug)]
 struct Extension {
     path: &'static str,

@@ -1,4 +1,4 @@
-//! A certificate authority and a server certificate of this test process.
+//! TLS certificates of this test process: two authorities, and server certificates that one of them signed.
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 
@@ -10,29 +10,29 @@ use standalone::servers::TlsFiles;
 
 use crate::folder;
 
-/// When [`Certificates::server`] and [`Certificates::misnamed_server`] end, in seconds since the
-/// epoch: at the beginning of 2100.
+/// The expiry of [`Certificates::server`] and [`Certificates::misnamed_server`] in seconds since 1970: the beginning
+/// of the year 2100.
 pub const SERVER_ENDS_S: i64 = 4_102_444_800;
-/// When the authorities end: at the beginning of 2101.
+/// The expiry of both authorities in seconds since 1970: the beginning of the year 2101.
 pub const AUTHORITY_ENDS_S: i64 = 4_133_980_800;
 
-/// The PEM files that a test of TLS needs.
+/// The PEM files that a test of TLS needs, in a folder that is removed with the test process.
 #[derive(Debug, Clone)]
 pub struct Certificates {
-    /// The certificate authority; clients are to trust it.
+    /// The certificate authority that signed both server certificates, for clients to trust.
     pub authority: PathBuf,
-    /// Another one, which has signed nothing; a client that trusts only it has to refuse.
+    /// Another authority, which signed nothing. A client that trusts only this one must refuse the server.
     pub other_authority: PathBuf,
-    /// What a server presents, for `localhost` and 127.0.0.1.
+    /// A server certificate for the names `localhost` and `127.0.0.1`, with its key.
     pub server: TlsFiles,
-    /// The same for `elsewhere.example`, which a client that checks names has to refuse.
+    /// A server certificate for `elsewhere.example`. A client that checks names must refuse it.
     pub misnamed_server: TlsFiles,
 }
 
-/// The certificates of this test process.
+/// Returns the certificates of this test process. The first call generates them, later calls return the same.
 ///
 /// # Panics
-/// If they cannot be made.
+/// Panics if the certificates cannot be generated or written.
 #[must_use]
 pub fn certificates() -> &'static Certificates {
     static MADE: OnceLock<Certificates> = OnceLock::new();

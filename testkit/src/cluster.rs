@@ -1,20 +1,20 @@
-//! A Redis Cluster on this machine: masters, and a replica for each where asked for.
+//! A Redis Cluster on this machine for one test: masters, and on request a replica for each of them.
 
 use standalone::servers::{RedisServer, form_cluster};
 
 use crate::redis::own_redis_with;
 
-/// A Redis Cluster. Dropping it ends it.
+/// A running Redis Cluster. Dropping the value ends all its nodes.
 #[derive(Debug)]
 pub struct RedisCluster {
-    /// The masters; slots are spread over them evenly, in this order.
+    /// The masters. The hash slots are spread over them evenly, in this order.
     pub masters: Vec<RedisServer>,
-    /// The first replica of each master, in their order; empty where none was asked for.
+    /// The replica of each master, in the order of the masters; empty for a cluster without replicas.
     pub replicas: Vec<RedisServer>,
 }
 
 impl RedisCluster {
-    /// The seed nodes, separated by commas, as `REDIS_URL` takes them.
+    /// Returns the addresses of all masters, separated by commas, as the setting `REDIS_URL` takes them.
     #[must_use]
     pub fn urls(&self) -> String {
         let urls: Vec<String> = self.masters.iter().map(RedisServer::url).collect();
@@ -22,25 +22,26 @@ impl RedisCluster {
     }
 }
 
-/// A Redis Cluster of the test's own, formed and serving all slots.
+/// Starts a Redis Cluster of this many masters without replicas, and waits until it serves all slots.
 ///
 /// # Panics
-/// If it cannot be started or does not form.
+/// Panics if a node does not start or the cluster does not form within a minute.
 #[must_use]
 pub fn redis_cluster(masters: usize) -> RedisCluster {
-    formed(masters, 0)
+    start_cluster(masters, 0)
 }
 
-/// The same, with a replica for each master, all of them in step.
+/// Starts a Redis Cluster of this many masters with one replica each, and waits until every replica has its master's
+/// data.
 ///
 /// # Panics
-/// As [`redis_cluster`].
+/// Panics if a node does not start or the cluster does not form within a minute.
 #[must_use]
 pub fn redis_cluster_with_replicas(masters: usize) -> RedisCluster {
-    formed(masters, masters)
+    start_cluster(masters, masters)
 }
 
-fn formed(masters: usize, replicas: usize) -> RedisCluster {
+fn start_cluster(masters: usize, replicas: usize) -> RedisCluster {
     let start = |number: usize| -> Vec<RedisServer> {
         (0..number).map(|_| own_redis_with(|options| options.cluster = true)).collect()
     };

@@ -1,4 +1,4 @@
-//! Waits for a condition with a deadline, instead of sleeping and hoping.
+//! Polls a condition until it holds or a deadline passes, in place of a sleep of a guessed length.
 
 use std::{
     fmt::Debug,
@@ -7,42 +7,47 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a condition may answer: `bool`, `Option<T>` or `Result<T, E>`.
+/// The reason why a condition does not hold yet, for the message of a test that fails.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotYet(String);
+
+/// The answer of a condition: `bool`, `Option<T>` or `Result<T, E>`.
 pub trait Settled {
-    /// What there is once the condition holds.
+    /// The value that the condition yields once it holds.
     type Value;
-    /// The value, or why the condition does not hold yet.
+    /// Returns the value if the condition holds.
     ///
     /// # Errors
-    /// When the condition does not hold yet.
-    fn settled(self) -> Result<Self::Value, String>;
+    /// Returns the reason if the condition does not hold yet: it is `false`, `None` or an `Err`.
+    fn settled(self) -> Result<Self::Value, NotYet>;
 }
 
 impl Settled for bool {
     type Value = ();
-    fn settled(self) -> Result<(), String> {
-        if self { Ok(()) } else { Err("it is false".to_owned()) }
+    fn settled(self) -> Result<(), NotYet> {
+        if self { Ok(()) } else { Err(NotYet("it is false".to_owned())) }
     }
 }
 
 impl<T> Settled for Option<T> {
     type Value = T;
-    fn settled(self) -> Result<T, String> {
-        self.ok_or_else(|| "it is None".to_owned())
+    fn settled(self) -> Result<T, NotYet> {
+        self.ok_or_else(|| NotYet("it is None".to_owned()))
     }
 }
 
 impl<T, E: Debug> Settled for Result<T, E> {
     type Value = T;
-    fn settled(self) -> Result<T, String> {
-        self.map_err(|error| format!("{error:?}"))
+    fn settled(self) -> Result<T, NotYet> {
+        self.map_err(|error| NotYet(format!("{error:?}")))
     }
 }
 
-/// Asks again every 10 ms until the condition holds, and returns what it answered.
+/// Evaluates the condition every 10 ms until it holds, and returns its value.
 ///
 /// # Panics
-/// If it does not hold within `at_most`; the message names the caller and the last answer.
+/// Panics if the condition does not hold within `at_most`; the message names the caller and the last reason.
 #[track_caller]
 pub fn eventually<T: Settled>(
     at_most: Duration,

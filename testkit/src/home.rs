@@ -1,4 +1,4 @@
-//! The folder of this test process, and who clears it away.
+//! The temporary folder of this test process, and the watchdog that removes it when the process ends.
 
 use std::{
     env, fs,
@@ -16,9 +16,11 @@ use standalone::servers::{find_leftovers, kill_by_argument, process_start_time, 
 
 const PREFIX: &str = "votestream-testkit-";
 
-/// Waits until the test process is gone (its end of the pipe closes), then removes what it left.
-/// It never takes its word from a pid alone: the process has to work below the folder, or to carry
-/// the folder in its command line.
+/// A shell script that waits until the test process is gone (its end of the pipe closes), then kills the processes
+/// and removes the files that the test left behind.
+///
+/// A process id alone does not prove that a process belongs to the test, because ids are used again. The script kills
+/// only processes that work below the folder or carry it in their command line.
 const WATCHDOG: &str = r#"
 cat >/dev/null
 tries=0
@@ -47,10 +49,10 @@ struct Home {
     _watchdog: Child,
 }
 
-/// A new folder of this test process, removed after it.
+/// Makes a new folder whose name begins with `name`. It is removed when the test process ends.
 ///
 /// # Panics
-/// If it cannot be made.
+/// Panics if the folder cannot be made.
 #[must_use]
 pub fn folder(name: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -60,8 +62,8 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// A name that no other test has, on this machine, now: a key prefix, a database, a poll's slug
-/// (lower-case letters and digits, 14 of them, a letter first).
+/// Returns a name that no other test on this machine uses at the moment, for a key prefix, a database or a poll's
+/// slug: 14 lower-case letters and digits, a letter first.
 #[must_use]
 pub fn unique_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -78,10 +80,10 @@ fn make_home() -> Home {
     let parent = env::temp_dir().canonicalize().expect("the temporary folder exists");
     clear_leftovers(&parent);
     let pid = std::process::id();
-    let start = process_start_time(pid).expect("/proc tells when this process started");
+    let start = process_start_time(pid).expect("/proc has the start time of this process");
     let path = parent.join(format!("{PREFIX}{pid}-{start}"));
     fs::create_dir(&path).expect("the test process's folder can be made");
-    // Postgres runs as another user when the tests run as root, and has to pass through here.
+    // When the tests run as root, Postgres runs as another user, who must be able to enter this folder.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the folder is ours");
     let watchdog = Command::new("sh")
         .args(["-c", WATCHDOG])
@@ -96,7 +98,7 @@ fn make_home() -> Home {
     Home { path, _watchdog: watchdog }
 }
 
-/// Clears what test processes left whose watchdog was killed as well.
+/// Removes the folders of earlier test processes whose watchdog was killed as well.
 fn clear_leftovers(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,10 +1,12 @@
-//! For tests only: real servers, made for the test and gone after it.
+//! For tests, and for the fault injection of `chaos`: real servers, a browser, a proxy that breaks connections, and a
+//! client that checks every reply against the OpenAPI document. All of them are started for one test process.
 //!
-//! [`redis`] and [`database`] give a test its share of one Redis and one Postgres per test process;
-//! [`own_redis`] and [`own_postgres`] give it servers that it may kill.
+//! [`redis`] and [`database`] return addresses on one Redis and one Postgres that all tests of a process share;
+//! [`own_redis`] and [`own_postgres`] start servers that a test may kill. [`Pipeline`] is everything that
+//! `make up` starts.
 //!
-//! Invariant: when the test process has ended, in whatever way, nothing of it is left: no process
-//! and no file. A watchdog sees to it, and the next run sees to the watchdog.
+//! Invariant: when the test process has ended, in whatever way, none of its processes and files is left. A watchdog
+//! process removes them; if the watchdog was killed too, the next test process does.
 //! Absent on purpose: mocks.
 
 mod binaries;
@@ -14,6 +16,7 @@ mod cluster;
 mod eventually;
 mod home;
 pub mod http;
+mod pipeline;
 mod postgres;
 pub mod proxy;
 mod redis;
@@ -22,9 +25,10 @@ pub use binaries::{binaries, binary};
 pub use browser::{Browser, BrowserOptions, axe_violations};
 pub use certificates::{AUTHORITY_ENDS_S, Certificates, SERVER_ENDS_S, certificates};
 pub use cluster::{RedisCluster, redis_cluster, redis_cluster_with_replicas};
-pub use eventually::{Settled, eventually};
+pub use eventually::{NotYet, Settled, eventually};
 pub use fantoccini;
 pub use home::{folder, unique_name};
+pub use pipeline::Pipeline;
 pub use postgres::{create_database, database, own_postgres, own_postgres_with};
 pub use redis::{own_redis, own_redis_with, redis};
 pub use standalone::servers::{

@@ -1,4 +1,5 @@
-//! Postgres for tests: without fsync, which only a crash of the machine could tell, unless asked.
+//! Postgres for tests. It runs without fsync unless a test asks for it: only a crash of the whole machine would lose
+//! data by that.
 
 use std::sync::OnceLock;
 
@@ -7,10 +8,10 @@ use tokio_postgres::NoTls;
 
 use crate::{folder, unique_name};
 
-/// The address of a new, empty database on this test process's Postgres.
+/// Creates an empty database on the Postgres that all tests of this process share, and returns its address.
 ///
 /// # Panics
-/// If it cannot be made.
+/// Panics if Postgres does not start or the database cannot be created.
 pub async fn database() -> String {
     static SHARED: OnceLock<PostgresServer> = OnceLock::new();
     let start = || SHARED.get_or_init(|| start(|_| {}));
@@ -18,10 +19,10 @@ pub async fn database() -> String {
     create_database(server).await
 }
 
-/// The address of a new, empty database on this server.
+/// Creates an empty database on this server and returns its address, with the superuser's password.
 ///
 /// # Panics
-/// If it cannot be made.
+/// Panics if the server does not answer or refuses.
 pub async fn create_database(server: &PostgresServer) -> String {
     let (client, connection) =
         tokio_postgres::connect(&server.url("postgres"), NoTls).await.expect("Postgres answers");
@@ -33,18 +34,18 @@ pub async fn create_database(server: &PostgresServer) -> String {
     server.url(&name)
 }
 
-/// A Postgres of the test's own, to be killed, frozen and restarted. Dropping it ends it.
+/// Starts a Postgres that only this test uses, and may kill, freeze and restart. Dropping the value ends the server.
 ///
 /// # Panics
-/// If it cannot be started.
+/// Panics if the server does not start.
 pub async fn own_postgres() -> PostgresServer {
     own_postgres_with(|_| {}).await
 }
 
-/// The same with other options.
+/// Starts a Postgres as [`own_postgres`] does, with options that `change` has changed.
 ///
 /// # Panics
-/// If it cannot be started.
+/// Panics if the server does not start.
 pub async fn own_postgres_with(
     change: impl FnOnce(&mut PostgresOptions) + Send + 'static,
 ) -> PostgresServer {
@@ -58,7 +59,8 @@ fn start(change: impl FnOnce(&mut PostgresOptions)) -> PostgresServer {
         ("max_connections".to_owned(), "400".to_owned()),
         ("shared_buffers".to_owned(), "64MB".to_owned()),
     ];
-    // The server's own folder belongs to the user it runs as; its log and pid file do not.
+    // The data folder belongs to the user that Postgres runs as. The log and the pid file are ours, so they need
+    // another folder.
     options.log = folder("postgres-run");
     options.run.clone_from(&options.log);
     change(&mut options);

@@ -1,9 +1,9 @@
-//! A TCP proxy that can be told to misbehave.
+//! A TCP proxy that can hold bytes back, delay them, or break connections.
 //!
-//! It stands between one client and its server, so that a fault hits one pair and nobody else.
-//! Invariants: bytes are never changed or reordered; a connection that was made to die without a
-//! word stays dead when the fault is healed.
-//! Absent on purpose: lost or damaged segments, which TCP hides from both ends anyway.
+//! It stands between one client and its server, so that a network fault hits this pair and nobody else.
+//! Invariants: bytes are never changed or reordered; a connection that [`Proxy::half_open`] killed stays dead when the
+//! fault is over.
+//! Absent on purpose: lost or damaged segments, which TCP hides from both ends.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,20 +17,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What the proxy does with what passes through.
+/// The way in which a proxy treats the bytes that pass through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Passes everything on.
+    /// Forwards everything at once.
     Pass,
-    /// Holds everything back in both directions; what was held back arrives when it ends.
+    /// Holds the bytes of both directions back. They arrive when the mode changes.
     Cut,
-    /// Holds back what goes to the server; its words still arrive.
+    /// Holds the client's bytes back; the server's bytes still reach the client.
     CutTo,
-    /// Holds back what comes from the server; requests still reach it.
+    /// Holds the server's bytes back; the client's requests still reach the server.
     CutFrom,
-    /// Every piece is so late, in each direction.
+    /// Delays each piece that is read by this time, in both directions.
     Delay(Duration),
-    /// Ends every connection with a RST, and every new one at once.
+    /// Ends all connections with a TCP reset (RST), and each new one as soon as it is accepted.
     Reset,
 }
 
@@ -54,11 +54,11 @@ impl Mode {
 #[derive(Debug, Clone, Copy)]
 struct State {
     mode: Mode,
-    /// Connections below this number have died without a word.
+    /// Connections with a lower number are half open: their server's end is gone, and the client was not informed.
     dead_before: u64,
 }
 
-/// A running proxy on a port of its own; it ends when it is dropped.
+/// A running proxy on a port of its own. Dropping the value ends it.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -75,15 +75,15 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Opens a proxy before these ports of 127.0.0.1. With several, each connection goes to the
-    /// next one that takes it: a plain load balancer.
+    /// Opens a proxy in front of these ports of 127.0.0.1. If there are several, connections are given to them in
+    /// turn, as by a plain load balancer; a port that refuses is passed over.
     ///
     /// # Errors
-    /// When no port can be opened.
+    /// Returns the operating system's error if the proxy cannot listen on a free port.
     pub async fn open(targets: Vec<u16>) -> anyhow::Result<Self> {
         let port = free_port();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = listener.with_context(|| format!("a proxy on port {port}"))?;
+        let listener = listener.with_context(|| format!("cannot open a proxy on port {port}"))?;
         let (state, seen) = watch::channel(State { mode: Mode::Pass, dead_before: 0 });
         let targets = Arc::new(Mutex::new(targets));
         let connections = Arc::new(AtomicU64::new(0));
@@ -101,24 +101,24 @@ impl Proxy {
         Ok(Self { port, state, targets, connections, task })
     }
 
-    /// Where clients connect.
+    /// Returns the port on 127.0.0.1 to which clients connect.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What it does from now on.
+    /// Changes the way in which bytes are treated, for open and new connections.
     pub fn set(&self, mode: Mode) {
         self.state.send_modify(|state| state.mode = mode);
     }
 
-    /// Lets the server's ends of all connections go away without a word to the clients. New
-    /// connections pass.
+    /// Closes the server's end of all open connections and leaves the clients uninformed, as if the server's machine
+    /// had vanished. New connections are forwarded.
     pub fn half_open(&self) {
         let next = self.connections.load(Ordering::Relaxed);
         self.state.send_modify(|state| state.dead_before = next);
     }
 
-    /// Sends new connections to another port: the address has moved.
+    /// Sends new connections to another port, as if the server's address had moved to another machine.
     pub fn aim(&self, target: u16) {
         *self.targets.lock().unwrap_or_else(PoisonError::into_inner) = vec![target];
     }
@@ -130,7 +130,7 @@ async fn serve(
     mut state: watch::Receiver<State>,
     targets: Arc<Mutex<Vec<u16>>>,
 ) {
-    // A host that cannot be reached answers nothing; ours accepts, and says nothing.
+    // A host that cannot be reached answers nothing. This proxy has accepted the connection, so it stays silent.
     let open = state.wait_for(|state| !state.mode.holds(Direction::To)).await;
     let Ok(open) = open.map(|state| *state) else { return };
     if open.mode == Mode::Reset {
@@ -147,7 +147,7 @@ async fn serve(
         let from = pump(&mut server_reads, &mut client_writes, Direction::From, state);
         let over = |state: &State| state.mode == Mode::Reset || number < state.dead_before;
         tokio::select! {
-            // First, or a reply that was held back would still arrive.
+            // The end is checked first, or a reply that was held back would still arrive.
             biased;
             ended = end.wait_for(over) => ended.ok().map(|state| *state),
             _ = async { tokio::try_join!(to, from) } => None,
@@ -166,7 +166,7 @@ async fn serve(
     }
 }
 
-/// The first of the targets that takes a connection, beginning with another one each time.
+/// Connects to the first target that accepts, beginning with another target for each connection number.
 async fn connect(number: u64, targets: &Mutex<Vec<u16>>) -> Option<TcpStream> {
     let targets = targets.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for nth in 0..targets.len() as u64 {
@@ -178,7 +178,7 @@ async fn connect(number: u64, targets: &Mutex<Vec<u16>>) -> Option<TcpStream> {
     None
 }
 
-/// Passes on what one side says until it has said all.
+/// Forwards the bytes of one direction until their sender closes it.
 async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
@@ -187,7 +187,7 @@ async fn pump(
 ) -> std::io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        // Whoever holds the sender is gone: then so is the need for this connection.
+        // The channel closes when the proxy is dropped, and then this connection is not needed either.
         let open = state.wait_for(|state| !state.mode.holds(direction)).await;
         let mode = open.map_err(|_| std::io::ErrorKind::ConnectionAborted)?.mode;
         let length = tokio::select! {
@@ -200,19 +200,19 @@ async fn pump(
         if let Mode::Delay(late) = mode {
             tokio::time::sleep(late).await;
         }
-        // What was on its way when the line was cut does not arrive.
+        // Bytes that were read just before a cut are held back as well.
         let _ = state.wait_for(|state| !state.mode.holds(direction)).await;
         to.write_all(&buffer[..length]).await?;
     }
 }
 
-/// Takes what a client says to a dead peer, until it gives up.
+/// Reads and drops a client's bytes until the client gives up: its peer is dead, and nobody answers.
 async fn swallow(client: &mut TcpStream) {
     let mut buffer = vec![0; 4096];
     while client.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
 }
 
-/// Makes the end of this connection a RST.
+/// Makes the close of this connection a TCP reset (RST).
 fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
@@ -224,7 +224,7 @@ mod tests {
     const SOON: Duration = Duration::from_secs(5);
     const A_WHILE: Duration = Duration::from_millis(150);
 
-    /// A server that says everything back, and a proxy before it.
+    /// A server that sends back all that it receives, and a proxy in front of it.
     async fn echo() -> (Proxy, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -243,24 +243,24 @@ mod tests {
         TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap()
     }
 
-    async fn hears(stream: &mut TcpStream, within: Duration) -> Option<u8> {
+    async fn receive(stream: &mut TcpStream, within: Duration) -> Option<u8> {
         let mut byte = [0];
         let read = tokio::time::timeout(within, stream.read_exact(&mut byte)).await;
         read.ok().map(|read| read.map_or(b'!', |_| byte[0]))
     }
 
     #[tokio::test]
-    async fn what_a_cut_holds_back_arrives_when_it_is_healed() {
+    async fn bytes_that_a_cut_holds_back_arrive_when_it_is_healed() {
         for mode in [Mode::Cut, Mode::CutTo, Mode::CutFrom] {
             let (proxy, _server) = echo().await;
             let mut stream = client(&proxy).await;
             stream.write_all(b"a").await.unwrap();
-            assert_eq!(hears(&mut stream, SOON).await, Some(b'a'));
+            assert_eq!(receive(&mut stream, SOON).await, Some(b'a'));
             proxy.set(mode);
             stream.write_all(b"b").await.unwrap();
-            assert_eq!(hears(&mut stream, A_WHILE).await, None, "{mode:?}");
+            assert_eq!(receive(&mut stream, A_WHILE).await, None, "{mode:?}");
             proxy.set(Mode::Pass);
-            assert_eq!(hears(&mut stream, SOON).await, Some(b'b'), "{mode:?}");
+            assert_eq!(receive(&mut stream, SOON).await, Some(b'b'), "{mode:?}");
         }
     }
 
@@ -269,15 +269,15 @@ mod tests {
         let (proxy, _server) = echo().await;
         let mut old = client(&proxy).await;
         old.write_all(b"a").await.unwrap();
-        assert_eq!(hears(&mut old, SOON).await, Some(b'a'));
+        assert_eq!(receive(&mut old, SOON).await, Some(b'a'));
         proxy.half_open();
         old.write_all(b"b").await.unwrap();
-        assert_eq!(hears(&mut old, A_WHILE).await, None);
+        assert_eq!(receive(&mut old, A_WHILE).await, None);
         let mut new = client(&proxy).await;
         new.write_all(b"c").await.unwrap();
-        assert_eq!(hears(&mut new, SOON).await, Some(b'c'));
+        assert_eq!(receive(&mut new, SOON).await, Some(b'c'));
         proxy.set(Mode::Pass);
-        assert_eq!(hears(&mut old, A_WHILE).await, None);
+        assert_eq!(receive(&mut old, A_WHILE).await, None);
     }
 
     #[tokio::test]
@@ -285,10 +285,10 @@ mod tests {
         let (proxy, _server) = echo().await;
         let mut old = client(&proxy).await;
         old.write_all(b"a").await.unwrap();
-        assert_eq!(hears(&mut old, SOON).await, Some(b'a'));
+        assert_eq!(receive(&mut old, SOON).await, Some(b'a'));
         proxy.set(Mode::Reset);
-        assert_eq!(hears(&mut old, SOON).await, Some(b'!'));
-        assert_eq!(hears(&mut client(&proxy).await, SOON).await, Some(b'!'));
+        assert_eq!(receive(&mut old, SOON).await, Some(b'!'));
+        assert_eq!(receive(&mut client(&proxy).await, SOON).await, Some(b'!'));
     }
 
     #[tokio::test]
@@ -298,7 +298,7 @@ mod tests {
         for _ in 0..4 {
             let mut stream = client(&proxy).await;
             stream.write_all(b"a").await.unwrap();
-            assert_eq!(hears(&mut stream, SOON).await, Some(b'a'));
+            assert_eq!(receive(&mut stream, SOON).await, Some(b'a'));
         }
     }
 }

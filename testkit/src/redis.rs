@@ -1,4 +1,4 @@
-//! Redis for tests, with the very settings and users that are shipped.
+//! Redis for tests, with the settings and users that every deployment has (`schema/access/`).
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -7,30 +7,31 @@ use standalone::servers::{RedisOptions, RedisServer, shipped_users};
 
 use crate::folder;
 
-/// The address of this test process's Redis. Tests keep apart by key prefix
-/// ([`unique_name`](crate::unique_name)), so nobody may flush it, stop it or change its settings.
+/// Returns the address of the Redis that all tests of this process share. Each test uses a key prefix of its own
+/// ([`unique_name`](crate::unique_name)), and none may flush the server, stop it or change its settings.
 ///
 /// # Panics
-/// If it cannot be started.
+/// Panics if the server does not start.
 #[must_use]
 pub fn redis() -> String {
     static SHARED: OnceLock<RedisServer> = OnceLock::new();
     SHARED.get_or_init(own_redis).url()
 }
 
-/// A Redis of the test's own, to be killed, frozen, filled and restarted. Dropping it ends it.
+/// Starts a Redis that only this test uses, and may kill, freeze, fill and restart. Dropping the value ends the server.
 ///
 /// # Panics
-/// If it cannot be started.
+/// Panics if the server does not start.
 #[must_use]
 pub fn own_redis() -> RedisServer {
     own_redis_with(|_| {})
 }
 
-/// A Redis of the test's own, with options that the test changes. It runs the program that `REDIS_SERVER` names, where that is set.
+/// Starts a Redis as [`own_redis`] does, with options that `change` has changed. If the variable `REDIS_SERVER` is
+/// set, the program that it names is run.
 ///
 /// # Panics
-/// If it cannot be started.
+/// Panics if the server does not start.
 #[must_use]
 pub fn own_redis_with(change: impl FnOnce(&mut RedisOptions)) -> RedisServer {
     let mut options = RedisOptions::new("redis", folder("redis"));

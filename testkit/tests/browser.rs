@@ -1,4 +1,4 @@
-//! The browser that tests get, shown pages that are made to fail.
+//! The browser of the test kit, on pages that are made to fail its checks.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
@@ -55,7 +55,7 @@ async fn scripts_run_only_where_they_are_on() {
 }
 
 #[tokio::test]
-async fn console_tells_of_a_breach_of_the_csp_and_pictures_are_made() {
+async fn console_reports_a_breach_of_the_csp_and_screenshots_are_made() {
     let browser = Browser::start(BrowserOptions::default()).await;
     browser.goto(&page("<script>1</script>")).await.unwrap();
     let said = browser.console_errors().await;

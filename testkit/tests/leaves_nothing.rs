@@ -1,4 +1,4 @@
-//! A test process that is killed leaves no process and no file.
+//! A test process that is killed leaves no process and no file behind.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal};
 use testkit::{binaries, eventually};
 
-/// Processes that live, and work in `home` or carry it in their command line.
+/// Command lines of running processes that work in `home` or carry it in their command line.
 fn processes_of(home: &Path) -> Vec<String> {
     let needle = home.to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
@@ -28,7 +28,7 @@ fn processes_of(home: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A process that holds servers and a browser, and its folder.
+/// Starts the example `holder`, and returns it with the temporary folder of its process.
 fn start_holder() -> (Child, PathBuf) {
     let mut holder = Command::new(binaries().join("examples/holder"))
         .stdout(Stdio::piped())
@@ -74,7 +74,7 @@ async fn next_test_process_clears_up_when_the_watchdog_was_killed_too() {
     let mut processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
     let watchdog = processes.find(has_it).expect("the watchdog runs");
     let watchdog = watchdog.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    // Its whole group: the shell, and the `cat` that it waits for.
+    // The whole process group is killed: the shell, and the `cat` that it waits for.
     rustix::process::kill_process_group(Pid::from_raw(watchdog).unwrap(), Signal::KILL).unwrap();
     holder.kill().unwrap();
     holder.wait().unwrap();

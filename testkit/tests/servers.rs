@@ -1,4 +1,4 @@
-//! The servers that tests get, and what is left of them.
+//! The servers that the test kit starts: their isolation, their restarts, their TLS.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn a_cluster_serves_every_slot_from_its_masters() {
     assert!(moved[0].as_ref().unwrap_err().to_string().contains("MOVED"));
 }
 
-/// What `openssl s_client` makes of a server: whether it trusts the certificate for this name.
+/// Whether `openssl s_client`, which trusts this authority, accepts the server's certificate for this name.
 fn handshake(port: u16, authority: &std::path::Path, name: &str, protocol: &[&str]) -> bool {
     let output = std::process::Command::new("openssl")
         .args(["s_client", "-verify_return_error", "-verify_hostname", name, "-CAfile"])

@@ -1,33 +1,33 @@
-//! Disks that are full: each server's data lie on a small file system of its own.
+//! Full disks: the data of each server lie on a small file system, which is filled with a file.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Cure, Struck};
-use crate::site::Site;
+use super::cure::{Cure, Injection};
+use crate::testbed::Testbed;
 
-/// Written at once.
+/// The number of bytes that are written at a time.
 const PIECE: usize = 64 * 1024;
 
-/// Fills the disk of a server (`redis`, `postgres`). A server that ends because of it is started
-/// again and again.
-pub(super) fn fill(site: &mut Site, server: &'static str) -> anyhow::Result<Struck> {
-    if let Some(why) = &site.no_small_disks {
-        return Ok(Struck::Skipped(format!("no small file system can be mounted: {why}")));
+/// Fills the disk of a server (`redis` or `postgres`). If the server ends because of it, the harness restarts it until it
+/// runs.
+pub(super) fn fill(testbed: &mut Testbed, server: &'static str) -> anyhow::Result<Injection> {
+    if let Some(why) = &testbed.no_small_disks {
+        return Ok(Injection::Skipped(format!("no small file system can be mounted: {why}")));
     }
-    site.restart_servers = true;
+    testbed.restart_servers = true;
     let name = if server == "redis" {
-        site.redis.process().name()
+        testbed.redis.process().name()
     } else {
-        site.postgres.process().name()
+        testbed.postgres.process().name()
     };
-    let ballast = site.folder.path().join(name).join("ballast");
+    let ballast = testbed.folder.path().join(name).join("ballast");
     fill_up(&ballast)?;
-    Struck::by(Cure::Room(ballast))
+    Injection::by(Cure::Room(ballast))
 }
 
-/// Writes until there is no room left.
+/// Writes a file until the disk is full.
 fn fill_up(ballast: &Path) -> std::io::Result<()> {
     let mut file = File::create(ballast)?;
     let mut piece = vec![0_u8; PIECE];
@@ -43,15 +43,15 @@ fn fill_up(ballast: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes room; servers that ended are started once more.
-pub(super) async fn make_room(site: &mut Site, ballast: PathBuf) -> anyhow::Result<()> {
+/// Removes the file, and starts servers that have ended.
+pub(super) async fn make_room(testbed: &mut Testbed, ballast: PathBuf) -> anyhow::Result<()> {
     std::fs::remove_file(ballast)?;
-    site.restart_servers = false;
-    if !site.redis.process().is_running() {
-        tokio::task::block_in_place(|| site.redis.restart())?;
+    testbed.restart_servers = false;
+    if !testbed.redis.process().is_running() {
+        tokio::task::block_in_place(|| testbed.redis.restart())?;
     }
-    if !site.postgres.process().is_running() {
-        tokio::task::block_in_place(|| site.postgres.restart())?;
+    if !testbed.postgres.process().is_running() {
+        tokio::task::block_in_place(|| testbed.postgres.restart())?;
     }
     Ok(())
 }

@@ -1,21 +1,22 @@
-//! Links that are cut, slow, reset or dead without a word.
+//! Links between services and servers that are cut, slow, reset or half open.
 
 use std::time::Duration;
 
-use super::{Cure, Struck};
+use super::cure::{Cure, Injection};
 use crate::fault::Fault;
-use crate::site::Site;
+use crate::testbed::Testbed;
 use testkit::proxy::{Mode, Proxy};
 
-/// How late every piece is, in each direction.
+/// The delay of all bytes in each direction.
 const LATE: Duration = Duration::from_millis(100);
 
+/// Disturbs the links of a target.
 pub(super) fn disturb(
-    site: &mut Site,
+    testbed: &mut Testbed,
     fault: Fault,
     target: &'static str,
-) -> anyhow::Result<Struck> {
-    let links: Vec<&Proxy> = site.link(target);
+) -> anyhow::Result<Injection> {
+    let links: Vec<&Proxy> = testbed.link(target);
     anyhow::ensure!(!links.is_empty(), "there is no link `{target}`");
     for link in links {
         match fault {
@@ -27,9 +28,10 @@ pub(super) fn disturb(
             _ => link.half_open(),
         }
     }
-    Struck::by(Cure::Pass(target))
+    Injection::by(Cure::Pass(target))
 }
 
-pub(super) fn pass(site: &Site, target: &str) {
-    site.link(target).into_iter().for_each(|link| link.set(Mode::Pass));
+/// Lets all bytes pass on the links of a target.
+pub(super) fn pass(testbed: &Testbed, target: &str) {
+    testbed.link(target).into_iter().for_each(|link| link.set(Mode::Pass));
 }

@@ -1,34 +1,38 @@
-//! Postgres dead, frozen, locked or crowded.
+//! A Postgres that is dead, frozen, locked, or has no free sessions.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use standalone::servers::Signal;
 
-use super::{Cure, Struck};
-use crate::site::{SESSIONS_MAX, Site, connect};
+use super::cure::{Cure, Injection};
+use crate::connection::connect;
+use crate::testbed::{SESSIONS_MAX, Testbed};
 
-/// How long to wait for a COMMIT to be seen.
+/// The longest wait for a COMMIT that runs.
 const COMMIT_WITHIN: Duration = Duration::from_secs(10);
-/// How long each commit is made to take, in microseconds, so that one can be seen.
+/// The duration that each commit is given in microseconds, so that a running one can be observed.
 const COMMIT_DELAY_US: u32 = 50_000;
-/// How long to go on taking the sessions that services give up.
+/// The time for which sessions are taken as soon as the services lose them.
 const CROWD_FOR: Duration = Duration::from_secs(1);
 
-pub(super) fn kill(site: &mut Site) -> anyhow::Result<Struck> {
-    tokio::task::block_in_place(|| site.postgres.kill());
-    Struck::by(Cure::StartPostgres)
+/// Kills Postgres with SIGKILL.
+pub(super) fn kill(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    tokio::task::block_in_place(|| testbed.postgres.kill());
+    Injection::by(Cure::StartPostgres)
 }
 
-pub(super) fn shut_down_immediately(site: &mut Site) -> anyhow::Result<Struck> {
-    let process = site.postgres.process();
+/// Shuts Postgres down with SIGQUIT, which needs a crash recovery at the next start.
+pub(super) fn shut_down_immediately(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let process = testbed.postgres.process();
     process.signal(Signal::QUIT);
     tokio::task::block_in_place(|| process.wait(Duration::from_secs(10)));
-    kill(site)
+    kill(testbed)
 }
 
-pub(super) async fn kill_mid_commit(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.superuser().await?;
+/// Slows commits down, waits until a consumer's COMMIT runs, and kills Postgres.
+pub(super) async fn kill_mid_commit(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.superuser().await?;
     client.batch_execute(&format!("ALTER SYSTEM SET commit_delay = {COMMIT_DELAY_US}")).await?;
     client.batch_execute("ALTER SYSTEM SET commit_siblings = 0").await?;
     client.batch_execute("SELECT pg_reload_conf()").await?;
@@ -37,39 +41,41 @@ pub(super) async fn kill_mid_commit(site: &mut Site) -> anyhow::Result<Struck> {
                       AND application_name = 'votestream-consumer' AND query ILIKE 'COMMIT%'";
     let mut seen = false;
     while !seen && Instant::now() < deadline {
-        let under_way: i64 = client.query_one(committing, &[]).await?.get(0);
-        seen = under_way > 0;
+        let running: i64 = client.query_one(committing, &[]).await?.get(0);
+        seen = running > 0;
     }
-    tokio::task::block_in_place(|| site.postgres.kill());
-    let note = if seen { "a COMMIT was under way" } else { "no COMMIT was seen under way in time" };
-    Struck::noting(Cure::StartPostgres, note)
+    tokio::task::block_in_place(|| testbed.postgres.kill());
+    let note = if seen { "a COMMIT was running" } else { "no COMMIT was seen running within 10 s" };
+    Injection::noting(Cure::StartPostgres, note)
 }
 
-/// Starts it again; commits take as long as they always did.
-pub(super) async fn start(site: &mut Site) -> anyhow::Result<()> {
-    tokio::task::block_in_place(|| site.postgres.restart())?;
-    let client = site.superuser().await?;
+/// Starts Postgres again, and resets the duration of commits.
+pub(super) async fn start(testbed: &mut Testbed) -> anyhow::Result<()> {
+    tokio::task::block_in_place(|| testbed.postgres.restart())?;
+    let client = testbed.superuser().await?;
     for reset in ["commit_delay", "commit_siblings"] {
         client.batch_execute(&format!("ALTER SYSTEM RESET {reset}")).await?;
     }
     client.batch_execute("SELECT pg_reload_conf()").await.context("reloading the settings")
 }
 
-pub(super) fn freeze(site: &mut Site) -> anyhow::Result<Struck> {
-    site.postgres.freeze();
-    Struck::by(Cure::ThawPostgres)
+/// Freezes Postgres and its sessions with SIGSTOP.
+pub(super) fn freeze(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    testbed.postgres.freeze();
+    Injection::by(Cure::ThawPostgres)
 }
 
-pub(super) async fn lock(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.sql().await?;
+/// Locks the table of votes in a session that stays open.
+pub(super) async fn lock(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.sql().await?;
     client.batch_execute("BEGIN; LOCK TABLE votes IN ACCESS EXCLUSIVE MODE").await?;
-    Struck::by(Cure::End(vec![client]))
+    Injection::by(Cure::End(vec![client]))
 }
 
-/// Takes every session, then ends those of the services and takes theirs.
-pub(super) async fn crowd(site: &mut Site) -> anyhow::Result<Struck> {
-    let superuser = site.superuser().await?;
-    let url = site.database_url();
+/// Opens all sessions that Postgres allows, then ends those of the services and opens these as well.
+pub(super) async fn crowd(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let superuser = testbed.superuser().await?;
+    let url = testbed.database_url();
     let mut sessions = Vec::new();
     let until = Instant::now() + CROWD_FOR;
     while Instant::now() < until {
@@ -82,5 +88,5 @@ pub(super) async fn crowd(site: &mut Site) -> anyhow::Result<Struck> {
         superuser.query(others, &[]).await?;
     }
     let note = format!("{} sessions taken by others", sessions.len());
-    Struck::noting(Cure::End(sessions), note)
+    Injection::noting(Cure::End(sessions), note)
 }

@@ -3,71 +3,99 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Cure, Struck};
-use crate::service::Wish;
-use crate::site::Site;
+use anyhow::ensure;
 
-pub(super) fn kill(site: &mut Site, target: &'static str) -> anyhow::Result<Struck> {
-    site.named(target).into_iter().for_each(|service| service.kill());
-    Struck::by(Cure::Start(target))
+use super::cure::{Cure, Injection};
+use crate::managed_service::DesiredState;
+use crate::testbed::Testbed;
+
+/// Kills services with SIGKILL, and keeps them down until they are healed.
+pub(super) fn kill(testbed: &mut Testbed, target: &'static str) -> anyhow::Result<Injection> {
+    ensure_running(testbed, target)?;
+    testbed.services_of(target)?.into_iter().for_each(|service| service.kill());
+    Injection::by(Cure::Start(target))
 }
 
-pub(super) fn freeze(site: &mut Site, target: &'static str) -> anyhow::Result<Struck> {
-    site.named(target).into_iter().for_each(|service| service.freeze());
-    Struck::by(Cure::Thaw(target))
+/// Freezes services with SIGSTOP.
+pub(super) fn freeze(testbed: &mut Testbed, target: &'static str) -> anyhow::Result<Injection> {
+    ensure_running(testbed, target)?;
+    testbed.services_of(target)?.into_iter().for_each(|service| service.freeze());
+    Injection::by(Cure::Thaw(target))
 }
 
-/// Ends with an error because of a setting that cannot be; the supervisor tries again every second.
-pub(super) fn crash_on_start(site: &mut Site, target: &'static str) -> anyhow::Result<Struck> {
-    for service in site.named(target) {
+/// Lets frozen services go on.
+pub(super) fn thaw(testbed: &mut Testbed, target: &'static str) -> anyhow::Result<()> {
+    testbed.services_of(target)?.into_iter().for_each(|service| service.thaw());
+    Ok(())
+}
+
+/// Starts services with a setting that they refuse, so that they end at once. The harness restarts them every second, as
+/// a supervisor would.
+pub(super) fn crash_on_start(
+    testbed: &mut Testbed,
+    target: &'static str,
+) -> anyhow::Result<Injection> {
+    for service in testbed.services_of(target)? {
         service.overlay.insert("CLAIM_IDLE_MS".to_owned(), "1".to_owned());
-        service.start(Wish::Crashing)?;
+        service.start(DesiredState::Crashing)?;
     }
-    Struck::by(Cure::Start(target))
+    Injection::by(Cure::Start(target))
 }
 
-/// As a supervisor would.
-pub(super) fn start(site: &mut Site, target: &'static str) -> anyhow::Result<()> {
-    for service in site.named(target) {
+/// Starts services with their ordinary settings.
+pub(super) fn start(testbed: &mut Testbed, target: &'static str) -> anyhow::Result<()> {
+    for service in testbed.services_of(target)? {
         service.overlay.clear();
-        service.start(Wish::Up)?;
+        service.start(DesiredState::Up)?;
     }
     Ok(())
 }
 
-/// How often a service looks what time it should believe it is, in seconds.
-const CLOCK_LOOK_S: u64 = 1;
+/// The interval in seconds in which libfaketime reads the offset of the clock again.
+const CLOCK_READ_EVERY_S: u64 = 1;
 
-/// The service is started again with libfaketime, which reads the offset from a file.
-pub(super) async fn jump_clock(site: &mut Site, target: &'static str) -> anyhow::Result<Struck> {
+/// Starts services again with libfaketime, which reads the offset of the wall clock from a file, and changes the file.
+pub(super) async fn jump_clock(
+    testbed: &mut Testbed,
+    target: &'static str,
+) -> anyhow::Result<Injection> {
     let Some(library) = faketime() else {
-        return Ok(Struck::Skipped(
+        return Ok(Injection::Skipped(
             "libfaketime is not installed (Debian, Ubuntu: apt-get install libfaketime)".to_owned(),
         ));
     };
-    let file = site.folder.run().join(format!("{target}.clock"));
+    let file = testbed.folder.run().join(format!("{target}.clock"));
     std::fs::write(&file, "+0\n")?;
-    for service in site.named(target) {
+    for service in testbed.services_of(target)? {
         let overlay = [
             ("LD_PRELOAD", library.display().to_string()),
             ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
-            ("FAKETIME_CACHE_DURATION", CLOCK_LOOK_S.to_string()),
-            // Waits go by this one, and no wall clock changes it.
+            ("FAKETIME_CACHE_DURATION", CLOCK_READ_EVERY_S.to_string()),
+            // Services wait by the monotonic clock, which a change of the wall clock does not move either.
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];
         service.stop();
         service.overlay =
             overlay.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        service.start(Wish::Up)?;
+        service.start(DesiredState::Up)?;
     }
-    site.wait_ready(Duration::from_secs(20)).await?;
+    testbed.wait_ready(Duration::from_secs(20)).await?;
     std::fs::write(&file, "+3600s\n")?;
-    site.pause(Duration::from_secs(CLOCK_LOOK_S + 2)).await?;
+    testbed.pause(Duration::from_secs(CLOCK_READ_EVERY_S + 2)).await?;
     std::fs::write(&file, "-3600s\n")?;
-    Struck::by(Cure::Start(target))
+    Injection::by(Cure::Start(target))
 }
 
+/// Checks that a signal to the target would reach at least one process.
+fn ensure_running(testbed: &mut Testbed, target: &str) -> anyhow::Result<()> {
+    let services = testbed.services_of(target)?;
+    let is_running = services.into_iter().any(|service| service.is_running());
+    ensure!(is_running, "no process of `{target}` runs");
+    Ok(())
+}
+
+/// Returns the path of libfaketime, if it is installed.
 fn faketime() -> Option<PathBuf> {
     let folders =
         ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64"];

@@ -1,20 +1,22 @@
-//! Redis dead, frozen, or full.
+//! A Redis that is dead, frozen, or out of memory.
 
-use super::{Cure, Struck};
-use crate::site::Site;
+use super::cure::{Cure, Injection};
+use crate::testbed::Testbed;
 
-pub(super) fn kill(site: &mut Site) -> anyhow::Result<Struck> {
-    site.redis.kill();
-    Struck::by(Cure::StartRedis)
+/// Kills Redis with SIGKILL.
+pub(super) fn kill(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    testbed.redis.kill();
+    Injection::by(Cure::StartRedis)
 }
 
-pub(super) fn freeze(site: &mut Site) -> anyhow::Result<Struck> {
-    site.redis.freeze();
-    Struck::by(Cure::ThawRedis)
+/// Freezes Redis with SIGSTOP.
+pub(super) fn freeze(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    testbed.redis.freeze();
+    Injection::by(Cure::ThawRedis)
 }
 
-/// A limit below what is in use: whatever needs memory is refused.
-pub(super) fn fill(site: &mut Site) -> anyhow::Result<Struck> {
-    site.redis.command(&["CONFIG", "SET", "maxmemory", "1"])?;
-    Struck::by(Cure::RedisRoom)
+/// Sets a memory limit below the memory in use, so that Redis refuses every command that needs memory.
+pub(super) fn fill(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    testbed.redis.command(&["CONFIG", "SET", "maxmemory", "1"])?;
+    Injection::by(Cure::RedisRoom)
 }

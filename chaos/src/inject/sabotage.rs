@@ -1,18 +1,19 @@
-//! Fraud that the audit has to find: it shows that a run can fail.
+//! Fraud that the audit must find. It proves that a run can fail.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use super::{Cure, Struck};
-use crate::site::Site;
+use super::cure::{Cure, Injection};
+use crate::testbed::Testbed;
 
 const ENTRY_WITHIN: Duration = Duration::from_secs(10);
-/// A ballot in a stream is answered at once; its voter has read the answer by then.
+/// The age after which a ballot in a stream has certainly been acknowledged to its voter.
 const ANSWERED_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) async fn steal_vote(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.sql().await?;
+/// Deletes a counted vote, and takes it off the tally.
+pub(super) async fn steal_vote(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.sql().await?;
     let steal = "WITH stolen AS (DELETE FROM votes WHERE ctid = (SELECT ctid FROM votes LIMIT 1)
                                  RETURNING poll_id, voter, choices),
         fewer AS (UPDATE tally t SET votes = t.votes - 1 FROM stolen s
@@ -20,21 +21,21 @@ pub(super) async fn steal_vote(site: &mut Site) -> anyhow::Result<Struck> {
         UPDATE poll_tally p SET voters = p.voters - 1, version = p.version + 1 FROM stolen s
         WHERE p.poll_id = s.poll_id RETURNING s.voter::text";
     let row = client.query_opt(steal, &[]).await?.context("there is no vote to steal yet")?;
-    Struck::noting(Cure::Itself, format!("the vote of {}", row.get::<_, &str>(0)))
+    Injection::noting(Cure::Itself, format!("the vote of {}", row.get::<_, &str>(0)))
 }
 
-/// Nobody counts for a moment; the first entry that waits is removed.
-pub(super) async fn steal_entry(site: &mut Site) -> anyhow::Result<Struck> {
-    let mut redis = site.redis().await?;
-    let barrier = site.sql().await?;
+/// Freezes the consumers, removes the newest acknowledged entry from a stream, and lets the consumers go on.
+pub(super) async fn steal_entry(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let mut redis = testbed.redis().await?;
+    let barrier = testbed.sql().await?;
     barrier.batch_execute("BEGIN; LOCK TABLE votes IN ACCESS EXCLUSIVE MODE").await?;
-    site.named("consumers").into_iter().for_each(|consumer| consumer.freeze());
+    testbed.services_of("consumers")?.into_iter().for_each(|consumer| consumer.freeze());
     let deadline = Instant::now() + ENTRY_WITHIN;
     let stolen = loop {
-        ensure!(Instant::now() < deadline, "no entry came in to be stolen");
-        site.pause(ANSWERED_AFTER).await?;
-        let stream = site.keys.stream(0);
-        // The newest is undelivered, since consumers are frozen, and its answer is out.
+        ensure!(Instant::now() < deadline, "no entry that could be stolen arrived within 10 s");
+        testbed.pause(ANSWERED_AFTER).await?;
+        let stream = testbed.keys.stream(0);
+        // While consumers are frozen the newest entry is undelivered, and at this age it has been acknowledged.
         let newest: Vec<(String, Vec<String>)> = redis::cmd("XREVRANGE")
             .arg(&stream)
             .arg(format!("({}", now_ms().saturating_sub(ANSWERED_AFTER.as_millis() as i64 / 2)))
@@ -49,12 +50,13 @@ pub(super) async fn steal_entry(site: &mut Site) -> anyhow::Result<Struck> {
         }
     };
     drop(barrier);
-    site.named("consumers").into_iter().for_each(|consumer| consumer.thaw());
-    Struck::noting(Cure::Itself, format!("the entry `{stolen}`"))
+    testbed.services_of("consumers")?.into_iter().for_each(|consumer| consumer.thaw());
+    Injection::noting(Cure::Itself, format!("the entry `{stolen}`"))
 }
 
-pub(super) async fn forge_vote(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.sql().await?;
+/// Adds a vote that nobody cast, and adds it to the tally.
+pub(super) async fn forge_vote(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.sql().await?;
     let forge = "WITH forged AS (
             INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
             SELECT id, gen_random_uuid(), 1, 1, 1, gen_random_uuid() FROM polls RETURNING poll_id),
@@ -63,17 +65,18 @@ pub(super) async fn forge_vote(site: &mut Site) -> anyhow::Result<Struck> {
         UPDATE poll_tally p SET voters = p.voters + 1, version = p.version + 1 FROM forged f
         WHERE p.poll_id = f.poll_id";
     ensure!(client.execute(forge, &[]).await? == 1, "there is no tally to forge yet");
-    Struck::by(Cure::Itself)
+    Injection::by(Cure::Itself)
 }
 
-pub(super) async fn stuff_tally(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.sql().await?;
+/// Adds a voter to the tally who has no vote.
+pub(super) async fn stuff_tally(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.sql().await?;
     let stuff =
         "WITH more AS (UPDATE tally SET votes = votes + 1 WHERE position = 0 RETURNING poll_id)
         UPDATE poll_tally p SET voters = voters + 1, version = version + 1 FROM more
         WHERE p.poll_id = more.poll_id";
     ensure!(client.execute(stuff, &[]).await? == 1, "there is no tally to stuff yet");
-    Struck::by(Cure::Itself)
+    Injection::by(Cure::Itself)
 }
 
 fn now_ms() -> i64 {

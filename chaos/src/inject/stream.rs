@@ -1,4 +1,4 @@
-//! What an operator can do to what lies in Redis, knowing or not.
+//! Changes that an operator can make to the data in Redis, on purpose or by mistake.
 
 use std::time::{Duration, Instant};
 
@@ -10,34 +10,38 @@ use uuid::Uuid;
 use votestream_schema::keys::GROUP;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, PollId, VoterId, codec};
 
-use super::{Cure, Struck};
-use crate::site::{Site, redis_connection};
+use super::cure::{Cure, Injection};
+use crate::connection::redis_connection;
+use crate::testbed::Testbed;
 use testkit::proxy::Mode;
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
-/// What is under way inside a producer has an answer by then.
+/// The time after which a producer has answered all ballots that it had read.
 const ANSWERED_AFTER: Duration = Duration::from_millis(300);
-/// Ballots in one pipeline.
+/// The number of ballots in one Redis pipeline.
 const PIPELINE: usize = 500;
-/// Bad entries at once, and then one at a time: about 1 % of two hundred ballots a second.
+/// The number of malformed entries that are added at once. After these, one is added at a time: about 1 % of two hundred
+/// ballots a second.
 const BURST: u64 = 50;
 const POISON_EVERY: Duration = Duration::from_millis(500);
 
-pub(super) async fn delete_groups(site: &mut Site) -> anyhow::Result<Struck> {
-    let mut redis = site.redis().await?;
-    for partition in 0..site.partitions {
-        let stream = site.keys.stream(partition);
+/// Destroys the consumer group of every stream.
+pub(super) async fn delete_groups(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let mut redis = testbed.redis().await?;
+    for partition in 0..testbed.partitions {
+        let stream = testbed.keys.stream(partition);
         redis::cmd("XGROUP").arg("DESTROY").arg(stream).arg(GROUP).exec_async(&mut redis).await?;
     }
-    Struck::by(Cure::Itself)
+    Injection::by(Cure::Itself)
 }
 
-pub(super) async fn delete_register(site: &mut Site) -> anyhow::Result<Struck> {
-    let mut redis = site.redis().await?;
-    let poll = poll_id(site).await?;
+/// Deletes the register of voters, which producers use to refuse second ballots.
+pub(super) async fn delete_register(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let mut redis = testbed.redis().await?;
+    let poll = poll_id(testbed).await?;
     let mut deleted = 0;
-    for partition in 0..site.partitions {
-        let first = site.keys.register_bucket(partition, poll, 0);
+    for partition in 0..testbed.partitions {
+        let first = testbed.keys.register_bucket(partition, poll, 0);
         let pattern = format!("{}*", first.trim_end_matches('0'));
         let mut cursor = 0_u64;
         loop {
@@ -54,47 +58,47 @@ pub(super) async fn delete_register(site: &mut Site) -> anyhow::Result<Struck> {
             }
         }
     }
-    Struck::noting(Cure::Itself, format!("{deleted} buckets of the register deleted"))
+    Injection::noting(Cure::Itself, format!("{deleted} buckets of the register deleted"))
 }
 
-/// Voters are held off at the door until all is counted: what is deleted undelivered is gone, and
-/// nobody promises otherwise.
-pub(super) async fn delete_drained(site: &mut Site) -> anyhow::Result<Struck> {
-    let mut redis = site.redis().await?;
-    site.door.set(Mode::Cut);
-    let deleted = delete_when_empty(site, &mut redis).await;
-    site.door.set(Mode::Pass);
-    Struck::noting(Cure::Itself, format!("{} streams deleted", deleted?))
+/// Deletes every stream once it is empty. Voters cannot connect meanwhile: ballots in a deleted stream would be lost, and
+/// nothing promises otherwise.
+pub(super) async fn delete_drained(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let mut redis = testbed.redis().await?;
+    testbed.vote_proxy.set(Mode::Cut);
+    let deleted = delete_when_empty(testbed, &mut redis).await;
+    testbed.vote_proxy.set(Mode::Pass);
+    Injection::noting(Cure::Itself, format!("{} streams deleted", deleted?))
 }
 
 async fn delete_when_empty(
-    site: &mut Site,
+    testbed: &mut Testbed,
     redis: &mut MultiplexedConnection,
 ) -> anyhow::Result<u64> {
     let deadline = Instant::now() + DRAINED_WITHIN;
     let mut deleted = 0;
-    // In one step, lest a ballot comes in between.
+    // One script checks and deletes, so that no ballot arrives in between.
     let script = Script::new(
         "if redis.call('XLEN', KEYS[1]) > 0 then return 0 end return redis.call('DEL', KEYS[1])",
     );
-    for partition in 0..site.partitions {
+    for partition in 0..testbed.partitions {
         loop {
-            site.pause(ANSWERED_AFTER).await?;
-            let gone: u64 = script.key(site.keys.stream(partition)).invoke_async(redis).await?;
+            testbed.pause(ANSWERED_AFTER).await?;
+            let gone: u64 = script.key(testbed.keys.stream(partition)).invoke_async(redis).await?;
             if gone > 0 {
                 deleted += gone;
                 break;
             }
-            ensure!(Instant::now() < deadline, "the streams do not drain");
+            ensure!(Instant::now() < deadline, "the streams are not empty after 30 s");
         }
     }
     Ok(deleted)
 }
 
-/// Rebuilds every counted ballot's entry from its row, which holds all that an entry holds.
-pub(super) async fn replay(site: &mut Site) -> anyhow::Result<Struck> {
-    let client = site.sql().await?;
-    let mut redis = site.redis().await?;
+/// Appends every counted ballot to its stream again. The row of a vote holds all fields of its entry.
+pub(super) async fn replay(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let client = testbed.sql().await?;
+    let mut redis = testbed.redis().await?;
     let rows = "SELECT poll_id, voter, choices, entry_ms, entry_seq, ballot FROM votes";
     let rows = client.query(rows, &[]).await?;
     for (chunk, rows) in rows.chunks(PIPELINE).enumerate() {
@@ -105,10 +109,12 @@ pub(super) async fn replay(site: &mut Site) -> anyhow::Result<Struck> {
             let ballot = Ballot {
                 poll: PollId(row.get(0)),
                 voter,
-                choices: choices.ok_or_else(|| anyhow::anyhow!("a vote without choices"))?,
+                choices: choices
+                    .ok_or_else(|| anyhow::anyhow!("Postgres has a vote without choices"))?,
                 id: BallotId(row.get(5)),
             };
-            let add = pipeline.cmd("XADD").arg(site.keys.stream(voter.partition(site.partitions)));
+            let add =
+                pipeline.cmd("XADD").arg(testbed.keys.stream(voter.partition(testbed.partitions)));
             add.arg("*").arg(codec::FIELD_BALLOT).arg(codec::encode(&ballot));
             if (chunk * PIPELINE + nth).is_multiple_of(2) {
                 let entry = EntryId { ms: row.get(3), seq: row.get(4) };
@@ -118,22 +124,22 @@ pub(super) async fn replay(site: &mut Site) -> anyhow::Result<Struck> {
         }
         pipeline.exec_async(&mut redis).await?;
     }
-    Struck::noting(Cure::Itself, format!("{} ballots appended again", rows.len()))
+    Injection::noting(Cure::Itself, format!("{} ballots appended again", rows.len()))
 }
 
-/// Entries that are no ballots, of every kind there is.
-pub(super) fn poison(site: &mut Site) -> anyhow::Result<Struck> {
-    let (stop, keys, url) = (CancellationToken::new(), site.keys.clone(), site.redis.url());
-    let (stopped, partitions) = (stop.clone(), u64::from(site.partitions));
+/// Adds malformed entries of every kind, until the fault is healed.
+pub(super) fn poison(testbed: &mut Testbed) -> anyhow::Result<Injection> {
+    let (stop, keys, url) = (CancellationToken::new(), testbed.keys.clone(), testbed.redis.url());
+    let (stopped, partitions) = (stop.clone(), u64::from(testbed.partitions));
     let task = tokio::spawn(async move {
         let mut redis = redis_connection(&url).await?;
         let mut added = 0;
         while added < BURST || !stopped.is_cancelled() {
-            let (field, value) = rubbish(added);
+            let (field, value) = malformed_entry(added);
             let stream = keys.stream((added % partitions) as u16);
             let mut add = redis::cmd("XADD");
             add.arg(stream).arg("*").arg(field).arg(value);
-            // Whether a failed call added its entry nobody knows; so there is no second attempt.
+            // A call that fails may have added its entry, so it is not repeated.
             add.exec_async(&mut redis).await?;
             added += 1;
             if added >= BURST {
@@ -142,10 +148,11 @@ pub(super) fn poison(site: &mut Site) -> anyhow::Result<Struck> {
         }
         Ok(added)
     });
-    Struck::by(Cure::Antidote(stop, task))
+    Injection::by(Cure::Antidote(stop, task))
 }
 
-fn rubbish(nth: u64) -> (&'static str, Vec<u8>) {
+/// Returns the field and the value of a malformed entry; the kinds take turns.
+fn malformed_entry(nth: u64) -> (&'static str, Vec<u8>) {
     let voter = "0190c42ab6f87abc8def0123456789ab";
     match nth % 8 {
         0 => ("other", b"1".to_vec()),
@@ -159,7 +166,7 @@ fn rubbish(nth: u64) -> (&'static str, Vec<u8>) {
     }
 }
 
-/// The number of the only poll.
-async fn poll_id(site: &Site) -> anyhow::Result<PollId> {
-    Ok(PollId(site.sql().await?.query_one("SELECT id FROM polls", &[]).await?.get(0)))
+/// Returns the id of the only poll.
+async fn poll_id(testbed: &Testbed) -> anyhow::Result<PollId> {
+    Ok(PollId(testbed.sql().await?.query_one("SELECT id FROM polls", &[]).await?.get(0)))
 }

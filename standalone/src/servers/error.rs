@@ -1,63 +1,64 @@
-//! What can go wrong with a child process.
+//! The errors of private servers and other child processes.
 
 use std::{io, path::PathBuf, process::ExitStatus};
 
-/// Why a server or service could not be started, asked or stopped.
+/// The reason why a server or service could not be started, queried or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A program is not on this machine.
+    /// A program that is needed is not installed on this machine.
     #[error("{program} was not found: {advice}")]
     NotInstalled {
-        /// The program's name.
+        /// The name of the program, such as `redis-server`.
         program: &'static str,
-        /// What to do about it.
+        /// The advice how to install it, for a person to read.
         advice: String,
     },
-    /// The operating system refused something.
+    /// The operating system refused an action on a file, a socket or a process.
     #[error("cannot {action}: {source}")]
     Io {
-        /// What was tried, in the infinitive.
+        /// The action in the infinitive, such as `read /tmp/a`.
         action: String,
-        /// The operating system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The process ended while it was expected to run.
-    #[error("{name} ended with {status}; the end of {}:\n{tail}", log.display())]
+    /// A process ended before it was ready.
+    #[error("{name} ended with {status}; the last lines of {}:\n{tail}", log.display())]
     Exited {
-        /// The process's name.
+        /// The name under which the process was started.
         name: String,
-        /// How it ended.
+        /// The exit code, or the signal that killed it.
         status: ExitStatus,
-        /// Its log file.
+        /// The path of its log file.
         log: PathBuf,
-        /// The last lines of the log.
+        /// The last lines of the log, joined by line breaks.
         tail: String,
     },
-    /// The process runs but does not answer.
-    #[error("{name} did not become ready within {seconds} s; its log is {}", log.display())]
+    /// A process runs, but did not report that it is ready in time.
+    #[error("{name} did not become ready within {seconds} s; see its log {}", log.display())]
     NotReady {
-        /// The process's name.
+        /// The name under which the process was started.
         name: String,
-        /// How long it was waited for.
+        /// The length of the wait in seconds.
         seconds: u64,
-        /// Its log file.
+        /// The path of its log file.
         log: PathBuf,
     },
-    /// The data on disk does not fit the programs that are installed.
+    /// Postgres cannot run here: its data were written by a version that is not installed, or no user may run it. The
+    /// text is a whole sentence for the operator.
     #[error("{0}")]
     Unsuitable(String),
-    /// The server answered with an error.
+    /// A server answered a command with an error.
     #[error("{name} answered: {reply}")]
     Refused {
-        /// The server's name.
+        /// The name of the server, such as `redis`.
         name: String,
-        /// Its answer.
+        /// The error text of its reply.
         reply: String,
     },
 }
 
 impl Error {
-    /// Wraps an operating-system error with what was tried; for `map_err`.
+    /// Returns a function for `map_err` that adds the attempted action to an error of the operating system.
     pub fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }

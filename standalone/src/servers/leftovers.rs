@@ -1,7 +1,7 @@
-//! Finds processes that outlived whoever started them.
+//! Finds and stops processes that outlived the process which started them.
 //!
-//! A pid alone proves nothing, because pids are used again. A pid file therefore also records the
-//! process's start time and working folder, and a process that does not match both is left alone.
+//! A process id alone proves nothing, because ids are used again. A pid file therefore also records the start time and
+//! the working folder of its process, and a process that does not match both is left alone.
 
 use std::{
     fs,
@@ -14,24 +14,24 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::Error;
 
-/// A process that a pid file names and that is proven to be the one it names.
+/// A running process that matches its pid file in id, start time and working folder.
 #[derive(Debug, Clone)]
 pub struct Leftover {
-    /// The name it was started under.
+    /// The name under which it was started, which is also the name of the pid file.
     pub name: String,
-    /// Its process id.
+    /// The id of the process.
     pub pid: u32,
     file: PathBuf,
 }
 
-/// Writes the pid file of a process that has just been started in `folder`.
+/// Writes the pid file of a process that has just been started in `folder`: its id, its start time and the folder.
 pub(super) fn write_pid_file(file: &Path, pid: u32, folder: &Path) -> Result<(), Error> {
     let start = process_start_time(pid).unwrap_or_default();
     fs::write(file, format!("{pid} {start} {}\n", folder.display()))
         .map_err(Error::io(format!("write {}", file.display())))
 }
 
-/// Processes recorded in the pid files of `run` that still live; stale pid files are removed.
+/// Returns the processes that the pid files in `run` name and that still run, and removes pid files of others.
 #[must_use]
 pub fn find_leftovers(run: &Path) -> Vec<Leftover> {
     let Ok(entries) = fs::read_dir(run) else { return Vec::new() };
@@ -62,7 +62,7 @@ impl Leftover {
         same.then(|| Self { name, pid, file: file.to_owned() })
     }
 
-    /// Sends `signal`, waits up to `grace`, then kills. Returns whether the signal was enough.
+    /// Sends `signal`, waits up to `grace`, and kills the process if it still runs. Returns whether the signal was enough.
     #[must_use]
     pub fn stop(&self, signal: Signal, grace: Duration) -> bool {
         let obeyed = self.signal_and_wait(signal, grace);
@@ -88,18 +88,18 @@ impl Leftover {
     }
 }
 
-/// When a process started, in clock ticks since boot; `None` when it is gone or a zombie.
+/// Returns the start time of a process in clock ticks since boot; `None` if it is gone or a zombie.
 #[must_use]
 pub fn process_start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may itself hold spaces (proc(5)).
+    // The second field is the name of the program in parentheses, and may hold spaces (proc(5)).
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     let state = fields.next()?;
     (state != "Z" && state != "X").then(|| fields.nth(18)?.parse().ok())?
 }
 
-/// Kills every process that carries `argument`, a path unique to its owner, in its command line.
+/// Kills every process whose command line holds `argument`, which must be a path that no other program uses.
 pub fn kill_by_argument(argument: &Path) {
     let needle = argument.as_os_str().as_encoded_bytes();
     for pid in process_ids() {
@@ -110,7 +110,7 @@ pub fn kill_by_argument(argument: &Path) {
     }
 }
 
-/// Processes whose program has this name and whose working folder is `folder`.
+/// Returns the ids of processes that run a program of this name in this working folder.
 pub(super) fn working_in(folder: &Path, program: &str) -> Vec<u32> {
     process_ids()
         .filter(|pid| {
@@ -127,10 +127,11 @@ fn process_ids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// Sends a signal to a process, if it still exists.
 pub(super) fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // A process that has ended meanwhile is what was wanted.
+        // An error means that the process has ended meanwhile, which is no failure.
         let _ = kill_process(pid, signal);
     }
 }

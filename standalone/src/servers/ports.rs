@@ -1,8 +1,7 @@
-//! Free loopback ports.
+//! Finds free TCP ports for servers on this machine.
 //!
-//! Ports are taken from below the kernel's range for outgoing connections (32768 and up): an
-//! outgoing connection can therefore not sit on a server's port while that server restarts, and a
-//! client that reconnects in a loop cannot connect to itself.
+//! The ports lie below the range that the kernel uses for outgoing connections (32768 and up). So no outgoing connection
+//! can occupy the port of a server that restarts, and a client that reconnects in a loop cannot connect to itself.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -12,10 +11,10 @@ use std::{
 const FIRST: u16 = 15_000;
 const COUNT: u16 = 17_000;
 
-/// A port nobody listens on; two calls in one process never give the same one soon.
+/// Returns a port on which nobody listens. Calls in one process return the same port again only after 17,000 others.
 ///
 /// # Panics
-/// If every port between 15000 and 31999 is taken.
+/// Panics if every port between 15000 and 31999 is taken.
 #[must_use]
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(u16::MAX);
@@ -29,7 +28,7 @@ pub fn free_port() -> u16 {
         .expect("some of 17,000 ports is free")
 }
 
-/// Whether a listener could be opened on this port, on every address.
+/// Whether a listener could be opened on this port, on all addresses of the machine.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()

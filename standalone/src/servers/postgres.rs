@@ -1,11 +1,12 @@
-//! A private Postgres: checksummed, password-only, on 127.0.0.1.
+//! A private Postgres on 127.0.0.1, with data checksums, which admits clients with a password only.
 //!
-//! Postgres refuses to run as root. When we are root, its files belong to the user `postgres`, and
-//! it runs as that user.
-//! Absent on purpose: a Unix socket, whose path would be limited to 107 bytes.
+//! Postgres refuses to run as root. If this process runs as root, Postgres runs as the user `postgres`, who owns its
+//! files.
+//! Absent on purpose: a Unix socket, because its path must not exceed 107 bytes.
 
 mod account;
 mod home;
+mod options;
 mod programs;
 mod roles;
 mod standby;
@@ -21,10 +22,11 @@ use std::{
 use rustix::process::Signal;
 
 pub use home::postgres_home;
+pub use options::PostgresOptions;
 pub use roles::roles_with_passwords;
 
 use super::{
-    Error, Process, TlsFiles, free_port,
+    Error, Process, free_port,
     leftovers::{send, working_in},
 };
 use account::{Account, as_account, create_folder, write_private};
@@ -35,49 +37,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(60);
 const ORPHANS_END_WITHIN: Duration = Duration::from_secs(10);
 const SUPERUSER: &str = "postgres";
 
-/// How to run a Postgres.
-#[derive(Debug, Clone)]
-pub struct PostgresOptions {
-    /// The name in messages and of the log and pid file.
-    pub name: String,
-    /// The folder of its data, made at the first start; see [`postgres_home`].
-    pub folder: PathBuf,
-    /// The folder of its log.
-    pub log: PathBuf,
-    /// The folder of its pid file.
-    pub run: PathBuf,
-    /// The port on 127.0.0.1; `None` takes a free one.
-    pub port: Option<u16>,
-    /// The superuser's password, set when the data folder is made.
-    pub password: String,
-    /// Whether to fsync. Without, data survive a killed server but not a crashed machine.
-    pub fsync: bool,
-    /// Offer TLS.
-    pub tls: Option<TlsFiles>,
-    /// More settings, name and value; they win over ours.
-    pub settings: Vec<(String, String)>,
-}
-
-impl PostgresOptions {
-    /// Everything below one folder, a free port, durable.
-    #[must_use]
-    pub fn new(name: &str, folder: impl Into<PathBuf>, password: &str) -> Self {
-        let folder = folder.into();
-        Self {
-            name: name.to_owned(),
-            log: folder.clone(),
-            run: folder.clone(),
-            folder,
-            port: None,
-            password: password.to_owned(),
-            fsync: true,
-            tls: None,
-            settings: Vec::new(),
-        }
-    }
-}
-
-/// A running (or stopped) private Postgres. Dropping it kills it; its data stay.
+/// A private Postgres, which runs or is stopped. Dropping the value kills the server and keeps its data.
 #[derive(Debug)]
 pub struct PostgresServer {
     options: PostgresOptions,
@@ -86,10 +46,11 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Starts a server, making its data folder if there is none, and waits until it answers.
+    /// Starts a server and waits until it accepts connections. Makes the data folder if there is none.
     ///
     /// # Errors
-    /// If Postgres is not installed, does not fit the data, or does not come up.
+    /// Returns an error if Postgres is not installed, if another version wrote the data, or if the server does not
+    /// become ready within five minutes.
     pub fn start(mut options: PostgresOptions) -> Result<Self, Error> {
         let account = Account::for_folder(&options.folder)?;
         create_folder(&options.folder, account)?;
@@ -112,42 +73,44 @@ impl PostgresServer {
         }
     }
 
-    /// Starts it again on the same port, after it was stopped, killed, or died.
+    /// Starts the server again on the same port, after it was stopped, killed, or died, and waits until it accepts
+    /// connections.
     ///
     /// # Errors
-    /// As [`PostgresServer::start`].
+    /// Returns the errors of [`PostgresServer::start`].
     pub fn restart(&mut self) -> Result<(), Error> {
         self.respawn()?;
         wait_ready(&mut self.process, &self.options)
     }
 
-    /// Starts it again on the same port without waiting until it answers.
+    /// Starts the server again on the same port, and does not wait until it is ready.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// Returns an error if the process cannot be started.
     pub fn respawn(&mut self) -> Result<(), Error> {
         self.process.kill();
         self.process = spawn(&self.options, self.port)?;
         Ok(())
     }
 
-    /// Stops it in order, ending its sessions (SIGINT, "fast"). Returns whether it obeyed in time.
+    /// Stops the server in order and ends its sessions (SIGINT, a "fast" shutdown). Returns whether it ended within a
+    /// minute; otherwise it is killed.
     pub fn stop(&mut self) -> bool {
         self.process.stop(Signal::INT, STOP_WITHIN)
     }
 
-    /// Kills it at once (SIGKILL) and waits until its sessions have noticed.
+    /// Kills the server at once (SIGKILL), and waits until the processes of its sessions have ended.
     pub fn kill(&mut self) {
         self.process.kill();
         end_orphans(&self.options.data());
     }
 
-    /// Freezes it, its sessions included (SIGSTOP): connections stay open and nothing answers.
+    /// Freezes the server and its sessions (SIGSTOP): connections stay open, and nobody answers.
     pub fn freeze(&mut self) {
         self.signal_all(Signal::STOP);
     }
 
-    /// Lets a frozen one go on (SIGCONT).
+    /// Lets a frozen server go on (SIGCONT).
     pub fn thaw(&mut self) {
         self.signal_all(Signal::CONT);
     }
@@ -159,25 +122,26 @@ impl PostgresServer {
         }
     }
 
-    /// The port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The superuser's address of a database.
+    /// Returns the address of a database for the superuser, with the password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
         self.url_for(SUPERUSER, &self.options.password, database)
     }
 
-    /// A role's address of a database; the password has to need no escaping.
+    /// Returns the address of a database for a role. The password must need no escaping in a URL.
     #[must_use]
     pub fn url_for(&self, role: &str, password: &str, database: &str) -> String {
         format!("postgres://{role}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The superuser's address of a database over verified TLS, if it offers TLS.
+    /// Returns the address of a database for the superuser over TLS with a verified certificate; `None` if the server
+    /// offers no TLS.
     #[must_use]
     pub fn tls_url(&self, database: &str) -> Option<String> {
         let (password, port) = (&self.options.password, self.port);
@@ -188,24 +152,18 @@ impl PostgresServer {
         })
     }
 
-    /// Its process: pid, log, whether it runs.
+    /// Returns the server's process, with its id and its log.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns the exit status, or `None` while the server runs.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.process.exit_status()
     }
 }
 
-impl PostgresOptions {
-    fn data(&self) -> PathBuf {
-        self.folder.join("data")
-    }
-}
-
-/// Makes the data beside their final place and moves them there whole.
+/// Makes the data folder under another name and renames it when it is complete, so that it is never half made.
 fn initialise(
     options: &PostgresOptions,
     programs: &Programs,
@@ -251,7 +209,7 @@ fn spawn(options: &PostgresOptions, port: u16) -> Result<Process, Error> {
     let data = options.data();
     let programs = Programs::find(&data)?;
     end_orphans(&data);
-    forget_stale_lock(&data)?;
+    remove_stale_lock(&data)?;
     let mut command = as_account(&programs.folder.join("postgres"), account);
     command.arg("-D").arg(&data);
     for (name, value) in settings(options, port, account)? {
@@ -272,6 +230,7 @@ fn settings(
     port: u16,
     account: Option<Account>,
 ) -> Result<Vec<(String, String)>, Error> {
+    // Settings for a private server; those of the options come last and override these.
     let on = |yes: bool| if yes { "on" } else { "off" };
     let mut settings: Vec<(&str, String)> = vec![
         ("port", port.to_string()),
@@ -304,7 +263,7 @@ fn settings(
     Ok(ours.chain(options.settings.iter().cloned()).collect())
 }
 
-/// Postgres refuses a key that others could read, so it gets a copy of its own.
+/// Copies a file for Postgres. It refuses a key that other users can read, so the copy belongs to its own user.
 fn copy_for_server(
     file: &Path,
     options: &PostgresOptions,
@@ -317,7 +276,7 @@ fn copy_for_server(
     Ok(copy)
 }
 
-/// What `pg_ctl --wait` looks at: the last line of `postmaster.pid`.
+/// Whether Postgres reports that it is ready, in the last line of `postmaster.pid` as for `pg_ctl --wait`.
 fn reports_ready(data: &Path, pid: u32) -> bool {
     let Ok(text) = fs::read_to_string(data.join("postmaster.pid")) else { return false };
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
@@ -325,7 +284,7 @@ fn reports_ready(data: &Path, pid: u32) -> bool {
         && matches!(lines.get(7), Some(&("ready" | "standby")))
 }
 
-/// Sessions of a killed server end by themselves; those that do not are killed.
+/// Waits until the sessions of a killed server have ended by themselves, and kills those that have not within 10 s.
 fn end_orphans(data: &Path) {
     let deadline = Instant::now() + ORPHANS_END_WITHIN;
     loop {
@@ -342,9 +301,9 @@ fn end_orphans(data: &Path) {
     }
 }
 
-/// Postgres removes the lock file of a dead server, but stops if the pid in it is in use again by
-/// a stranger. Called only when no process of this data folder is left.
-fn forget_stale_lock(data: &Path) -> Result<(), Error> {
+/// Removes the lock file of a dead server. Postgres does that itself, unless another program has the process id in it
+/// by now. The caller must be sure that no process of this data folder is left.
+fn remove_stale_lock(data: &Path) -> Result<(), Error> {
     match fs::remove_file(data.join("postmaster.pid")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::io("remove a stale postmaster.pid")(error))

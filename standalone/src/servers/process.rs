@@ -1,4 +1,4 @@
-//! One child process: its log file, its pid file, and its end.
+//! One child process with its log file and its pid file.
 
 use std::{
     fs::{self, OpenOptions},
@@ -17,25 +17,25 @@ use super::{
     leftovers::{send, write_pid_file},
 };
 
-/// A child process in a process group of its own, so that a terminal's Ctrl-C does not reach it.
+/// A child process in a process group of its own, so that Ctrl-C in a terminal does not reach it.
 ///
-/// It writes straight to its log file, so that it can go on writing if its parent is killed.
-/// Dropping it kills it.
+/// The process writes straight to its log file, so that it can go on writing if its parent is killed. Dropping the
+/// value kills the process.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     child: Child,
     status: Option<ExitStatus>,
     log: PathBuf,
-    /// Removed with the process, and once only: a successor may have written it anew.
+    /// Removed when the process ends, and only once: a successor may have written the file again by then.
     pid_file: Option<PathBuf>,
 }
 
 impl Process {
-    /// Starts `command` in `folder`, with no input, its output appended to `log`.
+    /// Starts `command` in `folder`, without input. Its output is appended to `log`.
     ///
     /// # Errors
-    /// If the program cannot be started or one of its files cannot be written.
+    /// Returns [`Error::Io`] if the program cannot be started or one of its files cannot be written.
     pub fn spawn(
         name: &str,
         mut command: Command,
@@ -71,25 +71,25 @@ impl Process {
         Ok(process)
     }
 
-    /// The name it was started under.
+    /// Returns the name under which the process was started.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its process id.
+    /// Returns the id of the process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its log file.
+    /// Returns the path of its log file.
     #[must_use]
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns the exit status, or `None` while the process runs.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
@@ -97,19 +97,19 @@ impl Process {
         self.status
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     pub fn is_running(&mut self) -> bool {
         self.exit_status().is_none()
     }
 
-    /// Sends a signal, unless it has ended.
+    /// Sends a signal, unless the process has ended.
     pub fn signal(&mut self, signal: Signal) {
         if self.is_running() {
             send(self.pid(), signal);
         }
     }
 
-    /// Waits for its end, at most so long. Returns whether it has ended.
+    /// Waits up to `at_most` for the end of the process. Returns whether it has ended.
     pub fn wait(&mut self, at_most: Duration) -> bool {
         let deadline = Instant::now() + at_most;
         while self.is_running() {
@@ -121,7 +121,7 @@ impl Process {
         true
     }
 
-    /// Sends `signal`, waits up to `grace`, then kills. Returns whether the signal was enough.
+    /// Sends `signal`, waits up to `grace`, and kills the process if it still runs. Returns whether the signal was enough.
     pub fn stop(&mut self, signal: Signal, grace: Duration) -> bool {
         self.signal(signal);
         let obeyed = self.wait(grace);
@@ -129,7 +129,7 @@ impl Process {
         obeyed
     }
 
-    /// Kills it at once (SIGKILL) and waits for its end.
+    /// Kills the process at once (SIGKILL) and waits for its end.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         if self.status.is_none() {
@@ -140,10 +140,10 @@ impl Process {
         }
     }
 
-    /// Waits until `is_ready` says so.
+    /// Waits until `is_ready` returns true.
     ///
     /// # Errors
-    /// If the process ends first, or is not ready within `at_most`.
+    /// Returns [`Error::Exited`] if the process ends first, and [`Error::NotReady`] after `at_most`.
     pub fn wait_ready(
         &mut self,
         at_most: Duration,
@@ -175,7 +175,7 @@ impl Drop for Process {
     }
 }
 
-/// The last `lines` lines of a log, of its last 16 KiB.
+/// Returns the last `lines` lines of a log file, at most 16 KiB.
 #[must_use]
 pub fn log_tail(log: &Path, lines: usize) -> String {
     let mut bytes = Vec::new();

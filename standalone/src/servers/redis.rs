@@ -1,7 +1,8 @@
-//! A private Redis: appended to disk and fsynced before every answer, never evicting.
+//! A private Redis with the shipped settings: it writes each change to disk before it answers, and never evicts keys.
 
 mod command;
 mod files;
+mod options;
 mod users;
 
 use std::{
@@ -14,65 +15,17 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{Error, Process, TlsFiles, free_port};
+use super::{Error, Process, free_port};
 use command::command;
 use files::{access_list, configuration_of, write_private};
 
+pub use options::RedisOptions;
 pub use users::{RedisUser, shipped_users};
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// How to run a Redis.
-#[derive(Debug, Clone)]
-pub struct RedisOptions {
-    /// The name in messages and of the log and pid file.
-    pub name: String,
-    /// Its program, redis-server or valkey-server; `None` takes what is installed.
-    pub program: Option<PathBuf>,
-    /// The folder of its data.
-    pub folder: PathBuf,
-    /// The folder of its log.
-    pub log: PathBuf,
-    /// The folder of its pid file.
-    pub run: PathBuf,
-    /// The port on 127.0.0.1; `None` takes a free one.
-    pub port: Option<u16>,
-    /// Its users, usually [`shipped_users`]. With none, anybody on this machine may do anything; the first is
-    /// used for administration and has to be allowed everything.
-    pub users: Vec<RedisUser>,
-    /// Serve TLS as well, on a port of its own.
-    pub tls: Option<TlsFiles>,
-    /// Run as a node of a Redis Cluster.
-    pub cluster: bool,
-    /// The port of the cluster bus, for a node of a cluster; `None` takes a free one.
-    pub bus_port: Option<u16>,
-    /// More lines of `redis.conf`, name and value; they win over ours.
-    pub settings: Vec<(String, String)>,
-}
-
-impl RedisOptions {
-    /// Everything below one folder, a free port, no password.
-    #[must_use]
-    pub fn new(name: &str, folder: impl Into<PathBuf>) -> Self {
-        let folder = folder.into();
-        Self {
-            name: name.to_owned(),
-            program: None,
-            log: folder.clone(),
-            run: folder.clone(),
-            folder,
-            port: None,
-            users: Vec::new(),
-            tls: None,
-            cluster: false,
-            bus_port: None,
-            settings: Vec::new(),
-        }
-    }
-}
-
-/// A running (or stopped) private Redis. Dropping it kills it; its data stay.
+/// A private Redis, which runs or is stopped. Dropping the value kills the server and keeps its data.
 #[derive(Debug)]
 pub struct RedisServer {
     options: RedisOptions,
@@ -86,7 +39,8 @@ impl RedisServer {
     /// Starts a server and waits until it has loaded its data and answers.
     ///
     /// # Errors
-    /// If Redis is not installed, cannot write its folder, or does not come up.
+    /// Returns an error if Redis is not installed, if its folder cannot be written, or if the server does not answer
+    /// within two minutes.
     pub fn start(mut options: RedisOptions) -> Result<Self, Error> {
         let prepare = || {
             fs::create_dir_all(&options.folder)?;
@@ -110,58 +64,58 @@ impl RedisServer {
         }
     }
 
-    /// Starts it again on the same ports, after it was stopped, killed, or died.
+    /// Starts the server again on the same ports, after it was stopped, killed, or died, and waits until it answers.
     ///
     /// # Errors
-    /// As [`RedisServer::start`].
+    /// Returns the errors of [`RedisServer::start`].
     pub fn restart(&mut self) -> Result<(), Error> {
         self.respawn()?;
         wait_ready(&mut self.process, &self.options, self.port)
     }
 
-    /// Starts it again on the same ports without waiting until it answers.
+    /// Starts the server again on the same ports, and does not wait until it answers.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// Returns an error if the process cannot be started.
     pub fn respawn(&mut self) -> Result<(), Error> {
         self.process.kill();
         self.process = spawn(&self.options, self.port, self.tls_port, self.bus_port)?;
         Ok(())
     }
 
-    /// Stops it in order (SIGTERM). Returns whether it obeyed in time.
+    /// Stops the server in order (SIGTERM). Returns whether it ended within 30 s; otherwise it is killed.
     pub fn stop(&mut self) -> bool {
         self.process.stop(Signal::TERM, STOP_WITHIN)
     }
 
-    /// Kills it at once (SIGKILL).
+    /// Kills the server at once (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Freezes it (SIGSTOP): connections stay open and nothing answers.
+    /// Freezes the server (SIGSTOP): connections stay open, and nobody answers.
     pub fn freeze(&mut self) {
         self.process.signal(Signal::STOP);
     }
 
-    /// Lets a frozen one go on (SIGCONT).
+    /// Lets a frozen server go on (SIGCONT).
     pub fn thaw(&mut self) {
         self.process.signal(Signal::CONT);
     }
 
-    /// The port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The port of the cluster bus, if it is a node of a cluster.
+    /// Returns the port of the cluster bus; `None` if the server is no node of a cluster.
     #[must_use]
     pub fn bus_port(&self) -> Option<u16> {
         self.bus_port
     }
 
-    /// The address for clients, with the first user's name and password.
+    /// Returns the address for clients, with name and password of the first user.
     #[must_use]
     pub fn url(&self) -> String {
         match self.options.users.first() {
@@ -170,21 +124,21 @@ impl RedisServer {
         }
     }
 
-    /// The address for a client that is this user.
+    /// Returns the address for a client that logs in as this user.
     #[must_use]
     pub fn url_for(&self, user: &RedisUser) -> String {
         format!("redis://{}:{}@127.0.0.1:{}/", user.name, user.password, self.port)
     }
 
-    /// The address for a client that logs in as the user `name` at another port of this machine, such as that of
-    /// a proxy before this server. `None` if the server has no user of that name.
+    /// Returns the address for a client that logs in as the user `name` at another port of this machine, such as that
+    /// of a proxy in front of this server. `None` if the server has no user of that name.
     #[must_use]
     pub fn url_at(&self, name: &str, port: u16) -> Option<String> {
         let user = self.options.users.iter().find(|user| user.name == name)?;
         Some(format!("redis://{}:{}@127.0.0.1:{port}/", user.name, user.password))
     }
 
-    /// The address for clients over TLS (`rediss://localhost:…`), if it serves TLS.
+    /// Returns the address for clients over TLS (`rediss://localhost:…`); `None` if the server serves no TLS.
     #[must_use]
     pub fn tls_url(&self) -> Option<String> {
         let login = self.options.users.first();
@@ -192,21 +146,21 @@ impl RedisServer {
         self.tls_port.map(|port| format!("rediss://{login}localhost:{port}/"))
     }
 
-    /// Its process: pid, log, whether it runs.
+    /// Returns the server's process, with its id and its log.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns the exit status, or `None` while the server runs.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.process.exit_status()
     }
 
-    /// Sends one command over a connection of its own and returns the reply as text, the items of
-    /// an array on lines of their own.
+    /// Sends one command over a connection of its own and returns the reply as text, with each item of an array on a
+    /// line.
     ///
     /// # Errors
-    /// If Redis does not answer within 30 s or answers with an error.
+    /// Returns [`Error::Io`] if Redis does not answer within 30 s, and [`Error::Refused`] if it answers with an error.
     pub fn command(&self, words: &[&str]) -> Result<String, Error> {
         command(&self.options, self.port, words)
     }
@@ -242,7 +196,7 @@ fn spawn(
         Some(program) if program.is_file() => program.clone(),
         Some(program) => {
             return Err(Error::NotInstalled {
-                program: "the Redis server that was named",
+                program: "the Redis server in the options",
                 advice: format!("there is no {}", program.display()),
             });
         }
@@ -255,7 +209,7 @@ fn spawn(
     Process::spawn(&options.name, command, &options.folder, &log, &pid_file)
 }
 
-/// What this machine has.
+/// Returns the path of the redis-server or valkey-server that is installed.
 fn installed() -> Result<PathBuf, Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! The supervisor's settings.
+//! The settings of the supervisor, and the ports that it chooses.
 
 use std::{
     io,
@@ -8,43 +8,44 @@ use std::{
 
 use clap::Parser;
 
-use super::Error;
+use super::error::{EmptyLabel, Error};
 use crate::servers::{free_port, is_free};
 
+/// The first metrics port if none is set and it is free.
 const METRICS_PORT: u16 = 9080;
 
-/// Runs the whole pipeline on this machine: a private Redis and Postgres, producer, consumers and
-/// dashboard. Ctrl-C stops all of it and keeps the votes.
+/// Run the whole pipeline on this machine: a private Redis and Postgres, producer, consumers and dashboard. Ctrl-C
+/// stops all of it and keeps the votes.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "standalone", version)]
 pub struct Config {
-    /// Port of the ballot page; 0 takes a free one
+    /// Serve the voting page on this port; 0 for any free one
     #[arg(long, env = "VOTE_PORT", default_value_t = 8080)]
     pub vote_port: u16,
-    /// Port of the results page; 0 takes a free one
+    /// Serve the results page on this port; 0 for any free one
     #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
     pub results_port: u16,
-    /// First of the ports for metrics and health, on loopback: producer, dashboard, consumers.
-    /// Unset: 9080 and up, or free ones where those are taken
+    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers.
+    /// Unset: 9080 and the next ones, or free ones where those are taken
     #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub metrics_port: Option<u16>,
-    /// Folder of everything that is kept
+    /// Keep all data, secrets and logs in this folder
     #[arg(long, env = "DATA_DIR", default_value = ".data")]
     pub data_dir: PathBuf,
-    /// Label of the default poll's first option
+    /// Label the first option of the default poll
     #[arg(long, env = "OPTION_A", default_value = "Cats", value_parser = label)]
     pub option_a: String,
-    /// Label of the default poll's second option
+    /// Label the second option of the default poll
     #[arg(long, env = "OPTION_B", default_value = "Dogs", value_parser = label)]
     pub option_b: String,
-    /// Consumer processes
+    /// Start this many consumer processes
     #[arg(long, env = "CONSUMERS", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=64))]
     pub consumers: u16,
-    /// Partitions of the stream, fixed by the first start; unset: what `votectl migrate` takes
+    /// Divide the stream into this many partitions; fixed by the first start. Unset: the default of `votectl migrate`
     #[arg(long, env = "PARTITIONS")]
     pub partitions: Option<u16>,
-    /// Program of Redis 7.0 or newer, or of Valkey; unset: redis-server or valkey-server, where it is installed
+    /// Run this program as Redis: redis-server 7.0 or newer, or valkey-server. Unset: the one that is installed
     #[arg(long, env = "REDIS_SERVER")]
     pub redis_server: Option<PathBuf>,
     /// Run Redis as a cluster of three masters and three replicas; fixed by the first start
@@ -52,26 +53,26 @@ pub struct Config {
           num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     pub cluster: bool,
-    /// Also start Prometheus, and Grafana, where they are installed
+    /// Start Prometheus and Grafana as well, where they are installed
     #[arg(long, env = "OBSERVE", default_value = "false", num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set,
           value_parser = clap::builder::BoolishValueParser::new())]
     pub observe: bool,
-    /// Port of Prometheus, on loopback; 0 takes a free one
+    /// Serve Prometheus on this port of 127.0.0.1; 0 for any free one
     #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9090)]
     pub prometheus_port: u16,
-    /// Port of Grafana, on loopback; 0 takes a free one
+    /// Serve Grafana on this port of 127.0.0.1; 0 for any free one
     #[arg(long, env = "GRAFANA_PORT", default_value_t = 3000)]
     pub grafana_port: u16,
-    /// Folder of rules, dashboards and provisioning
+    /// Read alert rules, dashboards and provisioning from this folder
     #[arg(long, env = "GRAFANA_DIR", default_value = "grafana")]
     pub grafana_dir: PathBuf,
-    /// The services' log filter
+    /// Log at this level, or with this filter of tracing, in all services
     #[arg(long, env = "LOG_LEVEL", default_value = "info")]
     pub log_level: String,
 }
 
-/// Ports that were free a moment ago.
+/// The ports of the pipeline. Each was free when it was chosen.
 #[derive(Debug, Clone)]
 pub(super) struct Ports {
     pub(super) vote: u16,
@@ -79,12 +80,15 @@ pub(super) struct Ports {
     pub(super) producer_metrics: u16,
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
-    /// Of Prometheus and Grafana, if they are wanted.
+    /// The ports of Prometheus and Grafana; `None` without `OBSERVE`.
     pub(super) observers: Option<(u16, u16)>,
 }
 
 impl Config {
-    /// Settles every port, before anything is started.
+    /// Chooses all ports, before any process is started.
+    ///
+    /// # Errors
+    /// Returns an error if a port that was set is taken, cannot be opened, or is set twice.
     pub(super) fn ports(&self) -> Result<Ports, Error> {
         let vote = chosen(self.vote_port, "VOTE_PORT")?;
         let results = chosen(self.results_port, "RESULTS_PORT")?;
@@ -124,7 +128,7 @@ impl Config {
     }
 }
 
-/// The port that somebody chose, or a free one for 0.
+/// Returns the port that was set, if it is free, or any free one for 0.
 fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     if port == 0 {
         return Ok(free_port());
@@ -138,9 +142,10 @@ fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     }
 }
 
-fn label(text: &str) -> Result<String, String> {
+/// Parses the label of an option.
+fn label(text: &str) -> Result<String, EmptyLabel> {
     let text = text.trim();
-    if text.is_empty() { Err("a label cannot be empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() { Err(EmptyLabel) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! The data folder: its lock, its secrets, and what a killed supervisor left in it.
+//! The data folder: its lock, its secrets, and the processes that a killed supervisor left behind.
 //!
-//! | below it | what |
+//! | path in the folder | content |
 //! |---|---|
-//! | `postgres/`, `redis/` or `redis-cluster/N/` | the servers' data |
-//! | `log/` | one file a process; at a start a file over 8 MiB is set aside as `.log.1` |
-//! | `run/` | pid files, and the servers' ports |
-//! | `secrets/` | passwords and the cookie key, made once, readable by their owner only |
-//! | `lock` | held, and naming the pid, while a supervisor runs |
+//! | `postgres/`, `redis/` or `redis-cluster/N/` | the data of the servers |
+//! | `log/` | a log file for each process; a start renames a file of more than 8 MiB to `.log.1` |
+//! | `run/` | pid files, and the ports of the servers |
+//! | `secrets/` | passwords and the cookie key, generated once, readable by their owner only |
+//! | `lock` | locked while a supervisor runs, and holds its process id |
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -16,14 +16,15 @@ use std::{
     time::Duration,
 };
 
-use super::{Error, say};
+use super::error::Error;
+use super::terminal::say;
 use crate::servers::{self, Signal, find_leftovers, free_port, is_free, random_secret};
 
 const LOG_BYTES_MAX: u64 = 8 << 20;
 const SERVICE_GRACE: Duration = Duration::from_secs(15);
 const SERVER_GRACE: Duration = Duration::from_secs(60);
 
-/// A data folder that is ours for as long as this value lives.
+/// A data folder that this supervisor has locked. Dropping the value releases the lock.
 #[derive(Debug)]
 pub(super) struct DataDir {
     root: PathBuf,
@@ -31,7 +32,10 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the folder where needed and takes its lock.
+    /// Makes the folder if it does not exist, and locks it.
+    ///
+    /// # Errors
+    /// Returns [`Error::DataDirInUse`] if another supervisor holds the lock.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         fs::create_dir_all(path)
             .map_err(servers::Error::io(format!("create {}", path.display())))?;
@@ -67,7 +71,7 @@ impl DataDir {
         self.root.join("secrets").join(name)
     }
 
-    /// A secret of this name, made up at the first call: 64 hexadecimal digits.
+    /// Returns the secret of this name: 64 hexadecimal digits, generated at the first call and kept.
     pub(super) fn secret(&self, name: &str) -> Result<String, Error> {
         let path = self.secret_path(name);
         let make_or_read = || match fs::read_to_string(&path) {
@@ -80,12 +84,12 @@ impl DataDir {
         Ok(secret.map_err(servers::Error::io(format!("keep the secret {}", path.display())))?)
     }
 
-    /// The file that tells a shell where the servers are, for votectl.
+    /// Returns the path of a file that exports the addresses of the servers to a shell, for votectl.
     pub(super) fn env_path(&self) -> PathBuf {
         self.root.join("env")
     }
 
-    /// Writes that file. It holds passwords, so it is its owner's alone.
+    /// Writes that file. It holds passwords, so only its owner can read it.
     pub(super) fn write_env(&self, variables: &[(&str, &str)]) -> Result<(), Error> {
         let path = self.env_path();
         let lines = variables.iter().map(|(name, value)| format!("export {name}='{value}'\n"));
@@ -93,7 +97,7 @@ impl DataDir {
         Ok(written.map_err(servers::Error::io(format!("write {}", path.display())))?)
     }
 
-    /// The port that a server had last time, or another one if that is taken now.
+    /// Returns the port that a server had at the last start, or another one if that is taken, and keeps it.
     pub(super) fn port_of(&self, server: &str) -> Result<u16, Error> {
         let path = self.run().join(format!("{server}.port"));
         let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
@@ -103,12 +107,12 @@ impl DataDir {
         Ok(port)
     }
 
-    /// Stops what a killed supervisor left running, in the order of an ordinary stop.
+    /// Stops the processes that a killed supervisor left running, in the order of an ordinary stop.
     pub(super) fn clear_leftovers(&self) {
         let mut leftovers = find_leftovers(&self.run());
         leftovers.sort_by_key(|leftover| stop_order(&leftover.name));
         if !leftovers.is_empty() {
-            say("an earlier supervisor was killed; stopping what it left running");
+            say("an earlier supervisor was killed; stopping the processes that it left running");
         }
         for leftover in leftovers {
             let (signal, grace) = match leftover.name.as_str() {
@@ -121,6 +125,7 @@ impl DataDir {
         }
     }
 
+    /// Renames long log files, so that each process begins a new one.
     fn set_long_logs_aside(&self) {
         for entry in fs::read_dir(self.log()).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -132,7 +137,7 @@ impl DataDir {
     }
 }
 
-/// Intake first, then those who read, then the servers.
+/// Returns the place of a process in the order of a stop: the producer first, then readers, then the servers.
 fn stop_order(name: &str) -> u8 {
     match name {
         "producer" => 0,
@@ -178,7 +183,8 @@ fn write_secret(path: &Path) -> io::Result<String> {
     Ok(secret)
 }
 
-/// Written whole or not at all: half a cookie key would log every voter out.
+/// Writes a file that only its owner can read, and makes it appear when it is complete: half a cookie key would
+/// invalidate every voter's cookie.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_extension("new");
     let _ = fs::remove_file(&new);
@@ -197,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn second_supervisor_is_told_who_holds_the_folder() {
+    fn second_supervisor_learns_who_holds_the_folder() {
         let folder = folder();
         let first = DataDir::open(&folder).unwrap();
         let error = DataDir::open(&folder).unwrap_err().to_string();

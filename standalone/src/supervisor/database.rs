@@ -1,20 +1,21 @@
-//! The database and its roles: an owner for `votectl`, and one that may just do its work for each
-//! service.
+//! The database and its roles: an owner, which `votectl` uses, and for each service a role with the rights that it needs.
 
 use tokio_postgres::{Client, NoTls};
 
-use super::{DataDir, Error};
+use super::data_dir::DataDir;
+use super::error::Error;
 use crate::servers::{PostgresServer, roles_with_passwords};
 
 const DATABASE: &str = "votestream";
 
-/// Who owns the tables; `votectl` is this role.
+/// The role that owns the tables; `votectl` logs in as this role.
 pub(super) const OWNER: &str = "votestream";
-/// Writes votes and tallies.
+/// The role of the consumers, which writes votes and tallies.
 pub(super) const CONSUMER: &str = "votestream_consumer";
-/// Reads tallies.
+/// The role of the dashboard, which reads tallies.
 pub(super) const DASHBOARD: &str = "votestream_dashboard";
-/// Makes roles and database where they are missing, and sets the roles' passwords.
+
+/// Creates the roles and the database where they are missing, and sets the passwords of the roles.
 pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Result<(), Error> {
     let client = connect(&postgres.url("postgres")).await?;
     let roles = roles_with_passwords(|role| password_of(role, data_dir))?;
@@ -27,7 +28,7 @@ pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Re
     Ok(())
 }
 
-/// The address of the database for this role.
+/// Returns the address of the database for this role, with its password.
 pub(super) fn url_of(
     role: &str,
     postgres: &PostgresServer,
@@ -42,7 +43,7 @@ fn password_of(role: &str, data_dir: &DataDir) -> Result<String, Error> {
 
 async fn connect(url: &str) -> Result<Client, Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    // Ends with the client.
+    // The task ends when the client is dropped.
     tokio::spawn(connection);
     Ok(client)
 }

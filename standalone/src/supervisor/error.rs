@@ -1,77 +1,82 @@
-//! Why the pipeline did not start.
+//! The errors of the supervisor.
 
 use std::{io, path::PathBuf};
 
 use crate::servers;
 
-/// Why the pipeline did not start.
+/// The reason why the pipeline did not start or did not keep running.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else listens on a port.
+    /// Another program listens on a port.
     #[error("port {port} is taken by another program; choose another one with {setting}=…")]
     PortTaken {
-        /// The port.
+        /// The number of the port.
         port: u16,
-        /// The setting that chooses it.
+        /// The name of the setting that chooses the port.
         setting: &'static str,
     },
-    /// A port cannot be opened for another reason.
+    /// A port cannot be opened, though no other program has it.
     #[error("port {port} cannot be opened ({source}); choose another one with {setting}=…")]
     PortRefused {
-        /// The port.
+        /// The number of the port.
         port: u16,
-        /// The setting that chooses it.
+        /// The name of the setting that chooses the port.
         setting: &'static str,
-        /// The operating system's reason.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Two settings name one port.
+    /// Two settings choose the same port.
     #[error("{one} and {other} are both port {port}; choose another one for either")]
     PortTwice {
-        /// The port.
+        /// The number of the port.
         port: u16,
-        /// One setting.
+        /// The name of one setting.
         one: &'static str,
-        /// The other.
+        /// The name of the other setting.
         other: &'static str,
     },
-    /// Another supervisor works in the data folder.
+    /// Another supervisor holds the lock of the data folder.
     #[error(
         "{} is in use by another supervisor (pid {pid}); stop that one, or choose another folder \
          with DATA_DIR=…", data_dir.display()
     )]
     DataDirInUse {
-        /// The data folder.
+        /// The path of the data folder.
         data_dir: PathBuf,
-        /// The other supervisor.
+        /// The process id of the other supervisor.
         pid: String,
     },
-    /// The data folder was made for the other kind of Redis.
+    /// The data folder holds the other kind of Redis: a cluster or a single server.
     #[error(
-        "{} was made with {made}: start it so again, or choose another folder with DATA_DIR=…",
+        "{} was made with {made}: start it with the same setting, or choose another folder with DATA_DIR=…",
         data_dir.display()
     )]
     OtherRedis {
-        /// The data folder.
+        /// The path of the data folder.
         data_dir: PathBuf,
-        /// What it was made with.
+        /// The setting with which it was made.
         made: &'static str,
     },
-    /// A program of the pipeline does not lie beside this one.
+    /// A program of the pipeline is not in the folder of this program.
     #[error("{} is missing; `make up` builds it", .0.display())]
     NotBuilt(PathBuf),
-    /// A command failed.
+    /// A command such as votectl ended with an error.
     #[error("{command} failed: {said}")]
     CommandFailed {
-        /// The command.
+        /// The command with its arguments.
         command: String,
-        /// What it said.
+        /// The text that it wrote to standard error.
         said: String,
     },
-    /// The database cannot be prepared.
+    /// Postgres refused to create the roles or the database.
     #[error("the database cannot be prepared: {0}")]
     Database(#[from] tokio_postgres::Error),
-    /// A server or service cannot be started.
+    /// A server or service could not be started or stopped.
     #[error(transparent)]
     Server(#[from] servers::Error),
 }
+
+/// An option of the default poll has no label.
+#[derive(Debug, thiserror::Error)]
+#[error("a label cannot be empty")]
+pub(super) struct EmptyLabel;

@@ -1,6 +1,6 @@
-//! Shows the warnings and errors of the children's log files on the terminal.
+//! Shows the warnings and errors of the processes' log files on the terminal.
 //!
-//! The children write to files and not to us, so that they survive us; hence reading the files.
+//! The processes write to files and not to a pipe, so that they survive a killed supervisor. So the files are read.
 
 use std::{
     fs::File,
@@ -11,27 +11,28 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::say;
+use super::terminal::say;
 
 const PERIOD: Duration = Duration::from_millis(250);
-/// Bytes looked at in one period; a child that complains faster is cut short here, not in its file.
+/// Bytes that are read in one period. If a process logs more, the terminal shows part of it; its file has everything.
 const BYTES_MAX: u64 = 64 * 1024;
-/// What a service's line holds when it is a warning or worse, as text or as JSON.
+/// Texts that mark a line of a service as a warning or worse, in text logs and in JSON logs.
 pub(super) const SERVICE_MARKS: &[&str] =
     &[" WARN ", " ERROR ", "\"WARN\"", "\"ERROR\"", "panicked at"];
-/// The same for the servers. Postgres' ERROR is a client's business, who tells of it.
+/// Texts that mark a line of a server as grave. An ERROR of Postgres is not: the client that caused it logs it.
 pub(super) const SERVER_MARKS: &[&str] = &["FATAL:", "PANIC:", "FATAL CONFIG", "MISCONF"];
 
-/// Follows one log file from its present end, until dropped.
+/// Follows one log file from its present end. Dropping the value ends that.
 #[derive(Debug)]
 pub(super) struct LogWatch(JoinHandle<()>);
 
 impl LogWatch {
+    /// Begins to show lines of `log` that hold one of the marks, under this name.
     pub(super) fn start(name: &str, log: PathBuf, marks: &'static [&'static str]) -> Self {
         let name = name.to_owned();
         let has_mark = move |line: &str| marks.iter().any(|mark| line.contains(mark));
         Self(tokio::spawn(async move {
-            // Without its log file a child would not have started.
+            // A process does not start without its log file, so it exists.
             let Ok(mut file) = File::open(log) else { return };
             let _ = file.seek(SeekFrom::End(0));
             let mut unfinished = Vec::new();

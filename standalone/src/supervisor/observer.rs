@@ -1,8 +1,7 @@
 //! Prometheus and Grafana beside the pipeline, where they are installed (`OBSERVE=1`).
 //!
-//! Prometheus scrapes the services and works with the rules of `grafana/`; Grafana finds the dashboards
-//! there. Nothing depends on either: one that is missing is a line on the terminal, one that dies is
-//! started again like everything else.
+//! Prometheus scrapes the services and evaluates the rules in `grafana/`; Grafana reads the dashboards there. No service
+//! depends on either. If one is not installed, the supervisor prints a line; if one dies, it is restarted.
 
 use std::{
     fs,
@@ -10,13 +9,16 @@ use std::{
     process::Command,
 };
 
-use super::{DataDir, Error, config::Ports, watched::Child};
+use super::config::Ports;
+use super::data_dir::DataDir;
+use super::error::Error;
+use super::supervised::Child;
 use crate::servers::{self, Process};
 
-/// Where Grafana's packages put what it cannot work without.
+/// The folder in which Grafana's packages install files that it needs at run time.
 const GRAFANA_HOME: &str = "/usr/share/grafana";
 
-/// A program that watches.
+/// A running Prometheus or Grafana, and the command that started it.
 #[derive(Debug)]
 pub(super) struct Observer {
     name: &'static str,
@@ -29,7 +31,7 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    /// Prometheus on this port, scraping the services at theirs; `None` where there is none.
+    /// Starts Prometheus on this port, to scrape the services. Returns `None` if it is not installed.
     pub(super) fn prometheus(
         port: u16,
         ports: &Ports,
@@ -55,7 +57,7 @@ impl Observer {
         Self::start("prometheus", program, arguments, Vec::new(), data_dir).map(Some)
     }
 
-    /// Grafana on this port, reading the Prometheus on the other; `None` where there is none.
+    /// Starts Grafana on this port, to query the Prometheus on the other. Returns `None` if it is not installed.
     pub(super) fn grafana(
         port: u16,
         prometheus_port: u16,
@@ -72,7 +74,7 @@ impl Observer {
             ("GF_PATHS_LOGS", path(&data)?),
             ("GF_SERVER_HTTP_ADDR", "127.0.0.1".to_owned()),
             ("GF_SERVER_HTTP_PORT", port.to_string()),
-            // It listens on loopback only, and who is here may look.
+            // Grafana listens on loopback only, and everybody on this machine may see the dashboards.
             ("GF_AUTH_ANONYMOUS_ENABLED", "true".to_owned()),
             ("PROMETHEUS_URL", format!("http://127.0.0.1:{prometheus_port}")),
             ("VOTESTREAM_DASHBOARDS", path(&grafana_dir.join("dashboards"))?),
@@ -120,7 +122,7 @@ fn spawn(
     Ok(Process::spawn(name, command, run, log, &run.join(format!("{name}.pid")))?)
 }
 
-/// As grafana/prometheus/prometheus.yml, with the ports of this pipeline.
+/// Returns the configuration of Prometheus: that of grafana/prometheus/prometheus.yml with the ports of this pipeline.
 fn configuration(port: u16, ports: &Ports, rules: &Path) -> String {
     let job = |name: &str, ports: &[u16]| {
         let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
@@ -139,7 +141,7 @@ fn configuration(port: u16, ports: &Ports, rules: &Path) -> String {
     .concat()
 }
 
-/// The program of this name, wherever a shell would find it.
+/// Returns the path of a program in `PATH`.
 fn found(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())

@@ -1,4 +1,4 @@
-//! All the children: started in the order of their needs, stopped in the reverse.
+//! All child processes: started after the processes that they depend on, stopped before them.
 
 use std::{
     process::Command,
@@ -11,38 +11,40 @@ use tokio::{
 };
 
 use super::{
-    Config, DataDir, Error,
-    config::Ports,
+    config::{Config, Ports},
+    data_dir::DataDir,
     database::{self, CONSUMER, DASHBOARD, OWNER},
+    error::Error,
     log_watch::{LogWatch, SERVER_MARKS},
     observer::Observer,
     poll::DefaultPoll,
-    redis_nodes, say,
-    service::{Service, ServiceSpec, clean, program},
+    redis_nodes,
+    service::{ServiceChild, ServiceSpec, clean, program},
     stop_signals::StopSignals,
-    watched::{Child, Watched},
+    supervised::{Child, Supervised},
+    terminal::say,
 };
 use crate::servers::{
     self, PostgresOptions, PostgresServer, Process, RedisServer, Signal, postgres_home,
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Above the services' own grace period (SHUTDOWN_GRACE_MS, 10 s unless set).
+/// Longer than the grace period of the services themselves (SHUTDOWN_GRACE_MS, 10 s unless set).
 const SERVICE_GRACE: Duration = Duration::from_secs(20);
 const SERVER_GRACE: Duration = Duration::from_secs(60);
-/// What is left to each once somebody is in a hurry.
-const HURRY_GRACE: Duration = Duration::from_secs(2);
+/// The time that each process has once the operator forces the stop.
+const FORCED_GRACE: Duration = Duration::from_secs(2);
 
-/// The children, and what they are started from.
+/// The child processes, with the settings and the folder that they are started from.
 pub(super) struct Pipeline<'a> {
     config: &'a Config,
     data_dir: &'a DataDir,
     ports: Ports,
     poll: DefaultPoll,
-    redis: Vec<Watched<RedisServer>>,
-    postgres: Option<Watched<PostgresServer>>,
-    services: Vec<Watched<Service>>,
-    observers: Vec<(Watched<Observer>, u16)>,
+    redis: Vec<Supervised<RedisServer>>,
+    postgres: Option<Supervised<PostgresServer>>,
+    services: Vec<Supervised<ServiceChild>>,
+    observers: Vec<(Supervised<Observer>, u16)>,
     log_watches: Vec<LogWatch>,
 }
 
@@ -54,11 +56,15 @@ impl<'a> Pipeline<'a> {
         Self { config, data_dir, ports, poll, redis, postgres, services, observers, log_watches }
     }
 
-    /// Starts everything and waits until everything is ready.
+    /// Starts all processes and waits until they are ready.
+    ///
+    /// # Errors
+    /// Returns the error of the first process that does not start. Those started before it keep running.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
         for name in ["votectl", "producer", "consumer", "dashboard"] {
             program(name)?;
         }
+        // The servers, the database with its roles, its tables, and the default poll.
         self.start_servers().await?;
         let postgres = self.postgres();
         database::prepare(postgres, self.data_dir).await?;
@@ -70,8 +76,9 @@ impl<'a> Pipeline<'a> {
         let operator: Vec<_> = operator.iter().map(|(name, value)| (*name, &**value)).collect();
         self.data_dir.write_env(&operator)?;
 
+        // The services start at the same time; then each is waited for.
         for spec in self.service_specs()? {
-            self.services.push(Watched::new(Service::start(spec, self.data_dir)?));
+            self.services.push(Supervised::new(ServiceChild::start(spec, self.data_dir)?));
         }
         for service in &mut self.services {
             service.child.wait_ready(READY_WITHIN).await?;
@@ -79,27 +86,27 @@ impl<'a> Pipeline<'a> {
         self.start_observers()
     }
 
-    /// Prometheus and Grafana, where they are wanted and found.
+    /// Starts Prometheus and Grafana, if `OBSERVE` is set and they are installed.
     fn start_observers(&mut self) -> Result<(), Error> {
         let Some((prometheus_port, grafana_port)) = self.ports.observers else { return Ok(()) };
         let folder = &self.config.grafana_dir;
         let prometheus = Observer::prometheus(prometheus_port, &self.ports, folder, self.data_dir)?;
         match prometheus {
             Some(prometheus) => {
-                self.observers.push((Watched::new(prometheus), prometheus_port));
+                self.observers.push((Supervised::new(prometheus), prometheus_port));
             }
             None => say(&format!(
-                "Prometheus is not installed (`bin/install observe` does it): point one at the \
-                 metrics below, as {} shows",
+                "Prometheus is not installed; install it with `bin/install observe`, or point one \
+                 of your own at the metrics below, as {} shows",
                 folder.join("prometheus/prometheus.yml").display()
             )),
         }
         let grafana = Observer::grafana(grafana_port, prometheus_port, folder, self.data_dir)?;
         match grafana {
-            Some(grafana) => self.observers.push((Watched::new(grafana), grafana_port)),
+            Some(grafana) => self.observers.push((Supervised::new(grafana), grafana_port)),
             None => say(&format!(
-                "there is no grafana-server here: {} says how to point one at Prometheus and the \
-                 dashboards",
+                "Grafana is not installed; {} describes how to connect one of your own to \
+                 Prometheus and the dashboards",
                 folder.join("README.md").display()
             )),
         }
@@ -111,12 +118,12 @@ impl<'a> Pipeline<'a> {
         let home = postgres_home(self.data_dir.root())?;
         if !home.starts_with(self.data_dir.root()) {
             say(&format!(
-                "Postgres runs as another user, who cannot enter {}: its data are in {}",
+                "Postgres runs as the user postgres, who cannot enter {}; its data are in {}",
                 self.data_dir.root().display(),
                 home.display()
             ));
         }
-        // For `make clean-data`.
+        // `make clean-data` reads the folder from this file.
         let note = self.data_dir.run().join("postgres.home");
         std::fs::write(&note, home.as_os_str().as_encoded_bytes())
             .map_err(servers::Error::io(format!("write {}", note.display())))?;
@@ -127,15 +134,15 @@ impl<'a> Pipeline<'a> {
             port: Some(self.data_dir.port_of("postgres")?),
             ..PostgresOptions::new("postgres", home, &self.data_dir.secret("postgres-superuser")?)
         };
-        say(if is_new { "making the database" } else { "opening the database" });
+        say(if is_new { "creating the database" } else { "opening the database" });
         let postgres = block_in_place(|| PostgresServer::start(postgres))?;
-        self.postgres = Some(Watched::new(postgres));
-        // A stop that was asked for meanwhile is heard here.
+        self.postgres = Some(Supervised::new(postgres));
+        // Lets `run` see a stop signal that has arrived meanwhile.
         tokio::task::yield_now().await;
         let mut names = vec!["postgres".to_owned()];
         for node in nodes {
             names.push(node.name.clone());
-            self.redis.push(Watched::new(block_in_place(|| RedisServer::start(node))?));
+            self.redis.push(Supervised::new(block_in_place(|| RedisServer::start(node))?));
             tokio::task::yield_now().await;
         }
         redis_nodes::form(&self.redis())?;
@@ -150,7 +157,7 @@ impl<'a> Pipeline<'a> {
         self.redis.iter().map(|node| &node.child).collect()
     }
 
-    /// How this user reaches Redis.
+    /// Returns the variables with which a service logs in to Redis as this user.
     fn redis_environment(&self, user: &str) -> Result<Vec<(&'static str, String)>, Error> {
         let users = redis_nodes::users(self.data_dir)?;
         let user = users.iter().find(|one| one.name == user);
@@ -163,6 +170,7 @@ impl<'a> Pipeline<'a> {
         &self.postgres.as_ref().expect(started).child
     }
 
+    /// Runs votectl with these arguments.
     fn votectl(
         &self,
         arguments: &[String],
@@ -196,8 +204,10 @@ impl<'a> Pipeline<'a> {
         words.into_iter().chain(["--open", "--if-missing"]).map(str::to_owned).collect()
     }
 
+    /// Returns the program, the port and the environment of each service.
     fn service_specs(&self) -> Result<Vec<ServiceSpec>, Error> {
         let postgres = self.postgres();
+        // Each service has these variables, and then its own.
         let common = |admin_port: u16| {
             vec![
                 ("ADMIN_ADDR", format!("127.0.0.1:{admin_port}")),
@@ -239,7 +249,7 @@ impl<'a> Pipeline<'a> {
         Ok(specs)
     }
 
-    /// Tells where everything is.
+    /// Prints the addresses of the pages, the metrics and the data.
     pub(super) fn announce(&mut self) {
         let Ports { vote, results, .. } = self.ports;
         say("");
@@ -259,12 +269,12 @@ impl<'a> Pipeline<'a> {
         say("running; Ctrl-C stops everything and keeps the votes");
     }
 
-    /// Starts again whatever dies. Returns only with an error.
+    /// Restarts child processes that end. Returns only with an error.
     pub(super) async fn keep_running(&mut self) -> Result<(), Error> {
         let mut deaths = signal(SignalKind::child())
             .map_err(servers::Error::io("listen for the children's ends"))?;
         loop {
-            let next_restart = block_in_place(|| self.look_after_children());
+            let next_restart = block_in_place(|| self.restart_ended());
             let pause = next_restart.map(|due| due.saturating_duration_since(Instant::now()));
             tokio::select! {
                 _ = deaths.recv() => {}
@@ -273,32 +283,33 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Starts again those that are due, and returns when the next one is.
-    fn look_after_children(&mut self) -> Option<Instant> {
-        let redis = self.redis.iter_mut().map(Watched::look_after);
-        let postgres = self.postgres.iter_mut().map(Watched::look_after);
-        let services = self.services.iter_mut().map(Watched::look_after);
-        let observers = self.observers.iter_mut().map(|(observer, _)| observer.look_after());
+    /// Restarts the children whose restart is due, and returns the time of the next restart.
+    fn restart_ended(&mut self) -> Option<Instant> {
+        let redis = self.redis.iter_mut().map(Supervised::restart_if_ended);
+        let postgres = self.postgres.iter_mut().map(Supervised::restart_if_ended);
+        let services = self.services.iter_mut().map(Supervised::restart_if_ended);
+        let observers = self.observers.iter_mut().map(|(observer, _)| observer.restart_if_ended());
         redis.chain(postgres).chain(services).chain(observers).flatten().min()
     }
 
-    /// Stops everything: intake, then readers, then servers. A second signal hurries.
+    /// Stops all processes: the producer, then the dashboard, then the consumers, then the servers. A second stop signal
+    /// shortens the time that each of them has.
     pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
-        let mut hurry = false;
+        let mut force_stop = false;
         let observers = self.observers.iter_mut().map(|(observer, _)| observer.child.process());
         let mut observers: Vec<&mut Process> = observers.collect();
         observers.iter_mut().for_each(|process| process.signal(Signal::TERM));
-        wait_all(&mut observers, SERVICE_GRACE, &mut hurry, stop_signals).await;
+        wait_all(&mut observers, SERVICE_GRACE, &mut force_stop, stop_signals).await;
         self.observers.clear();
         for program in ["producer", "dashboard", "consumer"] {
             let services = self.services.iter_mut().map(|service| &mut service.child);
             let services = services.filter(|service| service.program() == program);
             let mut processes: Vec<&mut Process> = services.map(Child::process).collect();
             processes.iter_mut().for_each(|process| process.signal(Signal::TERM));
-            wait_all(&mut processes, SERVICE_GRACE, &mut hurry, stop_signals).await;
+            wait_all(&mut processes, SERVICE_GRACE, &mut force_stop, stop_signals).await;
         }
         self.services.clear();
-        // What the servers say when they are told to stop is no news.
+        // Servers log messages about their own shutdown, which the terminal need not show.
         self.log_watches.clear();
         let mut servers: Vec<&mut Process> = Vec::new();
         for node in &mut self.redis {
@@ -309,13 +320,13 @@ impl<'a> Pipeline<'a> {
             postgres.child.process().signal(Signal::INT);
             servers.push(postgres.child.process());
         }
-        wait_all(&mut servers, SERVER_GRACE, &mut hurry, stop_signals).await;
+        wait_all(&mut servers, SERVER_GRACE, &mut force_stop, stop_signals).await;
         self.redis.clear();
         self.postgres = None;
     }
 }
 
-/// How to call votectl from the shell that `make up` was called from.
+/// Returns the path of votectl for a shell.
 fn votectl_path() -> String {
     program("votectl").map_or_else(|_| "votectl".to_owned(), |path| path.display().to_string())
 }
@@ -329,22 +340,22 @@ fn spec(
     ServiceSpec { name: name.to_owned(), program, admin_port, environment }
 }
 
-/// Waits for all of them; those that outlast their grace are killed.
+/// Waits until all processes have ended, and kills those that have not when `grace` is over.
 async fn wait_all(
     processes: &mut [&mut Process],
     grace: Duration,
-    hurry: &mut bool,
+    force_stop: &mut bool,
     stop_signals: &mut StopSignals,
 ) {
     let asked = Instant::now();
     while processes.iter_mut().any(|process| process.is_running()) {
-        let grace = if *hurry { HURRY_GRACE } else { grace };
+        let grace = if *force_stop { FORCED_GRACE } else { grace };
         if asked.elapsed() >= grace {
             break;
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
-            () = stop_signals.next() => *hurry = true,
+            () = stop_signals.next() => *force_stop = true,
         }
     }
     for process in processes {

@@ -1,17 +1,16 @@
-//! The default poll, named after its two options.
+//! The default poll, whose slug and title follow from the labels of its two options.
 
 use sha2::{Digest, Sha256};
 
-/// Bytes of an option's slug: two of them, `-a`, `-b` and `-vs-` fit a poll's slug of 63 bytes.
+/// The longest slug of an option in bytes: two of them with `-a`, `-b` and `-vs-` fit into a poll's slug of 63 bytes.
 const SLUG_BYTES_MAX: usize = 27;
 
-/// The default poll. Options cannot change once somebody has voted, so that other labels make
-/// another poll.
+/// The default poll. The options of a poll cannot change once somebody has voted, so other labels give another poll.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct DefaultPoll {
     pub(super) slug: String,
     pub(super) title: String,
-    /// `slug=label`, as `votectl poll create --option` takes it.
+    /// The options as `slug=label`, as `votectl poll create --option` takes them.
     pub(super) options: [String; 2],
 }
 
@@ -30,7 +29,8 @@ impl DefaultPoll {
     }
 }
 
-/// Lower-case ASCII letters, digits and single hyphens; a hash where the label has none of them.
+/// Returns a slug for a label: lower-case ASCII letters, digits and single hyphens, or a hash if the label has no ASCII
+/// letters and digits.
 fn slug(label: &str) -> String {
     let mut slug = String::new();
     for letter in label.chars().map(|letter| letter.to_ascii_lowercase()) {

@@ -1,25 +1,32 @@
-//! The Redis that the pipeline runs on: one server, or a cluster of three masters and their replicas.
+//! The Redis of the pipeline: one server, or a cluster of three masters with a replica each.
 //!
-//! Invariant: a data folder keeps the kind of Redis that it was made with: what waits in the other
-//! kind would not be counted.
+//! Invariant: a data folder keeps the kind of Redis that it was made with, because ballots that wait in the other kind
+//! would not be counted.
 
 use std::env;
 
 use tokio::task::block_in_place;
 
-use super::{Config, DataDir, Error, say};
+use super::config::Config;
+use super::data_dir::DataDir;
+use super::error::Error;
+use super::terminal::say;
 use crate::servers::{RedisOptions, RedisServer, RedisUser, form_cluster, shipped_users};
 
 const MASTERS: u16 = 3;
-/// A master that was killed is back within a second or two; one that hangs is replaced after this.
+/// The time after which the cluster replaces a master that hangs. A master that dies is restarted within 2 s, which is
+/// less, so it stays a master.
 const NODE_TIMEOUT_MS: &str = "5000";
 
-/// All users, the operator first, each with a password of its own.
+/// Returns all users, the operator first, each with a password of its own.
 pub(super) fn users(data_dir: &DataDir) -> Result<Vec<RedisUser>, Error> {
     shipped_users(|name| data_dir.secret(&format!("redis-{name}")))
 }
 
-/// What every node is started with, the masters-to-be first.
+/// Returns the options of every node, those of the masters first.
+///
+/// # Errors
+/// Returns [`Error::OtherRedis`] if the data folder holds the other kind of Redis.
 pub(super) fn options(data_dir: &DataDir, config: &Config) -> Result<Vec<RedisOptions>, Error> {
     let cluster = config.cluster;
     let (single, nodes) = (data_dir.root().join("redis"), data_dir.root().join("redis-cluster"));
@@ -58,16 +65,16 @@ pub(super) fn options(data_dir: &DataDir, config: &Config) -> Result<Vec<RedisOp
     (1..=2 * MASTERS).map(node).collect()
 }
 
-/// Joins the nodes of a cluster, or finds them joined; nothing to do for one server.
+/// Joins the nodes to a cluster, unless they are joined already. One server needs nothing.
 pub(super) fn form(nodes: &[&RedisServer]) -> Result<(), Error> {
     if nodes.len() > 1 {
-        say("joining the nodes of the Redis Cluster");
+        say("joining the nodes to a Redis Cluster");
         block_in_place(|| form_cluster(nodes, usize::from(MASTERS)))?;
     }
     Ok(())
 }
 
-/// What a client has to be told: the address for this user, and whether it is a cluster's.
+/// Returns the variables that a client needs: the address for this user, and whether it is that of a cluster.
 pub(super) fn environment(nodes: &[&RedisServer], user: &RedisUser) -> Vec<(&'static str, String)> {
     let urls: Vec<String> = nodes.iter().map(|node| node.url_for(user)).collect();
     let mut environment = vec![("REDIS_URL", urls.join(","))];
@@ -77,7 +84,8 @@ pub(super) fn environment(nodes: &[&RedisServer], user: &RedisUser) -> Vec<(&'st
     environment
 }
 
-/// What "accepted" promises: on a cluster a replica has it too, or a failover would lose ballots.
+/// Returns the durability of the producers. On a cluster a ballot must have reached a replica before it is acknowledged,
+/// or a failover would lose ballots; a DURABILITY that the operator has set is kept.
 pub(super) fn durability(nodes: &[&RedisServer]) -> Vec<(&'static str, String)> {
     let chosen = env::var_os("DURABILITY").is_some();
     let replicated = (nodes.len() > 1 && !chosen).then(|| "replicated".to_owned());

@@ -1,4 +1,4 @@
-//! One service as a child process: started, asked whether it is ready, started again.
+//! One service as a child process: its start, its readiness, its restart.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,13 +12,14 @@ use tokio::{
 };
 
 use super::{
-    DataDir, Error,
+    data_dir::DataDir,
+    error::Error,
     log_watch::{LogWatch, SERVICE_MARKS},
-    watched::Child,
+    supervised::Child,
 };
 use crate::servers::{self, Process, log_tail};
 
-/// What to start.
+/// The program, the name, the port and the environment of a service.
 #[derive(Debug)]
 pub(super) struct ServiceSpec {
     pub(super) name: String,
@@ -27,9 +28,9 @@ pub(super) struct ServiceSpec {
     pub(super) environment: Vec<(&'static str, String)>,
 }
 
-/// A service that has been started.
+/// A service that runs as a child process, and the watch over its log.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct ServiceChild {
     spec: ServiceSpec,
     program: PathBuf,
     run: PathBuf,
@@ -38,7 +39,7 @@ pub(super) struct Service {
     _log_watch: LogWatch,
 }
 
-impl Service {
+impl ServiceChild {
     pub(super) fn start(spec: ServiceSpec, data_dir: &DataDir) -> Result<Self, Error> {
         let program = program(spec.program)?;
         let (run, log) = (data_dir.run(), data_dir.log().join(format!("{}.log", spec.name)));
@@ -59,7 +60,10 @@ impl Service {
         self.spec.admin_port
     }
 
-    /// Waits until `/readyz` says 200.
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Errors
+    /// Returns an error if the process ends first, or is not ready within `at_most`.
     pub(super) async fn wait_ready(&mut self, at_most: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + at_most;
         loop {
@@ -80,7 +84,7 @@ impl Service {
     }
 }
 
-impl Child for Service {
+impl Child for ServiceChild {
     fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -92,14 +96,14 @@ impl Child for Service {
     }
 }
 
-/// A program of the workspace, beside our own.
+/// Returns the path of a program in the folder of this program.
 pub(super) fn program(name: &str) -> Result<PathBuf, Error> {
     let ours = std::env::current_exe().map_err(servers::Error::io("find this program's folder"))?;
     let program = ours.with_file_name(name);
     if program.is_file() { Ok(program) } else { Err(Error::NotBuilt(program)) }
 }
 
-/// Takes away what the caller's environment may hold for another deployment.
+/// Removes variables from a command's environment that the operator may have set for another deployment.
 pub(super) fn clean(command: &mut Command) -> &mut Command {
     for name in [
         "REDIS_URL_FILE",

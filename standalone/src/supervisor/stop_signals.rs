@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP.
+//! The signals that ask the supervisor to stop: SIGINT, SIGTERM and SIGHUP.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::servers;
 
-/// One wish often arrives twice: `make` hands SIGTERM on to us, who were sent it as well.
+/// Signals within this time count as one: `make` forwards a SIGTERM that the supervisor has received as well.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// The signals that ask for a stop.
+/// A listener for the signals that ask for a stop.
 #[derive(Debug)]
 pub(super) struct StopSignals {
     interrupt: Signal,
@@ -29,7 +29,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next of them.
+    /// Waits for the next stop signal.
     pub(super) async fn next(&mut self) {
         loop {
             tokio::select! {

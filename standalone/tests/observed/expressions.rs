@@ -1,11 +1,11 @@
-//! What dashboards ask Prometheus for.
+//! The expressions that the Grafana dashboards send to Prometheus.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
 
-/// Every expression of every panel and annotation, with where it stands.
+/// Returns every expression of every panel and annotation, with the places where it is used.
 pub fn of_dashboards(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in std::fs::read_dir(folder).unwrap().flatten() {
@@ -19,7 +19,7 @@ pub fn of_dashboards(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-/// The expressions that may give nothing, and why.
+/// Returns the expressions that may have no data, each with the reason.
 pub fn that_may_be_empty(file: &Path) -> BTreeMap<String, String> {
     serde_json::from_value(read(file)).unwrap()
 }

@@ -1,14 +1,12 @@
-//! What somebody on call sees: real services under real load, watched by a real Prometheus. Every
-//! expression of every panel and rule has data, and every alert fires once what it warns of happens.
+//! The monitoring as the person on call sees it: real services under real load, watched by a real Prometheus. Every
+//! expression of every panel and rule has data, and every alert fires once its cause is brought about.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod expressions;
+mod loaded_pipeline;
 mod prometheus;
-mod site;
-#[path = "../tables/mod.rs"]
+#[path = "../metrics_document/tables.rs"]
 mod tables;
 
 use std::collections::BTreeSet;
@@ -16,34 +14,34 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use loaded_pipeline::{Helper, LoadedPipeline, root, until};
 use prometheus::{Prometheus, get, shortened};
 use rustix::process::Signal;
-use site::{Helper, Site, root, until};
 use testkit::{eventually, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
-/// Held by whoever audits: see `consumer/src/jobs/auditor.rs`.
+/// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
 const AUDIT_LOCK: &str = "SELECT pg_advisory_lock(x'61756469'::bigint)";
-/// Holds up every consumer until it is rolled back.
+/// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";
-/// Exported only where there is something to tell.
+/// Metrics that a service exports only if it has a certificate.
 const ABSENT: [&str; 1] = ["votestream_certificate_expiry_timestamp_seconds"];
 
-/// Name, severity and window of an alert.
+/// An alert: its name, its severity, and its time window.
 type Alert = (String, String, String);
 
-/// The site with all that watches it.
-struct Watched {
-    site: Site,
+/// The pipeline, the Prometheus that watches it, and the alerts so far.
+struct Observation {
+    pipeline: LoadedPipeline,
     prometheus: Prometheus,
-    /// Alerts seen to fire, ever.
+    /// All alerts that fired at any time.
     seen: BTreeSet<Alert>,
 }
 
-impl Watched {
-    /// The alerts that fire now; those that fired a moment ago are remembered as well.
+impl Observation {
+    /// Returns the alerts that fire now. Those that fired within the last 5 seconds are remembered as well.
     fn firing(&mut self) -> BTreeSet<Alert> {
         self.seen.extend(self.ask("count_over_time(ALERTS{alertstate=\"firing\"}[5s])"));
         self.ask("ALERTS{alertstate=\"firing\"}")
@@ -60,7 +58,7 @@ impl Watched {
         alerts.collect()
     }
 
-    /// Waits until every alert of these names has been seen, in all its severities and windows.
+    /// Waits until every alert of these names has fired, in all its severities and windows.
     async fn see(&mut self, names: &[&str]) {
         let wanted: BTreeSet<Alert> =
             self.alerts().into_iter().filter(|(name, ..)| names.contains(&name.as_str())).collect();
@@ -75,13 +73,13 @@ impl Watched {
         eprintln!("{:4.1} s until {names:?}", since.elapsed().as_secs_f32());
     }
 
-    /// Whether an alert has been seen in all its severities and windows.
+    /// Whether an alert has fired in all its severities and windows.
     fn seen_all(&self, name: &str) -> bool {
         let named = |alert: &Alert| alert.0 == name;
         self.alerts().into_iter().filter(named).all(|alert| self.seen.contains(&alert))
     }
 
-    /// Every alert that the rules know.
+    /// Returns every alert that the rules define.
     fn alerts(&self) -> BTreeSet<Alert> {
         let rules = self.prometheus.rules().into_iter().filter(|rule| rule["type"] == "alerting");
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -97,12 +95,12 @@ impl Watched {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_and_every_alert_fires() {
     let (own_prometheus, metrics) = (free_port(), four_free_ports());
-    let site = tokio::task::block_in_place(|| Site::start(own_prometheus, metrics));
+    let pipeline = tokio::task::block_in_place(|| LoadedPipeline::start(own_prometheus, metrics));
     prometheus_of_make_up_scrapes_everything(own_prometheus).await;
 
-    let load = site.load();
-    let exporters = exporters(&site);
-    let doomed = [1, 7].map(|days| site.dashboard_with_certificate(days));
+    let load = pipeline.load();
+    let exporters = exporters(&pipeline);
+    let doomed = [1, 7].map(|days| pipeline.dashboard_with_certificate(days));
     let mut targets = vec![
         ("producer".to_owned(), vec![metrics]),
         ("dashboard".to_owned(), vec![metrics + 1]),
@@ -112,7 +110,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     ];
     targets.extend(exporters.iter().map(|(job, port, _)| ((*job).to_owned(), vec![*port])));
     let prometheus = Prometheus::start(&targets, &root().join("grafana/prometheus/rules"));
-    let mut watched = Watched { site, prometheus, seen: BTreeSet::new() };
+    let mut watched = Observation { pipeline, prometheus, seen: BTreeSet::new() };
 
     every_expression_has_data(&watched.prometheus).await;
     exported_is_documented([metrics, metrics + 1, metrics + 2], doomed[0].1);
@@ -137,7 +135,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     assert!(unseen.is_empty(), "no fault was injected for {unseen:?}");
 }
 
-/// What `make up OBSERVE=1` started.
+/// Checks the Prometheus that `make up OBSERVE=1` started.
 async fn prometheus_of_make_up_scrapes_everything(port: u16) {
     eventually(SOON, async || {
         let reply = get(port, "/api/v1/targets?state=active")?;
@@ -150,16 +148,16 @@ async fn prometheus_of_make_up_scrapes_everything(port: u16) {
     assert!(rules["data"]["groups"].as_array().is_some_and(|groups| groups.len() > 3), "{rules}");
 }
 
-/// Redis' and Postgres' usual exporters: job, port, and the process.
-fn exporters(site: &Site) -> Vec<(&'static str, u16, Helper)> {
+/// Starts the usual exporters of Redis and Postgres. Returns job, port and process of each.
+fn exporters(pipeline: &LoadedPipeline) -> Vec<(&'static str, u16, Helper)> {
     let (redis, postgres) = (free_port(), free_port());
     let mut redis_exporter = Command::new("prometheus-redis-exporter");
     redis_exporter
-        .arg(format!("-redis.addr={}", site.redis_url))
+        .arg(format!("-redis.addr={}", pipeline.redis_url))
         .arg(format!("-web.listen-address=127.0.0.1:{redis}"));
     let mut postgres_exporter = Command::new("prometheus-postgres-exporter");
     postgres_exporter
-        .env("DATA_SOURCE_NAME", format!("{}?sslmode=disable", site.database_url))
+        .env("DATA_SOURCE_NAME", format!("{}?sslmode=disable", pipeline.database_url))
         .arg(format!("--web.listen-address=127.0.0.1:{postgres}"));
     vec![
         ("redis", redis, Helper::start(&mut redis_exporter)),
@@ -169,6 +167,7 @@ fn exporters(site: &Site) -> Vec<(&'static str, u16, Helper)> {
 
 async fn every_expression_has_data(prometheus: &Prometheus) {
     let grafana = root().join("grafana");
+    // Collect the expressions of dashboards and recording rules, without those that may be empty.
     let excused = expressions::that_may_be_empty(&grafana.join("may-be-empty.json"));
     let mut wanted = expressions::of_dashboards(&grafana.join("dashboards"));
     let recorded = || prometheus.rules().into_iter().filter(|rule| rule["type"] == "recording");
@@ -181,6 +180,7 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
         assert!(places.is_some(), "excused, but nobody asks for it: {expression}");
         prometheus.query(&shortened(expression)).unwrap();
     }
+    // Query them until each has data.
     let all = wanted.len();
     let since = Instant::now();
     let mut errors: Vec<String>;
@@ -211,7 +211,7 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
     eprintln!("{:4.1} s until all {all} expressions had data", since.elapsed().as_secs_f32());
 }
 
-/// What producer, dashboard and consumer export is what docs/METRICS.md says, nothing more or less.
+/// Checks that producer, dashboard and consumer export exactly the metrics of docs/METRICS.md.
 fn exported_is_documented(ports: [u16; 3], with_certificate: u16) {
     let documented = tables::documented();
     let own = ["Producer", "Dashboard", "Consumer"];
@@ -231,27 +231,27 @@ fn exported_is_documented(ports: [u16; 3], with_certificate: u16) {
 }
 
 fn exported(port: u16) -> BTreeSet<String> {
-    // Not JSON: the reply stands in the error.
+    // The reply is not JSON, so `get` returns it in its error.
     let text = get(port, "/metrics").unwrap_err();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     types.map(str::to_owned).collect()
 }
 
-async fn counting_stands_still_and_entries_are_deleted(watched: &mut Watched) {
-    let barrier = watched.site.sql().await;
+async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation) {
+    let barrier = watched.pipeline.sql().await;
     barrier.batch_execute(NOBODY_COUNTS).await.unwrap();
     watched.see(&["OldestEntryWaits", "OldestPendingStuck"]).await;
-    // Somebody deletes what is pending, and what is not delivered yet; and the consumers die.
+    // Somebody deletes entries that are pending and entries that are not delivered yet, and the consumers die.
     for partition in 0..4 {
         let stream = format!("{{votes:{partition}}}:stream");
         let entries: Vec<(String, Vec<String>)> =
-            watched.site.redis(&["XRANGE", &stream, "-", "+"]).await;
+            watched.pipeline.redis(&["XRANGE", &stream, "-", "+"]).await;
         let ids: Vec<&str> = entries.iter().map(|(id, _)| id.as_str()).collect();
         let mut delete = vec!["XDEL", &stream];
         delete.extend(ids.iter().take(2).chain(ids.iter().rev().take(2)));
-        watched.site.redis::<i64>(&delete).await;
+        watched.pipeline.redis::<i64>(&delete).await;
     }
-    watched.site.signal("consumer", Signal::KILL);
+    watched.pipeline.signal("consumer", Signal::KILL);
     watched.see(&["EntriesLost", "LagUnknown", "BacklogNotDraining", "BacklogNearBound"]).await;
     watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
     barrier.batch_execute("ROLLBACK").await.unwrap();
@@ -259,9 +259,9 @@ async fn counting_stands_still_and_entries_are_deleted(watched: &mut Watched) {
     watched.see(&["AcceptingBudgetBurns", "EntriesVanished", "BallotsMissing"]).await;
 }
 
-/// Again and again: a consumer that was just born counts its first late ballots before anybody
-/// scrapes it, and a rate knows nothing of what stood in the first scrape.
-async fn ballots_are_counted_late(watched: &mut Watched, barrier: &tokio_postgres::Client) {
+/// Makes ballots late again and again. Once would not do: a consumer that has just started may count its late ballots
+/// before its first scrape, and a rate does not see values that stood in the first scrape.
+async fn ballots_are_counted_late(watched: &mut Observation, barrier: &tokio_postgres::Client) {
     let until = Instant::now() + SOON;
     while !watched.seen_all("FreshnessBudgetBurns") {
         assert!(Instant::now() < until, "late ballots are not seen: {:?}", watched.seen);
@@ -273,33 +273,33 @@ async fn ballots_are_counted_late(watched: &mut Watched, barrier: &tokio_postgre
     }
 }
 
-async fn servers_come_near_their_bounds(watched: &mut Watched) {
-    let sql = watched.site.sql().await;
+async fn servers_come_near_their_bounds(watched: &mut Observation) {
+    let sql = watched.pipeline.sql().await;
     let count = "SELECT sum(numbackends)::float8 / current_setting('max_connections')::float8
         FROM pg_stat_database";
     let mut sessions = Vec::new();
     while sql.query_one(count, &[]).await.unwrap().get::<_, f64>(0) < 0.93 {
-        sessions.push(watched.site.sql().await);
+        sessions.push(watched.pipeline.sql().await);
     }
-    let facts: String = watched.site.redis(&["INFO", "memory"]).await;
+    let facts: String = watched.pipeline.redis(&["INFO", "memory"]).await;
     let used = facts.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap();
     let bound = (used.trim().parse::<f64>().unwrap() * 1.1) as u64;
     let set = ["CONFIG", "SET", "maxmemory"];
-    watched.site.redis::<()>(&[&set[..], &[bound.to_string().as_str()]].concat()).await;
+    watched.pipeline.redis::<()>(&[&set[..], &[bound.to_string().as_str()]].concat()).await;
     let mut streams = Vec::new();
     for _ in 0..28 {
-        streams.push(viewer(&watched.site.pipeline.results).await);
+        streams.push(viewer(&watched.pipeline.pipeline.results).await);
     }
     let names = ["PostgresConnectionsNearBound", "RedisMemoryNearBound", "ViewersNearBound"];
     watched.see(&names).await;
-    watched.site.redis::<()>(&[&set[..], &["0"]].concat()).await;
+    watched.pipeline.redis::<()>(&[&set[..], &["0"]].concat()).await;
 }
 
-async fn results_and_redis_are_tampered_with(watched: &mut Watched) {
-    let redis = |command: &'static [&'static str]| watched.site.redis::<redis::Value>(command);
+async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
+    let redis = |command: &'static [&'static str]| watched.pipeline.redis::<redis::Value>(command);
     redis(&["CONFIG", "SET", "appendfsync", "everysec"]).await;
     redis(&["XADD", "{votes:0}:stream", "*", "odd", "1"]).await;
-    let sql = watched.site.sql().await;
+    let sql = watched.pipeline.sql().await;
     sql.batch_execute(
         "UPDATE tally SET votes = votes + 7;
          INSERT INTO polls (slug, title, voter_policy, opens_at_ms)
@@ -313,41 +313,41 @@ async fn results_and_redis_are_tampered_with(watched: &mut Watched) {
     .await
     .unwrap();
     watched.see(&["RedisNotDurable", "DeadLetters", "TallyDrift", "CodePoolLow"]).await;
-    watched.site.redis::<()>(&["CONFIG", "SET", "appendfsync", "always"]).await;
+    watched.pipeline.redis::<()>(&["CONFIG", "SET", "appendfsync", "always"]).await;
     sql.batch_execute(AUDIT_LOCK).await.unwrap();
     watched.see(&["AuditOverdue"]).await;
 }
 
-async fn viewers_are_served_late(watched: &mut Watched) {
+async fn viewers_are_served_late(watched: &mut Observation) {
     let until = Instant::now() + SOON;
     while !watched.seen_all("DeliveryBudgetBurns") {
         assert!(Instant::now() < until, "late viewers are not seen: {:?}", watched.seen);
-        watched.site.signal("dashboard", Signal::STOP);
+        watched.pipeline.signal("dashboard", Signal::STOP);
         tokio::time::sleep(Duration::from_millis(1_300)).await;
-        watched.site.signal("dashboard", Signal::CONT);
+        watched.pipeline.signal("dashboard", Signal::CONT);
         tokio::time::sleep(Duration::from_millis(250)).await;
         watched.firing();
     }
 }
 
-async fn an_entry_comes_from_tomorrow(watched: &mut Watched) {
+async fn an_entry_comes_from_tomorrow(watched: &mut Observation) {
     let (ms, day_ms) = (votestream_schema::poll::now_ms(), 24 * 60 * 60 * 1_000);
     let id = format!("{}-0", ms + day_ms);
-    watched.site.redis::<redis::Value>(&["XADD", "{votes:3}:stream", &id, "odd", "1"]).await;
+    watched.pipeline.redis::<redis::Value>(&["XADD", "{votes:3}:stream", &id, "odd", "1"]).await;
     watched.see(&["StreamClockAhead"]).await;
 }
 
-async fn services_do_not_answer(watched: &mut Watched) {
+async fn services_do_not_answer(watched: &mut Observation) {
     for service in ["producer", "consumer", "dashboard"] {
-        watched.site.signal(service, Signal::STOP);
+        watched.pipeline.signal(service, Signal::STOP);
     }
     watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard"]).await;
     for service in ["producer", "consumer", "dashboard"] {
-        watched.site.signal(service, Signal::CONT);
+        watched.pipeline.signal(service, Signal::CONT);
     }
 }
 
-/// An event stream that is read by nobody, but open.
+/// Opens an event stream that nobody reads.
 async fn viewer(results: &str) -> TcpStream {
     let address = results.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -358,7 +358,7 @@ async fn viewer(results: &str) -> TcpStream {
     stream
 }
 
-/// The first of four free ports in a row, away from those that [`free_port`] gives next.
+/// Returns the first of four free ports in a row, away from those that [`free_port`] gives next.
 fn four_free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
     let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 4 * step) % 20_000);

@@ -1,4 +1,4 @@
-//! A real Prometheus in a hurry: scrapes every second, with the project's rules at a shortened scale.
+//! A real Prometheus that scrapes every second and evaluates the project's rules with shortened time windows.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::{folder, free_port};
 
-/// Windows of the rules, and what they become: as long as a test can wait, and still in order.
+/// The time windows of the rules and their replacements: short enough for a test, and still in the same order.
 const WINDOWS: [(&str, &str); 11] = [
     ("1m", "10s"),
     ("5m", "10s"),
@@ -25,21 +25,21 @@ const WINDOWS: [(&str, &str); 11] = [
     ("$__rate_interval", "10s"),
     ("$__range", "60s"),
 ];
-/// Ages that no test can wait for: alert, threshold, and what it becomes.
+/// Thresholds that no test can wait for: the alert, its threshold, and the replacement.
 const AGES: [(&str, &str, &str); 3] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
     ("AuditOverdue", "> 600", "> 5"),
 ];
 
-/// One Prometheus.
+/// A running Prometheus. Dropping the value stops it.
 pub struct Prometheus {
     child: Child,
     port: u16,
 }
 
 impl Prometheus {
-    /// Scrapes these targets, with copies of the rules in `rules`.
+    /// Starts a Prometheus that scrapes these targets and evaluates shortened copies of the rules in `rules`.
     pub fn start(targets: &[(String, Vec<u16>)], rules: &Path) -> Self {
         let home = folder("prometheus");
         let copies = copy_rules(rules, &home);
@@ -70,7 +70,7 @@ impl Prometheus {
         Self { child, port }
     }
 
-    /// What an expression gives now.
+    /// Evaluates an expression now and returns its series.
     pub fn query(&self, expression: &str) -> Result<Vec<Value>, String> {
         let query: String = form_encoded(expression);
         let reply = get(self.port, &format!("/api/v1/query?query={query}"))?;
@@ -81,7 +81,7 @@ impl Prometheus {
         }
     }
 
-    /// All rules.
+    /// Returns all rules with their state.
     pub fn rules(&self) -> Vec<Value> {
         let reply = get(self.port, "/api/v1/rules").unwrap_or_default();
         let groups = reply["data"]["groups"].as_array().cloned().unwrap_or_default();
@@ -96,7 +96,7 @@ impl Drop for Prometheus {
     }
 }
 
-/// An expression at the shortened scale, with Grafana's variables matching everything.
+/// Returns an expression with shortened windows, in which Grafana's variables match everything.
 pub fn shortened(expression: &str) -> String {
     let mut text = expression.to_owned();
     for (window, short) in WINDOWS {
@@ -111,7 +111,7 @@ pub fn shortened(expression: &str) -> String {
     text
 }
 
-/// Asks an HTTP API on loopback for JSON.
+/// Requests JSON from a port of this machine. The error holds a reply that is not JSON.
 pub fn get(port: u16, path: &str) -> Result<Value, String> {
     let ask = || {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;

@@ -1,7 +1,8 @@
-//! A plain TCP load balancer: it knows ports and `/readyz`, and nothing of HTTP requests.
+//! A plain TCP load balancer. It forwards connections to replicas whose `/readyz` answers 200, and knows nothing of
+//! HTTP requests.
 //!
-//! It does not hide a refused connection by trying elsewhere: that would hide a replica which closes
-//! its listener before anybody could notice.
+//! It does not try another replica after a refused connection: that would hide a replica which closes its listener
+//! too early.
 
 use std::{
     sync::{
@@ -16,11 +17,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::deployment::{Service, readiness};
+use crate::deployment::{Replica, readiness};
 
 const CHECK_EVERY: Duration = Duration::from_millis(100);
 
-/// A balancer before some replicas; cheap to clone, and there until the test ends.
+/// A load balancer in front of some replicas. It is cheap to clone, and runs until the test ends.
 #[derive(Clone)]
 pub struct Balancer {
     pub port: u16,
@@ -36,7 +37,7 @@ struct Backend {
 }
 
 impl Balancer {
-    /// Listens on a free port, before nobody.
+    /// Listens on a free port, without any replica.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -46,25 +47,25 @@ impl Balancer {
         balancer
     }
 
-    /// From now on looks whether this replica is ready.
-    pub fn add(&self, service: &Service) {
+    /// Adds a replica, whose readiness is checked from now on.
+    pub fn add(&self, service: &Replica) {
         let (port, admin_port) = (service.port, service.admin_port);
         let backend = Backend { port, admin_port, ready: false, taken: 0 };
         self.backends.lock().unwrap().push(backend);
     }
 
-    /// Whether it sends connections to this replica.
+    /// Whether the balancer sends connections to this replica at the moment.
     pub fn sends_to(&self, port: u16) -> bool {
         self.backends.lock().unwrap().iter().any(|backend| backend.port == port && backend.ready)
     }
 
-    /// Connections that it has given to this replica.
+    /// Returns the number of connections that this replica was given.
     pub fn taken_by(&self, port: u16) -> u64 {
         let backends = self.backends.lock().unwrap();
         backends.iter().filter(|backend| backend.port == port).map(|backend| backend.taken).sum()
     }
 
-    /// Connections that nobody took.
+    /// Returns the number of connections that no replica accepted.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
     }
@@ -92,7 +93,7 @@ impl Balancer {
                 match TcpStream::connect(("127.0.0.1", port)).await {
                     Ok(mut server) => {
                         let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                        // Either side may end it, in whatever way.
+                        // Either side may end the connection, also with an error.
                         let _ = copy_bidirectional(&mut client, &mut server).await;
                     }
                     Err(_) => drop(balancer.refused.fetch_add(1, Ordering::Relaxed)),
@@ -101,7 +102,7 @@ impl Balancer {
         }
     }
 
-    /// The ready replica that was given least.
+    /// Returns the port of the ready replica that was given the fewest connections.
     fn choose(&self) -> Option<u16> {
         let mut backends = self.backends.lock().unwrap();
         let chosen = backends.iter_mut().filter(|backend| backend.ready).min_by_key(|b| b.taken);

@@ -1,4 +1,4 @@
-//! Redis Cluster: a master dies, a slot moves, everything is away.
+//! Redis Cluster: a master dies, a slot moves to another master, all nodes are down.
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use testkit::{RedisCluster, RedisServer, eventually, redis_cluster_with_replicas
 use votestream_loadtest::{Report, Stop};
 use votestream_schema::Keys;
 
-use crate::deployment::{Deployment, SOON, Service, cast, drive};
+use crate::deployment::{Deployment, Replica, SOON, cast, drive};
 
-struct Site {
+struct ClusterDeployment {
     cluster: RedisCluster,
     deployment: Deployment,
-    producer: Service,
-    _others: Vec<Service>,
+    producer: Replica,
+    _others: Vec<Replica>,
     dashboard: u16,
 }
 
-impl Site {
-    /// Three masters and their replicas, partitions on all of them, `replicated`.
+impl ClusterDeployment {
+    /// Starts three masters with a replica each, and the services with DURABILITY=replicated. Every master has a
+    /// partition.
     async fn start() -> Self {
         let cluster = tokio::task::spawn_blocking(|| redis_cluster_with_replicas(3)).await.unwrap();
         let settings =
@@ -41,7 +42,7 @@ impl Site {
         tokio::spawn(drive(config, stop.clone()))
     }
 
-    /// Until ballots of new voters are accepted again, ten in a row: all partitions, most likely.
+    /// Waits until ten ballots of new voters are accepted. Ten reach all six partitions, most likely.
     async fn accepts_again(&self) {
         for _ in 0..10 {
             eventually(SOON, async || match cast(self.producer.port).await {
@@ -58,33 +59,33 @@ fn slot(node: &RedisServer, partition: u16) -> usize {
     node.command(&["CLUSTER", "KEYSLOT", &stream]).unwrap().trim().parse().unwrap()
 }
 
-/// What is acknowledged before, meanwhile and after is counted.
+/// Ballots that are acknowledged before, during and after the failures are all counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn replicated_ballots_survive_a_killed_master_and_a_cluster_that_is_down() {
-    let mut site = Site::start().await;
+    let mut system = ClusterDeployment::start().await;
     let stop = Stop::default();
-    let load = site.load(&stop);
+    let load = system.load(&stop);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    site.cluster.masters[0].kill();
+    system.cluster.masters[0].kill();
     eventually(SOON, async || {
-        let role = site.cluster.replicas[0].command(&["ROLE"]).unwrap();
+        let role = system.cluster.replicas[0].command(&["ROLE"]).unwrap();
         role.starts_with("master").then_some(()).ok_or(role)
     })
     .await;
-    // The promoted one has no replica until the old master is back, and so promises nothing.
-    site.cluster.masters[0].restart().unwrap();
-    site.accepts_again().await;
+    // The promoted replica has no replica of its own until the old master is back, so nothing is acknowledged.
+    system.cluster.masters[0].restart().unwrap();
+    system.accepts_again().await;
 
-    for node in site.cluster.masters.iter_mut().chain(&mut site.cluster.replicas) {
+    for node in system.cluster.masters.iter_mut().chain(&mut system.cluster.replicas) {
         node.kill();
     }
-    let (status, head) = eventually(SOON, async || cast(site.producer.port).await).await;
+    let (status, head) = eventually(SOON, async || cast(system.producer.port).await).await;
     assert_eq!(status, 503, "{head}");
     assert!(head.contains("retry-after"), "{head}");
-    for node in site.cluster.replicas.iter_mut().chain(&mut site.cluster.masters) {
+    for node in system.cluster.replicas.iter_mut().chain(&mut system.cluster.masters) {
         node.respawn().unwrap();
     }
-    site.accepts_again().await;
+    system.accepts_again().await;
     stop.load.cancel();
     expect_counted(&load.await.unwrap());
 }
@@ -92,13 +93,13 @@ async fn replicated_ballots_survive_a_killed_master_and_a_cluster_that_is_down()
 /// A partition's slot moves to another master, key by key, under load.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_moves_to_another_master_while_ballots_flow() {
-    let site = Site::start().await;
+    let system = ClusterDeployment::start().await;
     let stop = Stop::default();
-    let load = site.load(&stop);
+    let load = system.load(&stop);
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let slot = slot(&site.cluster.masters[0], 0);
-    let from = &site.cluster.masters[slot * 3 / 16_384];
-    let to = &site.cluster.masters[(slot * 3 / 16_384 + 1) % 3];
+    let slot = slot(&system.cluster.masters[0], 0);
+    let from = &system.cluster.masters[slot * 3 / 16_384];
+    let to = &system.cluster.masters[(slot * 3 / 16_384 + 1) % 3];
     let id = |node: &RedisServer| node.command(&["CLUSTER", "MYID"]).unwrap().trim().to_owned();
     let (slot, from_id, to_id, port) = (slot.to_string(), id(from), id(to), to.port().to_string());
     to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).unwrap();
@@ -118,13 +119,14 @@ async fn a_slot_moves_to_another_master_while_ballots_flow() {
     for node in [to, from] {
         node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).unwrap();
     }
-    site.accepts_again().await;
+    system.accepts_again().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.load.cancel();
     expect_counted(&load.await.unwrap());
 }
 
-/// The test's own ballots are counted too, and are not the load's: only what is missing is wrong.
+/// Checks that no ballot of the load is missing, doubled or changed. The test's own ballots are counted too, and the
+/// audit takes them for phantoms, so phantoms do not fail the test.
 fn expect_counted(report: &Report) {
     let findings = &report.audit.findings;
     let wrong = findings.lost + findings.duplicated + findings.wrong_choice;

@@ -1,4 +1,4 @@
-//! A deployment of the test's own: servers, a poll, and the real programs.
+//! A deployment for one test: servers, a poll, and the real programs.
 
 use std::{
     path::PathBuf,
@@ -14,14 +14,14 @@ use tokio::{
 };
 use votestream_loadtest::{Config, Plan, Profile, Report, Shape, Stop, Target, run};
 
-/// How long anything may take on a busy machine.
+/// The longest that the tests wait for one event. A busy machine is slow.
 pub const SOON: Duration = Duration::from_secs(60);
-/// The poll that is voted in.
+/// The slug of the poll in which the tests vote.
 pub const POLL: &str = "pets";
-/// Long enough for the balancer to notice, on a busy machine too.
+/// The drain delay of the services: long enough for the balancer to notice, on a busy machine too.
 const DRAIN_DELAY_MS: u64 = 1_500;
 
-/// Addresses, secrets and folders; it holds no processes.
+/// The addresses, secrets and folders of a deployment. It holds no processes.
 pub struct Deployment {
     pub database_url: String,
     environment: Vec<(&'static str, String)>,
@@ -29,7 +29,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// A migrated database and an open poll on this Redis, with six partitions.
+    /// Migrates a new database, with six partitions, and opens a poll on this Redis. `more` are further variables of
+    /// the services.
     pub async fn on(redis_url: &str, more: &[(&'static str, &str)]) -> Self {
         let database_url = database().await;
         let mut environment = vec![
@@ -57,15 +58,15 @@ impl Deployment {
         command
     }
 
-    /// Runs votectl, which has to succeed.
+    /// Runs votectl with these arguments, and checks that it succeeds.
     pub fn votectl(&self, arguments: &[&str]) {
         let output = self.command("votectl").args(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "votectl {arguments:?}: {said}");
     }
 
-    /// Starts a program, without waiting for it.
-    pub fn start(&self, program: &str) -> Service {
+    /// Starts a program without waiting until it is ready.
+    pub fn start(&self, program: &str) -> Replica {
         let (port, admin_port) = (free_port(), free_port());
         let mut command = self.command(program);
         command
@@ -75,17 +76,17 @@ impl Deployment {
         let (log, pid_file) =
             (self.folder.join(format!("{name}.log")), self.folder.join(format!("{name}.pid")));
         let process = Process::spawn(&name, command, &self.folder, &log, &pid_file).unwrap();
-        Service { process, port, admin_port }
+        Replica { process, port, admin_port }
     }
 
-    /// The same, once it is ready.
-    pub async fn started(&self, program: &str) -> Service {
+    /// Starts a program and waits until it is ready.
+    pub async fn started(&self, program: &str) -> Replica {
         let service = self.start(program);
         service.ready().await;
         service
     }
 
-    /// A load of so many voters a second, audited by name.
+    /// Returns the settings of a load of this many voters per second, which is audited voter by voter.
     pub fn load(&self, target: u16, results: Option<u16>, rate: f64, seconds: f64) -> Config {
         let shape = Shape {
             rate: Some(rate),
@@ -102,12 +103,12 @@ impl Deployment {
     }
 }
 
-/// Sends the load until `stop`, and audits it.
+/// Sends the load until `stop` is cancelled, and audits it.
 pub async fn drive(config: Config, stop: Stop) -> Report {
     Box::pin(run(&config, &stop, &mut |_| {})).await.unwrap()
 }
 
-/// Nothing is lost, counted twice or invented.
+/// Checks that no ballot is lost, counted twice or invented.
 pub fn expect_kept(report: &Report) {
     let Report { audit, ballots, samples, .. } = report;
     assert!(
@@ -120,38 +121,38 @@ pub fn expect_kept(report: &Report) {
     assert_eq!(audit.verdict, votestream_loadtest::AuditVerdict::Balanced, "{:?}", audit.notes);
 }
 
-/// A program that was started; dropping it kills it.
-pub struct Service {
+/// A running replica of a service. Dropping the value kills it.
+pub struct Replica {
     process: Process,
     pub port: u16,
     pub admin_port: u16,
 }
 
-impl Service {
-    /// Waits until it says that it is ready.
+impl Replica {
+    /// Waits until `/readyz` answers 200.
     pub async fn ready(&self) {
         eventually(SOON, async || readiness(self.admin_port).await == Some(200)).await;
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM, as Kubernetes does to end a pod.
     pub fn terminate(&mut self) {
         self.process.signal(Signal::TERM);
     }
 
-    /// How it ended.
+    /// Waits until the process has ended, and returns its exit status.
     pub async fn ended(&mut self) -> ExitStatus {
         eventually(SOON, async || self.process.exit_status()).await
     }
 }
 
-/// What `/readyz` says; `None` when nobody answers.
+/// Returns the status code of `/readyz`; `None` if nobody answers.
 pub async fn readiness(admin_port: u16) -> Option<u16> {
     let (head, _) = http(admin_port, "GET /readyz HTTP/1.1\r\nhost: x\r\n", "").await?;
     head.split(' ').nth(1)?.parse().ok()
 }
 
-/// One request over a connection of its own that asks to be kept alive unless it is the admin port's;
-/// head and body of the reply.
+/// Sends one request over a connection of its own and returns head and body of the reply. The connection asks to be
+/// kept alive, except on the admin port.
 pub async fn http(port: u16, head: &str, body: &str) -> Option<(String, String)> {
     let talk = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
@@ -173,7 +174,7 @@ pub async fn http(port: u16, head: &str, body: &str) -> Option<(String, String)>
     tokio::time::timeout(Duration::from_secs(10), talk).await.ok().flatten()
 }
 
-/// Casts one ballot as a new voter; status code and whole head of the reply.
+/// Casts one ballot as a new voter. Returns the status code and the head of the reply in lower case.
 pub async fn cast(port: u16) -> Option<(u16, String)> {
     let path = format!("/api/polls/{POLL}/ballots");
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");

@@ -1,17 +1,17 @@
-//! What each setting of DURABILITY keeps, and what it does not.
+//! The ballots that each setting of DURABILITY keeps when Redis is killed, and those that it loses.
 
 use testkit::{eventually, own_redis_with};
 use votestream_loadtest::{Report, Stop};
 
 use crate::deployment::{Deployment, SOON, drive, expect_kept};
 
-/// Acknowledges ballots that nobody counts yet, kills Redis at once, starts it and a consumer again.
+/// Lets ballots be acknowledged while no consumer runs, kills Redis at once, and starts it and a consumer again.
 async fn acknowledged_then_killed(durability: &str, appended: &str) -> (Report, u64) {
     let mut redis = own_redis_with(|options| {
         options.settings.push(("appendonly".to_owned(), appended.to_owned()));
     });
     let deployment = Deployment::on(&redis.url(), &[("DURABILITY", durability)]).await;
-    // The consumer tells Redis of the poll; without it nothing is counted, and all is at stake.
+    // A consumer copies the poll to Redis, and then ends: without it no ballot is counted before the kill.
     let mut consumer = deployment.started("consumer").await;
     let (producer, dashboard) =
         (deployment.started("producer").await, deployment.started("dashboard").await);
@@ -25,7 +25,7 @@ async fn acknowledged_then_killed(durability: &str, appended: &str) -> (Report, 
         let length = |p| redis.command(&["XLEN", &keys.stream(p)]).ok()?.trim().parse().ok();
         (0..6).map(|p| length(p).unwrap_or(0_u64)).sum::<u64>()
     };
-    // Until the load is over: every voter of it has been answered.
+    // When the load is over, every voter has an answer.
     let mut last = 0;
     eventually(SOON, async || {
         tokio::time::sleep(std::time::Duration::from_millis(700)).await;

@@ -1,7 +1,6 @@
-//! Real programs that are replaced, and servers that die, while people vote: what was acknowledged is
-//! counted, once.
+//! Real programs are replaced, and servers die, while people vote: every acknowledged ballot is counted exactly once.
 //!
-//! Every ballot comes from the load tester's library, and every audit is its audit by name.
+//! The load tester's library casts the ballots and audits them voter by voter.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 

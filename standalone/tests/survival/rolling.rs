@@ -1,4 +1,4 @@
-//! Every replica is replaced while ballots flow: no request fails.
+//! Every replica is replaced while people vote, and no request fails.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,22 +7,23 @@ use votestream_loadtest::Stop;
 
 use crate::{
     balancer::Balancer,
-    deployment::{Deployment, SOON, Service, drive, expect_kept, http, readiness},
+    deployment::{Deployment, Replica, SOON, drive, expect_kept, http, readiness},
 };
 
-/// Voters per second; enough for several in every drain delay.
+/// Voters per second: enough for several ballots within each drain delay.
 const RATE: f64 = 150.0;
 const VIEWERS: usize = 30;
 
-/// A new replica takes over, then the old one drains: not ready, still serving, then gone.
-async fn replace(deployment: &Deployment, program: &str, balancer: &Balancer, old: &mut Service) {
+/// Starts a new replica and ends the old one. The old one must first report that it is not ready, go on serving, and
+/// then end.
+async fn replace(deployment: &Deployment, program: &str, balancer: &Balancer, old: &mut Replica) {
     let new = deployment.started(program).await;
     balancer.add(&new);
     eventually(SOON, async || balancer.sends_to(new.port)).await;
     let mut gone = std::mem::replace(old, new);
     gone.terminate();
     eventually(SOON, async || readiness(gone.admin_port).await == Some(503)).await;
-    // The listener is still there, and says that it will not be for long.
+    // The old replica still answers, and closes the connection with `Connection: close`.
     let head = match program {
         "producer" => http(gone.port, "GET / HTTP/1.1\r\nhost: x\r\n", "").await,
         _ => http(gone.port, "GET /api/polls HTTP/1.1\r\nhost: x\r\n", "").await,
@@ -71,7 +72,7 @@ async fn replacing_every_replica_fails_no_request_and_loses_no_ballot() {
     for dashboard in &mut dashboards {
         replace(&deployment, "dashboard", &results, dashboard).await;
     }
-    // Viewers are told to come back within three seconds; the load tester adds half of that.
+    // The stream asks viewers to come back within three seconds; the load tester waits up to half of that longer.
     tokio::time::sleep(Duration::from_millis(4_600)).await;
     stop.load.cancel();
     let report = load.await.unwrap();
@@ -86,7 +87,7 @@ async fn replacing_every_replica_fails_no_request_and_loses_no_ballot() {
     let viewers = report.viewers.as_ref().unwrap();
     assert!(viewers.reconnects >= VIEWERS as u64, "{viewers:?}");
     assert_eq!((viewers.with_state, viewers.refused, viewers.connect_failures), (30, 0, 0));
-    // One state at once for each stream that was opened.
+    // Each stream that is opened gets the current state at once.
     assert!(viewers.first_state.count >= VIEWERS as u64 + viewers.reconnects - 1, "{viewers:?}");
     expect_kept(&report);
 }

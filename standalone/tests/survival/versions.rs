@@ -1,12 +1,12 @@
-//! Two versions side by side: today's programs on the schema of a release to come.
+//! Two versions side by side: today's programs run on the expanded schema of a later release.
 
 use tokio_postgres::NoTls;
 use votestream_loadtest::Stop;
 
 use crate::deployment::{Deployment, drive, expect_kept};
 
-/// What a migration that expands may do: a column in every table, with a default or without, and a
-/// table and an index more.
+/// The changes that an expanding migration may make: a further column in every table, with a default or without, a
+/// further table, and a further index.
 const EXPAND: &str = "
     DO $$ DECLARE name text; BEGIN
         FOR name IN SELECT tablename FROM pg_tables

@@ -1,9 +1,12 @@
-//! What every admin port owes those who scrape it.
+//! Checks of the metrics that every service exports on its admin port.
 
 use std::collections::HashSet;
 
-/// Panics unless each metric in a scrape is ours, explained, and adds up across replicas, and all of
-/// `names` are there.
+/// Checks the text of a scrape: each metric has our prefix and a help text, no metric is a summary (those of several
+/// replicas cannot be added up), and all of `names` are there.
+///
+/// # Panics
+/// Panics at the first metric that breaks one of these rules.
 pub fn check_metrics(text: &str, names: &[&str]) {
     let helped: HashSet<&str> =
         text.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next()).collect();

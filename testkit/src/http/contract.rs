@@ -1,7 +1,7 @@
-//! Holds every reply that a test sees against the service's OpenAPI document.
+//! Checks every reply that a test sees against the service's OpenAPI document.
 //!
-//! An address or method that the document does not list must be answered with the problems
-//! `not-found` and `method-not-allowed`, as the document's description says.
+//! A service must answer a request for an address or with a method that the document does not list with the problem
+//! `not-found` or `method-not-allowed`, as the document's description says.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,34 +9,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::client::Reply;
+use super::reply::Reply;
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The document, and the validators made of it so far.
+/// An OpenAPI document, and the JSON Schema validators that were built from it so far.
 #[derive(Debug)]
 pub struct Contract {
-    /// The document.
+    /// The document as JSON.
     pub document: Value,
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
 impl Contract {
-    /// The contract that is written down in this OpenAPI document.
+    /// Parses an OpenAPI document.
+    ///
+    /// # Panics
+    /// Panics if the text is no JSON.
     pub fn new(document: &str) -> Self {
         let document = serde_json::from_str(document).expect("the document is JSON");
         Self { document, validators: Mutex::default() }
     }
 
-    /// Panics if the document does not know such a reply to such a request.
+    /// Checks one reply: its status, its headers and its body must be listed for this method and path.
+    ///
+    /// # Panics
+    /// Panics if the document lists no such reply.
     pub fn check(&self, method: &str, path: &str, reply: &Reply) {
         let request = format!("{method} {path} → {}", reply.status);
         if reply.status >= 400 {
-            // What is wrong now may be right in a moment, and a client's text in it is never a page.
+            // An error must not be cached, as it may be over in a moment; and a browser must not take a client's own
+            // text in it for a page.
             let kept = (reply.header("cache-control"), reply.header("x-content-type-options"));
             assert_eq!(kept, (Some("no-store"), Some("nosniff")), "{request}");
         }
-        // A slash at the end makes no difference.
+        // The services treat an address with and without a slash at its end alike.
         let path = path.split('?').next().unwrap_or_default();
         let path = path.strip_suffix('/').filter(|path| path.len() > 1).unwrap_or(path);
         let Some(template) = self.template(path) else {
@@ -70,17 +77,24 @@ impl Contract {
         }
     }
 
-    /// Panics if the value does not fit the schema at this JSON pointer.
-    pub fn validate(&self, what: &str, schema: &str, value: &Value) {
+    /// Checks that a value fits the schema at this JSON pointer. `subject` names the value in the message.
+    ///
+    /// # Panics
+    /// Panics if the value does not fit.
+    pub fn validate(&self, subject: &str, schema: &str, value: &Value) {
         let validator = self.validator(schema);
         let errors: Vec<String> = validator
             .iter_errors(value)
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
-        assert!(errors.is_empty(), "{what}: {value} does not fit {schema}: {errors:#?}");
+        assert!(errors.is_empty(), "{subject}: {value} does not fit {schema}: {errors:#?}");
     }
 
-    /// The referenced part of the document, and where it stands.
+    /// Follows a `$ref`. Returns the referenced part of the document and its JSON pointer; a value that is no
+    /// reference is returned as it is.
+    ///
+    /// # Panics
+    /// Panics if the reference leads out of the document or nowhere.
     pub fn resolve<'a>(&'a self, value: &'a Value, at: &str) -> (&'a Value, String) {
         match value.get("$ref").and_then(Value::as_str) {
             None => (value, at.to_owned()),
@@ -92,7 +106,7 @@ impl Contract {
         }
     }
 
-    /// The listed path that this one is an instance of.
+    /// Returns the listed path, such as `/api/polls/{slug}`, that this path is an instance of.
     fn template(&self, path: &str) -> Option<String> {
         let fits = |template: &&String| {
             let (template, path): (Vec<_>, Vec<_>) =
@@ -144,13 +158,13 @@ impl Contract {
     }
 }
 
-/// The methods that a 405 says its address takes.
+/// Returns the methods in the `Allow` header of a reply with status 405.
 fn allowed(reply: &Reply) -> BTreeSet<String> {
     let methods = reply.header("allow").unwrap_or_default().split(',');
     methods.map(|method| method.trim().to_lowercase()).collect()
 }
 
-/// The methods that the document lists for an address.
+/// Returns the methods that the document lists for a path.
 fn listed(item: &Value) -> BTreeSet<String> {
     const METHODS: [&str; 8] =
         ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -158,7 +172,7 @@ fn listed(item: &Value) -> BTreeSet<String> {
     names.filter(|name| METHODS.contains(&name.as_str())).cloned().collect()
 }
 
-/// A key as a part of a JSON pointer, RFC 6901.
+/// Escapes a key for use in a JSON pointer (RFC 6901).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }

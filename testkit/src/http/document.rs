@@ -1,4 +1,4 @@
-//! Whether an OpenAPI document holds together.
+//! Checks an OpenAPI document by itself: references, operation names, examples, problems.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,11 @@ use serde_json::Value;
 use super::contract::{Contract, escape};
 
 impl Contract {
-    /// Panics unless the document is of version 3.1, every reference leads somewhere, every
-    /// operation has a name of its own, every example fits its schema, and every problem has one.
+    /// Checks that the document is of version 3.1, that every reference leads somewhere, that every operation has a
+    /// name of its own, that every example fits its schema, and that every problem has an example.
+    ///
+    /// # Panics
+    /// Panics at the first of these that is not so.
     pub fn check_document(&self) {
         assert!(
             self.document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1"))
@@ -40,7 +43,7 @@ impl Contract {
         for (at, examples) in self.all("examples") {
             let Some(examples) = examples.as_object() else { continue };
             let schema = at.strip_suffix("/examples").map(|body| format!("{body}/schema"));
-            let schema = schema.expect("the key that was looked for");
+            let schema = schema.expect("the pointer ends with the key that was searched");
             for (name, example) in examples {
                 self.validate(&format!("{at}/{name}"), &schema, &example["value"]);
                 checked += 1;
@@ -65,7 +68,7 @@ impl Contract {
         }
     }
 
-    /// Every value in the document below a key of this name, with its JSON pointer.
+    /// Returns every value in the document that stands under this key, with its JSON pointer.
     fn all(&self, key: &str) -> Vec<(String, &Value)> {
         let mut found = Vec::new();
         find(&self.document, key, "", &mut found);

@@ -1,8 +1,8 @@
-//! Errors are types: no function outside of tests fails with a `String`.
+//! Checks that errors are types: no function outside of tests returns a `String` as its error.
 
 use crate::source::{Rust, is_test_file, root, shown, visit};
 
-/// Type names in `code` whose error is a `String`: `Result<_, String>`, and what a trait calls its error.
+/// Returns the types in `code` whose error is a `String`: `Result<_, String>`, and associated types `Err` and `Error`.
 fn string_errors(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("Result<") {

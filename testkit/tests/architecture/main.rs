@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use source::{root, visit};
 
-/// The crates of ours that `folder` may be built with; those that tests alone use do not count.
+/// Returns the workspace crates that the crate in `folder` depends on, without dependencies of its tests.
 fn imports(folder: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();
@@ -35,7 +35,7 @@ fn services_meet_only_in_redis_postgres_and_http() {
 }
 
 #[test]
-fn what_stands_at_the_bottom_imports_nothing_of_ours() {
+fn the_lowest_crates_import_no_other_crate_of_the_workspace() {
     assert_eq!(imports("service"), set(&[]));
     assert_eq!(imports("schema"), set(&[]));
 }
@@ -54,11 +54,11 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
     assert!(!dashboard["dependencies"].as_table().unwrap().contains_key("redis"));
 }
 
-/// The folders whose programs are deployed. What breaks, measures or tests them may know more.
+/// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
 const DEPLOYED: [&str; 8] =
     ["schema", "service", "producer", "consumer", "dashboard", "votectl", "standalone", "loadtest"];
 
-/// Shows what stands in quotes in the code of these programs, with the file's name.
+/// Calls `with` for every quoted text in the code of these programs, with the name of its file.
 fn quoted(extension: &str, with: &mut impl FnMut(&Path, &str)) {
     let (comment, quotes) = match extension {
         "lua" => ("--", ['"', '\'']),
@@ -79,14 +79,14 @@ fn quoted(extension: &str, with: &mut impl FnMut(&Path, &str)) {
 fn redis_keys_are_named_in_one_module_only() {
     const KEYS: &str = "schema/src/keys.rs";
     let text = std::fs::read_to_string(root().join(KEYS)).unwrap();
-    // The table in its head: keys, and fields that are counted beside the ballots.
+    // The table in the head of that file lists the keys, and fields that are counted beside the ballots.
     let rows = text.lines().filter_map(|line| line.strip_prefix("//! | `"));
     let names: BTreeSet<String> = rows
         .map(|row| row.split('`').next().unwrap().replace("{votes:K}:", "").replace("votes:", ""))
         .map(|name| name.split(':').next().unwrap().to_owned())
         .collect();
     assert!(names.len() >= 9 && names.contains("stream") && names.contains("meta"), "{names:?}");
-    // No key that the code makes is missing there.
+    // Every key that the code makes is in the table.
     for made in text.split("self.of(partition, \"").skip(1) {
         assert!(names.contains(made.split('"').next().unwrap()), "not in the table: {made:.20}");
     }
@@ -106,7 +106,7 @@ fn redis_keys_are_named_in_one_module_only() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// The modules that ask Postgres, each with SQL of its own or in `sql/` beside it.
+/// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
 const SQL: [&str; 18] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/jobs/projector.rs",
@@ -174,7 +174,7 @@ fn every_decision_is_listed_in_architecture() {
     }
 }
 
-/// Files that may hold unsafe code, each with its reason. None does.
+/// Files that may hold unsafe code, each with its reason. No file does.
 const UNSAFE_WITH_REASON: [(&str, &str); 0] = [];
 
 #[test]
@@ -199,7 +199,7 @@ fn every_crate_is_held_to_the_lints_of_the_workspace() {
             let inherits = lints.get("workspace").and_then(toml::Value::as_bool);
             assert_eq!(inherits, Some(true), "{}: [lints] workspace = true", path.display());
         } else {
-            // A workspace of its own, which cannot inherit.
+            // A crate that is its own workspace cannot inherit the lints.
             let own = lints.get("rust").and_then(|rust| rust.get("unsafe_code"));
             let forbids = own.and_then(toml::Value::as_str) == Some("forbid");
             assert!(forbids, "{}: [lints.rust] unsafe_code = \"forbid\"", path.display());
@@ -215,7 +215,7 @@ fn unsafe_code_stands_only_where_a_reason_is_given() {
         files += 1;
         let name = path.strip_prefix(root()).unwrap();
         let has_reason = UNSAFE_WITH_REASON.iter().any(|(file, _)| Path::new(file) == name);
-        // Put together, or this file would be found.
+        // The word is put together from two parts, or the test would find this file.
         let word = concat!("un", "safe");
         let starts = ["{", "fn ", "impl ", "trait ", "extern ", "("];
         let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());

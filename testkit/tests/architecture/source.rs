@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A path as it is printed: relative to the workspace.
+/// Returns a path as it is printed: relative to the workspace.
 pub fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
-/// All files below `folder`, sorted. Hidden folders, `target` and `node_modules` hold generated or
+/// Returns all files below `folder`, sorted. Hidden folders, `target` and `node_modules` hold generated or
 /// downloaded files and are left out.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -101,7 +101,7 @@ impl Rust {
         self.comments.push(Comment { line, documents_item, text });
     }
 
-    /// The code without the items that only tests have (`#[cfg(test)]`).
+    /// Returns the code without the items that only tests have (`#[cfg(test)]`).
     pub fn code_without_tests(&self) -> String {
         let mut code = String::new();
         let mut rest = self.code.as_str();
@@ -113,7 +113,7 @@ impl Rust {
     }
 }
 
-/// The length of the string literal that `text` begins with.
+/// Returns the length of the string literal that `text` begins with.
 fn string_length(text: &str, before: Option<char>) -> Option<usize> {
     let is_in_name = before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     let prefix = text.find(['"', '#']).filter(|at| {
@@ -141,7 +141,7 @@ fn string_length(text: &str, before: Option<char>) -> Option<usize> {
     None
 }
 
-/// The length of the character literal that `text` begins with; a lifetime is none.
+/// Returns the length of the character literal that `text` begins with; a lifetime is none.
 fn char_length(text: &str) -> Option<usize> {
     let inner = text.strip_prefix('\'')?;
     if inner.starts_with('\\') {
@@ -151,7 +151,7 @@ fn char_length(text: &str) -> Option<usize> {
     inner[letter.len_utf8()..].starts_with('\'').then(|| letter.len_utf8() + 2)
 }
 
-/// The length of the item that `code` begins with: up to its `;`, or the end of its braces.
+/// Returns the length of the item that `code` begins with: up to its `;`, or the end of its braces.
 fn item_length(code: &str) -> usize {
     let mut depth = 0_usize;
     for (at, letter) in code.char_indices() {

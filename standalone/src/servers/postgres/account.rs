@@ -1,4 +1,4 @@
-//! Whom Postgres runs as, and the files that are theirs.
+//! The user that Postgres runs as, and files that belong to this user.
 
 use std::{
     fs, io,
@@ -12,10 +12,12 @@ use std::{
 
 use rustix::process::geteuid;
 
-use super::SUPERUSER;
 use crate::servers::Error;
 
-/// The user that Postgres runs as when we are root.
+/// The user that packages of Postgres create.
+const SYSTEM_USER: &str = "postgres";
+
+/// The ids of the user that Postgres runs as if this process runs as root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Account {
     pub(super) user: u32,
@@ -23,8 +25,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Whom the folder belongs to, or `postgres` where there is none yet. `None` when we are a
-    /// plain user, who runs it as they are.
+    /// Returns the owner of the folder, or the user `postgres` if root owns it or it does not exist yet. `None` if this
+    /// process does not run as root: then Postgres runs as the same user.
     pub(super) fn for_folder(folder: &Path) -> Result<Option<Self>, Error> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -36,7 +38,7 @@ impl Account {
             _ => {}
         }
         let id = |flag| {
-            let output = Command::new("id").args([flag, SUPERUSER]).output().ok()?;
+            let output = Command::new("id").args([flag, SYSTEM_USER]).output().ok()?;
             String::from_utf8(output.stdout).ok()?.trim().parse().ok()
         };
         match (id("-u"), id("-g")) {
@@ -50,16 +52,18 @@ impl Account {
     }
 }
 
+/// Returns a command that runs a program as this account, without variables that Postgres would read.
 pub(super) fn as_account(program: &Path, account: Option<Account>) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT").env_remove("PGHOST");
     if let Some(account) = account {
-        // As root, this drops the supplementary groups too.
+        // For root, `uid` also drops the supplementary groups.
         command.uid(account.user).gid(account.group);
     }
     command
 }
 
+/// Makes a folder that only this account can enter.
 pub(super) fn create_folder(folder: &Path, account: Option<Account>) -> Result<(), Error> {
     let create = || {
         fs::create_dir_all(folder)?;
@@ -69,6 +73,7 @@ pub(super) fn create_folder(folder: &Path, account: Option<Account>) -> Result<(
     create().map_err(Error::io(format!("prepare {}", folder.display())))
 }
 
+/// Writes a file that only this account can read.
 pub(super) fn write_private(
     path: &Path,
     text: &str,

@@ -1,4 +1,4 @@
-//! Where Postgres' data are.
+//! Chooses the folder of Postgres' data.
 
 use std::{
     fs,
@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 use super::account::Account;
 use crate::servers::Error;
 
-/// Where Postgres can keep its data for `data_dir`: `<data_dir>/postgres`, or, when we are root
-/// and the user `postgres` cannot enter that folder (a checkout below `/root`),
+/// Returns the folder in which Postgres can keep its data for `data_dir`: `<data_dir>/postgres` as a rule. If this
+/// process runs as root and the user `postgres` cannot enter that folder, as below `/root`, it is
 /// `/var/lib/votestream/<hash of data_dir>/postgres`. Data that exist stay where they are.
 ///
 /// # Errors
-/// If the data exist where Postgres cannot enter, or we are root and there is no user `postgres`.
+/// Returns [`Error::Unsuitable`] if data exist in a folder that Postgres cannot enter, or if this process runs as root
+/// and there is no user `postgres`.
 pub fn postgres_home(data_dir: &Path) -> Result<PathBuf, Error> {
     let inside = data_dir.join("postgres");
     let Some(account) = Account::for_folder(&inside)? else { return Ok(inside) };

@@ -1,4 +1,4 @@
-//! Where Postgres' server programs are.
+//! Finds the server programs of Postgres on this machine.
 
 use std::{
     fs,
@@ -8,14 +8,14 @@ use std::{
 
 use crate::servers::Error;
 
-/// A folder of Postgres' server programs.
+/// A folder that holds `postgres` and `initdb` of one version.
 #[derive(Debug)]
 pub(super) struct Programs {
     pub(super) folder: PathBuf,
 }
 
 impl Programs {
-    /// Those of the data's own major version, or the newest where there are no data yet.
+    /// Returns the programs of the major version that wrote the data, or the newest if there are no data yet.
     pub(super) fn find(data: &Path) -> Result<Self, Error> {
         let installed = Self::installed();
         let newest = installed.first().ok_or_else(|| Error::NotInstalled {
@@ -38,7 +38,7 @@ impl Programs {
         })
     }
 
-    /// Major version and folder, the newest first.
+    /// Returns the major version and the folder of all installed versions, the newest first.
     fn installed() -> Vec<(u32, PathBuf)> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -62,7 +62,7 @@ impl Programs {
     }
 }
 
-/// Of `postgres (PostgreSQL) 15.12 (Debian …)`, the 15.
+/// Returns the major version of a program, such as 15 for `postgres (PostgreSQL) 15.12 (Debian …)`.
 fn major_version(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

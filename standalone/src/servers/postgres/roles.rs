@@ -10,8 +10,8 @@ const PASSWORDS: [(&str, &str); 4] = [
     (":'backup_password'", "votestream_backup"),
 ];
 
-/// The statements that make the roles, or set their passwords where the roles are there. The passwords, which
-/// `password_of` gives for each role's name, must need no escaping, as hexadecimal digits do not.
+/// Returns the statements that create the roles and set their passwords. `password_of` gives the password for the name
+/// of a role. It must need no escaping, as hexadecimal digits do not.
 ///
 /// # Errors
 /// Returns the first error of `password_of`.

@@ -1,19 +1,20 @@
-//! A second Postgres that follows a first, until it is promoted.
+//! Starts a standby: a second Postgres that follows a first one until it is promoted.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use super::account::{Account, as_account, create_folder};
-use super::{PostgresOptions, PostgresServer, Programs, SUPERUSER};
+use super::options::PostgresOptions;
+use super::programs::Programs;
+use super::{PostgresServer, SUPERUSER};
 use crate::servers::Error;
 
 impl PostgresServer {
-    /// Copies this running server into a new folder and starts the copy as its standby, streaming
-    /// under the name of the options. It has this server's password. Promote it with
-    /// `SELECT pg_promote()`.
+    /// Copies this running server into a new folder and starts the copy as its standby, which streams under the name
+    /// in `options`. The standby has this server's password. `SELECT pg_promote()` promotes it.
     ///
     /// # Errors
-    /// If the copy fails, or as [`PostgresServer::start`].
+    /// Returns an error if `pg_basebackup` fails, and those of [`PostgresServer::start`].
     pub fn standby(&self, mut options: PostgresOptions) -> Result<Self, Error> {
         options.password.clone_from(&self.options.password);
         let account = Account::for_folder(&options.folder)?;
@@ -40,7 +41,8 @@ impl PostgresServer {
     }
 }
 
-/// Beside the server, or where a link to the server leads; else whichever is found.
+/// Returns the path of `pg_basebackup` beside the server, or beside the file that a link to the server leads to;
+/// otherwise its name, for a search in `PATH`.
 fn pg_basebackup(programs: &Programs) -> PathBuf {
     let server = programs.folder.join("postgres");
     let places = [server.canonicalize().unwrap_or_default(), server];

@@ -1,4 +1,4 @@
-//! The files that a Redis reads when it starts: the settings and users that are shipped, and its own place.
+//! The files that a Redis reads when it starts: the shipped settings with its own ports and paths, and its users.
 
 use std::{
     fmt::Write as _,
@@ -10,12 +10,14 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{RedisOptions, RedisUser, users::default_user};
+use super::options::RedisOptions;
+use super::users::{RedisUser, default_user};
 use crate::servers::Error;
 
 /// The settings that every deployment's Redis runs with.
 const SHIPPED: &str = include_str!("../../../../schema/access/redis.conf");
 
+/// Returns the text of `redis.conf`: the shipped settings, then those of this server, then those of the options.
 pub(super) fn configuration_of(
     options: &RedisOptions,
     port: u16,
@@ -57,7 +59,7 @@ pub(super) fn configuration_of(
             ("cluster-enabled", "yes".to_owned()),
             ("cluster-port", bus_port.to_string()),
             ("cluster-node-timeout", "2000".to_owned()),
-            // A replica's copy is what ballots wait for: nobody else is about to ask for one.
+            // Ballots wait for the copy of the replica, and no second replica is about to ask for one.
             ("repl-diskless-sync-delay", "0".to_owned()),
         ]);
     }
@@ -69,6 +71,7 @@ pub(super) fn configuration_of(
     })
 }
 
+/// Returns the text of `users.acl`, with the hash of each password.
 pub(super) fn access_list(users: &[RedisUser]) -> String {
     let mut text = String::new();
     if users.iter().all(|user| user.name != "default") {
@@ -83,7 +86,7 @@ pub(super) fn access_list(users: &[RedisUser]) -> String {
     text
 }
 
-/// Writes a file that only its owner can read, whatever the umask, never half of it.
+/// Writes a file that only its owner can read, whatever the umask is. The file appears when it is complete.
 pub(super) fn write_private(path: &Path, text: &str) -> Result<(), Error> {
     let new = path.with_extension("new");
     let write = || {

@@ -2,18 +2,18 @@
 
 const FILE: &str = include_str!("../../../../schema/access/redis-users.acl");
 
-/// A Redis user: what it may do, in the words of `ACL SETUSER`.
+/// A Redis user with its password and its rights.
 #[derive(Debug, Clone)]
 pub struct RedisUser {
-    /// Its name; `default` is the one that a client without a name gets.
+    /// The name. A client that gives no name is the user `default`.
     pub name: String,
-    /// Its password; only the hash reaches the disk.
+    /// The password. Only its hash is written to disk.
     pub password: String,
-    /// Its rules, such as `~* &* +@all`.
+    /// The rights as rules of `ACL SETUSER`, such as `~* &* +@all`.
     pub rules: String,
 }
 
-/// The users that are shipped, the operator first, each with the password that `password_of` gives for its name.
+/// Returns the shipped users, the operator first. `password_of` gives the password for the name of a user.
 ///
 /// # Errors
 /// Returns the first error of `password_of`.
@@ -22,7 +22,7 @@ pub fn shipped_users<E>(
 ) -> Result<Vec<RedisUser>, E> {
     let users = FILE.lines().filter_map(|line| line.strip_prefix("user ")?.split_once(' '));
     users
-        // It is off and has no password: `DEFAULT_USER` is written as it stands.
+        // The default user is off and has no password; its line is copied unchanged (`default_user`).
         .filter(|(name, _)| *name != "default")
         .map(|(name, rules)| {
             let password = password_of(name)?;
@@ -31,7 +31,8 @@ pub fn shipped_users<E>(
         .collect()
 }
 
-/// The line of the default user, whose rights decide whether Redis keeps ballots when it restarts.
+/// Returns the line of the default user. Redis replays its append-only file with the rights of this user, so they
+/// decide whether ballots are kept over a restart.
 pub(super) fn default_user() -> &'static str {
     FILE.lines()
         .find(|line| line.starts_with("user default "))

@@ -1,0 +1,62 @@
+//! The outcome of an injection, and the ways to heal a fault.
+
+use std::path::PathBuf;
+
+use standalone::servers::{PostgresServer, RedisServer};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+/// The way to heal a fault, with all that healing needs.
+#[derive(Debug)]
+pub(crate) enum Cure {
+    /// The fault is over by itself, or nothing can be healed.
+    Itself,
+    /// Start services that were killed, or that were set up to crash.
+    Start(&'static str),
+    /// Let frozen services go on.
+    Thaw(&'static str),
+    /// Let all bytes pass on these links.
+    Pass(&'static str),
+    /// Start Redis again after it was killed.
+    StartRedis,
+    /// Let a frozen Redis go on.
+    ThawRedis,
+    /// Remove the limit on the memory of Redis.
+    RedisRoom,
+    /// Start Postgres again after it was killed.
+    StartPostgres,
+    /// Let a frozen Postgres go on.
+    ThawPostgres,
+    /// Promote this standby, and let the proxies forward to it.
+    PromotePostgres(Box<PostgresServer>),
+    /// Promote this replica, and let the proxies forward to it.
+    PromoteRedis(Box<RedisServer>),
+    /// Remove this file, which fills the disk.
+    Room(PathBuf),
+    /// End these database sessions, which releases their locks.
+    End(Vec<Client>),
+    /// Stop the task that adds malformed entries. It returns their number.
+    Antidote(CancellationToken, JoinHandle<anyhow::Result<u64>>),
+}
+
+/// The outcome of an attempt to inject a fault.
+#[derive(Debug)]
+pub(crate) enum Injection {
+    /// The fault is active. The text is a note for the report, or empty.
+    Under(Cure, String),
+    /// This machine does not allow the fault, for this reason.
+    Skipped(String),
+}
+
+impl Injection {
+    /// An active fault without a note.
+    pub(super) fn by(cure: Cure) -> anyhow::Result<Self> {
+        Ok(Self::Under(cure, String::new()))
+    }
+
+    /// An active fault with a note for the report.
+    pub(super) fn noting(cure: Cure, note: impl Into<String>) -> anyhow::Result<Self> {
+        Ok(Self::Under(cure, note.into()))
+    }
+}
