@@ -100,7 +100,7 @@ class Stage:
         end = time.time()
         try:
             if self.load and not self.load.is_running():
-                raise LoadFailed(f"the load ended: {self.load._other[-3:]}")
+                raise LoadFailed(f"the load ended by itself: {' '.join(self.load.words)[-300:]}")
             self._measure(row, begin, end, bound)
             self._count(row, end, bound)
             row.problems += self.pages.problems()
