@@ -56,9 +56,9 @@ pub(crate) struct Testbed {
     /// The proxy of each pair, by a name such as `producer-1 > redis`.
     pub(crate) links: BTreeMap<String, Proxy>,
     /// The proxy in front of both producers, to which voters connect.
-    pub(crate) door: Proxy,
+    pub(crate) vote_proxy: Proxy,
     /// The proxy in front of the dashboard, to which viewers connect.
-    pub(crate) window: Proxy,
+    pub(crate) results_proxy: Proxy,
     pub(crate) redis: RedisServer,
     pub(crate) postgres: PostgresServer,
     pub(crate) keys: Keys,
@@ -110,8 +110,8 @@ impl Testbed {
         let mut testbed = Self {
             services: Vec::new(),
             links: BTreeMap::new(),
-            door: Proxy::open(Vec::new()).await?,
-            window: Proxy::open(Vec::new()).await?,
+            vote_proxy: Proxy::open(Vec::new()).await?,
+            results_proxy: Proxy::open(Vec::new()).await?,
             redis,
             postgres,
             keys,

@@ -44,7 +44,7 @@ pub(crate) enum Cure {
 #[derive(Debug)]
 pub(crate) enum Injection {
     /// The fault is active. The text is a note for the report, or empty.
-    Under(Cure, String),
+    Active(Cure, String),
     /// This machine does not allow the fault, for this reason.
     Skipped(String),
 }
@@ -52,11 +52,11 @@ pub(crate) enum Injection {
 impl Injection {
     /// An active fault without a note.
     pub(super) fn by(cure: Cure) -> anyhow::Result<Self> {
-        Ok(Self::Under(cure, String::new()))
+        Ok(Self::Active(cure, String::new()))
     }
 
     /// An active fault with a note for the report.
     pub(super) fn noting(cure: Cure, note: impl Into<String>) -> anyhow::Result<Self> {
-        Ok(Self::Under(cure, note.into()))
+        Ok(Self::Active(cure, note.into()))
     }
 }
