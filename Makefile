@@ -11,7 +11,7 @@ PIPELINE := standalone votectl producer consumer dashboard
 PROFILE := release
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos images fuzz docs fmt clean-data
+.PHONY: help up test bench chaos images cluster cluster-stop fuzz docs fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,16 @@ images: ## make the images of the five programs, compiled twice and compared, an
 	@containers/reproduce .cache/containers/released
 	@containers/build .cache/containers/released
 	@containers/tests/test_images.py .cache/containers/released --released
+
+cluster: ## start a throw-away Kubernetes, of NODES=1 or 3, for k8s/rehearse
+	@k8s/cluster/engine >/dev/null
+	@bin/install rust build containers cluster
+	@containers/install
+	@k8s/cluster/images
+	@k8s/cluster/run $(or $(NODES),1)
+
+cluster-stop: ## end it
+	@k8s/cluster/stop
 
 chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 	@bin/install rust build servers chaos

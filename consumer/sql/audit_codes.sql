@@ -1,5 +1,5 @@
--- Voting codes of the polls that are open at $1 (milliseconds since the epoch): issued, used, and the
--- smallest share of unused ones in a poll.
+-- The voting codes of the polls that are open at $1 (milliseconds since the epoch): how many were issued and used, and
+-- the smallest share of unused codes in any of these polls.
 SELECT coalesce(sum(issued), 0)::bigint, coalesce(sum(used), 0)::bigint,
        coalesce(min((issued - used)::float8 / nullif(issued, 0)), 1)
 FROM (

@@ -1,5 +1,5 @@
--- By how many votes the stored results of all polls that are not archived differ from a recount:
--- over options, numbers of voters, and seconds of the series.
+-- The number of votes by which the stored results of all polls that are not archived differ from a recount, summed over
+-- options, numbers of voters, and seconds of the series.
 WITH live AS (
     SELECT id AS poll_id FROM polls WHERE archived_at_ms IS NULL
 ), counted AS MATERIALIZED (

@@ -1,2 +1,2 @@
--- Ballots that Postgres knows of, over all polls: those that stand, and those that do not.
+-- The number of ballots in Postgres, over all polls: those that count, and those that were set aside.
 SELECT ((SELECT coalesce(sum(voters), 0) FROM poll_tally) + (SELECT count(*) FROM set_aside))::bigint

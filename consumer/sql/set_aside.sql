@@ -1,5 +1,5 @@
--- Remembers ballots that do not stand, after their batch was counted in this transaction: so whatever
--- stands of their voters is locked, and no ballot is both.
+-- Stores ballots that do not count, and skips those that do. It runs after the batch was counted in this transaction, so
+-- the voters' rows are locked and no ballot can be both counted and set aside.
 INSERT INTO set_aside (ballot, poll_id, reason)
 SELECT i.ballot, i.poll_id, i.reason
 FROM unnest($1::uuid[], $2::int4[], $3::uuid[], $4::text[]) AS i (ballot, poll_id, voter, reason)

@@ -1,7 +1,7 @@
--- Goes on after `insert.sql` or `upsert.sql`: the tally moves by exactly what these changed, in the same
--- statement.
+-- The second half of the statement that begins in `insert.sql` or `upsert.sql`: it changes tally, totals and series by
+-- exactly the rows that the first half wrote.
 ), alike AS MATERIALIZED (
-    -- A batch holds few distinct choices and seconds: group first, expand to options after.
+    -- A batch holds few distinct choices and seconds, so grouping before expanding to options saves work.
     SELECT poll_id, choices, entry_ms / 1000 AS second, prev_choices, prev_entry_ms / 1000 AS prev_second,
         prev_choices IS NOT NULL AND prev_ballot IS NULL AS of_itself, count(*) AS n
     FROM standing

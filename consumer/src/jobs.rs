@@ -1,4 +1,7 @@
-//! Background jobs that every replica runs beside the pipeline. No job uses another.
+//! Background jobs that every replica runs beside the pipeline.
+//!
+//! Absent on purpose: coordination between jobs. None uses another, and each tolerates that other replicas run the
+//! same job at the same time.
 
 pub(crate) mod auditor;
 pub(crate) mod monitor;

@@ -1,9 +1,11 @@
 //! Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
 //!
-//! `main → run → lane → {stream, batch, store}`, never back. The one promise: what is stored is
-//! counted, once: delivered at least once, and counted by an idempotent upsert.
+//! `main → run → pipeline → streams`; [`pipeline::worker`] is the loop that reads, counts and acknowledges, and
+//! `jobs` keeps both servers' data in step and measures it. The one promise: every stored ballot is counted
+//! exactly once, because entries are delivered at least once and the statement that counts them is idempotent.
 
 pub mod config;
+mod error;
 mod jobs;
 pub mod metrics;
 pub mod pipeline;
@@ -18,34 +20,46 @@ use uuid::Uuid;
 use votestream_schema::{Keys, db};
 use votestream_service::certificates::TlsEndpoint;
 use votestream_service::config::Task;
-use votestream_service::health::Health;
+use votestream_service::health::{Gate, Health};
 use votestream_service::postgres::{self, describe_checkout};
-use votestream_service::redis::Manager;
+use votestream_service::redis::{self, Manager};
 use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
 
 pub use config::Config;
 
+use error::ServerError;
 use jobs::auditor::Auditor;
 use jobs::monitor::Monitor;
 use jobs::positions::Positions;
 use jobs::projector::Projector;
-use jobs::register_expiry::Forgetter;
-use jobs::server_capacity::Surroundings;
+use jobs::register_expiry::RegisterExpiry;
+use jobs::server_capacity::ServerCapacity;
 use pipeline::store::Store;
-use pipeline::worker::{Lane, Pace};
-use polls::Book;
-use streams::{Bounds, Streams};
+use pipeline::worker::{Worker, WorkerConfig};
+use polls::PollCache;
+use streams::{BatchBounds, Streams};
 
-/// Connections that projector, monitor, auditor and surroundings share; lanes have their own.
+/// Size of the Redis pool that the background jobs share; each worker has a connection of its own.
 const REDIS_CONNECTIONS_MAX: u32 = 5;
-/// Connections beside one for each lane.
-const POSTGRES_CONNECTIONS_BESIDE: u32 = 4;
+/// Postgres sessions for the background jobs, in addition to one for each worker.
+const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 4;
 
-/// Works until `shutdown`, then finishes the batches in hand; whether that was done within the grace
-/// period.
+/// The two servers of one deployment, as every background job needs them.
+struct Deployment {
+    redis: redis::Pool,
+    postgres: postgres::Pool,
+    postgres_connections_max: u32,
+    keys: Keys,
+    partitions: u16,
+    is_cluster: bool,
+}
+
+/// Counts ballots until `shutdown`, then finishes the batches in hand. Returns whether they were finished within
+/// the grace period.
 ///
 /// # Errors
-/// When a setting is wrong. Servers that are away are waited for.
+/// Returns an error when a setting is wrong, or when a worker ends before `shutdown`. Servers that are down are
+/// waited for instead.
 pub async fn run(
     config: Config,
     health: Health,
@@ -54,6 +68,7 @@ pub async fn run(
     let config = config.validated()?;
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
+    // Created before anything is awaited, so that the process is unready until both servers have answered.
     let redis_gate = health.gate("redis");
     let postgres_gate = health.gate("postgres");
     let setup_pool = postgres::pool(&config.postgres, "votestream-consumer", 1, false)?;
@@ -61,117 +76,174 @@ pub async fn run(
         return Ok(true);
     };
 
-    let lanes = lanes_of(partitions, manager.is_cluster());
-    let connections_max = lanes.len() as u32 + POSTGRES_CONNECTIONS_BESIDE;
-    let pool = postgres::pool(&config.postgres, "votestream-consumer", connections_max, false)?;
-    let redis = manager.pool(REDIS_CONNECTIONS_MAX);
-    // Claims begin above this (see `Config::validated`).
-    let answer_within = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
-    let book = Book::new(pool.clone(), answer_within);
-    let pace = Pace {
-        bounds: Bounds {
+    // The pools are sized by the number of workers, which only the deployed number of partitions decides.
+    let assignments = partitions_per_worker(partitions, manager.is_cluster());
+    let postgres_connections_max = assignments.len() as u32 + POSTGRES_CONNECTIONS_FOR_JOBS;
+    let deployment = Deployment {
+        redis: manager.pool(REDIS_CONNECTIONS_MAX),
+        postgres: postgres::pool(
+            &config.postgres,
+            "votestream-consumer",
+            postgres_connections_max,
+            false,
+        )?,
+        postgres_connections_max,
+        keys,
+        partitions,
+        is_cluster: manager.is_cluster(),
+    };
+    // Entries are claimed by others only after longer than this: see `Config::validated`.
+    let response_timeout = Duration::from_millis(2 * config.postgres.statement_timeout_ms);
+    let polls = PollCache::new(deployment.postgres.clone(), response_timeout);
+
+    // Background jobs.
+    let jobs = TaskTracker::new();
+    spawn_poll_jobs(&jobs, &deployment, &config, &polls, &health, postgres_gate, &shutdown);
+    spawn_measuring_jobs(&jobs, &deployment, &config, redis_gate, &shutdown)?;
+    jobs.close();
+
+    // The workers that count.
+    let force_stop = CancellationToken::new();
+    let mut workers = JoinSet::new();
+    for (number, partitions) in assignments.into_iter().enumerate() {
+        let name = consumer_name(config.consumer_name.as_deref(), number);
+        tracing::info!(consumer = name, ?partitions, "worker starts reading its partitions");
+        let streams = Streams::new(deployment.keys.clone(), &partitions, name);
+        let store = Store::new(deployment.postgres.clone(), response_timeout);
+        let tokens = (shutdown.clone(), force_stop.clone());
+        let settings = worker_config(&config);
+        let worker = Worker::new(manager.clone(), streams, store, polls.clone(), settings, tokens);
+        workers.spawn(worker.run());
+    }
+    tokio::select! {
+        biased;
+        () = shutdown.cancelled() => {}
+        Some(ended) = workers.join_next() => {
+            anyhow::bail!("a worker ended although no shutdown was requested: {ended:?}");
+        }
+    }
+    Ok(drain(workers, jobs, &force_stop, config.common.shutdown_grace()).await)
+}
+
+/// Starts the jobs that follow the poll definitions: the cache, the copies in Redis, and expired registers.
+fn spawn_poll_jobs(
+    jobs: &TaskTracker,
+    deployment: &Deployment,
+    config: &Config,
+    polls: &PollCache,
+    health: &Health,
+    postgres_gate: Gate,
+    shutdown: &CancellationToken,
+) {
+    let Deployment { redis, postgres, keys, partitions, .. } = deployment;
+    let period = Duration::from_millis(config.project_ms);
+    jobs.spawn(postgres_gate.watch(period, shutdown.clone(), {
+        let polls = polls.clone();
+        move || {
+            let polls = polls.clone();
+            async move { polls.reload().await.map(drop) }
+        }
+    }));
+    let projector = Projector::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    let kept_ms = i64::from(config.register_kept_s) * 1_000;
+    let expiry = RegisterExpiry::new(redis.clone(), keys.clone(), *partitions, kept_ms);
+    jobs.spawn(health.gate("projection").watch(period, shutdown.clone(), {
+        let polls = polls.clone();
+        move || {
+            let (projector, expiry) = (projector.clone(), expiry.clone());
+            let polls = polls.polls();
+            async move {
+                projector.project(&polls).await?;
+                expiry.expire_next(&polls).await
+            }
+        }
+    }));
+}
+
+/// Starts the jobs that only measure: certificates, server capacity, the audit, and the streams' backlog.
+///
+/// # Errors
+/// Returns an error when a server's URL or certificate file cannot be read.
+fn spawn_measuring_jobs(
+    jobs: &TaskTracker,
+    deployment: &Deployment,
+    config: &Config,
+    redis_gate: Gate,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let Deployment { redis, postgres, keys, partitions, is_cluster, .. } = deployment;
+    let endpoints =
+        vec![TlsEndpoint::of_redis(&config.redis)?, TlsEndpoint::of_postgres(&config.postgres)?];
+    jobs.spawn(certificates::watch(endpoints, shutdown.clone()));
+
+    let masters = if *is_cluster { *partitions } else { 1 };
+    let capacity = ServerCapacity::new(redis.clone(), postgres.clone(), keys.clone(), masters);
+    jobs.spawn(capacity.watch(shutdown.clone()));
+
+    let audit_every = Duration::from_millis(config.audit_ms);
+    let auditor =
+        Auditor::new(redis.clone(), postgres.clone(), keys.clone(), *partitions, audit_every);
+    jobs.spawn(auditor.watch(shutdown.clone()));
+
+    let monitor_every = Duration::from_millis(config.monitor_ms);
+    let positions = Positions::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    jobs.spawn(positions.watch(monitor_every, shutdown.clone()));
+
+    let monitor = Monitor::new(redis.clone(), keys.clone(), *partitions);
+    jobs.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
+        let (redis, postgres) = (redis.clone(), postgres.clone());
+        let postgres_connections_max = deployment.postgres_connections_max;
+        move || {
+            telemetry::record_pool("postgres", &postgres.state(), postgres_connections_max);
+            telemetry::record_pool("redis", &redis.state(), REDIS_CONNECTIONS_MAX);
+            let monitor = monitor.clone();
+            async move { monitor.measure().await }
+        }
+    }));
+    Ok(())
+}
+
+/// Waits for all tasks to end and returns whether they did within `grace`. The first half of the grace period is
+/// for counting the batches in hand; at half time workers stop waiting for Postgres and leave theirs to other
+/// replicas.
+async fn drain(
+    mut workers: JoinSet<()>,
+    jobs: TaskTracker,
+    force_stop: &CancellationToken,
+    grace: Duration,
+) -> bool {
+    let all_ended = async {
+        while workers.join_next().await.is_some() {}
+        jobs.wait().await;
+    };
+    let out_of_time = async {
+        tokio::time::sleep(grace / 2).await;
+        force_stop.cancel();
+        tokio::time::sleep(grace / 2).await;
+    };
+    tokio::select! {
+        biased;
+        () = all_ended => true,
+        () = out_of_time => false,
+    }
+}
+
+fn worker_config(config: &Config) -> WorkerConfig {
+    WorkerConfig {
+        bounds: BatchBounds {
             entries: config.batch_max as usize,
             bytes: config.batch_bytes_max as usize,
         },
         linger: Duration::from_millis(config.linger_ms),
         block_ms: config.block_ms,
         claim_idle_ms: config.claim_idle_ms,
-        bury_idle_ms: config.bury_idle_ms,
-    };
-
-    let watchers = TaskTracker::new();
-    let project_every = Duration::from_millis(config.project_ms);
-    watchers.spawn(postgres_gate.watch(project_every, shutdown.clone(), {
-        let book = book.clone();
-        move || {
-            let book = book.clone();
-            async move { book.reload().await.map(drop) }
-        }
-    }));
-    let projector = Projector::new(redis.clone(), pool.clone(), keys.clone(), partitions);
-    let kept_ms = i64::from(config.register_kept_s) * 1_000;
-    let forgetter = Forgetter::new(redis.clone(), keys.clone(), partitions, kept_ms);
-    watchers.spawn(health.gate("projection").watch(project_every, shutdown.clone(), {
-        let book = book.clone();
-        move || {
-            let (projector, forgetter) = (projector.clone(), forgetter.clone());
-            let polls = book.polls();
-            async move {
-                projector.project(&polls).await?;
-                forgetter.forget(&polls).await
-            }
-        }
-    }));
-    let seals =
-        vec![TlsEndpoint::of_redis(&config.redis)?, TlsEndpoint::of_postgres(&config.postgres)?];
-    watchers.spawn(certificates::watch(seals, shutdown.clone()));
-    let masters = if manager.is_cluster() { partitions } else { 1 };
-    let around = Surroundings::new(redis.clone(), pool.clone(), keys.clone(), masters);
-    watchers.spawn(around.watch(shutdown.clone()));
-    let audit_every = Duration::from_millis(config.audit_ms);
-    let auditor = Auditor::new(redis.clone(), pool.clone(), keys.clone(), partitions, audit_every);
-    watchers.spawn(auditor.watch(shutdown.clone()));
-    let positions = Positions::new(redis.clone(), pool.clone(), keys.clone(), partitions);
-    watchers.spawn(positions.watch(Duration::from_millis(config.monitor_ms), shutdown.clone()));
-    let monitor = Monitor::new(redis.clone(), keys.clone(), partitions);
-    let monitor_every = Duration::from_millis(config.monitor_ms);
-    watchers.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
-        let pool = pool.clone();
-        move || {
-            telemetry::record_pool("postgres", &pool.state(), connections_max);
-            telemetry::record_pool("redis", &redis.state(), REDIS_CONNECTIONS_MAX);
-            let monitor = monitor.clone();
-            async move { monitor.measure().await }
-        }
-    }));
-    let hurry = CancellationToken::new();
-    let mut running = JoinSet::new();
-    for (lane, partitions) in lanes.into_iter().enumerate() {
-        let name = consumer_name(config.consumer_name.as_deref(), lane);
-        tracing::info!(consumer = name, ?partitions, "lane starts");
-        let streams = Streams::new(keys.clone(), &partitions, name);
-        let store = Store::new(pool.clone(), answer_within);
-        let tokens = (shutdown.clone(), hurry.clone());
-        let lane = Lane::new(manager.clone(), streams, store, book.clone(), pace, tokens);
-        running.spawn(lane.run());
-    }
-    watchers.close();
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => {}
-        Some(ended) = running.join_next() => {
-            anyhow::bail!("a lane ended before it was told to: {ended:?}");
-        }
-    }
-    Ok(drained(running, watchers, &hurry, config.common.shutdown_grace()).await)
-}
-
-/// Waits for the end of all tasks: half of the grace period for the batches in hand to be counted,
-/// the other half for what cannot be to be left to other replicas.
-async fn drained(
-    mut lanes: JoinSet<()>,
-    watchers: TaskTracker,
-    hurry: &CancellationToken,
-    grace: Duration,
-) -> bool {
-    let all = async {
-        while lanes.join_next().await.is_some() {}
-        watchers.wait().await;
-    };
-    let patience = async {
-        tokio::time::sleep(grace / 2).await;
-        hurry.cancel();
-        tokio::time::sleep(grace / 2).await;
-    };
-    tokio::select! {
-        biased;
-        () = all => true,
-        () = patience => false,
+        consumer_expiry_ms: config.consumer_expiry_ms,
     }
 }
 
-/// One lane reads all partitions of a plain server; in a cluster a read cannot span slots.
-fn lanes_of(partitions: u16, is_cluster: bool) -> Vec<Vec<u16>> {
+/// Assigns partitions to workers. On a plain server one worker reads them all; in a cluster each partition has a
+/// worker of its own, because one read cannot span hash slots.
+fn partitions_per_worker(partitions: u16, is_cluster: bool) -> Vec<Vec<u16>> {
     if is_cluster {
         (0..partitions).map(|partition| vec![partition]).collect()
     } else {
@@ -179,27 +251,31 @@ fn lanes_of(partitions: u16, is_cluster: bool) -> Vec<Vec<u16>> {
     }
 }
 
-/// Unique for each process start and lane: a shared name would hide a dead replica's entries.
-fn consumer_name(first: Option<&str>, lane: usize) -> String {
+/// Makes a consumer name that is unique to this process start and worker. With a shared name, a new process would
+/// read the pending entries of a dead replica as its own and nobody would claim them.
+fn consumer_name(first: Option<&str>, worker: usize) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let first = first.map_or_else(|| host.trim().to_owned(), str::to_owned);
     let unique = Uuid::new_v4().simple().to_string();
-    format!("{first}-{lane}-{}", &unique[..12])
+    format!("{first}-{worker}-{}", &unique[..12])
 }
 
-/// The deployment's number of partitions, waiting until Postgres tells; `None` when told to stop.
+/// Reads the deployment's number of partitions, retrying until Postgres answers. Returns `None` when `shutdown`
+/// comes first.
 async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
-    let ask = || async {
-        let session = pool.get().await.map_err(describe_checkout)?;
-        db::partitions(&**session).await.map_err(|e| e.to_string())
+    let read = || async {
+        let session = pool.get().await;
+        let session = session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
+        Ok::<u16, ServerError>(db::partitions(&**session).await?)
     };
-    process::wait_for("postgres", shutdown, ask).await
+    process::wait_for("postgres", shutdown, read).await
 }
 
-/// Runs and drains one consumer process: what `main` does after parsing.
+/// Runs one consumer process to its end, as `main` does after parsing: serves, or checks the settings, or asks a
+/// running consumer for its health.
 ///
 /// # Errors
-/// When an address is taken or a setting is wrong.
+/// Returns an error when the admin address is taken, a setting is wrong, or a worker fails.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return config.check();
@@ -208,7 +284,7 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
         return healthcheck::ask(config.admin_addr);
     }
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
-    // Nobody sends work to a consumer: there is nothing to wait for.
+    // No load balancer sends work to a consumer, so there is no drain delay.
     let work = |health, shutdown| run(config, health, shutdown);
     process::run("consumer", metrics::TABLES, &common, admin_addr, Duration::ZERO, work).await
 }

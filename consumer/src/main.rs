@@ -1,4 +1,4 @@
-//! The consumer's process.
+//! The consumer's process: parses the settings and runs [`votestream_consumer::start`].
 
 use clap::Parser;
 use votestream_consumer::Config;

@@ -1,70 +1,70 @@
-//! What each of the consumer's metrics means.
+//! The consumer's metrics, with the help texts that /metrics and docs/METRICS.md show.
 
 use votestream_service::metric::{
     Counter, ENTRIES, Gauge, Histogram, LabelValues, Metric, SECONDS,
 };
 
-/// Partitions are few, and fixed at the first deployment.
+/// The label of metrics by partition. Partitions are few, and their number is fixed at the first deployment.
 const PARTITION: &[LabelValues; 1] = &[("partition", &[])];
 
 /// Every table that the consumer exports, beside those of all services.
 pub const TABLES: &[&[Metric]] = &[METRICS];
 
 votestream_service::metrics! {
-    /// The consumer's own.
+    /// The metrics that only the consumer has.
     pub static METRICS;
 
-    /// Entries worked on in one go.
+    /// Entries per batch, that is, per transaction in Postgres.
     pub(crate) static BATCH_ENTRIES: Histogram =
         ("votestream_batch_entries", "entries", &[], ENTRIES);
 
-    /// One transaction in Postgres, from taking a connection to its commit.
+    /// Duration of one transaction in Postgres, from borrowing a connection to the commit.
     pub(crate) static STORE_DURATION_SECONDS: Histogram =
         ("votestream_store_duration_seconds", "seconds", &[], SECONDS);
 
-    /// From Redis storing a ballot to its commit in Postgres.
+    /// Delay of a ballot from its storage in Redis to its commit in Postgres.
     pub(crate) static BALLOT_TO_COMMIT_SECONDS: Histogram =
         ("votestream_ballot_to_commit_seconds", "seconds", &[], SECONDS);
 
-    /// Ballots worked on, by outcome: counted (a new voter), replaced (took the place of another),
-    /// unchanged (a replay, or beaten by another), superseded (by another ballot of its batch),
-    /// out_of_time.
+    /// Ballots by outcome: counted (a new voter), replaced (replaced the voter's earlier choice), unchanged (an entry
+    /// delivered again, or a ballot that loses to the stored one), superseded (by another ballot of the same batch),
+    /// out_of_time (the poll was not open).
     pub(crate) static VOTES: Counter<1> = (
         "votestream_votes_total",
         "ballots",
         &[("outcome", &["counted", "replaced", "unchanged", "superseded", "out_of_time"])],
     );
 
-    /// Batches that were upserted after an insert was refused, since one of their voters was known.
-    /// Postgres logs each as a duplicate key; nothing is lost. Many of them mean that Redis has lost
-    /// its register, or that votes are replaced all the time.
+    /// Batches that were upserted after Postgres refused to insert them, because a voter was already stored. Postgres logs
+    /// each as a duplicate key; nothing is lost. Many of them mean that Redis has lost its register, or that voters
+    /// replace their votes all the time.
     pub(crate) static REFUSED_INSERTS: Counter =
         ("votestream_refused_inserts_total", "batches", &[]);
 
-    /// Attempts that failed and were repeated, by server.
+    /// Attempts that failed and were retried, by server.
     pub(crate) static RETRIES: Counter<1> =
         ("votestream_retries_total", "attempts", &[("what", &["redis", "postgres"])]);
 
-    /// Stale entries taken over.
+    /// Stale entries that were claimed from other consumers.
     pub(crate) static CLAIMED_ENTRIES: Counter =
         ("votestream_claimed_entries_total", "entries", &[]);
 
-    /// Entries set aside as dead letters.
+    /// Entries that were moved to the dead letters.
     pub(crate) static DEAD_LETTERS: Counter = ("votestream_dead_letters_total", "entries", &[]);
 
     /// Entries deleted from a stream while they were pending, before they were counted. Must stay 0.
     pub(crate) static VANISHED_ENTRIES: Counter =
         ("votestream_vanished_entries_total", "entries", &[]);
 
-    /// Names of dead consumers removed.
+    /// Names of dead consumers that were removed from the group.
     pub(crate) static CONSUMERS_REMOVED: Counter =
         ("votestream_consumers_removed_total", "names", &[]);
 
-    /// Registers of closed polls forgotten, each partition's by itself.
+    /// Registers of closed polls that were removed; each partition counts as one.
     pub(crate) static REGISTERS_FORGOTTEN: Counter =
         ("votestream_registers_forgotten_total", "registers", &[]);
 
-    /// Entries in a stream: lag and pending together.
+    /// Entries in a stream: the lag plus the pending ones.
     pub(crate) static STREAM_ENTRIES: Gauge<1> =
         ("votestream_stream_entries", "entries", PARTITION);
 
@@ -74,16 +74,16 @@ votestream_service::metrics! {
     /// Entries not yet delivered to the group.
     pub(crate) static STREAM_LAG: Gauge<1> = ("votestream_stream_lag", "entries", PARTITION);
 
-    /// 1 when Redis does not know the lag; we take it from length and pending.
+    /// 1 when Redis does not know the lag itself; the lag is computed from length and pending entries in any case.
     pub(crate) static STREAM_LAG_UNKNOWN: Gauge<1> =
         ("votestream_stream_lag_unknown", "bool", PARTITION);
 
-    /// Delivered, not yet acknowledged.
+    /// Entries delivered to a consumer and not yet acknowledged.
     pub(crate) static STREAM_PENDING: Gauge<1> =
         ("votestream_stream_pending", "entries", PARTITION);
 
-    /// Entries that left a stream, ever, without being counted or set aside: somebody trimmed or
-    /// deleted them. Must stay 0.
+    /// Entries that ever left a stream without being counted or moved to the dead letters: somebody trimmed or deleted
+    /// them. Must stay 0.
     pub(crate) static STREAM_LOST_ENTRIES: Gauge<1> =
         ("votestream_stream_lost_entries", "entries", PARTITION);
 
@@ -95,33 +95,32 @@ votestream_service::metrics! {
     pub(crate) static STREAM_OLDEST_AGE_SECONDS: Gauge<1> =
         ("votestream_stream_oldest_age_seconds", "seconds", PARTITION);
 
-    /// By how much a stream's last ID is ahead of Redis' clock: IDs decide whether a ballot is in
-    /// time, so ballots count as that late. Should be about 0.
+    /// Time by which a stream's last ID is ahead of Redis' clock. The ID decides whether a ballot is in time, so ballots are
+    /// treated as later by this much. Should be about 0.
     pub(crate) static STREAM_CLOCK_AHEAD_SECONDS: Gauge<1> =
         ("votestream_stream_clock_ahead_seconds", "seconds", PARTITION);
 
-    /// Consumer names in the group.
+    /// Consumer names that are registered in the group.
     pub(crate) static STREAM_CONSUMERS: Gauge<1> =
         ("votestream_stream_consumers", "names", PARTITION);
 
-    /// Dead letters waiting for an operator.
+    /// Dead letters that wait for an operator.
     pub(crate) static DEAD_LETTERS_HELD: Gauge<1> =
         ("votestream_dead_letters_held", "entries", PARTITION);
 
-    /// Memory that Redis uses: the server of a partition; a plain server is that of partition 0.
+    /// Memory that the Redis server of a partition uses; a plain server is reported as that of partition 0.
     pub(crate) static REDIS_MEMORY_BYTES: Gauge<1> =
         ("votestream_redis_memory_bytes", "bytes", PARTITION);
 
-    /// The most memory that Redis may use (maxmemory), where it has a bound, else that of its
-    /// machine.
+    /// The most memory that Redis may use: maxmemory where it is set, else the memory of the machine.
     pub(crate) static REDIS_MEMORY_MAX_BYTES: Gauge<1> =
         ("votestream_redis_memory_max_bytes", "bytes", PARTITION);
 
-    /// Sessions of clients on the Postgres server, everybody's.
+    /// Sessions on the Postgres server, including those of other applications.
     pub(crate) static POSTGRES_CONNECTIONS: Gauge =
         ("votestream_postgres_connections", "sessions", &[]);
 
-    /// The most sessions that Postgres takes (max_connections).
+    /// The most sessions that the Postgres server accepts (max_connections).
     pub(crate) static POSTGRES_CONNECTIONS_MAX: Gauge =
         ("votestream_postgres_connections_max", "sessions", &[]);
 
@@ -129,16 +128,16 @@ votestream_service::metrics! {
     pub(crate) static AUDIT_TIMESTAMP_SECONDS: Gauge =
         ("votestream_audit_timestamp_seconds", "unix seconds", &[]);
 
-    /// How long the last audit took.
+    /// Duration of the deployment's last audit.
     pub(crate) static AUDIT_DURATION_SECONDS: Gauge =
         ("votestream_audit_duration_seconds", "seconds", &[]);
 
-    /// By how much the stored tallies, numbers of voters and series differed from a recount, in the
-    /// last audit. Must be 0.
+    /// Votes by which the stored tallies, numbers of voters and series differed from a recount, in the last audit. Must
+    /// be 0.
     pub(crate) static AUDIT_DRIFT_VOTES: Gauge = ("votestream_audit_drift_votes", "votes", &[]);
 
-    /// Accepted ballots of which the last audit found no trace; at least so many are missing. Must be
-    /// 0.
+    /// Accepted ballots that the last audit found neither in Redis nor in Postgres; at least this many are missing. Must
+    /// be 0.
     pub(crate) static AUDIT_MISSING_BALLOTS: Gauge =
         ("votestream_audit_missing_ballots", "ballots", &[]);
 
@@ -152,12 +151,12 @@ votestream_service::metrics! {
     pub(crate) static REDIS_REPLAYS_BALLOTS: Gauge<1> =
         ("votestream_redis_replays_ballots", "0 or 1", PARTITION);
 
-    /// Voting codes of polls that are open, by the last audit.
+    /// Voting codes of open polls, as of the last audit.
     pub(crate) static CODES_ISSUED: Gauge = ("votestream_codes_issued", "codes", &[]);
 
-    /// Of these, those that have voted.
+    /// Voting codes of open polls that were used to vote, as of the last audit.
     pub(crate) static CODES_USED: Gauge = ("votestream_codes_used", "codes", &[]);
 
-    /// The smallest share of unused codes over these polls; 1 when there is none.
+    /// The smallest share of unused voting codes in any open poll, 0 to 1; 1 when no poll uses codes.
     pub(crate) static CODES_UNUSED_RATIO: Gauge = ("votestream_codes_unused_ratio", "ratio", &[]);
 }

@@ -1,7 +1,8 @@
-//! From delivered entries to counted votes: the worker's loop and the steps that it takes.
+//! The way from delivered entries to counted votes.
 //!
-//! Arrows run one way: `worker` uses `batch`, `store`, `spans` and `read_size`; `store` and `spans` use
-//! the types of `batch`.
+//! [`worker`] is the loop; [`batch`] sorts what it read, [`store`] counts it in Postgres, `spans` traces it, and
+//! `read_size` decides how much to read next. Imports run one way: `worker` uses the others, and `store` and `spans`
+//! use the types of [`batch`].
 
 pub mod batch;
 mod read_size;

@@ -1,4 +1,6 @@
-//! The polls as Postgres has them, read anew every second.
+//! The poll definitions, cached from Postgres.
+//!
+//! Invariant: the cache only ever holds complete results of one query. A failed reload leaves the last one in place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,42 +10,47 @@ use tokio::sync::watch;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::{Pool, describe_checkout};
 
-/// The polls known, by number.
+use crate::error::ServerError;
+
+/// All known polls, including drafts and archived ones, by their number.
 pub type Polls = HashMap<PollId, Arc<Poll>>;
 
-/// Shared by all lanes; cheap to clone.
+/// The polls as Postgres last returned them. Clones share one cache and are cheap.
 #[derive(Clone, Debug)]
-pub struct Book {
+pub(crate) struct PollCache {
     pool: Pool,
-    answer_within: Duration,
+    response_timeout: Duration,
     polls: watch::Sender<Arc<Polls>>,
 }
 
-impl Book {
-    /// An empty book over this pool, whose server is to answer within `answer_within`.
-    pub fn new(pool: Pool, answer_within: Duration) -> Self {
-        Self { pool, answer_within, polls: watch::Sender::new(Arc::default()) }
+impl PollCache {
+    /// Creates an empty cache. A reload that takes longer than `response_timeout` fails, since a frozen server
+    /// enforces no time-out of its own.
+    pub(crate) fn new(pool: Pool, response_timeout: Duration) -> Self {
+        Self { pool, response_timeout, polls: watch::Sender::new(Arc::default()) }
     }
 
-    /// The polls as last read.
-    pub fn polls(&self) -> Arc<Polls> {
+    /// Returns the polls of the last successful reload, without asking Postgres.
+    pub(crate) fn polls(&self) -> Arc<Polls> {
         self.polls.borrow().clone()
     }
 
-    /// Reads them anew.
+    /// Reads all polls from Postgres, replaces the cached ones and returns them.
     ///
     /// # Errors
-    /// Why Postgres did not tell.
-    pub async fn reload(&self) -> Result<Arc<Polls>, String> {
-        let mut session = self.pool.get().await.map_err(describe_checkout)?;
-        let reading = tokio::time::timeout(self.answer_within, db::polls::all(&**session)).await;
-        let Ok(polls) = reading else {
+    /// Returns the Postgres error, or [`ServerError::PostgresTimeout`] when the server does not answer in time.
+    pub(crate) async fn reload(&self) -> Result<Arc<Polls>, ServerError> {
+        let session = self.pool.get().await;
+        let mut session =
+            session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
+        let query = tokio::time::timeout(self.response_timeout, db::polls::all(&**session)).await;
+        let Ok(polls) = query else {
+            // The session still owes an answer, so the pool must not lend it again.
             session.give_up();
-            return Err(format!("no answer within {:?}", self.answer_within));
+            return Err(ServerError::PostgresTimeout(self.response_timeout));
         };
-        let polls = polls.map_err(|e| e.to_string())?;
         let polls: Arc<Polls> =
-            Arc::new(polls.into_iter().map(|poll| (poll.id, Arc::new(poll))).collect());
+            Arc::new(polls?.into_iter().map(|poll| (poll.id, Arc::new(poll))).collect());
         self.polls.send_replace(polls.clone());
         Ok(polls)
     }

@@ -1,12 +1,12 @@
-//! The consumer's side of the streams.
+//! Reading, acknowledging and dead-lettering entries of Redis Streams; the Lua scripts for it lie in `streams/`.
 //!
-//! A primer: a *group* remembers per stream how far it has read. An entry read by a group is
-//! *delivered* to one consumer and stays *pending* under its name until it is acknowledged. Reading
-//! with `>` gives entries never delivered; reading from `0` gives one's own pending ones again. A
-//! consumer that dies leaves its pending entries behind; others *claim* them once they are stale.
-//! Acknowledging does not remove an entry from the stream: that takes a second command.
+//! A primer: a *group* remembers for each stream how far it has read. An entry that the group reads is *delivered* to
+//! one consumer and stays *pending* under that consumer's name until it is acknowledged. Reading from `>` returns
+//! entries that were never delivered; reading from `0` returns a consumer's own pending entries again. A consumer that
+//! dies leaves pending entries behind, and others *claim* them once they are stale. Acknowledging does not remove an
+//! entry from its stream; that takes a second command.
 //!
-//! Every call here is for the partitions of one lane, over one connection that is nobody else's.
+//! Every call here is for the partitions of one worker, over a connection that only this worker uses.
 
 use std::collections::BTreeMap;
 
@@ -18,43 +18,44 @@ use votestream_service::redis::Connection;
 
 pub mod entry;
 
-/// Whose entries, and under which name.
+/// The streams that one worker reads, and the consumer name under which it reads them.
 #[derive(Clone, Debug)]
 pub struct Streams {
     keys: Keys,
     consumer: String,
-    /// Stream key and partition, for each partition of the lane.
+    /// Stream key and partition, for each partition of the worker.
     streams: Vec<(String, u16)>,
 }
 
-/// The bounds of a batch.
+/// The most that one batch may hold, so that a worker's memory is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Entries at most.
+pub struct BatchBounds {
+    /// The most entries that a batch may hold.
     pub entries: usize,
-    /// Bytes at most, and one entry more.
+    /// The most bytes; the last entry may exceed them.
     pub bytes: usize,
 }
 
-/// Above every entry ID (the very last one wraps around): reading one's own pending entries from here on gives none.
+/// An ID above every entry, so that reading pending entries from here returns none. (The very last ID wraps around.)
 const BEYOND_ALL: &str = "18446744073709551615-18446744073709551614";
 
 impl Streams {
-    /// The streams of these partitions, read under this consumer name.
+    /// Describes the streams of these partitions, to be read under this consumer name; sends nothing yet.
     pub fn new(keys: Keys, partitions: &[u16], consumer: String) -> Self {
         let streams = partitions.iter().map(|p| (keys.stream(*p), *p)).collect();
         Self { keys, consumer, streams }
     }
 
-    /// The partitions.
+    /// Returns the partitions that this worker reads.
     pub fn partitions(&self) -> impl Iterator<Item = u16> {
         self.streams.iter().map(|(_, partition)| *partition)
     }
 
-    /// Creates the group wherever it is missing, from the very first entry on.
+    /// Creates each missing stream and group, reading from the very first entry, and starts the count of removed entries
+    /// where it is missing.
     ///
     /// # Errors
-    /// Redis'.
+    /// Returns the Redis error if a script fails; groups created before that stay.
     pub async fn create_groups(&self, connection: &mut Connection) -> Result<(), RedisError> {
         for (stream, partition) in &self.streams {
             let script = Script::new(include_str!("streams/create_group.lua"));
@@ -70,18 +71,18 @@ impl Streams {
         Ok(())
     }
 
-    /// Reads at most about `count` entries that were never delivered, over all streams; waits for
-    /// the first for `block_ms` milliseconds, or not at all for 0.
+    /// Reads about `count` entries that were never delivered, over all streams. Waits up to `block_ms` milliseconds for
+    /// the first one, or not at all when `block_ms` is 0.
     ///
     /// # Errors
-    /// Redis'; `NOGROUP` when somebody removed stream or group.
+    /// Returns the Redis error; it is `NOGROUP` when somebody removed a stream or its group.
     pub async fn read_new(
         &self,
         connection: &mut Connection,
         block_ms: u64,
         count: usize,
     ) -> Result<Delivered, RedisError> {
-        // COUNT is per stream.
+        // Redis applies COUNT to each stream separately.
         let count = count.div_ceil(self.streams.len());
         let reply = self.read_group(count, block_ms, ">").query_async(connection).await?;
         entry::read_reply(reply, |key| {
@@ -89,16 +90,16 @@ impl Streams {
         })
     }
 
-    /// Reads entries that were delivered to this consumer and are not acknowledged, within bounds.
+    /// Reads entries that are pending under this consumer's name, within bounds.
     ///
     /// # Errors
-    /// Redis'; `NOGROUP` when somebody removed stream or group.
+    /// Returns the Redis error; it is `NOGROUP` when somebody removed a stream or its group.
     pub async fn read_pending(
         &self,
         connection: &mut Connection,
-        bounds: Bounds,
+        bounds: BatchBounds,
     ) -> Result<Delivered, RedisError> {
-        // A sign of life: looking at what is pending gives none.
+        // XPENDING does not reset this consumer's idle time, but this read does, although it returns no entry.
         self.read_group(1, 0, BEYOND_ALL).exec_async(connection).await?;
         let mut delivered = Delivered::default();
         let mut left = bounds;
@@ -121,19 +122,19 @@ impl Streams {
         Ok(delivered)
     }
 
-    /// Takes over entries of one partition that have been pending for `idle_ms`, within bounds,
-    /// looking from `cursor` on. Also gives the next cursor, `0-0` when all was looked at, and
-    /// whether more was taken over than is given: that is read with [`Streams::read_pending`].
+    /// Claims entries of one partition that have been pending for `idle_ms` milliseconds, within bounds, searching from
+    /// `cursor` on. Returns the next cursor (`0-0` after the last entry), the claimed entries, and whether more entries
+    /// were claimed than fit the bounds; those are read with [`Streams::read_pending`].
     ///
     /// # Errors
-    /// Redis'.
+    /// Returns the Redis error; entries claimed before it are pending under this consumer's name.
     pub async fn claim(
         &self,
         connection: &mut Connection,
         partition: u16,
         idle_ms: u64,
         cursor: &str,
-        bounds: Bounds,
+        bounds: BatchBounds,
     ) -> Result<(String, Delivered, bool), RedisError> {
         let mut claim = redis::cmd("XAUTOCLAIM");
         claim.arg(self.keys.stream(partition)).arg(GROUP).arg(&self.consumer);
@@ -148,7 +149,7 @@ impl Streams {
         Ok((claimed.cursor, delivered, has_more))
     }
 
-    /// What pending entries hold, as far as it is not too much.
+    /// Fetches the fields of pending entries until `bytes_max` is reached.
     async fn fetch(
         &self,
         connection: &mut Connection,
@@ -163,6 +164,7 @@ impl Streams {
         entry::fetch_reply(partition, call.invoke_async(connection).await?)
     }
 
+    /// Builds an XREADGROUP over all streams that starts from the same ID in each.
     fn read_group(&self, count: usize, block_ms: u64, from: &str) -> Cmd {
         let mut read = redis::cmd("XREADGROUP");
         read.arg("GROUP").arg(GROUP).arg(&self.consumer).arg("COUNT").arg(count);
@@ -179,10 +181,11 @@ impl Streams {
         read
     }
 
-    /// Acknowledges entries and removes them from their streams, in one step.
+    /// Acknowledges entries and removes them from their streams, in one script call.
     ///
     /// # Errors
-    /// Redis'; what was not acknowledged is delivered again, which changes nothing.
+    /// Returns the Redis error. Entries that were not acknowledged will be read again, and counting them again changes
+    /// nothing.
     pub async fn acknowledge<'a>(
         &self,
         connection: &mut Connection,
@@ -205,10 +208,10 @@ impl Streams {
         call.invoke_async::<i64>(connection).await.map(drop)
     }
 
-    /// Moves an entry to the dead letters.
+    /// Moves one entry to the dead letters of its partition, with the reason that operators will read.
     ///
     /// # Errors
-    /// Redis'; the entry is then still pending.
+    /// Returns the Redis error if the script fails; the entry is still pending then.
     pub async fn dead_letter(
         &self,
         connection: &mut Connection,
@@ -223,28 +226,30 @@ impl Streams {
         call.invoke_async::<i64>(connection).await.map(drop)
     }
 
-    /// Removes consumers that have nothing pending and were silent for `silent_ms`.
+    /// Removes consumers that have no pending entries and were idle for `expiry_ms` milliseconds. Returns how many were
+    /// removed, over all streams.
     ///
     /// # Errors
-    /// Redis'.
-    pub async fn bury_the_dead(
+    /// Returns the Redis error if a script fails.
+    pub async fn remove_idle_consumers(
         &self,
         connection: &mut Connection,
-        silent_ms: u64,
+        expiry_ms: u64,
     ) -> Result<u64, RedisError> {
         let script = Script::new(include_str!("streams/remove_idle.lua"));
         let mut removed = 0;
         for (stream, _) in &self.streams {
             let mut call = script.key(stream);
-            removed += call.arg(GROUP).arg(silent_ms).invoke_async::<u64>(connection).await?;
+            removed += call.arg(GROUP).arg(expiry_ms).invoke_async::<u64>(connection).await?;
         }
         Ok(removed)
     }
 
-    /// Gives up this consumer's name; how many entries of the group stay pending for others.
+    /// Removes this consumer from its groups unless entries are pending under its name. Returns how many entries of
+    /// those groups stay pending, for others to claim.
     ///
     /// # Errors
-    /// Redis'.
+    /// Returns the Redis error if a script fails.
     pub async fn leave(&self, connection: &mut Connection) -> Result<u64, RedisError> {
         let script = Script::new(include_str!("streams/leave.lua"));
         let mut left = 0;
@@ -256,8 +261,9 @@ impl Streams {
     }
 }
 
-/// Sends a command that another module wrote down.
+/// Builds a Redis command from the name and arguments that the schema crate composed.
 pub(crate) fn cmd(command: &[String]) -> Cmd {
-    let (name, arguments) = command.split_first().expect("a command has a name");
+    let (name, arguments) =
+        command.split_first().expect("the schema crate composes no empty command");
     redis::cmd(name).arg(arguments).clone()
 }

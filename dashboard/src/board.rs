@@ -1,4 +1,6 @@
-//! What this replica shows: the newest snapshot of every poll, and who waits for the next.
+//! The board: the newest snapshot of every poll on this replica, and the channel that announces the next one.
+//!
+//! Invariant: each frame is rendered once and shared by all viewers of its poll.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,48 +11,48 @@ use tokio::time::Instant;
 
 use crate::snapshot::Snapshot;
 
-/// When the tallies were looked at that a frame shows.
+/// The period in which the changes of a frame were committed, bounded by two reads.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
-    /// When the reading began.
-    pub at: Instant,
-    /// When the one before began: whatever is new was committed after it.
-    pub before: Option<Instant>,
+pub struct ReadWindow {
+    /// When the read began that found the changes.
+    pub began: Instant,
+    /// When the read before it began, which did not find them; `None` for the first read.
+    pub previous_began: Option<Instant>,
 }
 
-/// What viewers of one poll are given.
+/// The newest state of one poll, as viewers receive it.
 #[derive(Clone, Debug)]
-pub struct Shown {
-    /// The state, for pages and replies.
+pub struct BoardEntry {
+    /// The state from which pages and JSON replies are rendered.
     pub snapshot: Arc<Snapshot>,
-    /// The same as an event-stream frame, rendered once for all.
+    /// The same state as an event-stream frame, rendered once for all viewers.
     pub frame: Bytes,
-    /// Grows by one with every frame; a viewer that sees it jump has skipped frames.
+    /// Grows by one with every frame; a viewer that sees it grow by more has skipped frames.
     pub sequence: u64,
-    /// Grows when there is nothing to tell but that we live.
+    /// Grows by one whenever viewers are to be sent an empty comment.
     pub heartbeats: u64,
-    /// The look that the frame comes from; `None` when it tells of no commit.
-    pub look: Option<Look>,
+    /// The reads between which the frame's changes were committed; `None` when the frame shows no new commit.
+    pub window: Option<ReadWindow>,
 }
 
-/// All polls by slug; cheap to clone.
+/// The entries of all polls, by slug. Clones share one board and are cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Board {
-    polls: Arc<RwLock<HashMap<String, watch::Sender<Shown>>>>,
+    polls: Arc<RwLock<HashMap<String, watch::Sender<BoardEntry>>>>,
 }
 
 impl Board {
-    /// The newest state of a poll.
+    /// Returns the newest state of a poll, or `None` for an unknown slug.
     pub fn get(&self, slug: &str) -> Option<Arc<Snapshot>> {
         self.with(slug, |sender| sender.borrow().snapshot.clone())
     }
 
-    /// The newest state and all that follow.
-    pub fn watch(&self, slug: &str) -> Option<watch::Receiver<Shown>> {
+    /// Subscribes to a poll: returns its newest state and every later one, or `None` for an unknown slug.
+    pub fn watch(&self, slug: &str) -> Option<watch::Receiver<BoardEntry>> {
         self.with(slug, watch::Sender::subscribe)
     }
 
-    /// The newest states of all polls, by number.
+    /// Returns the newest states of all polls, in the order of their numbers.
     pub fn all(&self) -> Vec<Arc<Snapshot>> {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> =
@@ -59,24 +61,25 @@ impl Board {
         all
     }
 
-    /// Puts a snapshot up; viewers are told only of a difference that they can see. `look` is that
-    /// of a fresh reading.
-    pub fn put(&self, snapshot: Snapshot, look: Option<Look>) {
+    /// Publishes a snapshot. Viewers are notified only when it differs from the last one in something that they can see.
+    /// `window` is present when the snapshot was just read from Postgres.
+    pub fn put(&self, snapshot: Snapshot, window: Option<ReadWindow>) {
         let slug = snapshot.poll.slug.as_str();
         let known = self.with(slug, |sender| {
-            let shown = sender.borrow().clone();
-            if snapshot.differs_from(&shown.snapshot) {
-                sender.send_replace(Shown {
+            let entry = sender.borrow().clone();
+            if snapshot.differs_from(&entry.snapshot) {
+                sender.send_replace(BoardEntry {
                     frame: snapshot.frame(),
                     snapshot: Arc::new(snapshot.clone()),
-                    sequence: shown.sequence + 1,
-                    heartbeats: shown.heartbeats,
-                    look,
+                    sequence: entry.sequence + 1,
+                    heartbeats: entry.heartbeats,
+                    window,
                 });
             } else {
+                // Pages show the time of the last read, so the snapshot is replaced without waking any viewer.
                 let snapshot = Arc::new(snapshot.clone());
-                sender.send_if_modified(|shown| {
-                    shown.snapshot = snapshot;
+                sender.send_if_modified(|entry| {
+                    entry.snapshot = snapshot;
                     false
                 });
             }
@@ -85,26 +88,30 @@ impl Board {
             let slug = slug.to_owned();
             let frame = snapshot.frame();
             let snapshot = Arc::new(snapshot);
-            let shown = Shown { snapshot, frame, sequence: 0, heartbeats: 0, look };
+            let entry = BoardEntry { snapshot, frame, sequence: 0, heartbeats: 0, window };
             let mut polls = self.polls.write().unwrap_or_else(PoisonError::into_inner);
-            polls.insert(slug, watch::Sender::new(shown));
+            polls.insert(slug, watch::Sender::new(entry));
         }
     }
 
-    /// Gives every viewer a sign of life.
+    /// Makes every stream send an empty comment, which shows proxies and pages that the connection is alive.
     pub fn heartbeat(&self) {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         for sender in polls.values() {
-            sender.send_modify(|shown| shown.heartbeats += 1);
+            sender.send_modify(|entry| entry.heartbeats += 1);
         }
     }
 
-    /// Takes everything down: viewers are sent away, to come back to another replica.
+    /// Removes all polls, which ends every viewer's stream; their browsers reconnect to another replica.
     pub fn clear(&self) {
         self.polls.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn with<T>(&self, slug: &str, use_it: impl FnOnce(&watch::Sender<Shown>) -> T) -> Option<T> {
+    fn with<T>(
+        &self,
+        slug: &str,
+        use_it: impl FnOnce(&watch::Sender<BoardEntry>) -> T,
+    ) -> Option<T> {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         polls.get(slug).map(use_it)
     }

@@ -1,4 +1,4 @@
-//! The dashboard's settings: flags or environment, parsed once.
+//! The dashboard's settings, read from flags or environment variables and parsed once.
 
 use std::net::SocketAddr;
 
@@ -8,45 +8,46 @@ use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs, Task};
 
 /// Pushes the tally to every watching browser.
 ///
-/// Reads Postgres at a fixed tick, however many watch. When Postgres is away it keeps showing the
-/// last state, and says since when.
+/// Reads Postgres at a fixed interval, however many people watch. While Postgres is down it keeps showing the last
+/// state, and since when that state is out of date.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "dashboard", version)]
 pub struct Config {
-    /// What to do instead of serving.
+    /// The command to run instead of serving, if any.
     #[command(subcommand)]
     pub task: Option<Task>,
-    /// Where viewers connect
+    /// Serve pages and event streams to viewers at this address
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8081")]
     pub listen_addr: SocketAddr,
-    /// Where /metrics, /healthz and /readyz are
+    /// Serve /metrics, /healthz and /readyz at this address
     #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9081")]
     pub admin_addr: SocketAddr,
-    /// The poll shown at /
+    /// Show the results of this poll at /
     #[arg(long, env = "DEFAULT_POLL", default_value = "cats-vs-dogs")]
     pub default_poll: Slug,
-    /// Where people vote; linked from the results
+    /// Link from the results to this address, where people vote; no link when absent
     #[arg(long, env = "VOTE_URL")]
     pub vote_url: Option<String>,
-    /// How often the tallies are read, in milliseconds
+    /// Read the tallies at this interval, in milliseconds
     #[arg(long, env = "TICK_MS", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(10..=10_000))]
     pub tick_ms: u64,
-    /// Event streams held at once, four fifths of all connections at most; further viewers are asked
-    /// to come back
+    /// Hold at most this many event streams, and at most four fifths of CONNECTIONS_MAX; further viewers are asked to
+    /// come back later
     #[arg(long, env = "VIEWERS_MAX", default_value_t = 12_000)]
     pub viewers_max: usize,
-    /// How often a quiet stream is given a sign of life, in milliseconds
+    /// Send an empty comment to every event stream at this interval, in milliseconds, so that proxies do not close quiet
+    /// ones
     #[arg(long, env = "HEARTBEAT_MS", default_value_t = 15_000,
           value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub heartbeat_ms: u64,
-    /// Bounds on connections.
+    /// Limits on the connections of viewers.
     #[command(flatten)]
     pub listener: ListenerArgs,
-    /// Where Postgres is.
+    /// The Postgres database that holds the tallies.
     #[command(flatten)]
     pub postgres: PostgresArgs,
-    /// Logs and shutdown.
+    /// Log and shutdown settings that all services share.
     #[command(flatten)]
     pub common: CommonArgs,
 }

@@ -1,7 +1,7 @@
-//! One poller for all viewers: reads the tallies at a fixed tick and puts them on the board.
+//! The feed: one poller per replica that reads the tallies at a fixed interval and publishes them to the board.
 //!
-//! Invariant: the load on Postgres does not depend on the number of viewers. When Postgres is away
-//! the last state stays up, marked stale.
+//! Invariants: the load on Postgres does not depend on the number of viewers. While Postgres is down the last state stays
+//! on the board, marked stale.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use votestream_service::health::Gate;
 use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 
-use crate::board::{Board, Look};
+use crate::board::{Board, ReadWindow};
 use crate::metrics;
-use crate::reading::read;
+use crate::reading::{ReadError, read};
 use crate::snapshot::Snapshot;
 
-/// How often definitions are read, and polls that change rarely.
+/// The interval for reading poll definitions, and the tallies of archived polls, which rarely change.
 const DEFINITIONS_EVERY: Duration = Duration::from_secs(1);
-/// How long a state may be old before it is called stale, in milliseconds.
+/// The age from which a state is marked stale, in milliseconds.
 const STALE_AFTER_MS: i64 = 1_000;
-/// How much of the series goes into each frame, in seconds.
+/// The length of the series in each frame, in seconds.
 const RECENT_S: i64 = 10;
-/// How long one reading may take, a new connection included.
-const READ_WITHIN: Duration = Duration::from_secs(2);
+/// The longest time for one read, including the time to connect.
+const READ_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// After a failure, how long to leave Postgres alone.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// The poller.
+/// Reads Postgres and publishes to the board; a replica has exactly one.
 #[derive(Debug)]
 pub struct Feed {
     pool: Pool,
@@ -43,19 +43,27 @@ pub struct Feed {
     polls: HashMap<PollId, Arc<Poll>>,
     definitions_due: Instant,
     read_ms: i64,
-    /// When the last good reading began.
-    looked_at: Option<Instant>,
+    /// When the last successful read began.
+    last_read_began: Option<Instant>,
 }
 
 impl Feed {
-    /// From this database to this board.
+    /// Creates a feed from this pool to this board. `connections_max` is the pool's size, for its metrics.
     pub fn new(pool: Pool, connections_max: u32, board: Board) -> Self {
         let polls = HashMap::new();
         let definitions_due = Instant::now();
-        Self { pool, connections_max, board, polls, definitions_due, read_ms: 0, looked_at: None }
+        Self {
+            pool,
+            connections_max,
+            board,
+            polls,
+            definitions_due,
+            read_ms: 0,
+            last_read_began: None,
+        }
     }
 
-    /// Polls every `tick` until `shutdown`, with a sign of life every `heartbeat`.
+    /// Reads every `tick` and sends a heartbeat every `heartbeat`, until `shutdown`; then clears the board.
     pub async fn run(
         mut self,
         gate: Gate,
@@ -91,24 +99,30 @@ impl Feed {
         self.board.clear();
     }
 
-    async fn tick(&mut self) -> Result<(), String> {
+    /// Reads once and publishes the result.
+    async fn tick(&mut self) -> Result<(), ReadError> {
         telemetry::record_pool("postgres", &self.pool.state(), self.connections_max);
         let pool = self.pool.clone();
-        // A server that neither answers nor goes away is away too.
-        let (snapshots, now_ms, looked_at) =
-            read(&pool, READ_WITHIN, async |client| self.look(client).await).await?;
+        // The time limit also covers a server that accepts the connection and then never answers.
+        let (snapshots, now_ms, began) =
+            read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
+        let window = ReadWindow { began, previous_began: self.last_read_began };
         for snapshot in snapshots {
-            self.board.put(snapshot, Some(Look { at: looked_at, before: self.looked_at }));
+            self.board.put(snapshot, Some(window));
         }
         self.read_ms = now_ms;
-        self.looked_at = Some(looked_at);
+        self.last_read_began = Some(began);
         metrics::BOARD_READ_TIMESTAMP_SECONDS.set(now_ms as f64 / 1_000.0);
         metrics::BOARD_AGE_SECONDS.set(0.0);
         Ok(())
     }
 
-    /// All that there is to show, and when the reading began.
-    async fn look(&mut self, client: &Client) -> Result<(Vec<Snapshot>, i64, Instant), db::Error> {
+    /// Reads the definitions if they are due, and the tallies. Returns the snapshots and when their read began, by the
+    /// wall clock in milliseconds and by the monotonic clock.
+    async fn read_all(
+        &mut self,
+        client: &Client,
+    ) -> Result<(Vec<Snapshot>, i64, Instant), db::Error> {
         let all = Instant::now() >= self.definitions_due;
         if all {
             let polls = db::polls::all(client).await?;
@@ -116,12 +130,13 @@ impl Feed {
             self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
             self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
         }
-        let (now_ms, looked_at) = (now_ms(), Instant::now());
+        let (now_ms, began) = (now_ms(), Instant::now());
         let wanted = self.polls.values().filter(|poll| all || poll.archived_at_ms.is_none());
         let wanted: Vec<i32> = wanted.map(|poll| poll.id.0).collect();
-        Ok((self.tallies(client, &wanted, now_ms).await?, now_ms, looked_at))
+        Ok((self.tallies(client, &wanted, now_ms).await?, now_ms, began))
     }
 
+    /// Reads the tallies of the wanted polls, and the last seconds of those that changed.
     async fn tallies(
         &self,
         client: &Client,
@@ -137,6 +152,7 @@ impl Feed {
                 (PollId(row.get(0)), tally)
             })
             .collect();
+        // Only a poll whose version grew needs its recent series.
         let changed: Vec<i32> = tallies
             .iter()
             .filter(|(id, tally)| self.has_changed(*id, tally))
@@ -155,6 +171,7 @@ impl Feed {
         shown.is_none_or(|shown| shown.tally.version != tally.version)
     }
 
+    /// Reads the last seconds of the series of these polls, as pairs of a second and its votes.
     async fn recent(
         &self,
         client: &Client,
@@ -178,8 +195,8 @@ impl Feed {
         Ok(recent)
     }
 
-    /// Marks every state as stale once the last reading is old enough. A poll's own state still
-    /// follows its times, so that one that closes meanwhile says so.
+    /// Marks every state as stale once the last successful read is old enough. A poll's state still follows its times,
+    /// so a poll that closes meanwhile is shown as closed.
     fn mark_stale(&self) {
         let age_ms = now_ms() - self.read_ms;
         if self.read_ms == 0 || age_ms < STALE_AFTER_MS {

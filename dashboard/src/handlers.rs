@@ -1,4 +1,4 @@
-//! Requests to replies.
+//! The handlers: each turns one request into a reply, from the state on the board.
 
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
@@ -16,11 +16,11 @@ use crate::problems::RESULTS_HIDDEN;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
 
-/// The longest series told at once, in seconds.
+/// The longest series that one request returns, in seconds.
 const SERIES_S_MAX: i64 = 3_600;
 
-/// What handlers share.
-pub(crate) struct Desk {
+/// The state that all handlers share.
+pub(crate) struct AppState {
     pub(crate) board: Board,
     pub(crate) viewers: Viewers,
     pub(crate) history: History,
@@ -28,7 +28,7 @@ pub(crate) struct Desk {
     pub(crate) vote_url: Option<String>,
 }
 
-impl Desk {
+impl AppState {
     fn poll(&self, slug: &str) -> Result<std::sync::Arc<Snapshot>, Problem> {
         self.board.get(slug).ok_or_else(|| {
             if self.board.all().is_empty() {
@@ -39,7 +39,7 @@ impl Desk {
         })
     }
 
-    /// `GET /` and `GET /polls/{slug}`; `slug` is `None` for the former.
+    /// Renders the results page, for `GET /` (where `slug` is `None`) and `GET /polls/{slug}`.
     pub(crate) fn page(&self, slug: Option<&str>) -> Response {
         let outcome = self.poll(slug.unwrap_or(&self.default_poll));
         let snapshot = match outcome {
@@ -58,7 +58,7 @@ impl Desk {
         render(StatusCode::OK, &results_page(&snapshot, vote_url, polls.collect()))
     }
 
-    /// `GET /api/polls`
+    /// Lists all polls but the archived ones, for `GET /api/polls`.
     pub(crate) fn list(&self) -> Response {
         let polls = self.listed().map(|snapshot| {
             json!({
@@ -72,7 +72,7 @@ impl Desk {
         http::json(StatusCode::OK, json!({ "polls": polls }).to_string())
     }
 
-    /// `GET /api/polls/{slug}/tally`
+    /// Returns a poll's tally, for `GET /api/polls/{slug}/tally`; a problem while results are hidden.
     pub(crate) fn tally(&self, slug: &str) -> Response {
         let outcome = self
             .poll(slug)
@@ -83,7 +83,7 @@ impl Desk {
         }
     }
 
-    /// `GET /api/polls/{slug}/series?seconds=…`
+    /// Returns votes per second, for `GET /api/polls/{slug}/series?seconds=…`; five minutes unless asked otherwise.
     pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
         let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
         let snapshot = match self.poll(slug) {
@@ -91,16 +91,16 @@ impl Desk {
             Ok(hidden) => return results_hidden(&hidden).into_response(),
             Err(problem) => return problem.into_response(),
         };
-        match self.history.of(snapshot.poll.id, slug, seconds).await {
+        match self.history.series(snapshot.poll.id, slug, seconds).await {
             Ok(series) => http::json(StatusCode::OK, series),
-            Err(why) => {
-                tracing::warn!(why, "a series could not be read");
+            Err(error) => {
+                tracing::warn!(poll = slug, "the series of a poll could not be read: {error}");
                 Problem::unavailable("the history cannot be read at the moment").into_response()
             }
         }
     }
 
-    /// `GET /api/polls/{slug}/events`, on a connection that HTTP keeps.
+    /// Streams a poll's frames, for `GET /api/polls/{slug}/events` on a connection that stays with the HTTP server.
     pub(crate) fn events(&self, slug: &str) -> Response {
         let frames = match self.viewers.frames(slug) {
             Some(Some(frames)) => frames,

@@ -1,7 +1,7 @@
-//! The series of a poll over some time, as every viewer asks for it at the start and after an outage.
+//! The series of a poll over a period, which every page requests when it opens and after an outage.
 //!
-//! Invariant: however many ask for the same, Postgres is asked once a tick; whatever they ask for, the feed
-//! finds a connection.
+//! Invariants: however many viewers request the same series, Postgres is asked for it at most once per tick. Whatever
+//! they request, one session of the pool stays free for the feed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,46 +15,60 @@ use votestream_schema::PollId;
 use votestream_schema::poll::now_ms;
 use votestream_service::postgres::Pool;
 
-use crate::reading::read;
+use crate::reading::{ReadError, read};
 
-/// How long Postgres may take for a series.
-const WITHIN: Duration = Duration::from_secs(3);
-/// Different series kept at once; each is some tens of kilobytes at most.
-const KEPT_MAX: u64 = 64;
+/// The longest time to wait for a session, and again for the series itself.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+/// The most series cached at once; each takes at most some tens of kilobytes.
+const CACHED_MAX: u64 = 64;
 
-/// Reads series, and shares what was read with whoever asks within the same tick; cheap to clone.
+/// A series could not be read; requesting it again later may succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HistoryError {
+    /// All sessions for the history were in use for as long as a request may wait.
+    #[error("too many different series are requested at once")]
+    Busy,
+    /// Postgres failed or did not answer in time.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Reads series, and caches each for one tick. Clones share the cache and are cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pool: Pool,
-    /// One for each connection that may be used at once.
-    places: Arc<Semaphore>,
-    kept: Cache<(PollId, i64), Bytes>,
+    /// One permit for each session that the history may use at once.
+    permits: Arc<Semaphore>,
+    cache: Cache<(PollId, i64), Bytes>,
 }
 
 impl History {
-    /// From this database, with so many connections of the pool at most.
+    /// Creates a history that uses at most `connections_max` sessions of the pool and caches for one `tick`.
     pub(crate) fn new(pool: Pool, connections_max: u32, tick: Duration) -> Self {
-        let places = Arc::new(Semaphore::new(connections_max as usize));
-        let kept = Cache::builder().max_capacity(KEPT_MAX).time_to_live(tick).build();
-        Self { pool, places, kept }
+        let permits = Arc::new(Semaphore::new(connections_max as usize));
+        let cache = Cache::builder().max_capacity(CACHED_MAX).time_to_live(tick).build();
+        Self { pool, permits, cache }
     }
 
-    /// The last `seconds` of a poll, as JSON.
+    /// Returns the last `seconds` of a poll's series as a JSON body.
     ///
     /// # Errors
-    /// Why there is nothing, in the server's words where there are any.
-    pub(crate) async fn of(&self, poll: PollId, slug: &str, seconds: i64) -> Result<Bytes, String> {
-        let reading = self.read(poll, slug, seconds);
-        let told = self.kept.try_get_with((poll, seconds), reading).await;
-        told.map_err(|why| String::clone(&why))
+    /// Returns [`HistoryError`], shared by all callers that waited for the same read.
+    pub(crate) async fn series(
+        &self,
+        poll: PollId,
+        slug: &str,
+        seconds: i64,
+    ) -> Result<Bytes, Arc<HistoryError>> {
+        self.cache.try_get_with((poll, seconds), self.read(poll, slug, seconds)).await
     }
 
-    async fn read(&self, poll: PollId, slug: &str, seconds: i64) -> Result<Bytes, String> {
-        let place = timeout(WITHIN, self.places.acquire()).await;
-        let _place = place.map_err(|_| "very many ask for a history")?;
+    async fn read(&self, poll: PollId, slug: &str, seconds: i64) -> Result<Bytes, HistoryError> {
+        let permit = timeout(TIME_LIMIT, self.permits.acquire()).await;
+        let _permit = permit.map_err(|_| HistoryError::Busy)?;
         let to = now_ms() / 1_000;
         let from = to - seconds;
-        let row = read(&self.pool, WITHIN, async |client| {
+        let row = read(&self.pool, TIME_LIMIT, async |client| {
             let sql = include_str!("../sql/series.sql");
             Ok(client.query_one(sql, &[&poll.0, &from, &to]).await?)
         });

@@ -1,7 +1,7 @@
 //! Pushes the tally to every watching browser.
 //!
-//! `main → run → routes → handlers → board ← feed`, never back. The one promise: everybody sees the
-//! same, at once, however many they are.
+//! `main → run → routes → handlers → board ← feed`: the feed reads Postgres and publishes to the board, and handlers
+//! and viewers read the board. The one promise: everybody sees the same state at the same moment, however many watch.
 
 mod board;
 pub mod config;
@@ -30,18 +30,18 @@ pub use config::Config;
 
 use board::Board;
 use feed::Feed;
-use handlers::Desk;
+use handlers::AppState;
 use history::History;
 use viewers::Viewers;
 
-/// One connection for the feed, the others for the history.
+/// Size of the Postgres pool: one session for the feed, the others for the history.
 const POSTGRES_CONNECTIONS_MAX: u32 = 4;
 
-/// Serves viewers on `listener` until `shutdown`, then sends them away; whether all were gone within
+/// Serves viewers on `listener` until `shutdown`, then closes their streams. Returns whether all connections ended within
 /// the grace period.
 ///
 /// # Errors
-/// When a setting is wrong. A Postgres that is away is waited for.
+/// Returns an error when a setting is wrong. A Postgres that is down is waited for instead.
 pub async fn run(
     config: Config,
     listener: TcpListener,
@@ -50,19 +50,22 @@ pub async fn run(
 ) -> anyhow::Result<bool> {
     let max = POSTGRES_CONNECTIONS_MAX;
     let pool = postgres::pool(&config.postgres, "votestream-dashboard", max, true)?;
+
+    // The feed reads Postgres and publishes to the board.
     let board = Board::default();
     let feed = Feed::new(pool.clone(), max, board.clone());
-    let seals = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];
-    tokio::spawn(certificates::watch(seals, shutdown.clone()));
+    let endpoints = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];
+    tokio::spawn(certificates::watch(endpoints, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
     let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
 
+    // Viewers and pages read the board.
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
-    // Pages are served when all seats are taken, also where file handles are few.
-    let seats = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
-    let viewers = Viewers::new(board.clone(), seats, limits.write_timeout, shutdown.clone());
-    let desk = Arc::new(Desk {
+    // A fifth of the connections is kept for pages, so that they are served even when all viewers' seats are taken.
+    let viewers_max = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
+    let viewers = Viewers::new(board.clone(), viewers_max, limits.write_timeout, shutdown.clone());
+    let state = Arc::new(AppState {
         board,
         viewers: viewers.clone(),
         history: History::new(pool, max - 1, tick),
@@ -70,7 +73,7 @@ pub async fn run(
         vote_url: config.vote_url.clone(),
     });
     let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
-    let routes = routes::all(desk);
+    let routes = routes::all(state);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained =
         listener::serve_intercepted("viewers", listener, limits, routes, stop, intercept).await;
@@ -78,10 +81,11 @@ pub async fn run(
     Ok(drained)
 }
 
-/// Binds, runs and drains one dashboard process: what `main` does after parsing.
+/// Runs one dashboard process to its end, as `main` does after parsing: serves, or checks the settings, or asks a running
+/// dashboard for its health.
 ///
 /// # Errors
-/// When an address is taken or a setting is wrong.
+/// Returns an error when an address is taken or a setting is wrong.
 pub async fn start(config: Config) -> anyhow::Result<()> {
     if config.common.check_config {
         return postgres::pool(&config.postgres, "votestream-dashboard", 1, true).map(drop);

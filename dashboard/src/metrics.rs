@@ -1,4 +1,4 @@
-//! What each of the dashboard's metrics means.
+//! The dashboard's metrics, with the help texts that /metrics and docs/METRICS.md show.
 
 use votestream_service::metric::{Counter, Gauge, Histogram, Metric, SECONDS};
 use votestream_service::metrics::HTTP;
@@ -7,39 +7,39 @@ use votestream_service::metrics::HTTP;
 pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
 
 votestream_service::metrics! {
-    /// The dashboard's own.
+    /// The metrics that only the dashboard has.
     pub static METRICS;
 
-    /// Event streams held now.
+    /// Event streams that are open now.
     pub(crate) static VIEWERS: Gauge = ("votestream_viewers", "streams", &[]);
 
-    /// The most event streams held (VIEWERS_MAX).
+    /// The most event streams that this replica holds: VIEWERS_MAX, or four fifths of the connections.
     pub(crate) static VIEWERS_MAX: Gauge = ("votestream_viewers_max", "streams", &[]);
 
-    /// Viewers asked to come back later, for all seats were taken.
+    /// Requests for an event stream that were refused because the maximum was reached; the viewer is asked to come back
+    /// later.
     pub(crate) static VIEWERS_REFUSED: Counter =
         ("votestream_viewers_refused_total", "requests", &[]);
 
-    /// Frames sent to viewers.
+    /// Frames written to viewers, each counted once per viewer.
     pub(crate) static FRAMES_SENT: Counter = ("votestream_frames_sent_total", "frames", &[]);
 
-    /// Frames that slow viewers were not sent, since a newer one was there.
+    /// Frames that slow viewers did not receive because a newer one replaced them.
     pub(crate) static FRAMES_SKIPPED: Counter = ("votestream_frames_skipped_total", "frames", &[]);
 
-    /// By viewer and frame: from the last look at which a change was not there yet to its frame being
-    /// written. No commit in the frame waited longer. Without first frames, and without viewers that
-    /// do not read.
+    /// Delay of a frame, per viewer: from the last read that did not find its changes until the frame was written. No commit
+    /// in the frame waited longer. First frames, and viewers that read too slowly, are left out.
     pub(crate) static DELIVERY_SECONDS: Histogram =
         ("votestream_delivery_seconds", "seconds", &[], SECONDS);
 
-    /// One reading of all tallies.
+    /// Duration of one read of all tallies from Postgres.
     pub(crate) static TICK_DURATION_SECONDS: Histogram =
         ("votestream_tick_duration_seconds", "seconds", &[], SECONDS);
 
-    /// How old the shown state is while Postgres is away; 0 otherwise.
+    /// Age of the shown state while Postgres is down; 0 otherwise.
     pub(crate) static BOARD_AGE_SECONDS: Gauge = ("votestream_board_age_seconds", "seconds", &[]);
 
-    /// When the tallies were last read. Absent before the first time.
+    /// When the tallies were last read; absent before the first read.
     pub(crate) static BOARD_READ_TIMESTAMP_SECONDS: Gauge =
         ("votestream_board_read_timestamp_seconds", "unix seconds", &[]);
 }

@@ -1,36 +1,36 @@
-//! The results page: plain view structs, their templates and the static files.
+//! The results page: its view structs, their template and the static files.
 //!
-//! Invariant: a page whose results are hidden renders every figure as zero, whatever its struct holds; poll titles and labels
-//! reach HTML through Askama's escaping only; no inline script, no inline style.
+//! Invariants: a page whose results are hidden renders every figure as zero, whatever its struct holds. Poll titles and
+//! labels reach HTML only through Askama's escaping. No page has an inline script or style.
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
 use askama::Template;
 use votestream_service::http::Asset;
 use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_time};
 
-/// One option's figures.
+/// The label and figures of one option, for the bars and the table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ResultView {
-    /// Stable name of the option.
+    /// The option's stable name, by which the script finds its row.
     pub slug: String,
-    /// What people read, up to 200 characters.
+    /// The text that people read, at most 200 characters.
     pub label: String,
-    /// `#rrggbb`; without it the option takes its turn in the default palette.
+    /// The colour as `#rrggbb`; without it the option takes the next colour of the default palette.
     pub colour: Option<String>,
     /// Votes counted for this option.
     pub votes: u64,
-    /// Percent of the people counted, 0–100: see [`share_percent`].
+    /// The option's share of the people counted, in percent from 0 to 100: see [`share_percent`].
     pub share_percent: f64,
 }
 
 /// A link to another poll's results.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PollLink {
-    /// Path segment below `/polls/`.
+    /// The poll's path segment below `/polls/`.
     pub slug: String,
-    /// The question.
+    /// The poll's question, as people read it.
     pub title: String,
-    /// `draft`, `scheduled`, `open`, `closed` or `archived`.
+    /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
 }
 
@@ -38,33 +38,34 @@ pub struct PollLink {
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "results.html")]
 pub struct ResultsPage {
-    /// The question.
+    /// The poll's question, as people read it.
     pub title: String,
-    /// The poll's slug; the script follows `/api/polls/<slug>/events`.
+    /// The poll's slug; the script opens the stream `/api/polls/<slug>/events`.
     pub slug: String,
-    /// `draft`, `scheduled`, `open`, `closed` or `archived`.
+    /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
-    /// `always`, `after_close` or `admin`.
+    /// The poll's visibility: `always`, `after_close` or `admin`.
     pub visibility: String,
-    /// The results may not be seen now. Give the options all the same: the script fills them in when they may.
+    /// Whether the results are hidden now. The options are needed all the same, because the script fills them in once
+    /// the results become visible.
     pub hidden: bool,
-    /// 2–63 options, in ballot order.
+    /// All options in ballot order, 2 to 63.
     pub options: Vec<ResultView>,
-    /// People counted; with multiple choice the votes can sum to more.
+    /// The number of people counted; in a multiple-choice poll the votes add up to more.
     pub voters: u64,
-    /// Version of the tally.
+    /// The version of the tally, by which the script recognises newer frames.
     pub version: u64,
-    /// RFC 3339: when these figures were read.
+    /// When these figures were read, as an RFC 3339 time.
     pub as_of: String,
-    /// RFC 3339: since when the figures could not be read anew.
+    /// When the figures were last read, as an RFC 3339 time, if they are out of date.
     pub stale_since: Option<String>,
-    /// RFC 3339.
+    /// The opening time as an RFC 3339 time.
     pub opens_at: Option<String>,
-    /// RFC 3339.
+    /// The closing time as an RFC 3339 time; `None` for a poll without one.
     pub closes_at: Option<String>,
-    /// Where to vote, shown large while the poll is open.
+    /// The address where people vote, shown in large type while the poll is open.
     pub vote_url: Option<String>,
-    /// Polls to link to; shown when there are two or more.
+    /// All listed polls; links to them are shown when there are two or more.
     pub polls: Vec<PollLink>,
 }
 
@@ -77,7 +78,7 @@ impl ResultsPage {
         }
     }
 
-    /// The next or last moment in the poll's life.
+    /// Returns the time that matters in the poll's state (opening or closing), with the word before it.
     fn milestone(&self) -> Option<(&'static str, &str)> {
         match self.state.as_str() {
             "open" => self.closes_at.as_deref().map(|at| ("until", at)),
@@ -86,7 +87,7 @@ impl ResultsPage {
         }
     }
 
-    /// `results.js` says the same when the stream tells that results are hidden.
+    /// Explains why no results are shown. `results.js` writes the same text when a `hidden` event arrives.
     fn hidden_words(&self) -> String {
         match (self.visibility.as_str(), &self.closes_at) {
             ("after_close", Some(at)) => {
@@ -106,7 +107,7 @@ impl ResultsPage {
         format!("{percent:.1}%")
     }
 
-    /// Marks who is in front, in words; nobody while no vote is counted.
+    /// Returns the words that mark a leading option; `None` for the others, and for all while no vote is counted.
     fn lead_words(&self, votes: &u64) -> Option<&'static str> {
         let most = self.options.iter().map(|option| self.shown(&option.votes)).max()?;
         if *votes == 0 || *votes < most {
@@ -126,7 +127,7 @@ impl ResultsPage {
     }
 }
 
-/// Static files: path below `/static/`, content type, bytes.
+/// The static files: path below `/static/`, content type, bytes.
 pub const ASSETS: &[Asset] = &[
     BASE_CSS,
     ("results.css", CSS, include_bytes!("../static/results.css")),
@@ -143,12 +144,12 @@ pub const ASSETS: &[Asset] = &[
     ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
 ];
 
-/// Share of the people counted, in percent: the figure both the page and its script show.
+/// Computes an option's share of the people counted, in percent; 0 while nobody is counted. The script computes the same.
 pub fn share_percent(votes: u64, voters: u64) -> f64 {
     if voters == 0 { 0.0 } else { votes as f64 * 100.0 / voters as f64 }
 }
 
-/// `1234567` as `1,234,567`.
+/// Formats a number with separators for thousands: `1234567` as `1,234,567`.
 fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
     let digits = count.borrow().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -161,7 +162,7 @@ fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
     text
 }
 
-/// An address as people type it, no scheme, no closing slash; in the parts between which a line may end.
+/// Splits an address, without scheme and trailing slash, into the parts between which the page may break the line.
 fn address(url: &str) -> impl Iterator<Item = &str> {
     let url = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or(url);
     url.strip_suffix('/').unwrap_or(url).split_inclusive('/')

@@ -1,7 +1,8 @@
-//! One reading from Postgres, bounded in time.
+//! One read from Postgres with an upper bound on its time.
 //!
-//! Invariant: a session that still owes an answer is not used again, whether time ran out or whoever asked
-//! went away: who came next would wait for that answer first.
+//! Invariant: a session that still owes an answer is never lent again. This holds when the read times out, and also when
+//! the caller drops the read, as happens when a client disconnects. Otherwise the next borrower would wait for the old
+//! answer first.
 
 use std::ops::DerefMut;
 use std::time::Duration;
@@ -11,37 +12,51 @@ use tokio_postgres::Client;
 use votestream_schema::db;
 use votestream_service::postgres::{Pool, Session, describe_checkout};
 
-const TOO_LATE: &str = "postgres did not answer in time";
+/// A read from Postgres failed; the text names the server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// Connecting and reading together took longer than the caller allows.
+    #[error("postgres did not answer within {0:?}")]
+    Timeout(Duration),
+    /// The pool had no session to give.
+    #[error("cannot get a postgres session: {0}")]
+    Checkout(String),
+    /// The query failed, or the database holds data that this version cannot read.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
 
-/// What `work` reads with a session of the pool, connecting included.
+/// Runs `work` with a session of the pool, within `time_limit` including the time to connect.
 ///
 /// # Errors
-/// Why there is nothing, in the server's words where there are any.
+/// Returns [`ReadError::Timeout`] when time runs out, else the error of connecting or of `work`.
 pub(crate) async fn read<T>(
     pool: &Pool,
-    within: Duration,
+    time_limit: Duration,
     work: impl AsyncFnOnce(&Client) -> Result<T, db::Error>,
-) -> Result<T, String> {
-    let deadline = Instant::now() + within;
-    let session = timeout_at(deadline, pool.get()).await.map_err(|_| TOO_LATE)?;
-    let mut session = Owing { session: session.map_err(describe_checkout)?, answered: false };
-    let outcome = timeout_at(deadline, work(&session.session)).await.map_err(|_| TOO_LATE)?;
-    session.answered = true;
+) -> Result<T, ReadError> {
+    let timed_out = |_| ReadError::Timeout(time_limit);
+    let deadline = Instant::now() + time_limit;
+    let session = timeout_at(deadline, pool.get()).await.map_err(timed_out)?;
+    let session = session.map_err(|error| ReadError::Checkout(describe_checkout(error)))?;
+    let mut guard = SessionGuard { session, answered: false };
+    let outcome = timeout_at(deadline, work(&guard.session)).await.map_err(timed_out)?;
+    guard.answered = true;
     outcome.map_err(|error| {
         if let db::Error::Postgres(error) = &error {
-            session.session.judge(error);
+            guard.session.judge(error);
         }
-        error.to_string()
+        error.into()
     })
 }
 
-/// A session that is given up unless it has answered.
-struct Owing<S: DerefMut<Target = Session>> {
+/// Discards its session when dropped, unless the server has answered.
+struct SessionGuard<S: DerefMut<Target = Session>> {
     session: S,
     answered: bool,
 }
 
-impl<S: DerefMut<Target = Session>> Drop for Owing<S> {
+impl<S: DerefMut<Target = Session>> Drop for SessionGuard<S> {
     fn drop(&mut self) {
         if !self.answered {
             self.session.give_up();

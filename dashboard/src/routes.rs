@@ -22,49 +22,58 @@ use warp::Filter;
 use warp::http::StatusCode;
 use warp::reply::Reply;
 
-use crate::handlers::Desk;
+use crate::handlers::AppState;
 use crate::{pages, problems};
 
-/// What stands behind the question mark.
+/// The parameters of the query string, by name.
 type Query = HashMap<String, String>;
 
 const OPENAPI: &str = include_str!("../openapi.json");
 
-/// Every route; what fits none is told so as a problem.
+/// Builds the filter of all routes; a request that matches none is answered with a problem.
 pub(crate) fn all(
-    desk: Arc<Desk>,
+    state: Arc<AppState>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let desk = warp::any().map(move || desk.clone());
+    let state = warp::any().map(move || state.clone());
 
+    // Pages for people.
     let root = warp::path::end().map(|| None);
     let page = root
         .or(warp::path!("polls" / String).map(Some))
         .unify()
-        .and(desk.clone())
+        .and(state.clone())
         .and(timed("results_page"))
-        .map(|slug: Option<String>, desk: Arc<Desk>, timer: RequestTimer| {
-            timer.stop(desk.page(slug.as_deref()))
+        .map(|slug: Option<String>, state: Arc<AppState>, timer: RequestTimer| {
+            timer.stop(state.page(slug.as_deref()))
         });
+
+    // JSON and event streams for programs.
     let list = warp::path!("api" / "polls")
-        .and(desk.clone())
+        .and(state.clone())
         .and(timed("polls"))
-        .map(|desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.list()));
+        .map(|state: Arc<AppState>, timer: RequestTimer| timer.stop(state.list()));
     let tally = warp::path!("api" / "polls" / String / "tally")
-        .and(desk.clone())
+        .and(state.clone())
         .and(timed("tally"))
-        .map(|slug: String, desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.tally(&slug)));
+        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer| {
+            timer.stop(state.tally(&slug))
+        });
     let series = warp::path!("api" / "polls" / String / "series")
-        .and(desk.clone())
+        .and(state.clone())
         .and(timed("series"))
         .and(warp::query())
-        .then(|slug: String, desk: Arc<Desk>, timer: RequestTimer, query: Query| async move {
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer, query: Query| async move {
             let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-            timer.stop(desk.series(&slug, seconds).await)
+            timer.stop(state.series(&slug, seconds).await)
         });
     let events = warp::path!("api" / "polls" / String / "events")
-        .and(desk)
+        .and(state)
         .and(timed("events"))
-        .map(|slug: String, desk: Arc<Desk>, timer: RequestTimer| timer.stop(desk.events(&slug)));
+        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer| {
+            timer.stop(state.events(&slug))
+        });
+
+    // Files that never change while the process runs.
     let assets = warp::path!("static" / String).and(timed("static")).map(
         |path: String, timer: RequestTimer| {
             let found = http::asset(pages::ASSETS, &path);
@@ -75,6 +84,7 @@ pub(crate) fn all(
         .and(timed("openapi"))
         .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
 
+    // GET and HEAD only; everything else, and every unknown address, is answered with a problem.
     let routes = page
         .or(tally)
         .unify()

@@ -1,7 +1,7 @@
-//! A poll's tally at a moment, and how it is told.
+//! A poll's tally at one moment, and its rendering as JSON and as an event-stream frame.
 //!
-//! Invariant: a snapshot whose results are hidden tells no count, in no form: what is rendered here
-//! is all that HTML, JSON and event streams have.
+//! Invariant: a snapshot whose results are hidden reveals no count in any form. HTML, JSON and event streams are made from
+//! snapshots only.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use votestream_schema::poll::{PollState, Visibility, rfc3339};
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, Slug};
 
-/// What is known of one poll.
+/// The definition, counts and state of one poll at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Its definition.
+    /// The poll's definition when the tally was read.
     pub poll: Arc<Poll>,
-    /// Its counts.
+    /// Votes per option and people counted; present even while results are hidden.
     pub tally: Tally,
-    /// People counted per second, `(Unix time in seconds, votes)`, over the last few seconds.
+    /// The last seconds of the series, as pairs of Unix time in seconds and people counted in that second.
     pub recent: Vec<(i64, i64)>,
-    /// Its state when the tally was read.
+    /// The poll's state at the time of this snapshot: scheduled, open, closed or archived.
     pub state: PollState,
-    /// Whether everybody may see the counts.
+    /// Whether viewers may see the counts now.
     pub visible: bool,
     /// When the tally was read, in milliseconds since the epoch.
     pub as_of_ms: i64,
-    /// Since when it could not be read again, in milliseconds since the epoch.
+    /// When the last successful read was, in milliseconds since the epoch; `None` while reads succeed.
     pub stale_since_ms: Option<i64>,
 }
 
@@ -63,7 +63,7 @@ struct HiddenBody<'a> {
 }
 
 impl Snapshot {
-    /// The poll at `now_ms` with a tally just read.
+    /// Creates the snapshot of a poll from a tally that was read at `now_ms`, in milliseconds since the epoch.
     pub fn new(poll: Arc<Poll>, tally: Tally, recent: Vec<(i64, i64)>, now_ms: i64) -> Self {
         Self {
             state: poll.state(now_ms),
@@ -76,8 +76,8 @@ impl Snapshot {
         }
     }
 
-    /// Whether viewers must be told of the difference to `before`. While results are hidden the
-    /// tally is no difference, for the rhythm of events would tell that votes are counted.
+    /// Returns whether viewers need a new frame after `before`. While results are hidden a changed tally does not count as
+    /// a difference, because the rhythm of frames would reveal when votes are counted.
     pub fn differs_from(&self, before: &Self) -> bool {
         (self.visible && self.tally.version != before.tally.version)
             || self.state != before.state
@@ -86,12 +86,12 @@ impl Snapshot {
             || self.poll.revision != before.poll.revision
     }
 
-    /// The reply to `GET …/tally`; `None` while results are hidden.
+    /// Renders the reply to `GET …/tally`, or returns `None` while results are hidden.
     pub fn tally_json(&self) -> Option<String> {
         self.visible.then(|| to_json(&self.body(None)))
     }
 
-    /// The event-stream frame: `tally`, or `hidden` while results are.
+    /// Renders the event-stream frame: an event `tally` with all counts, or `hidden` without any.
     pub fn frame(&self) -> Bytes {
         let text = if self.visible {
             let json = to_json(&self.body(Some(&self.recent)));
@@ -184,19 +184,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_frame_tells_whether_the_poll_is_still_heard_of() {
+    fn a_hidden_frame_says_whether_it_is_stale() {
         let fresh = snapshot(Visibility::AfterClose);
         let stale = Snapshot { stale_since_ms: Some(4_000), ..fresh.clone() };
-        let told = |stale: &str| {
+        let expected = |stale: &str| {
             format!(
                 "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\
                  \"visibility\":\"after_close\",\"opens_at\":\"1970-01-01T00:00:00Z\",\
                  \"closes_at\":\"1970-01-01T00:00:10Z\",{stale}}}\n\n"
             )
         };
-        assert_eq!(fresh.frame(), told("\"stale\":false,\"stale_since\":null"));
+        assert_eq!(fresh.frame(), expected("\"stale\":false,\"stale_since\":null"));
         let since = "\"stale\":true,\"stale_since\":\"1970-01-01T00:00:04Z\"";
-        assert_eq!(stale.frame(), told(since));
+        assert_eq!(stale.frame(), expected(since));
         assert!(stale.differs_from(&fresh));
     }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn viewers_are_told_of_every_difference_but_time() {
+    fn every_difference_but_time_makes_a_new_frame() {
         let before = snapshot(Visibility::Always);
         let mut after = before.clone();
         after.as_of_ms += 100;

@@ -1,13 +1,13 @@
-//! Viewers: connections that are sent every change of one poll.
+//! Viewers: connections that receive every change of one poll as an event stream.
 //!
-//! A viewer whose first request is for an event stream leaves HTTP behind: its bare socket is
-//! written the shared frames, which keeps it at about 2 KiB. A stream that is asked for later on a
-//! connection kept alive goes through warp, with the same frames and more memory.
+//! When the first request on a connection is for an event stream, the connection leaves the HTTP server: the shared
+//! frames are written to its bare socket, so a viewer costs about 2 KiB. An event stream that is requested later, on a
+//! connection kept alive, goes through warp with the same frames and more memory.
 //!
-//! Invariant: no frame is queued here for a slow viewer: it is told the newest state once it can take it,
-//! and the frames in between are skipped. What the kernel has taken is sent first; the listener keeps that at
-//! tens of kilobytes. A viewer that has not taken a frame after the write time-out is sent away; on a connection
-//! that HTTP keeps, one that has taken nothing of it.
+//! Invariant: no frame is queued here for a slow viewer. It receives the newest state once it can read it, and the frames
+//! in between are skipped. Only the kernel's send buffer holds older frames; the listener limits it to tens of kilobytes.
+//! A viewer that has not read a whole frame within the write time-out is disconnected. (On a connection that stays with
+//! the HTTP server, one that has read nothing of it.)
 
 use std::io;
 use std::sync::Arc;
@@ -27,20 +27,20 @@ use votestream_service::listener::{Intercepted, PeerAddr, Permit};
 use votestream_service::metric::{CounterHandle, GaugeHandle, HistogramHandle};
 use warp::http::{Method, StatusCode};
 
-use crate::board::{Board, Shown};
+use crate::board::{Board, BoardEntry};
 use crate::metrics;
 
-/// The most bytes looked at to tell an event stream from other requests.
+/// The most bytes of a first request that are inspected to recognise a request for an event stream.
 const HEAD_BYTES_MAX: usize = 4096;
-/// How long a first request may take to arrive before it is left to HTTP, which has its own limit.
-const FIRST_BYTES_WITHIN: Duration = Duration::from_secs(15);
-/// Between which times a viewer comes back after a lost stream, in milliseconds: spread out, so that
-/// a replica that stops does not send all its viewers to the next at once.
+/// The longest wait for the first request. After it the connection goes to the HTTP server, which has its own limit.
+const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
+/// The range of random delays before a browser reconnects, in milliseconds. The delays are spread so that the viewers of
+/// a replica that stops do not all arrive at the next one at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
 const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
 
-/// All viewers of this replica; cheap to clone.
+/// Counts and serves all viewers of this replica; clones share the count and are cheap.
 #[derive(Clone)]
 pub struct Viewers {
     board: Board,
@@ -58,7 +58,7 @@ struct Metrics {
     delivery: HistogramHandle,
 }
 
-/// The right to be a viewer; given back on drop.
+/// One of the VIEWERS_MAX places for viewers; dropping it frees the place.
 struct Seat {
     count: Arc<AtomicUsize>,
     viewers: GaugeHandle,
@@ -78,8 +78,8 @@ impl std::fmt::Debug for Viewers {
 }
 
 impl Viewers {
-    /// At most `viewers_max` viewers of this board, until `stopping`; each takes a frame within
-    /// `write_timeout`.
+    /// Creates the viewers of this board: at most `viewers_max` at once, until `stopping`. A viewer that takes longer than
+    /// `write_timeout` to read a frame is disconnected.
     pub fn new(
         board: Board,
         viewers_max: usize,
@@ -97,20 +97,20 @@ impl Viewers {
         Self { board, count: Arc::default(), viewers_max, write_timeout, stopping, metrics }
     }
 
-    /// Takes over a fresh connection if it asks for an event stream that there is, and a seat is
-    /// free; all else is left to HTTP.
+    /// Takes over a new connection if its first request is for the event stream of a known poll and a seat is free. Every
+    /// other connection goes on to the HTTP server, unread.
     pub async fn intercept(
         self,
         mut stream: TcpStream,
         _: PeerAddr,
         permit: Permit,
     ) -> Intercepted {
-        // Browsers open connections in advance; a replica that stops does not wait for their use.
-        let asked = tokio::select! {
+        // Browsers open connections in advance, so a replica that stops must not wait for a first request.
+        let request = tokio::select! {
             () = self.stopping.cancelled() => None,
-            asked = asks_for_events(&stream) => asked,
+            request = event_request(&stream) => request,
         };
-        let Some((head_bytes, slug)) = asked else {
+        let Some((head_bytes, slug)) = request else {
             return Intercepted::Http(stream, permit);
         };
         let (Some(changes), Some(seat)) = (self.board.watch(&slug), self.seat()) else {
@@ -122,9 +122,9 @@ impl Viewers {
         }
         http::measure("events", &Method::GET, StatusCode::OK, since);
         let (cursor, write_timeout) = (Cursor::new(changes, self.metrics), self.write_timeout);
-        // A task of its own, for it to be no larger than it must.
+        // A separate task, because this one also holds the state of the code above and would stay larger.
         tokio::spawn(async move {
-            // The viewer went away or was too slow: nothing to be told to anybody.
+            // An error here means that the viewer left or was too slow, which needs no log line.
             let _ = serve(stream, cursor, write_timeout).await;
             drop(seat);
             drop(permit);
@@ -132,8 +132,8 @@ impl Viewers {
         Intercepted::Taken
     }
 
-    /// The frames of a poll, for a connection that HTTP keeps; `None` when there is no such poll,
-    /// `Some(None)` when there is no seat.
+    /// Returns a stream of a poll's frames, for a connection that stays with the HTTP server. Returns `None` when the poll
+    /// is unknown, and `Some(None)` when no seat is free.
     pub fn frames(
         &self,
         slug: &str,
@@ -150,6 +150,7 @@ impl Viewers {
         }))
     }
 
+    /// Takes a seat, or returns `None` when all are taken.
     fn seat(&self) -> Option<Seat> {
         if self.count.fetch_add(1, Ordering::Relaxed) >= self.viewers_max {
             self.count.fetch_sub(1, Ordering::Relaxed);
@@ -160,92 +161,103 @@ impl Viewers {
     }
 }
 
-/// What one viewer has been told.
+/// The position of one viewer in the sequence of frames.
 struct Cursor {
-    changes: watch::Receiver<Shown>,
+    changes: watch::Receiver<BoardEntry>,
     metrics: Arc<Metrics>,
-    /// Sequence of the last frame, and heartbeats seen; `None` before the first frame.
+    /// The sequence number of the last frame and the number of heartbeats; `None` before the first frame.
     seen: Option<(u64, u64)>,
-    /// When the last frame's tallies were looked at.
-    looked_at: Option<Instant>,
-    /// Since when the frame being written may have been due.
-    due: Option<Instant>,
+    /// When the read began that the last frame came from.
+    last_read_began: Option<Instant>,
+    /// The earliest time at which a change in the frame being written may have been committed.
+    committed_after: Option<Instant>,
     /// Whether the last write had to wait for the viewer.
     slow: bool,
 }
 
 impl Cursor {
-    fn new(changes: watch::Receiver<Shown>, metrics: Arc<Metrics>) -> Self {
-        Self { changes, metrics, seen: None, looked_at: None, due: None, slow: false }
+    fn new(changes: watch::Receiver<BoardEntry>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            changes,
+            metrics,
+            seen: None,
+            last_read_began: None,
+            committed_after: None,
+            slow: false,
+        }
     }
 
-    /// What to send next, at once the first time; `None` when the replica stops.
+    /// Waits for the next bytes to send; the first call returns at once. Returns `None` when the replica stops.
     async fn next(&mut self) -> Option<Bytes> {
         let Some((sequence, heartbeats)) = self.seen else {
-            let shown = self.changes.borrow_and_update();
-            self.seen = Some((shown.sequence, shown.heartbeats));
-            self.looked_at = shown.look.map(|look| look.at);
+            let entry = self.changes.borrow_and_update();
+            self.seen = Some((entry.sequence, entry.heartbeats));
+            self.last_read_began = entry.window.map(|window| window.began);
             self.metrics.sent.increment(1);
             let retry = format!("retry: {}\n\n", rand::rng().random_range(RETRY_MS));
-            return Some([retry.as_bytes(), &shown.frame].concat().into());
+            return Some([retry.as_bytes(), &entry.frame].concat().into());
         };
         loop {
             self.changes.changed().await.ok()?;
-            let shown = self.changes.borrow_and_update();
-            self.seen = Some((shown.sequence, shown.heartbeats));
-            if shown.sequence != sequence {
+            let entry = self.changes.borrow_and_update();
+            self.seen = Some((entry.sequence, entry.heartbeats));
+            if entry.sequence != sequence {
                 self.metrics.sent.increment(1);
-                let skipped = shown.sequence.saturating_sub(sequence + 1);
+                let skipped = entry.sequence.saturating_sub(sequence + 1);
                 self.metrics.skipped.increment(skipped);
-                // What a skipped frame would have told is new since the last one that was taken.
-                let before = shown.look.and_then(|look| look.before);
-                self.due = if skipped > 0 { self.looked_at } else { before };
-                self.looked_at = shown.look.map(|look| look.at);
-                return Some(shown.frame.clone());
+                // When frames were skipped, their changes are in this one too, so it may hold anything since the
+                // last frame that this viewer received.
+                let previous_began = entry.window.and_then(|window| window.previous_began);
+                self.committed_after =
+                    if skipped > 0 { self.last_read_began } else { previous_began };
+                self.last_read_began = entry.window.map(|window| window.began);
+                return Some(entry.frame.clone());
             }
-            if shown.heartbeats != heartbeats {
+            if entry.heartbeats != heartbeats {
                 return Some(HEARTBEAT);
             }
         }
     }
 
-    /// Measures what [`Cursor::next`] gave, now that it is written, unless the viewer itself was
-    /// waited for, then or the time before.
+    /// Records the delivery time of the bytes from [`Cursor::next`], which are written now. Writes that had to wait for
+    /// the viewer, this time or the time before, are left out.
     fn written(&mut self, waited: bool) {
-        if let Some(due) = self.due.take().filter(|_| !waited && !self.slow) {
-            self.metrics.delivery.record(due.elapsed());
+        if let Some(committed_after) = self.committed_after.take().filter(|_| !waited && !self.slow)
+        {
+            self.metrics.delivery.record(committed_after.elapsed());
         }
         self.slow = waited;
     }
 }
 
-/// Takes the request and begins the reply.
-async fn greet(stream: &mut TcpStream, head_bytes: usize, within: Duration) -> io::Result<()> {
+/// Consumes the request's head and writes the head of the response.
+async fn greet(stream: &mut TcpStream, head_bytes: usize, time_limit: Duration) -> io::Result<()> {
     discard(stream, head_bytes).await?;
-    write_all(stream, http::event_stream_head().as_bytes(), within).await.map(drop)
+    write_all(stream, http::event_stream_head().as_bytes(), time_limit).await.map(drop)
 }
 
-async fn serve(stream: TcpStream, mut cursor: Cursor, within: Duration) -> io::Result<()> {
+/// Writes frames until the viewer disconnects, is too slow, or the replica stops.
+async fn serve(stream: TcpStream, mut cursor: Cursor, time_limit: Duration) -> io::Result<()> {
     loop {
         let frame = tokio::select! {
             frame = cursor.next() => frame,
             gone = hung_up(&stream) => return gone,
         };
         let Some(frame) = frame else { return Ok(()) };
-        let waited = write_all(&stream, &frame, within).await?;
+        let waited = write_all(&stream, &frame, time_limit).await?;
         cursor.written(waited);
     }
 }
 
-/// Writes without a buffer of its own; a viewer that does not read holds up nobody but itself, and
-/// is an error when it has not taken all of it in time. Whether the viewer had to be waited for.
-async fn write_all(stream: &TcpStream, bytes: &[u8], within: Duration) -> io::Result<bool> {
+/// Writes all bytes without copying them into a buffer. Returns whether it had to wait for the viewer, or an error when
+/// the viewer did not read all of them within the time limit.
+async fn write_all(stream: &TcpStream, bytes: &[u8], time_limit: Duration) -> io::Result<bool> {
     let rest = &bytes[write_some(stream, bytes)?..];
     if rest.is_empty() {
         return Ok(false);
     }
-    // On the heap: room for a timer, in each task, would be for the few viewers that are slow.
-    Box::pin(tokio::time::timeout(within, write_slowly(stream, rest))).await??;
+    // On the heap, because only few viewers are slow: inline, every viewer's task would reserve room for the timer.
+    Box::pin(tokio::time::timeout(time_limit, write_slowly(stream, rest))).await??;
     Ok(true)
 }
 
@@ -257,7 +269,7 @@ async fn write_slowly(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// How much of it the kernel takes now.
+/// Writes as many bytes as the kernel accepts now, possibly none, and returns their number.
 fn write_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     match stream.try_write(bytes) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -265,7 +277,7 @@ fn write_some(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     }
 }
 
-/// Resolves when the viewer closes, or says something that no viewer has to say.
+/// Returns when the viewer closes the connection or sends anything, which no viewer needs to do.
 async fn hung_up(stream: &TcpStream) -> io::Result<()> {
     loop {
         stream.readable().await?;
@@ -276,17 +288,18 @@ async fn hung_up(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// The length of the first request's head and the poll it asks for, if it is for an event stream and
-/// came in one piece. Nothing is consumed.
-async fn asks_for_events(stream: &TcpStream) -> Option<(usize, String)> {
-    let readable = tokio::time::timeout(FIRST_BYTES_WITHIN, stream.readable());
+/// Returns the length of the first request's head and the slug of the poll, if the request is for an event stream and
+/// arrived in one piece. Consumes nothing.
+async fn event_request(stream: &TcpStream) -> Option<(usize, String)> {
+    let readable = tokio::time::timeout(FIRST_BYTES_TIMEOUT, stream.readable());
     readable.await.ok()?.ok()?;
-    // On the heap, and gone at once: a task is as large as the largest thing it holds while waiting.
+    // On the heap and freed at once, because a task keeps the size of the largest state that it ever waits with.
     let mut head = BytesMut::zeroed(HEAD_BYTES_MAX);
     let length = stream.peek(&mut head).await.ok()?;
     parse(&head[..length])
 }
 
+/// Recognises `GET /api/polls/{slug}/events` without a body.
 fn parse(head: &[u8]) -> Option<(usize, String)> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
@@ -301,6 +314,7 @@ fn parse(head: &[u8]) -> Option<(usize, String)> {
         .then(|| (head_bytes, slug.to_owned()))
 }
 
+/// Reads and drops the request's head.
 async fn discard(stream: &mut TcpStream, bytes: usize) -> io::Result<()> {
     let mut rest = bytes as u64;
     let mut buffer = Vec::with_capacity(bytes);

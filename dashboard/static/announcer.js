@@ -1,39 +1,39 @@
-// Tells the standings to those who listen: politely, at most every ten seconds, and only what has changed.
+// Announces the standings to screen readers: at most every ten seconds, without interrupting, and only after a change.
 
 import { grouped, share, votesWords } from './figures.js';
 
 const PAUSE_MS_MIN = 10_000;
-const TOLD_MAX = 3;
+const ANNOUNCED_MAX = 3;
 
 const element = document.getElementById('announcer');
 
 let next = null;
-let told = null;
-let told_ms = Date.now();
+let announced = null;
+let announced_ms = Date.now();
 let timer = null;
 
-/** The latest words win; they wait until the pause is over. */
+/** Announces the text when the pause is over; a later text replaces one that still waits. */
 export function announce(words) {
   next = words;
-  if (timer !== null || next === told) return;
-  timer = setTimeout(tell, Math.max(0, told_ms + PAUSE_MS_MIN - Date.now()));
+  if (timer !== null || next === announced) return;
+  timer = setTimeout(speak, Math.max(0, announced_ms + PAUSE_MS_MIN - Date.now()));
 }
 
-/** What is on the page at first is read by the reader, not told. */
+/** Marks a text as known: screen readers read the page itself at first, so its text needs no announcement. */
 export function skip(words) {
-  told = words;
+  announced = words;
 }
 
 export function standingsWords(tally) {
-  const ranked = [...tally.options].sort((a, b) => b.votes - a.votes).slice(0, TOLD_MAX);
+  const ranked = [...tally.options].sort((a, b) => b.votes - a.votes).slice(0, ANNOUNCED_MAX);
   const parts = ranked.map((option) => `${option.label}: ${share(option.votes, tally.voters)}, ${votesWords(option.votes)}`);
   return `${parts.join('; ')}. ${grouped(tally.voters)} people counted.`;
 }
 
-function tell() {
+function speak() {
   timer = null;
-  if (next === told) return;
-  told = next;
-  told_ms = Date.now();
+  if (next === announced) return;
+  announced = next;
+  announced_ms = Date.now();
   element.textContent = next;
 }

@@ -1,6 +1,6 @@
 // Votes per second over the last five minutes, drawn as one SVG path.
 //
-// Seconds without votes are not sent; they are zero. The second under way is left out until it is over.
+// The server leaves out seconds without votes, which count as zero. The current second is drawn only when it is over.
 
 import { now } from './clock.js';
 import { compact, grouped, pace, write } from './figures.js';
@@ -11,7 +11,7 @@ const RATE_SECONDS = 3;
 const votes = new Map();
 const byId = (id) => document.getElementById(id);
 
-/** Takes [[unix_s, votes], …]; a second named again replaces what was known. By how many votes that is more. */
+/** Adds [[unix_s, votes], …], replacing seconds that were known. Returns by how many votes the total grew. */
 export function add(points) {
   let grown = 0;
   for (const [second, count] of points) {
@@ -23,7 +23,7 @@ export function add(points) {
   return grown;
 }
 
-/** Starts anew, before a whole series is added. */
+/** Removes all points, before a whole series is added. */
 export function clear() {
   votes.clear();
 }
@@ -49,7 +49,7 @@ export function draw() {
   write(byId('chart-summary'), peak ? `Peak ${grouped(peak)}, mean ${pace(total / SECONDS)} votes per second` : 'No votes in the last 5 minutes');
 }
 
-/** The next of 2, 4, 10, 20, 40, 100… at or above the peak. */
+/** The top of the scale: the first of 2, 4, 10, 20, 40, 100… that is at or above the peak. */
 function niceTop(peak) {
   for (let ten = 1; ; ten *= 10) {
     for (const step of [2, 4, 10]) if (peak <= step * ten) return step * ten;

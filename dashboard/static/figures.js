@@ -1,4 +1,4 @@
-// Figures and times as the page writes them; the server writes the same.
+// Formats figures and times as text, exactly as the server's template does.
 
 const short = new Intl.NumberFormat('en', { notation: 'compact' });
 const whole = new Intl.NumberFormat('en');
@@ -30,7 +30,7 @@ export function dayAndTime(rfc3339) {
   return (at.toDateString() === new Date().toDateString() ? minute : moment).format(at);
 }
 
-/** Writes text only when it differs: at ten frames a second most of the page stands still. */
+/** Sets an element's text only when it differs: with ten frames a second, most texts stay the same. */
 export function write(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }

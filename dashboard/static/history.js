@@ -1,8 +1,8 @@
-// What the chart is drawn from: the series once, then what each frame adds.
+// The data of the chart: the whole series once, then the seconds that each frame adds.
 //
-// A frame holds the last ten seconds. Votes that are counted later than that, after an outage say, change seconds that no frame
-// tells any more. But then more people are counted than the frames' seconds account for, and the series is asked for anew: a
-// while later, for it happens to all viewers at once.
+// A frame holds the last ten seconds only. Votes that are counted later, for example after an outage, belong to seconds that
+// no frame repeats. Then the number of people counted exceeds what the frames account for, and the page requests the series
+// again. It waits a random while first, because this happens to all viewers at once.
 
 import * as chart from './chart.js';
 import * as clock from './clock.js';
@@ -12,13 +12,13 @@ const PAUSE_MS_MAX = 30_000;
 
 export class History {
   #url;
-  /** People counted when the chart last had all; null before the series came. */
+  /** The number of people counted when the chart was last complete; null before the series has arrived. */
   #people = null;
-  /** Of the points, what is not among these people yet: a frame's points are read a moment after its tally. */
+  /** Votes in the points that this number does not include yet: a frame's points are read a moment after its tally. */
   #ahead = 0;
-  /** Whether frames were missed since. */
+  /** Whether frames may have been missed since then. */
   #missed = false;
-  /** The last frame that came while the series was on its way. */
+  /** The last frame that arrived while the series was being requested. */
   #meanwhile = null;
   #asked = false;
   #timer = null;
@@ -27,12 +27,12 @@ export class History {
     this.#url = url;
   }
 
-  /** Whether the series has come: until then the chart would show no votes where there may be some. */
+  /** Whether the series has arrived. Until then the chart would show zero where there may be votes. */
   get isKnown() {
     return this.#people !== null;
   }
 
-  /** Takes what a frame tells. */
+  /** Adds the points of a frame. */
   add({ voters, recent }) {
     this.#meanwhile = { voters, recent };
     const grown = chart.add(recent);
@@ -45,7 +45,7 @@ export class History {
     this.#ahead = Math.max(0, Math.min(ahead, grown));
   }
 
-  /** Frames may be missed from now on: a voter who chose anew meanwhile is in none that follows. */
+  /** Notes that frames may be missed from now on. A voter who changes their choice meanwhile is in no later frame. */
   miss() {
     this.#missed = true;
   }

@@ -9,13 +9,13 @@ let up = null;
 let stale_since = null;
 let as_of = null;
 
-/** The connection stands (true) or is being made anew (false). */
+/** Sets whether the connection is up (true) or being re-established (false). */
 export function setLink(now_up) {
   up = now_up;
   show();
 }
 
-/** What a frame says about its own age; one without figures has no `as_of`. */
+/** Takes the age that a frame states; a frame without figures has no `as_of`. */
 export function setAge(frame) {
   as_of = frame.as_of ?? null;
   stale_since = frame.stale_since;

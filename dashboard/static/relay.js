@@ -1,9 +1,9 @@
-// One event stream for all tabs of a poll.
+// Shares one event stream among all tabs of a poll.
 //
-// A browser grants six HTTP/1.1 connections to a server; a stream in each tab would hang the seventh. So the tab that holds a
-// lock keeps the stream and passes what it hears on a broadcast channel; when it goes, the lock falls to the next tab. A visible
-// tab whose leader stays silent (a phone puts hidden tabs to sleep, lock and all) takes the lock over. Where locks or channels
-// are missing, each tab has a stream of its own.
+// A browser opens at most six HTTP/1.1 connections to a server, so with a stream in each tab the seventh tab would hang.
+// Instead the tab that holds a lock, the leader, keeps the stream and passes its events on over a broadcast channel. When the
+// leader closes, the next tab gets the lock. A visible tab whose leader stays silent takes the lock over, because phones
+// suspend hidden tabs while they hold it. Where locks or channels are missing, each tab opens a stream of its own.
 
 import { Stream } from './stream.js';
 
@@ -12,7 +12,7 @@ const ANSWER_MS_MAX = 2_000;
 
 export class Relay {
   #poll;
-  #tell;
+  #notify;
   #name;
   #channel = null;
   #stream = null;
@@ -22,10 +22,10 @@ export class Relay {
   #heard_ms = 0;
   #last = { frame: null, link: null };
 
-  /** `tell` gets what a stream tells, and { kind: 'role', role: 'leader' | 'follower' | 'alone' }. */
-  constructor(poll, tell) {
+  /** Calls `notify` with each event of the stream, and with { kind: 'role', role: 'leader' | 'follower' | 'alone' }. */
+  constructor(poll, notify) {
     this.#poll = poll;
-    this.#tell = tell;
+    this.#notify = notify;
     this.#name = `votestream:results:${poll}`;
   }
 
@@ -37,7 +37,7 @@ export class Relay {
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.addEventListener('message', (event) => this.#receive(event.data));
     this.#heard_ms = Date.now();
-    this.#tell({ kind: 'role', role: 'follower' });
+    this.#notify({ kind: 'role', role: 'follower' });
     this.#queueForLock();
     this.#channel.postMessage({ kind: 'ask' });
     this.#timer = setInterval(() => this.#watchLeader(), ANSWER_MS_MAX);
@@ -52,7 +52,7 @@ export class Relay {
     this.#channel = null;
   }
 
-  /* Leading */
+  /* The leader keeps the stream. */
 
   #queueForLock() {
     this.#queue = new AbortController();
@@ -67,21 +67,21 @@ export class Relay {
         this.#lead('leader');
       });
     navigator.locks.request(this.#name, options, held).catch(() => {
-      // Either stop() took this tab out of the queue, or another tab took the lock over: then follow it.
+      // Either stop() removed this tab from the queue, or another tab took the lock over; follow that one then.
       if (!this.#release || !this.#channel) return;
       this.#unlead();
-      this.#tell({ kind: 'role', role: 'follower' });
+      this.#notify({ kind: 'role', role: 'follower' });
       this.#heard_ms = Date.now();
       this.#queueForLock();
     });
   }
 
   #lead(role) {
-    this.#tell({ kind: 'role', role });
+    this.#notify({ kind: 'role', role });
     this.#stream = new Stream(this.#poll, (message) => {
       this.#last[message.kind === 'link' ? 'link' : 'frame'] = message;
       this.#channel?.postMessage(message);
-      this.#tell(message);
+      this.#notify(message);
     });
     this.#stream.open();
   }
@@ -93,7 +93,7 @@ export class Relay {
     this.#release = null;
   }
 
-  /* Following */
+  /* Followers listen on the channel. */
 
   #receive(message) {
     if (message.kind === 'ask') {
@@ -105,7 +105,7 @@ export class Relay {
     }
     if (this.#stream) return;
     this.#heard_ms = Date.now();
-    if (message.kind !== 'here') this.#tell(message);
+    if (message.kind !== 'here') this.#notify(message);
   }
 
   #watchLeader() {

@@ -1,4 +1,4 @@
-// The results page with JavaScript: follows the poll and keeps every figure moving.
+// The entry point of the results page: follows the poll and updates every figure.
 
 import { announce, skip, standingsWords } from './announcer.js';
 import * as chart from './chart.js';
@@ -22,7 +22,7 @@ showLocalTimes();
 light.setLink(null);
 relay.start();
 setInterval(() => {
-  // Without news the chart stands still: silence is not zero votes.
+  // Without a connection the chart does not advance, because no news does not mean zero votes.
   if (light.isLive() && history.isKnown && !board.hidden && !document.hidden) chart.draw();
 }, 1000);
 window.addEventListener('pagehide', () => relay.stop());
@@ -109,7 +109,7 @@ function showLocalTimes() {
 
 let reloading = false;
 
-/** The options were edited: the page is made anew, not by all viewers at the same moment. */
+/** Reloads the page after the options were edited, at a random moment so that not all viewers reload at once. */
 function reloadSoon() {
   if (reloading) return;
   reloading = true;

@@ -1,11 +1,11 @@
-// The bars and the table: the same figures, twice.
+// The bars and the table, which show the same figures.
 
 import { grouped, share, votesWords, write } from './figures.js';
 
 const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
 const cells = new Map([...document.querySelectorAll('#results-table [data-option]')].map((row) => [row.dataset.option, row]));
 
-/** Whether the page was made for these options. */
+/** Whether the page was rendered with exactly these options. */
 export function fits(tally) {
   return tally.options.length === rows.size && tally.options.every((option) => rows.has(option.slug));
 }
@@ -31,7 +31,7 @@ function showRow(row, votes, part, lead) {
   const tag = row.querySelector('.row-lead');
   tag.hidden = !lead;
   write(tag, lead);
-  // Presentation attributes: the content security policy needs no exception, and CSS animates them.
+  // Presentation attributes need no exception in the content security policy, and CSS can animate them.
   row.querySelector('.bar-fill').setAttribute('width', part);
   row.querySelector('.bar-cap').setAttribute('x', part);
 }

@@ -1,8 +1,8 @@
-// One event stream of one poll, kept up.
+// Keeps one event stream of one poll open.
 //
-// The browser reconnects by itself after a dropped connection; when it gives up (an HTTP error), this does, with a jittered
-// back-off. Heartbeats are comments, which a script cannot see: after a silence the tally is asked for once, and a stream that
-// has fallen behind it is opened anew.
+// The browser reconnects by itself after a dropped connection. It gives up after an HTTP error; then this class reconnects,
+// with a jittered back-off. Heartbeats are comments, which a script cannot see. So after a silence the page requests the tally
+// once, and reopens the stream if it has fallen behind the tally.
 
 const BACK_OFF_MS_MIN = 1_000;
 const BACK_OFF_MS_MAX = 30_000;
@@ -12,7 +12,7 @@ const ANSWER_MS_MAX = 10_000;
 export class Stream {
   #url;
   #tally_url;
-  #tell;
+  #notify;
   #source = null;
   #retry = null;
   #failures = 0;
@@ -21,12 +21,12 @@ export class Stream {
   #watchdog = null;
   #wake = () => this.#check();
 
-  /** `tell` gets { kind: 'tally' | 'hidden', data } and { kind: 'link', up }. */
-  constructor(poll, tell) {
+  /** Calls `notify` with { kind: 'tally' | 'hidden', data } for each event, and with { kind: 'link', up } for the connection. */
+  constructor(poll, notify) {
     const base = `/api/polls/${encodeURIComponent(poll)}`;
     this.#url = `${base}/events`;
     this.#tally_url = `${base}/tally`;
-    this.#tell = tell;
+    this.#notify = notify;
   }
 
   open() {
@@ -52,7 +52,7 @@ export class Stream {
       source.addEventListener(kind, (event) => this.#hear(kind, JSON.parse(event.data)));
     }
     source.addEventListener('error', () => {
-      this.#tell({ kind: 'link', up: false });
+      this.#notify({ kind: 'link', up: false });
       if (source.readyState === EventSource.CLOSED) this.#connectLater();
     });
   }
@@ -75,8 +75,8 @@ export class Stream {
     this.#failures = 0;
     this.#heard_ms = Date.now();
     this.#version = kind === 'tally' ? data.version : null;
-    this.#tell({ kind, data });
-    this.#tell({ kind: 'link', up: true });
+    this.#notify({ kind, data });
+    this.#notify({ kind: 'link', up: true });
   }
 
   async #check() {
@@ -85,7 +85,7 @@ export class Stream {
     this.#heard_ms = Date.now();
     const behind = await this.#isBehind();
     if (behind) {
-      this.#tell({ kind: 'link', up: false });
+      this.#notify({ kind: 'link', up: false });
       this.#connect();
     }
   }

@@ -13,6 +13,7 @@ from . import (
     network,
     policy,
     references,
+    rehearsals,
     render,
     schemas,
     scripts,
@@ -48,6 +49,7 @@ def main(arguments):
         ("style", style.check),
         ("scripts", scripts.check),
         ("tools", tools.check),
+        ("rehearsal", rehearsals.check),
         ("checkov", lambda: security.check(scanned)),
     ):
         found = run()

@@ -2,15 +2,19 @@
 
 import functools
 import re
+import shutil
 
 import yaml
 
-from .deployment import HERE, title
+from .deployment import HERE, secret_value, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
-ROLES_SH = "components/postgres/roles.sh"
-ROLES_SH_COPY = "components/external-postgres/roles.sh"
+# The copy that kustomize needs in another component's folder -> the script.
+SCRIPTS = {
+    "components/external-postgres/roles.sh": "components/postgres/roles.sh",
+    "components/external-postgres/wait-for-postgres.sh": "components/backup/wait-for-postgres.sh",
+}
 RULES = ROOT / "grafana/prometheus/rules"
 
 
@@ -20,17 +24,46 @@ def check(deployment):
         problems += managed_roles(deployment)
     if "monitoring" in deployment.components:
         problems += monitoring(deployment)
-    return problems + list(scripts(HERE)) + list(grants(deployment))
+    rules = [grants, default_user, redis_settings]
+    return problems + list(scripts(HERE)) + [problem for rule in rules for problem in rule(deployment)]
+
+
+# Nobody can log in as this user, and it has every right: Redis replays the transactions of its append-only
+# file as the user `default`, and drops those that this user may not run.
+DEFAULT_USER = "user default off ~* &* +@all"
+
+
+def default_user(deployment):
+    """The users that Redis is given have that default user."""
+    made = secret_value(deployment, "redis-server", "users.acl")
+    found = [line for line in (made or "").splitlines() if line.startswith("user default ")]
+    if made is not None and found != [DEFAULT_USER]:
+        yield f"Secret/redis-server: its default user is {found}, not {DEFAULT_USER!r}: a restart loses ballots"
+
+
+def redis_settings(deployment):
+    """Every Redis has the settings of schema/access/redis.conf, which all that is not Kubernetes reads."""
+    wanted = set(setting_lines((ACCESS / "redis.conf").read_text()))
+    for config in deployment.of("ConfigMap"):
+        if "redis.conf" in config.get("data", {}):
+            for line in sorted(wanted - set(setting_lines(config["data"]["redis.conf"]))):
+                yield f"{title(config)}: redis.conf has not {line!r} of schema/access/redis.conf"
+
+
+def setting_lines(text):
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
 def scripts(folder):
-    if (folder / ROLES_SH).read_bytes() != (folder / ROLES_SH_COPY).read_bytes():
-        yield f"{ROLES_SH_COPY} differs from {ROLES_SH}"
+    for second, first in SCRIPTS.items():
+        if (folder / first).read_bytes() != (folder / second).read_bytes():
+            yield f"{second} differs from {first}"
 
 
 def write():
-    """Writes the copy anew."""
-    (HERE / ROLES_SH_COPY).write_bytes((HERE / ROLES_SH).read_bytes())
+    """Writes the copies anew."""
+    for second, first in SCRIPTS.items():
+        shutil.copy(HERE / first, HERE / second)
 
 
 @functools.lru_cache(None)

@@ -1,5 +1,6 @@
 """Plants mistakes, one at a time, and sees that each is noticed by the check that should."""
 
+import base64
 import copy
 import pathlib
 import shutil
@@ -668,6 +669,68 @@ def dashboard_that_is_missing(d):
     d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
 
 
+@mistake("minikube", "copies", "a restart loses ballots")
+def default_user_without_rights(d):
+    data = d.get("Secret", "redis-server")["data"]
+    users = base64.b64decode(data["users.acl"]).replace(b"user default off ~* &* +@all", b"user default off")
+    data["users.acl"] = base64.b64encode(users).decode()
+
+
+@mistake("minikube", "policy", "Deployment/consumer: it preempts other pods")
+def consumer_that_takes_the_results_off_the_air(d):
+    del d.get("PriorityClass", "votestream-counting")["preemptionPolicy"]
+
+
+@mistake("minikube", "policy", "Deployment/consumer: it is scheduled before dashboard")
+def consumer_before_the_dashboard(d):
+    pod(d, "Deployment", "consumer")["priorityClassName"] = "votestream-voting"
+
+
+@mistake("minikube", "policy", "StatefulSet/redis: others are scheduled before it")
+def redis_behind_the_crowd(d):
+    pod(d, "StatefulSet", "redis")["priorityClassName"] = "votestream-results"
+
+
+@mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
+def redis_that_is_evicted_for_its_log(d):
+    container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
+
+
+@mistake("minikube", "policy", "LimitRange/all: ephemeral-storage 64Mi")
+def default_limit_below_a_log(d):
+    d.get("LimitRange", "all")["spec"]["limits"][0]["default"]["ephemeral-storage"] = "64Mi"
+
+
+@mistake("minikube", "policy", "backup waits 0 s for its server")
+def backup_that_tries_once(d):
+    job = d.get("CronJob", "backup")["spec"]["jobTemplate"]["spec"]
+    job["template"]["spec"]["containers"][0]["env"] = [{"name": "KEEP", "value": "48"}]
+
+
+@mistake("minikube", "policy", "default-poll waits 300 s for its server, of 200 s")
+def deadline_before_the_wait_is_over(d):
+    d.get("Job", "migrate")["spec"]["activeDeadlineSeconds"] = 200
+
+
+@mistake("loadtest", "policy", "loadtest waits 0 s for its server")
+def load_that_tries_once(d):
+    pod(d, "Job", "loadtest")["containers"][0]["args"].remove("--wait=60s")
+
+
+@mistake("minikube", "copies", "redis.conf has not 'appendfsync always'")
+def redis_that_writes_later(d):
+    for config in d.of("ConfigMap"):
+        if "redis.conf" in config["data"]:
+            config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("fsync always", "fsync everysec")
+
+
+@mistake("on-prem", "copies", "a restart loses ballots")
+def default_user_that_lets_everybody_in(d):
+    data = d.get("Secret", "redis-server")["data"]
+    users = base64.b64decode(data["users.acl"]).replace(b"user default off", b"user default on nopass")
+    data["users.acl"] = base64.b64encode(users).decode()
+
+
 @mistake("minikube", "settings", "knows no variable BATCH_MAXIMUM")
 def variable_that_is_not(d):
     container(d, "consumer")["env"].append({"name": "BATCH_MAXIMUM", "value": "5"})
@@ -693,6 +756,18 @@ def file_where_nothing_is_mounted(d):
 @mistake("on-prem", "settings", "and there are 8 partitions")
 def partitions_that_nobody_asks_after(d):
     pod(d, "Job", "migrate")["initContainers"][0]["args"].append("--partitions=8")
+
+
+@mistake("on-prem", "settings", "a trigger asks for something else than a stream's length")
+def backlog_that_redis_may_not_know(d):
+    trigger = d.of("ScaledObject")[0]["spec"]["triggers"][2]["metadata"]
+    trigger.update(consumerGroup="tally", lagCount="10000")
+
+
+@mistake("on-prem", "settings", "['no stream', '{votes:0}:stream'")
+def trigger_of_prometheus(d):
+    triggers = d.of("ScaledObject")[0]["spec"]["triggers"]
+    triggers.append({"type": "prometheus", "metadata": {"serverAddress": "http://prometheus", "query": "1", "threshold": "1"}})
 
 
 @mistake("minikube", "security", "CKV_K8S_16")
@@ -733,3 +808,18 @@ def digest_that_is_a_tag(folder):
 @mistake_in_files(scripts.votectl, "its labels are")
 def pod_with_other_edges(folder):
     change(folder / "votectl", '"votestream.dev/"', '"votestream.example/"')
+
+
+@mistake_in_files(scripts.votectl, "instead of (3,")
+def exit_code_of_the_script(folder):
+    change(folder / "votectl", 'exit "$code"', '[ "$code" = 0 ]')
+
+
+@mistake_in_files(scripts.votectl, "and votectl reads None")
+def input_that_is_kept(folder):
+    change(folder / "votectl", "[ -p /dev/stdin ] || ", "")
+
+
+@mistake_in_files(scripts.votectl, "leaves its pod behind")
+def pod_that_stays(folder):
+    change(folder / "votectl", 'kube delete pod "$name"', "true")

@@ -12,7 +12,8 @@ MARGIN_S = 5
 def check(deployment):
     rules = [
         autoscalers, grace, shells, pods, updates, images, majors, quota, volumes, memory, connections, peers, servers,
-        disruption, secrets, namespaces,
+        disruption, secrets, namespaces, waits, logs,
+        priorities,
     ]
     return [problem for rule in rules for problem in rule(deployment)]
 
@@ -270,6 +271,9 @@ def peers(deployment):
                 yield f"{title(obj)}: {container['name']} knows of {known['PEERS']} pods"
 
 
+# As long as it may take at least until a pod's network policies are programmed, or a server has restarted.
+FEWEST_WAIT_S = 60
+
 INSIDE = {"redis", "redis-cluster", "postgres", "postgres-cnpg"}
 
 
@@ -318,3 +322,66 @@ def namespaces(deployment):
     for obj in deployment.objects:
         if obj["kind"] not in ("Namespace", "PriorityClass", "StorageClass") and obj["metadata"].get("namespace") != "votestream":
             yield f"{title(obj)}: is in no namespace"
+
+
+def waits(deployment):
+    """What runs once waits for its server: a pod may run before its network policies are programmed."""
+    for obj, template in deployment.workloads:
+        if obj["kind"] not in ("Job", "CronJob"):
+            continue
+        deadline = (obj["spec"].get("jobTemplate") or obj)["spec"]["activeDeadlineSeconds"]
+        for container in containers(template):
+            known, _ = environment(deployment, container)
+            words = [re.fullmatch(r"--wait=(\d+)s", word) for word in container.get("args", [])]
+            wait = max([int(known.get("WAIT_S", 0)), *(int(word[1]) for word in words if word)])
+            if not FEWEST_WAIT_S <= wait < deadline:
+                yield f"{title(obj)}: {container['name']} waits {wait} s for its server, of {deadline} s that it has"
+
+
+# What a kubelet keeps of one container's log: 5 files of 50 MiB on AKS, of 10 MiB elsewhere.
+LOG_KEPT = "250Mi"
+
+
+def logs(deployment):
+    """No pod is evicted for its own log: the limit of ephemeral-storage counts it, and what is written to disk."""
+    default = next(
+        limit["default"] for limit in deployment.get("LimitRange", "all")["spec"]["limits"] if "default" in limit
+    )
+    yield from of_log("LimitRange/all", default, [])
+    for obj, template in deployment.workloads:
+        if obj["kind"] == "Cluster":
+            yield from of_log(title(obj), obj["spec"]["resources"]["limits"], [])
+        for container in containers(template):
+            where = f"{title(obj)}: {container['name']}"
+            yield from of_log(where, container["resources"]["limits"], template["spec"].get("volumes", []))
+
+
+def of_log(where, limits, volumes):
+    on_disk = [v["emptyDir"] for v in volumes if "emptyDir" in v and v["emptyDir"].get("medium") != "Memory"]
+    needed = amount(LOG_KEPT) + sum(amount(folder["sizeLimit"]) for folder in on_disk)
+    # A missing limit is of_resources' to find.
+    if amount(limits.get("ephemeral-storage", needed)) < needed:
+        yield f"{where}: ephemeral-storage {limits['ephemeral-storage']} is less than its log, {needed / 2**20:g}Mi"
+
+
+# From the one that is scheduled first and evicted last.
+RANKS = ["producer", "dashboard", "consumer"]
+
+
+def priorities(deployment):
+    """Only servers take room from other pods, and a crowd's consumers come after everybody else."""
+    classes = {c["metadata"]["name"]: c for c in deployment.of("PriorityClass")}
+    values = {}
+    for obj, template in deployment.workloads:
+        name = obj["spec"]["priorityClassName"] if obj["kind"] == "Cluster" else template["spec"]["priorityClassName"]
+        # A class that is not there is references' to find.
+        found = classes.get(name, {"value": 0, "preemptionPolicy": "Never"})
+        values[obj["metadata"]["name"]] = found["value"]
+        server = obj["kind"] in ("StatefulSet", "Cluster")
+        if not server and found.get("preemptionPolicy") != "Never":
+            yield f"{title(obj)}: it preempts other pods: {name}"
+        if server and found["value"] != max(c["value"] for c in classes.values()):
+            yield f"{title(obj)}: others are scheduled before it: {name}"
+    for first, second in zip(RANKS, RANKS[1:]):
+        if values[first] <= values[second]:
+            yield f"Deployment/{second}: it is scheduled before {first}, or no later"

@@ -10,6 +10,8 @@ import tempfile
 
 import yaml
 
+from rehearsal import tree
+
 from .deployment import HERE, Deployment, load
 
 # Servers inside the cluster take the secrets made here; servers outside, those of a store.
@@ -49,18 +51,13 @@ def beside_overlays(deployments):
 
 def copy(folder):
     """A copy of what kustomize reads, with secrets in it."""
-    root = pathlib.Path(folder)
-    ignore = shutil.ignore_patterns(".venv", "files", "__pycache__")
-    shutil.copytree(HERE, root / "k8s", ignore=ignore)
-    for part in ("schema/access", "grafana"):
-        if (HERE.parent / part).is_dir():
-            shutil.copytree(HERE.parent / part, root / part)
-    components = root / "k8s/components"
+    k8s = tree.copy(folder)
+    components = k8s / "components"
     # The same with the servers' addresses as TLS wants them.
     shutil.copytree(components / "dev-secrets", components / "dev-secrets-tls")
     for name, tls in (("dev-secrets", ""), ("dev-secrets-tls", "redis postgres")):
         subprocess.run([components / name / "make"], check=True, env={**os.environ, "TLS": tls})
-    return root / "k8s"
+    return k8s
 
 
 def kustomize(folder):

@@ -11,18 +11,26 @@ import yaml
 
 from .deployment import HERE
 
+# A cluster in which a pod is pending, runs and ends, each for as long as it is looked at once.
 KUBECTL = """#!/usr/bin/env python3
-import json, os, sys
-folder, words = os.environ["FOLDER"], sys.argv[1:]
-with open(f"{folder}/calls", "a") as calls:
+import json, os, pathlib, sys
+folder, words = pathlib.Path(os.environ["FOLDER"]), sys.argv[1:]
+with open(folder / "calls", "a") as calls:
     print(*words, file=calls)
-if "get" in words:
-    print(open(f"{folder}/job.json").read())
+end = os.environ["ENDS"]
+if words[2:4] == ["get", "job"]:
+    print((folder / "job.json").read_text())
+if words[2:4] == ["get", "pod"]:
+    looks = (folder / "calls").read_text().count(" get pod ")
+    pending = "Pending//ImagePullBackOff no such image"
+    print(pending if looks == 1 or end == "never" else ["Running// ", end][looks > 2], end="")
 if "create" in words:
-    open(f"{folder}/created.json", "w").write(sys.stdin.read())
+    (folder / "created.json").write_text(sys.stdin.read())
+if "attach" in words:
+    (folder / "input").write_text(sys.stdin.read())
 if "logs" in words:
+    print("votectl: waiting for redis")
     print("what votectl said")
-sys.exit("--for=condition=complete" in words and os.environ["FAILS"] == "yes")
 """
 
 
@@ -73,23 +81,43 @@ def votectl(folder):
     (folder / "kubectl").write_text(KUBECTL)
     (folder / "kubectl").chmod(0o755)
     words = ["poll", "create", "--title=Cats & \"dogs\""]
-    for fails in ("no", "yes"):
-        env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "FOLDER": str(folder), "FAILS": fails}
-        done = subprocess.run([folder / "votectl", *words], env=env, capture_output=True, text=True)
-        if done.stdout != "what votectl said\n" or bool(done.returncode) != (fails == "yes"):
-            yield f"votectl: ends with {done.returncode}: {done.stdout}{done.stderr}"
-    made = json.loads((folder / "created.json").read_text())["spec"]["template"]
-    original = job["spec"]["template"]
-    [container] = made["spec"]["containers"]
+    said, message = "what votectl said\n", "votectl: waiting for redis\n"
+    for ends, given, expected in (
+        ("Succeeded/0/ ", None, (0, said, message)),
+        ("Failed/3/ ", "a poll", (3, said, message)),
+        ("Failed// evicted", None, (125, said, message + "k8s/votectl: the pod ended without an exit code: Failed evicted\n")),
+        ("never", None, (125, "", "k8s/votectl: the pod has not started within 1 s: ImagePullBackOff no such image\n")),
+    ):
+        for name in ("calls", "input"):
+            (folder / name).unlink(missing_ok=True)
+        path = f"{folder}:{os.environ['PATH']}"
+        env = {**os.environ, "PATH": path, "FOLDER": str(folder), "ENDS": ends, "START_S": "1" if ends == "never" else "60"}
+        given_as = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+        done = subprocess.run([folder / "votectl", *words], env=env, capture_output=True, text=True, **given_as)
+        found = (done.returncode, done.stdout, done.stderr)
+        if found != expected:
+            yield f"votectl: {ends}: {found} instead of {expected}"
+        passed = (folder / "input").read_text() if (folder / "input").exists() else None
+        if passed != given:
+            yield f"votectl: {given!r} is piped in, and votectl reads {passed!r}"
+        made = json.loads((folder / "created.json").read_text())
+        yield from votectl_pod(made, job["spec"]["template"], words, given is not None)
+        calls = (folder / "calls").read_text().splitlines()
+        if not all(call.startswith("--namespace votestream ") for call in calls):
+            yield f"votectl: asks elsewhere: {calls}"
+        if f"delete pod {made['metadata']['name']}" not in calls[-1]:
+            yield f"votectl: leaves its pod behind: {calls}"
+
+
+def votectl_pod(made, original, words, reads):
+    """It is the migrate Job's pod in everything but what it runs."""
     migrate = original["spec"]["initContainers"][0]
-    if container != {**migrate, "name": "votectl", "args": words} or made["spec"]["initContainers"]:
-        yield f"votectl: its container is {container}"
+    env = [entry for entry in migrate["env"] if entry["name"] != "WAIT_S"] + [{"name": "WAIT_S", "value": "60"}]
+    stdin = {"stdin": True, "stdinOnce": True} if reads else {}
+    container = {**migrate, "name": "votectl", "args": words, "env": env, **stdin}
+    if made["spec"]["containers"] != [container] or made["spec"]["initContainers"]:
+        yield f"votectl: its containers are {made['spec']['containers']}"
     if made["spec"]["volumes"] != original["spec"]["volumes"] or made["spec"]["restartPolicy"] != "Never":
         yield "votectl: its pod is not the migrate Job's"
     if made["metadata"]["labels"] != original["metadata"]["labels"]:
         yield f"votectl: its labels are {made['metadata']['labels']}, and open other edges"
-    calls = (folder / "calls").read_text().splitlines()
-    if not all(call.startswith("--namespace votestream ") for call in calls):
-        yield f"votectl: asks elsewhere: {calls}"
-    if sum("delete job votectl-" in call for call in calls) != 2:
-        yield f"votectl: leaves its Job behind: {calls}"

@@ -48,10 +48,14 @@ def partitions(deployment):
     said = re.search(r"--partitions[= ](\d+)", " ".join(words))
     made = int(said[1] if said else default_partitions())
     for obj in deployment.of("ScaledObject"):
-        for what in ("lagCount", "pendingEntriesCount"):
-            asked = sorted(t["metadata"]["stream"] for t in obj["spec"]["triggers"] if what in t["metadata"])
-            if asked != sorted(f"{{votes:{number}}}:stream" for number in range(made)):
-                yield f"{title(obj)}: {what} of {asked}, and there are {made} partitions"
+        triggers = [trigger["metadata"] for trigger in obj["spec"]["triggers"]]
+        asked = sorted(trigger.get("stream", "no stream") for trigger in triggers)
+        if asked != sorted(f"{{votes:{number}}}:stream" for number in range(made)):
+            yield f"{title(obj)}: its triggers are of {asked}, and there are {made} partitions"
+        for trigger in triggers:
+            # With a group KEDA asks for its pending entries or its lag, which Redis may not know.
+            if "streamLength" not in trigger or "consumerGroup" in trigger:
+                yield f"{title(obj)}: a trigger asks for something else than a stream's length: {trigger}"
 
 
 @functools.lru_cache(None)

@@ -96,6 +96,9 @@ pub(crate) struct RunArgs {
     /// Additional certificates to trust for the database
     #[arg(long, value_name = "FILE", env = "DATABASE_CA_FILE", help_heading = "Deployment")]
     database_ca_file: Option<PathBuf>,
+    /// Wait up to this long for servers that do not answer yet, instead of giving up at once
+    #[arg(long, value_name = "DURATION", default_value = "0s", help_heading = "Deployment")]
+    wait: String,
     /// Load a host that is neither loopback nor private: repeat its address. May be repeated
     #[arg(long, value_name = "URL", help_heading = "Deployment")]
     yes_really_load: Vec<String>,
@@ -123,6 +126,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    /// Write a line of JSON for each ballot as soon as its outcome is known; - is standard output
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    journal: Option<PathBuf>,
     /// Show nothing while it runs
     #[arg(long, short, help_heading = "Report")]
     pub(crate) quiet: bool,
@@ -256,6 +262,7 @@ impl RunArgs {
         ensure!(is_slug(&self.poll), "'{}' is not the slug of a poll", self.poll);
         config.results = self.results.as_deref().map(Target::parse).transpose()?;
         config.metrics = parse(&self.metrics)?;
+        config.wait = duration(&self.wait)?;
         config.allowed = parse(&self.yes_really_load)?;
         config.database_url.clone_from(&self.database_url);
         config.ca_file.clone_from(&self.ca_file);
@@ -272,6 +279,7 @@ impl RunArgs {
         config.slos =
             self.slo.iter().map(|slo| slo.parse::<Slo>()).collect::<anyhow::Result<_>>()?;
         config.audit = !self.no_audit;
+        config.journal.clone_from(&self.journal);
         config.drain_time_max = duration(&self.drain_timeout)?;
         config.settle = duration(&self.settle)?;
         config.shard = self.generator.shard;

@@ -50,6 +50,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Additional roots for TLS to the database.
     pub database_ca_file: Option<PathBuf>,
+    /// How long to wait for servers that do not answer yet.
+    pub wait: Duration,
     /// Public hosts the operator means to load.
     pub allowed: Vec<Target>,
     /// Seeds everything that is left to chance.
@@ -69,6 +71,8 @@ pub struct Config {
     pub settle: Duration,
     /// Whether to audit.
     pub audit: bool,
+    /// Where a line is written for each ballot as its outcome is known; `-` is standard output.
+    pub journal: Option<PathBuf>,
 }
 
 impl Config {
@@ -93,6 +97,7 @@ impl Config {
             database_url: None,
             ca_file: None,
             database_ca_file: None,
+            wait: Duration::ZERO,
             allowed: Vec::new(),
             seed: 1,
             shard: Shard::WHOLE,
@@ -102,6 +107,7 @@ impl Config {
             drain_time_max: Duration::from_secs(60),
             settle: Duration::from_secs(1),
             audit: true,
+            journal: None,
         }
     }
 

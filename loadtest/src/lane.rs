@@ -18,6 +18,7 @@ use crate::alarm::Alarm;
 use crate::arrivals::{Arrival, Arrivals};
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::journal::Journal;
 use crate::plan::Plan;
 use crate::pool::{Pool, Seat};
 use crate::recorder::Recorder;
@@ -41,6 +42,7 @@ pub(crate) struct Orders {
     /// Most connections at a time.
     pub(crate) connections_max: usize,
     pub(crate) reply_time_max: Duration,
+    pub(crate) journal: Option<Arc<Journal>>,
     /// Ends the load early.
     pub(crate) stop: CancellationToken,
 }
@@ -101,6 +103,7 @@ fn drive(orders: &Orders, lane: Lane, recorder: Arc<Mutex<Recorder>>) -> anyhow:
             crowd: orders.crowd.clone(),
             clock: orders.clock,
             reply_time_max: orders.reply_time_max,
+            journal: orders.journal.clone(),
             ends_us: if orders.closed.is_some() { Vec::new() } else { orders.plan.ends_us() },
         },
         route: Arc::new(orders.route.clone()),

@@ -49,6 +49,7 @@ mod frame;
 mod histogram;
 mod host;
 mod html;
+mod journal;
 mod lane;
 mod ledger;
 mod live;

@@ -5,12 +5,13 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
 use crate::client::Client;
 use crate::config::Config;
+use crate::connection::Fault;
 use crate::database::Database;
 use crate::mix::Weights;
 use crate::poll::{Poll, Snapshot, VoterPolicy};
@@ -42,8 +43,34 @@ pub(crate) struct Results {
 /// Connections to servers that answer take no longer than this.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Checks arguments and target.
+/// Checks arguments and target; servers that do not answer yet are waited for as long as
+/// [`Config::wait`] says. A pod may run before its network lets it out.
 pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
+    let deadline = Instant::now() + config.wait;
+    let mut told = false;
+    loop {
+        match prepare_now(config).await {
+            Err(error) if Instant::now() < deadline && does_not_answer(&error) => {
+                if !std::mem::replace(&mut told, true) {
+                    eprintln!("waiting up to {:?}: {error:#}", config.wait);
+                }
+                tokio::time::sleep(WAIT_STEP).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether there was no answer at all; whoever answers will not say something else soon.
+fn does_not_answer(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| match cause.downcast_ref::<Fault>() {
+        Some(Fault::Connect(_) | Fault::Timeout | Fault::Broken(_)) => true,
+        Some(Fault::Malformed(_)) => false,
+        None => matches!(cause.downcast_ref(), Some(crate::target::Error::Unknown { .. })),
+    })
+}
+
+async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
     ensure!((1..=256).contains(&config.threads), "--threads is 1 to 256");
     let https = std::iter::once(&config.target)
         .chain(&config.results)
@@ -124,6 +151,9 @@ fn crowd(config: &Config, poll: Arc<Poll>) -> anyhow::Result<Crowd> {
     let cookies = config.cookies.clone();
     Ok(Crowd { seed: config.seed, mix: config.mix.clone(), weights, poll, codes, cookies })
 }
+
+/// Between two looks at servers that do not answer yet.
+const WAIT_STEP: Duration = Duration::from_millis(250);
 
 /// A connection is an open file; too few of them would look like a failing target.
 fn connections_max(config: &Config) -> anyhow::Result<usize> {

@@ -12,6 +12,7 @@ use crate::clock::{Clock, micros, utc_now};
 use crate::config::Config;
 use crate::database::Database;
 use crate::deep::Check;
+use crate::journal::Journal;
 use crate::lane;
 use crate::ledger::Witness;
 use crate::outcome::Class;
@@ -101,13 +102,15 @@ pub async fn drive(
 
     let clock = Clock::starting_in(Duration::from_millis(20));
     let started_at = utc_now();
-    let lanes = start_lanes(config, &prepared, &viewers, stop, clock)?;
+    let journal = config.journal.as_deref().map(Journal::open).transpose()?.map(Arc::new);
+    let lanes = start_lanes(config, &prepared, &viewers, stop, clock, journal.as_ref())?;
     let watch = Watch::new(config, clock, interval_us);
     let cpu_before = crate::host::process_time();
     let (watch, records) = load(config, &mut prepared, &viewers, lanes, watch, stop, show).await?;
     let cpu = crate::host::process_time().saturating_sub(cpu_before);
     let over_us = clock.now_us();
     let ended_early = stop.load.is_cancelled() && !watch.knee_passed;
+    journal.map_or(Ok(()), |journal| journal.check())?;
 
     let mut record = Recorder::new(frame(config, interval_us, false));
     for part in &records {
@@ -229,6 +232,7 @@ fn start_lanes(
     viewers: &Option<viewer::Running>,
     stop: &Stop,
     clock: Clock,
+    journal: Option<&Arc<Journal>>,
 ) -> anyhow::Result<Vec<lane::Running>> {
     let interval_us = micros(config.interval());
     let before = prepared.results.as_ref().and_then(|results| results.before.as_ref());
@@ -243,6 +247,7 @@ fn start_lanes(
         clock,
         connections_max: prepared.connections_max.div_ceil(config.threads),
         reply_time_max: config.reply_time_max,
+        journal: journal.cloned(),
         stop: stop.load.clone(),
     };
     let lanes = (0..config.threads).map(|thread| {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::arrivals::Arrival;
 use crate::clock::Clock;
 use crate::connection::{Connection, Fault};
+use crate::journal::Journal;
 use crate::lane::lock;
 use crate::ledger::Standing;
 use crate::outcome::{Class, Kind, Outcome};
@@ -25,6 +26,7 @@ pub(crate) struct Visits {
     pub(crate) crowd: Crowd,
     pub(crate) clock: Clock,
     pub(crate) reply_time_max: Duration,
+    pub(crate) journal: Option<Arc<Journal>>,
     /// Ends of the phases; empty in the closed model.
     pub(crate) ends_us: Vec<u64>,
 }
@@ -114,6 +116,7 @@ impl Visits {
             }
             failed => {
                 let sent = Sent { due_us, phase: visit.phase, kind: Kind::First };
+                self.write(visit, Outcome::NoPage, None);
                 let mut books = self.books();
                 books.finish(sent, Outcome::NoPage, now_us);
                 books.sample(|| match failed {
@@ -194,6 +197,7 @@ impl Visits {
         if let Some(choices) = choices {
             visit.standing.enter(self.crowd.poll.vote_policy, choices, outcome, told);
         }
+        self.write(visit, outcome, choices);
         let mut books = self.books();
         books.finish(sent, outcome, now_us);
         if before.certain.is_none() && visit.standing.certain.is_some() {
@@ -202,6 +206,13 @@ impl Visits {
         }
         if told.is_some() && visit.standing.certain.is_some() && told != visit.standing.certain {
             books.contradicted += 1;
+        }
+    }
+
+    /// Tells whoever reads along.
+    fn write(&self, visit: &Visit<'_>, outcome: Outcome, choices: Option<u64>) {
+        if let Some(journal) = &self.journal {
+            journal.write(visit.voter.id(), outcome, choices);
         }
     }
 

@@ -70,7 +70,9 @@ impl Setting {
 /// The flags of a program and their settings, in the order of `--help`.
 fn settings(program: &Command) -> Vec<(String, Setting)> {
     let flags = program.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
-    let flags = flags.filter(|(long, _)| !["help", "version"].contains(long));
+    // Hidden flags are old names of settings.
+    let flags =
+        flags.filter(|(long, arg)| !arg.is_hide_set() && !["help", "version"].contains(long));
     flags.map(|(long, arg)| (long.to_owned(), Setting::of(arg))).collect()
 }
 

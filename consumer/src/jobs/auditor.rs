@@ -1,12 +1,12 @@
-//! The standing audit: once a minute for the whole deployment, whichever replica comes first.
+//! The regular audit: once a minute, one replica recounts all votes for the whole deployment.
 //!
-//! Recounts the votes and compares them with the stored results, and looks whether every accepted
-//! ballot left a trace. What it found lies in Redis, and every replica exports the same.
+//! The audit compares the recount with the stored results, and checks that every accepted ballot is somewhere. Its
+//! result is stored in Redis, and every replica exports the same numbers.
 //!
-//! Invariants: no two replicas audit at once (a lock in Postgres, gone with its holder); audits take
-//! a twentieth of the time at most. Redis is read before Postgres, and a ballot leaves a stream only
-//! after its commit, so a ballot is called missing only if it is.
-//! Absent on purpose: which poll, and what to do; `votectl audit` tells that.
+//! Invariants: no two replicas audit at once, because the audit holds a lock in Postgres that ends with its session.
+//! Audits take at most a twentieth of the time. Redis is read before Postgres, and a ballot leaves a stream only after
+//! its commit, so a ballot that is only on its way is never reported as missing.
+//! Absent on purpose: which poll is affected, and what to do about it; `votectl audit` answers that.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,33 +19,34 @@ use votestream_schema::Keys;
 use votestream_schema::keys::DROPPED_PREFIX;
 use votestream_schema::poll::now_ms;
 use votestream_service::CancellationToken;
-use votestream_service::postgres::{self, describe};
+use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
+use crate::error::ServerError;
 use crate::metrics;
 
-/// Audits rest for so many times their own duration, however short `every` is.
+/// After an audit, the next one starts no sooner than this many times its duration, however short `period` is.
 const REST_FACTOR: i64 = 20;
-const LOOK_EVERY_MIN: Duration = Duration::from_millis(100);
-const LOOK_EVERY_MAX: Duration = Duration::from_secs(5);
-/// How long one statement of an audit may take.
+const CHECK_EVERY_MIN: Duration = Duration::from_millis(100);
+const CHECK_EVERY_MAX: Duration = Duration::from_secs(5);
+/// The time-out of one audit statement, longer than the usual one because a recount reads every vote.
 const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '5min'";
-/// The number of the advisory lock: the letters `audi`.
+/// The number of the advisory lock: the ASCII codes of `audi`.
 const LOCK: i64 = 0x6175_6469;
 
-/// The auditor of one replica.
+/// Starts audits when they are due, and exports the last result; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Auditor {
     redis: Pool,
     postgres: postgres::Pool,
     keys: Keys,
     partitions: u16,
-    every: Duration,
+    period: Duration,
 }
 
-/// What an audit found; all numbers, as they lie in Redis.
+/// The result of an audit, as it is stored in Redis: every field is an integer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Findings {
+struct AuditResult {
     ended_ms: i64,
     duration_ms: i64,
     drift_votes: i64,
@@ -56,82 +57,86 @@ struct Findings {
 }
 
 impl Auditor {
-    /// Audits these servers every so often.
+    /// Creates an auditor that starts an audit once every `period`, over all replicas together.
     pub fn new(
         redis: Pool,
         postgres: postgres::Pool,
         keys: Keys,
         partitions: u16,
-        every: Duration,
+        period: Duration,
     ) -> Self {
-        Self { redis, postgres, keys, partitions, every }
+        Self { redis, postgres, keys, partitions, period }
     }
 
-    /// Looks whether an audit is due until `shutdown`.
+    /// Checks regularly until `shutdown` whether an audit is due.
     pub async fn watch(self, shutdown: CancellationToken) {
-        let look_every = (self.every / 10).clamp(LOOK_EVERY_MIN, LOOK_EVERY_MAX);
-        let look = async {
+        let check_every = (self.period / 10).clamp(CHECK_EVERY_MIN, CHECK_EVERY_MAX);
+        let check = async {
             loop {
-                // Servers that are away are told of elsewhere.
-                if let Err(error) = self.work().await {
-                    tracing::debug!(error, "no audit");
+                // The readiness gates report a server that is down.
+                if let Err(error) = self.audit_if_due().await {
+                    tracing::debug!(%error, "the audit could not be done");
                 }
-                tokio::time::sleep(look_every).await;
+                tokio::time::sleep(check_every).await;
             }
         };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = look => {}
+            () = check => {}
         }
     }
 
-    /// Exports what the last audit found, and audits if that was long ago.
-    async fn work(&self) -> Result<(), String> {
-        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
-        let last = self.last(&mut connection).await.map_err(|e| e.to_string())?;
+    /// Exports the result of the last audit, and audits if the next one is due.
+    async fn audit_if_due(&self) -> Result<(), ServerError> {
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
+        let last = self.load(&mut connection).await?;
         last.record();
-        if now_ms() < last.due_ms(self.every) {
+        if now_ms() < last.due_ms(self.period) {
             return Ok(());
         }
-        let Some(findings) = self.audit(&mut connection).await? else { return Ok(()) };
-        findings.warn();
-        findings.record();
-        self.keep(&mut connection, &findings).await.map_err(|e| e.to_string())
+        let Some(result) = self.audit(&mut connection).await? else { return Ok(()) };
+        result.warn();
+        result.record();
+        Ok(self.save(&mut connection, &result).await?)
     }
 
-    /// Audits once; `None` when another replica is at it.
-    async fn audit(&self, connection: &mut Connection) -> Result<Option<Findings>, String> {
+    /// Audits once; returns `None` when another replica is auditing.
+    async fn audit(&self, connection: &mut Connection) -> Result<Option<AuditResult>, ServerError> {
         let started = Instant::now();
-        let mut session = self.postgres.get().await.map_err(postgres::describe_checkout)?;
-        let redis = |error: RedisError| error.to_string();
-        let accepted = self.accepted(connection).await.map_err(redis)?;
-        let under_way = self.under_way(connection).await.map_err(redis)?;
-        let moment = session.build_transaction();
-        let moment = moment.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let moment = moment.start().await.map_err(|e| describe(&e))?;
-        let outcome = look(&moment).await.map_err(|e| describe(&e))?;
-        let Some((drift_votes, known, codes)) = outcome else { return Ok(None) };
-        moment.commit().await.map_err(|e| describe(&e))?;
-        let (codes_issued, codes_used, unused) = codes;
-        Ok(Some(Findings {
+        let session = self.postgres.get().await;
+        let mut session =
+            session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
+        // Redis first: see the invariants above.
+        let accepted = self.accepted(connection).await?;
+        let in_flight = self.in_flight(connection).await?;
+        // One transaction that sees one moment, so that recount and stored results belong together.
+        let transaction = session.build_transaction();
+        let transaction =
+            transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let transaction = transaction.start().await?;
+        let Some(recount) = recount(&transaction).await? else { return Ok(None) };
+        transaction.commit().await?;
+        Ok(Some(AuditResult {
             ended_ms: now_ms(),
             duration_ms: started.elapsed().as_millis() as i64,
-            drift_votes,
-            missing_ballots: (accepted - under_way - known).max(0),
-            codes_issued,
-            codes_used,
-            codes_unused_ppm: (unused * 1e6) as i64,
+            drift_votes: recount.drift_votes,
+            missing_ballots: (accepted - in_flight - recount.known_ballots).max(0),
+            codes_issued: recount.codes_issued,
+            codes_used: recount.codes_used,
+            codes_unused_ppm: (recount.codes_unused * 1e6) as i64,
         }))
     }
 
-    /// Ballots ever accepted, less those that an operator dropped.
+    /// Returns the number of ballots ever accepted, minus those that an operator dropped.
     async fn accepted(&self, connection: &mut Connection) -> Result<i64, RedisError> {
         let mut sum = 0;
         for partition in 0..self.partitions {
             let get = redis::cmd("HGETALL").arg(self.keys.accepted(partition)).clone();
             let counters: HashMap<String, i64> = get.query_async(connection).await?;
             for (field, n) in counters {
-                // By poll number; other fields have names.
+                // Accepted ballots are counted under the poll's number; the other fields have names.
                 match field.bytes().next() {
                     Some(b'0'..=b'9') => sum += n,
                     _ if field.starts_with(DROPPED_PREFIX) => sum -= n,
@@ -142,8 +147,9 @@ impl Auditor {
         Ok(sum)
     }
 
-    /// Entries in streams and dead letters; in this order, for an entry moves from there to here.
-    async fn under_way(&self, connection: &mut Connection) -> Result<i64, RedisError> {
+    /// Returns the number of entries in streams and dead letters. A stream is read before its dead letters, since entries
+    /// move from the former to the latter and would be missed in the other order.
+    async fn in_flight(&self, connection: &mut Connection) -> Result<i64, RedisError> {
         let mut sum = 0;
         for partition in 0..self.partitions {
             for key in [self.keys.stream(partition), self.keys.dead_letters(partition)] {
@@ -153,39 +159,59 @@ impl Auditor {
         Ok(sum)
     }
 
-    async fn last(&self, connection: &mut Connection) -> Result<Findings, RedisError> {
+    async fn load(&self, connection: &mut Connection) -> Result<AuditResult, RedisError> {
         let get = redis::cmd("HGETALL").arg(self.keys.audit()).clone();
-        let kept: HashMap<String, i64> = get.query_async(connection).await?;
-        Ok(Findings::from(&kept))
+        let stored: HashMap<String, i64> = get.query_async(connection).await?;
+        Ok(AuditResult::from(&stored))
     }
 
-    async fn keep(&self, connection: &mut Connection, found: &Findings) -> Result<(), RedisError> {
+    async fn save(
+        &self,
+        connection: &mut Connection,
+        result: &AuditResult,
+    ) -> Result<(), RedisError> {
         let mut set = redis::cmd("HSET");
         set.arg(self.keys.audit());
-        for (field, number) in found.fields() {
+        for (field, number) in result.fields() {
             set.arg(field).arg(number);
         }
         set.exec_async(connection).await
     }
 }
 
-/// Drift, ballots known, and codes issued, used and unused; `None` when another replica looks.
-async fn look(
-    moment: &Transaction<'_>,
-) -> Result<Option<(i64, i64, (i64, i64, f64))>, tokio_postgres::Error> {
-    let lock =
-        moment.query_typed("SELECT pg_try_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
+/// The numbers that an audit reads from Postgres.
+struct Recount {
+    drift_votes: i64,
+    known_ballots: i64,
+    codes_issued: i64,
+    codes_used: i64,
+    /// The smallest share of unused codes in a poll, 0 to 1.
+    codes_unused: f64,
+}
+
+/// Recounts all votes; returns `None` when another replica holds the audit's lock.
+async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio_postgres::Error> {
+    let lock = transaction
+        .query_typed("SELECT pg_try_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)])
+        .await?;
     if !lock.first().is_some_and(|row| row.get(0)) {
         return Ok(None);
     }
-    moment.batch_execute(STATEMENT_TIMEOUT).await?;
-    let drift = moment.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
-    let known = moment.query_one(include_str!("../../sql/audit_known.sql"), &[]).await?;
-    let codes = moment.query_one(include_str!("../../sql/audit_codes.sql"), &[&now_ms()]).await?;
-    Ok(Some((drift.get(0), known.get(0), (codes.get(0), codes.get(1), codes.get(2)))))
+    transaction.batch_execute(STATEMENT_TIMEOUT).await?;
+    let drift = transaction.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
+    let known = transaction.query_one(include_str!("../../sql/audit_known.sql"), &[]).await?;
+    let codes =
+        transaction.query_one(include_str!("../../sql/audit_codes.sql"), &[&now_ms()]).await?;
+    Ok(Some(Recount {
+        drift_votes: drift.get(0),
+        known_ballots: known.get(0),
+        codes_issued: codes.get(0),
+        codes_used: codes.get(1),
+        codes_unused: codes.get(2),
+    }))
 }
 
-impl Findings {
+impl AuditResult {
     fn fields(&self) -> [(&'static str, i64); 7] {
         [
             ("ended_ms", self.ended_ms),
@@ -198,8 +224,9 @@ impl Findings {
         ]
     }
 
-    fn due_ms(&self, every: Duration) -> i64 {
-        self.ended_ms + (every.as_millis() as i64).max(REST_FACTOR * self.duration_ms)
+    /// Returns when the next audit is due, in milliseconds since the epoch.
+    fn due_ms(&self, period: Duration) -> i64 {
+        self.ended_ms + (period.as_millis() as i64).max(REST_FACTOR * self.duration_ms)
     }
 
     fn record(&self) {
@@ -218,15 +245,15 @@ impl Findings {
             tracing::error!(
                 drift_votes = self.drift_votes,
                 missing_ballots = self.missing_ballots,
-                "the audit found a difference; `votectl audit` tells more"
+                "the audit found a difference; run `votectl audit` to see which polls are affected"
             );
         }
     }
 }
 
-impl From<&HashMap<String, i64>> for Findings {
-    fn from(kept: &HashMap<String, i64>) -> Self {
-        let number = |field: &str| kept.get(field).copied().unwrap_or_default();
+impl From<&HashMap<String, i64>> for AuditResult {
+    fn from(stored: &HashMap<String, i64>) -> Self {
+        let number = |field: &str| stored.get(field).copied().unwrap_or_default();
         Self {
             ended_ms: number("ended_ms"),
             duration_ms: number("duration_ms"),
@@ -244,8 +271,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_found_again() {
-        let found = Findings {
+    fn a_stored_result_is_loaded_unchanged() {
+        let result = AuditResult {
             ended_ms: 1,
             duration_ms: 2,
             drift_votes: 3,
@@ -254,15 +281,16 @@ mod tests {
             codes_used: 6,
             codes_unused_ppm: 7,
         };
-        let kept = found.fields().map(|(name, number)| (name.to_owned(), number)).into();
-        assert_eq!(Findings::from(&kept), found);
+        let stored = result.fields().map(|(name, number)| (name.to_owned(), number)).into();
+        assert_eq!(AuditResult::from(&stored), result);
     }
 
     #[test]
     fn long_audits_are_rare() {
-        let every = Duration::from_secs(60);
-        let ended = |duration_ms| Findings { ended_ms: 0, duration_ms, ..Findings::default() };
-        assert_eq!(ended(10).due_ms(every), 60_000);
-        assert_eq!(ended(10_000).due_ms(every), 200_000);
+        let period = Duration::from_secs(60);
+        let ended =
+            |duration_ms| AuditResult { ended_ms: 0, duration_ms, ..AuditResult::default() };
+        assert_eq!(ended(10).due_ms(period), 60_000);
+        assert_eq!(ended(10_000).due_ms(period), 200_000);
     }
 }

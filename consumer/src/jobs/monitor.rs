@@ -1,22 +1,24 @@
-//! How much is under way: measured on the streams every second.
+//! Measures every stream's backlog once a second and exports it as gauges.
 //!
-//! Since acknowledged entries are removed, all that a stream holds is either pending or not yet
-//! delivered; and what was added, is not there any more, and was not removed by us, is lost: trimmed
-//! or deleted by somebody else. So the lag is known even when XINFO says nil, which it does for good once an
-//! undelivered entry was deleted.
+//! Acknowledged entries are removed, so every entry that a stream holds is either pending or not yet delivered; the lag
+//! is the length minus the pending entries. An entry that was added, is gone, and was not removed by a consumer is lost:
+//! somebody else trimmed or deleted it.
+//! Absent on purpose: Redis' own figure for the lag. XINFO returns nil for good once an undelivered entry was deleted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use redis::{RedisError, Script, Value};
+use redis::{FromRedisValue, RedisError, Script, Value, from_redis_value};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, Keys};
 use votestream_service::metric::Gauge;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
+use crate::error::ServerError;
 use crate::metrics;
 
-/// The measurer.
+/// Measures the streams of all partitions; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Monitor {
     pool: Pool,
@@ -25,40 +27,41 @@ pub struct Monitor {
     script: Arc<Script>,
 }
 
-/// One partition's state.
+/// The backlog of one partition at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Backlog {
     length: i64,
     bytes: i64,
-    /// Removed by nobody of us.
+    /// Entries that left the stream without being removed by a consumer.
     lost: i64,
     pending: i64,
-    /// As XINFO tells; `None` when it says nil.
+    /// The lag that XINFO reports; `None` when it reports nil.
     lag: Option<i64>,
     oldest_pending: Option<EntryId>,
     oldest: Option<EntryId>,
-    /// How far its last ID is ahead of Redis' clock.
+    /// Milliseconds by which the stream's last ID is ahead of Redis' clock.
     ahead_ms: f64,
     consumers: i64,
     dead_letters: i64,
 }
 
 impl Monitor {
-    /// Of these streams.
+    /// Creates a monitor of these partitions; it shares the script's compiled form among its clones.
     pub fn new(pool: Pool, keys: Keys, partitions: u16) -> Self {
         let script = Arc::new(Script::new(include_str!("../streams/backlog.lua")));
         Self { pool, keys, partitions, script }
     }
 
-    /// Measures once.
+    /// Measures all partitions once and sets their gauges.
     ///
     /// # Errors
-    /// Why Redis did not tell; the gauges then keep their last values.
-    pub async fn measure(&self) -> Result<(), String> {
-        let mut connection = self.pool.get().await.map_err(describe_checkout)?;
+    /// Returns the Redis error if a partition cannot be measured; its gauges and the following ones keep their values.
+    pub async fn measure(&self) -> Result<(), ServerError> {
+        let connection = self.pool.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         for partition in 0..self.partitions {
-            let backlog =
-                self.backlog(&mut connection, partition).await.map_err(|e| e.to_string())?;
+            let backlog = self.backlog(&mut connection, partition).await?;
             record(partition, &backlog);
         }
         Ok(())
@@ -69,17 +72,18 @@ impl Monitor {
         connection: &mut Connection,
         partition: u16,
     ) -> Result<Backlog, RedisError> {
-        let mut ask = self.script.key(self.keys.stream(partition));
-        ask.key(self.keys.accepted(partition)).key(self.keys.dead_letters(partition));
-        ask.arg(GROUP).arg(FIELD_REMOVED);
+        let mut call = self.script.key(self.keys.stream(partition));
+        call.key(self.keys.accepted(partition)).key(self.keys.dead_letters(partition));
+        call.arg(GROUP).arg(FIELD_REMOVED);
+        // The form of the reply is documented in the script.
         type Ends = (Option<String>, f64, Option<i64>);
         type Counts = (Option<i64>, i64, i64);
         type Reply = (Ends, Counts, Value, Value, i64);
         let (ends, counts, groups, pending, dead_letters): Reply =
-            ask.invoke_async(connection).await?;
+            call.invoke_async(connection).await?;
         let ((oldest, ahead_ms, added), (removed, bytes, length)) = (ends, counts);
-        let (lag, consumers) = group_facts(&groups).unwrap_or_default();
-        let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
+        let (lag, consumers) = group_facts(groups).unwrap_or_default();
+        let (pending, oldest_pending) = pending_facts(pending).unwrap_or_default();
         Ok(Backlog {
             length,
             bytes,
@@ -99,7 +103,8 @@ fn record(partition: u16, backlog: &Backlog) {
     let partition = partition.to_string();
     let set = |gauge: &Gauge<1>, value: f64| gauge.with([partition.clone()]).set(value);
     let age_s = |id: Option<EntryId>| id.map_or(0.0, |id| (now_ms() - id.ms).max(0) as f64 / 1e3);
-    // Not Redis' own figure: after a restart from its append-only file 7.0 tells of a lag where there is none.
+    // Computed instead of taken from XINFO: after a restart from its append-only file, Redis 7.0 reports a lag where
+    // there is none.
     let lag = (backlog.length - backlog.pending).max(0);
     set(&metrics::STREAM_ENTRIES, backlog.length as f64);
     set(&metrics::STREAM_BYTES, backlog.bytes as f64);
@@ -114,56 +119,31 @@ fn record(partition: u16, backlog: &Backlog) {
     set(&metrics::DEAD_LETTERS_HELD, backlog.dead_letters as f64);
 }
 
-/// Entries that were added, are not there any more, and were not removed by us. Where Redis does not
-/// tell, or counting has not begun, nothing is known to be lost.
+/// Returns how many entries were added, are gone, and were not removed by a consumer. The result is 0 where Redis does
+/// not report added entries, or where removed ones are not counted yet.
 fn lost(added: Option<i64>, length: i64, removed: Option<i64>) -> i64 {
     let gone = added.map(|added| added - length);
     gone.zip(removed).map_or(0, |(gone, removed)| (gone - removed).max(0))
 }
 
-/// Lag and number of consumers of our group in the reply of XINFO GROUPS.
-fn group_facts(groups: &Value) -> Option<(Option<i64>, i64)> {
-    let ours = list(groups)?
+/// Returns the lag and the number of consumers of our group, from the reply of XINFO GROUPS.
+fn group_facts(groups: Value) -> Option<(Option<i64>, i64)> {
+    let groups: Vec<HashMap<String, Value>> = parse(&groups)?;
+    let ours = groups
         .iter()
-        .find(|group| fact(group, "name").and_then(text).is_some_and(|name| name == GROUP))?;
-    Some((fact(ours, "lag").and_then(number), fact(ours, "consumers").and_then(number)?))
+        .find(|group| group.get("name").and_then(parse::<String>).is_some_and(|it| it == GROUP))?;
+    Some((ours.get("lag").and_then(parse), ours.get("consumers").and_then(parse)?))
 }
 
-/// Count and lowest ID in the reply of XPENDING.
-fn pending_facts(summary: &Value) -> Option<(i64, Option<EntryId>)> {
-    let summary = list(summary)?;
-    Some((number(summary.first()?)?, summary.get(1).and_then(id)))
+/// Returns the number of pending entries and the lowest of their IDs, from the reply of XPENDING.
+fn pending_facts(summary: Value) -> Option<(i64, Option<EntryId>)> {
+    let summary: Vec<Value> = parse(&summary)?;
+    let lowest = summary.get(1).and_then(parse::<String>);
+    Some((summary.first().and_then(parse)?, lowest.and_then(|id| id.parse().ok())))
 }
 
-fn list(value: &Value) -> Option<&[Value]> {
-    match value {
-        Value::Array(items) => Some(items),
-        _ => None,
-    }
-}
-
-/// A fact in a flat list of names and values.
-fn fact<'a>(facts: &'a Value, name: &str) -> Option<&'a Value> {
-    list(facts)?.chunks_exact(2).find(|pair| text(&pair[0]) == Some(name)).map(|pair| &pair[1])
-}
-
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
-        _ => None,
-    }
-}
-
-fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::Int(number) => Some(*number),
-        _ => None,
-    }
-}
-
-fn id(value: &Value) -> Option<EntryId> {
-    text(value)?.parse().ok()
+fn parse<T: FromRedisValue>(value: &Value) -> Option<T> {
+    from_redis_value(value.clone()).ok()
 }
 
 #[cfg(test)]
@@ -175,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nil_lag_is_told_apart_from_none_at_all() {
+    fn a_nil_lag_is_distinguished_from_a_missing_group() {
         let group = |lag| {
             Value::Array(vec![Value::Array(vec![
                 bulk("name"),
@@ -186,8 +166,17 @@ mod tests {
                 lag,
             ])])
         };
-        assert_eq!(group_facts(&group(Value::Int(7))), Some((Some(7), 2)));
-        assert_eq!(group_facts(&group(Value::Nil)), Some((None, 2)));
-        assert_eq!(group_facts(&Value::Array(vec![])), None);
+        assert_eq!(group_facts(group(Value::Int(7))), Some((Some(7), 2)));
+        assert_eq!(group_facts(group(Value::Nil)), Some((None, 2)));
+        assert_eq!(group_facts(Value::Array(vec![])), None);
+    }
+
+    #[test]
+    fn pending_entries_have_a_number_and_a_lowest_id() {
+        let summary = Value::Array(vec![Value::Int(3), bulk("5-1"), bulk("9-0"), Value::Nil]);
+        assert_eq!(pending_facts(summary), Some((3, Some(EntryId { ms: 5, seq: 1 }))));
+        let none = Value::Array(vec![Value::Int(0), Value::Nil, Value::Nil, Value::Nil]);
+        assert_eq!(pending_facts(none), Some((0, None)));
+        assert_eq!(pending_facts(Value::Nil), None);
     }
 }

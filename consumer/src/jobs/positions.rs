@@ -1,8 +1,8 @@
-//! Watches that no stream goes back: every second, by every replica.
+//! Detects streams whose last ID or number of added entries went back: every replica compares them once a second.
 //!
-//! The furthest position of each stream stands in Postgres. A stream that is behind it has lost entries that Redis
-//! had acknowledged; that is remembered there until an operator takes note of it (`votectl audit`), and every
-//! replica exports how many such losses nobody has taken note of.
+//! Postgres holds the furthest position that was seen of each stream. A stream behind that position has lost entries
+//! that Redis had acknowledged. The loss stays recorded in Postgres until an operator takes note of it with
+//! `votectl audit`, and every replica exports the number of losses that nobody has taken note of.
 //!
 //! Invariant: Postgres is read before Redis is measured (see `db::positions`).
 
@@ -16,9 +16,11 @@ use votestream_service::CancellationToken;
 use votestream_service::postgres;
 use votestream_service::redis::{Pool, describe_checkout};
 
+use crate::error::ServerError;
 use crate::metrics;
+use crate::streams::cmd;
 
-/// The watcher of one replica.
+/// Compares the positions of one deployment's streams.
 #[derive(Clone, Debug)]
 pub struct Positions {
     redis: Pool,
@@ -27,35 +29,20 @@ pub struct Positions {
     partitions: u16,
 }
 
-/// Why the positions could not be compared.
-#[derive(Debug, thiserror::Error)]
-enum Error {
-    #[error("redis gave no connection: {0}")]
-    RedisCheckout(String),
-    #[error("redis did not give a stream's position: {0}")]
-    Redis(#[from] redis::RedisError),
-    #[error("postgres gave no connection: {0}")]
-    PostgresCheckout(String),
-    #[error(transparent)]
-    Postgres(#[from] db::Error),
-    #[error("redis gave a last ID that is none: {0}")]
-    LastId(#[from] votestream_schema::ids::Error),
-}
-
 impl Positions {
-    /// Watches the streams of these partitions.
+    /// Creates a job that compares the streams of partitions 0 to `partitions`, exclusive.
     pub fn new(redis: Pool, postgres: postgres::Pool, keys: Keys, partitions: u16) -> Self {
         Self { redis, postgres, keys, partitions }
     }
 
-    /// Compares every `every` until `shutdown`. Servers that are away are reported by their own gates.
-    pub async fn watch(self, every: Duration, shutdown: CancellationToken) {
+    /// Compares every `period` until `shutdown`. When a server is down, the readiness gates report it.
+    pub async fn watch(self, period: Duration, shutdown: CancellationToken) {
         let compare = async {
             loop {
                 if let Err(error) = self.compare().await {
-                    tracing::debug!(%error, "the streams' positions were not compared");
+                    tracing::debug!(%error, "the positions of the streams could not be compared");
                 }
-                tokio::time::sleep(every).await;
+                tokio::time::sleep(period).await;
             }
         };
         tokio::select! {
@@ -64,10 +51,11 @@ impl Positions {
         }
     }
 
-    async fn compare(&self) -> Result<(), Error> {
+    /// Compares once, and records a stream that went back.
+    async fn compare(&self) -> Result<(), ServerError> {
         let session = self.postgres.get().await;
-        let session =
-            session.map_err(|error| Error::PostgresCheckout(postgres::describe_checkout(error)))?;
+        let session = session
+            .map_err(|error| ServerError::PostgresCheckout(postgres::describe_checkout(error)))?;
         let before = db::positions::seen(&**session).await?;
         let now = self.measure().await?;
         let gone_back = db::positions::advance(&**session, &before, &now, now_ms()).await?;
@@ -87,16 +75,15 @@ impl Positions {
         Ok(())
     }
 
-    async fn measure(&self) -> Result<BTreeMap<u16, Position>, Error> {
+    /// Reads the current position of every stream from Redis.
+    async fn measure(&self) -> Result<BTreeMap<u16, Position>, ServerError> {
         let connection = self.redis.get().await;
         let mut connection =
-            connection.map_err(|error| Error::RedisCheckout(describe_checkout(error)))?;
+            connection.map_err(|error| ServerError::RedisCheckout(describe_checkout(error)))?;
         let mut positions = BTreeMap::new();
         for partition in 0..self.partitions {
             let script = position::script(&self.keys, partition);
-            let (name, arguments) = script.split_first().expect("a command has a name");
-            let asked = redis::cmd(name).arg(arguments).clone();
-            let (last, added): (String, i64) = asked.query_async(&mut *connection).await?;
+            let (last, added): (String, i64) = cmd(&script).query_async(&mut *connection).await?;
             positions.insert(partition, Position { last: last.parse()?, added });
         }
         Ok(positions)

@@ -1,12 +1,14 @@
-//! Forgets the registers of polls that closed long ago: until then the producer can tell a voter
-//! what stands; after that all it says is that the poll has closed.
+//! Removes the registers of polls that closed long ago.
 //!
-//! Invariant: a register is kept for the time set after its poll has closed, by Redis' own clock and
-//! by the closing time that the partition itself knows ([`projection::forget_script`]); a poll that
-//! is prolonged meanwhile keeps its register for longer.
+//! While a register exists, the producer can show a voter of a closed poll which of their choices counts; afterwards it
+//! can only answer that the poll has closed.
 //!
-//! Every replica does it. What is done is noted in Redis, so that a restart does not do it again. One
-//! register of one partition at a time, so that Redis is never kept busy with it.
+//! Invariant: a register is kept for REGISTER_KEPT_S after its poll closed, by Redis' own clock and by the closing time
+//! that the partition itself holds ([`projection::forget_script`]). A poll that is extended meanwhile keeps its
+//! register for longer.
+//!
+//! Every replica runs this job. Redis holds a note of each removed register, so a restart does not repeat the work. The
+//! job removes one register of one partition at a time, so that it never keeps Redis busy.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,58 +19,60 @@ use votestream_schema::poll::now_ms;
 use votestream_schema::{Keys, Poll, PollId, keys, projection};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
+use crate::error::ServerError;
 use crate::metrics;
 use crate::polls::Polls;
 use crate::streams::cmd;
 
-/// Buckets forgotten with one script.
+/// The number of a register's buckets (hash keys) that one script call removes.
 const BUCKETS_AT_ONCE: u16 = 1_024;
 
-/// A register's part in one partition, and the closing time after which it was forgotten.
-type Settled = (PollId, u16, i64);
+/// The part of a register in one partition, and the closing time for which it was removed.
+type Removed = (PollId, u16, i64);
 
-/// The forgetter; cheap to clone.
+/// Removes expired registers; clones share their progress and are cheap.
 #[derive(Clone, Debug)]
-pub struct Forgetter {
+pub struct RegisterExpiry {
     pool: Pool,
     keys: Keys,
     partitions: u16,
     kept_ms: i64,
-    /// What is known to be done, so that Redis is not asked again.
-    settled: Arc<Mutex<HashSet<Settled>>>,
-    /// Grows with every look, so that one that Redis refuses does not keep others waiting.
+    /// The parts known to be removed, so that Redis is not asked about them again.
+    removed: Arc<Mutex<HashSet<Removed>>>,
+    /// Grows with every call, so that a part that Redis refuses to remove does not block the others.
     turn: Arc<AtomicUsize>,
 }
 
-impl Forgetter {
-    /// Over this Redis; registers are kept for `kept_ms` after their poll has closed.
+impl RegisterExpiry {
+    /// Creates the job; registers are kept for `kept_ms` milliseconds after their poll closed.
     pub fn new(pool: Pool, keys: Keys, partitions: u16, kept_ms: i64) -> Self {
-        Self { pool, keys, partitions, kept_ms, settled: Arc::default(), turn: Arc::default() }
+        Self { pool, keys, partitions, kept_ms, removed: Arc::default(), turn: Arc::default() }
     }
 
-    /// Forgets one register in one partition, if one is due.
+    /// Removes the register of one poll in one partition, if one is due.
     ///
     /// # Errors
-    /// Why Redis did not do it.
-    pub async fn forget(&self, polls: &Polls) -> Result<(), String> {
-        let Some((poll, partition, closed_at_ms)) = self.next(polls) else { return Ok(()) };
-        let mut connection = self.pool.get().await.map_err(describe_checkout)?;
-        let done = self.forget_part(&mut connection, &poll, partition, closed_at_ms).await;
-        if done.map_err(|error| error.to_string())? {
-            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            settled.insert((poll.id, partition, closed_at_ms));
+    /// Returns the Redis error if the register could not be removed; the next call tries another one first.
+    pub async fn expire_next(&self, polls: &Polls) -> Result<(), ServerError> {
+        let Some((poll, partition, closed_at_ms)) = self.next_due(polls) else { return Ok(()) };
+        let connection = self.pool.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
+        if self.remove_part(&mut connection, &poll, partition, closed_at_ms).await? {
+            let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+            removed.insert((poll.id, partition, closed_at_ms));
         }
         Ok(())
     }
 
-    /// A register that is due and not known to be forgotten.
-    fn next(&self, polls: &Polls) -> Option<(Arc<Poll>, u16, i64)> {
-        let settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Chooses a part that is due and not known to be removed; calls take turns among the due polls.
+    fn next_due(&self, polls: &Polls) -> Option<(Arc<Poll>, u16, i64)> {
+        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
         let due_before_ms = now_ms() - self.kept_ms;
         let due = polls.values().filter_map(|poll| {
             let closed_at_ms = poll.closes_at_ms.filter(|at_ms| *at_ms <= due_before_ms)?;
-            let is_open = |partition: &u16| !settled.contains(&(poll.id, *partition, closed_at_ms));
-            let partition = (0..self.partitions).find(is_open)?;
+            let is_left = |partition: &u16| !removed.contains(&(poll.id, *partition, closed_at_ms));
+            let partition = (0..self.partitions).find(is_left)?;
             Some((poll.clone(), partition, closed_at_ms))
         });
         let mut due: Vec<_> = due.collect();
@@ -77,8 +81,9 @@ impl Forgetter {
         due.into_iter().nth(turn)
     }
 
-    /// Whether it is forgotten; else Redis knows of a later closing time, or of none.
-    async fn forget_part(
+    /// Removes the part of a register in one partition, bucket by bucket. Returns false when the partition holds a later
+    /// closing time than Postgres, or none; the register is kept then.
+    async fn remove_part(
         &self,
         connection: &mut Connection,
         poll: &Poll,
@@ -88,6 +93,7 @@ impl Forgetter {
         let mut get = redis::cmd("HGET");
         get.arg(self.keys.forgotten(partition)).arg(poll.id.0);
         let noted: Option<i64> = get.query_async(connection).await?;
+        // Another replica, or an earlier run, may have removed it.
         if noted == Some(closed_at_ms) {
             return Ok(true);
         }
@@ -99,7 +105,7 @@ impl Forgetter {
                 return Ok(false);
             }
         }
-        tracing::info!(poll = %poll.slug, partition, "register of a closed poll forgotten");
+        tracing::info!(poll = %poll.slug, partition, "removed the register of a closed poll");
         metrics::REGISTERS_FORGOTTEN.increment(1);
         Ok(true)
     }

@@ -1,7 +1,7 @@
-//! What the servers have left (Redis' memory, Postgres' sessions), and whether Redis would keep its ballots if it
-//! restarted.
+//! Measures how much the servers have left (memory of Redis, sessions of Postgres), and whether Redis would keep
+//! its ballots if it restarted.
 //!
-//! Every replica asks both, every few seconds, and all export the same.
+//! Every replica asks both servers every few seconds, so all replicas export the same values.
 
 use std::time::Duration;
 
@@ -11,54 +11,61 @@ use votestream_service::redis::{Pool, describe_checkout};
 use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
 
+use crate::error::ServerError;
 use crate::metrics;
 
-const ASK_EVERY: Duration = Duration::from_secs(5);
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
 
-/// The asker.
+/// Measures the capacity of both servers of a deployment.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ServerCapacity {
     redis: Pool,
     postgres: postgres::Pool,
     keys: Keys,
-    /// Partitions whose masters are asked; one alone on a plain server.
+    /// The partitions whose master servers are measured; one alone on a plain server.
     partitions: u16,
 }
 
-impl Surroundings {
-    /// Of these servers.
+impl ServerCapacity {
+    /// Creates a job that asks the masters of the first `partitions` partitions and the Postgres server.
     pub fn new(redis: Pool, postgres: postgres::Pool, keys: Keys, partitions: u16) -> Self {
         Self { redis, postgres, keys, partitions }
     }
 
-    /// Asks until `shutdown`. A server that does not answer leaves its gauges as they were: that it
-    /// is away is told elsewhere.
+    /// Measures until `shutdown`. When a server does not answer, its gauges keep their values; the readiness gates
+    /// report that it is down.
     pub async fn watch(self, shutdown: CancellationToken) {
-        let ask = async {
+        let measure = async {
             loop {
-                let (redis, replay, postgres) =
-                    tokio::join!(self.ask_redis(), self.ask_replay(), self.ask_postgres());
+                let (redis, replay, postgres) = tokio::join!(
+                    self.measure_redis(),
+                    self.measure_replay(),
+                    self.measure_postgres()
+                );
                 for error in [redis, replay, postgres].into_iter().filter_map(Result::err) {
-                    tracing::debug!(error, "cannot tell what a server has left");
+                    tracing::debug!(%error, "the capacity of a server could not be measured");
                 }
-                tokio::time::sleep(ASK_EVERY).await;
+                tokio::time::sleep(MEASURE_EVERY).await;
             }
         };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = ask => {}
+            () = measure => {}
         }
     }
 
-    async fn ask_redis(&self) -> Result<(), String> {
-        let text = |error: RedisError| error.to_string();
-        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
+    async fn measure_redis(&self) -> Result<(), ServerError> {
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         let info = redis::cmd("INFO").arg("memory").clone();
         for partition in 0..self.partitions {
-            let reply = connection.query_at(&self.keys.stream(partition), &info).await;
-            let facts: String =
-                redis::from_redis_value(reply.map_err(text)?).map_err(|e| e.to_string())?;
-            let (used, bound) = memory(&facts).ok_or("redis tells nothing of its memory")?;
+            let reply = connection.query_at(&self.keys.stream(partition), &info).await?;
+            let facts: String = redis::from_redis_value(reply).map_err(RedisError::from)?;
+            let (used, bound) = memory(&facts).ok_or(ServerError::IncompleteRedisReply {
+                command: "INFO memory",
+                missing: "used_memory",
+            })?;
             let partition = partition.to_string();
             metrics::REDIS_MEMORY_BYTES.with([partition.clone()]).set(used);
             metrics::REDIS_MEMORY_MAX_BYTES.with([partition]).set(bound);
@@ -66,28 +73,32 @@ impl Surroundings {
         Ok(())
     }
 
-    /// A server that does not answer the question leaves no gauge, or the last one: unknown is not "yes".
-    async fn ask_replay(&self) -> Result<(), String> {
-        let mut connection = self.redis.get().await.map_err(describe_checkout)?;
+    /// Measures whether Redis could replay its append-only file. A partition whose server does not answer keeps its last
+    /// value, or has none: an unknown state is never exported as 1.
+    async fn measure_replay(&self) -> Result<(), ServerError> {
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         for partition in 0..self.partitions {
             let commands = replay::commands(&self.keys, partition);
             let key = self.keys.stream(partition);
-            let rights = replay_rights(&mut connection, &key, &commands).await;
-            let keeps = match rights.map_err(|error| error.to_string())? {
+            let keeps = match replay_rights(&mut connection, &key, &commands).await? {
                 ReplayRights::Complete | ReplayRights::NotNeeded => 1.0,
                 ReplayRights::Missing(_) => 0.0,
-                ReplayRights::Unknown(reason) => return Err(reason),
+                ReplayRights::Unknown(reason) => return Err(ServerError::UnknownReplay(reason)),
             };
             metrics::REDIS_REPLAYS_BALLOTS.with([partition.to_string()]).set(keeps);
         }
         Ok(())
     }
 
-    async fn ask_postgres(&self) -> Result<(), String> {
-        let session = self.postgres.get().await.map_err(postgres::describe_checkout)?;
-        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await;
-        let rows = rows.map_err(|e| postgres::describe(&e))?;
-        let row = rows.first().ok_or("postgres tells nothing of its sessions")?;
+    async fn measure_postgres(&self) -> Result<(), ServerError> {
+        let session = self.postgres.get().await;
+        let session =
+            session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
+        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await?;
+        // An aggregate without GROUP BY always returns one row.
+        let Some(row) = rows.first() else { return Ok(()) };
         let count = |column| row.get::<_, i64>(column) as f64;
         metrics::POSTGRES_CONNECTIONS.set(count(0));
         metrics::POSTGRES_CONNECTIONS_MAX.set(count(1));
@@ -95,7 +106,8 @@ impl Surroundings {
     }
 }
 
-/// Memory used, and its bound, in the reply of INFO.
+/// Returns the used bytes and their upper bound from the reply of INFO: `maxmemory` where it is set, else the memory of
+/// the machine.
 fn memory(facts: &str) -> Option<(f64, f64)> {
     let fact = |name: &str| {
         let line = facts.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;

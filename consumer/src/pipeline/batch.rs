@@ -1,7 +1,8 @@
-//! Sorts what was delivered: votes to count, ballots to set aside, entries that are dead.
+//! Sorts delivered entries into votes to count, ballots to set aside, and dead letters.
 //!
-//! Invariant: the votes of a batch have at most one row per (poll, voter) and are sorted by it; a bad
-//! entry harms only itself.
+//! Invariant: the votes of a batch have at most one row per (poll, voter) and are sorted by it, as the statement that
+//! counts them requires. A bad entry never affects the others.
+//! Absent on purpose: the database. Whether a vote replaces a stored one is decided in `upsert.sql`.
 
 use std::cmp::Ordering;
 
@@ -11,28 +12,28 @@ use votestream_schema::{Ballot, EntryId, codec};
 use crate::polls::Polls;
 use crate::streams::entry::Entry;
 
-/// A ballot with the entry ID that decides its order.
+/// A decoded ballot and the entry ID that decides its time and order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vote {
-    /// The ballot.
+    /// The ballot as the voter submitted it.
     pub ballot: Ballot,
-    /// Its entry's ID, or its first journey's.
+    /// The ID of its entry; for a replayed dead letter, the ID of the original entry.
     pub entry: EntryId,
-    /// Index of its entry among those delivered.
+    /// Index of its entry in the slice given to [`sort`].
     pub source: usize,
 }
 
-/// Why an accepted ballot does not stand.
+/// Why a ballot that was accepted does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Another ballot of the same voter stands.
+    /// Another ballot of the same voter counts instead.
     Superseded,
-    /// The poll was not open by the ID of its entry.
+    /// The poll was not open at the time in the entry's ID.
     OutOfTime,
 }
 
 impl Reason {
-    /// As it is stored, and as a metric's label.
+    /// Returns the name stored in `set_aside.reason`, which is also the metric's label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Superseded => "superseded",
@@ -41,22 +42,24 @@ impl Reason {
     }
 }
 
-/// A batch, sorted.
+/// One batch, sorted by what is to be done with each entry.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What is to be counted.
+    /// Votes to count: one per (poll, voter), sorted by it.
     pub votes: Vec<Vote>,
-    /// Ballots that will not stand, whatever the database holds.
+    /// Ballots that will not count, whatever the database holds, with the reason.
     pub set_aside: Vec<(Ballot, Reason)>,
-    /// Indices of entries that are no ballots, and why.
+    /// Indices of entries to move to the dead letters, with the reason that operators will read.
     pub dead: Vec<(usize, String)>,
-    /// Whether an entry was turned away for what is known of its poll, and a newer poll might take it.
-    pub doubtful: bool,
+    /// Whether an entry was refused because of the cached poll, so that it has to be sorted again with fresh polls
+    /// before it may become a dead letter.
+    pub needs_refresh: bool,
 }
 
-/// Sorts entries.
+/// Decodes the entries, checks each against its poll, and keeps one vote per voter.
 pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
     let mut batch = Batch { votes: Vec::with_capacity(entries.len()), ..Batch::default() };
+    // Decode each entry and check it against the rules of its poll.
     for (source, entry) in entries.iter().enumerate() {
         let (ballot, id) = match read(entry) {
             Ok(read) => read,
@@ -76,13 +79,14 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
             Some(_) => batch.dead.push((source, not_allowed(&ballot))),
             None => batch.dead.push((source, format!("there is no poll {}", ballot.poll))),
         }
-        batch.doubtful = true;
+        // Only refused entries reach this line. The cached poll may be older than they are.
+        batch.needs_refresh = true;
     }
     keep_one_per_voter(&mut batch, polls);
     batch
 }
 
-/// The ballot of an entry, and the ID that decides its time and order.
+/// Decodes the ballot of an entry, and the ID that decides its time and order.
 fn read(entry: &Entry) -> Result<(Ballot, EntryId), codec::Error> {
     if let Some(bytes) = entry.oversized {
         return Err(codec::Error::OversizedEntry(bytes));
@@ -97,7 +101,7 @@ fn not_allowed(ballot: &Ballot) -> String {
     format!("choices {} are not among those that poll {poll} allows", choices.mask())
 }
 
-/// Two ballots of one voter in one statement would be refused; the policy decides here already.
+/// Keeps one vote per voter, by the poll's policy, because Postgres refuses a statement that upserts a row twice.
 fn keep_one_per_voter(batch: &mut Batch, polls: &Polls) {
     let rank = |vote: &Vote| (vote.entry, vote.ballot.id);
     let policy = |vote: &Vote| polls.get(&vote.ballot.poll).map(|poll| poll.vote_policy);

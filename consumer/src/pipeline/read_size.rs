@@ -1,48 +1,46 @@
 //! How many entries a read asks for, so that a batch is bounded in bytes and not only in number.
 //!
-//! Redis bounds a read by the number of entries alone, and whoever may append to a stream may append
-//! entries of any size. So a connection begins with few, asks for more while entries are small, and
-//! for fewer as soon as they are not. What this cannot foresee, many huge entries right behind many
-//! small ones, is delivered all the same; should that be more than this process or the connection
-//! can take, the entries are pending, and pending entries are fetched within bounds
-//! ([`crate::streams::Streams::read_pending`]).
+//! Redis bounds a read by the number of entries alone, and anybody who may append to a stream may append entries of
+//! any size. So a new connection asks for few entries, for more while entries are small, and for fewer as soon as
+//! they are large. This estimate cannot foresee many huge entries right behind many small ones; Redis delivers those
+//! all the same. If they are more than this process or the connection can take, they stay pending, and pending entries
+//! are fetched within exact bounds ([`crate::streams::Streams::read_pending`]).
 
-/// What a new connection asks for.
-const FIRST: usize = 256;
+/// The number of entries that the first read of a connection asks for.
+const FIRST_READ: usize = 256;
 
-/// Of one connection.
+/// The number of entries to ask for next; it adapts to the sizes seen on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appetite {
+pub struct AdaptiveReadSize {
     count: usize,
     count_max: usize,
     bytes_max: usize,
 }
 
-impl Appetite {
-    /// Never for more than `count_max` entries, and as far as one can tell for no more than
-    /// `bytes_max` bytes.
+impl AdaptiveReadSize {
+    /// Starts at 256 entries, and never exceeds `count_max` entries or, by the estimate, `bytes_max` bytes.
     pub fn new(count_max: usize, bytes_max: usize) -> Self {
-        let mut appetite = Self { count: 0, count_max: count_max.max(1), bytes_max };
-        appetite.reset();
-        appetite
+        let mut size = Self { count: 0, count_max: count_max.max(1), bytes_max };
+        size.reset();
+        size
     }
 
-    /// How many entries to ask for.
+    /// Returns how many entries the next read should ask for, at least one.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Back to what a new connection asks for.
+    /// Returns to the start value, because a new connection may meet entries of another size.
     pub fn reset(&mut self) {
-        self.count = self.count_max.min(FIRST);
+        self.count = self.count_max.min(FIRST_READ);
     }
 
-    /// Learns from what a read gave.
+    /// Adapts to a read that returned this many entries and bytes: at most doubles, and shrinks at once.
     pub fn learn(&mut self, entries: usize, bytes: usize) {
         let Some(bytes_each) = bytes.checked_div(entries) else { return };
         let fit = (self.bytes_max / bytes_each.max(1)).max(1);
         let double = self.count.saturating_mul(2);
-        // Few entries say little about the next ones.
+        // A few entries say little about the next ones, so only a read that was at least half full lets it grow.
         let wanted = if entries >= self.count / 2 { double } else { self.count };
         self.count = wanted.min(fit).min(self.count_max);
     }
@@ -54,10 +52,10 @@ mod tests {
 
     #[test]
     fn small_entries_are_soon_read_in_full_batches() {
-        let mut appetite = Appetite::new(5_000, 8 << 20);
+        let mut size = AdaptiveReadSize::new(5_000, 8 << 20);
         let mut reads = 0;
-        while appetite.count() < 5_000 {
-            appetite.learn(appetite.count(), appetite.count() * 150);
+        while size.count() < 5_000 {
+            size.learn(size.count(), size.count() * 150);
             reads += 1;
         }
         assert_eq!(reads, 5);
@@ -65,21 +63,21 @@ mod tests {
 
     #[test]
     fn large_entries_are_read_one_by_one_and_trust_grows_slowly_again() {
-        let mut appetite = Appetite::new(5_000, 8 << 20);
-        appetite.learn(256, 256 << 20);
-        assert_eq!(appetite.count(), 8);
-        appetite.learn(8, 8 << 30);
-        assert_eq!(appetite.count(), 1);
-        appetite.learn(1, 150);
-        assert_eq!(appetite.count(), 2);
+        let mut size = AdaptiveReadSize::new(5_000, 8 << 20);
+        size.learn(256, 256 << 20);
+        assert_eq!(size.count(), 8);
+        size.learn(8, 8 << 30);
+        assert_eq!(size.count(), 1);
+        size.learn(1, 150);
+        assert_eq!(size.count(), 2);
     }
 
     #[test]
     fn few_entries_and_none_change_nothing() {
-        let mut appetite = Appetite::new(5_000, 8 << 20);
-        appetite.learn(0, 0);
-        appetite.learn(3, 450);
-        assert_eq!(appetite.count(), FIRST);
-        assert_eq!(Appetite::new(4, 1).count(), 4);
+        let mut size = AdaptiveReadSize::new(5_000, 8 << 20);
+        size.learn(0, 0);
+        size.learn(3, 450);
+        assert_eq!(size.count(), FIRST_READ);
+        assert_eq!(AdaptiveReadSize::new(4, 1).count(), 4);
     }
 }

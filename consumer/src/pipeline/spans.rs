@@ -1,7 +1,7 @@
-//! What traces and logs tell of ballots on their way: poll and entry, never voter or choice.
+//! Trace spans and debug logs for ballots that are counted; they name poll and entry, never voter or choice.
 //!
-//! A batch has a span of its own, linked to the ballots in it; a traced ballot has one within its
-//! own trace. Absent on purpose: spans for ballots that nobody asked to trace.
+//! A batch has a span of its own, linked to the traced ballots in it; each traced ballot has a span within its own
+//! trace. Absent on purpose: spans for ballots whose producer did not sample them.
 
 use votestream_schema::codec;
 use votestream_service::trace::{self, Span};
@@ -9,18 +9,18 @@ use votestream_service::trace::{self, Span};
 use crate::pipeline::batch::Vote;
 use crate::streams::entry::Entry;
 
-/// Traced ballots of a batch at most: links and spans must stay few.
+/// The most ballots of one batch that get a span, to bound what is sent to the collector.
 const TRACED_MAX: usize = 128;
 
-/// The spans of one batch, from its reading to its acknowledgement.
+/// The open spans of one batch. Dropping it without [`BatchSpans::end`] marks them all as failed.
 #[derive(Debug)]
-pub struct Journeys {
+pub struct BatchSpans {
     spans: Vec<Span>,
-    arrived: bool,
+    acknowledged: bool,
 }
 
-impl Journeys {
-    /// Begins spans for what is traced; `None` when nothing is.
+impl BatchSpans {
+    /// Opens the spans of a batch that was just read; returns `None` when tracing is off or no ballot is traced.
     pub fn begin(entries: &[Entry]) -> Option<Self> {
         if !trace::is_on() {
             return None;
@@ -49,25 +49,25 @@ impl Journeys {
         });
         let mut spans: Vec<Span> = ballots.collect();
         spans.push(batch);
-        Some(Self { spans, arrived: false })
+        Some(Self { spans, acknowledged: false })
     }
 
-    /// Ends them: all entries are committed and acknowledged.
+    /// Ends the spans as successful: all entries of the batch are committed and acknowledged.
     pub fn end(mut self) {
-        self.arrived = true;
+        self.acknowledged = true;
     }
 }
 
-impl Drop for Journeys {
+impl Drop for BatchSpans {
     fn drop(&mut self) {
-        if !self.arrived {
+        if !self.acknowledged {
             self.spans.iter_mut().for_each(|span| span.fail("not finished; read again later"));
         }
     }
 }
 
-/// Logs what was counted, an entry a line, where anybody wants to know it so exactly.
-pub fn log(votes: &[Vote]) {
+/// Logs each counted ballot on a line of its own, at debug level only, since there may be 100,000 a second.
+pub fn log_committed(votes: &[Vote]) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         for vote in votes {
             tracing::debug!(poll = %vote.ballot.poll, entry = %vote.entry, "ballot committed");

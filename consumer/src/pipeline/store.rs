@@ -1,11 +1,11 @@
-//! Counts votes in Postgres.
+//! Counts votes in Postgres, a batch per transaction.
 //!
-//! Invariant: rows, tallies, series and ballots set aside move in one transaction, by exactly what
-//! the upsert changed; counting the same batch again changes nothing.
+//! Invariant: votes, tallies, series and set-aside ballots change in one transaction, by exactly the rows that the
+//! upsert wrote. Counting the same batch again changes nothing.
 //!
-//! Nearly all voters are new, and a plain insert takes half as long as an upsert. So that is tried
-//! first; a batch that it refuses is upserted, and so are the next ones, since where one voter is known
-//! others may be (see `docs/adr/0005-new-voters-first.md`).
+//! Nearly all voters are new, and a plain insert takes half as long as an upsert. So the store tries an insert first.
+//! When a voter of the batch is already stored, Postgres refuses the insert; the store then upserts this batch and the
+//! next ones, since more such voters are likely to follow (see `docs/adr/0005-new-voters-first.md`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,58 +20,59 @@ use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_er
 use crate::metrics;
 use crate::pipeline::batch::{Reason, Vote};
 
-/// The statement that counts any votes.
+/// Counts any votes, of new voters and of voters already stored.
 const UPSERT: &str =
     concat!(include_str!("../../sql/upsert.sql"), include_str!("../../sql/tally.sql"));
-/// The statement that counts votes of new voters alone.
+/// Counts votes of new voters only; fails with a unique violation if a voter is already stored.
 const INSERT: &str =
     concat!(include_str!("../../sql/insert.sql"), include_str!("../../sql/tally.sql"));
-/// How many batches are upserted after one in which a voter was not new.
+/// The number of batches that are upserted after a refused insert, before an insert is tried again.
 const UPSERTS_AFTER_ONE: u32 = 64;
 
-/// What counting a batch changed.
+/// The number of votes of a batch by their effect on the tally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     /// Rows written: new voters and replaced votes.
     pub counted: i64,
-    /// Of these, votes that took the place of another.
+    /// The part of `counted` that replaced an earlier choice of the same voter.
     pub replaced: i64,
-    /// Votes that left the tally as it was: replays, and ballots that another one beats.
+    /// Votes without effect: entries delivered again, and ballots that lose to the stored one.
     pub unchanged: i64,
 }
 
-/// Why a batch was not counted.
+/// A batch was not counted; nothing of it is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database, or the way to it: the same batch may succeed later.
+    /// Postgres is unreachable, slow or misconfigured. The same batch may succeed later.
     #[error("{0}")]
     Transient(String),
-    /// The database refuses the data: the same batch would be refused again.
+    /// Postgres refuses the data itself. The same batch would be refused again.
     #[error("{0}")]
     Rejected(String),
 }
 
-/// The tables that count.
+/// The tables in Postgres that hold votes and tallies. Clones share the state that chooses the statement.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: Pool,
-    answer_within: Duration,
-    /// Batches yet to be upserted before new voters are hoped for again.
+    response_timeout: Duration,
+    /// The number of batches to upsert before a plain insert is tried again.
     upserts_left: Arc<AtomicU32>,
 }
 
 impl Store {
-    /// Over this pool; a server that has not answered a transaction within `answer_within` counts as
-    /// away (a frozen one enforces no time-out of its own).
-    pub fn new(pool: Pool, answer_within: Duration) -> Self {
-        Self { pool, answer_within, upserts_left: Arc::default() }
+    /// Creates a store over this pool. A transaction that takes longer than `response_timeout` counts as failed,
+    /// because a frozen server enforces no time-out of its own.
+    pub fn new(pool: Pool, response_timeout: Duration) -> Self {
+        Self { pool, response_timeout, upserts_left: Arc::default() }
     }
 
-    /// Counts `votes`, one per (poll, voter) and sorted by it, and remembers the ballots that do not
-    /// stand. Committed, flushed to disk, when this returns `Ok`.
+    /// Counts `votes`, which are one per (poll, voter) and sorted by it, and stores the ballots that were set aside.
+    /// When this returns `Ok`, the transaction is committed and flushed to disk.
     ///
     /// # Errors
-    /// [`Error::Rejected`] when the data is at fault, else [`Error::Transient`]; nothing is counted.
+    /// Returns [`Error::Rejected`] when Postgres refuses the data, and [`Error::Transient`] for every other failure.
+    /// Nothing is counted then.
     pub async fn count(
         &self,
         votes: &[Vote],
@@ -83,9 +84,11 @@ impl Store {
         let session = self.pool.get().await;
         let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
         let counting = self.insert_or_upsert(&mut session, votes, set_aside);
-        let Ok(outcome) = tokio::time::timeout(self.answer_within, counting).await else {
+        let Ok(outcome) = tokio::time::timeout(self.response_timeout, counting).await else {
+            // The session still owes an answer, so the pool must not lend it again.
             session.give_up();
-            return Err(Error::Transient(format!("no answer within {:?}", self.answer_within)));
+            let reason = format!("postgres did not answer within {:?}", self.response_timeout);
+            return Err(Error::Transient(reason));
         };
         outcome.map_err(|error| {
             session.judge(&error);
@@ -96,6 +99,7 @@ impl Store {
         })
     }
 
+    /// Chooses the statement: inserts as long as all voters are new, and upserts for a while after one was not.
     async fn insert_or_upsert(
         &self,
         client: &mut tokio_postgres::Client,
@@ -109,7 +113,7 @@ impl Store {
         }
         match count_in_transaction(client, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-                tracing::debug!("not all voters are new");
+                tracing::debug!("a voter of this batch is already stored; upserting the batch");
                 metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
                 count_in_transaction(client, UPSERT, votes, set_aside).await
@@ -119,10 +123,11 @@ impl Store {
     }
 }
 
-/// Counts votes, one per (poll, voter) and sorted by it, with the one statement that takes any.
+/// Upserts votes, which are one per (poll, voter) and sorted by it, in the caller's transaction. The benchmark
+/// measures this statement alone.
 ///
 /// # Errors
-/// Postgres'; nothing is counted.
+/// Returns the Postgres error if the statement fails; nothing is counted then.
 pub async fn upsert(
     client: &impl tokio_postgres::GenericClient,
     votes: &[Vote],
@@ -139,24 +144,26 @@ async fn count_in_transaction(
     let transaction = client.transaction().await?;
     let mut counted = Counted::default();
     let mut losers = set_aside.to_vec();
+    // The votes, and with them tally and series.
     if !votes.is_empty() {
         let columns = Columns::of(votes);
         counted = columns.count(&transaction, statement).await?;
         if counted.replaced > 0 {
-            columns.let_stand_again(&transaction).await?;
+            columns.restore_set_aside(&transaction).await?;
         }
+        // The statement does not say which votes lost, so all are offered; `set_aside.sql` skips those that count.
         if counted.unchanged > 0 {
             losers.extend(votes.iter().map(|vote| (vote.ballot, Reason::Superseded)));
         }
     }
     if !losers.is_empty() {
-        remember_losers(&transaction, &losers).await?;
+        store_set_aside(&transaction, &losers).await?;
     }
     transaction.commit().await?;
     Ok(counted)
 }
 
-/// Votes as the arrays that the statements unnest.
+/// The votes of a batch as one array per column, because the statements take them with `unnest`.
 struct Columns {
     polls: Vec<i32>,
     voters: Vec<Uuid>,
@@ -178,6 +185,7 @@ impl Columns {
         }
     }
 
+    /// Runs one of the two counting statements and returns how many rows it wrote.
     async fn count(
         &self,
         client: &impl tokio_postgres::GenericClient,
@@ -203,13 +211,14 @@ impl Columns {
         Ok(Counted { counted, replaced: get(1), unchanged })
     }
 
-    async fn let_stand_again(
+    /// Takes ballots out of `set_aside` that count after all, because a replacing vote is a ballot that lost before.
+    async fn restore_set_aside(
         &self,
         client: &impl tokio_postgres::GenericClient,
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_typed(
-                include_str!("../../sql/stand_again.sql"),
+                include_str!("../../sql/restore_set_aside.sql"),
                 &[(&self.polls, Type::INT4_ARRAY), (&self.voters, Type::UUID_ARRAY)],
             )
             .await
@@ -217,8 +226,8 @@ impl Columns {
     }
 }
 
-/// Remembers those of these ballots that do not stand.
-async fn remember_losers(
+/// Stores which of these ballots do not count, with the reason; ballots that do count are skipped.
+async fn store_set_aside(
     client: &impl tokio_postgres::GenericClient,
     losers: &[(Ballot, Reason)],
 ) -> Result<(), tokio_postgres::Error> {

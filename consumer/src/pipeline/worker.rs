@@ -1,14 +1,14 @@
-//! The one loop: read, count, acknowledge.
+//! The loop of one worker: read a batch, count it, acknowledge it.
 //!
-//! A lane owns some partitions, one connection to Redis and one consumer name. At any moment it
-//! holds one batch at most.
+//! A worker owns some partitions, one connection to Redis and one consumer name. It holds at most one batch at a time.
 //!
-//! Invariant: an entry is acknowledged only after its commit. Everything that goes wrong in between
-//! ends in the same place: the entry is pending, is read again, and counting it again changes
-//! nothing. So a failed step throws the connection away and begins by reading its own pending.
+//! Invariant: an entry is acknowledged only after its transaction committed. If anything fails in between, the entry
+//! stays pending and is read again, and counting it again changes nothing. So after any failure the worker drops its
+//! connection, makes a new one, and first reads its own pending entries.
 //!
-//! Absent on purpose: a limit on deliveries. Reading one's pending entries and claiming both raise
-//! the counter, so it says nothing about the entry; only Postgres' refusal of the data does.
+//! Absent on purpose: a limit on deliveries. Reading one's own pending entries and claiming those of others both raise
+//! Redis' delivery counter, so the counter says nothing about the entry itself. Only when Postgres refuses the data of
+//! an entry does it become a dead letter.
 
 use std::time::Duration;
 
@@ -20,108 +20,114 @@ use votestream_service::redis::{Connection, Manager};
 
 use crate::metrics;
 use crate::pipeline::batch::{self, Batch, Vote};
-use crate::pipeline::read_size::Appetite;
-use crate::pipeline::spans::{self, Journeys};
+use crate::pipeline::read_size::AdaptiveReadSize;
+use crate::pipeline::spans::{self, BatchSpans};
 use crate::pipeline::store::{self, Store};
-use crate::polls::Book;
+use crate::polls::PollCache;
 use crate::streams::entry::{Delivered, Entry};
-use crate::streams::{Bounds, Streams};
+use crate::streams::{BatchBounds, Streams};
 
-/// How a lane works.
+/// The settings of a worker's loop; every worker of a process has the same.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// How large a batch is at most.
-    pub bounds: Bounds,
-    /// How long to wait for more after a read that gave few.
+pub struct WorkerConfig {
+    /// The most entries and bytes of one batch.
+    pub bounds: BatchBounds,
+    /// How long to wait for more entries after a read that returned few.
     pub linger: Duration,
     /// How long a read waits for its first entry, in milliseconds.
     pub block_ms: u64,
-    /// When others' pending entries are stale, in milliseconds.
+    /// How long another consumer's entries must have been pending before they are claimed, in milliseconds.
     pub claim_idle_ms: u64,
-    /// When a silent consumer is gone, in milliseconds.
-    pub bury_idle_ms: u64,
+    /// How long a consumer must have been idle before it is removed from the group, in milliseconds.
+    pub consumer_expiry_ms: u64,
 }
 
-impl Pace {
-    /// Often enough that one's own signs of life, given on the way, are never too old.
-    fn bury_every(self) -> Duration {
-        Duration::from_millis(self.bury_idle_ms / 4)
+impl WorkerConfig {
+    /// The interval for removing idle consumers. On the way the worker shows Redis that it is alive itself, so the
+    /// interval is a quarter of the expiry: other workers never see this one as idle for long enough.
+    fn removal_interval(self) -> Duration {
+        Duration::from_millis(self.consumer_expiry_ms / 4)
     }
 }
 
-/// One loop and what it owns.
+/// One worker: its settings, its connection, and the state of its loop.
 #[derive(Debug)]
-pub struct Lane {
+pub struct Worker {
     manager: Manager,
     streams: Streams,
     store: Store,
-    book: Book,
-    pace: Pace,
-    appetite: Appetite,
+    polls: PollCache,
+    config: WorkerConfig,
+    read_size: AdaptiveReadSize,
     shutdown: CancellationToken,
     /// Cancelled when too little of the grace period is left to wait for Postgres.
-    hurry: CancellationToken,
+    force_stop: CancellationToken,
     /// None until first needed, and after every failure.
     connection: Option<Connection>,
-    /// Whether own entries may be pending from an earlier, failed step.
-    own_pending: bool,
-    /// Whether the last read of new entries gave some, but few.
+    /// Whether entries may be pending under this worker's name from an earlier, failed step.
+    has_own_pending: bool,
+    /// Whether the last read of new entries returned some, but few.
     found_few: bool,
     next_claim: Instant,
-    next_burial: Instant,
+    next_removal: Instant,
 }
 
-/// Why a step failed.
+/// Why a step of the loop failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("redis: {0}")]
     Redis(#[from] RedisError),
-    #[error("told to stop while postgres was away; {0} entries stay pending for other replicas")]
+    #[error("stopped while postgres was down; {0} entries stay pending for other replicas")]
     Stopping(usize),
 }
 
-impl Lane {
-    /// A lane that has not connected yet. The first token tells it to stop, the second to leave even
-    /// the batch in hand to others.
+impl Worker {
+    /// Creates a worker that is not connected yet. The first token stops it after the batch in hand; the second makes
+    /// it leave even that batch to other replicas.
     pub fn new(
         manager: Manager,
         streams: Streams,
         store: Store,
-        book: Book,
-        pace: Pace,
-        (shutdown, hurry): (CancellationToken, CancellationToken),
+        polls: PollCache,
+        config: WorkerConfig,
+        (shutdown, force_stop): (CancellationToken, CancellationToken),
     ) -> Self {
         let now = Instant::now();
         Self {
             manager,
             streams,
             store,
-            book,
-            pace,
-            appetite: Appetite::new(pace.bounds.entries, pace.bounds.bytes),
+            polls,
+            config,
+            read_size: AdaptiveReadSize::new(config.bounds.entries, config.bounds.bytes),
             shutdown,
-            hurry,
+            force_stop,
             connection: None,
-            own_pending: false,
+            has_own_pending: false,
             found_few: false,
             next_claim: now,
-            next_burial: now + pace.bury_every(),
+            next_removal: now + config.removal_interval(),
         }
     }
 
-    /// Works until told to stop, then finishes the batch in hand and gives up its name.
+    /// Runs until `shutdown`, then finishes the batch in hand and removes its name from the group.
     pub async fn run(mut self) {
         let mut backoff = Backoff::new();
         while !self.shutdown.is_cancelled() {
             match self.step().await {
                 Ok(()) => backoff.reset(),
                 Err(Error::Stopping(entries)) => {
-                    tracing::warn!(entries, "stopping with a batch that postgres could not take");
+                    tracing::warn!(
+                        entries,
+                        "worker stops with an uncounted batch because postgres is down; the \
+                         entries stay pending and other replicas will claim them"
+                    );
                     return;
                 }
                 Err(Error::Redis(error)) => {
                     let wait = backoff.next_wait();
-                    tracing::warn!(%error, wait_ms = wait.as_millis() as u64, "trying again");
+                    let wait_ms = wait.as_millis() as u64;
+                    tracing::warn!(wait_ms, "redis failed, reconnecting in {wait_ms} ms: {error}");
                     metrics::RETRIES.with(["redis"]).increment(1);
                     self.connection = None;
                     tokio::select! {
@@ -134,75 +140,81 @@ impl Lane {
         self.leave().await;
     }
 
-    /// One batch, from wherever there is one.
+    /// Connects if necessary, then reads, counts and acknowledges one batch.
     async fn step(&mut self) -> Result<(), Error> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
         self.work(&mut connection).await?;
-        // Only a step that succeeded keeps its connection.
+        // A step that failed has dropped the connection: a late reply on it would be mistaken for the next one.
         self.connection = Some(connection);
         Ok(())
     }
 
+    /// Chooses the next batch: stale entries of others when a claim is due, else its own pending entries, else new ones.
     async fn work(&mut self, connection: &mut Connection) -> Result<(), Error> {
         if Instant::now() >= self.next_claim {
             return self.claim_stale(connection).await;
         }
-        if Instant::now() >= self.next_burial {
-            self.next_burial = Instant::now() + self.pace.bury_every();
-            let removed = self.streams.bury_the_dead(connection, self.pace.bury_idle_ms).await?;
+        if Instant::now() >= self.next_removal {
+            self.next_removal = Instant::now() + self.config.removal_interval();
+            let expiry_ms = self.config.consumer_expiry_ms;
+            let removed = self.streams.remove_idle_consumers(connection, expiry_ms).await?;
             metrics::CONSUMERS_REMOVED.increment(removed);
-            // A sign of life: to Redis 7.0 a consumer is silent while its reads find nothing new.
-            self.own_pending = true;
+            // Reading its own pending entries resets this consumer's idle time. Redis 7.0 counts a consumer as idle
+            // while its reads return nothing new, so without this an idle deployment would remove its own consumers.
+            self.has_own_pending = true;
         }
-        if self.own_pending {
-            let delivered = self.streams.read_pending(connection, self.pace.bounds).await?;
-            self.own_pending = !delivered.is_empty();
+        if self.has_own_pending {
+            let delivered = self.streams.read_pending(connection, self.config.bounds).await?;
+            self.has_own_pending = !delivered.is_empty();
             return self.process(connection, delivered).await;
         }
         let delivered = self.read_new(connection).await?;
         self.process(connection, delivered).await
     }
 
-    /// A connection of its own, with groups to read from. What an earlier connection had read is
-    /// pending, and comes first.
+    /// Opens a connection and creates missing groups. Entries that an earlier connection had read are pending, so they
+    /// are read first.
     async fn connect(&mut self) -> Result<Connection, Error> {
-        let longest = Duration::from_millis(self.pace.block_ms) + Duration::from_secs(15);
-        let mut connection = self.manager.connect(longest).await?;
+        // A blocking read may take all of `block_ms` before Redis answers it.
+        let response_timeout =
+            Duration::from_millis(self.config.block_ms) + Duration::from_secs(15);
+        let mut connection = self.manager.connect(response_timeout).await?;
         self.streams.create_groups(&mut connection).await?;
-        self.appetite.reset();
-        self.own_pending = true;
+        self.read_size.reset();
+        self.has_own_pending = true;
         Ok(connection)
     }
 
-    /// Waits for entries. Once there are some, but few, more will come soon: the next read waits a little
-    /// for them, so that there are fewer and larger batches, while the first entry of all waits for none.
+    /// Reads entries that were never delivered, waiting for the first one. After a read that returned few entries more
+    /// will come soon, so the next read lingers first: batches become fewer and larger, and an entry that arrives after
+    /// a pause is still read at once.
     async fn read_new(&mut self, connection: &mut Connection) -> Result<Delivered, Error> {
         if std::mem::take(&mut self.found_few) {
             tokio::select! {
                 () = self.shutdown.cancelled() => {}
-                () = tokio::time::sleep(self.pace.linger) => {}
+                () = tokio::time::sleep(self.config.linger) => {}
             }
         }
-        let count = self.appetite.count();
-        let delivered = self.streams.read_new(connection, self.pace.block_ms, count).await?;
+        let count = self.read_size.count();
+        let delivered = self.streams.read_new(connection, self.config.block_ms, count).await?;
         let found = delivered.entries.len();
-        self.found_few = found > 0 && found < count / 2 && !self.pace.linger.is_zero();
-        self.appetite.learn(found, delivered.bytes);
+        self.found_few = found > 0 && found < count / 2 && !self.config.linger.is_zero();
+        self.read_size.learn(found, delivered.bytes);
         Ok(delivered)
     }
 
-    /// Takes over what dead consumers left behind, a batch at a time, until nothing is stale.
+    /// Claims entries that dead consumers left pending, and counts them a batch at a time until none is stale.
     async fn claim_stale(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let (idle_ms, bounds) = (self.pace.claim_idle_ms, self.pace.bounds);
+        let (idle_ms, bounds) = (self.config.claim_idle_ms, self.config.bounds);
         for partition in self.streams.partitions().collect::<Vec<_>>() {
             let mut cursor = "0-0".to_owned();
             loop {
                 let claim = self.streams.claim(connection, partition, idle_ms, &cursor, bounds);
                 let (next, delivered, has_more) = claim.await?;
-                self.own_pending |= has_more;
+                self.has_own_pending |= has_more;
                 let claimed = delivered.entries.len();
                 if claimed > 0 {
                     tracing::info!(partition, entries = claimed, "claimed stale entries");
@@ -215,17 +227,19 @@ impl Lane {
                 cursor = next;
             }
         }
-        // Well below the idle time, so that what turns stale is not left for twice as long.
+        // A third of the idle time, so that an entry is claimed soon after it became stale.
         self.next_claim = Instant::now() + Duration::from_millis((idle_ms / 3).max(50));
         Ok(())
     }
 
+    /// Counts one batch, moves bad entries to the dead letters, and acknowledges the rest.
     async fn process(
         &self,
         connection: &mut Connection,
         delivered: Delivered,
     ) -> Result<(), Error> {
         let Delivered { entries, vanished, .. } = delivered;
+        // Pending entries whose data is gone can never be counted; acknowledging them ends their redelivery.
         if !vanished.is_empty() {
             tracing::error!(
                 entries = vanished.len(),
@@ -240,47 +254,59 @@ impl Lane {
             return Ok(());
         }
         metrics::BATCH_ENTRIES.record(entries.len() as f64);
-        let journeys = Journeys::begin(&entries);
+
+        // Count in Postgres.
+        let spans = BatchSpans::begin(&entries);
         let mut batch = self.sort(&entries).await?;
         self.count(&mut batch, entries.len()).await?;
         record_latency(&batch.votes);
-        spans::log(&batch.votes);
+        spans::log_committed(&batch.votes);
 
+        // Move bad entries to the dead letters, which acknowledges them too.
         for (source, reason) in &batch.dead {
             let entry = &entries[*source];
-            tracing::warn!(partition = entry.partition, entry = entry.id, reason, "dead letter");
+            tracing::warn!(
+                partition = entry.partition,
+                entry = entry.id,
+                reason,
+                "moving an entry to the dead letters"
+            );
             self.streams.dead_letter(connection, entry, reason).await?;
             metrics::DEAD_LETTERS.increment(1);
         }
+
+        // Acknowledge the others, only now that they are committed.
         let is_dead = |position| batch.dead.iter().any(|(source, _)| *source == position);
         let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
         let ids = counted.map(|(_, entry)| (entry.partition, entry.id.as_str()));
         self.streams.acknowledge(connection, ids).await?;
-        if let Some(journeys) = journeys {
-            journeys.end();
+        if let Some(spans) = spans {
+            spans.end();
         }
         Ok(())
     }
 
-    /// Sorts entries by the polls as they are known, and by newer ones before any is turned away: a
-    /// poll may have been created or opened since.
+    /// Sorts entries by the cached polls. If one would be refused, reloads the polls and sorts again, because a poll may
+    /// have been created or opened since.
     async fn sort(&self, entries: &[Entry]) -> Result<Batch, Error> {
-        let batch = batch::sort(entries, &self.book.polls());
-        if !batch.doubtful {
+        let batch = batch::sort(entries, &self.polls.polls());
+        if !batch.needs_refresh {
             return Ok(batch);
         }
         let mut backoff = Backoff::new();
         loop {
-            let reloaded = self.unless_hurried(self.book.reload(), entries.len()).await?;
+            let reloaded = self.unless_forced_to_stop(self.polls.reload(), entries.len()).await?;
             match reloaded {
                 Ok(polls) => return Ok(batch::sort(entries, &polls)),
-                Err(reason) => self.wait_for_postgres(&reason, &mut backoff, entries.len()).await?,
+                Err(error) => {
+                    self.wait_for_postgres(&error.to_string(), &mut backoff, entries.len()).await?;
+                }
             }
         }
     }
 
-    /// Counts the batch, however long the database is away; data that it refuses is split until the
-    /// bad vote is alone, which then is dead.
+    /// Counts the batch, retrying for as long as Postgres is down. When Postgres refuses the data, the batch is halved
+    /// until the bad vote is alone, which then becomes a dead letter.
     async fn count(&self, batch: &mut Batch, in_hand: usize) -> Result<(), Error> {
         let mut backoff = Backoff::new();
         let votes = std::mem::take(&mut batch.votes);
@@ -289,7 +315,7 @@ impl Lane {
         while let Some(votes) = parts.pop() {
             let started = Instant::now();
             let counted =
-                self.unless_hurried(self.store.count(&votes, &set_aside), in_hand).await?;
+                self.unless_forced_to_stop(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
                 Ok(counted) => {
                     metrics::STORE_DURATION_SECONDS.record(started.elapsed());
@@ -308,6 +334,7 @@ impl Lane {
         Ok(())
     }
 
+    /// Logs why Postgres failed and waits before the next attempt.
     async fn wait_for_postgres(
         &self,
         reason: &str,
@@ -315,13 +342,14 @@ impl Lane {
         in_hand: usize,
     ) -> Result<(), Error> {
         let wait = backoff.next_wait();
-        tracing::warn!(reason, wait_ms = wait.as_millis() as u64, "postgres: trying again");
+        let wait_ms = wait.as_millis() as u64;
+        tracing::warn!(wait_ms, "postgres failed, retrying in {wait_ms} ms: {reason}");
         metrics::RETRIES.with(["postgres"]).increment(1);
-        self.unless_hurried(tokio::time::sleep(wait), in_hand).await
+        self.unless_forced_to_stop(tokio::time::sleep(wait), in_hand).await
     }
 
-    /// What `work` gives, unless it is too late to wait for it.
-    async fn unless_hurried<T>(
+    /// Awaits `work`, or fails with [`Error::Stopping`] when the grace period leaves no time for it.
+    async fn unless_forced_to_stop<T>(
         &self,
         work: impl Future<Output = T>,
         in_hand: usize,
@@ -329,32 +357,38 @@ impl Lane {
         tokio::select! {
             biased;
             done = work => Ok(done),
-            () = self.hurry.cancelled() => Err(Error::Stopping(in_hand)),
+            () = self.force_stop.cancelled() => Err(Error::Stopping(in_hand)),
         }
     }
 
+    /// Removes this consumer from its groups, unless entries are pending under its name.
     async fn leave(mut self) {
         let Some(mut connection) = self.connection.take() else { return };
         match self.streams.leave(&mut connection).await {
-            Ok(pending) => tracing::info!(pending, "lane stopped; its name is given up"),
+            Ok(pending) => tracing::info!(pending, "worker stopped and left the consumer group"),
             Err(error) => {
-                tracing::warn!(%error, "lane stopped; its name will be removed by others");
+                tracing::warn!(
+                    "worker stopped but could not leave the consumer group; other replicas will \
+                     remove its name: {error}"
+                );
             }
         }
     }
 }
 
+/// Halves a batch that Postgres refused, or marks the vote as dead when it is alone.
 fn split(mut votes: Vec<Vote>, reason: &str, parts: &mut Vec<Vec<Vote>>, batch: &mut Batch) {
     if votes.len() <= 1 {
         batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.to_owned())));
         return;
     }
-    tracing::warn!(reason, votes = votes.len(), "postgres refuses a batch; splitting it");
+    tracing::warn!(reason, votes = votes.len(), "postgres refuses a batch; retrying it in halves");
     let second = votes.split_off(votes.len() / 2);
     parts.push(second);
     parts.push(votes);
 }
 
+/// Adds a committed transaction to the counters of votes by outcome.
 fn record_outcomes(
     counted: store::Counted,
     set_aside: &[(votestream_schema::Ballot, batch::Reason)],
@@ -370,7 +404,7 @@ fn record_outcomes(
     }
 }
 
-/// From the entry's ID, which is when Redis stored it, to now, just after the commit.
+/// Records for each vote the time from its entry ID, which is when Redis stored it, until now, just after the commit.
 fn record_latency(votes: &[Vote]) {
     let now_ms = votestream_schema::poll::now_ms();
     let latency = metrics::BALLOT_TO_COMMIT_SECONDS.handle();

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
--- Acknowledges entries, removes them, and counts those removed, of all streams in one step.
--- KEYS for each stream: itself, and its accepted; ARGV 1 group, 2 field of the count, then for each
---      stream: how many entry IDs, and these
--- Reply: how many were removed.
+-- Acknowledges entries, removes them, and counts the removed ones, for all streams of a worker in one call.
+-- KEYS for each stream: the stream, and its hash of counters; ARGV 1 group, 2 field of the count of removed entries,
+--      then for each stream: the number of entry IDs, and the IDs
+-- Reply: the number of removed entries.
 --
--- One call, since each one that writes is a flush of Redis' disk.
--- allow-oom: a Redis that is full is emptied by this, and by nothing else. MULTI is refused there.
--- Lua passes some 8,000 arguments at most.
+-- One call instead of several, because with appendfsync always each call that writes costs a flush to disk.
+-- allow-oom: a full Redis has to run this script, since nothing else makes room. It would refuse MULTI.
+-- `unpack` passes about 8,000 arguments at most, so the IDs are passed in chunks of MANY.
 local MANY = 4000
 local group, field = ARGV[1], ARGV[2]
 local at, removed = 3, 0

@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
--- How much is under way in one partition, all measured in one step, for the numbers to fit together.
--- KEYS 1 stream, 2 accepted, 3 dead letters; ARGV 1 group, 2 field of the count of entries removed
--- Reply: {the lowest ID or nothing, by how many milliseconds the last ID given is ahead of the clock, how many
---        entries were ever added or nothing}, {how many were removed or nothing, the stream's bytes, its
---        length}, what XINFO GROUPS tells or nothing, what XPENDING tells or nothing, the number of dead letters.
+-- Measures the backlog of one partition in one atomic script, so that the numbers belong to the same moment.
+-- KEYS 1 stream, 2 hash of counters, 3 dead letters; ARGV 1 group, 2 field of the count of removed entries
+-- Reply: {the lowest entry ID or nil, the milliseconds by which the last generated ID is ahead of the clock, the number
+--        of entries ever added or nil}, {the number of removed entries or nil, the stream's bytes, its length}, the
+--        reply of XINFO GROUPS or nil, the reply of XPENDING or nil, the number of dead letters.
 --
--- A script, since a Redis that is full refuses MULTI, just when these numbers are wanted. It does not say that it
--- writes nothing, so that a Redis that takes no writes, another's replica by now, refuses it as it does ours.
+-- It is a script because a full Redis refuses MULTI, and that is when these numbers are wanted. It is not declared as
+-- no-writes, so that a server that has become a replica refuses it, as it would refuse our other scripts.
 local stream = KEYS[1]
 
-local function told(...)
+-- Returns the reply, or false where the server answers with an error (no stream, no group).
+local function reply_or_false(...)
     local reply = redis.pcall(...)
     return not reply.err and reply
 end
@@ -18,7 +19,7 @@ local first = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local ahead_ms, added = 0, false
-local info = told('XINFO', 'STREAM', stream) or {}
+local info = reply_or_false('XINFO', 'STREAM', stream) or {}
 for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then
         ahead_ms = math.max(0, tonumber(string.match(info[i + 1], '^%d+')) - now_ms)
@@ -30,7 +31,7 @@ local bytes = redis.call('MEMORY', 'USAGE', stream) or 0
 return {
     { first and first[1] or false, string.format('%.0f', ahead_ms), added },
     { redis.call('HGET', KEYS[2], ARGV[2]), bytes, redis.call('XLEN', stream) },
-    told('XINFO', 'GROUPS', stream),
-    told('XPENDING', stream, ARGV[1]),
+    reply_or_false('XINFO', 'GROUPS', stream),
+    reply_or_false('XPENDING', stream, ARGV[1]),
     redis.call('XLEN', KEYS[3]),
 }

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Where to start counting what was removed: a stream that is older than the count begins with all that
--- it lacks. So does one that somebody deleted and that began anew: more was removed than ever added.
--- KEYS 1 stream, 2 accepted; ARGV 1 field of the count
+-- Starts the count of removed entries. A stream that is older than the count starts with all entries that were added
+-- and are gone. So does a stream that somebody deleted and that began again: its count is higher than what was added.
+-- KEYS 1 stream, 2 hash of counters; ARGV 1 field of the count
 -- Reply: the count.
 local facts = {}
 local info = redis.call('XINFO', 'STREAM', KEYS[1])

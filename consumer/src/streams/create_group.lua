@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- Creates the group where it is missing, from the very first entry on, and the stream with it.
+-- Creates a missing group, and its stream if necessary. The group reads from the very first entry.
 -- KEYS 1 stream; ARGV 1 group
--- Reply: 1 when it was created, 0 when it was there.
+-- Reply: 1 when the group was created, 0 when it existed.
 --
--- allow-oom: without its group a Redis that is full would never be emptied.
+-- allow-oom: a full Redis that lacks the group has to run this, since only the group's consumers make room.
 local reply = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if reply.err and not string.find(reply.err, 'BUSYGROUP') then
     return reply

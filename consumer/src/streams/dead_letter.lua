@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
--- Moves one entry to the dead letters: copied, acknowledged and removed in one step. Its fields never
--- leave Redis.
--- KEYS 1 stream, 2 dead letters, 3 accepted (where entries removed are counted); ARGV 1 group,
---      2 entry ID, 3 reason, 4 the field of `accepted` that counts them
--- Reply: 1 when moved, 0 when the entry was acknowledged before (by an earlier attempt).
+-- Moves one entry to the dead letters: copies, acknowledges and removes it in one atomic script. The entry's fields
+-- never leave Redis.
+-- KEYS 1 stream, 2 dead letters, 3 hash of counters; ARGV 1 group, 2 entry ID, 3 reason, 4 field of the count of
+--      removed entries
+-- Reply: 1 when moved, 0 when an earlier attempt had acknowledged the entry already.
 --
--- Lua passes some 8,000 arguments at most. Fields beyond MANY go packed into one, `packed`: a
--- MessagePack list of names and values, alternating. Of an entry larger than KEPT_BYTES_MAX only the
--- beginnings of its first fields are kept, and how large it was: `truncated`.
+-- `unpack` passes about 8,000 arguments at most. Fields beyond the first MANY go into one field, `packed`: a
+-- MessagePack list of names and values, alternating. An entry larger than KEPT_BYTES_MAX keeps only the beginnings of
+-- its first fields, and its size in the field `truncated`.
 local MANY, KEPT_BYTES_MAX, KEPT_FIELDS, KEPT_FIELD_BYTES = 2000, 2 * 1024 * 1024, 16, 256
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if #pending == 0 then

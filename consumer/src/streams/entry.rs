@@ -1,32 +1,34 @@
-//! Entries as Redis hands them out, before anything is believed of them.
+//! Entries as Redis returns them, before their content is checked, and the parsing of the replies that hold them.
+//!
+//! Invariant: an entry that is larger than any ballot keeps its ID and size only, so it takes no memory in a batch.
 
 use redis::{ErrorKind, RedisError, Value};
 use votestream_schema::{EntryId, codec};
 
-/// One stream entry.
+/// One stream entry with its raw fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The partition whose stream it lies in.
+    /// The partition whose stream holds it.
     pub partition: u16,
-    /// Its ID, as Redis wrote it.
+    /// Its ID in the text form `<milliseconds>-<sequence>`, as Redis sent it.
     pub id: String,
-    /// Field names and values, alternating; none of an entry that is oversized.
+    /// Field names and values, alternating; empty when the entry is oversized.
     pub fields: Vec<Vec<u8>>,
-    /// Its size in bytes, if that is more than [`codec::ENTRY_BYTES_MAX`].
+    /// Its size in bytes, if that exceeds [`codec::ENTRY_BYTES_MAX`].
     pub oversized: Option<usize>,
 }
 
 impl Entry {
-    /// The value of a field.
+    /// Returns the value of the first field with this name.
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         let mut pairs = self.fields.chunks_exact(2);
         pairs.find(|pair| pair[0] == name.as_bytes()).map(|pair| pair[1].as_slice())
     }
 
-    /// The ID that decides time and order: that of the first journey, for a replayed entry.
+    /// Returns the ID that decides time and order: the original entry's for a replayed dead letter, else its own.
     ///
     /// # Errors
-    /// When it is not an entry ID that we can store.
+    /// Returns an error when the ID does not parse or does not fit the database's columns.
     pub fn effective_id(&self) -> Result<EntryId, codec::Error> {
         match self.field(codec::FIELD_ORIGIN) {
             Some(origin) => codec::decode_origin(origin),
@@ -35,27 +37,27 @@ impl Entry {
     }
 }
 
-/// What a field or its value takes in memory beside its own bytes.
+/// The memory that a field name or value takes in addition to its own bytes.
 pub const PART_BYTES: usize = 32;
 
-/// What a read or a claim gave.
+/// The result of a read or a claim.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
-    /// Entries to be worked on.
+    /// The entries to count.
     pub entries: Vec<Entry>,
-    /// What all of this took to be told, in bytes.
+    /// The size of the reply in bytes, including the fields of oversized entries that were not kept.
     pub bytes: usize,
-    /// IDs that are pending but whose entries somebody deleted: lost before they were counted.
+    /// Partition and ID of pending entries that somebody deleted, so that they were lost before they were counted.
     pub vanished: Vec<(u16, String)>,
 }
 
 impl Delivered {
-    /// Whether nothing was found.
+    /// Returns whether the read found neither entries nor traces of deleted ones.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.vanished.is_empty()
     }
 
-    /// Adds what another read gave.
+    /// Appends the result of another read.
     pub fn extend(&mut self, more: Self) {
         if self.is_empty() {
             *self = more;
@@ -67,10 +69,10 @@ impl Delivered {
     }
 }
 
-/// Reads the reply of XREADGROUP; `partition_of` maps a stream's key to its partition.
+/// Parses the reply of XREADGROUP; `partition_of` maps a stream's key to its partition.
 ///
 /// # Errors
-/// When the reply does not have the documented form.
+/// Returns an error when the reply does not have the documented form, or holds a stream that was not asked for.
 pub fn read_reply(
     reply: Value,
     partition_of: impl Fn(&str) -> Option<u16>,
@@ -93,21 +95,21 @@ pub fn read_reply(
     Ok(delivered)
 }
 
-/// What XAUTOCLAIM with JUSTID tells.
+/// The parsed reply of XAUTOCLAIM with JUSTID.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Claimed {
-    /// Where to go on; `0-0` when all was looked at.
+    /// The ID from which to continue; `0-0` after the last pending entry.
     pub cursor: String,
-    /// What was taken over.
+    /// The IDs of the claimed entries.
     pub ids: Vec<String>,
-    /// What was pending, but deleted by somebody.
+    /// The IDs of entries that were pending but that somebody deleted.
     pub vanished: Vec<String>,
 }
 
-/// Reads the reply of XAUTOCLAIM with JUSTID.
+/// Parses the reply of XAUTOCLAIM with JUSTID.
 ///
 /// # Errors
-/// When the reply does not have the documented form.
+/// Returns an error when the reply does not have the documented form.
 pub fn claim_reply(reply: Value) -> Result<Claimed, RedisError> {
     let mut parts = items(reply)?.into_iter();
     let mut part = || parts.next().ok_or_else(|| unexpected("too short"));
@@ -117,10 +119,10 @@ pub fn claim_reply(reply: Value) -> Result<Claimed, RedisError> {
     Ok(Claimed { cursor, ids: texts()?, vanished: texts()? })
 }
 
-/// Reads the reply of `fetch.lua` about one partition.
+/// Parses the reply of `fetch.lua`, which is about one partition.
 ///
 /// # Errors
-/// When the reply does not have the documented form.
+/// Returns an error when the reply does not have the form that the script documents.
 pub fn fetch_reply(partition: u16, reply: Value) -> Result<Delivered, RedisError> {
     let mut delivered = Delivered::default();
     for entry in items(reply)? {
@@ -129,6 +131,7 @@ pub fn fetch_reply(partition: u16, reply: Value) -> Result<Delivered, RedisError
     Ok(delivered)
 }
 
+/// Parses one entry and adds it to `into`, as an entry to count, an oversized one, or a deleted one.
 fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), RedisError> {
     let mut parts = items(entry)?.into_iter();
     let (Some(id), Some(fields)) = (parts.next(), parts.next()) else {
@@ -137,7 +140,7 @@ fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), 
     let id = text(id)?;
     match fields {
         Value::Nil => into.vanished.push((partition, id)),
-        // Told by its size alone.
+        // `fetch.lua` sends only the size of an entry that is too large.
         Value::Int(size) => {
             let oversized = Some(size.unsigned_abs() as usize);
             into.entries.push(Entry { partition, id, fields: Vec::new(), oversized });
@@ -147,7 +150,7 @@ fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), 
             let size = fields.iter().map(|part| part.len() + PART_BYTES).sum();
             into.bytes += size;
             let oversized = (size > codec::ENTRY_BYTES_MAX).then_some(size);
-            // What is no ballot for sure must not take memory for as long as its batch.
+            // It cannot be a ballot, so its fields are dropped instead of staying in memory until the batch is counted.
             let fields = if oversized.is_some() { Vec::new() } else { fields };
             into.entries.push(Entry { partition, id, fields, oversized });
         }
@@ -184,8 +187,8 @@ fn text(value: Value) -> Result<String, RedisError> {
     String::from_utf8(bytes(value)?).map_err(|_| unexpected("not UTF-8"))
 }
 
-fn unexpected(what: &'static str) -> RedisError {
-    (ErrorKind::UnexpectedReturnType, "stream reply", what.to_owned()).into()
+fn unexpected(problem: &'static str) -> RedisError {
+    (ErrorKind::UnexpectedReturnType, "stream reply", problem.to_owned()).into()
 }
 
 #[cfg(test)]
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_entry_is_told_apart_from_an_empty_one() {
+    fn a_deleted_entry_is_distinguished_from_an_empty_one() {
         let entries = Value::Array(vec![
             entry("1-0", Value::Array(vec![bulk("ballot"), bulk("x")])),
             entry("2-0", Value::Nil),
@@ -216,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_tells_its_cursor_and_what_vanished() {
+    fn a_claim_returns_its_cursor_and_the_deleted_entries() {
         let ids = |ids: &[&str]| Value::Array(ids.iter().map(|id| bulk(id)).collect());
         let reply = Value::Array(vec![bulk("5-0"), ids(&["1-0"]), ids(&["2-0"])]);
         let claimed = claim_reply(reply).unwrap();
@@ -236,8 +239,8 @@ mod tests {
         delivered.extend(fetch_reply(4, reply).unwrap());
         let sizes: Vec<_> = delivered.entries.iter().map(|entry| entry.oversized).collect();
         let beside = 2 * PART_BYTES + "ballot".len();
-        let told = [Some(codec::ENTRY_BYTES_MAX + beside), Some(1 << 40)];
-        assert_eq!(sizes, [told, told].concat());
+        let expected = [Some(codec::ENTRY_BYTES_MAX + beside), Some(1 << 40)];
+        assert_eq!(sizes, [expected, expected].concat());
         assert!(delivered.entries.iter().all(|entry| entry.fields.is_empty()));
         assert_eq!(delivered.vanished.len(), 2);
         assert!(delivered.bytes > 2 * codec::ENTRY_BYTES_MAX, "what was read counts");

@@ -1,11 +1,11 @@
--- Fetches entries that are pending under a consumer's name, within bounds: of one that is larger than
--- any ballot only its size is told, and the reply as a whole is bounded too.
--- KEYS 1 stream; ARGV 1 group, 2 consumer, 3 bytes of an entry at most, 4 bytes of all at most, 5 bytes
---      that a field costs beside its own, then entry IDs
--- Reply: for each ID in order, until there is enough: the ID and its fields; the ID and its size in
---        bytes, if it is larger than an entry may be; the ID and nothing, if it was deleted. IDs that
---        are no longer pending under this name are left out.
--- As XREADGROUP and XCLAIM do, it raises the delivery counter of what it hands out.
+-- Fetches entries that are pending under a consumer's name, within bounds. For an entry that is larger than any ballot
+-- it returns only the size, and it stops when the reply as a whole is large enough.
+-- KEYS 1 stream; ARGV 1 group, 2 consumer, 3 the most bytes of one entry, 4 the most bytes of all entries, 5 the bytes
+--      that a field name or value costs in addition to its own, then entry IDs
+-- Reply: for each ID, in order, until the bytes are used up: the ID and its fields; or the ID and its size in bytes, if
+--        the entry is too large; or the ID and nil, if the entry was deleted. IDs that are no longer pending under this
+--        name are left out.
+-- Like XREADGROUP and XCLAIM, it raises the delivery counter of every entry that it returns.
 local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local entry_max, left, overhead = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local found = {}

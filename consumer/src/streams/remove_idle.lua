@@ -1,7 +1,7 @@
--- Removes consumers that are gone: nothing pending, and silent for long. Removing one with pending
--- entries would lose them, so both are checked in the same step in which it is removed.
--- KEYS 1 stream; ARGV 1 group, 2 silence in milliseconds
--- Reply: how many were removed.
+-- Removes consumers that have no pending entries and were idle for long. Removing one with pending entries would lose
+-- them, so the check and the removal are one atomic script.
+-- KEYS 1 stream; ARGV 1 group, 2 idle time in milliseconds
+-- Reply: the number of removed consumers.
 local removed = 0
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
     local facts = {}

@@ -8,13 +8,14 @@ use serde_json::json;
 use testkit::{database, eventually, redis_cluster};
 use votestream_schema::projection::Rules;
 
-use crate::support::{CLAIM_SOON, SOON, Site, voters};
+use crate::support::{CLAIM_SOON, SOON, TestDeployment, voters};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
     let cluster = tokio::task::spawn_blocking(|| redis_cluster(3)).await.unwrap();
     let partitions = 6;
-    let site = Site::on(cluster.urls(), database().await, partitions, json!({})).await;
+    let deployment =
+        TestDeployment::on(cluster.urls(), database().await, partitions, json!({})).await;
     let nodes: Vec<String> = cluster.masters.iter().map(|master| master.url()).collect();
     let client = ClusterClient::new(nodes).unwrap();
     let mut redis = client.get_async_connection().await.unwrap();
@@ -22,7 +23,7 @@ async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
     for partition in 0..partitions {
         let slot: u16 = redis::cmd("CLUSTER")
             .arg("KEYSLOT")
-            .arg(site.keys.stream(partition))
+            .arg(deployment.keys.stream(partition))
             .query_async(&mut redis)
             .await
             .unwrap();
@@ -31,33 +32,34 @@ async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
     assert!(owners.len() > 1, "the partitions lie on several masters");
 
     let arguments = [CLAIM_SOON, &["--redis-cluster=true", "--consumer-name=first"]].concat();
-    let consumer = site.spawn(&arguments);
+    let consumer = deployment.spawn(&arguments);
     consumer.ready().await;
-    site.add_at(&mut redis, &site.ballots(600)).await;
-    // Poison goes to the dead letters of its own partition.
+    deployment.add_at(&mut redis, &deployment.ballots(600)).await;
+    // A bad entry goes to the dead letters of its own partition.
     for partition in 0..partitions {
         let mut add = redis::cmd("XADD");
-        add.arg(site.keys.stream(partition)).arg("*").arg("odd").arg("1");
+        add.arg(deployment.keys.stream(partition)).arg("*").arg("odd").arg("1");
         add.exec_async(&mut redis).await.unwrap();
     }
-    let sql = site.sql().await;
+    let sql = deployment.sql().await;
     let all_counted = async |people: i64, redis: &mut redis::cluster_async::ClusterConnection| {
         eventually(SOON, async || {
-            let (voters, under_way) = (voters(&sql, &site.poll).await, site.under_way(redis).await);
-            if (voters, under_way) == (people, (0, 0)) { Ok(()) } else { Err((voters, under_way)) }
+            let (voters, in_flight) =
+                (voters(&sql, &deployment.poll).await, deployment.in_flight(redis).await);
+            if (voters, in_flight) == (people, (0, 0)) { Ok(()) } else { Err((voters, in_flight)) }
         })
         .await;
-        site.books_balance(&sql).await;
+        deployment.results_equal_recount(&sql).await;
     };
     all_counted(600, &mut redis).await;
     for partition in 0..partitions {
-        let dead: u64 = redis.xlen(site.keys.dead_letters(partition)).await.unwrap();
+        let dead: u64 = redis.xlen(deployment.keys.dead_letters(partition)).await.unwrap();
         assert_eq!(dead, 1);
-        // Copied to Redis beside the counting, and not before it.
+        // Polls are copied to Redis at the same time as ballots are counted, so this may come later.
         eventually(SOON, async || {
             let rules: Option<String> =
-                redis.hget(site.keys.rules(partition), site.poll.id.0).await.unwrap();
-            if rules == Some(Rules::of(&site.poll).encode()) { Ok(()) } else { Err(rules) }
+                redis.hget(deployment.keys.rules(partition), deployment.poll.id.0).await.unwrap();
+            if rules == Some(Rules::of(&deployment.poll).encode()) { Ok(()) } else { Err(rules) }
         })
         .await;
     }
@@ -67,10 +69,10 @@ async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
     })
     .await;
 
-    // Killed under load, its lanes' entries are claimed by another's.
-    site.add_at(&mut redis, &site.ballots(3_000)).await;
+    // It is killed under load; the workers of another replica claim its entries.
+    deployment.add_at(&mut redis, &deployment.ballots(3_000)).await;
     drop(consumer);
-    let heir = site.start(&[CLAIM_SOON, &["--redis-cluster=true"]].concat());
+    let heir = deployment.start(&[CLAIM_SOON, &["--redis-cluster=true"]].concat());
     all_counted(3_600, &mut redis).await;
     assert!(heir.stop().await);
 }

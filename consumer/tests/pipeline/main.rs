@@ -1,14 +1,13 @@
-//! The consumer on real servers: whatever happens, what is stored is counted, once.
+//! The consumer on real servers: whatever fails, every stored ballot is counted exactly once.
 //!
-//! One module per subject. Each test has a database and a key prefix of its own; those that harm a
-//! server have a server of their own.
+//! One module per subject. Each test has its own database and key prefix; tests that stop or break a server start one
+//! of their own.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 
 mod cluster;
 mod concurrency;
-mod forgetting;
-mod journey;
+mod counting;
 mod names;
 mod observed;
 mod order;
@@ -16,6 +15,7 @@ mod poison;
 mod postgres_away;
 mod recovery;
 mod redis_away;
+mod register_expiry;
 mod shutdown;
 mod support;
 mod tls;

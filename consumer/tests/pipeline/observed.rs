@@ -1,11 +1,11 @@
-//! What an operator sees of it.
+//! The metrics by which an operator watches a consumer.
 
 use serde_json::json;
 use testkit::{database, eventually};
 
-use crate::support::{Program, SOON, Site, ballot};
+use crate::support::{Program, SOON, TestDeployment, ballot};
 
-/// Waits until a gauge or counter has this value.
+/// Waits until a gauge or counter has exactly this value.
 async fn reaches(consumer: &Program, name: &str, label: &str, wanted: f64) {
     eventually(SOON, async || {
         let found = consumer.metric(name, label).await;
@@ -16,8 +16,8 @@ async fn reaches(consumer: &Program, name: &str, label: &str, wanted: f64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_backlog_is_measured_even_when_redis_does_not_know_the_lag() {
-    let site = Site::on(testkit::redis(), database().await, 1, json!({})).await;
-    let consumer = site.spawn(&["--batch-max=4", "--linger-ms=0"]);
+    let deployment = TestDeployment::on(testkit::redis(), database().await, 1, json!({})).await;
+    let consumer = deployment.spawn(&["--batch-max=4", "--linger-ms=0"]);
     consumer.ready().await;
     let gauge = async |name: &str, wanted: f64| {
         reaches(&consumer, &format!("votestream_stream_{name}"), "partition=\"0\"", wanted).await;
@@ -26,9 +26,9 @@ async fn the_backlog_is_measured_even_when_redis_does_not_know_the_lag() {
     gauge("lag_unknown", 0.0).await;
     gauge("oldest_pending_age_seconds", 0.0).await;
 
-    let barrier = site.sql().await;
+    let barrier = deployment.sql().await;
     barrier.batch_execute("BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE").await.unwrap();
-    site.add(&site.ballots(10)).await;
+    deployment.add(&deployment.ballots(10)).await;
     gauge("pending", 4.0).await;
     gauge("lag", 6.0).await;
     gauge("entries", 10.0).await;
@@ -47,9 +47,9 @@ async fn the_backlog_is_measured_even_when_redis_does_not_know_the_lag() {
     })
     .await;
 
-    // Somebody deletes an entry that was not delivered yet: Redis gives up counting.
-    let mut redis = site.redis().await;
-    let stream = site.keys.stream(0);
+    // Somebody deletes an entry that was not delivered yet, after which Redis reports no lag any more.
+    let mut redis = deployment.redis().await;
+    let stream = deployment.keys.stream(0);
     let newest: Vec<(String, Vec<String>)> = redis::cmd("XREVRANGE")
         .arg(&stream)
         .arg("+")
@@ -66,7 +66,7 @@ async fn the_backlog_is_measured_even_when_redis_does_not_know_the_lag() {
     gauge("pending", 4.0).await;
 
     barrier.batch_execute("COMMIT").await.unwrap();
-    site.settles_at(9).await;
+    deployment.settles_at(9).await;
     gauge("lag", 0.0).await;
     gauge("pending", 0.0).await;
     gauge("entries", 0.0).await;
@@ -77,21 +77,21 @@ async fn the_backlog_is_measured_even_when_redis_does_not_know_the_lag() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outcomes_are_counted_and_every_metric_is_explained() {
-    let site = Site::new().await;
-    let consumer = site.spawn(&[]);
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.spawn(&[]);
     consumer.ready().await;
-    let ballots = site.ballots(20);
-    site.add(&ballots).await;
-    site.settles_at(20).await;
+    let ballots = deployment.ballots(20);
+    deployment.add(&ballots).await;
+    deployment.settles_at(20).await;
     let again: Vec<_> = ballots[..5]
         .iter()
-        .map(|first| crate::support::ballot(&site.poll, first.voter, 2))
+        .map(|first| crate::support::ballot(&deployment.poll, first.voter, 2))
         .collect();
-    site.add(&again).await;
-    let mut redis = site.redis().await;
-    for partition in 0..site.partitions {
+    deployment.add(&again).await;
+    let mut redis = deployment.redis().await;
+    for partition in 0..deployment.partitions {
         let mut add = redis::cmd("XADD");
-        add.arg(site.keys.stream(partition)).arg("*").arg("odd").arg("1");
+        add.arg(deployment.keys.stream(partition)).arg("*").arg("odd").arg("1");
         add.exec_async(&mut redis).await.unwrap();
     }
     reaches(&consumer, "votestream_dead_letters_total", "", 2.0).await;
@@ -118,57 +118,57 @@ async fn outcomes_are_counted_and_every_metric_is_explained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_trimmed_before_they_were_delivered_are_seen_to_be_lost() {
-    let site = Site::on(testkit::redis(), database().await, 1, json!({})).await;
-    // The count begins at a stream that already had entries removed.
-    site.add(&site.ballots(3)).await;
-    let mut redis = site.redis().await;
-    let stream = site.keys.stream(0);
+    let deployment = TestDeployment::on(testkit::redis(), database().await, 1, json!({})).await;
+    // The stream already lacks entries when the count of removed ones starts.
+    deployment.add(&deployment.ballots(3)).await;
+    let mut redis = deployment.redis().await;
+    let stream = deployment.keys.stream(0);
     let mut trim = redis::cmd("XTRIM");
     trim.arg(&stream).arg("MAXLEN").arg(0).exec_async(&mut redis).await.unwrap();
 
-    let consumer = site.spawn(&["--batch-max=4", "--linger-ms=0"]);
+    let consumer = deployment.spawn(&["--batch-max=4", "--linger-ms=0"]);
     consumer.ready().await;
     let lost =
         async |wanted| reaches(&consumer, "votestream_stream_lost_entries", "", wanted).await;
-    // All that rightly leaves the stream is no loss: counted, dead, or acknowledged twice.
-    let ballots = site.ballots(20);
-    site.add(&ballots).await;
-    site.add(&ballots).await;
+    // Entries that were counted, dead-lettered, or acknowledged twice are not lost.
+    let ballots = deployment.ballots(20);
+    deployment.add(&ballots).await;
+    deployment.add(&ballots).await;
     let mut add = redis::cmd("XADD");
     add.arg(&stream).arg("*").arg("odd").arg("1").exec_async(&mut redis).await.unwrap();
     reaches(&consumer, "votestream_dead_letters_held", "", 1.0).await;
-    site.settles_at(20).await;
+    deployment.settles_at(20).await;
     lost(0.0).await;
 
-    let barrier = site.sql().await;
+    let barrier = deployment.sql().await;
     barrier.batch_execute("BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE").await.unwrap();
-    site.add(&site.ballots(10)).await;
-    site.pending_is(4).await;
-    // Somebody trims past the group: four pending entries and three undelivered ones are gone.
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.pending_is(4).await;
+    // Somebody trims the stream, which removes four pending and three undelivered entries.
     let mut trim = redis::cmd("XTRIM");
     trim.arg(&stream).arg("MAXLEN").arg("=").arg(3).exec_async(&mut redis).await.unwrap();
     lost(7.0).await;
     barrier.batch_execute("COMMIT").await.unwrap();
-    // Those that were delivered are counted all the same; that they were lost from the stream stays.
-    site.settles_at(27).await;
+    // The delivered ones are still counted, but the metric keeps them as lost from the stream.
+    deployment.settles_at(27).await;
     lost(7.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_standing_audit_finds_drift_and_missing_ballots() {
-    let site = Site::with_poll(json!({"voter_policy": "code"})).await;
+    let deployment = TestDeployment::with_poll(json!({"voter_policy": "code"})).await;
     let brisk = ["--audit-ms=200"];
-    let (one, other) = (site.spawn(&brisk), site.spawn(&brisk));
+    let (one, other) = (deployment.spawn(&brisk), deployment.spawn(&brisk));
     one.ready().await;
-    let ballots = site.ballots(8);
-    let sql = site.sql().await;
+    let ballots = deployment.ballots(8);
+    let sql = deployment.sql().await;
     for ballot in &ballots {
-        sql.execute("INSERT INTO codes VALUES ($1, $2)", &[&site.poll.id.0, &ballot.voter.0])
+        sql.execute("INSERT INTO codes VALUES ($1, $2)", &[&deployment.poll.id.0, &ballot.voter.0])
             .await
             .unwrap();
     }
-    site.add(&ballots[..6]).await;
-    site.settles_at(6).await;
+    deployment.add(&ballots[..6]).await;
+    deployment.settles_at(6).await;
     let both = async |name: &str, wanted| {
         reaches(&one, name, "", wanted).await;
         reaches(&other, name, "", wanted).await;
@@ -179,7 +179,7 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     both("votestream_audit_drift_votes", 0.0).await;
     both("votestream_audit_missing_ballots", 0.0).await;
 
-    // Each of these is wrong by a number that only a recount tells.
+    // Each of these changes makes a stored result wrong in a way that only a recount finds.
     let set = async |statement: &str| sql.batch_execute(statement).await.unwrap();
     set("UPDATE tally SET votes = votes + 3 WHERE position = 0").await;
     both("votestream_audit_drift_votes", 3.0).await;
@@ -191,10 +191,10 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     set("UPDATE poll_tally SET voters = voters - 2").await;
     both("votestream_audit_drift_votes", 6.0).await;
 
-    // Redis remembers to have accepted ballots that are nowhere.
-    let mut redis = site.redis().await;
+    // Redis' counter says that it accepted ballots which exist nowhere.
+    let mut redis = deployment.redis().await;
     let mut count = redis::cmd("HINCRBY");
-    count.arg(site.keys.accepted(1)).arg(site.poll.id.0).arg(6 + 4);
+    count.arg(deployment.keys.accepted(1)).arg(deployment.poll.id.0).arg(6 + 4);
     count.exec_async(&mut redis).await.unwrap();
     both("votestream_audit_missing_ballots", 4.0).await;
     let before = one.metric("votestream_audit_timestamp_seconds", "").await.unwrap();
@@ -241,8 +241,8 @@ async fn a_stream_that_goes_back_is_remembered_and_counted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_servers_have_left_is_told() {
-    let site = Site::new().await;
-    let consumer = site.spawn(&[]);
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.spawn(&[]);
     consumer.ready().await;
     for (used, bound) in [
         ("votestream_redis_memory_bytes", "votestream_redis_memory_max_bytes"),
@@ -264,17 +264,17 @@ async fn what_the_servers_have_left_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_whose_voters_are_not_all_new_is_told_of() {
-    let site = Site::new().await;
-    let consumer = site.spawn(&[]);
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.spawn(&[]);
     consumer.ready().await;
-    let first = site.ballots(8);
-    site.add(&first).await;
-    site.settles_at(8).await;
+    let first = deployment.ballots(8);
+    deployment.add(&first).await;
+    deployment.settles_at(8).await;
     reaches(&consumer, "votestream_refused_inserts_total", "", 0.0).await;
 
-    // As after a Redis that has lost its register.
-    let again: Vec<_> = first.iter().map(|b| ballot(&site.poll, b.voter, 2)).collect();
-    site.add(&again).await;
+    // The register is gone, as after Redis lost its data.
+    let again: Vec<_> = first.iter().map(|b| ballot(&deployment.poll, b.voter, 2)).collect();
+    deployment.add(&again).await;
     reaches(&consumer, "votestream_refused_inserts_total", "", 1.0).await;
     reaches(&consumer, "votestream_votes_total", "unchanged", 8.0).await;
     reaches(&consumer, "votestream_votes_total", "\"counted", 8.0).await;

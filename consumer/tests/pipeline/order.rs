@@ -1,4 +1,4 @@
-//! Any order, duplication and split of the same entries leaves the same rows and tallies.
+//! The same entries give the same rows and tallies in any order, in any batches, and with any repetitions.
 
 use std::collections::BTreeMap;
 
@@ -17,24 +17,24 @@ use votestream_consumer::streams::entry::Entry;
 use votestream_schema::poll::VotePolicy;
 use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
 
-use crate::support::{Site, ballot, books_balance, create_poll};
+use crate::support::{TestDeployment, ballot, create_poll, results_equal_recount};
 
 const OPENS_MS: i64 = 1_600_000_000_000;
 const CLOSES_MS: i64 = OPENS_MS + 5_000;
 const CASES: u32 = 24;
 
-/// What one voter submits, and when.
+/// One ballot that a voter submits, and its time.
 #[derive(Clone, Debug)]
 struct Submission {
     voter: usize,
-    /// An option, and others beside it where the poll lets one choose more.
+    /// The chosen option, and further ones where the poll allows several.
     choice: u8,
     /// Milliseconds after the poll opens.
     at_ms: i64,
 }
 
-/// Submissions, those sent again under an entry of its own with when (for nobody knew whether they had arrived),
-/// and the entries delivered: indices, in batches.
+/// The submissions; those that were sent again in an entry of their own, with its time, because the sender did not know
+/// whether the first one had arrived; and the delivered entries as indices, in batches.
 type Case = (Vec<Submission>, Vec<(Index, i64)>, Vec<Vec<usize>>);
 
 fn cases() -> impl Strategy<Value = Case> {
@@ -62,27 +62,27 @@ fn cases() -> impl Strategy<Value = Case> {
         })
 }
 
-/// What Postgres has to hold in the end.
+/// The content that Postgres must have in the end.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Books {
-    /// Voter to choices, entry and ballot.
+struct StoredVotes {
+    /// For each voter: choices, entry ID and ballot ID.
     votes: BTreeMap<Uuid, (i64, i64, i64, Uuid)>,
-    /// Votes by option position, people by second: without zeros.
+    /// Votes by option position and people by second, without zeros.
     tally: BTreeMap<i16, i64>,
     series: BTreeMap<i64, i64>,
     voters: i64,
     set_aside: BTreeMap<Uuid, String>,
 }
 
-/// The naive model: looks at all ballots of a voter at once.
-fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
-    let mut books = Books::default();
+/// The naive model: decides from all ballots of a voter at once.
+fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> StoredVotes {
+    let mut stored = StoredVotes::default();
     let mut by_voter: BTreeMap<VoterId, Vec<(EntryId, Ballot)>> = BTreeMap::new();
     for (ballot, entry) in cast {
         if (OPENS_MS..CLOSES_MS).contains(&entry.ms) {
             by_voter.entry(ballot.voter).or_default().push((*entry, *ballot));
         } else {
-            books.set_aside.insert(ballot.id.0, "out_of_time".to_owned());
+            stored.set_aside.insert(ballot.id.0, "out_of_time".to_owned());
         }
     }
     for (voter, mut ballots) in by_voter {
@@ -92,22 +92,22 @@ fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> Books {
         }
         let (entry, standing) = ballots[0];
         let vote = (standing.choices.mask(), entry.ms, entry.seq, standing.id.0);
-        books.votes.insert(voter.0, vote);
-        books.voters += 1;
-        *books.series.entry(entry.ms / 1_000).or_default() += 1;
+        stored.votes.insert(voter.0, vote);
+        stored.voters += 1;
+        *stored.series.entry(entry.ms / 1_000).or_default() += 1;
         for position in 0..poll.options.len() {
             if standing.choices.mask() & (1 << position) != 0 {
-                *books.tally.entry(position as i16).or_default() += 1;
+                *stored.tally.entry(position as i16).or_default() += 1;
             }
         }
         let others = ballots[1..].iter().map(|(_, ballot)| ballot.id.0);
         let others = others.filter(|ballot| *ballot != standing.id.0);
-        books.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
+        stored.set_aside.extend(others.map(|ballot| (ballot, "superseded".to_owned())));
     }
-    books
+    stored
 }
 
-async fn read_books(sql: &Client, poll: &Poll) -> Books {
+async fn read_stored(sql: &Client, poll: &Poll) -> StoredVotes {
     let poll = poll.id.0;
     let ask = async |text: &str| sql.query(text, &[&poll]).await.expect("Postgres answers");
     let votes =
@@ -116,7 +116,7 @@ async fn read_books(sql: &Client, poll: &Poll) -> Books {
     let series = ask("SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0");
     let voters = ask("SELECT voters FROM poll_tally WHERE poll_id = $1");
     let set_aside = ask("SELECT ballot, reason FROM set_aside WHERE poll_id = $1");
-    Books {
+    StoredVotes {
         votes: votes
             .await
             .iter()
@@ -149,7 +149,7 @@ async fn check(
         .iter()
         .enumerate()
         .map(|(seq, submission)| {
-            // With two of three to choose: 011, 101, 110; with one: 001, 010, 100.
+            // Masks with two of three options: 011, 101, 110; with one: 001, 010, 100.
             let one = 1 << (submission.choice % 3);
             let mask = match submission.choice < 3 || poll.choices_max == 1 {
                 true => one,
@@ -161,7 +161,7 @@ async fn check(
         .collect();
     for (index, at_ms) in sent_again {
         let (ballot, first) = *index.get(&cast[..submissions.len()]);
-        // What came too early or too late does so again.
+        // A ballot that was too early or too late is so again when it is replayed.
         let in_time = (OPENS_MS..CLOSES_MS).contains(&first.ms);
         let ms = if in_time { OPENS_MS + at_ms } else { first.ms };
         cast.push((ballot, EntryId { ms, seq: cast.len() as i64 }));
@@ -177,17 +177,17 @@ async fn check(
             .collect();
         deliver(store, &polls, &entries).await;
     }
-    prop_assert_eq!(read_books(sql, &poll).await, model(&poll, &cast));
-    books_balance(sql, &poll).await;
+    prop_assert_eq!(read_stored(sql, &poll).await, model(&poll, &cast));
+    results_equal_recount(sql, &poll).await;
     Ok(())
 }
 
 fn any_delivery_gives_what_the_model_says(changes: &Value) {
     let runtime = Runtime::new().expect("a runtime starts");
     let (store, mut sql) = runtime.block_on(async {
-        let site = Site::new().await;
-        let (store, _) = site.store(10_000).await;
-        let sql = site.sql().await;
+        let deployment = TestDeployment::new().await;
+        let (store, _) = deployment.store(10_000).await;
+        let sql = deployment.sql().await;
         (store, sql)
     });
     let options = ["a", "b", "c"].map(|slug| json!({"slug": slug, "label": slug}));

@@ -1,4 +1,4 @@
-//! Entries that are no ballots, and ballots that the database refuses.
+//! Entries that are not ballots, and ballots that the database refuses.
 
 use std::collections::BTreeMap;
 
@@ -6,28 +6,31 @@ use redis::aio::MultiplexedConnection;
 use testkit::eventually;
 use votestream_schema::{Ballot, codec};
 
-use crate::support::{SOON, Site, ballot};
+use crate::support::{SOON, TestDeployment, ballot};
 
 const ONE_MIB: usize = 1 << 20;
 
 /// Appends an entry with these fields to the first partition, under this ID.
 async fn append(
     redis: &mut MultiplexedConnection,
-    site: &Site,
+    deployment: &TestDeployment,
     id: &str,
     fields: &[(&[u8], &[u8])],
 ) {
     let mut add = redis::cmd("XADD");
-    add.arg(site.keys.stream(0)).arg(id);
+    add.arg(deployment.keys.stream(0)).arg(id);
     for (name, value) in fields {
         add.arg(*name).arg(*value);
     }
     add.exec_async(redis).await.expect("Redis appends anything");
 }
 
-async fn wait_for_dead_letters(site: &Site, wanted: usize) -> Vec<BTreeMap<String, Vec<u8>>> {
+async fn wait_for_dead_letters(
+    deployment: &TestDeployment,
+    wanted: usize,
+) -> Vec<BTreeMap<String, Vec<u8>>> {
     eventually(SOON, async || {
-        let letters = site.dead_letters().await;
+        let letters = deployment.dead_letters().await;
         if letters.len() == wanted { Ok(letters) } else { Err(letters.len()) }
     })
     .await
@@ -40,9 +43,9 @@ fn text(letter: &BTreeMap<String, Vec<u8>>, field: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
-    let good = codec::encode(&site.ballot(0));
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
+    let good = codec::encode(&deployment.ballot(0));
     let parts: Vec<&str> = good.split(' ').collect();
     let with = |part: usize, value: &str| {
         let mut parts = parts.clone();
@@ -86,23 +89,23 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
         (vec![b'1'; ONE_MIB], "bytes long, more than 65536"),
     ];
     for (payload, _) in &payloads {
-        append(&mut redis, &site, "*", &[(b"ballot", payload)]).await;
-        site.add(&[site.ballot(1)]).await;
+        append(&mut redis, &deployment, "*", &[(b"ballot", payload)]).await;
+        deployment.add(&[deployment.ballot(1)]).await;
     }
-    // Other fields than the ballot, none, too many, and an origin that is none.
-    append(&mut redis, &site, "*", &[(b"vote", b"a")]).await;
-    append(&mut redis, &site, "*", &[(b"\0\xff", &[0; 10])]).await;
-    append(&mut redis, &site, "*", &[(b"ballot", good.as_bytes()), (b"origin", b"x")]).await;
+    // Entries with wrong fields, no fields, too many fields, and an origin that is not an entry ID.
+    append(&mut redis, &deployment, "*", &[(b"vote", b"a")]).await;
+    append(&mut redis, &deployment, "*", &[(b"\0\xff", &[0; 10])]).await;
+    append(&mut redis, &deployment, "*", &[(b"ballot", good.as_bytes()), (b"origin", b"x")]).await;
     let many: Vec<(&[u8], &[u8])> = (0..20_000).map(|_| (&b"f"[..], &b"v"[..])).collect();
-    append(&mut redis, &site, "*", &many).await;
+    append(&mut redis, &deployment, "*", &many).await;
     payloads.push((Vec::new(), "field `ballot` is missing"));
     payloads.push((Vec::new(), "field `ballot` is missing"));
     payloads.push((good.clone().into_bytes(), "field `origin` is not an entry ID"));
     payloads.push((Vec::new(), "bytes long, more than 65536"));
 
-    let consumer = site.start(&[]);
-    let letters = wait_for_dead_letters(&site, payloads.len()).await;
-    site.settles_at(27).await;
+    let consumer = deployment.start(&[]);
+    let letters = wait_for_dead_letters(&deployment, payloads.len()).await;
+    deployment.settles_at(27).await;
     for (letter, (payload, reason)) in letters.iter().zip(&payloads) {
         let found = text(letter, "reason");
         assert!(found.contains(reason), "{found} instead of {reason}");
@@ -122,27 +125,27 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_id_beyond_what_postgres_stores_is_a_dead_letter() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
-    let last_good = site.ballots(20);
-    site.add(&last_good).await;
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
+    let last_good = deployment.ballots(20);
+    deployment.add(&last_good).await;
     let beyond = "18446744073709551615-18446744073709551614";
-    let payload = codec::encode(&site.ballot(0));
-    append(&mut redis, &site, beyond, &[(b"ballot", payload.as_bytes())]).await;
-    let consumer = site.start(&[]);
-    let letters = wait_for_dead_letters(&site, 1).await;
+    let payload = codec::encode(&deployment.ballot(0));
+    append(&mut redis, &deployment, beyond, &[(b"ballot", payload.as_bytes())]).await;
+    let consumer = deployment.start(&[]);
+    let letters = wait_for_dead_letters(&deployment, 1).await;
     assert_eq!(text(&letters[0], "entry"), beyond);
     assert_eq!(text(&letters[0], "original:ballot"), payload);
     assert!(text(&letters[0], "reason").contains("entry ID"));
-    site.settles_at(20).await;
+    deployment.settles_at(20).await;
     assert!(consumer.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_postgres_refuses_is_split_down_to_the_bad_ballots() {
-    let site = Site::new().await;
-    let sql = site.sql().await;
-    let ballots = site.ballots(300);
+    let deployment = TestDeployment::new().await;
+    let sql = deployment.sql().await;
+    let ballots = deployment.ballots(300);
     let refused: Vec<Ballot> = [0, 150, 151, 299].map(|i| ballots[i]).to_vec();
     let list: Vec<String> = refused.iter().map(|b| format!("'{}'", b.voter.0)).collect();
     let constraint = format!(
@@ -150,13 +153,13 @@ async fn a_batch_that_postgres_refuses_is_split_down_to_the_bad_ballots() {
         list.join(", ")
     );
     sql.batch_execute(&constraint).await.unwrap();
-    // Beside them a ballot that does not stand, to see that it is remembered though parts fail.
-    let second = ballot(&site.poll, ballots[1].voter, 2);
-    site.add(&ballots).await;
-    site.add(&[second]).await;
-    let consumer = site.start(&[]);
-    let letters = wait_for_dead_letters(&site, refused.len()).await;
-    site.settles_at(ballots.len() - refused.len()).await;
+    // The batch also has a ballot that does not count; it must be stored although parts of the batch fail.
+    let second = ballot(&deployment.poll, ballots[1].voter, 2);
+    deployment.add(&ballots).await;
+    deployment.add(&[second]).await;
+    let consumer = deployment.start(&[]);
+    let letters = wait_for_dead_letters(&deployment, refused.len()).await;
+    deployment.settles_at(ballots.len() - refused.len()).await;
 
     let mut dead: Vec<String> = letters.iter().map(|l| text(l, "original:ballot")).collect();
     let mut expected: Vec<String> = refused.iter().map(codec::encode).collect();
@@ -170,20 +173,20 @@ async fn a_batch_that_postgres_refuses_is_split_down_to_the_bad_ballots() {
     assert!(consumer.stop().await);
 }
 
-/// Dead-lettering is one step: a crash in the middle of many leaves each entry in one place only.
+/// Moving an entry to the dead letters is atomic: after a crash in the middle of many, each entry is in one place only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_while_dead_lettering_leaves_each_entry_dead_once() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
     for n in 0..400 {
-        append(&mut redis, &site, "*", &[(b"odd", format!("{n}").as_bytes())]).await;
+        append(&mut redis, &deployment, "*", &[(b"odd", format!("{n}").as_bytes())]).await;
     }
-    let consumer = site.start(&[]);
-    eventually(SOON, async || site.dead_letters().await.len() > 20).await;
+    let consumer = deployment.start(&[]);
+    eventually(SOON, async || deployment.dead_letters().await.len() > 20).await;
     consumer.crash().await;
-    let consumer = site.start(crate::support::CLAIM_SOON);
-    site.settles_at(0).await;
-    let letters = site.dead_letters().await;
+    let consumer = deployment.start(crate::support::CLAIM_SOON);
+    deployment.settles_at(0).await;
+    let letters = deployment.dead_letters().await;
     let mut numbers: Vec<u32> =
         letters.iter().map(|letter| text(letter, "original:odd").parse().unwrap()).collect();
     numbers.sort_unstable();
@@ -191,38 +194,39 @@ async fn a_crash_while_dead_lettering_leaves_each_entry_dead_once() {
     assert!(consumer.stop().await);
 }
 
-/// The bytes of all entries that Redis sends, and those of the consumer that it sends them to, are
-/// bounded by the server here: it cuts a connection that is to be sent more than 16 MiB at once.
+/// This server closes a connection that has more than 16 MiB to receive, so the test fails unless the consumer bounds the
+/// bytes of each reply.
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_of_a_mebibyte_neither_stop_the_count_nor_come_back_for_ever() {
     let redis = testkit::own_redis_with(|options| {
         let limit = ("client-output-buffer-limit".to_owned(), "normal 16mb 0 0".to_owned());
         options.settings.push(limit);
     });
-    let site = Site::on(redis.url(), testkit::database().await, 1, serde_json::json!({})).await;
-    // Eighty megabytes take longer than the client would wait by itself.
+    let deployment =
+        TestDeployment::on(redis.url(), testkit::database().await, 1, serde_json::json!({})).await;
+    // Eighty megabytes take longer than the client's usual time-out.
     let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
-    let client = redis::Client::open(site.redis_url.as_str()).unwrap();
+    let client = redis::Client::open(deployment.redis_url.as_str()).unwrap();
     let mut connection =
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
-    // Small ones first, so that the consumer has learnt to ask for many.
-    let consumer = site.start(&["--linger-ms=0"]);
+    // Small entries come first, so that the consumer has learnt to ask for many at once.
+    let consumer = deployment.start(&["--linger-ms=0"]);
     consumer.ready().await;
-    site.add(&site.ballots(3_000)).await;
-    site.settles_at(3_000).await;
+    deployment.add(&deployment.ballots(3_000)).await;
+    deployment.settles_at(3_000).await;
     let big = vec![b'1'; ONE_MIB];
     let mut all = redis::pipe();
     for n in 0..120 {
         let payload = match n % 3 {
-            0 => codec::encode(&site.ballot(0)).into_bytes(),
+            0 => codec::encode(&deployment.ballot(0)).into_bytes(),
             _ => big.clone(),
         };
-        all.cmd("XADD").arg(site.keys.stream(0)).arg("*").arg("ballot").arg(payload).ignore();
+        all.cmd("XADD").arg(deployment.keys.stream(0)).arg("*").arg("ballot").arg(payload).ignore();
     }
     all.atomic().exec_async(&mut connection).await.unwrap();
     let held = |connection: &mut MultiplexedConnection| {
         let mut length = redis::cmd("XLEN");
-        length.arg(site.keys.dead_letters(0));
+        length.arg(deployment.keys.dead_letters(0));
         let mut connection = connection.clone();
         async move { length.query_async::<usize>(&mut connection).await.unwrap() }
     };
@@ -231,38 +235,38 @@ async fn entries_of_a_mebibyte_neither_stop_the_count_nor_come_back_for_ever() {
         other => Err(other),
     })
     .await;
-    site.settles_at(3_040).await;
+    deployment.settles_at(3_040).await;
     assert!(consumer.stop().await);
 
-    // A dead consumer's are claimed within the same bounds.
-    let gone = site.start(&["--claim-idle-ms=600000"]);
+    // Entries of a dead consumer are claimed within the same bounds.
+    let gone = deployment.start(&["--claim-idle-ms=600000"]);
     gone.ready().await;
-    let barrier = site.sql().await;
+    let barrier = deployment.sql().await;
     barrier.batch_execute("BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE").await.unwrap();
     all.atomic().exec_async(&mut connection).await.unwrap();
-    site.pending_is(120).await;
+    deployment.pending_is(120).await;
     gone.crash().await;
     barrier.batch_execute("COMMIT").await.unwrap();
-    let heir = site.start(crate::support::CLAIM_SOON);
+    let heir = deployment.start(crate::support::CLAIM_SOON);
     eventually(SOON, async || match held(&mut connection).await {
         160 => Ok(()),
         other => Err(other),
     })
     .await;
-    site.settles_at(3_040).await;
+    deployment.settles_at(3_040).await;
     assert!(heir.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_huge_entry_the_dead_letter_keeps_the_beginning_and_its_size() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
     let huge = vec![b'x'; 5 * ONE_MIB];
-    append(&mut redis, &site, "*", &[(b"ballot", &huge), (b"more", b"y")]).await;
-    site.add(&site.ballots(5)).await;
-    let consumer = site.start(&[]);
-    let letters = wait_for_dead_letters(&site, 1).await;
-    site.settles_at(5).await;
+    append(&mut redis, &deployment, "*", &[(b"ballot", &huge), (b"more", b"y")]).await;
+    deployment.add(&deployment.ballots(5)).await;
+    let consumer = deployment.start(&[]);
+    let letters = wait_for_dead_letters(&deployment, 1).await;
+    deployment.settles_at(5).await;
     assert_eq!(letters[0]["original:ballot"], &huge[..256]);
     assert_eq!(text(&letters[0], "original:more"), "y");
     assert!(text(&letters[0], "truncated").starts_with("5242"), "{:?}", letters[0]["truncated"]);

@@ -1,29 +1,29 @@
-//! A database that is down, frozen or restarted is never the ballots' fault.
+//! A database that is down, frozen or restarting never makes a ballot a dead letter.
 
 use serde_json::json;
 use testkit::{create_database, eventually, own_postgres};
 
-use crate::support::{SOON, Site, connect, voters};
+use crate::support::{SOON, TestDeployment, connect, voters};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_outage_leaves_no_dead_letter_and_everything_is_counted_afterwards() {
     let mut postgres = own_postgres().await;
     let database = create_database(&postgres).await;
-    let site = Site::on(testkit::redis(), database, 2, json!({})).await;
+    let deployment = TestDeployment::on(testkit::redis(), database, 2, json!({})).await;
     assert!(postgres.stop());
     // The consumer starts while Postgres is away.
-    let consumer = site.spawn(&[]);
+    let consumer = deployment.spawn(&[]);
     let alive = async || consumer.ask("/healthz").await.filter(|(status, _)| *status == 200);
     eventually(SOON, alive).await;
     assert_eq!(consumer.ask("/readyz").await.unwrap().0, 503);
-    site.add(&site.ballots(100)).await;
+    deployment.add(&deployment.ballots(100)).await;
     postgres.restart().unwrap();
-    site.settles_at(100).await;
+    deployment.settles_at(100).await;
     consumer.ready().await;
 
-    // It goes away again, this time without a good-bye.
+    // It is killed this time, without closing its connections.
     postgres.kill();
-    site.add(&site.ballots(200)).await;
+    deployment.add(&deployment.ballots(200)).await;
     eventually(SOON, async || match consumer.ask("/readyz").await {
         Some((503, body)) if body.contains("postgres") => Ok(()),
         other => Err(other),
@@ -41,13 +41,17 @@ async fn a_long_outage_leaves_no_dead_letter_and_everything_is_counted_afterward
     assert!(alive().await.is_some(), "restarting the consumer would not bring Postgres back");
     assert_eq!(consumer.metric("votestream_dependency_up", "postgres").await, Some(0.0));
     assert_eq!(consumer.metric("votestream_dependency_up", "redis").await, Some(1.0));
-    assert!(site.dead_letters().await.is_empty());
-    assert_eq!(site.under_way(&mut site.redis().await).await.0, 200, "all are still there");
+    assert!(deployment.dead_letters().await.is_empty());
+    assert_eq!(
+        deployment.in_flight(&mut deployment.redis().await).await.0,
+        200,
+        "all are still there"
+    );
 
     postgres.restart().unwrap();
-    site.settles_at(300).await;
+    deployment.settles_at(300).await;
     consumer.ready().await;
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
     assert_eq!(consumer.metric("votestream_dead_letters_total", "").await, Some(0.0));
 }
 
@@ -55,27 +59,27 @@ async fn a_long_outage_leaves_no_dead_letter_and_everything_is_counted_afterward
 async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once() {
     let mut postgres = own_postgres().await;
     let database = create_database(&postgres).await;
-    let site = Site::on(testkit::redis(), database, 2, json!({})).await;
+    let deployment = TestDeployment::on(testkit::redis(), database, 2, json!({})).await;
     let brisk = ["--batch-max=20", "--linger-ms=0", "--statement-timeout-ms=500"];
-    let consumers = [site.start(&brisk), site.start(&brisk)];
+    let consumers = [deployment.start(&brisk), deployment.start(&brisk)];
     let mut people = 0;
     for _ in 0..2 {
-        let sql = site.sql().await;
-        site.add(&site.ballots(2_000)).await;
+        let sql = deployment.sql().await;
+        deployment.add(&deployment.ballots(2_000)).await;
         people += 2_000;
         let some = people - 2_000 + 300;
-        eventually(SOON, async || voters(&sql, &site.poll).await > some).await;
+        eventually(SOON, async || voters(&sql, &deployment.poll).await > some).await;
         postgres.kill();
         postgres.restart().unwrap();
-        let back = async || connect(&site.database_url).await.map(drop);
+        let back = async || connect(&deployment.database_url).await.map(drop);
         eventually(SOON, back).await;
     }
-    site.settles_at(people as usize).await;
+    deployment.settles_at(people as usize).await;
 
-    // Frozen, it answers nothing, and enforces no time-out of its own.
-    let sql = site.sql().await;
-    site.add(&site.ballots(2_000)).await;
-    eventually(SOON, async || voters(&sql, &site.poll).await > people + 300).await;
+    // A frozen server answers nothing and enforces no time-out of its own.
+    let sql = deployment.sql().await;
+    deployment.add(&deployment.ballots(2_000)).await;
+    eventually(SOON, async || voters(&sql, &deployment.poll).await > people + 300).await;
     postgres.freeze();
     eventually(SOON, async || match consumers[0].health.ready() {
         Err(reasons) if reasons.contains_key("postgres") => Ok(()),
@@ -83,22 +87,23 @@ async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once()
     })
     .await;
     postgres.thaw();
-    site.settles_at(people as usize + 2_000).await;
-    assert!(site.dead_letters().await.is_empty());
+    deployment.settles_at(people as usize + 2_000).await;
+    assert!(deployment.dead_letters().await.is_empty());
     for consumer in consumers {
         assert!(consumer.stop().await);
     }
 }
 
-/// As after a failover that left sessions open to the old server: they answer, and refuse to write.
+/// Simulates a failover that left sessions open to the old server, which answers but refuses to write.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_became_read_only_are_given_up() {
     let postgres = own_postgres().await;
-    let site = Site::on(testkit::redis(), create_database(&postgres).await, 2, json!({})).await;
-    let consumer = site.spawn(&[]);
-    site.add(&site.ballots(10)).await;
-    site.settles_at(10).await;
-    let sql = site.sql().await;
+    let deployment =
+        TestDeployment::on(testkit::redis(), create_database(&postgres).await, 2, json!({})).await;
+    let consumer = deployment.spawn(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
+    let sql = deployment.sql().await;
     let read_only = async |on: &str| {
         sql.batch_execute(&format!("ALTER SYSTEM SET default_transaction_read_only = {on}"))
             .await
@@ -112,7 +117,7 @@ async fn sessions_that_became_read_only_are_given_up() {
         told == "on"
     })
     .await;
-    site.add(&site.ballots(20)).await;
+    deployment.add(&deployment.ballots(20)).await;
     eventually(SOON, async || match consumer.ask("/readyz").await {
         Some((503, body)) if body.contains("postgres") => Ok(()),
         other => Err(other),
@@ -120,21 +125,21 @@ async fn sessions_that_became_read_only_are_given_up() {
     .await;
     sql.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     read_only("off").await;
-    site.settles_at(30).await;
+    deployment.settles_at(30).await;
     consumer.ready().await;
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
 }
 
-/// A default that answers before the disk has it would lose what is acknowledged, and so removed, in a crash.
+/// If commits were answered before they are on disk, a crash would lose votes whose entries are already removed.
 #[tokio::test]
 async fn a_commit_is_flushed_whatever_the_server_has_for_a_default() {
     for (default, used) in [("off", "on"), ("remote_apply", "remote_apply")] {
-        let site = Site::new().await;
-        let sql = site.sql().await;
+        let deployment = TestDeployment::new().await;
+        let sql = deployment.sql().await;
         let name: String = sql.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
         let set = format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {default}");
         sql.batch_execute(&set).await.unwrap();
-        let pool = site.pool(2_000);
+        let pool = deployment.pool(2_000);
         let session = pool.get().await.unwrap();
         let told: String = session.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
         assert_eq!(told, used);

@@ -1,4 +1,4 @@
-//! A Redis that restarts, loses things, or is emptied.
+//! A Redis that restarts, loses data, or is full.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use votestream_schema::code::Code;
 use votestream_schema::keys::GROUP;
 use votestream_schema::projection::Rules;
 
-use crate::support::{SOON, Site, create_poll};
+use crate::support::{SOON, TestDeployment, create_poll};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_killed_and_restarted_loses_nothing() {
     let mut server = own_redis();
-    let site = Site::on(server.url(), database().await, 2, json!({})).await;
-    let consumer = site.start(&["--batch-max=20"]);
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = deployment.start(&["--batch-max=20"]);
     for round in 1..=2 {
-        site.add(&site.ballots(1_000)).await;
+        deployment.add(&deployment.ballots(1_000)).await;
         server.kill();
         let away = async || consumer.health.ready().is_err();
         eventually(SOON, away).await;
         server.restart().unwrap();
-        site.settles_at(1_000 * round).await;
+        deployment.settles_at(1_000 * round).await;
         consumer.ready().await;
     }
     assert!(consumer.stop().await);
@@ -32,81 +32,80 @@ async fn a_redis_killed_and_restarted_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_frozen_for_a_while_holds_nothing_up_afterwards() {
     let mut server = own_redis();
-    let site = Site::on(server.url(), database().await, 2, json!({})).await;
-    let consumer = site.start(&[]);
-    site.add(&site.ballots(10)).await;
-    site.settles_at(10).await;
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = deployment.start(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
     server.freeze();
     eventually(SOON, async || consumer.health.ready().is_err()).await;
     server.thaw();
-    site.add(&site.ballots(10)).await;
-    site.settles_at(20).await;
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(20).await;
     consumer.ready().await;
     assert!(consumer.stop().await);
 }
 
-/// As behind a fixed address whose master has changed: the same server, now another's replica, and then
-/// a master again.
+/// The server behind a fixed address becomes the replica of another one, and then a master again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_becomes_a_replica_is_left_until_it_is_a_master_again() {
     let (server, master) = (own_redis(), own_redis());
-    let site = Site::on(server.url(), database().await, 2, json!({})).await;
-    let consumer = site.start(&[]);
-    site.add(&site.ballots(10)).await;
-    site.settles_at(10).await;
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = deployment.start(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
     let port = master.port().to_string();
-    // It has to go on with what it held, so it must not be able to follow.
+    // It must keep its data, so the master that it is given does not exist.
     master.command(&["CONFIG", "SET", "requirepass", "unknown"]).unwrap();
     server.command(&["REPLICAOF", "127.0.0.1", &port]).unwrap();
     let refused = server.command(&["SET", "anything", "1"]).unwrap_err().to_string();
     assert!(refused.contains("READONLY"), "{refused}");
     eventually(SOON, async || consumer.health.ready().is_err()).await;
     server.command(&["REPLICAOF", "NO", "ONE"]).unwrap();
-    site.add(&site.ballots(20)).await;
-    site.settles_at(30).await;
+    deployment.add(&deployment.ballots(20)).await;
+    deployment.settles_at(30).await;
     consumer.ready().await;
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
     assert!(consumer.stop().await);
 }
 
-/// Only counting makes room, so a consumer must be able to work, and to start, when there is none.
+/// Only counting makes room in a full Redis, so a consumer must be able to start and to work when there is none.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_is_emptied_by_a_consumer_that_starts_when_it_is_full() {
     let server = own_redis();
-    let site = Site::on(server.url(), database().await, 2, json!({})).await;
-    let consumer = site.start(&[]);
-    site.add(&site.ballots(10)).await;
-    site.settles_at(10).await;
-    let copied = ["HLEN", &site.keys.polls()];
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = deployment.start(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
+    let copied = ["HLEN", &deployment.keys.polls()];
     eventually(SOON, async || server.command(&copied).unwrap().trim() == "1").await;
     assert!(consumer.stop().await);
-    site.add(&site.ballots(300)).await;
+    deployment.add(&deployment.ballots(300)).await;
     let mut poison = redis::cmd("XADD");
-    poison.arg(site.keys.stream(0)).arg("*").arg("ballot").arg("no ballot");
-    poison.exec_async(&mut site.redis().await).await.unwrap();
-    server.command(&["XGROUP", "DESTROY", &site.keys.stream(1), GROUP]).unwrap();
+    poison.arg(deployment.keys.stream(0)).arg("*").arg("ballot").arg("no ballot");
+    poison.exec_async(&mut deployment.redis().await).await.unwrap();
+    server.command(&["XGROUP", "DESTROY", &deployment.keys.stream(1), GROUP]).unwrap();
     server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
     let refused = server.command(&["SET", "anything", "1"]).unwrap_err().to_string();
     assert!(refused.contains("OOM"), "{refused}");
 
-    let consumer = site.start(&[]);
-    site.settles_at(310).await;
-    assert_eq!(site.dead_letters().await.len(), 1);
-    // It sees what is under way, and is ready: nobody is to be called at night for a Redis that is emptied.
+    let consumer = deployment.start(&[]);
+    deployment.settles_at(310).await;
+    assert_eq!(deployment.dead_letters().await.len(), 1);
+    // It measures the backlog and is ready: while it empties the full Redis, no operator is needed.
     consumer.ready().await;
     assert!(consumer.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_or_group_that_is_removed_under_a_waiting_reader_is_made_anew() {
-    let site = Site::new().await;
-    let consumer = site.start(&["--block-ms=5000"]);
-    site.add(&site.ballots(10)).await;
-    site.settles_at(10).await;
-    let mut redis = site.redis().await;
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&["--block-ms=5000"]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
+    let mut redis = deployment.redis().await;
     for (round, what) in ["stream", "group", "everything"].iter().enumerate() {
-        for partition in 0..site.partitions {
-            let stream = site.keys.stream(partition);
+        for partition in 0..deployment.partitions {
+            let stream = deployment.keys.stream(partition);
             if *what == "group" {
                 let mut destroy = redis::cmd("XGROUP");
                 destroy.arg("DESTROY").arg(&stream).arg(GROUP);
@@ -115,19 +114,19 @@ async fn a_stream_or_group_that_is_removed_under_a_waiting_reader_is_made_anew()
                 let _: () = redis.del(&stream).await.unwrap();
             }
         }
-        site.add(&site.ballots(10)).await;
-        site.settles_at(20 + 10 * round).await;
+        deployment.add(&deployment.ballots(10)).await;
+        deployment.settles_at(20 + 10 * round).await;
     }
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
     assert!(consumer.stop().await);
 }
 
-/// What the producer needs is there again within moments, voting codes included.
+/// Everything that the producer needs is restored within moments, including voting codes.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
     let server = own_redis();
-    let site = Site::on(server.url(), database().await, 2, json!({})).await;
-    let mut sql = site.sql().await;
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let mut sql = deployment.sql().await;
     let by_code = create_poll(&mut sql, json!({"voter_policy": "code"})).await;
     let voters: Vec<VoterId> = (0..50).map(|_| Code::generate().voter(by_code.id)).collect();
     for voter in &voters {
@@ -135,52 +134,54 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
         sql.execute(insert, &[&by_code.id.0, &voter.0]).await.unwrap();
     }
     let draft = create_poll(&mut sql, json!({"opens_at": null})).await;
-    let consumer = site.start(&[]);
-    let mut redis = site.redis().await;
+    let consumer = deployment.start(&[]);
+    let mut redis = deployment.redis().await;
     for round in 0..3 {
         eventually(SOON, async || {
-            is_whole(&site, &mut redis, &[&site.poll, &by_code], &by_code, &voters).await
+            is_whole(&deployment, &mut redis, &[&deployment.poll, &by_code], &by_code, &voters)
+                .await
         })
         .await;
-        let drafts: bool = redis.hexists(site.keys.polls(), draft.slug.as_str()).await.unwrap();
+        let drafts: bool =
+            redis.hexists(deployment.keys.polls(), draft.slug.as_str()).await.unwrap();
         assert!(!drafts, "a draft is not shown");
-        site.add(&site.ballots(5)).await;
-        site.settles_at(5 * (round + 1)).await;
+        deployment.add(&deployment.ballots(5)).await;
+        deployment.settles_at(5 * (round + 1)).await;
         server.command(&["FLUSHALL"]).unwrap();
     }
     assert!(consumer.stop().await);
 }
 
 async fn is_whole(
-    site: &Site,
+    deployment: &TestDeployment,
     redis: &mut redis::aio::MultiplexedConnection,
     polls: &[&votestream_schema::Poll],
     by_code: &votestream_schema::Poll,
     voters: &[VoterId],
 ) -> Result<(), String> {
-    let partitions: Option<u16> = redis.hget(site.keys.meta(), "partitions").await.unwrap();
-    if partitions != Some(site.partitions) {
+    let partitions: Option<u16> = redis.hget(deployment.keys.meta(), "partitions").await.unwrap();
+    if partitions != Some(deployment.partitions) {
         return Err(format!("{partitions:?} partitions"));
     }
     for poll in polls {
         let definition: Option<String> =
-            redis.hget(site.keys.polls(), poll.slug.as_str()).await.unwrap();
+            redis.hget(deployment.keys.polls(), poll.slug.as_str()).await.unwrap();
         let definition = definition.ok_or("a definition is missing")?;
         let read: votestream_schema::Poll = serde_json::from_str(&definition).unwrap();
         assert_eq!(read, **poll);
-        for partition in 0..site.partitions {
+        for partition in 0..deployment.partitions {
             let rules: Option<String> =
-                redis.hget(site.keys.rules(partition), poll.id.0).await.unwrap();
+                redis.hget(deployment.keys.rules(partition), poll.id.0).await.unwrap();
             if rules != Some(Rules::of(poll).encode()) {
                 return Err(format!("rules of partition {partition}: {rules:?}"));
             }
         }
     }
     for voter in voters {
-        let partition = voter.partition(site.partitions);
-        let key = site.keys.codes(partition, by_code.id);
+        let partition = voter.partition(deployment.partitions);
+        let key = deployment.keys.codes(partition, by_code.id);
         let known: bool = redis.sismember(key, voter.0.as_bytes().as_slice()).await.unwrap();
-        // Rules come after codes, so whoever sees the rules has the codes.
+        // Rules are written after codes, so where the rules are, the codes are too.
         assert!(known, "a voting code is missing though the rules are there");
     }
     Ok(())
@@ -188,30 +189,31 @@ async fn is_whole(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_never_go_back_to_an_older_revision() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
     let newer = "99 0 1 keep_first open";
-    let key = site.keys.rules(1);
-    let _: () = redis.hset(&key, site.poll.id.0, newer).await.unwrap();
-    let consumer = site.start(&[]);
+    let key = deployment.keys.rules(1);
+    let _: () = redis.hset(&key, deployment.poll.id.0, newer).await.unwrap();
+    let consumer = deployment.start(&[]);
     eventually(SOON, async || {
-        let rules: Option<String> = redis.hget(site.keys.rules(0), site.poll.id.0).await.unwrap();
+        let rules: Option<String> =
+            redis.hget(deployment.keys.rules(0), deployment.poll.id.0).await.unwrap();
         rules
     })
     .await;
     consumer.ready().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let rules: String = redis.hget(&key, site.poll.id.0).await.unwrap();
+    let rules: String = redis.hget(&key, deployment.poll.id.0).await.unwrap();
     assert_eq!(rules, newer);
     assert!(consumer.stop().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_of_another_deployment_is_not_believed() {
-    let site = Site::new().await;
-    let mut redis = site.redis().await;
-    let _: () = redis.hset(site.keys.meta(), "partitions", 7).await.unwrap();
-    let consumer = site.start(&[]);
+    let deployment = TestDeployment::new().await;
+    let mut redis = deployment.redis().await;
+    let _: () = redis.hset(deployment.keys.meta(), "partitions", 7).await.unwrap();
+    let consumer = deployment.start(&[]);
     eventually(SOON, async || {
         let reasons = consumer.health.ready().err()?;
         reasons.get("projection").filter(|reason| reason.contains("7 partitions")).cloned()
@@ -220,15 +222,15 @@ async fn a_redis_of_another_deployment_is_not_believed() {
     assert!(consumer.stop().await);
 }
 
-/// Deleted by somebody after it was delivered: lost, loudly, and nothing waits for it.
+/// An entry that somebody deleted after its delivery is reported as lost, and does not block the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pending_entry_that_was_deleted_is_reported_and_holds_nothing_up() {
-    let site = Site::with_poll(json!({})).await;
-    let mut redis = site.redis().await;
-    let ballots = site.ballots(40);
-    site.add(&ballots).await;
-    for partition in 0..site.partitions {
-        let stream = site.keys.stream(partition);
+    let deployment = TestDeployment::with_poll(json!({})).await;
+    let mut redis = deployment.redis().await;
+    let ballots = deployment.ballots(40);
+    deployment.add(&ballots).await;
+    for partition in 0..deployment.partitions {
+        let stream = deployment.keys.stream(partition);
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(&stream).arg(GROUP).arg("0");
         create.exec_async(&mut redis).await.unwrap();
@@ -236,15 +238,15 @@ async fn a_pending_entry_that_was_deleted_is_reported_and_holds_nothing_up() {
         read.arg("GROUP").arg(GROUP).arg("gone").arg("STREAMS").arg(&stream).arg(">");
         read.exec_async(&mut redis).await.unwrap();
     }
-    let victim = site.keys.stream(0);
+    let victim = deployment.keys.stream(0);
     let entries: Vec<(String, Vec<String>)> =
         redis::cmd("XRANGE").arg(&victim).arg("-").arg("+").query_async(&mut redis).await.unwrap();
     let deleted: Vec<&String> = entries.iter().map(|(id, _)| id).step_by(4).collect();
     let _: () = redis.xdel(&victim, &deleted).await.unwrap();
 
-    let consumer = site.spawn(crate::support::CLAIM_SOON);
-    site.settles_at(40 - deleted.len()).await;
+    let consumer = deployment.spawn(crate::support::CLAIM_SOON);
+    deployment.settles_at(40 - deleted.len()).await;
     let vanished = consumer.metric("votestream_vanished_entries_total", "").await;
     assert_eq!(vanished, Some(deleted.len() as f64));
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
 }

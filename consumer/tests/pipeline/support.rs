@@ -1,4 +1,4 @@
-//! A deployment of a test's own, consumers on it, and questions to ask it.
+//! A deployment for one test, consumers that run on it, and queries for its state.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use votestream_service::config::PostgresArgs;
 use votestream_service::health::Health;
 use votestream_service::postgres;
 
-/// How long anything may take on a busy machine.
+/// The longest time that any step may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
 
 /// Settings that make a consumer quick to react.
@@ -34,13 +34,13 @@ const BRISK: &[&str] = &[
     "--project-ms=100",
     "--monitor-ms=100",
     "--statement-timeout-ms=2000",
-    "--bury-idle-ms=300000",
+    "--consumer-expiry-ms=300000",
 ];
 /// Settings with which other consumers' entries are soon taken over.
 pub const CLAIM_SOON: &[&str] = &["--claim-idle-ms=700", "--statement-timeout-ms=300"];
 
 /// A deployment: a database, a key prefix, and a poll that is open.
-pub struct Site {
+pub struct TestDeployment {
     pub redis_url: String,
     pub database_url: String,
     pub keys: Keys,
@@ -49,18 +49,18 @@ pub struct Site {
     prefix: String,
 }
 
-impl Site {
-    /// On the servers that all tests share, with two partitions.
+impl TestDeployment {
+    /// Creates a deployment on the servers that all tests share, with two partitions.
     pub async fn new() -> Self {
         Self::with_poll(json!({})).await
     }
 
-    /// The same with another poll; `changes` are laid over [`definition`].
+    /// Creates one whose poll differs: `changes` replace fields of the usual definition (see [`create_poll`]).
     pub async fn with_poll(changes: Value) -> Self {
         Self::on(testkit::redis(), database().await, 2, changes).await
     }
 
-    /// On servers of the test's own.
+    /// Creates a deployment on the given servers.
     pub async fn on(
         redis_url: String,
         database_url: String,
@@ -74,33 +74,33 @@ impl Site {
         Self { redis_url, database_url, keys: Keys::new(&prefix), poll, partitions, prefix }
     }
 
-    /// A connection to its database.
+    /// Connects to its database.
     pub async fn sql(&self) -> Client {
         connect(&self.database_url).await.expect("Postgres answers")
     }
 
-    /// A connection to its Redis.
+    /// Connects to its Redis server.
     pub async fn redis(&self) -> MultiplexedConnection {
         let client = redis::Client::open(self.redis_url.as_str()).expect("the address is one");
         client.get_multiplexed_async_connection().await.expect("Redis answers")
     }
 
-    /// A ballot of a new voter for the option at this position.
+    /// Makes a ballot of a new voter for the option at this position.
     pub fn ballot(&self, position: usize) -> Ballot {
         ballot(&self.poll, VoterId::new(), 1 << position)
     }
 
-    /// So many ballots of new voters, spread over the options.
+    /// Makes `n` ballots of new voters, spread evenly over the options.
     pub fn ballots(&self, n: usize) -> Vec<Ballot> {
         (0..n).map(|i| self.ballot(i % self.poll.options.len())).collect()
     }
 
-    /// Appends ballots as the producer does, all of a partition at once.
+    /// Appends ballots to their streams, all of a partition in one transaction.
     pub async fn add(&self, ballots: &[Ballot]) {
         self.add_at(&mut self.redis().await, ballots).await;
     }
 
-    /// The same over any connection.
+    /// Appends ballots over the given connection, such as one to a cluster.
     pub async fn add_at(&self, redis: &mut impl redis::aio::ConnectionLike, ballots: &[Ballot]) {
         for partition in 0..self.partitions {
             let mut all = redis::pipe();
@@ -115,7 +115,7 @@ impl Site {
         }
     }
 
-    /// The command line of a consumer here.
+    /// Builds the command line of a consumer for this deployment; `more` wins over the usual flags.
     pub fn arguments(&self, more: &[&str]) -> Vec<String> {
         let own = [
             format!("--redis-url={}", self.redis_url),
@@ -130,7 +130,7 @@ impl Site {
         own.chain(all).collect()
     }
 
-    /// A consumer in this process.
+    /// Starts a consumer in this process.
     pub fn start(&self, more: &[&str]) -> Replica {
         let arguments = self.arguments(more);
         let config =
@@ -143,32 +143,32 @@ impl Site {
         Replica { health, shutdown, run: tokio::spawn(run) }
     }
 
-    /// A consumer in a process of its own.
+    /// Starts a consumer as a separate process.
     pub fn spawn(&self, more: &[&str]) -> Program {
         let program = Path::new(env!("CARGO_BIN_EXE_consumer"));
         Program::spawn(program, &self.arguments(more))
     }
 
-    /// Waits until so many people are counted and nothing is under way, and checks the books.
+    /// Waits until this many people are counted and no entry is left, then compares all results with a recount.
     pub async fn settles_at(&self, people: usize) {
         let sql = self.sql().await;
         let mut redis = self.redis().await;
         eventually(SOON, async || {
-            let (voters, under_way) =
-                (voters(&sql, &self.poll).await, self.under_way(&mut redis).await);
-            match voters == people as i64 && under_way == (0, 0) {
+            let (voters, in_flight) =
+                (voters(&sql, &self.poll).await, self.in_flight(&mut redis).await);
+            match voters == people as i64 && in_flight == (0, 0) {
                 true => Ok(()),
                 false => {
-                    Err(format!("{voters} of {people} counted; stream, pending: {under_way:?}"))
+                    Err(format!("{voters} of {people} counted; stream, pending: {in_flight:?}"))
                 }
             }
         })
         .await;
-        self.books_balance(&sql).await;
+        self.results_equal_recount(&sql).await;
     }
 
-    /// Entries in all streams, and pending.
-    pub async fn under_way(&self, redis: &mut impl redis::aio::ConnectionLike) -> (u64, u64) {
+    /// Returns the number of entries in all streams, and how many of them are pending.
+    pub async fn in_flight(&self, redis: &mut impl redis::aio::ConnectionLike) -> (u64, u64) {
         let (mut entries, mut pending) = (0, 0);
         for partition in 0..self.partitions {
             let stream = self.keys.stream(partition);
@@ -178,7 +178,7 @@ impl Site {
         (entries, pending)
     }
 
-    /// Pending entries by consumer, over all partitions.
+    /// Returns the number of pending entries by consumer name, over all partitions.
     pub async fn pending(&self, redis: &mut MultiplexedConnection) -> BTreeMap<String, u64> {
         let mut all = BTreeMap::new();
         for partition in 0..self.partitions {
@@ -189,7 +189,7 @@ impl Site {
         all
     }
 
-    /// Waits until so many entries are pending.
+    /// Waits until exactly this many entries are pending.
     pub async fn pending_is(&self, wanted: u64) {
         let mut redis = self.redis().await;
         eventually(SOON, async || {
@@ -199,7 +199,7 @@ impl Site {
         .await;
     }
 
-    /// All names in the groups.
+    /// Returns the consumer names in the groups of all partitions.
     pub async fn consumers(&self, redis: &mut MultiplexedConnection) -> Vec<String> {
         let mut names = Vec::new();
         for partition in 0..self.partitions {
@@ -214,7 +214,7 @@ impl Site {
         names
     }
 
-    /// The fields of all dead letters.
+    /// Returns the fields of all dead letters.
     pub async fn dead_letters(&self) -> Vec<BTreeMap<String, Vec<u8>>> {
         let mut redis = self.redis().await;
         let mut letters = Vec::new();
@@ -232,12 +232,12 @@ impl Site {
         letters
     }
 
-    /// Tally, people and series are what a recount of the votes gives.
-    pub async fn books_balance(&self, sql: &Client) {
-        books_balance(sql, &self.poll).await;
+    /// Asserts that the results of its poll equal a recount.
+    pub async fn results_equal_recount(&self, sql: &Client) {
+        results_equal_recount(sql, &self.poll).await;
     }
 
-    /// Sessions as a consumer has them.
+    /// Creates a pool of Postgres sessions like a consumer's.
     pub fn pool(&self, statement_timeout_ms: u64) -> postgres::Pool {
         let args = PostgresArgs {
             database_url: self.database_url.parse().expect("any text"),
@@ -248,7 +248,7 @@ impl Site {
         postgres::pool(&args, "test", 4, false).expect("the address is one")
     }
 
-    /// A store over this database, and the polls to sort by.
+    /// Creates a store over this database, and returns it with the polls by which to sort batches.
     pub async fn store(&self, statement_timeout_ms: u64) -> (Store, Polls) {
         let pool = self.pool(statement_timeout_ms);
         let polls = Polls::from([(self.poll.id, std::sync::Arc::new(self.poll.clone()))]);
@@ -256,7 +256,7 @@ impl Site {
     }
 }
 
-/// A consumer in this process.
+/// A consumer that runs in this process.
 pub struct Replica {
     pub health: Health,
     shutdown: CancellationToken,
@@ -264,19 +264,19 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Waits until it reaches its servers.
+    /// Waits until it has reached its servers.
     pub async fn ready(&self) {
         eventually(SOON, async || self.health.ready()).await;
     }
 
-    /// Tells it to stop; whether it finished within its grace period.
+    /// Requests a shutdown, and returns whether it finished within its grace period.
     pub async fn stop(self) -> bool {
         self.shutdown.cancel();
         let outcome = tokio::time::timeout(SOON, self.run).await.expect("a stop is bounded");
         outcome.expect("it does not panic").expect("its settings are right")
     }
 
-    /// Ends it as a crash does: wherever it is, nothing more is done.
+    /// Aborts it wherever it is, as a crash does.
     pub async fn crash(self) {
         self.run.abort();
         let _ = self.run.await;
@@ -291,7 +291,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it with an admin port of its own.
+    /// Starts it with a free admin port.
     pub fn spawn(program: &Path, arguments: &[String]) -> Self {
         let admin: SocketAddr = ([127, 0, 0, 1], free_port()).into();
         let folder = folder("program");
@@ -303,13 +303,13 @@ impl Program {
         Self { process, admin }
     }
 
-    /// Status code and body of a page of its admin port.
+    /// Requests a page of its admin port and returns the status code and body.
     pub async fn ask(&self, path: &str) -> Option<(u16, String)> {
         let reply = http(self.admin, &format!("GET {path} HTTP/1.1\r\nhost: admin\r\n"), "").await;
         reply.ok()
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until its /readyz answers 200.
     pub async fn ready(&self) {
         eventually(SOON, async || match self.ask("/readyz").await {
             Some((200, _)) => Ok(()),
@@ -318,7 +318,7 @@ impl Program {
         .await;
     }
 
-    /// All samples of a metric whose labels include `label`, added up; `None` when there is none.
+    /// Sums all samples of a metric whose labels include `label`; returns `None` when there are none.
     pub async fn metric(&self, name: &str, label: &str) -> Option<f64> {
         let (_, text) = self.ask("/metrics").await?;
         let samples = text.lines().filter_map(|line| {
@@ -330,7 +330,7 @@ impl Program {
     }
 }
 
-/// One request over a connection of its own; status code and body.
+/// Sends one request over a new connection, and returns the status code and body.
 pub async fn http(address: SocketAddr, head: &str, body: &str) -> std::io::Result<(u16, String)> {
     let request = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -348,13 +348,13 @@ pub async fn http(address: SocketAddr, head: &str, body: &str) -> std::io::Resul
     tokio::time::timeout(SOON, request).await.map_err(timed_out)?
 }
 
-/// A ballot with this mask.
+/// Makes a ballot of this voter with this mask of options.
 pub fn ballot(poll: &Poll, voter: VoterId, mask: i64) -> Ballot {
     let choices = Choices::from_mask(mask).expect("something is chosen");
     Ballot { poll: poll.id, voter, id: BallotId::new(), choices }
 }
 
-/// A connection to a database, driven by a task.
+/// Connects to a database; a task drives the connection.
 pub async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
@@ -382,14 +382,14 @@ pub async fn create_poll(sql: &mut Client, changes: Value) -> Poll {
     poll.expect("the poll is there")
 }
 
-/// People counted, as the tally has it.
+/// Returns the number of people counted according to the stored tally.
 pub async fn voters(sql: &Client, poll: &Poll) -> i64 {
     let ask = "SELECT voters FROM poll_tally WHERE poll_id = $1";
     sql.query_one(ask, &[&poll.id.0]).await.expect("the poll has a tally").get(0)
 }
 
-/// Tally, people and series are what a recount of the votes gives.
-pub async fn books_balance(sql: &Client, poll: &Poll) {
+/// Asserts that the stored tally, number of people and series equal a recount of the votes.
+pub async fn results_equal_recount(sql: &Client, poll: &Poll) {
     let recount = "SELECT
         (SELECT coalesce(jsonb_object_agg(position, votes) FILTER (WHERE votes <> 0), '{}')
          FROM tally WHERE poll_id = $1) AS tally,

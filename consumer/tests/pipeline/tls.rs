@@ -1,4 +1,4 @@
-//! Both servers over TLS, verified.
+//! Redis and Postgres over TLS, with verified certificates.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use testkit::{
 use votestream_service::config::{PostgresArgs, RedisArgs};
 use votestream_service::{postgres, redis::Manager};
 
-use crate::support::{SOON, Site};
+use crate::support::{SOON, TestDeployment};
 
-/// Why Redis cannot be reached, if so.
+/// Connects to Redis, or returns the reason why that fails.
 async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
     let args = RedisArgs {
         redis_url: url.parse().unwrap(),
@@ -25,7 +25,7 @@ async fn reach_redis(url: &str, authority: &Path) -> Result<(), String> {
     manager.connect(SOON).await.map(drop).map_err(|error| error.to_string())
 }
 
-/// Why Postgres cannot be reached, if so.
+/// Connects to Postgres, or returns the reason why that fails.
 async fn reach_postgres(url: &str, authority: &Path) -> Result<(), String> {
     let args = PostgresArgs {
         database_url: url.parse().unwrap(),
@@ -42,7 +42,7 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
     let redis = own_redis_with(|options| options.tls = Some(made.server.clone()));
     let postgres = own_postgres_with(|options| options.tls = Some(made.server.clone())).await;
     let database = create_database(&postgres).await;
-    let site = Site::on(redis.url(), database.clone(), 2, json!({})).await;
+    let deployment = TestDeployment::on(redis.url(), database.clone(), 2, json!({})).await;
     let name = database.rsplit('/').next().unwrap();
     let (redis_url, postgres_url) = (redis.tls_url().unwrap(), postgres.tls_url(name).unwrap());
     assert!(postgres_url.ends_with("sslmode=verify-full"), "{postgres_url}");
@@ -55,11 +55,11 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
         format!("--database-ca-file={authority}"),
     ];
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let consumer = site.spawn(&arguments);
-    site.add(&site.ballots(50)).await;
-    site.settles_at(50).await;
+    let consumer = deployment.spawn(&arguments);
+    deployment.add(&deployment.ballots(50)).await;
+    deployment.settles_at(50).await;
     consumer.ready().await;
-    let sql = site.sql().await;
+    let sql = deployment.sql().await;
     let plain = "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)
         WHERE application_name = 'votestream-consumer' AND NOT ssl";
     let plain: i64 = sql.query_one(plain, &[]).await.unwrap().get(0);
@@ -79,7 +79,7 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
     }
     drop(consumer);
 
-    // The right authority is let in; another one, or another name, is not.
+    // A certificate of the right authority is accepted; one of another authority, or for another name, is not.
     reach_redis(&redis_url, &made.authority).await.unwrap();
     reach_postgres(&postgres_url, &made.authority).await.unwrap();
     let is_refusal = |outcome: Result<(), String>| {
@@ -97,7 +97,7 @@ async fn servers_are_reached_over_tls_and_impostors_are_refused() {
     is_refusal(reach_postgres(&postgres.tls_url("postgres").unwrap(), &made.authority).await);
 }
 
-/// Whether a session that this address opens is encrypted, or why there is none.
+/// Returns whether a session at this address is encrypted, or why it cannot be opened.
 async fn is_encrypted(url: &str, authority: Option<&Path>) -> Result<bool, String> {
     let args = PostgresArgs {
         database_url: url.parse().unwrap(),
@@ -117,8 +117,7 @@ async fn sslmode_means_what_libpq_documents() {
     let server =
         own_postgres_with(|options| options.tls = Some(made.misnamed_server.clone())).await;
     let url = server.tls_url("postgres").unwrap().replace("?sslmode=verify-full", "");
-    // The server's certificate is made out to another name, by an authority that the system does
-    // not trust.
+    // The server's certificate is for another name, and the system does not trust its authority.
     let cases = [
         ("", None, Some(true)),
         ("?sslmode=disable", None, Some(false)),
@@ -145,7 +144,7 @@ async fn sslmode_means_what_libpq_documents() {
     let unknown = is_encrypted(&format!("{url}?sslmode=maybe"), None).await.unwrap_err();
     assert!(unknown.contains("sslmode `maybe`"), "{unknown}");
 
-    // A server that knows no TLS.
+    // A server without TLS.
     let plain = testkit::database().await;
     assert_eq!(is_encrypted(&format!("{plain}?sslmode=prefer"), None).await, Ok(false));
     for mode in ["require", "verify-ca", "verify-full"] {

@@ -1,4 +1,4 @@
-//! A producer and two consumers, all of them real: every acknowledged ballot is counted.
+//! A real producer and two real consumers: every acknowledged ballot is counted.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,13 +10,13 @@ use rustix::process::Signal;
 use testkit::{binary, eventually, free_port};
 use votestream_schema::EntryId;
 
-use crate::support::{CLAIM_SOON, Program, SOON, Site, http};
+use crate::support::{CLAIM_SOON, Program, SOON, TestDeployment, http};
 
-/// How often each entry ID and choice is there; partitions may use the same ID.
+/// The number of times that each pair of entry ID and choice occurs; partitions may use the same ID.
 type Ledger = BTreeMap<(EntryId, String), usize>;
 
-fn producer(site: &Site, address: SocketAddr) -> Program {
-    let arguments = site.arguments(&[]);
+fn producer(deployment: &TestDeployment, address: SocketAddr) -> Program {
+    let arguments = deployment.arguments(&[]);
     let own = |argument: &&String| argument.starts_with("--redis") || argument.starts_with("--key");
     let mut arguments: Vec<String> = arguments.iter().filter(own).cloned().collect();
     arguments.push(format!("--listen-addr={address}"));
@@ -24,7 +24,7 @@ fn producer(site: &Site, address: SocketAddr) -> Program {
     Program::spawn(&binary("producer"), &arguments)
 }
 
-/// Posts ballots of new voters until nobody answers; what was acknowledged.
+/// Posts ballots of new voters until nobody answers, and returns those that were acknowledged.
 async fn post_until_refused(
     address: SocketAddr,
     slug: String,
@@ -55,19 +55,19 @@ async fn post_until_refused(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acknowledged_ballot_is_counted_when_all_are_told_to_stop_under_load() {
-    let site = Site::new().await;
-    let consumer = || site.spawn(&[CLAIM_SOON, &["--linger-ms=0"]].concat());
+    let deployment = TestDeployment::new().await;
+    let consumer = || deployment.spawn(&[CLAIM_SOON, &["--linger-ms=0"]].concat());
     let mut consumers = [consumer(), consumer()];
     let address: SocketAddr = ([127, 0, 0, 1], free_port()).into();
-    let mut producer = producer(&site, address);
-    let page = format!("GET /api/polls/{} HTTP/1.1\r\nhost: {address}\r\n", site.poll.slug);
+    let mut producer = producer(&deployment, address);
+    let page = format!("GET /api/polls/{} HTTP/1.1\r\nhost: {address}\r\n", deployment.poll.slug);
     eventually(SOON, async || matches!(http(address, &page, "").await, Ok((200, _)))).await;
     producer.ready().await;
 
     let accepted = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..16)
         .map(|_| {
-            let slug = site.poll.slug.to_string();
+            let slug = deployment.poll.slug.to_string();
             tokio::spawn(post_until_refused(address, slug, accepted.clone()))
         })
         .collect();
@@ -85,10 +85,10 @@ async fn every_acknowledged_ballot_is_counted_when_all_are_told_to_stop_under_lo
             *acknowledged.entry(entry).or_default() += 1;
         }
     }
-    let mut redis = site.redis().await;
-    eventually(SOON, async || site.under_way(&mut redis).await == (0, 0)).await;
-    let sql = site.sql().await;
-    site.books_balance(&sql).await;
+    let mut redis = deployment.redis().await;
+    eventually(SOON, async || deployment.in_flight(&mut redis).await == (0, 0)).await;
+    let sql = deployment.sql().await;
+    deployment.results_equal_recount(&sql).await;
     let mut counted = Ledger::new();
     for row in sql.query("SELECT entry_ms, entry_seq, choices FROM votes", &[]).await.unwrap() {
         let choice = ["cats", "dogs"][row.get::<_, i64>(2) as usize - 1];
@@ -103,7 +103,7 @@ async fn every_acknowledged_ballot_is_counted_when_all_are_told_to_stop_under_lo
     let (acknowledged, counted): (usize, usize) =
         (acknowledged.values().sum(), counted.values().sum());
     assert!(acknowledged > 1_000);
-    // Of ballots whose answer was cut off, at most one for each client.
+    // Each client may have one ballot whose answer was cut off but which was stored.
     assert!((acknowledged..=acknowledged + 16).contains(&counted), "{acknowledged}, {counted}");
-    assert!(site.dead_letters().await.is_empty());
+    assert!(deployment.dead_letters().await.is_empty());
 }

@@ -64,7 +64,7 @@ async fn requests_are_counted_by_what_they_are_whoever_serves_them() {
     for _ in 0..STREAMS as usize {
         Stream::open(&service.client, "pets", Way::Fresh).await;
     }
-    // Other tests of this process open far fewer meanwhile.
+    // Other tests of this process open far fewer streams at the same time.
     assert!(counted(streams) - before >= STREAMS, "{before} and {}", counted(streams));
     service.client.request("HEAD", "/openapi.json").send().await;
     assert!(counted(r#"route="openapi",method="HEAD",status="200""#) > 0.0);

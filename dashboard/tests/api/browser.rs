@@ -1,4 +1,4 @@
-//! The results as a browser shows them, in every state of the poll, the page and the way to it.
+//! The results page in a real browser, in every state of the poll, the page and the connection.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use votestream_schema::poll::{Definition, Visibility, now_ms};
 use crate::harness::{Database, Service, Setup, in_ms, option, poll};
 
 const SOON: Duration = Duration::from_secs(20);
-/// Longer than the page waits before it asks for the whole series again.
+/// Longer than the page waits before it requests the whole series again.
 const HISTORY_WITHIN: Duration = Duration::from_secs(45);
 
-/// A browser at a time is enough for a small machine.
+/// Allows one browser at a time, since a small machine cannot run more.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 fn results(service: &Service, path: &str) -> String {
@@ -213,13 +213,14 @@ async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first
     let peak = |peak: &'static str| move |words: &str| words.starts_with(peak);
     browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 40,")).await;
 
-    // A consumer that was away counts what was cast a minute ago.
+    // A consumer that was down counts ballots that were cast a minute ago.
     let database = Database::at(database.url).await;
     database.add_second(pets, now_s - 60, 700).await;
     database.count(pets, 740, &[740, 0]).await;
     browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 700,")).await;
 
-    // Voters choose anew while nobody can be told: nobody more is counted, and no frame says so afterwards.
+    // Voters change their choice while the page is offline. The number of people stays the same, and no later frame
+    // holds the changed seconds.
     proxy.set(Mode::Reset);
     until_light(&browser, "Reconnecting").await;
     database.add_second(pets, now_s - 40, 900).await;

@@ -1,4 +1,4 @@
-//! The OpenAPI document itself.
+//! The OpenAPI document: it is served unchanged and is valid.
 
 use crate::harness::{Setup, contract};
 

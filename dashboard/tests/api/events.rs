@@ -1,4 +1,4 @@
-//! Event streams, on both ways a connection can take.
+//! Event streams, on bare sockets and through the HTTP server.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn every_change_is_told_within_a_few_ticks() {
             assert_eq!((name.as_str(), id), ("tally", Some(version)));
             assert_eq!(data["options"][0]["votes"], version);
         }
-        // A tick is 20 ms; the machine may be busy.
+        // A tick takes 20 ms, but the machine may be busy.
         assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     }
 }

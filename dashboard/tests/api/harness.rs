@@ -1,4 +1,4 @@
-//! A dashboard of the test's own, in this process, on a database of its own.
+//! A dashboard that runs in the test's process on its own database.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,14 +20,14 @@ use votestream_service::{CancellationToken, listener, telemetry};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// What this service's replies are held against.
+/// The OpenAPI document that every reply and event is checked against.
 pub fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> =
         LazyLock::new(|| Contract::new(include_str!("../../openapi.json")));
     &CONTRACT
 }
 
-/// An open poll, Cats or Dogs, whose results everybody sees.
+/// Defines an open poll with two options whose results are always visible.
 pub fn poll(slug: &str) -> Definition {
     Definition {
         slug: slug.parse().unwrap(),
@@ -48,24 +48,24 @@ pub fn option(slug: &str, label: &str) -> PollOption {
     PollOption { slug, label: label.to_owned(), description: None, colour: None }
 }
 
-/// The moment this many milliseconds from now.
+/// Returns the time this many milliseconds from now.
 pub fn in_ms(ms: i64) -> Timestamp {
     Timestamp::now() + SignedDuration::from_millis(ms)
 }
 
-/// A migrated database, and what the consumer would do to it.
+/// A migrated database, with methods that write to it as the consumer would.
 pub struct Database {
     pub url: String,
     pub client: Postgres,
 }
 
 impl Database {
-    /// On the shared Postgres.
+    /// Creates a database on the shared Postgres server.
     pub async fn new() -> Self {
         Self::at(testkit::database().await).await
     }
 
-    /// At this address, which is empty yet.
+    /// Migrates the empty database at this address.
     pub async fn at(url: String) -> Self {
         let mut client = connect(&url).await;
         db::migrate(&mut client, None).await.unwrap();
@@ -79,7 +79,7 @@ impl Database {
         id
     }
 
-    /// Sets a poll's tally; the version grows by one.
+    /// Sets a poll's tally and increases its version by one.
     pub async fn count(&self, poll: PollId, voters: i64, votes: &[i64]) {
         let sql = "WITH counted AS (
                 UPDATE tally SET votes = given.votes
@@ -90,20 +90,20 @@ impl Database {
         assert_eq!(changed, 1);
     }
 
-    /// Adds a second to a poll's series.
+    /// Adds one second with votes to a poll's series.
     pub async fn add_second(&self, poll: PollId, second: i64, votes: i64) {
         let sql = "INSERT INTO series (poll_id, second, votes) VALUES ($1, $2, $3)";
         self.client.execute(sql, &[&poll.0, &second, &votes]).await.unwrap();
     }
 
-    /// Sets a poll's closing time and its revision, as votectl does.
+    /// Sets a poll's closing time and increases its revision, as votectl does.
     pub async fn close(&self, poll: PollId, at: Timestamp) {
         let sql = "UPDATE polls SET closes_at_ms = $2, revision = revision + 1 WHERE id = $1";
         self.client.execute(sql, &[&poll.0, &at.as_millisecond()]).await.unwrap();
     }
 }
 
-/// What a service is started with.
+/// The database and flags with which a dashboard is started.
 #[derive(Clone)]
 pub struct Setup {
     url: Option<String>,
@@ -112,25 +112,25 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// On a database with one poll, `pets`.
+    /// Prepares a dashboard on a new database with one poll, `pets`.
     pub fn new() -> Self {
         let fixed = [("default-poll", "pets"), ("log-level", "off"), ("tick-ms", "20")];
         let flags = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self { url: None, flags: flags.into(), waits: true }
     }
 
-    /// On this database.
+    /// Prepares a dashboard on this database.
     pub fn on(url: &str) -> Self {
         Self { url: Some(url.to_owned()), ..Self::new() }
     }
 
-    /// With this flag; they are the variables of the README in lower case.
+    /// Adds a flag, such as `tick-ms` for the variable TICK_MS.
     pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Does not wait until the service is ready.
+    /// Starts the dashboard without waiting until it is ready.
     pub fn impatient(mut self) -> Self {
         self.waits = false;
         self
@@ -152,7 +152,7 @@ impl Setup {
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let (health, shutdown) = (Health::new(), CancellationToken::new());
-        // Closed from the start: without any gate a service would be called ready at once.
+        // This gate is closed from the start; a service without any gate would count as ready at once.
         let _ = health.gate("postgres");
         let run = votestream_dashboard::run(config, listener, health.clone(), shutdown.clone());
         let task = tokio::spawn(run);
@@ -165,7 +165,7 @@ impl Setup {
     }
 }
 
-/// A running dashboard.
+/// A running dashboard and a client for it.
 pub struct Service {
     pub client: Client,
     pub health: Health,
@@ -175,7 +175,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// The value of a metric without labels, over all services of this test process.
+    /// Returns the value of a metric without labels, summed over all dashboards of this test process.
     pub fn metric(&self, name: &str) -> f64 {
         let text = self.metrics.render();
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -189,7 +189,7 @@ async fn connect(url: &str) -> Postgres {
     client
 }
 
-/// Metrics are recorded once per process: all services of a test run share them.
+/// The process has one metrics recorder, which all dashboards of a test run share.
 fn metrics(config: &Config) -> PrometheusHandle {
     static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
     METRICS

@@ -1,7 +1,7 @@
-//! The dashboard's HTTP interface, on a real Postgres.
+//! The dashboard's HTTP interface on a real Postgres server.
 //!
-//! Each test has a service and a database of its own. Every reply and every event that any of them
-//! sees is held against the OpenAPI document ([`harness::contract`]).
+//! Each test has its own service and database. Every reply and every event in any test is checked against the OpenAPI
+//! document ([`harness::contract`]).
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 

@@ -1,4 +1,4 @@
-//! Postgres away: the last state stays, marked stale, and nothing fails that need not.
+//! While Postgres is down the last state stays visible, marked stale, and everything that needs no database works.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn start() -> (PostgresServer, Database, PollId, Service) {
     (postgres, database, pets, service)
 }
 
-/// The last state is shown everywhere, marked stale, and no reply is a 500.
+/// Asserts that the last state is shown everywhere, marked stale, and that no reply is a 500.
 async fn expect_stale(service: &Service, streams: &mut [Stream]) {
     for stream in streams {
         let stale = stream.event_where(|_, data| data["stale"] == true).await;
@@ -39,7 +39,7 @@ async fn expect_stale(service: &Service, streams: &mut [Stream]) {
     assert_eq!((series.status, series.problem().as_str()), (503, "unavailable"));
     assert!(service.health.ready().unwrap_err().contains_key("postgres"));
     let mut late = Stream::open(&service.client, "pets", WAYS[0]).await;
-    assert_eq!(late.event().await.2["stale"], true, "newcomers are told too");
+    assert_eq!(late.event().await.2["stale"], true, "a new viewer sees it too");
 }
 
 async fn expect_recovery(
@@ -111,7 +111,7 @@ async fn viewers_of_hidden_results_are_told_too_and_told_no_figure() {
     }
 }
 
-/// As when a load balancer or a host between has forgotten the connection.
+/// Packets are dropped silently, as when a load balancer has forgotten the connection.
 #[tokio::test]
 async fn a_session_that_went_silent_is_thrown_away_and_not_waited_for_again() {
     let mut database = Database::new().await;
@@ -124,7 +124,7 @@ async fn a_session_that_went_silent_is_thrown_away_and_not_waited_for_again() {
     proxy.half_open();
     database.count(pets, 7, &[4, 3]).await;
     for path in ["tally", "series"] {
-        // Two seconds for a reading, ten for a connection that was being made.
+        // Two seconds for a read, and ten for a connection that was being made.
         eventually(Duration::from_secs(30), async || {
             let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await;
             reply.status == 200 && reply.json()["voters"] == 7

@@ -1,4 +1,4 @@
-//! What all pages and files share: escaping, headers, methods, addresses.
+//! Properties that all pages and files share: escaping, headers, methods, addresses.
 
 use votestream_dashboard::pages::ASSETS;
 use votestream_schema::poll::Definition;

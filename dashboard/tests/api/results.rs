@@ -1,4 +1,4 @@
-//! The list, the tally, the series: replies to programs.
+//! The JSON replies: the list of polls, the tally and the series.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ async fn the_series_holds_the_seconds_that_were_asked_for() {
     }
 }
 
-/// As twelve thousand pages do at once when their streams come back.
+/// Many pages request the same series at once, as twelve thousand do when their streams reconnect.
 #[tokio::test]
 async fn whoever_asks_for_the_same_within_a_tick_is_told_the_same() {
     let mut database = Database::new().await;

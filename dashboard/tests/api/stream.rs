@@ -1,4 +1,4 @@
-//! A viewer's end of an event stream.
+//! A viewer for tests: reads an event stream block by block and checks it against the OpenAPI document.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use tokio::net::TcpStream;
 use crate::harness::contract;
 use testkit::http::{Client, Reply, first_chunk};
 
-/// No event that is waited for may take longer than this.
+/// The longest wait for any event.
 const EVENT_WITHIN: Duration = Duration::from_secs(20);
 
-/// How the connection came about, which decides who serves it.
+/// The history of the connection, which decides whether the HTTP server handles the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The stream is the connection's first request: it leaves HTTP behind.
+    /// The stream is the first request, so it is served on the bare socket.
     Fresh,
-    /// Another request came before on the same connection.
+    /// Another request came before, so the stream goes through the HTTP server.
     KeptAlive,
 }
 
 pub const WAYS: [Way; 2] = [Way::Fresh, Way::KeptAlive];
 
-/// A block of an event stream.
+/// One block of an event stream, which ends with an empty line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
-    /// When to come back, in milliseconds.
+    /// The reconnection delay in milliseconds.
     Retry(u64),
-    /// An empty comment.
+    /// An empty comment, which is a heartbeat.
     Heartbeat,
-    /// An event; its data fit the document.
+    /// An event whose data matches the OpenAPI document.
     Event { name: String, id: Option<i64>, data: Value },
 }
 
-/// An open stream.
+/// An open event stream and the bytes read from it so far.
 #[derive(Debug)]
 pub struct Stream {
     connection: TcpStream,
@@ -44,12 +44,12 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Opens the stream of a poll; its first two blocks are not read yet.
+    /// Opens the stream of a poll, without reading its first two blocks.
     pub async fn open(client: &Client, poll: &str, way: Way) -> Self {
         Self::open_on(client.connect().await, poll, way).await
     }
 
-    /// The same on a connection that was made before.
+    /// Opens the stream of a poll on an existing connection.
     pub async fn open_on(mut connection: TcpStream, poll: &str, way: Way) -> Self {
         if way == Way::KeptAlive {
             let request = b"GET /api/polls HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -64,7 +64,7 @@ impl Stream {
             format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         let (reply, mut received) = read_head(&mut connection).await;
-        // What is read at once is as much as there is room for.
+        // The read size limits how much one call reads.
         received.reserve(64 * 1024);
         contract().check("GET", &path, &reply);
         assert_eq!(reply.status, 200);
@@ -73,7 +73,7 @@ impl Stream {
         Self { connection, received, text: Vec::new(), chunked }
     }
 
-    /// The next block; `None` when the stream has ended.
+    /// Reads the next block; returns `None` when the stream has ended.
     pub async fn block(&mut self) -> Option<Block> {
         let next = async {
             loop {
@@ -82,7 +82,7 @@ impl Stream {
                     let block: Vec<u8> = self.text.drain(..end + 2).collect();
                     return Some(parse(str::from_utf8(&block).unwrap()));
                 }
-                // A service that goes away may reset the connection.
+                // A service that stops may reset the connection.
                 if !matches!(self.connection.read_buf(&mut self.received).await, Ok(1..)) {
                     return None;
                 }
@@ -91,13 +91,13 @@ impl Stream {
         tokio::time::timeout(EVENT_WITHIN, next).await.expect("a block in time")
     }
 
-    /// Reads a few bytes and forgets them; whether there were any.
+    /// Reads a few bytes and drops them; returns whether there were any.
     pub async fn sip(&mut self, bytes: usize) -> bool {
         let mut sip = vec![0; bytes];
         matches!(self.connection.read(&mut sip).await, Ok(1..))
     }
 
-    /// The next event, past heartbeats: its name, id and data.
+    /// Skips heartbeats and returns the next event: its name, id and data.
     pub async fn event(&mut self) -> (String, Option<i64>, Value) {
         loop {
             match self.block().await.expect("the stream goes on") {
@@ -107,7 +107,7 @@ impl Stream {
         }
     }
 
-    /// The data of the next event that fits, past others.
+    /// Skips events until one matches, and returns its data.
     pub async fn event_where(&mut self, fits: impl Fn(&str, &Value) -> bool) -> Value {
         let search = async {
             loop {
@@ -120,7 +120,7 @@ impl Stream {
         tokio::time::timeout(EVENT_WITHIN, search).await.expect("such an event in time")
     }
 
-    /// Reads to the end of the stream, whatever comes.
+    /// Reads to the end of the stream and drops everything.
     pub async fn end(&mut self) {
         while self.block().await.is_some() {}
     }

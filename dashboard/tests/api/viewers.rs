@@ -1,4 +1,4 @@
-//! Very many, slow and vanishing viewers, and a replica that stops.
+//! Very many viewers, slow ones, ones that disappear, and a replica that stops.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use crate::harness::{Database, Service, Setup, option, poll};
 use crate::stream::{Stream, WAYS, Way};
 
 const SOON: Duration = Duration::from_secs(5);
-/// Of 50 KiB: what the buffers on the way hold, one that was under way, and the newest.
+/// The most frames of 50 KiB that a slow viewer may receive: those in the buffers on the way, one that was being written,
+/// and the newest.
 const FRAMES_KEPT_MAX: usize = 6;
 
 #[tokio::test]
@@ -46,20 +47,20 @@ async fn a_viewer_that_does_not_read_holds_up_nobody_and_skips_frames() {
     expect_frames_skipped(Way::Fresh).await;
 }
 
-/// Here HTTP stands between the frames and the socket, and must not queue them either.
+/// Here the frames go through the HTTP server, which must not queue them either.
 #[tokio::test]
 async fn the_same_holds_for_a_connection_kept_alive() {
     expect_frames_skipped(Way::KeptAlive).await;
 }
 
-/// A poll whose frames are about 50 KiB.
+/// Defines a poll whose frames are about 50 KiB.
 fn large_poll() -> Definition {
     let long = "🐈".repeat(200);
     let options = (0..63).map(|n| option(&format!("o{n}"), &long)).collect();
     Definition { options, ..poll("pets") }
 }
 
-/// The stream of a viewer whose system takes little in advance.
+/// Opens the stream of a viewer with a small receive buffer.
 async fn open_narrow(service: &Service, way: Way) -> Stream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
@@ -104,7 +105,7 @@ async fn a_viewer_that_does_not_take_a_frame_in_time_gives_its_seat_back() {
     let status =
         async || service.client.request("HEAD", "/api/polls/pets/events").send().await.status;
     let mut version = 0;
-    // Its window stays closed, or opens a little now and then.
+    // Its receive window stays closed, or opens a little from time to time.
     for (way, drowsy) in [(Way::Fresh, false), (Way::KeptAlive, false), (Way::Fresh, true)] {
         let mut stream = open_narrow(&service, way).await;
         assert_eq!(status().await, 503, "the only seat is taken");
@@ -155,7 +156,7 @@ async fn a_replica_that_stops_sends_its_viewers_away_in_time() {
         stream.event().await;
         streams.push(stream);
     }
-    // Browsers open connections in advance, and may never use them.
+    // Browsers open connections in advance and may never use them.
     let idle = service.client.connect().await;
     let mut kept_alive = service.client.connect().await;
     kept_alive.write_all(b"GET /api/polls HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();

@@ -1,11 +1,11 @@
-//! What a poll's visibility hides is hidden everywhere.
+//! Results that a poll's visibility hides appear in no reply.
 
 use votestream_schema::poll::{Definition, Visibility, now_ms};
 
 use crate::harness::{Database, Service, Setup, in_ms, poll};
 use crate::stream::{Stream, WAYS, Way};
 
-/// Figures that occur nowhere by chance, in all the forms in which they could leak.
+/// Figures that cannot occur by chance, in every form in which they could leak.
 const FIGURES: [&str; 7] = ["48611", "48,611", "27644", "27,644", "76255", "76,255", "63.7"];
 
 async fn start(visibility: Visibility) -> (Database, votestream_schema::PollId, Service) {
@@ -81,7 +81,7 @@ async fn changes_of_hidden_results_are_not_told_by_the_rhythm_of_events() {
         database.count(pets, n, &[n, 0]).await;
         tokio::time::sleep(std::time::Duration::from_millis(60)).await;
     }
-    // The state changes for all to see; whatever came before it would come first.
+    // The change of state is visible, and events arrive in order, so an earlier leak would have arrived before it.
     database.close(pets, in_ms(-1)).await;
     let (name, _, data) = stream.event().await;
     assert_eq!((name.as_str(), &data["state"]), ("hidden", &"closed".into()));

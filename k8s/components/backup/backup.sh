@@ -3,8 +3,11 @@
 #   PG*           where and as whom (a role that reads everything)
 #   FOLDER        where dumps are kept
 #   KEEP          how many
+#   WAIT_S        how long to wait for Postgres, in seconds: 60 unless set
 set -eu
 : "${FOLDER:=/backups}" "${KEEP:=14}"
+
+sh "$(dirname "$0")/wait-for-postgres.sh"
 
 name=votestream-$(date -u +%Y%m%dT%H%M%SZ).dump
 # Never half a dump under a dump's name.

@@ -4,6 +4,7 @@
 #   PG*           where and as whom (the owner of the database)
 #   FOLDER        where dumps are kept
 #   DUMP          which one; the newest when empty
+#   WAIT_S        how long to wait for Postgres, in seconds: 60 unless set
 set -eu
 : "${FOLDER:=/backups}" "${DUMP:=}"
 
@@ -12,6 +13,7 @@ if [ -z "$DUMP" ]; then
 fi
 [ -f "$FOLDER/$DUMP" ] || { echo "there is no dump $FOLDER/$DUMP" >&2; exit 1; }
 
+sh "$(dirname "$0")/wait-for-postgres.sh"
 ask() { psql --no-psqlrc -At --set ON_ERROR_STOP=1 --command "$1"; }
 tables=$(ask "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
 if [ "$tables" -ne 0 ]; then

@@ -2,8 +2,10 @@
 # Joins the pods' nodes to a Redis Cluster. What is done already stays, so it may run again: it also takes
 # a node in whose volume was lost.
 #   PEERS SERVICE       how many pods, and their headless service
+#   WAIT_S              how long each step may wait for all nodes, in seconds: 60 unless set
 # Shard i is led by redis-i:6379; its replica is redis-(i-1):6380, in another pod and so on another machine.
 set -eu
+: "${WAIT_S:=60}"
 REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/operator-password")
 export REDISCLI_AUTH
 
@@ -16,14 +18,23 @@ ask() {
     redis-cli --user operator -h "$host" -p "$port" "$@" 2>/dev/null | tr -d '\r'
 }
 pods=$(seq 0 $((PEERS - 1)))
-# each FUNCTION: for every node; fails when it fails for one.
+# each FUNCTION: for every node; fails at the first node for which it fails.
 each() {
     for pod in $pods; do
         for port in 6379 6380; do "$1" "$pod" "$port" || return 1; done
     done
 }
+# wait_until FUNCTION WORDS: until it succeeds for every node; WORDS say what is waited for.
 wait_until() {
-    until each "$1"; do sleep 1; done
+    echo "waiting until $2, $WAIT_S s at most"
+    started=$(date +%s)
+    until each "$1"; do
+        if [ $(($(date +%s) - started)) -ge "$WAIT_S" ]; then
+            echo "gave up after $WAIT_S s: redis-$pod.$SERVICE:$port is the first node that does not" >&2
+            exit 1
+        fi
+        sleep 1
+    done
 }
 
 answers() { [ "$(ask "$1" "$2" ping)" = PONG ]; }
@@ -44,8 +55,7 @@ settled() {
         ask "$1" "$2" info replication | grep -q -e '^connected_slaves:1' -e '^master_link_status:up'
 }
 
-echo 'waiting for all nodes'
-wait_until answers
+wait_until answers 'every node answers'
 if each knows_no_cluster; then
     for pod in $pods; do
         # Refused where an earlier run has done it.
@@ -56,8 +66,7 @@ else
     echo 'the cluster has been formed before'
 fi
 each introduce
-echo 'waiting until all know each other'
-wait_until knows_all
+wait_until knows_all 'every node knows all others and where each slot is'
 for pod in $pods; do
     before=$(((pod + PEERS - 1) % PEERS))
     if leads "$pod" 6379; then
@@ -66,6 +75,5 @@ for pod in $pods; do
         leads "$before" 6380 && follow "$pod" 6379 "$before" 6380
     fi
 done
-echo 'waiting until all replicas have everything'
-wait_until settled
+wait_until settled 'every node works and every replica has a whole copy'
 echo 'the cluster is formed'

@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use votestream_loadtest::Outcome;
+
 use crate::fake::{Fake, Fault};
 use crate::tool::{Folder, command, done, report, run};
 
@@ -90,4 +92,28 @@ fn interrupt_ends_the_load_early_and_still_reports() {
     let report = report(&json);
     assert!(report.setup.ended_early);
     assert_eq!(report.audit.acknowledged_voters, fake.voters());
+}
+
+#[test]
+fn the_journal_tells_every_ballot_as_it_is_answered() {
+    let fake = Fake::with(Fault::UnavailableButCounted);
+    let folder = Folder::new();
+    let journal = folder.join("journal");
+    let line = format!("--rate 100 --duration 1s --mix page=50% --journal {}", journal.display());
+    let (_, report) = run(&fake.url(), &line);
+    let text = std::fs::read_to_string(journal).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (at, line) in lines.iter().enumerate() {
+        assert_eq!(line["number"], at + 1, "in the order of their numbers");
+    }
+    let of = |outcome: &str| lines.iter().filter(|line| line["outcome"] == outcome).count() as u64;
+    assert_eq!(of("acknowledged"), report.outcome(Outcome::Acknowledged));
+    assert_eq!(of("unavailable"), report.outcome(Outcome::Unavailable));
+    assert!(of("unavailable") > 0);
+    let named = |line: &&serde_json::Value| line["outcome"] == "acknowledged";
+    for line in lines.iter().filter(named) {
+        assert_eq!(line["voter"].as_str().unwrap().len(), 32);
+        assert!(matches!(line["choices"].as_u64(), Some(1 | 2)), "{line}");
+    }
 }

@@ -1,5 +1,8 @@
 //! What must be refused before any load, plainly and with exit code 3.
 
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
 use crate::fake::{Fake, Fault, Policy};
 use crate::tool::loadtest;
 
@@ -57,8 +60,41 @@ fn targets_that_cannot_be_loaded_are_exit_code_3() {
     refused(&format!("run --target {} --options birds=5", fake.url()), "no option 'birds'");
     assert_eq!(fake.voters(), 0);
     // A port that was free a moment ago, and on which nobody ever accepted.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     refused(&format!("run --target http://{gone}"), "cannot connect");
+}
+
+#[test]
+fn who_does_not_answer_yet_is_waited_for() {
+    let fake = Fake::with(Fault::None);
+    let late = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let begun = Instant::now();
+    refused(&format!("run --target http://{late} --wait 600ms"), "cannot connect");
+    assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
+    let address = fake.address;
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(600));
+        for client in TcpListener::bind(late).unwrap().incoming() {
+            forward(client.unwrap(), TcpStream::connect(address).unwrap());
+        }
+    });
+    let line = "--wait 20s --rate 100 --duration 1s --warm-up 0s --no-audit";
+    let done = loadtest(&format!("run --target http://{late} {line}"));
+    assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains("waiting up to 20s"), "{}", done.stderr);
+    // Who answers is not asked again: this poll will not be there in a moment.
+    let begun = Instant::now();
+    refused(&format!("run --target {} --poll tea --wait 20s", fake.url()), "no poll 'tea'");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+/// Both ways, until either side ends.
+fn forward(client: TcpStream, server: TcpStream) {
+    for (mut from, mut to) in
+        [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+    {
+        std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+    }
 }
 
 #[test]

@@ -52,11 +52,10 @@ impl Log for RedisLog {
             let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
             let line = note(&mut nodes, &event);
             drop(nodes);
+            let node = &event.node;
             match line {
-                Some(line) if event.problem.is_some() => {
-                    tracing::warn!(node = event.node, "{line}")
-                }
-                Some(line) => tracing::info!(node = event.node, "{line}"),
+                Some(line) if event.problem.is_some() => tracing::warn!(node, "{line}"),
+                Some(line) => tracing::info!(node, "{line}"),
                 None => {}
             }
         }

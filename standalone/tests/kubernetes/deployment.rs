@@ -159,6 +159,26 @@ pub fn votectl(secrets: &Secrets) -> Command {
     command
 }
 
+/// The Job `backup` or `restore`, with its dumps in `backups`.
+pub fn backup_job(secrets: &Secrets, job: &str, backups: &Path) -> Command {
+    let secrets = secrets.0.join(job).display().to_string();
+    let scripts = project("k8s/components/backup").display().to_string();
+    let text = script_of("backup/jobs.yaml", &format!("exec sh /scripts/{job}.sh"));
+    let text = text.replace("/secrets", &secrets).replace("/scripts", &scripts);
+    let mut command = Command::new("sh");
+    command.args(["-ec", &text]).envs([("KEEP", "2"), ("DUMP", "")]).env("FOLDER", backups);
+    command
+}
+
+/// The shell commands of a Job's container in a file of `k8s/components`, up to `last`.
+pub fn script_of(file: &str, last: &str) -> String {
+    let text = fs::read_to_string(project("k8s/components").join(file)).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let end = lines.iter().position(|line| *line == last).expect("the last command");
+    let start = lines[..end].iter().rposition(|line| *line == "- |").expect("the script's start");
+    lines[start + 1..=end].join("\n")
+}
+
 /// Runs a command, checks that it succeeds, and returns its standard output.
 #[track_caller]
 pub fn succeeds(command: &mut Command) -> String {

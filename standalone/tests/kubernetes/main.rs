@@ -11,3 +11,4 @@ mod postgres_roles;
 mod probes;
 mod redis_users;
 mod restart;
+mod waits;

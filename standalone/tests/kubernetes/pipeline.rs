@@ -15,7 +15,7 @@ use testkit::{
 use tokio_postgres::{Client, NoTls};
 
 use crate::deployment::{
-    Secrets, make_roles, migrate, postgres, project, redis, said, succeeds, votectl,
+    Secrets, backup_job, make_roles, migrate, postgres, project, redis, said, succeeds, votectl,
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -205,15 +205,6 @@ fn operator(system: &ManifestDeployment, words: &[&str]) -> String {
     succeeds(&mut client)
 }
 
-/// Returns the shell commands of the Job's container: they read its variables from files and run its script.
-fn command_of(job: &str) -> String {
-    let jobs = fs::read_to_string(project("k8s/components/backup/jobs.yaml")).unwrap();
-    let lines: Vec<&str> = jobs.lines().map(str::trim).collect();
-    let script = format!("exec sh /scripts/{job}.sh");
-    let last = lines.iter().position(|line| *line == script).unwrap();
-    lines[last - 1..=last].join("\n")
-}
-
 /// Returns the number of rows and a checksum of every table.
 async fn table_checksums(server: &PostgresServer, database: &str) -> Vec<String> {
     let client = admin(server, database).await;
@@ -244,12 +235,7 @@ async fn what_was_backed_up_is_restored_to_the_last_vote() {
     let backups = folder("backups");
     let script = |job: &str, database: &str| {
         fs::write(system.secrets.0.join(job).join("PGDATABASE"), database).unwrap();
-        let secrets = system.secrets.0.join(job).display().to_string();
-        let scripts = project("k8s/components/backup").display().to_string();
-        let text = command_of(job).replace("/secrets", &secrets).replace("/scripts", &scripts);
-        let mut command = Command::new("sh");
-        command.args(["-ec", &text]).envs([("KEEP", "2"), ("DUMP", "")]).env("FOLDER", &backups);
-        command
+        backup_job(&system.secrets, job, &backups)
     };
     let dumps = || -> Vec<PathBuf> {
         let mut found: Vec<_> =

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
@@ -163,6 +163,12 @@ impl Pods {
         let mut bounded = Command::new("timeout");
         bounded.args([FORMS_WITHIN_S, "sh"]);
         succeeds(&mut self.script_in(bounded, "form.sh"))
+    }
+
+    /// The Job `redis-cluster-form` of pods that are not there.
+    pub fn form_without_pods(wait_s: u32) -> Output {
+        let nobody = Self { secrets: Secrets::make(), names: folder("names"), pods: Vec::new() };
+        nobody.script("form.sh").env("WAIT_S", wait_s.to_string()).output().unwrap()
     }
 
     /// Whether the readiness probe of this node succeeds.

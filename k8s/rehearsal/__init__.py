@@ -1,0 +1,1 @@
+"""Proves a deployment on a real cluster: see `k8s/rehearse`."""

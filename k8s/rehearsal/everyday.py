@@ -1,0 +1,193 @@
+"""What an operator does with a deployment that runs: update, scale, change passwords, votectl, back up, restore."""
+
+import json
+import time
+
+from .ballots import compare
+from .clock import eventually
+from .kubectl import run
+from .postgres import SCRATCH
+from .stage import SERVICES, Broken
+
+# The longest that `k8s/votectl` may take. It is two seconds on a machine that does little else.
+VOTECTL_S_MAX = 5.0
+# Kubelets look for changed secrets once a minute.
+SECRETS_ARRIVE_S = 90
+DRAFT = """\
+slug = "rehearsal"
+title = "Came in by standard input"
+[[options]]
+slug = "yes"
+label = "Yes"
+[[options]]
+slug = "no"
+label = "No"
+"""
+
+
+def apply(stage, row):
+    """Applies the overlay, waits for all of it, and lets voters in."""
+    began = time.monotonic()
+    stage.kubectl.ask("apply", "--kustomize", stage.tree.overlay, timeout=180)
+    stage.look()
+    kinds = stage.kubectl.ask("get", "statefulset,deployment", "--output", "name").split()
+    for job in ("redis-cluster-form", "migrate"):
+        if stage.kubectl.find("job", job):
+            stage.completed(job, 900)
+    stage.rolled_out(*kinds, within=600)
+    stage.begin_load()
+    row.notes.append(f"first vote after {time.monotonic() - began:.0f} s")
+
+
+def vote(stage, row):
+    """Lets people vote, and does nothing else."""
+    time.sleep(stage.settings.quiet_s)
+
+
+def update(stage, row):
+    """Replaces every replica of every service, with a new image if one was named."""
+    for name in SERVICES:
+        if stage.settings.new_tag:
+            told = stage.kubectl.get("deployment", name)["spec"]["template"]["spec"]["containers"][0]["image"]
+            image = told.split("@")[0].rpartition(":")[0] + ":" + stage.settings.new_tag
+            stage.kubectl.do("set", "image", f"deployment/{name}", f"{name}={image}")
+        else:
+            stage.kubectl.do("rollout", "restart", f"deployment/{name}")
+    stage.rolled_out()
+
+
+def scale(stage, row):
+    """One replica more of each service, and one less again, by what the autoscalers are told."""
+    kinds = {name: f"hpa/{name}" for name in SERVICES}
+    if stage.kubectl.find("crd", "scaledobjects.keda.sh") and stage.kubectl.find("scaledobject", "consumer"):
+        kinds["consumer"] = "scaledobject/consumer"
+    before = {name: len(stage.kubectl.pods(name)) for name in SERVICES}
+
+    def set_to(more):
+        for name, kind in kinds.items():
+            number = before[name] + more
+            least, most = (("minReplicaCount", "maxReplicaCount") if kind.startswith("scaledobject")
+                           else ("minReplicas", "maxReplicas"))
+            stage.kubectl.do("patch", kind, "--type=merge",
+                             f"--patch={json.dumps({'spec': {least: number, most: number}})}")
+        for name in kinds:
+            wanted = before[name] + more
+            eventually(f"{wanted} of {name} are ready", lambda name=name, wanted=wanted:
+                       len(stage.kubectl.ready(name)) == len(stage.kubectl.pods(name)) == wanted, 300)
+
+    set_to(1)
+    # A second for whoever routes to them, and the rest to meet voters.
+    time.sleep(10)
+    set_to(0)
+
+
+def votectl(stage, row):
+    """The operator's command: its time, its exit code, and its standard input."""
+    def call(*words, **options):
+        began = time.monotonic()
+        done = run(stage.votectl, *words, check=False, timeout=180, **options)
+        return done, time.monotonic() - began
+
+    times = []
+    for _ in range(3):
+        done, seconds = call("poll", "list")
+        times.append(seconds)
+        if done.returncode or stage.poll not in done.stdout:
+            raise Broken(f"votectl poll list: exit code {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}")
+    row.notes.append(f"{min(times):.1f} s a command")
+    done, _ = call("poll", "show", "no-such-poll")
+    if done.returncode != 1:
+        row.problems.append(f"votectl poll show no-such-poll: exit code {done.returncode}, votectl's own is 1")
+    done, _ = call("poll", "create", "--file", "/dev/stdin", "--if-missing", input=DRAFT)
+    if done.returncode:
+        row.problems.append(f"standard input does not reach votectl: {done.stdout[-300:]}{done.stderr[-300:]}")
+    if min(times) > VOTECTL_S_MAX:
+        row.problems.append(f"votectl takes {min(times):.1f} s a command, {VOTECTL_S_MAX:.0f} s may be")
+
+
+def passwords(stage, row):
+    """Changes the passwords of everybody, as k8s/README.md says, and ends all connections of old ones."""
+    operator = stage.tree.secrets / "redis-server/operator-password"
+    known = stage.tree.k8s / "operator-password-before"
+    known.write_text(operator.read_text())
+    # Not the superuser's, which is set once; not the cookie keys, which are no passwords.
+    for file in (stage.tree.secrets / "passwords").iterdir():
+        if file.name not in ("postgres", "cookie-keys"):
+            file.unlink()
+    stage.tree.make_secrets()
+    stage.kubectl.ask("apply", "--kustomize", stage.tree.overlay, timeout=180)
+    users = (stage.tree.secrets / "redis-server/users.acl").read_text()
+    for pod in stage.redis.pods():
+        eventually(f"{pod} sees the new users", lambda pod=pod: stage.kubectl.ask(
+            "exec", pod, "--container", "redis", "--", "cat", "/secrets/users.acl") == users, 180)
+    time.sleep(SECRETS_ARRIVE_S)
+    run(stage.tree.k8s / "reload-users", known)
+    if stage.postgres.kind == "component postgres":
+        stage.kubectl.do("exec", "postgres-0", "--", "sh", "/docker-entrypoint-initdb.d/10-roles.sh")
+    if stage.redis.replicas > 1:
+        stage.kubectl.do("rollout", "restart", "statefulset/redis")
+        stage.rolled_out("statefulset/redis", within=600)
+    stage.postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename LIKE 'votestream%'")
+
+
+def backup(stage, row):
+    """A dump, made now."""
+    before = stage.all_counted()
+    stage.kubectl.do("create", "job", "backup-now", "--from=cronjob/backup")
+    stage.completed("backup-now", 300)
+    said = stage.kubectl.ask("logs", "job/backup-now")
+    if "kept votestream-" not in said:
+        raise Broken(f"the backup says: {said[-500:]}")
+    stage.backed_up = before
+
+
+def restore(stage, row):
+    """Restores the newest dump into a scratch database, and compares it by name."""
+    stage.postgres.sql(f"DROP DATABASE IF EXISTS {SCRATCH} WITH (FORCE)", "postgres")
+    stage.postgres.sql(f"CREATE DATABASE {SCRATCH} OWNER votestream", "postgres")
+    job = stage.kubectl.get("job", "restore")
+    spec = job["spec"]["template"]
+    spec["metadata"]["labels"] = {key: value for key, value in spec["metadata"]["labels"].items()
+                                  if key.startswith(("app.kubernetes.io/", "votestream.dev/"))}
+    container = spec["spec"]["containers"][0]
+    # The secret names the database that counts.
+    container["command"][-1] = container["command"][-1].replace("exec sh", f"export PGDATABASE={SCRATCH}\nexec sh")
+    stage.kubectl.create({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-scratch"},
+        "spec": {"backoffLimit": 0, "template": {"metadata": spec["metadata"], "spec": spec["spec"]}}})
+    stage.completed("restore-scratch", 300)
+    restored, counted = stage.postgres.rows(SCRATCH), stage.postgres.rows()
+    comparison = compare(stage.backed_up, restored)
+    if not comparison.holds:
+        raise Broken(f"restored: {comparison}")
+    strangers = set(restored) - set(counted)
+    if strangers:
+        raise Broken(f"{len(strangers)} restored votes are not in the database: {sorted(strangers)[:3]}")
+    row.notes.append(f"{len(restored)} votes restored")
+    stage.postgres.sql(f"DROP DATABASE {SCRATCH} WITH (FORCE)", "postgres")
+
+
+def end(stage, row):
+    """Ends the load, and closes the books: nothing lost, nothing invented, the screen says what is counted."""
+    stage.end_load()
+    comparison = compare(stage.ballots(), stage.postgres.rows(), complete=True)
+    rows = {}
+
+    def agree():
+        rows["counted"], status_body = len(stage.postgres.rows()), stage.pages.tally()
+        rows["shown"] = json.loads(status_body[1])["voters"] if status_body[0] == 200 else status_body
+        return rows["counted"] == rows["shown"]
+    eventually("the screen shows as many voters as are counted", agree, 60)
+    if not comparison.holds:
+        raise Broken(str(comparison))
+    done = run(stage.votectl, "audit", check=False, timeout=300)
+    if done.returncode:
+        raise Broken(f"votectl audit: exit code {done.returncode}: {done.stdout[-1500:]}{done.stderr[-500:]}")
+    row.notes.append(f"{rows['counted']} voters counted, shown and audited")
+    for load in stage.loads:
+        viewers = (load.report or {}).get("viewers") or {}
+        wrong = {name: viewers[name] for name in ("stale_frames", "regressions", "gaps") if viewers.get(name)}
+        if wrong:
+            row.problems.append(f"viewers saw {wrong}")
+
+

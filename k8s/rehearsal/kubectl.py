@@ -1,0 +1,100 @@
+"""kubectl, as the rehearsal uses it.
+
+What may be asked twice is asked again while the API server does not answer, since a small cluster is slow now
+and then. What is done is done once.
+"""
+
+import json
+import subprocess
+import time
+
+# What kubectl says when the API server, and not the request, is the trouble.
+AWAY = (
+    "connection refused", "connection reset", "TLS handshake timeout", "i/o timeout", "request timed out",
+    "Unable to connect to the server", "the server is currently unable", "etcdserver:", "unexpected EOF",
+    "http2: client connection lost", "Client.Timeout", "error dialing backend",
+)
+TRIES, PAUSE_S = 10, 3
+
+
+class Failed(Exception):
+    """A command that ended with an error."""
+
+    def __init__(self, words, done):
+        said = done.stderr.strip() or done.stdout.strip()
+        super().__init__(f"{' '.join(map(str, words))}: exit code {done.returncode}: {said[-2000:]}")
+        self.stderr = done.stderr
+
+
+def run(*words, check=True, **options):
+    """Runs a command; its output is text, and so is its input, of which there is none unless it is given."""
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
+    done = subprocess.run(words, text=True, capture_output=True, **options)
+    if check and done.returncode:
+        raise Failed(words, done)
+    return done
+
+
+class Kubectl:
+    """Commands against one namespace, in the context that KUBECONFIG says."""
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+        self.prefix = ["kubectl", "--namespace", namespace]
+
+    def do(self, *words, **options):
+        """Runs it once; what it prints."""
+        return run(*self.prefix, *words, **options).stdout
+
+    def ask(self, *words, **options):
+        """Runs what may be done twice, again while the API server does not answer; what it prints."""
+        return self.ask_all(*words, **options).stdout
+
+    def ask_all(self, *words, timeout=60, **options):
+        """As `ask`, with what it prints beside."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return run(*self.prefix, *words, timeout=timeout, **options)
+            except subprocess.TimeoutExpired:
+                if not tries_left:
+                    raise
+            except Failed as failed:
+                if not tries_left or not any(word in failed.stderr for word in AWAY):
+                    raise
+            time.sleep(PAUSE_S)
+
+    def get(self, *words):
+        """An object, or a list of them."""
+        found = json.loads(self.ask("get", *words, "--output", "json"))
+        return found["items"] if found["kind"].endswith("List") else found
+
+    def find(self, *words):
+        """The object, or nothing."""
+        found = self.ask("get", *words, "--ignore-not-found", "--output", "json")
+        return json.loads(found) if found.strip() else None
+
+    def create(self, obj):
+        """Makes an object."""
+        self.do("create", "--filename", "-", input=json.dumps(obj))
+
+    def start(self, *words):
+        """Starts a command that goes on."""
+        return subprocess.Popen(
+            [*self.prefix, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def pods(self, name):
+        """The pods of a workload that are not on their way out."""
+        pods = self.get("pods", "--selector", f"app.kubernetes.io/name={name}")
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def ready(self, name):
+        """Those that are ready."""
+        return [pod for pod in self.pods(name) if is_ready(pod)]
+
+
+def is_ready(pod):
+    conditions = pod["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)

@@ -1,0 +1,149 @@
+"""Voters inside the cluster: pods of the load tester's image, which come in by the edges of the component
+loadtest, so through the Service and the policies as an edge's pods do.
+
+Each pod votes at a steady rate. Every voter opens the ballot page first, as people do, so that each has a name
+before it votes; half of them on a connection of their own, so that all producers are met. The load tester
+writes a line for each ballot (`--journal -`), and the pod's log is followed here. Why not a loop on this
+machine: not every cluster lets one in, and forwarded ports pass by the policies and end with a pod.
+"""
+
+import json
+import subprocess
+import threading
+import time
+
+from .ballots import Journal
+from .clock import eventually, say
+from .kubectl import Failed
+
+MIX = "page=100%,fresh=50%"
+# A pod may fail to start, on a cluster that is slow or new; nobody has voted then.
+STARTS = 3
+
+
+class LoadFailed(Exception):
+    """The load itself failed, which says nothing about the deployment."""
+
+
+class Load:
+    """A running load."""
+
+    def __init__(self, kubectl, poll, name, arguments):
+        self.kubectl, self.poll, self.arguments = kubectl, poll, arguments
+        self.journal, self.report, self.pod, self.node = Journal(), None, None, None
+        # How far the pod's clock is behind ours, and how long a line takes: the least that was seen.
+        self.behind_s = None
+        self._base, self._follower, self._ended = name, None, threading.Event()
+        self._other = []
+
+    def start(self):
+        """Returns once somebody has voted."""
+        for attempt in range(STARTS):
+            self.pod = f"{self._base}-{attempt}"
+            self.kubectl.create(self._manifest())
+            self._ended.clear()
+            self._follower = threading.Thread(target=self._follow, daemon=True)
+            self._follower.start()
+            eventually(f"{self.pod} votes or ends", lambda: self.journal.ballots() or self._ended.is_set(), 120)
+            if self.journal.ballots():
+                self.node = self.kubectl.get("pod", self.pod)["spec"]["nodeName"]
+                return self
+            say(f"{self.pod} could not begin, another is started: {' '.join(self._other)[-300:]}")
+            time.sleep(3)
+        raise LoadFailed(f"the load does not begin: {' '.join(self._other)[-1000:]}")
+
+    def stop(self):
+        """Ends the load and takes in its last lines. The pod is given a deadline that has passed: deleted,
+        it would take the end of its log along."""
+        if not self._ended.is_set():
+            self.kubectl.do("patch", "pod", self.pod, "--patch", '{"spec":{"activeDeadlineSeconds":1}}')
+        return self.wait(60)
+
+    def wait(self, within):
+        """Waits for the end of a load that ends by itself."""
+        eventually(f"{self.pod} ends", self._ended.is_set, within)
+        self._follower.join()
+        if self.journal.missing():
+            raise LoadFailed(f"{self.journal.missing()} lines of {self.pod}'s journal are missing")
+        return self
+
+    def is_running(self):
+        return not self._ended.is_set()
+
+    def ballots(self):
+        return self.journal.ballots()
+
+    def here(self, moment):
+        """A moment of this machine's clock by the load's."""
+        return moment - (self.behind_s or 0)
+
+    def _manifest(self):
+        template = self.kubectl.get("job", "loadtest")["spec"]["template"]
+        # Kubernetes adds labels of its own, which name the Job.
+        ours = ("app.kubernetes.io/", "votestream.dev/")
+        labels = {key: value for key, value in template["metadata"]["labels"].items() if key.startswith(ours)}
+        spec = template["spec"]
+        spec.pop("topologySpreadConstraints", None)
+        spec.update(restartPolicy="Never", terminationGracePeriodSeconds=30)
+        spec["containers"][0].update(
+            args=["run", "--target=http://producer", "--wait=60s", f"--poll={self.poll}", f"--mix={MIX}", "--no-audit",
+                  "--quiet", "--threads=1", "--warm-up=0s", "--journal=-", "--json=-", *self.arguments],
+            # Its log is what it is for.
+            resources={"requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
+                       "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}})
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.pod, "labels": labels}, "spec": spec}
+
+    def _follow(self):
+        try:
+            ended = False
+            while not ended:
+                # Once more after its end, should what was followed have broken off before.
+                ended = self._phase() in ("Succeeded", "Failed", "Gone")
+                # From its start each time: what is known already is not taken twice.
+                log = self.kubectl.start("logs", "--follow", f"pod/{self.pod}")
+                self._other = []
+                for line in log.stdout:
+                    self._read(line)
+                log.wait()
+                time.sleep(0.5)
+            self._keep_report()
+        finally:
+            self._ended.set()
+
+    def _read(self, line):
+        if not self.journal.add(line):
+            self._other.append(line.rstrip("\n"))
+            return
+        heard, ballot = time.time(), json.loads(line)
+        behind = heard - ballot["at_ms"] / 1000
+        self.behind_s = behind if self.behind_s is None else min(self.behind_s, behind)
+
+    def _phase(self):
+        try:
+            found = self.kubectl.find("pod", self.pod)
+        except (Failed, subprocess.TimeoutExpired):
+            return "Unknown"
+        return found["status"]["phase"] if found else "Gone"
+
+    def _keep_report(self):
+        """The report stands at the end, on one line or on several."""
+        text = "\n".join(self._other)
+        begin = text.find("{")
+        if begin >= 0:
+            try:
+                self.report = json.JSONDecoder().raw_decode(text[begin:])[0]
+            except ValueError:
+                pass
+
+
+def steady(kubectl, poll, name, rate):
+    """Votes until it is stopped; some viewers watch the results meanwhile."""
+    arguments = ["--results=http://dashboard", "--viewers=10", f"--rate={rate}", "--duration=6h",
+                 "--arrivals=constant", "--connections-max=1024"]
+    return Load(kubectl, poll, name, arguments).start()
+
+
+def some(kubectl, poll, name, voters):
+    """So many voters at once."""
+    arguments = ["--connections=5", f"--voters={voters}", "--duration=60s"]
+    return Load(kubectl, poll, name, arguments).start()

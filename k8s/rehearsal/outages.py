@@ -1,0 +1,179 @@
+"""What befalls a deployment: servers that restart, are killed, restart with ballots waiting; nodes that go."""
+
+import shlex
+import subprocess
+import time
+
+from .clock import eventually, say
+from .kubectl import Failed
+from .stage import SERVICES, Broken
+
+WAITING = 50
+# Ends the process that writes Postgres' checkpoints, which makes Postgres recover as after a crash.
+KILL_CHECKPOINTER = """
+for process in /proc/[0-9]*; do
+    if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q '^postgres:.*checkpointer'; then
+        kill -KILL "${process#/proc/}" && echo killed
+    fi
+done
+"""
+# How long a node stays away: longer than a cluster takes to notice.
+AWAY_S = 90
+
+
+def restart(stage, pod, *how):
+    """Deletes a server's pod and waits until it is back."""
+    uid = stage.uid(pod)
+    stage.kubectl.do("delete", "pod", pod, *how)
+    stage.replaced(pod, uid)
+
+
+def restart_redis(stage, row):
+    """Each Redis pod, one after the other, as a drain or an update restarts it."""
+    for pod in stage.redis.pods():
+        restart(stage, pod)
+        stage.rolled_out("statefulset/redis")
+
+
+def restart_postgres(stage, row):
+    """Postgres, or the primary of several."""
+    pod = stage.postgres.pod()
+    restart(stage, pod)
+    if stage.postgres.kind == "CloudNativePG":
+        eventually("all instances of Postgres are ready", lambda: cnpg_is_whole(stage), 300)
+
+
+def cnpg_is_whole(stage):
+    cluster = stage.kubectl.get("cluster.postgresql.cnpg.io", "postgres-cnpg")
+    return cluster["status"].get("readyInstances") == cluster["spec"]["instances"]
+
+
+def kill(stage, row):
+    """Redis and one replica of each service without a farewell, and Postgres' processes by a signal."""
+    for name in SERVICES:
+        pod = stage.kubectl.ready(name)[0]["metadata"]["name"]
+        stage.kubectl.do("delete", "pod", pod, "--grace-period=0", "--force")
+    if stage.redis.is_here:
+        restart(stage, "redis-0", "--grace-period=0", "--force")
+    if stage.postgres.kind != "outside":
+        said = stage.kubectl.do(
+            "exec", "--stdin", stage.postgres.pod(), "--container", "postgres", "--", "sh", input=KILL_CHECKPOINTER)
+        if "killed" not in said:
+            row.notes.append("Postgres' processes could not be seen")
+    stage.rolled_out()
+
+
+def waiting(stage, row):
+    """Restarts Redis while ballots wait that nobody counts: the consumers are stopped, 50 people vote, every
+    Redis pod is deleted. The streams hold 50 before and after, and all 50 are counted once consumers are back."""
+    stage.end_load()
+    stage.all_counted()
+    replicas = len(stage.kubectl.pods("consumer"))
+    stop_consumers(stage)
+    try:
+        stage.cast(WAITING)
+        held = stage.redis.waiting()
+        if held != WAITING:
+            raise Broken(f"{WAITING} ballots were accepted, the streams hold {held}")
+        say(f"{WAITING} ballots wait; Redis restarts")
+        uids = {pod: stage.uid(pod) for pod in stage.redis.pods()}
+        stage.kubectl.do("delete", "pod", *uids)
+        for pod, uid in uids.items():
+            stage.replaced(pod, uid)
+        held = eventually("Redis answers", lambda: held_by(stage.redis), 60)[0]
+        if held != WAITING:
+            row.problems.append(f"{WAITING} ballots waited, the streams hold {held} after the restart of Redis")
+    finally:
+        start_consumers(stage, replicas)
+        eventually("the consumers are back", lambda: len(stage.kubectl.ready("consumer")) >= replicas, 120)
+        stage.begin_load()
+    row.notes.append(f"{held} of {WAITING} waited through it")
+
+
+def held_by(redis):
+    """What the streams hold, as a list of one; nothing while Redis does not answer."""
+    try:
+        return [redis.waiting()]
+    except (Failed, ValueError):
+        return None
+
+
+def stop_consumers(stage):
+    """No consumer is left. At 0 replicas an autoscaler does nothing; KEDA is told to."""
+    if has_keda(stage):
+        stage.kubectl.do("annotate", "--overwrite", "scaledobject/consumer", "autoscaling.keda.sh/paused-replicas=0")
+    else:
+        stage.kubectl.do("scale", "deployment/consumer", "--replicas=0")
+
+    def gone():
+        return not stage.kubectl.get("pods", "--selector", "app.kubernetes.io/name=consumer")
+    eventually("no consumer is left", gone, 120)
+
+
+def start_consumers(stage, replicas):
+    if has_keda(stage):
+        stage.kubectl.do("annotate", "scaledobject/consumer", "autoscaling.keda.sh/paused-replicas-")
+    stage.kubectl.do("scale", "deployment/consumer", f"--replicas={replicas}")
+
+
+def has_keda(stage):
+    return bool(stage.kubectl.find("crd", "scaledobjects.keda.sh") and
+                stage.kubectl.find("scaledobject", "consumer"))
+
+
+def victim(stage):
+    """A node that the load is not on; the one with the most of our pods."""
+    number = {}
+    for pod in stage.kubectl.get("pods"):
+        node = pod["spec"].get("nodeName")
+        if node and node != stage.load.node and pod["status"]["phase"] == "Running":
+            number[node] = number.get(node, 0) + 1
+    if not number:
+        raise Broken("every pod stands on one node")
+    return max(number, key=number.get)
+
+
+def drain(stage, row):
+    """Empties a node, as for its maintenance, and lets pods come back."""
+    node = victim(stage)
+    row.notes.append(f"node {node}")
+    try:
+        stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
+                         timeout=330)
+        stage.rolled_out()
+        time.sleep(10)
+    finally:
+        stage.kubectl.do("uncordon", node)
+    whole(stage)
+
+
+def cut(stage, row):
+    """Cuts a node off from all others, and brings it back."""
+    node = victim(stage)
+    row.notes.append(f"node {node} for {AWAY_S} s")
+    hook(stage.settings.cut, node)
+    try:
+        eventually(f"the cluster misses {node}", lambda: not node_is_ready(stage, node), 120)
+        time.sleep(AWAY_S)
+    finally:
+        hook(stage.settings.heal, node)
+    eventually(f"{node} is back", lambda: node_is_ready(stage, node), 180)
+    whole(stage)
+
+
+def whole(stage):
+    """Everything that the overlay has is ready again."""
+    kinds = stage.kubectl.ask("get", "statefulset,deployment", "--output", "name").split()
+    stage.rolled_out(*kinds, within=600)
+    if stage.postgres.kind == "CloudNativePG":
+        eventually("all instances of Postgres are ready", lambda: cnpg_is_whole(stage), 600)
+
+
+def node_is_ready(stage, node):
+    conditions = stage.kubectl.get("node", node)["status"]["conditions"]
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def hook(command, node):
+    say(f"{command} {node}")
+    subprocess.run([*shlex.split(command), node], check=True)

@@ -1,0 +1,48 @@
+"""The pages, asked of every pod that serves them."""
+
+import http.client
+import re
+
+SERVES = {"producer": 8080, "dashboard": 8081}
+
+
+class Pages:
+    """Producer and dashboard, by forwarded ports: each pod must answer, not only the one that is met."""
+
+    def __init__(self, kubectl, poll):
+        self.kubectl, self.poll = kubectl, poll
+
+    def problems(self):
+        """What is wrong with the pages, pod by pod."""
+        for name, port in SERVES.items():
+            pods = self.kubectl.ready(name)
+            if not pods:
+                yield f"no {name} is ready"
+            for pod in pods:
+                told = self._ask(pod["metadata"]["name"], port, "/")
+                if told[0] != 200 or "<html" not in told[1].lower():
+                    yield f"{pod['metadata']['name']} answers / with {told[0]}: {told[1][:200]}"
+
+    def tally(self):
+        """What a dashboard tells of the poll."""
+        pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
+        return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
+
+    def _ask(self, pod, port, path):
+        """Status and body; no status when there is no answer."""
+        forward = self.kubectl.start("port-forward", f"pod/{pod}", f":{port}")
+        try:
+            first = forward.stdout.readline()
+            found = re.search(r"127\.0\.0\.1:(\d+)", first)
+            if not found:
+                return None, first
+            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=10)
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except OSError as error:
+            return None, str(error)
+        finally:
+            forward.terminate()
+            forward.wait()
+            forward.stdout.close()

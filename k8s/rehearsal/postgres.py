@@ -1,0 +1,53 @@
+"""The votes as they stand in Postgres, read in its own pod.
+
+Where Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
+"""
+
+import csv
+import io
+
+from .kubectl import run
+
+# Beside the database that counts.
+SCRATCH = "votestream_scratch"
+PRIMARY = "cnpg.io/cluster=postgres-cnpg,cnpg.io/instanceRole=primary"
+
+
+class Postgres:
+    """The deployment's Postgres."""
+
+    def __init__(self, kubectl, votectl, poll):
+        self.kubectl, self.votectl, self.poll = kubectl, votectl, poll
+        if kubectl.find("statefulset", "postgres"):
+            self.kind = "component postgres"
+        elif kubectl.find("service", "postgres-cnpg-rw"):
+            self.kind = "CloudNativePG"
+        else:
+            self.kind = "outside"
+
+    def pod(self):
+        """The pod that takes writes, where there is one."""
+        if self.kind == "CloudNativePG":
+            return self.kubectl.get("pods", "--selector", PRIMARY)[0]["metadata"]["name"]
+        return "postgres-0"
+
+    def sql(self, text, database="votestream"):
+        """The rows of a statement that may be run twice, as lists of text."""
+        told = self.kubectl.ask(
+            "exec", "--stdin", self.pod(), "--container", "postgres", "--", "psql", "--no-psqlrc",
+            "--no-align", "--tuples-only", "--quiet", "--field-separator=,", "--set=ON_ERROR_STOP=1",
+            "--username=postgres", f"--dbname={database}", input=text)
+        return [line.split(",") for line in told.splitlines()]
+
+    def rows(self, database="votestream"):
+        """Every vote: voter and choices."""
+        if self.kind == "outside":
+            return self._exported()
+        text = (f"SELECT replace(voter::text, '-', ''), choices FROM votes JOIN polls ON polls.id = poll_id "
+                f"WHERE slug = '{self.poll}'")
+        return [(voter, int(choices)) for voter, choices in self.sql(text, database)]
+
+    def _exported(self):
+        said = run(self.votectl, "poll", "export", self.poll, "--votes", "--format", "csv").stdout
+        # Which bit an option is, only Postgres knows: the choices are not compared.
+        return [(row["voter"], None) for row in csv.DictReader(io.StringIO(said))]

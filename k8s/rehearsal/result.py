@@ -1,0 +1,88 @@
+"""The table, the JSON, and the exit code."""
+
+import dataclasses
+
+EXIT_KEPT, EXIT_BROKEN, EXIT_USAGE = 0, 1, 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """What a step may cost voters. What is accepted is counted, whatever the bound."""
+
+    # The longest time in which nobody's ballot is accepted; 0 where it is not measured.
+    longest_gap_s: float
+    # Of all ballots, those that are not accepted; no bound but the gap's when None.
+    refused_share: float | None = None
+    # From the end of the step until every accepted ballot is a row.
+    counted_s: float = 60.0
+
+    def passed_by(self, row):
+        """The bounds that the row passes, in words."""
+        sent = row.votes + row.refused
+        if self.refused_share is not None and row.refused > self.refused_share * sent:
+            yield f"{row.refused} of {sent} ballots were not accepted, {self.refused_share:.1%} may be: {row.outcomes}"
+        if self.longest_gap_s and row.longest_gap_s > self.longest_gap_s:
+            yield f"no ballot was accepted for {row.longest_gap_s:.1f} s, {self.longest_gap_s:.0f} s may be"
+
+
+@dataclasses.dataclass
+class Row:
+    """What a step came to."""
+
+    step: str
+    seconds: float = 0.0
+    votes: int = 0
+    refused: int = 0
+    longest_gap_s: float = 0.0
+    lost: int = 0
+    counted_s: float = 0.0
+    outcomes: dict = dataclasses.field(default_factory=dict)
+    # What the step found worth telling, and what is wrong.
+    notes: list = dataclasses.field(default_factory=list)
+    problems: list = dataclasses.field(default_factory=list)
+    skipped: str | None = None
+
+
+COLUMNS = [
+    ("step", lambda row: row.step),
+    ("seconds", lambda row: f"{row.seconds:.0f}"),
+    ("votes", lambda row: f"{row.votes}"),
+    ("refused", lambda row: f"{row.refused}"),
+    ("longest gap, s", lambda row: f"{row.longest_gap_s:.1f}"),
+    ("lost", lambda row: f"{row.lost}"),
+    ("", lambda row: "FAILED" if row.problems else "; ".join(row.notes)),
+]
+
+
+def table(rows):
+    """A table in Markdown that can be read as it stands, and the problems below it."""
+    cells = [[name for name, _ in COLUMNS]]
+    for row in rows:
+        if row.skipped:
+            cells.append([row.step, "", "", "", "", "", f"not done: {row.skipped}"])
+        else:
+            cells.append([show(row) for _, show in COLUMNS])
+    widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
+    # Words to the left, figures to the right.
+    words = (0, len(COLUMNS) - 1)
+    cells.insert(1, [("-" * width if at in words else "-" * (width - 1) + ":")
+                     for at, width in enumerate(widths)])
+    lines = ["| " + " | ".join(
+        cell.ljust(width) if at in words else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(line, widths))) + " |" for line in cells]
+    lines += [f"{row.step}: {problem}" for row in rows for problem in row.problems]
+    return "\n".join(lines)
+
+
+def report(overlay, facts, rows):
+    """What --json writes. Fields may be added; none is renamed or given another unit."""
+    return {
+        "schema_version": 1, "overlay": overlay, "kept": not any(row.problems for row in rows), **facts,
+        "steps": [dataclasses.asdict(row) for row in rows],
+    }
+
+
+def exit_code(rows):
+    """0 when every promise was kept and every bound held; nothing rehearsed proves nothing."""
+    done = [row for row in rows if not row.skipped]
+    return EXIT_KEPT if done and not any(row.problems for row in done) else EXIT_BROKEN

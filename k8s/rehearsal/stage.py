@@ -1,0 +1,177 @@
+"""What a rehearsal plays on: the deployment, its load, and what is asked of both after each step."""
+
+import dataclasses
+import subprocess
+import time
+
+from .ballots import compare, window
+from .clock import Slow, eventually, say
+from .kubectl import Failed, is_ready
+from .load import LoadFailed, some, steady
+from .pages import Pages
+from .postgres import Postgres
+from .redis import Redis
+from .result import Row
+
+SERVICES = ("producer", "consumer", "dashboard")
+# How long votes must have been accepted without a refusal for a step to be over.
+CALM_S = 3.0
+
+
+class Broken(Exception):
+    """A promise does not hold."""
+
+
+class Stage:
+    """The deployment under rehearsal."""
+
+    def __init__(self, settings, kubectl, tree):
+        self.settings, self.kubectl, self.tree, self.poll = settings, kubectl, tree, settings.poll
+        self.votectl = tree.k8s / "votectl"
+        self.pages = Pages(kubectl, self.poll)
+        self.postgres, self.redis = None, None
+        self.loads, self.load = [], None
+        # Voters whose ballots a step has lost: told once.
+        self.lost = set()
+        self.backed_up = None
+
+    def look(self):
+        """Finds out what the overlay brought; once it is applied."""
+        self.postgres = Postgres(self.kubectl, self.votectl, self.poll)
+        self.redis = Redis(self.kubectl, self.tree.secrets)
+
+    # The load.
+
+    def begin_load(self):
+        name = f"voters-{len(self.loads)}"
+        self.load = steady(self.kubectl, self.poll, name, self.settings.rate)
+        self.loads.append(self.load)
+
+    def end_load(self):
+        if self.load:
+            load, self.load = self.load, None
+            load.stop()
+
+    def drop_load(self):
+        """Ends the load of a rehearsal that ends early; its ballots are nobody's business any more."""
+        if self.load:
+            self.kubectl.do("delete", "pod", self.load.pod, "--wait=false", "--ignore-not-found", check=False)
+            self.load = None
+
+    def cast(self, voters):
+        """Ballots of so many voters, one after the other's answer; all of them accepted."""
+        load = some(self.kubectl, self.poll, f"voters-{len(self.loads)}", voters)
+        self.loads.append(load)
+        load.wait(120)
+        accepted = sum(ballot.accepted for ballot in load.ballots())
+        if accepted != voters:
+            raise Broken(f"{accepted} of {voters} ballots were accepted")
+        return load
+
+    def ballots(self, begin=0.0):
+        """All ballots since a moment, by this machine's clock."""
+        return [
+            dataclasses.replace(ballot, at=ballot.at + (load.behind_s or 0))
+            for load in self.loads for ballot in load.ballots() if ballot.at >= load.here(begin)
+        ]
+
+    def all_counted(self):
+        """Waits until every ballot that was accepted by now is a row; those ballots."""
+        now = [ballot for ballot in self.ballots() if ballot.accepted and ballot.voter not in self.lost]
+        eventually("everybody is counted", lambda: not compare(now, self.postgres.rows()).lost, 60)
+        return now
+
+    def is_calm(self):
+        recent = self.ballots(time.time() - CALM_S)
+        return bool(recent) and all(ballot.accepted for ballot in recent)
+
+    # A step.
+
+    def play(self, name, act, bound):
+        """Does a step and holds what voters met against its bounds, and their ballots against the rows."""
+        say(f"{name} …")
+        row, begin = Row(name), time.time()
+        try:
+            act(self, row)
+            if self.load:
+                eventually("votes are accepted again without a refusal", self.is_calm, bound.longest_gap_s + 60)
+        except (Broken, Slow, Failed, LoadFailed, subprocess.TimeoutExpired) as error:
+            row.problems.append(str(error))
+        end = time.time()
+        try:
+            if self.load and not self.load.is_running():
+                raise LoadFailed(f"the load ended: {self.load._other[-3:]}")
+            self._measure(row, begin, end, bound)
+            self._count(row, end, bound)
+            row.problems += self.pages.problems()
+        except (Broken, Slow, Failed, LoadFailed, subprocess.TimeoutExpired) as error:
+            row.problems.append(str(error))
+        say(f"{name}: {row.votes} votes, {row.refused} refused, longest gap {row.longest_gap_s:.1f} s, "
+            f"{row.lost} lost, counted after {row.counted_s:.1f} s" + "".join(f"; {note}" for note in row.notes))
+        for problem in row.problems:
+            say(f"{name}: FAILED: {problem}")
+        return row
+
+    def _measure(self, row, begin, end, bound):
+        row.seconds = end - begin
+        if not self.loads:
+            return
+        ballots = [ballot for ballot in self.ballots(begin) if ballot.at <= end]
+        met = window(ballots, begin, end)
+        row.votes, row.refused, row.outcomes = met.votes, met.refused, met.outcomes
+        # Where nobody was to vote for a while, there is no gap to tell.
+        if bound.longest_gap_s:
+            row.longest_gap_s = met.longest_gap_s
+        row.problems += bound.passed_by(row)
+
+    def _count(self, row, end, bound):
+        """Waits until every ballot accepted so far is a row; who is missing then is lost."""
+        if not self.loads:
+            return
+        ballots = [ballot for ballot in self.ballots() if ballot.at <= end and ballot.voter not in self.lost]
+        while True:
+            comparison, error = None, None
+            try:
+                comparison = compare(ballots, self.postgres.rows())
+            except (Failed, subprocess.TimeoutExpired, IndexError) as failed:
+                error = failed
+            row.counted_s = time.time() - end
+            if comparison and not comparison.lost or row.counted_s > bound.counted_s:
+                break
+            time.sleep(1)
+        if comparison is None:
+            raise Broken(f"the votes cannot be read: {error}")
+        row.lost = len(comparison.lost)
+        self.lost.update(comparison.lost)
+        if not comparison.holds:
+            raise Broken(str(comparison))
+
+    def samples(self):
+        """Answers that voters should not have had, in the words in which they came: the first few of each load."""
+        return [text for load in self.loads for text in (load.report or {}).get("samples", [])]
+
+    # What steps wait for.
+
+    def rolled_out(self, *kinds, within=300):
+        for kind in kinds or [f"deployment/{name}" for name in SERVICES]:
+            self.kubectl.ask("rollout", "status", kind, f"--timeout={within}s", timeout=within + 30)
+
+    def completed(self, job, within):
+        """Waits for a Job to complete; one that failed is told at once."""
+        def ended():
+            conditions = self.kubectl.get("job", job)["status"].get("conditions", [])
+            return [c for c in conditions if c["type"] in ("Complete", "Failed") and c["status"] == "True"]
+        condition = eventually(f"job {job} ends", ended, within)[0]
+        if condition["type"] == "Failed":
+            log = self.kubectl.ask("logs", f"job/{job}", "--all-containers", "--tail=20", check=False)
+            raise Broken(f"job {job} failed: {condition.get('message')}: {log[-1500:]}")
+
+    def replaced(self, pod, uid, within=180):
+        """Waits until another pod of that name is ready."""
+        def is_new():
+            found = self.kubectl.find("pod", pod)
+            return found and found["metadata"]["uid"] != uid and is_ready(found)
+        eventually(f"{pod} is back and ready", is_new, within)
+
+    def uid(self, pod):
+        return self.kubectl.get("pod", pod)["metadata"]["uid"]

@@ -1,0 +1,92 @@
+"""A copy of the manifests with secrets of its own, and the overlay that is rehearsed.
+
+The copy keeps the operator's own secrets out of it. The overlay that is rehearsed is the one that was asked
+for, with three additions on top: the load tester's edges, autoscalers that stay at their minimum (what a step
+breaks must not be made up for by a replica more), and what `--component` names.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+K8S = pathlib.Path(__file__).resolve().parent.parent
+
+KUSTOMIZATION = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: votestream
+resources:
+  - ../{overlay}
+components:
+{components}
+images:
+  - {{name: votestream/loadtest, newName: {load_name}, {load_version}}}
+patches:
+  # The load's pods are made from its template.
+  - target: {{kind: Job, name: loadtest}}
+    patch: |
+      - {{op: add, path: /spec/suspend, value: true}}
+  - target: {{kind: HorizontalPodAutoscaler}}
+    patch: |
+      - {{op: copy, from: /spec/minReplicas, path: /spec/maxReplicas}}
+  - target: {{kind: ScaledObject}}
+    patch: |
+      - {{op: copy, from: /spec/minReplicaCount, path: /spec/maxReplicaCount}}
+"""
+
+
+def copy(folder):
+    """Copies what kustomize reads, without anybody's secrets; the copy's k8s folder."""
+    root = pathlib.Path(folder)
+    ignore = shutil.ignore_patterns(".venv", "files", "__pycache__")
+    shutil.copytree(K8S, root / "k8s", ignore=ignore)
+    for part in ("schema/access", "grafana"):
+        if (K8S.parent / part).is_dir():
+            shutil.copytree(K8S.parent / part, root / part)
+    return root / "k8s"
+
+
+def dev_secrets(k8s, overlay):
+    """Makes the secrets that are missing, with servers' addresses as the overlay's TLS wants them."""
+    given = (k8s / "overlays" / overlay / "kustomization.yaml").read_text().split()
+    listed = {word.rpartition("components/")[2] for word in given if "components/" in word}
+    # CloudNativePG speaks TLS, whatever else does.
+    speaks_tls = {"redis": listed & {"tls", "tls-redis"}, "postgres": listed & {"tls", "postgres-cnpg"}}
+    tls = " ".join(server for server, does in speaks_tls.items() if does)
+    make = k8s / "components/dev-secrets/make"
+    subprocess.run([make], check=True, capture_output=True, env={**os.environ, "TLS": tls})
+
+
+class Tree:
+    """The overlay that a rehearsal applies, in a copy."""
+
+    def __init__(self, k8s, settings, load_image):
+        self.k8s, self.given = k8s, settings.overlay
+        self.overlay = self.k8s / "overlays/rehearsal"
+        self.secrets = self.k8s / "components/dev-secrets/files"
+        self.make_secrets()
+        self.overlay.mkdir()
+        given = (self.k8s / "overlays" / self.given / "kustomization.yaml").read_text()
+        listed = [] if "components/loadtest" in given else ["../../components/loadtest"]
+        for number, source in enumerate(settings.component):
+            shutil.copytree(source, self.overlay / f"component-{number}")
+            listed.append(f"component-{number}")
+        name, version = image(load_image)
+        (self.overlay / "kustomization.yaml").write_text(KUSTOMIZATION.format(
+            overlay=self.given, components="\n".join(f"  - {path}" for path in listed) or "  []",
+            load_name=name, load_version=version))
+
+    def make_secrets(self):
+        dev_secrets(self.k8s, self.given)
+
+
+def image(reference):
+    """Name and version of an image, as kustomize writes them."""
+    if "@" in reference:
+        name, digest = reference.split("@", 1)
+        return name, f"digest: {digest}"
+    # A colon before the last slash is a port.
+    head, slash, tail = reference.rpartition("/")
+    name, _, tag = tail.partition(":")
+    return head + slash + name, f'newTag: "{tag or "latest"}"'
