@@ -107,7 +107,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 18] = [
+const SQL: [&str; 19] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/jobs/projector.rs",
     "consumer/src/pipeline/store.rs",
@@ -120,6 +120,7 @@ const SQL: [&str; 18] = [
     "schema/src/db/positions.rs",
     "schema/src/db/results.rs",
     "service/src/postgres.rs",
+    "standalone/src/servers/postgres/roles.rs",
     "standalone/src/supervisor/database.rs",
     "votectl/src/audit.rs",
     "votectl/src/audit/recount.rs",
