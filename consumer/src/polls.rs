@@ -3,7 +3,7 @@
 //! Invariant: the cache only ever holds complete results of one query. A failed reload leaves the last one in place.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,6 +11,7 @@ use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::{Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::metrics;
 
 /// All known polls, including drafts and archived ones, by their number.
 pub type Polls = HashMap<PollId, Arc<Poll>>;
@@ -21,13 +22,15 @@ pub(crate) struct PollCache {
     pool: Pool,
     response_timeout: Duration,
     polls: watch::Sender<Arc<Polls>>,
+    unreadable: Arc<Mutex<db::polls::UnreadableLog>>,
 }
 
 impl PollCache {
     /// Creates an empty cache. A reload that takes longer than `response_timeout` fails, since a frozen server
     /// enforces no time-out of its own.
     pub(crate) fn new(pool: Pool, response_timeout: Duration) -> Self {
-        Self { pool, response_timeout, polls: watch::Sender::new(Arc::default()) }
+        let (polls, unreadable) = (watch::Sender::new(Arc::default()), Arc::default());
+        Self { pool, response_timeout, polls, unreadable }
     }
 
     /// Returns the polls of the last successful reload, without asking Postgres.
@@ -49,8 +52,13 @@ impl PollCache {
             session.give_up();
             return Err(ServerError::PostgresTimeout(self.response_timeout));
         };
-        let polls: Arc<Polls> =
-            Arc::new(polls?.into_iter().map(|poll| (poll.id, Arc::new(poll))).collect());
+        let stored = polls?;
+        metrics::UNREADABLE_POLLS.set(stored.unreadable.len() as f64);
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        unreadable.report(&stored.unreadable);
+        drop(unreadable);
+        let polls = stored.readable.into_iter().map(|poll| (poll.id, Arc::new(poll)));
+        let polls: Arc<Polls> = Arc::new(polls.collect());
         self.polls.send_replace(polls.clone());
         Ok(polls)
     }

@@ -41,6 +41,7 @@ pub struct Feed {
     connections_max: u32,
     board: Board,
     polls: HashMap<PollId, Arc<Poll>>,
+    unreadable: db::polls::UnreadableLog,
     definitions_due: Instant,
     read_ms: i64,
     /// When the last successful read began.
@@ -52,11 +53,13 @@ impl Feed {
     pub fn new(pool: Pool, connections_max: u32, board: Board) -> Self {
         let polls = HashMap::new();
         let definitions_due = Instant::now();
+        let unreadable = db::polls::UnreadableLog::default();
         Self {
             pool,
             connections_max,
             board,
             polls,
+            unreadable,
             definitions_due,
             read_ms: 0,
             last_read_began: None,
@@ -126,7 +129,9 @@ impl Feed {
         let all = Instant::now() >= self.definitions_due;
         if all {
             let polls = db::polls::all(client).await?;
-            let shown = polls.into_iter().filter(|poll| poll.opens_at_ms.is_some());
+            metrics::UNREADABLE_POLLS.set(polls.unreadable.len() as f64);
+            self.unreadable.report(&polls.unreadable);
+            let shown = polls.readable.into_iter().filter(|poll| poll.opens_at_ms.is_some());
             self.polls = shown.map(|poll| (poll.id, Arc::new(poll))).collect();
             self.definitions_due = Instant::now() + DEFINITIONS_EVERY;
         }

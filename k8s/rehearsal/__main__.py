@@ -115,7 +115,8 @@ def rehearse(settings, kubectl, folder):
 def dry(kubectl, k8s, overlay):
     say(f"server-side dry run of {overlay} …")
     dev_secrets(k8s, overlay)
-    return Row(f"dry run: {overlay}", problems=dry_run(kubectl, k8s / "overlays" / overlay))
+    problems = dry_run(kubectl, k8s / "overlays" / overlay)
+    return Row(f"dry run: {overlay}", voted=False, notes=["accepted by the API server"], problems=problems)
 
 
 def load_image(settings, k8s):

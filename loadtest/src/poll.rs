@@ -45,6 +45,16 @@ pub enum VotePolicy {
     Replace,
 }
 
+impl VotePolicy {
+    /// Whether a voter's newer ballot takes the place of the older one; if not, it is refused.
+    pub(crate) fn replaces(self) -> bool {
+        match self {
+            Self::KeepFirst => false,
+            Self::Replace => true,
+        }
+    }
+}
+
 /// Who may vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +179,15 @@ mod tests {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let json = br#"{"poll":"x","version":4,"voters":3,"options":[{"slug":"dogs","votes":2},{"slug":"cats","votes":1}],"stale":false}"#;
         assert_eq!(Snapshot::parse(json, &poll).unwrap().votes, [1, 2]);
+    }
+
+    #[test]
+    fn every_vote_policy_of_the_service_means_the_same_here() {
+        use votestream_schema::poll::VotePolicy as Theirs;
+        for theirs in Theirs::ALL {
+            let ours: VotePolicy = serde_json::from_str(&format!("\"{theirs}\"")).unwrap();
+            assert_eq!(ours.replaces(), theirs.replaces(), "{theirs}");
+        }
     }
 
     #[test]

@@ -12,7 +12,6 @@ use crate::journal::Journal;
 use crate::lane::lock;
 use crate::ledger::Standing;
 use crate::outcome::{Class, Kind, Outcome};
-use crate::poll::VotePolicy;
 use crate::recorder::{Recorder, Sent};
 use crate::reply::Reply;
 use crate::request::Requests;
@@ -95,7 +94,7 @@ impl Visits {
             if visit.voter.manner == Manner::OtherConnection {
                 visit.connection.close();
             }
-            let refusable = self.crowd.poll.vote_policy == VotePolicy::KeepFirst;
+            let refusable = !self.crowd.poll.vote_policy.replaces();
             let answered = visit.standing.certain.is_some();
             let kind = if answered { Kind::Second { refusable } } else { Kind::Retry };
             let second = visit.voter.second;

@@ -8,6 +8,7 @@
 
 use redis::{Cmd, Pipeline, RedisError, Script, Value};
 use votestream_schema::keys::BUCKETS;
+use votestream_schema::poll::{VotePolicy, VoterPolicy};
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
 
 /// The register's decision on one ballot.
@@ -48,16 +49,38 @@ pub struct Registration {
 pub struct Register {
     keys: Keys,
     backlog_max: u64,
+    text: std::sync::Arc<str>,
     script: std::sync::Arc<Script>,
 }
 
-/// The text of the script.
-const SCRIPT: &str = include_str!("register/register.lua");
+/// Digits at the end of a ballot's id that tell it from the voter's other ballots.
+const TAG_DIGITS: usize = 8;
+const _: () = assert!(TAG_DIGITS <= codec::ID_DIGITS, "the tag is a part of the ballot's id");
+
+/// The script, with a first line that holds what Rust decides: the meaning of each policy, and where
+/// the parts of a ballot stand.
+fn script_text() -> String {
+    let table = |entries: Vec<String>| format!("{{ {} }}", entries.join(", "));
+    let replaces = VotePolicy::ALL.iter().map(|policy| format!("{policy} = {}", policy.replaces()));
+    let needs_code =
+        VoterPolicy::ALL.iter().map(|policy| format!("{policy} = {}", policy.needs_code()));
+    format!(
+        "local REPLACES, NEEDS_CODE = {}, {}; \
+         local BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES, TAG_DIGITS = {}, {}, {TAG_DIGITS}\n{}",
+        table(replaces.collect()),
+        table(needs_code.collect()),
+        codec::BEFORE_CHOICES_BYTES,
+        codec::AFTER_CHOICES_BYTES,
+        include_str!("register/register.lua"),
+    )
+}
 
 impl Register {
     /// Creates calls for the deployment with these keys, whose streams hold at most `backlog_max` entries.
     pub fn new(keys: Keys, backlog_max: u64) -> Self {
-        Self { keys, backlog_max, script: std::sync::Arc::new(Script::new(SCRIPT)) }
+        let text = script_text();
+        let script = std::sync::Arc::new(Script::new(&text));
+        Self { keys, backlog_max, text: text.into(), script }
     }
 
     /// Adds one call to a pipeline. All ballots of `batch` must be for `poll` and belong to `partition`.
@@ -72,7 +95,7 @@ impl Register {
         by_text: bool,
     ) {
         let call = if by_text {
-            pipeline.cmd("EVAL").arg(SCRIPT)
+            pipeline.cmd("EVAL").arg(&*self.text)
         } else {
             pipeline.cmd("EVALSHA").arg(self.script.get_hash())
         };
@@ -180,6 +203,24 @@ mod tests {
 
     fn text(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn the_script_is_given_the_meaning_of_every_policy() {
+        let text = script_text();
+        let first = text.lines().next().unwrap();
+        for policy in VotePolicy::ALL {
+            assert!(first.contains(&format!("{policy} = {}", policy.replaces())), "{first}");
+        }
+        for policy in VoterPolicy::ALL {
+            assert!(first.contains(&format!("{policy} = {}", policy.needs_code())), "{first}");
+            // Only the first line names a policy: what follows looks it up.
+            assert!(
+                !include_str!("register/register.lua").contains(&format!("'{policy}'")),
+                "{policy}"
+            );
+        }
+        assert!(first.ends_with("TAG_DIGITS = 3, 66, 8"), "{first}");
     }
 
     fn read(reply: &[Value], ballots: usize) -> Result<Vec<Verdict>, RedisError> {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use votestream_schema::code::Code;
-use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
+use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
@@ -160,7 +160,7 @@ impl VotingService {
         }
         // Register the ballot, in a span that continues the caller's trace.
         let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
-        let replaces = poll.vote_policy == VotePolicy::Replace;
+        let replaces = poll.vote_policy.replaces();
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
         // A caller's trace reaches the consumer even while this service records none.

@@ -9,7 +9,7 @@ const ballot = document.getElementById('ballot');
 const form = document.getElementById('ballot-form');
 const standing = document.getElementById('standing');
 const api = `/api/polls/${encodeURIComponent(ballot.dataset.poll)}`;
-const replaceable = ballot.dataset.policy === 'replace';
+const replaceable = 'replaceable' in ballot.dataset;
 
 let stopping = null;
 

@@ -1,4 +1,4 @@
--- The earliest time that a new entry of one partition can bear, in milliseconds.
+-- Returns the earliest time, in milliseconds, that the ID of a new entry of one partition can have.
 -- KEYS 1 stream
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Sets a closing time in one partition, if it can still be kept: no entry may be that late already.
+-- Sets a closing time in one partition, unless it is too late: no entry may have that time already.
 -- KEYS 1 rules, 2 stream; ARGV 1 poll, 2 rules, 3 closing time in milliseconds
--- Reply: 1 when set, 0 when it is too late for that time.
+-- Reply: 1 if it was set, 0 if it is too late for that time.
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local info = redis.pcall('XINFO', 'STREAM', KEYS[2])

@@ -71,7 +71,9 @@ async fn a_created_poll_is_read_back_and_its_slug_is_taken() {
     let slug: Slug = "pets".parse().unwrap();
     let poll = db::polls::by_slug(&client, &slug).await.unwrap().unwrap();
     assert_eq!((poll.id, poll.options.len(), poll.revision), (id, 2, 1));
-    assert_eq!(db::polls::all(&client).await.unwrap(), std::slice::from_ref(&poll));
+    let stored = db::polls::all(&client).await.unwrap();
+    assert_eq!(stored.readable, std::slice::from_ref(&poll));
+    assert_eq!(stored.unreadable, []);
     let text = r#"{"slug":"pets","title":"Other","options":[{"slug":"a","label":"A"},{"slug":"b","label":"B"},{"slug":"c","label":"C"}]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
     let transaction = client.transaction().await.unwrap();
@@ -85,6 +87,30 @@ async fn a_created_poll_is_read_back_and_its_slug_is_taken() {
     assert_eq!((updated.title.as_str(), updated.options.len(), updated.revision), ("Other", 3, 2));
     let tally = db::results::tally(&client, id).await.unwrap();
     assert_eq!((tally.voters, tally.votes), (0, vec![0, 0, 0]));
+}
+
+/// As a newer release would leave it, of whose policies this one knows nothing.
+#[tokio::test]
+async fn a_poll_that_cannot_be_read_hides_no_other() {
+    let mut client = migrated().await;
+    let pets = pets(&mut client).await;
+    let text = r#"{"slug":"food","title":"Food?","options":[{"slug":"a","label":"A"},{"slug":"b","label":"B"}]}"#;
+    let definition: Definition = serde_json::from_str(text).unwrap();
+    let transaction = client.transaction().await.unwrap();
+    let food = db::polls::create(&transaction, &definition).await.unwrap();
+    transaction.commit().await.unwrap();
+    let sql = "ALTER TABLE polls DROP CONSTRAINT polls_vote_policy_check; \
+               UPDATE polls SET vote_policy = 'ranked' WHERE slug = 'pets'";
+    client.batch_execute(sql).await.unwrap();
+
+    let stored = db::polls::all(&client).await.unwrap();
+    let ids: Vec<PollId> = stored.readable.iter().map(|poll| poll.id).collect();
+    assert_eq!(ids, [food]);
+    let [unreadable] = stored.unreadable.as_slice() else { panic!("{stored:?}") };
+    assert_eq!((unreadable.id, unreadable.slug.as_str()), (pets, "pets"));
+    assert!(unreadable.reason.contains("`ranked` is none of keep_first, replace"), "{unreadable}");
+    let alone = db::polls::by_slug(&client, &"pets".parse().unwrap()).await;
+    assert!(matches!(alone, Err(Error::UnreadablePoll(_))), "{alone:?}");
 }
 
 #[tokio::test]

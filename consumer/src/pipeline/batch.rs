@@ -6,7 +6,6 @@
 
 use std::cmp::Ordering;
 
-use votestream_schema::poll::VotePolicy;
 use votestream_schema::{Ballot, EntryId, codec};
 
 use crate::polls::Polls;
@@ -21,6 +20,8 @@ pub struct Vote {
     pub entry: EntryId,
     /// Index of its entry in the slice given to [`sort`].
     pub source: usize,
+    /// Whether a newer ballot of a voter replaces the older one in this poll; otherwise the oldest one counts.
+    pub replaces: bool,
 }
 
 /// Why a ballot that was accepted does not count.
@@ -70,19 +71,20 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
         };
         match polls.get(&ballot.poll) {
             Some(poll) if poll.allows(ballot.choices) && poll.takes_entry_at(id.ms) => {
-                batch.votes.push(Vote { ballot, entry: id, source });
+                let replaces = poll.vote_policy.replaces();
+                batch.votes.push(Vote { ballot, entry: id, source, replaces });
                 continue;
             }
             Some(poll) if poll.allows(ballot.choices) => {
                 batch.set_aside.push((ballot, Reason::OutOfTime));
             }
             Some(_) => batch.dead.push((source, not_allowed(&ballot))),
-            None => batch.dead.push((source, format!("there is no poll {}", ballot.poll))),
+            None => batch.dead.push((source, no_such_poll(&ballot))),
         }
         // Only refused entries reach this line. The cached poll may be older than they are.
         batch.needs_refresh = true;
     }
-    keep_one_per_voter(&mut batch, polls);
+    keep_one_per_voter(&mut batch);
     batch
 }
 
@@ -96,18 +98,21 @@ fn read(entry: &Entry) -> Result<(Ballot, EntryId), codec::Error> {
     Ok((codec::decode(payload)?, entry.effective_id()?))
 }
 
+fn no_such_poll(ballot: &Ballot) -> String {
+    format!("there is no poll {} that this consumer can read", ballot.poll)
+}
+
 fn not_allowed(ballot: &Ballot) -> String {
     let Ballot { choices, poll, .. } = ballot;
     format!("choices {} are not among those that poll {poll} allows", choices.mask())
 }
 
 /// Keeps one vote per voter, by the poll's policy, because Postgres refuses a statement that upserts a row twice.
-fn keep_one_per_voter(batch: &mut Batch, polls: &Polls) {
+fn keep_one_per_voter(batch: &mut Batch) {
     let rank = |vote: &Vote| (vote.entry, vote.ballot.id);
-    let policy = |vote: &Vote| polls.get(&vote.ballot.poll).map(|poll| poll.vote_policy);
-    let by_rank = |a: &Vote, b: &Vote| match policy(a) {
-        Some(VotePolicy::Replace) => rank(b).cmp(&rank(a)),
-        _ => rank(a).cmp(&rank(b)),
+    let by_rank = |a: &Vote, b: &Vote| match a.replaces {
+        true => rank(b).cmp(&rank(a)),
+        false => rank(a).cmp(&rank(b)),
     };
     let order = |a: &Vote, b: &Vote| same_voter(a, b).then_with(|| by_rank(a, b));
     batch.votes.sort_unstable_by(order);

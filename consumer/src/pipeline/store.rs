@@ -171,11 +171,18 @@ struct Columns {
     entry_ms: Vec<i64>,
     entry_seq: Vec<i64>,
     ballots: Vec<Uuid>,
+    /// The polls in which a newer ballot replaces an older one, each once.
+    replacing: Vec<i32>,
 }
 
 impl Columns {
     fn of(votes: &[Vote]) -> Self {
+        // Votes are sorted by poll, so `dedup` leaves each poll once.
+        let replacing = votes.iter().filter(|vote| vote.replaces);
+        let mut replacing: Vec<i32> = replacing.map(|vote| vote.ballot.poll.0).collect();
+        replacing.dedup();
         Self {
+            replacing,
             polls: votes.iter().map(|vote| vote.ballot.poll.0).collect(),
             voters: votes.iter().map(|vote| vote.ballot.voter.0).collect(),
             choices: votes.iter().map(|vote| vote.ballot.choices.mask()).collect(),
@@ -201,6 +208,7 @@ impl Columns {
                     (&self.entry_ms, Type::INT8_ARRAY),
                     (&self.entry_seq, Type::INT8_ARRAY),
                     (&self.ballots, Type::UUID_ARRAY),
+                    (&self.replacing, Type::INT4_ARRAY),
                 ],
             )
             .await?;

@@ -207,13 +207,14 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_goes_back_is_remembered_and_counted_once() {
-    let site = Site::new().await;
-    let (one, other) = (site.spawn(&["--monitor-ms=100"]), site.spawn(&["--monitor-ms=100"]));
+    let deployment = TestDeployment::new().await;
+    let (one, other) =
+        (deployment.spawn(&["--monitor-ms=100"]), deployment.spawn(&["--monitor-ms=100"]));
     one.ready().await;
     other.ready().await;
-    site.add(&site.ballots(20)).await;
-    site.settles_at(20).await;
-    let sql = site.sql().await;
+    deployment.add(&deployment.ballots(20)).await;
+    deployment.settles_at(20).await;
+    let sql = deployment.sql().await;
     eventually(SOON, async || {
         let seen = "SELECT coalesce(sum(added), 0)::int8 FROM stream_positions";
         let added: i64 = sql.query_one(seen, &[]).await.unwrap().get(0);
@@ -224,8 +225,8 @@ async fn a_stream_that_goes_back_is_remembered_and_counted_once() {
     reaches(&one, "votestream_redis_replays_ballots", "", 1.0).await;
 
     // Redis lost one stream, and goes on with later IDs.
-    let mut redis = site.redis().await;
-    let stream = site.keys.stream(0);
+    let mut redis = deployment.redis().await;
+    let stream = deployment.keys.stream(0);
     redis::cmd("DEL").arg(&stream).exec_async(&mut redis).await.unwrap();
     for consumer in [&one, &other] {
         reaches(consumer, "votestream_stream_regressions", "", 1.0).await;

@@ -87,7 +87,7 @@ fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> StoredVotes {
     }
     for (voter, mut ballots) in by_voter {
         ballots.sort_by_key(|(entry, _)| *entry);
-        if poll.vote_policy == VotePolicy::Replace {
+        if poll.vote_policy.replaces() {
             ballots.reverse();
         }
         let (entry, standing) = ballots[0];
@@ -208,14 +208,12 @@ fn any_delivery_gives_what_the_model_says(changes: &Value) {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
+/// The first ballot, or the newest, as the policy says.
 #[test]
-fn the_first_ballot_stands_in_whatever_way_entries_are_delivered() {
-    any_delivery_gives_what_the_model_says(&json!({"vote_policy": "keep_first"}));
-}
-
-#[test]
-fn the_newest_ballot_stands_in_whatever_way_entries_are_delivered() {
-    any_delivery_gives_what_the_model_says(&json!({"vote_policy": "replace"}));
+fn the_same_ballot_stands_in_whatever_way_entries_are_delivered() {
+    for policy in VotePolicy::ALL {
+        any_delivery_gives_what_the_model_says(&json!({"vote_policy": policy}));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms, rfc3339};
+use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::{Choices, Poll};
 use votestream_service::listener::Head;
@@ -111,8 +111,8 @@ fn ballot_page(
         options: options.collect(),
         choices_min: poll.choices_min.into(),
         choices_max: poll.choices_max.into(),
-        replace: poll.vote_policy == VotePolicy::Replace,
-        needs_code: poll.voter_policy == VoterPolicy::Code,
+        replace: poll.vote_policy.replaces(),
+        needs_code: poll.voter_policy.needs_code(),
         your_choices: standing.map_or_else(Vec::new, |choices| {
             poll.chosen(choices).map(|option| option.label.clone()).collect()
         }),

@@ -1,14 +1,22 @@
 -- Registers the ballots of one poll and one partition and appends them to the partition's stream, in one
 -- atomic step.
 --
+-- The caller puts a first line in front of this text (`register.rs`), with what Rust alone decides:
+--   REPLACES              vote policy → whether a newer ballot takes the place of the older one
+--   NEEDS_CODE            voter policy → whether a ballot needs a voting code
+--   BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES  around the choices in a payload, beside the poll's digits
+--   TAG_DIGITS            how many of the last digits of a payload, a random part of the ballot's id, are
+--                         kept in the register to recognise a ballot that is sent again
+--
 -- KEYS  1 stream, 2 rules, 3 accepted, 4 the poll's voting codes, then each ballot's register bucket
 -- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
---       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`, the last two of 32 digits) and,
---       where ARGV 3 is 3, trace (may be empty)
+--       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`) and,
+--       where ARGV 3 is 3, trace (may be empty); `codec.rs` describes the payload
 -- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
 --       it) and their number; then each other ballot's position, from 1 on, and
 --       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
---       open | U unknown poll | F the stream is full | B no such voting code
+--       open | U unknown poll, or a policy that this producer does not know | F the stream is full |
+--       B no such voting code
 --
 -- The script makes the entry IDs itself, from Redis' clock and the stream's last ID. So the ID of an
 -- accepted entry proves that the ballot came in time.
@@ -41,20 +49,20 @@ local ms_text = string.format('%.0f', ms)
 local entry_start = ms_text .. '-'
 
 local rules = call('HGET', rules_key, poll)
-local in_time, keep_first, needs_code = false, true, false
+local in_time, replaces, needs_code = false, nil, nil
 if rules then
     local opens, closes, votes, voters = string.match(rules, '^%d+ (%d+) (%d+) (%S+) (%S+)$')
     in_time = ms >= tonumber(opens) and ms < tonumber(closes)
-    keep_first, needs_code = votes == 'keep_first', voters == 'code'
+    replaces, needs_code = REPLACES[votes], NEEDS_CODE[voters]
 end
 
--- The choices stand between version and poll at the start of a payload, and two ids at its end.
-local choices_first, choices_last = 4 + #poll, -67
+local choices_first, choices_last = BEFORE_CHOICES_BYTES + #poll + 1, -AFTER_CHOICES_BYTES - 1
 local accepted = 0
 
 -- Registers one ballot. Returns nil if it is accepted now, else its verdict.
 local function register(bucket, voter, payload, trace)
-    if not rules then
+    -- A policy of a newer release is refused: taken for another one, it would lose votes.
+    if not rules or replaces == nil or needs_code == nil then
         return 'U'
     end
     if needs_code and call('SISMEMBER', codes_key, voter) == 0 then
@@ -62,7 +70,7 @@ local function register(bucket, voter, payload, trace)
     end
     local entry = entry_start .. string.format('%d', seq + 1)
     -- The random tail of the ballot's id distinguishes a repeated attempt from another ballot of the voter.
-    local tag = sub(payload, -8)
+    local tag = sub(payload, -TAG_DIGITS)
     local mine = sub(payload, choices_first, choices_last) .. ' ' .. tag .. ' ' .. entry
     local takes = in_time and length < backlog_max
     if not takes or call('HSETNX', bucket, voter, mine) == 0 then
@@ -71,7 +79,7 @@ local function register(bucket, voter, payload, trace)
             local its_choices, its_tag, its_entry = string.match(standing, '^(%d+) (%x+) (%S+)$')
             if its_tag == tag then
                 return 'A ' .. its_entry
-            elseif keep_first then
+            elseif not replaces then
                 return 'S ' .. its_choices .. ' ' .. its_entry
             end
         end

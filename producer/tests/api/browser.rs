@@ -137,6 +137,25 @@ async fn the_keyboard_alone_votes() {
 }
 
 #[tokio::test]
+async fn after_a_vote_the_page_takes_another_exactly_when_the_policy_replaces() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let slug = |policy: &VotePolicy| policy.to_string().replace('_', "-");
+    let with = |policy: &VotePolicy| Poll { vote_policy: *policy, ..poll(&slug(policy)) };
+    let service = Setup::new().polls(VotePolicy::ALL.iter().map(with)).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    for policy in VotePolicy::ALL {
+        let address = ballot(service.client.address.port(), &slug(policy));
+        browser.goto(&address).await.unwrap();
+        browser.until("#send-label", |words| words == "Vote").await;
+        browser.click("label[for=option-dogs]").await;
+        browser.click("#send").await;
+        browser.until("#standing-choices", |choices| choices == "Dogs").await;
+        let takes_another = !browser.text("#ballot-form").await.is_empty();
+        assert_eq!(takes_another, policy.replaces(), "{policy}");
+    }
+}
+
+#[tokio::test]
 async fn a_ballot_meets_a_service_that_is_busy_and_is_sent_until_it_is_accepted() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let mut redis = own_redis();

@@ -23,6 +23,27 @@ async fn with_replace_the_newest_ballot_stands() {
 }
 
 #[tokio::test]
+async fn a_second_ballot_is_accepted_exactly_when_the_policy_replaces() {
+    let polls = VotePolicy::ALL.iter().map(|policy| {
+        let slug = policy.to_string().replace('_', "-");
+        Poll { vote_policy: *policy, ..poll(&slug) }
+    });
+    let polls: Vec<Poll> = polls.collect();
+    let service = Setup::new().polls(polls.clone()).start().await;
+    for poll in &polls {
+        let (slug, replaces) = (poll.slug.as_str(), poll.vote_policy.replaces());
+        let first = service.ballot(slug, &["cats"]).send().await;
+        let cookie = first.cookie().unwrap();
+        let second = service.ballot(slug, &["dogs"]).cookie(cookie).send().await;
+        assert_eq!(second.status, if replaces { 202 } else { 409 }, "{slug}");
+        let standing = if replaces { "dogs" } else { "cats" };
+        assert_eq!(service.standing(slug, cookie).await, json!([standing]), "{slug}");
+        let page = service.client.get(&format!("/polls/{slug}")).send().await;
+        assert_eq!(page.text().contains("data-replaceable"), replaces, "{slug}");
+    }
+}
+
+#[tokio::test]
 async fn with_keep_first_one_of_many_simultaneous_ballots_stands() {
     let service = Setup::new().start().await;
     let page = service.client.get("/").send().await;

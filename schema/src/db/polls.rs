@@ -1,4 +1,9 @@
 //! Poll definitions as rows.
+//!
+//! Invariant: a row that this release cannot read (a newer one wrote it, or somebody by hand) hides no
+//! other poll. [`all`] returns it beside the others, for the log and a metric.
+
+use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Row, Transaction};
@@ -7,29 +12,91 @@ use super::Error;
 use crate::poll::{Definition, Invalid, Poll, PollOption};
 use crate::{PollId, Slug};
 
-/// All polls, archived ones too, by number.
-///
-/// # Errors
-/// The database's, or [`Error::InvalidPoll`] when a row breaks the model.
-pub async fn all(client: &impl GenericClient) -> Result<Vec<Poll>, Error> {
-    let rows = client.query(include_str!("../../sql/polls.sql"), &[&None::<&str>]).await?;
-    rows.iter().map(poll).collect()
+/// All polls of a database, archived ones too, ordered by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredPolls {
+    /// The polls that this release can read.
+    pub readable: Vec<Poll>,
+    /// The rows that it cannot read.
+    pub unreadable: Vec<UnreadablePoll>,
 }
 
-/// The poll with this slug.
+/// A row of `polls` that breaks the model as this release knows it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("poll {id} (`{slug}`) cannot be read: {reason}")]
+pub struct UnreadablePoll {
+    /// The poll's number.
+    pub id: PollId,
+    /// The poll's slug as it is stored, which may be invalid itself.
+    pub slug: String,
+    /// The rule that the row breaks.
+    pub reason: String,
+}
+
+/// All polls, archived ones too, ordered by number. A row that cannot be read is returned in
+/// [`StoredPolls::unreadable`].
 ///
 /// # Errors
-/// As [`all`].
+/// Returns the database's error.
+pub async fn all(client: &impl GenericClient) -> Result<StoredPolls, Error> {
+    let rows = client.query(include_str!("../../sql/polls.sql"), &[&None::<&str>]).await?;
+    let mut polls = StoredPolls::default();
+    for row in &rows {
+        match poll(row) {
+            Ok(poll) => polls.readable.push(poll),
+            Err(unreadable) => polls.unreadable.push(unreadable),
+        }
+    }
+    Ok(polls)
+}
+
+/// How often the log names polls that stay unreadable.
+const LOG_UNREADABLE_EVERY: Duration = Duration::from_secs(60);
+
+/// Names unreadable polls in the log: at once when they change, then once a minute. For a service
+/// that reads all polls every second.
+#[derive(Debug, Default)]
+pub struct UnreadableLog {
+    logged: Vec<UnreadablePoll>,
+    logged_at: Option<Instant>,
+}
+
+impl UnreadableLog {
+    /// Logs the polls that cannot be read, as [`all`] returned them, if it is time to.
+    pub fn report(&mut self, unreadable: &[UnreadablePoll]) {
+        let recently = self.logged_at.is_some_and(|at| at.elapsed() < LOG_UNREADABLE_EVERY);
+        if unreadable == self.logged && recently {
+            return;
+        }
+        for UnreadablePoll { id, slug, reason } in unreadable {
+            tracing::error!(
+                poll = id.0,
+                slug,
+                reason,
+                "cannot read this poll, so it takes no part here; other polls go on. \
+                 If a newer release wrote it, update this service"
+            );
+        }
+        self.logged.clear();
+        self.logged.extend_from_slice(unreadable);
+        self.logged_at = Some(Instant::now());
+    }
+}
+
+/// Reads the poll with this slug.
+///
+/// # Errors
+/// Returns [`Error::UnreadablePoll`] when the row breaks the model, else the database's error.
 pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<Poll>, Error> {
     let row = client.query_opt(include_str!("../../sql/polls.sql"), &[&slug.as_str()]).await?;
-    row.as_ref().map(poll).transpose()
+    Ok(row.as_ref().map(poll).transpose()?)
 }
 
-/// The poll with this slug, which nobody else changes until the transaction ends. Votes are counted
-/// meanwhile.
+/// Reads the poll with this slug, and keeps others from changing it until the transaction ends. Votes are
+/// counted meanwhile.
 ///
 /// # Errors
-/// As [`all`].
+/// As [`by_slug`].
 pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Error> {
     let sql = "SELECT FROM polls WHERE slug = $1 FOR NO KEY UPDATE";
     match tx.query_opt(sql, &[&slug.as_str()]).await? {
@@ -41,7 +108,7 @@ pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Err
 /// Stores a new poll with an empty tally; `definition` must have been validated.
 ///
 /// # Errors
-/// [`Error::SlugTaken`], or the database's.
+/// Returns [`Error::SlugTaken`], or the database's error.
 pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
     let row = write(tx, include_str!("../../sql/insert_poll.sql"), definition).await;
     let id: i32 = match row {
@@ -58,7 +125,7 @@ pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 /// Rewrites a poll that has no vote yet; the caller has checked that it never opened.
 ///
 /// # Errors
-/// The database's; it refuses by itself once there are votes.
+/// Returns the database's error; the database refuses once there are votes.
 pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
     let id: i32 = write(tx, include_str!("../../sql/update_poll.sql"), definition).await?.get(0);
     tx.execute("DELETE FROM tally WHERE poll_id = $1", &[&id]).await?;
@@ -70,7 +137,7 @@ pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 /// Sets the three times of a poll and its revision as they stand in `poll`.
 ///
 /// # Errors
-/// The database's.
+/// Returns the database's error.
 pub async fn set_times(client: &impl GenericClient, poll: &Poll) -> Result<(), Error> {
     let sql = "UPDATE polls SET opens_at_ms = $2, closes_at_ms = $3, archived_at_ms = $4, revision = $5 WHERE id = $1";
     let times = [&poll.opens_at_ms, &poll.closes_at_ms, &poll.archived_at_ms];
@@ -124,9 +191,13 @@ async fn insert_options(
     Ok(())
 }
 
-fn poll(row: &Row) -> Result<Poll, Error> {
+fn poll(row: &Row) -> Result<Poll, UnreadablePoll> {
     let id: i32 = row.get("id");
-    read(row, id).map_err(|invalid| Error::InvalidPoll(id, invalid.0))
+    read(row, id).map_err(|Invalid(reason)| UnreadablePoll {
+        id: PollId(id),
+        slug: row.get("slug"),
+        reason,
+    })
 }
 
 fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
