@@ -35,6 +35,7 @@ def apply(stage, row):
         if stage.kubectl.find("job", job):
             stage.completed(job, 900)
     stage.rolled_out(*kinds, within=600)
+    eventually("all instances of Postgres are ready", stage.postgres.is_whole, 600)
     stage.begin_load()
     row.notes.append(f"first vote after {time.monotonic() - began:.0f} s")
 
