@@ -81,7 +81,7 @@ pub type Command = Vec<String>;
 
 /// Writes a poll's rules to one partition. The reply is 1 if they were written, 0 if it holds newer ones.
 pub fn rules_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
-    let script = include_str!("project.lua");
+    let script = include_str!("lua/project.lua");
     let rules = Rules::of(poll).encode();
     command(["EVAL", script, "1", &keys.rules(partition), &poll.id.to_string(), &rules])
 }
@@ -92,7 +92,7 @@ pub fn close_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
     let rules = Rules::of(poll);
     command([
         "EVAL",
-        include_str!("close.lua"),
+        include_str!("lua/close.lua"),
         "2",
         &keys.rules(partition),
         &keys.stream(partition),
@@ -104,7 +104,7 @@ pub fn close_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
 
 /// Asks one partition for the earliest time, in milliseconds, that the ID of a new entry can have there.
 pub fn clock_script(keys: &Keys, partition: u16) -> Command {
-    command(["EVAL", include_str!("clock.lua"), "1", &keys.stream(partition)])
+    command(["EVAL", include_str!("lua/clock.lua"), "1", &keys.stream(partition)])
 }
 
 /// Writes a poll's definition for the producer's pages; removes that of a draft.
@@ -145,7 +145,7 @@ pub fn forget_script(
     let last = if buckets.end == BUCKETS { "1" } else { "0" };
     let count = (2 + buckets.len()).to_string();
     let (rules, forgotten) = (keys.rules(partition), keys.forgotten(partition));
-    let mut script = command(["EVAL", include_str!("forget.lua"), &count, &rules, &forgotten]);
+    let mut script = command(["EVAL", include_str!("lua/forget.lua"), &count, &rules, &forgotten]);
     script.extend(buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)));
     script.extend(command([&poll.to_string(), &kept_ms.to_string(), last]));
     script

@@ -7,7 +7,7 @@
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use super::Error;
+use super::error::Error;
 use crate::keys::PARTITIONS_DEFAULT;
 
 /// Every migration that was ever shipped, in order. Its number is its position, from 1.

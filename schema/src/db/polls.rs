@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Row, Transaction};
 
-use super::Error;
+use super::error::{Error, UnreadablePoll};
 use crate::poll::{Definition, Invalid, Poll, PollOption};
 use crate::{PollId, Slug};
 
@@ -19,18 +19,6 @@ pub struct StoredPolls {
     pub readable: Vec<Poll>,
     /// The rows that it cannot read.
     pub unreadable: Vec<UnreadablePoll>,
-}
-
-/// A row of `polls` that breaks the model as this release knows it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("poll {id} (`{slug}`) cannot be read: {reason}")]
-pub struct UnreadablePoll {
-    /// The poll's number.
-    pub id: PollId,
-    /// The poll's slug as it is stored, which may be invalid itself.
-    pub slug: String,
-    /// The rule that the row breaks.
-    pub reason: String,
 }
 
 /// All polls, archived ones too, ordered by number. A row that cannot be read is returned in

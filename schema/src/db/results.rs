@@ -2,7 +2,7 @@
 
 use tokio_postgres::GenericClient;
 
-use super::Error;
+use super::error::Error;
 use crate::PollId;
 use crate::tally::Tally;
 

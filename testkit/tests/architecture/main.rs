@@ -107,9 +107,8 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 20] = [
+const SQL: [&str; 19] = [
     "consumer/src/jobs/auditor.rs",
-    "consumer/src/jobs/projector.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/server_capacity.rs",
     "dashboard/src/feed.rs",

@@ -1,7 +1,7 @@
 //! The result of an audit.
 
 use serde::Serialize;
-use votestream_schema::db::polls::UnreadablePoll;
+use votestream_schema::db::UnreadablePoll;
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, Slug};
 

@@ -1,7 +1,7 @@
 //! Lists polls.
 
 use serde::Serialize;
-use votestream_schema::db::polls::UnreadablePoll;
+use votestream_schema::db::UnreadablePoll;
 use votestream_schema::poll::{Visibility, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::{Poll, PollState, Slug, db};
 
