@@ -87,7 +87,7 @@ chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
 
 docs: ## write docs/METRICS.md and docs/SETTINGS.md anew
-	WRITE_DOCS=1 cargo test --package votestream-standalone --test metrics_document --test settings_document
+	WRITE_DOCS=1 cargo test --workspace --test metrics_document --test settings_document
 
 fuzz: ## fuzz a parser for longer: make fuzz TARGET=form SECONDS=600
 	@bin/install rust build tests

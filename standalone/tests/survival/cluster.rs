@@ -112,7 +112,9 @@ async fn a_slot_moves_to_another_master_while_ballots_flow() {
             break;
         }
         moved += keys.len();
-        let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
+        let login = ["AUTH2", "operator", "operator-password"];
+        let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "5000"];
+        let migrate = [migrate.as_slice(), login.as_slice(), &["KEYS"]].concat();
         from.command(&[migrate.as_slice(), &keys].concat()).unwrap();
     }
     assert!(moved > 3, "{moved} keys");
