@@ -169,7 +169,9 @@ async fn an_archived_poll_is_forgotten_by_redis_and_kept_by_postgres() {
     let mut deployment = Deployment::new().await;
     deployment.create(&["--open"]);
     let poll = deployment.poll().await;
-    deployment.run(&["poll", "archive", "pets"]).refused(1, &["poll `pets` is open", "votectl poll close"]);
+    deployment
+        .run(&["poll", "archive", "pets"])
+        .refused(1, &["poll `pets` is open", "votectl poll close"]);
     let mut registers = Vec::new();
     for bucket in [0, 1_023, 1_024, 16_383] {
         let register = deployment.keys.register_bucket(2, poll.id, bucket);
