@@ -1,6 +1,6 @@
 //! Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
 //!
-//! `main → run → pipeline → streams`; [`pipeline::worker`] is the loop that reads, counts and acknowledges, and
+//! `main → run → pipeline → streams`; `pipeline::worker` is the loop that reads, counts and acknowledges, and
 //! `jobs` keeps both servers' data in step and measures it. The one promise: every stored ballot is counted
 //! exactly once, because entries are delivered at least once and the statement that counts them is idempotent.
 

@@ -1,6 +1,6 @@
 //! The way from delivered entries to counted votes.
 //!
-//! [`worker`] is the loop; [`batch`] sorts what it read, [`store`] counts it in Postgres, `spans` traces it, and
+//! `worker` is the loop; [`batch`] sorts what it read, [`store`] counts it in Postgres, `spans` traces it, and
 //! `read_size` decides how much to read next. Imports run one way: `worker` uses the others, and `store` and `spans`
 //! use the types of [`batch`].
 

@@ -1,6 +1,6 @@
 //! Gathers ballots into batches and stores each batch in Redis with one round trip.
 //!
-//! A lane is a share of the partitions with a connection of its own; its [`Writer`] is the task that sends
+//! A lane is a share of the partitions with a connection of its own; its `Writer` is the task that sends
 //! batches over it. While one round trip is in flight, the next batch gathers, so there is no timer. Every
 //! queue and batch is bounded. A writer connects before it has a ballot to send, and again after it lost
 //! its connection, so that no voter waits for a name look-up.

@@ -74,7 +74,7 @@ pub struct LaneConfig {
     pub backlog_max: u64,
     /// Durability that "accepted" promises.
     pub durability: Durability,
-    /// Number of replicas that must have a ballot, for [`Durability::Replicated`].
+    /// Number of replicas that must have a ballot, for `Durability::Replicated`.
     pub replicas_min: u32,
 }
 
