@@ -1,17 +1,21 @@
 //! The commands: run, merge, compare, report; their files and exit codes.
 
+mod args;
+mod live;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 
-use crate::args::{Cli, Command, CompareArgs, FileArgs, MergeArgs, ReportArgs, RunArgs};
-use crate::live::Live;
-use crate::report::Report;
-use crate::run::{Stop, run};
-use crate::summary::summary;
-use crate::verdict::EXIT_USAGE;
+use crate::cli::args::{Cli, Command, CompareArgs, FileArgs, MergeArgs, ReportArgs, RunArgs};
+use crate::cli::live::Live;
+use crate::report::data::Report;
+use crate::report::summary::summary;
+use crate::report::verdict::EXIT_USAGE;
+use crate::run::run;
+use crate::run::stop::Stop;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
@@ -90,15 +94,15 @@ fn merge_command(args: &MergeArgs) -> anyhow::Result<u8> {
         .iter()
         .map(|path| Report::from_file(path))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.files.write(&crate::merge::merge(&reports)?)
+    args.files.write(&crate::report::merge::merge(&reports)?)
 }
 
 fn compare_command(args: &CompareArgs) -> anyhow::Result<u8> {
     let (before, after) = (Report::from_file(&args.before)?, Report::from_file(&args.after)?);
-    let comparison = crate::compare::compare(&before, &after);
+    let comparison = crate::report::compare::compare(&before, &after);
     print!("{}", comparison.to_text());
     if let Some(path) = &args.html {
-        write_file(path, &crate::html::render_comparison(&before, &after, &comparison)?)?;
+        write_file(path, &crate::report::html::render_comparison(&before, &after, &comparison)?)?;
     }
     Ok(0)
 }
@@ -107,7 +111,7 @@ fn report_command(args: &ReportArgs) -> anyhow::Result<u8> {
     let report = Report::from_file(&args.report)?;
     println!("{}", summary(&report).trim());
     if let Some(path) = &args.html {
-        write_file(path, &crate::html::render(&report)?)?;
+        write_file(path, &crate::report::html::render(&report)?)?;
     }
     Ok(report.verdict.exit_code)
 }
@@ -146,7 +150,7 @@ impl FileArgs {
             write_file(path, &report.to_json())?;
         }
         if let Some(path) = &self.html {
-            write_file(path, &crate::html::render(report)?)?;
+            write_file(path, &crate::report::html::render(report)?)?;
         }
         Ok(report.verdict.exit_code)
     }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mix::Mix;
-use crate::plan::Plan;
-use crate::shard::Shard;
-use crate::slo::Slo;
-use crate::target::Target;
+use crate::http::target::Target;
+use crate::plan::shard::Shard;
+use crate::plan::timetable::Plan;
+use crate::report::slo::Slo;
+use crate::voters::mix::Mix;
 
 /// A run's settings; [`Config::new`] gives the defaults.
 #[derive(Debug, Clone)]

@@ -149,7 +149,7 @@ impl Snapshot {
             version: tally.version,
             voters: tally.voters,
             votes,
-            at: crate::clock::utc_now(),
+            at: crate::measure::clock::utc_now(),
         })
     }
 }
