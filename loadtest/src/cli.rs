@@ -1,4 +1,4 @@
-//! The commands: run, merge, compare, report; their files and exit codes.
+//! The commands of the binary (run, merge, compare, report), their files and their exit codes.
 
 mod args;
 mod live;
@@ -17,13 +17,13 @@ use crate::report::verdict::EXIT_USAGE;
 use crate::run::run;
 use crate::run::stop::Stop;
 
-/// Runs the command line of this process.
+/// Runs the command line of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            // Nobody is left to tell when the output is closed.
+            // If the output is closed, nobody reads this, so an error changes nothing.
             let _ = error.print();
             return ExitCode::from(code);
         }
@@ -61,7 +61,8 @@ fn run_command(args: &RunArgs) -> anyhow::Result<u8> {
     args.files.write(&report)
 }
 
-/// First signal: end the load. Second: end the wait. Third: end.
+/// Handles interrupts. The first ends the load, the second ends the wait for the count, and the
+/// third ends the process.
 async fn listen_for_signals(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -117,7 +118,8 @@ fn report_command(args: &ReportArgs) -> anyhow::Result<u8> {
 }
 
 impl FileArgs {
-    /// Finds out before a long run, not after it, that its report has nowhere to go.
+    /// Checks that the folders of the report's files exist, so that a long run does not end without
+    /// its report.
     fn check(&self) -> anyhow::Result<()> {
         for path in [&self.json, &self.html].into_iter().flatten() {
             if path.as_os_str() == "-" {
@@ -137,7 +139,7 @@ impl FileArgs {
         Ok(())
     }
 
-    /// Writes the files and prints the summary; gives the exit code.
+    /// Writes the files, prints the summary, and returns the exit code.
     fn write(&self, report: &Report) -> anyhow::Result<u8> {
         let to_stdout = self.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
         if to_stdout {

@@ -57,7 +57,7 @@ pub use config::Config;
 pub use http::target::Target;
 pub use measure::histogram::{Distribution, Latencies};
 pub use plan::profile::{Profile, Shape};
-pub use plan::shard::Shard;
+pub use plan::shard::{Shard, ShardError};
 pub use plan::timetable::{Phase, Plan, Spacing};
 pub use report::compare::{Comparison, compare};
 pub use report::data::{Report, SCHEMA_VERSION};

@@ -3,6 +3,9 @@
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+/// The most options that a poll may have. Choices are a bit mask in a signed 64-bit integer.
+const OPTIONS_MAX: usize = 63;
+
 /// A poll as `GET /api/polls/{slug}` gives it; only what the load needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
@@ -71,8 +74,8 @@ impl Poll {
         let poll: Self =
             serde_json::from_slice(json).context("the poll is not the JSON this tool knows")?;
         ensure!(
-            (1..=64).contains(&poll.options.len()),
-            "a poll with {} options",
+            (1..=OPTIONS_MAX).contains(&poll.options.len()),
+            "the poll has {} options; this tool votes in polls of 1 to {OPTIONS_MAX}",
             poll.options.len()
         );
         ensure!(poll.choices_min <= poll.choices_max, "choices_min is above choices_max");

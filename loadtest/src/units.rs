@@ -2,7 +2,7 @@
 
 /// A number whose unit is missing or unknown.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     /// Neither a percentage nor a fraction from 0 to 1.
     #[error("'{0}' is not a share such as 5% or 0.05")]
     Share(String),

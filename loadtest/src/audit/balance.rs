@@ -1,21 +1,24 @@
-//! Balances the public tally against the ledger.
+//! Compares the gain of the public tally with the ledger.
+//!
+//! Only sums can be compared here, so a finding is a number of voters or votes, never a name.
 
 use crate::audit::findings::{Findings, OptionBalance};
 use crate::audit::ledger::Ledger;
 use crate::poll::{Poll, Snapshot};
 
-/// What is missing beyond doubt, and what is too much beyond doubt.
+/// Returns by how much `gain` is below `low` and above `high`. One of the two is always 0.
 fn off(gain: i128, low: u64, high: u64) -> (u64, u64) {
     (exceed(gain, i128::from(low)).0, exceed(gain, i128::from(high)).1)
 }
 
-/// By how much a number stays below another, and by how much it exceeds it.
+/// Returns by how much `number` is below `other`, and by how much it is above.
 fn exceed(number: i128, other: i128) -> (u64, u64) {
     let positive = |difference: i128| u64::try_from(difference.max(0)).unwrap_or(u64::MAX);
     (positive(other - number), positive(number - other))
 }
 
-/// Balances the tally's gain against the ledger.
+/// Compares the gain of the tally from `before` to `after` with the ledger. Returns the findings,
+/// and the account of each option.
 pub(crate) fn balance(
     ledger: &Ledger,
     poll: &Poll,
@@ -41,9 +44,11 @@ pub(crate) fn balance(
     }
     let voters = gain(after.voters, before.voters);
     let (voters_missing, voters_surplus) = off(voters, bounds.voters.0, bounds.voters.1);
-    // Every voter counted brings this many votes. More than that are duplicated, fewer are lost;
-    // what an option still has too many or too few, after phantoms and missing voters have taken
-    // their votes along, belongs to another option.
+    // Each counted voter brings this many votes. More votes than that are duplicated, and fewer are
+    // lost.
+    // Phantoms and missing voters explain some of the surplus and of the missing votes of each
+    // option. The
+    // rest was counted for another option than the voter chose.
     let choices = u64::from(poll.choices());
     let votes = (0..poll.options.len()).map(|at| gain(after.votes[at], before.votes[at]));
     let (votes_missing, duplicated) = exceed(votes.sum(), voters * i128::from(choices));
@@ -73,7 +78,8 @@ mod tests {
         Snapshot { version: voters, voters, votes: votes.to_vec(), at: String::new() }
     }
 
-    /// 60 cats and 40 dogs acknowledged, on top of 7 and 3.
+    /// Returns the findings if 60 cats and 40 dogs were acknowledged, on top of 7 and 3 from before
+    /// the run.
     fn findings(voters: u64, votes: [u64; 2], indeterminate: u64) -> Findings {
         let mut ledger = Ledger::default();
         for nth in 0..100 {

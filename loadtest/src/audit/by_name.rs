@@ -1,28 +1,30 @@
-//! The deep audit: every voter of the run against its row, the tally against the rows.
+//! The audit by name: compares every voter of the run with its row in the database, and the tally
+//! with the sum of the rows.
 
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use crate::audit::database::StoredVotes;
-use crate::audit::result::{Findings, NamedFinding};
+use crate::audit::findings::{Findings, NamedFinding};
 use crate::poll::Poll;
 use crate::voters::expected_vote::{ExpectedVote, VoterRecord};
 
-/// Voters named one by one.
+/// The most findings that are listed by name; the others are only counted.
 const NAMED_MAX: usize = 100;
 
-/// What the rows say about each voter.
+/// The replies to all voters of a run, to be compared with the rows of the database.
 pub(crate) struct ByNameAudit<'a> {
     pub(crate) poll: &'a Poll,
     pub(crate) voters_by_name: &'a [VoterRecord],
-    /// Who had voted before the run.
+    /// Voters who had a row before the run, so that their rows are no phantoms.
     pub(crate) before: &'a HashSet<u128>,
-    /// Whether other generators vote at the same time, so that strangers are nobody's phantom.
+    /// Whether other generators vote at the same time. Then rows of unknown voters are theirs, and
+    /// no phantoms.
     pub(crate) is_part: bool,
 }
 
-/// What [`ByNameAudit::run`] found.
+/// The result of [`ByNameAudit::run`].
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ByNameFindings {
     pub(crate) findings: Findings,
@@ -30,12 +32,12 @@ pub(crate) struct ByNameFindings {
 }
 
 impl ByNameAudit<'_> {
-    /// Holds every voter against its row, and the tally against all rows.
+    /// Compares every voter with its row, and the tally with the sum of all rows.
     pub(crate) fn run(&self, stored: &StoredVotes) -> ByNameFindings {
         let mut out = ByNameFindings::default();
         let mut open: HashMap<u128, ExpectedVote> =
             HashMap::with_capacity(self.voters_by_name.len());
-        // Voters whose reply never told their id: known by their expected only.
+        // Voters whose replies set no cookie have no id. They are compared by their choices alone.
         let mut unnamed: Vec<ExpectedVote> = Vec::new();
         for record in self.voters_by_name {
             match record.voter {
@@ -99,7 +101,7 @@ impl ByNameAudit<'_> {
         }
     }
 
-    /// The tally must be what the rows add up to.
+    /// Compares the tally with the sum of the rows, in votes of each option and in voters.
     fn check_tally(&self, out: &mut ByNameFindings, stored: &StoredVotes) {
         let (mut over, mut under) = (0, 0);
         for (at, option) in self.poll.options.iter().enumerate() {

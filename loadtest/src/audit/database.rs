@@ -1,6 +1,6 @@
-//! Reads polls, votes and tallies from the deployment's database.
+//! Reads votes and tallies from the database of the deployment.
 //!
-//! Invariant: rows and tally are read in one snapshot. Absent on purpose: writing; a role that may
+//! Invariant: rows and tally are read in one snapshot. Absent on purpose: writing. A role that may
 //! only read is enough.
 
 use std::collections::HashSet;
@@ -14,31 +14,37 @@ use uuid::Uuid;
 
 use crate::poll::Poll;
 
-/// A database to look into.
+/// A connection to the database, for one poll.
 pub(crate) struct Database {
     client: Client,
     poll_id: i32,
 }
 
-/// The votes of a poll at a moment.
+/// The votes of a poll and its tally, as of one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct StoredVotes {
-    /// Voter and choices of every row.
+    /// The voter's id and the choices (bit mask by option position) of every row.
     pub(crate) rows: Vec<(u128, u64)>,
-    /// Tally by option position.
+    /// Votes in the tally, by option position.
     pub(crate) votes: Vec<u64>,
-    /// People, according to the tally.
+    /// The number of voters in the tally.
     pub(crate) voters: u64,
 }
 
 impl Database {
-    /// Connects, with TLS unless the address says `sslmode=disable`.
+    /// Connects to the database. Uses TLS unless the address says `sslmode=disable`, or says
+    /// nothing about TLS.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the database cannot be reached, or has no such poll.
     pub(crate) async fn open(
         url: &str,
         ca_file: Option<&Path>,
         poll: &Poll,
     ) -> anyhow::Result<Self> {
-        // The driver knows disable, prefer and require; with TLS we verify in every case.
+        // The driver knows the modes disable, prefer and require. With TLS we verify the
+        // certificate in every case.
         let plain = url.contains("sslmode=disable") || !url.contains("sslmode=");
         let known = url
             .replace("sslmode=verify-full", "sslmode=require")
@@ -66,7 +72,7 @@ impl Database {
         }
     }
 
-    /// Who has voted by now.
+    /// Returns the ids of all voters who have a row now.
     pub(crate) async fn voters(&self) -> anyhow::Result<HashSet<u128>> {
         let sql = "SELECT voter FROM votes WHERE poll_id = $1";
         let mut rows = pin!(self.client.query_raw(sql, [self.poll_id]).await?);
@@ -77,14 +83,14 @@ impl Database {
         Ok(voters)
     }
 
-    /// How many people are counted by now.
+    /// Returns the number of voters in the tally now; 0 if the poll has none yet.
     pub(crate) async fn counted(&self) -> anyhow::Result<u64> {
         let sql = "SELECT voters::int8 FROM poll_tally WHERE poll_id = $1";
         let row = self.client.query_opt(sql, &[&self.poll_id]).await?;
         Ok(row.map_or(0, |row| unsigned(row.get(0))))
     }
 
-    /// Rows and tally, as of one moment.
+    /// Reads the rows and the tally of the poll in one snapshot.
     pub(crate) async fn stored_votes(&mut self, poll: &Poll) -> anyhow::Result<StoredVotes> {
         let id = self.poll_id;
         let snapshot = self
@@ -96,7 +102,7 @@ impl Database {
         let mut stored =
             StoredVotes { votes: vec![0; poll.options.len()], ..StoredVotes::default() };
         {
-            // Row by row: a poll may have millions.
+            // The rows are read one by one, because a poll may have millions.
             let sql = "SELECT voter, choices FROM votes WHERE poll_id = $1";
             let mut rows = pin!(snapshot.query_raw(sql, [id]).await?);
             while let Some(row) = rows.try_next().await? {

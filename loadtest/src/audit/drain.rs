@@ -1,57 +1,58 @@
-//! Waits until the pipeline has counted what it acknowledged, then looks whether it stops there.
+//! Waits until the pipeline has counted everything that it acknowledged, and then watches for votes
+//! that should not follow.
 
 use std::time::{Duration, Instant};
 
+use crate::audit::balance::balance;
 use crate::audit::ledger::Ledger;
-use crate::audit::result::balance;
 use crate::http::client::ApiClient;
 use crate::poll::{Poll, Snapshot};
 use crate::units::rounded;
 
-/// How often the tally is read meanwhile.
+/// The pause between two readings of the tally.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What to wait for, and how long.
+/// The votes to wait for, and how long to wait.
 pub(crate) struct DrainGoal<'a> {
     pub(crate) poll: &'a Poll,
     pub(crate) ledger: &'a Ledger,
     pub(crate) before: &'a Snapshot,
-    /// The tally may stand still for so long while something is missing.
+    /// Stop waiting when votes are missing and the tally has not changed for this long.
     pub(crate) still_max: Duration,
-    /// And is watched for so long when nothing is.
+    /// Once nothing is missing, keep watching for this long.
     pub(crate) settle: Duration,
 }
 
-/// Where waiting stands.
+/// How far the pipeline is, according to the last tally.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum DrainState {
-    /// Something acknowledged is not counted yet: voters counted so far.
+    /// Votes are missing. The number is the voters of the run that are counted so far.
     Draining(u64),
-    /// All is there; looking for more.
+    /// Nothing is missing. The number is the voters that are counted; more may still follow.
     Settling(u64),
-    /// Done waiting.
+    /// Waiting is over, because all is counted and quiet, or the time is up.
     Done,
 }
 
-/// The state of waiting.
+/// A wait in progress: the last tally, and when it last changed.
 pub(crate) struct DrainWait<'a> {
     goal: DrainGoal<'a>,
     began: Instant,
     moved: Instant,
-    /// Since when enough voters are counted, whoever they are.
+    /// Since when as many voters are counted as were acknowledged, no matter which ones.
     full: Option<Instant>,
     last: Option<Snapshot>,
     drained_after: Option<Duration>,
     failure: Option<String>,
 }
 
-/// What waiting came to.
+/// The result of the wait.
 pub(crate) struct Drained {
-    /// The last tally read.
+    /// The last tally that could be read.
     pub(crate) after: Option<Snapshot>,
-    /// How long it took until nothing was missing.
+    /// The time in seconds until no vote was missing any more; `None` if that did not happen.
     pub(crate) after_seconds: Option<f64>,
-    /// Why the last reading failed, if it did.
+    /// The reason why the last reading failed; `None` if it succeeded.
     pub(crate) failure: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl<'a> DrainWait<'a> {
         }
     }
 
-    /// Reads the tally once, a moment after the last time.
+    /// Reads the tally once. It pauses first, unless this is the first reading.
     pub(crate) async fn look(&mut self, client: &mut ApiClient) -> DrainState {
         if self.last.is_some() || self.failure.is_some() {
             tokio::time::sleep(LOOK).await;
@@ -96,7 +97,7 @@ impl<'a> DrainWait<'a> {
             self.moved = now;
         }
         let (found, _) = balance(self.goal.ledger, self.goal.poll, self.goal.before, &tally);
-        // A change of mind that is still on its way looks like a wrong choice.
+        // Until a voter's second ballot is counted, its first choice looks like a wrong one.
         let complete = found.lost == 0 && found.wrong_choice == 0;
         let gained = tally.voters.saturating_sub(self.goal.before.voters);
         if gained >= self.goal.ledger.certain() {
@@ -118,7 +119,8 @@ impl<'a> DrainWait<'a> {
             .as_ref()
             .map_or(0, |last| last.voters.saturating_sub(self.goal.before.voters));
         match complete {
-            // Others may vote for ever: once our own are all there, patience has an end.
+            // If other people vote, the tally never stands still. So once enough voters are
+            // counted, the wait is bounded.
             _ if self
                 .full
                 .is_some_and(|full| now - full >= self.goal.still_max + self.goal.settle) =>
@@ -168,7 +170,7 @@ mod tests {
         let mut waiting = DrainWait::new(goal);
         let start = Instant::now();
         assert_eq!(waiting.take(shot(0, [0, 0]), start), DrainState::Draining(0));
-        // Counted, but with the choice from before the change of mind.
+        // The voter is counted, but still with its first choice.
         assert_eq!(waiting.take(shot(1, [1, 0]), start + second), DrainState::Draining(1));
         assert_eq!(waiting.take(shot(1, [0, 1]), start + second * 2), DrainState::Settling(1));
         assert_eq!(waiting.take(shot(1, [0, 1]), start + second * 3), DrainState::Done);

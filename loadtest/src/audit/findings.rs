@@ -2,30 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What was found, counted in voters (in votes where a poll allows several choices).
+/// The number of faults of each kind. They are counted in voters, or in votes where a poll allows
+/// several choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Findings {
-    /// Acknowledged, not counted.
+    /// Ballots that were acknowledged but are not counted.
     pub lost: u64,
-    /// Counted more than once.
+    /// Ballots that are counted more than once.
     pub duplicated: u64,
-    /// Counted, never cast.
+    /// Votes that are counted although nobody cast them.
     pub phantom: u64,
-    /// Counted with another choice than the one that should stand.
+    /// Votes that are counted for another choice than the one that should be stored.
     pub wrong_choice: u64,
-    /// Without a reply, and counted.
+    /// Ballots without a reply that are counted. This is no fault.
     pub indeterminate_counted: u64,
-    /// Without a reply, and not counted.
+    /// Ballots without a reply that are not counted. This is no fault.
     pub indeterminate_absent: u64,
 }
 
 impl Findings {
-    /// Whether anything is lost, duplicated, invented or wrong.
+    /// Returns whether anything is lost, duplicated, phantom or counted for the wrong choice.
     pub fn is_violated(&self) -> bool {
         self.lost + self.duplicated + self.phantom + self.wrong_choice > 0
     }
 
-    /// Adds those of another part.
+    /// Adds the findings of another part of the load.
     pub(crate) fn add(&mut self, other: &Self) {
         self.lost += other.lost;
         self.duplicated += other.duplicated;
@@ -36,30 +37,31 @@ impl Findings {
     }
 }
 
-/// One option's account.
+/// The account of one option: its votes before and after the run, and the gain that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionBalance {
-    /// The option.
+    /// The option's short name, as it stands in ballots.
     pub slug: String,
-    /// Votes before the run.
+    /// Votes of the option before the run.
     pub before: u64,
-    /// Votes after it.
+    /// Votes of the option after the run.
     pub after: u64,
-    /// Votes it should have gained: at least.
+    /// The least number of votes that the option should have gained.
     pub expected_min: u64,
-    /// Votes it should have gained: at most (with every indeterminate ballot).
+    /// The largest number of votes that the option may have gained, with every indeterminate
+    /// ballot.
     pub expected_max: u64,
 }
 
-/// One voter the database told about.
+/// One fault with the name of its voter, found in the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedFinding {
-    /// `lost`, `phantom`, `wrong_choice` …
+    /// The kind of fault: `lost`, `duplicated`, `phantom` or `wrong_choice`.
     pub finding: String,
-    /// The voter's id, or the option for a finding about a tally.
+    /// The voter's id, or the name of the tally that is wrong.
     pub who: String,
-    /// What should have been.
+    /// The choices or the number that should be stored.
     pub expected: String,
-    /// What is.
+    /// The choices or the number that is stored.
     pub found: String,
 }

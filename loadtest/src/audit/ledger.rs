@@ -1,8 +1,8 @@
-//! The generator's own books: what should be counted, and what may be.
+//! The generator's own record of the votes that should be counted, and of those that may be.
 //!
-//! Each voter's ballots boil down to a [`ExpectedVote`]; the ledger adds voters up by kind, so its
-//! size does not grow with the crowd. Only the deep audit keeps the voters themselves.
-//! Absent on purpose: what the target counted; that is the audit's.
+//! The replies to each voter's ballots come down to an [`ExpectedVote`]. The ledger counts voters
+//! by equal expectations, so its size does not grow with the crowd.
+//! Absent on purpose: the votes that were counted. Those are in the tally and the database.
 
 use std::collections::BTreeMap;
 
@@ -10,53 +10,53 @@ use serde::{Deserialize, Serialize};
 
 use crate::voters::expected_vote::ExpectedVote;
 
-/// How many voters are expected to be counted with these choices.
+/// A number of voters who have the same expected vote, as one entry of the JSON report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerEntry {
-    /// Their common expected.
+    /// The vote that is expected of each of them.
     #[serde(flatten)]
     pub expected: ExpectedVote,
-    /// How many.
+    /// The number of voters with this expectation.
     pub voters: u64,
 }
 
-/// The books of one lane, or of all.
+/// The expected votes of one worker, or of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<LedgerEntry>", into = "Vec<LedgerEntry>")]
 pub struct Ledger {
     voters: BTreeMap<ExpectedVote, u64>,
 }
 
-/// What the tally's gain must lie between.
+/// The bounds between which the gain of a correct tally lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    /// People: at least, at most.
+    /// Voters: the least and the largest gain.
     pub(crate) voters: (u64, u64),
-    /// Votes by option position: at least, at most.
+    /// Votes by option position: the least and the largest gain.
     pub(crate) votes: Vec<(u64, u64)>,
 }
 
 impl Ledger {
-    /// Enters a voter who is through.
+    /// Adds a voter who has finished. A voter who may not be counted at all changes nothing.
     pub(crate) fn enter(&mut self, expected: ExpectedVote) {
         if expected != ExpectedVote::default() {
             *self.voters.entry(expected).or_default() += 1;
         }
     }
 
-    /// Adds another ledger's voters.
+    /// Adds all voters of another ledger.
     pub(crate) fn add(&mut self, other: &Self) {
         for (expected, voters) in &other.voters {
             *self.voters.entry(*expected).or_default() += voters;
         }
     }
 
-    /// Voters who are certain to be counted.
+    /// Returns the number of voters who must be counted.
     pub(crate) fn certain(&self) -> u64 {
         self.sum(|expected| expected.certain.is_some())
     }
 
-    /// Voters of whom nobody knows whether they are counted.
+    /// Returns the number of voters who may or may not be counted, because no reply came.
     pub(crate) fn indeterminate(&self) -> u64 {
         self.sum(|expected| expected.certain.is_none())
     }
@@ -65,7 +65,7 @@ impl Ledger {
         self.voters.iter().filter(|(expected, _)| is(expected)).map(|(_, voters)| voters).sum()
     }
 
-    /// The bounds between which a correct tally gains.
+    /// Returns the bounds between which the tally of a poll with this many options must gain.
     pub(crate) fn bounds(&self, options: usize) -> Bounds {
         let mut bounds = Bounds {
             voters: (self.certain(), self.certain() + self.indeterminate()),

@@ -1,11 +1,13 @@
-//! Holds what was counted against what was acknowledged.
+//! The audit of a run: compares the votes that were counted with those that were acknowledged.
 //!
-//! The words are those of Jepsen's total-queue checker: *lost* (acknowledged, not counted),
+//! The terms are those of Jepsen's total-queue checker: *lost* (acknowledged, not counted),
 //! *duplicated* (counted more than once), *phantom* (counted, never cast; Jepsen's "unexpected"),
-//! and for ballots without a reply *indeterminate-counted* (its "recovered") and
-//! *indeterminate-absent*. Over HTTP only sums can be balanced: a loss and an invention of the same
-//! choice cancel out, and a voter counted twice in both votes and voters looks like a phantom. With
-//! the database every voter is checked by name.
+//! and for ballots without a reply *indeterminate-counted* (Jepsen's "recovered") and
+//! *indeterminate-absent*.
+//!
+//! Over HTTP only sums can be compared. A loss and a phantom of the same choice cancel out, and a
+//! voter who is counted twice in both votes and voters looks like a phantom. With the database
+//! every voter is checked by name.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,67 +16,68 @@ use crate::audit::findings::{Findings, NamedFinding, OptionBalance};
 use crate::audit::ledger::Ledger;
 use crate::poll::{Poll, Snapshot};
 
-/// What the audit came to.
+/// The result of the audit in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditVerdict {
-    /// Everything acknowledged is counted once, as it should stand.
+    /// Everything that was acknowledged is counted once, with the choice that should be stored.
     Balanced,
-    /// Something is lost, duplicated, invented or wrong.
+    /// At least one vote is lost, duplicated, phantom or counted for the wrong choice.
     Violated,
-    /// Other traffic or a failing reader: nothing can be said.
+    /// Other traffic or a failed reading makes the comparison impossible.
     Void,
-    /// One shard of several: only the merged reports can be balanced.
+    /// The run is one shard of several, and only the merged reports can be compared.
     Partial,
-    /// Not asked for, or no access to any tally.
+    /// No audit was requested, or no tally can be read.
     #[default]
     Skipped,
 }
 
-/// What the verdict rests on.
+/// The source that the verdict is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// Sums of the public tally.
+    /// The sums of the public tally.
     #[default]
     Http,
-    /// Every voter's row.
+    /// The row of every voter in the database.
     Database,
 }
 
-/// The audit of a run.
+/// The audit as it stands in the report.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Audit {
-    /// What it came to.
+    /// The result of the audit in one word.
     pub verdict: AuditVerdict,
-    /// What that rests on.
+    /// The source that the verdict is based on.
     pub basis: Basis,
-    /// What was found.
+    /// The number of faults of each kind.
     pub findings: Findings,
-    /// Voters of whom at least one ballot was acknowledged.
+    /// Voters who had at least one ballot acknowledged.
     pub acknowledged_voters: u64,
-    /// Voters of whom nobody knows: no ballot acknowledged, at least one without a reply.
+    /// Voters who had no ballot acknowledged and at least one without a reply.
     pub indeterminate_voters: u64,
-    /// "Already voted" replies that named other choices than those that should stand.
+    /// "Already voted" replies that named other choices than those that should be stored.
     pub contradicted: u64,
-    /// Account by option (over HTTP).
+    /// The account of each option. It is there only if the tally was read over HTTP.
     pub options: Vec<OptionBalance>,
-    /// The tally before and after.
+    /// The tally before the run; absent if the results are hidden.
     pub before: Option<Snapshot>,
-    /// The tally after all was drained.
+    /// The tally after everything was counted.
     pub after: Option<Snapshot>,
-    /// From the last reply until all that was acknowledged was counted, s.
+    /// The time from the last reply until everything acknowledged was counted, in seconds.
     pub drained_after_seconds: Option<f64>,
-    /// The first hundred voters that something is wrong with (with the database).
+    /// The first hundred faults by name. They are there only if the database was read.
     pub named: Vec<NamedFinding>,
-    /// What a reader must know.
+    /// Sentences that a reader of the result must know.
     pub notes: Vec<String>,
-    /// The generator's books, by standing.
+    /// The generator's record of expected votes.
     pub ledger: Ledger,
 }
 
 impl Audit {
-    /// The audit over HTTP: the tallies before and after against the ledger.
+    /// Returns the audit over HTTP, which compares the tallies before and after the run with the
+    /// ledger.
     pub(crate) fn over_http(
         ledger: Ledger,
         poll: &Poll,
@@ -110,7 +113,7 @@ impl Audit {
         audit
     }
 
-    /// An audit without verdict.
+    /// Returns an audit that has compared nothing, with the reason as its note.
     pub(crate) fn without(verdict: AuditVerdict, ledger: Ledger, why: &str) -> Self {
         Self { verdict, notes: vec![why.to_owned()], ..Self::of(ledger) }
     }

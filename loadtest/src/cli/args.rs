@@ -1,4 +1,4 @@
-//! The words of the command line, and the [`Config`] they mean.
+//! The options of the command line, and the [`Config`] that they make.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::http::target::Target;
+use crate::plan::profile::{Profile, Shape};
 use crate::plan::shard::Shard;
-use crate::plan::timetable::{Phase, Plan, Profile, Shape, Spacing};
+use crate::plan::timetable::{Phase, Plan, Spacing};
 use crate::report::slo::Slo;
 use crate::voters::mix::Mix;
 
@@ -44,7 +45,9 @@ Exit codes:
   2  ballots were lost, duplicated, invented or changed, whatever the speed
   3  bad arguments, a refused or an unreachable target: no load was sent";
 
-/// Drives load at a Votestream deployment and audits it: how fast, how late, and whether every
+/// Drives load at a Votestream deployment and audits it.
+///
+/// The report says how fast ballots were answered, how late they were on screen, and whether every
 /// acknowledged ballot was counted once.
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", version, after_long_help = EXAMPLES, after_help = "More, with examples: loadtest --help")]
@@ -55,33 +58,34 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Load a deployment, audit it, report
+    /// Load a deployment, audit it and report
     Run(Box<RunArgs>),
-    /// Make one report of the reports of all shards
+    /// Merge the reports of all shards into one report
     Merge(MergeArgs),
-    /// Show what changed from one report to another
+    /// Show the differences between two reports
     Compare(CompareArgs),
-    /// Draw a report (JSON) as HTML again, or print its summary
+    /// Print the summary of a report, and draw it as HTML again
     Report(ReportArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Where ballots go: the producer's address, http or https
+    /// Send ballots to this address of the producer (http or https)
     #[arg(long, value_name = "URL", help_heading = "Deployment")]
     target: String,
-    /// Where results are: the dashboard's address. Without it there are no viewers and no audit
+    /// Read results from this address of the dashboard; without it there are no viewers and no
+    /// audit
     #[arg(long, value_name = "URL", help_heading = "Deployment")]
     results: Option<String>,
-    /// The poll to vote in
+    /// Vote in the poll with this slug
     #[arg(long, value_name = "SLUG", default_value = "cats-vs-dogs", help_heading = "Deployment")]
     poll: String,
-    /// Addresses of metrics (Prometheus text) to draw the backlog from; may be repeated
+    /// Read the backlog from these addresses of Prometheus metrics; may be repeated
     #[arg(long, value_name = "URL", help_heading = "Deployment")]
     metrics: Vec<String>,
-    /// Database to check every voter by name: postgres://user:password@host/db (sslmode=disable
-    /// or verify-full)
+    /// Check every voter by name in this database: postgres://user:password@host/db
+    /// (sslmode=disable or verify-full)
     #[arg(
         long,
         value_name = "URL",
@@ -90,16 +94,17 @@ pub(crate) struct RunArgs {
         help_heading = "Deployment"
     )]
     database_url: Option<String>,
-    /// Additional certificates to trust for https
+    /// Trust the certificates in this file, too, for https
     #[arg(long, value_name = "FILE", help_heading = "Deployment")]
     ca_file: Option<PathBuf>,
-    /// Additional certificates to trust for the database
+    /// Trust the certificates in this file, too, for the database
     #[arg(long, value_name = "FILE", env = "DATABASE_CA_FILE", help_heading = "Deployment")]
     database_ca_file: Option<PathBuf>,
     /// Wait up to this long for servers that do not answer yet, instead of giving up at once
     #[arg(long, value_name = "DURATION", default_value = "0s", help_heading = "Deployment")]
     wait: String,
-    /// Load a host that is neither loopback nor private: repeat its address. May be repeated
+    /// Allow load on a host that is neither loopback nor private: repeat its address here; may be
+    /// repeated
     #[arg(long, value_name = "URL", help_heading = "Deployment")]
     yes_really_load: Vec<String>,
 
@@ -110,17 +115,17 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     generator: GeneratorArgs,
 
-    /// A threshold, such as 'p99<50ms', 'errors<0.1%', 'click_to_screen_p99<250ms', 'rate>1000/s';
-    /// may be repeated. Missed: exit code 1
+    /// Require a threshold, such as 'p99<50ms', 'errors<0.1%', 'click_to_screen_p99<250ms' or
+    /// 'rate>1000/s'; a missed one gives exit code 1; may be repeated
     #[arg(long, value_name = "SLO", help_heading = "Verdict")]
     slo: Vec<String>,
-    /// Do not audit, for a poll in which others vote meanwhile
+    /// Skip the audit, for a poll in which other people vote at the same time
     #[arg(long, help_heading = "Verdict")]
     no_audit: bool,
-    /// How long the tally may stand still before what is missing counts as lost
+    /// Count missing votes as lost once the tally has not changed for this long
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Verdict")]
     drain_timeout: String,
-    /// How long to look for phantoms after all was counted
+    /// Watch for this long, after everything is counted, whether more is counted than was cast
     #[arg(long, value_name = "DURATION", default_value = "1s", help_heading = "Verdict")]
     settle: String,
 
@@ -129,7 +134,7 @@ pub(crate) struct RunArgs {
     /// Write a line of JSON for each ballot as soon as its outcome is known; - is standard output
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     journal: Option<PathBuf>,
-    /// Show nothing while it runs
+    /// Print nothing during the run
     #[arg(long, short, help_heading = "Report")]
     pub(crate) quiet: bool,
 }
@@ -137,31 +142,32 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Load")]
 pub(crate) struct LoadArgs {
-    /// The shape of the load
+    /// Choose the shape of the load
     #[arg(long, value_enum, default_value_t = Profile::Constant, conflicts_with = "plan")]
     profile: Profile,
-    /// A shape of your own, from a TOML file
+    /// Read the shape of the load from this TOML file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rate", "duration", "voters", "steps", "warm_up"])]
     plan: Option<PathBuf>,
-    /// Voters per second: the peak of ramp and step, the base of spike [default: by profile]
+    /// Send this many voters per second: the peak of ramp and step, the base of spike [default: by
+    /// profile]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Length of the load, such as 30s, 5m, 1h [default: by profile]
+    /// Send load for this long, such as 30s, 5m or 1h [default: by profile]
     #[arg(long, value_name = "DURATION")]
     duration: Option<String>,
-    /// Size of the crowd (junior-eurovision), or the most voters (with --connections)
+    /// Send this many voters (junior-eurovision), or at most this many (with --connections)
     #[arg(long, value_name = "N")]
     voters: Option<u64>,
-    /// Number of steps (step) [default: 10]
+    /// Divide the load into this many steps (step) [default: 10]
     #[arg(long, value_name = "N")]
     steps: Option<u32>,
-    /// Load in front that does not count [default: 2s; none for junior-eurovision]
+    /// Send load for this long before the measured load [default: 2s; none for junior-eurovision]
     #[arg(long, value_name = "DURATION")]
     warm_up: Option<String>,
-    /// How arrivals are strewn
+    /// Choose how arrivals are spread over time
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     arrivals: Spacing,
-    /// Closed model: so many connections send without a pause, to find the ceiling
+    /// Keep this many connections busy without a pause, to find the highest rate (closed model)
     #[arg(long, value_name = "N", conflicts_with_all = ["rate", "plan", "profile", "steps", "shard"])]
     connections: Option<usize>,
 }
@@ -169,23 +175,24 @@ pub(crate) struct LoadArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "People")]
 pub(crate) struct PeopleArgs {
-    /// Weights of the options, such as cats=60,dogs=40 [default: all alike]
+    /// Weight the options, such as cats=60,dogs=40 [default: all the same]
     #[arg(long, value_name = "WEIGHTS")]
     options: Option<String>,
-    /// Shares of unusual voters: twice, change, other-connection, rubbish, hang-up (one of these at
-    /// most), and page (loads the ballot page first), form (posts HTML), fresh (own connection)
+    /// Set the shares of unusual voters: at most one of twice, change, other-connection, rubbish
+    /// and hang-up; and independently page (loads the ballot page first), form (posts HTML), fresh
+    /// (opens its own connection)
     #[arg(long, value_name = "SHARES", default_value = "", hide_default_value = true)]
     mix: Mix,
-    /// Voting codes, one a line, for a poll that wants them
+    /// Read voting codes from this file, one a line, for a poll that requires them
     #[arg(long, value_name = "FILE")]
     codes: Option<PathBuf>,
-    /// Viewers who hold the live results open
+    /// Open this many viewers of the live results
     #[arg(long, value_name = "N", default_value_t = 0, requires = "results")]
     viewers: usize,
-    /// Viewers who never read what they are sent
+    /// Open this many viewers that never read their stream
     #[arg(long, value_name = "N", default_value_t = 0, requires = "results")]
     stalled_viewers: usize,
-    /// How many viewers come in per second, before the load
+    /// Open this many viewers per second, before the load begins
     #[arg(long, value_name = "N", default_value_t = 2000.0)]
     viewers_per_second: f64,
 }
@@ -193,20 +200,21 @@ pub(crate) struct PeopleArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Generator")]
 pub(crate) struct GeneratorArgs {
-    /// Send only one part of the load, such as 2/4 (or 1:4, counted from 0); `merge` puts the reports
-    /// together
+    /// Send only one part of the load, such as 2/4 (or 1:4, counted from 0); `merge` merges the
+    /// reports
     #[arg(long, value_name = "N/OF", default_value_t = Shard::WHOLE, hide_default_value = true)]
     shard: Shard,
-    /// Threads that send ballots [default: a quarter of the cores, at least 1]
+    /// Send ballots from this many threads [default: a quarter of the cores, at least 1]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Most connections at a time in the open model [default: 4096, as far as open files allow]
+    /// Open at most this many connections at a time in the open model [default: 4096, or as many as
+    /// the limit of open files allows]
     #[arg(long, value_name = "N")]
     connections_max: Option<usize>,
-    /// How long a reply may take before its ballot is indeterminate
+    /// Count a ballot as indeterminate if no reply comes within this time
     #[arg(long, value_name = "DURATION", default_value = "10s")]
     timeout: String,
-    /// Seed of everything left to chance; the same seed gives the same voters
+    /// Seed the random numbers; the same seed gives the same voters
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 }
@@ -214,17 +222,17 @@ pub(crate) struct GeneratorArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Report")]
 pub(crate) struct FileArgs {
-    /// Write the report as JSON; - is standard output
+    /// Write the report as JSON to this file; - is standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Write the report as one HTML file that needs nothing else
+    /// Write the report as one HTML file, which needs no other files
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// Reports (JSON) of all shards
+    /// The reports of all shards, as JSON files
     #[arg(required = true, value_name = "REPORT")]
     pub(crate) reports: Vec<PathBuf>,
     #[command(flatten)]
@@ -233,9 +241,9 @@ pub(crate) struct MergeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// The report of the first run (JSON)
+    /// The report of the first run, as a JSON file
     pub(crate) before: PathBuf,
-    /// The report of the second run (JSON)
+    /// The report of the second run, as a JSON file
     pub(crate) after: PathBuf,
     /// Draw the comparison as one HTML file
     #[arg(long, value_name = "FILE")]
@@ -244,15 +252,19 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The report (JSON)
+    /// The report, as a JSON file
     pub(crate) report: PathBuf,
-    /// Draw it as one HTML file
+    /// Draw the report as one HTML file
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 }
 
 impl RunArgs {
-    /// What the words mean.
+    /// Returns the settings of the run.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the option if a value cannot be read or contradicts another.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let parse = |urls: &[String]| {
             urls.iter().map(|url| Target::parse(url)).collect::<Result<Vec<_>, _>>()
@@ -319,7 +331,7 @@ impl LoadArgs {
     }
 }
 
-/// The closed model has no rates, only a length.
+/// Returns a plan for the closed model, which has a length but no rates.
 fn closed_plan(seconds: f64, warm_up_seconds: f64) -> anyhow::Result<Plan> {
     ensure!(seconds > 0.0, "the load must last longer than 0 s");
     let phase = |name: &str, seconds| Phase {

@@ -1,4 +1,5 @@
-//! Shows a run under way: a block that redraws itself on a terminal, plain lines elsewhere.
+//! Shows the progress of a run: as a block that redraws itself on a terminal, and as plain lines
+//! elsewhere.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -6,13 +7,13 @@ use std::time::{Duration, Instant};
 use crate::run::progress::{Progress, Stage};
 use crate::text::{duration, number, rate, seconds};
 
-/// Width of the block's first column.
+/// The width of the block's first column, in characters.
 const NAMES_WIDTH: usize = 12;
 
-/// Plain lines come this far apart, and whenever the stage changes.
+/// The time between two plain lines. A change of the stage prints one at once.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
-/// Where progress goes: standard error.
+/// Prints progress to standard error.
 pub(crate) struct Live {
     terminal: bool,
     quiet: bool,
@@ -28,7 +29,7 @@ impl Live {
         Self { terminal, quiet, title, lines_drawn: 0, last_line: None }
     }
 
-    /// Shows where the run stands.
+    /// Prints the progress, if the last print is long enough ago.
     pub(crate) fn show(&mut self, progress: &Progress) {
         if self.quiet {
             return;
@@ -47,7 +48,7 @@ impl Live {
         }
     }
 
-    /// Clears the block, so that what follows stands in its place.
+    /// Clears the block, so that the next output stands in its place.
     pub(crate) fn finish(&mut self) {
         if self.terminal && self.lines_drawn > 0 {
             self.redraw(&[]);
@@ -66,18 +67,19 @@ impl Live {
         }
         self.lines_drawn = lines.len();
         let mut stderr = std::io::stderr().lock();
-        // A terminal that went away is no reason to stop the run.
+        // A terminal that has closed is no reason to stop the run.
         let _ = stderr.write_all(out.as_bytes()).and_then(|()| stderr.flush());
     }
 }
 
-/// Width of the terminal, in characters.
+/// Returns the width of the terminal in characters; 80 if it is not known.
 fn terminal_width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     size.map_or(80, |size| usize::from(size.ws_col)).max(40)
 }
 
-/// The block's lines; none is wider than the terminal, or redrawing would lose count of them.
+/// Returns the lines of the block. No line is wider than the terminal, because a wrapped line would
+/// make redrawing miscount.
 fn block(title: &str, p: &Progress, width: usize) -> Vec<String> {
     let fit = |text: &str, width: usize| text.chars().take(width).collect::<String>();
     let mut lines = vec![format!("\x1b[1m{}\x1b[0m", fit(title, width - 1))];

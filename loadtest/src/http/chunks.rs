@@ -1,12 +1,13 @@
-//! The chunked transfer encoding, decoded.
+//! Decodes bodies in the chunked transfer encoding (RFC 9112, section 7.1).
 
-/// Decodes a body in the chunked transfer encoding (RFC 9112, section 7.1), however its bytes are cut.
+/// A decoder that is fed with the bytes of a body as they come. The content does not depend on how
+/// they are cut.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkDecoder {
     state: State,
 }
 
-/// Where a body stands after the bytes that were fed.
+/// How far a body has been decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyProgress {
     /// More bytes follow.
@@ -22,17 +23,17 @@ enum State {
     /// Before the size line of a chunk.
     #[default]
     Size,
-    /// Within a size line: the number so far, and whether its digits are over.
+    /// Within a size line: the number so far, and whether its digits have ended.
     SizeDigits { size: u64, over: bool },
     /// Within the data of a chunk: the number of bytes that are left.
     Data(u64),
-    /// Behind the data: the number of bytes of the line break that are left.
+    /// Behind the data: the number of bytes of the line break that are still to come.
     AfterData(u8),
-    /// Behind the last chunk, within a trailer line that has this many bytes so far.
+    /// Behind the last chunk, in the trailer: the number of bytes in the current line so far.
     Trailer(u64),
     /// Behind the empty line that ends the body.
     Complete,
-    /// Bytes came that cannot be decoded.
+    /// The bytes so far are not chunks.
     Malformed,
 }
 

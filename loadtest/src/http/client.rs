@@ -1,4 +1,4 @@
-//! The few requests that are no load: the poll, the tally, the metrics.
+//! A client for the few requests that are no load: the poll, the tally and the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::http::endpoint::Endpoint;
 use crate::http::request;
 use crate::poll::{Poll, Snapshot};
 
-/// Asks one server, on one connection.
+/// A client of one server, which uses one connection.
 pub(crate) struct ApiClient {
     endpoint: Arc<Endpoint>,
     connection: Connection,
@@ -22,7 +22,7 @@ impl ApiClient {
         Self { connection: Connection::new(Arc::clone(&endpoint)), endpoint, reply_time_max }
     }
 
-    /// Fetches a path; gives status and body.
+    /// Sends a GET request for this path. Returns the status and the body.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
         let request = request::get(&self.endpoint.target, path, "");
         let reply = self.connection.exchange(&request, self.reply_time_max).await;
@@ -30,7 +30,12 @@ impl ApiClient {
         Ok((reply.status, self.connection.text(&reply.body).to_vec()))
     }
 
-    /// The poll, from the producer.
+    /// Reads the poll from the producer.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the producer does not answer, has no such poll, or describes it in
+    /// unknown JSON.
     pub(crate) async fn poll(&mut self, slug: &str) -> anyhow::Result<Poll> {
         match self.get(&format!("/api/polls/{slug}")).await? {
             (200, body) => Poll::parse(&body),
@@ -43,7 +48,11 @@ impl ApiClient {
         }
     }
 
-    /// The tally, from the dashboard; `None` when the results are hidden.
+    /// Reads the tally from the dashboard. Returns `None` if the results are hidden.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the dashboard does not answer, has no such tally, or shows a stale one.
     pub(crate) async fn tally(&mut self, poll: &Poll) -> anyhow::Result<Option<Snapshot>> {
         match self.get(&format!("/api/polls/{}/tally", poll.slug)).await? {
             (200, body) => Snapshot::parse(&body, poll).map(Some),

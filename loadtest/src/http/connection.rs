@@ -1,7 +1,8 @@
-//! One keep-alive HTTP/1.1 connection: write a request, read its reply.
+//! One keep-alive HTTP/1.1 connection, which sends a request and reads its reply.
 //!
-//! Hand-written because it runs once a ballot: one write, usually one read, no allocation.
-//! Invariant: a connection on which anything went wrong is never used again.
+//! It is hand-written because it runs once a ballot: one write, usually one read, and no
+//! allocation.
+//! Invariant: a connection on which anything failed is never used again.
 
 use std::io;
 use std::sync::Arc;
@@ -12,27 +13,27 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::http::endpoint::{ByteStream, Endpoint};
 use crate::http::reply::{self, REPLY_BYTES_MAX, Reply};
 
-/// A connection that has rested longer is first checked for having been closed meanwhile.
+/// A connection that was idle for longer is checked first, because the server may have closed it.
 const REST_MAX: Duration = Duration::from_millis(500);
 
-/// Why there is no reply.
+/// The reason why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExchangeError {
-    /// No connection came about: nothing was sent.
+    /// The connection could not be opened, so nothing was sent.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
-    /// Nothing (or not all) came in time.
+    /// The reply did not come, or not completely, within the time allowed.
     #[error("no reply in time")]
     Timeout,
-    /// The connection ended or broke first.
+    /// The connection broke before the reply was complete.
     #[error("connection lost: {0}")]
     Broken(#[source] io::Error),
-    /// What came was not HTTP.
+    /// The bytes that came are not an HTTP reply.
     #[error(transparent)]
     MalformedReply(#[from] reply::MalformedReply),
 }
 
-/// A connection to one target, opened when first needed.
+/// A connection to one endpoint. It is opened when it is first needed.
 pub(crate) struct Connection {
     endpoint: Arc<Endpoint>,
     wire: Option<ByteStream>,
@@ -41,12 +42,16 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection that is not open yet.
+    /// Returns a connection that is not open yet.
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self { endpoint, wire: None, buffer: Vec::with_capacity(1024), used: Instant::now() }
     }
 
-    /// Opens it now, rather than with the first request.
+    /// Opens the connection, unless it is open already.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ExchangeError::Connect`] if no connection can be opened.
     pub(crate) async fn open(&mut self) -> Result<(), ExchangeError> {
         if self.wire.is_some() && self.used.elapsed() > REST_MAX && self.has_ended().await {
             self.wire = None;
@@ -57,12 +62,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes it; the next request opens a new one.
+    /// Closes the connection. The next request opens a new one.
     pub(crate) fn close(&mut self) {
         self.wire = None;
     }
 
-    /// Writes a request.
+    /// Sends a request.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ExchangeError::Connect`] or [`ExchangeError::Broken`]; the connection is then
+    /// closed.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), ExchangeError> {
         self.open().await?;
         let wire = self.wire.as_mut().expect("open() has just filled it");
@@ -80,7 +90,11 @@ impl Connection {
         })
     }
 
-    /// Reads the reply to the request that was sent; look at it with [`Self::text`].
+    /// Reads the reply to the request that was sent last. [`Self::text`] returns its parts.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if there is no reply; the connection is then closed.
     pub(crate) async fn receive(&mut self, time_max: Duration) -> Result<Reply, ExchangeError> {
         let reply = match tokio::time::timeout(time_max, self.read()).await {
             Ok(reply) => reply,
@@ -93,12 +107,16 @@ impl Connection {
         reply
     }
 
-    /// The bytes a [`Reply`] points to; valid until the next request.
+    /// Returns the bytes that a [`Reply`] points to. They are valid until the next request.
     pub(crate) fn text(&self, range: &std::ops::Range<usize>) -> &[u8] {
         &self.buffer[range.clone()]
     }
 
     /// Sends a request and reads its reply.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if there is no reply; the connection is then closed.
     pub(crate) async fn exchange(
         &mut self,
         request: &[u8],
@@ -125,7 +143,7 @@ impl Connection {
         }
     }
 
-    /// Whether the server closed the connection while it rested.
+    /// Returns whether the server closed the connection while it was idle.
     async fn has_ended(&mut self) -> bool {
         let Some(ByteStream::Plain(stream)) = &mut self.wire else { return false };
         let mut byte = [0_u8; 1];

@@ -1,4 +1,4 @@
-//! A byte stream to the target, plain or TLS.
+//! Opens connections to a target, with or without TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::http::target::Target;
 
-/// How to reach one target; cheap to share.
+/// A target with its resolved addresses and its TLS settings. It is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     pub(crate) target: Target,
@@ -26,7 +26,11 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Prepares connections to `target` at the (already checked) `addresses`.
+    /// Returns the endpoint of `target`. The caller has checked that `addresses` may be loaded.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the host cannot be a TLS server name.
     pub(crate) fn new(
         target: Target,
         addresses: Vec<SocketAddr>,
@@ -44,12 +48,12 @@ impl Endpoint {
         Ok(Self { target, addresses, tls, connect_time_max })
     }
 
-    /// Opens a connection within the time allowed, trying each address in turn.
+    /// Opens a connection within the time allowed. It tries one address after the other.
     pub(crate) async fn connect(&self) -> io::Result<ByteStream> {
         self.connect_with(None).await
     }
 
-    /// The same with a receive buffer of this size, for viewers that never read.
+    /// Opens a connection with a receive buffer of this size, for viewers that never read.
     pub(crate) async fn connect_with(&self, receive_bytes: Option<u32>) -> io::Result<ByteStream> {
         let open = async {
             let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -86,7 +90,11 @@ impl Endpoint {
     }
 }
 
-/// TLS roots: the system's and those of `ca_file`.
+/// Returns TLS settings that trust the system's root certificates and those in `ca_file`.
+///
+/// # Errors
+///
+/// Returns an error that names the file if its certificates cannot be read.
 pub(crate) fn tls_roots(
     ca_file: Option<&std::path::Path>,
 ) -> anyhow::Result<Arc<rustls::ClientConfig>> {
@@ -110,11 +118,11 @@ pub(crate) fn tls_roots(
     Ok(Arc::new(config))
 }
 
-/// An open connection.
+/// An open connection, with or without TLS.
 pub(crate) enum ByteStream {
-    /// TCP.
+    /// A plain TCP connection.
     Plain(TcpStream),
-    /// TLS over TCP.
+    /// A TLS connection over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 

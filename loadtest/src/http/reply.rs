@@ -1,27 +1,28 @@
-//! Reads one HTTP/1.1 reply out of a buffer that fills up.
+//! Parses one HTTP/1.1 reply out of a buffer that fills up.
 //!
-//! Only what a voter looks at is kept: status, body, the voter's cookie, whether the connection
-//! stays. Invariant: [`parse`] says `None` until the reply is whole, and never looks past its end.
+//! Only the parts that a voter needs are kept: the status, the body, the voter's cookie, and
+//! whether the connection stays open.
+//! Invariant: [`parse`] returns `None` until the reply is complete, and never reads past its end.
 
 use std::ops::Range;
 
 use crate::http::chunks::{BodyProgress, ChunkDecoder};
 
-/// Largest head and body this client takes, in bytes.
+/// The largest reply that is accepted, head and body together, in bytes.
 pub(crate) const REPLY_BYTES_MAX: usize = 8 << 20;
 
-/// A whole reply; ranges point into the buffer it was parsed from.
+/// A complete reply. Its ranges point into the buffer from which it was parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
-    /// Status code.
+    /// The status code, such as 202.
     pub(crate) status: u16,
-    /// Whether the server will close the connection.
+    /// Whether the server will close the connection after this reply.
     pub(crate) close: bool,
-    /// `name=value` of the voter's cookie, when the reply sets one.
+    /// The `name=value` of the voter's cookie, if the reply sets one.
     pub(crate) cookie: Option<Range<usize>>,
-    /// Whether it says when to try again.
+    /// Whether the reply has a `Retry-After` header.
     pub(crate) retry_after: bool,
-    /// Where the body stands (chunked bodies are put together in place).
+    /// The range of the body. Chunked bodies are joined in place.
     pub(crate) body: Range<usize>,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Reply {
 #[error("not an HTTP/1.1 reply: {0}")]
 pub(crate) struct MalformedReply(&'static str);
 
-/// The head of a reply whose body may still be under way.
+/// The head of a reply whose body may not have come yet.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) status: u16,
@@ -41,18 +42,18 @@ pub(crate) struct Head {
     pub(crate) length: Length,
 }
 
-/// How the end of a body is found.
+/// How the end of a body is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// So many bytes.
+    /// The body has this many bytes.
     Known(usize),
-    /// Chunks, up to an empty one.
+    /// The body comes in chunks and ends with an empty one.
     Chunked,
-    /// Up to the end of the connection.
+    /// The body ends with the connection.
     ToEnd,
 }
 
-/// Parses the head; `None` when more bytes are needed.
+/// Parses the head. Returns `None` if more bytes are needed.
 pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, MalformedReply> {
     let mut headers = [httparse::EMPTY_HEADER; 48];
     let mut response = httparse::Response::new(&mut headers);
@@ -102,7 +103,8 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, MalformedReply> 
     Ok(Some(head))
 }
 
-/// Parses a whole reply; `ended` says that the server has closed its side.
+/// Parses a complete reply. Returns `None` if more bytes are needed. `ended` says that the server
+/// has closed its side.
 pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, MalformedReply> {
     let Some(head) = parse_head(buffer)? else { return Ok(None) };
     let body = match head.length {
@@ -122,13 +124,14 @@ pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Mal
     Ok(Some(Reply { status, close, cookie, retry_after, body }))
 }
 
-/// Length of `name=value` when this is the voter's cookie.
+/// Returns the length of `name=value` if this `Set-Cookie` value is the voter's cookie.
 fn voter_cookie(value: &[u8]) -> Option<usize> {
     let ours = value.starts_with(b"voter=") || value.starts_with(b"__Host-voter=");
     ours.then(|| value.iter().position(|byte| *byte == b';').unwrap_or(value.len()))
 }
 
-/// Moves the contents of the chunks together, in place, once the last one is there. Returns their end.
+/// Moves the contents of the chunks together, in place, once the last one is there. Returns their
+/// end.
 fn join_chunks(buffer: &mut [u8], start: usize) -> Result<Option<usize>, MalformedReply> {
     let mut contents: Vec<Range<usize>> = Vec::new();
     let address = buffer.as_ptr() as usize;

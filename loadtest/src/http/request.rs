@@ -1,11 +1,11 @@
-//! GET requests.
+//! Composes GET requests for the audit, the metrics and the viewers.
 
 use crate::http::target::Target;
 
 /// The value of the `User-Agent` header.
 pub(crate) const USER_AGENT: &str = concat!("votestream-loadtest/", env!("CARGO_PKG_VERSION"));
 
-/// A GET for the audit, the scrape or a viewer.
+/// Returns a GET request for this path. `more` is further header lines, each with its line break.
 pub(crate) fn get(target: &Target, path: &str, more: &str) -> Vec<u8> {
     let path = format!("{}{path}", target.base);
     format!(

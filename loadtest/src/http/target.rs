@@ -1,58 +1,60 @@
-//! Where the load goes, and whether it may.
+//! The address of a server that is loaded, and the rule that decides whether it may be loaded.
 //!
-//! Invariant: no request leaves before every address of the target was found to be loopback or
+//! Invariant: no request is sent before every address of the target is known to be loopback or
 //! private, or its host was repeated with `--yes-really-load`.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-/// A base address: scheme, host, port and an optional path in front of all routes.
+/// A base address: scheme, host, port, and an optional path in front of all paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Whether to speak TLS.
+    /// Whether to use TLS.
     pub https: bool,
-    /// Host name or address literal, without brackets.
+    /// The host name or address literal, without brackets.
     pub host: String,
-    /// TCP port.
+    /// The TCP port, also if it is the default one.
     pub port: u16,
-    /// Path in front of every endpoint, without a slash at its end; often empty.
+    /// The path in front of every path, without a slash at its end. It is often empty.
     pub base: String,
 }
 
-/// Why a target was not accepted.
+/// The reason why a target is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// Not an address this tool understands.
+    /// The text is not an address of a kind that is supported.
     #[error("'{0}' is not an address such as http://localhost:8080: {1}")]
     Malformed(String, &'static str),
-    /// The name could not be resolved.
+    /// The host name cannot be resolved.
     #[error("cannot resolve {host}: {source}")]
     Unknown {
-        /// The host asked for.
+        /// The host name that was looked up.
         host: String,
-        /// What the resolver said.
+        /// The error of the resolver.
         source: std::io::Error,
     },
-    /// A public address, without the operator's explicit word.
+    /// The address is public, and the operator has not allowed it.
     #[error(
         "refusing to load {host} ({ip}): it is neither loopback nor a private address.\n\
          If it is yours and you mean it, repeat its address: --yes-really-load {url}"
     )]
     Public {
-        /// The host asked for.
+        /// The host name of the target.
         host: String,
-        /// The public address it resolves to.
+        /// The public address to which it resolves.
         ip: IpAddr,
-        /// The whole address, to be repeated.
+        /// The whole address, which the operator repeats to allow it.
         url: String,
     },
 }
 
 impl Target {
-    /// Reads an `http://` or `https://` address.
+    /// Parses an `http://` or `https://` address.
     ///
     /// # Errors
-    /// `TargetError::Malformed` for anything else, and for a query, a fragment or credentials.
+    ///
+    /// Returns [`TargetError::Malformed`] for anything else, and for a query, a fragment or
+    /// credentials.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
         let malformed = |why| TargetError::Malformed(url.to_owned(), why);
         let (https, rest) = match url.split_once("://") {
@@ -80,7 +82,7 @@ impl Target {
         Ok(Self { https, host: host.to_owned(), port, base: path.trim_end_matches('/').to_owned() })
     }
 
-    /// The value of the `Host` header.
+    /// Returns the value of the `Host` header, without the port if it is the default one.
     pub fn authority(&self) -> String {
         let host =
             if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
@@ -90,10 +92,11 @@ impl Target {
         }
     }
 
-    /// All addresses the host stands for.
+    /// Resolves the host to all of its addresses, IPv4 first.
     ///
     /// # Errors
-    /// `TargetError::Unknown` when it stands for none.
+    ///
+    /// Returns [`TargetError::Unknown`] if the host has no address.
     pub async fn resolve(&self) -> Result<Vec<SocketAddr>, TargetError> {
         let unknown = |source| TargetError::Unknown { host: self.host.clone(), source };
         let found =
@@ -106,10 +109,12 @@ impl Target {
         Ok(found)
     }
 
-    /// Holds the resolved addresses against the safety rule.
+    /// Checks whether the resolved addresses may be loaded.
     ///
     /// # Errors
-    /// `TargetError::Public` unless every address is loopback or private, or `allowed` names the host.
+    ///
+    /// Returns [`TargetError::Public`] unless every address is loopback or private, or `allowed`
+    /// names the host.
     pub fn check(&self, addresses: &[SocketAddr], allowed: &[Target]) -> Result<(), TargetError> {
         if allowed.iter().any(|target| target.host.eq_ignore_ascii_case(&self.host)) {
             return Ok(());
@@ -145,7 +150,8 @@ fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Loopback, private (RFC 1918, RFC 4193) or link-local.
+/// Returns whether the address is loopback, private (RFC 1918, RFC 4193), link-local or
+/// unspecified.
 fn is_near(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {

@@ -1,7 +1,8 @@
-//! Latency histograms: recorded in µs, added up across threads and processes without loss.
+//! Latency histograms. They record microseconds, and can be added across threads and processes
+//! without loss.
 //!
-//! HDR histograms (Tene): constant relative error over the whole range, so a quantile of a merged
-//! histogram is what one process would have measured.
+//! They are HDR histograms (Gil Tene): the relative error is constant over the whole range. So a
+//! quantile of merged histograms is the one that a single process would have measured.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,11 +10,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
-/// Latencies of a whole run: three significant digits.
+/// The latencies of a run, with three significant digits by default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Latencies(Histogram<u64>);
 
-/// The quantiles every report shows, with their names.
+/// The quantiles that every report shows, with their names.
 pub const QUANTILES: [(f64, &str); 8] = [
     (0.5, "p50"),
     (0.75, "p75"),
@@ -32,39 +33,42 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// An empty histogram that keeps so many significant digits.
+    /// Returns an empty histogram that keeps this many significant digits (1 to 5).
     pub fn with_digits(digits: u8) -> Self {
         Self(Histogram::new(digits).expect("up to five digits are possible"))
     }
 
-    /// Records one latency, µs; 0 counts as 1.
+    /// Records one latency in microseconds. 0 is recorded as 1.
     pub fn record(&mut self, us: u64) {
         self.0.record(us.max(1)).expect("the histogram grows by itself");
     }
 
-    /// Adds all of another's.
+    /// Adds all latencies of another histogram.
     pub fn add(&mut self, other: &Self) {
         self.0.add(&other.0).expect("the histogram grows by itself");
     }
 
-    /// How many were recorded.
+    /// Returns the number of recorded latencies.
     pub fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The latency that this fraction stayed at or below, µs; 0 when nothing was recorded.
+    /// Returns the latency that this fraction of all recordings does not exceed, in microseconds; 0
+    /// if there are none.
     pub fn quantile_us(&self, quantile: f64) -> u64 {
         if self.0.is_empty() { 0 } else { self.0.value_at_quantile(quantile).min(self.0.max()) }
     }
 
-    /// The mean, µs.
+    /// Returns the mean in microseconds; 0 if nothing was recorded.
     pub fn mean_us(&self) -> f64 {
         self.0.mean()
     }
 
-    /// HDR V2, compressed, base64: the common interchange form of HDR histograms.
+    /// Encodes the histogram as HDR V2, compressed, in base64, which other tools for HDR histograms
+    /// read.
     pub fn encode(&self) -> String {
-        // Written at its tightest size, so that equal contents give equal texts.
+        // The histogram is copied to the smallest size that holds it, so that equal contents give
+        // equal texts.
         let mut tight = Histogram::<u64>::new_with_max(self.0.max().max(2), self.0.sigfig())
             .expect("sizes are in bounds");
         tight.add(&self.0).expect("it has room for the largest value");
@@ -75,10 +79,11 @@ impl Latencies {
         STANDARD.encode(bytes)
     }
 
-    /// Reads what [`Self::encode`] wrote.
+    /// Decodes a histogram that [`Self::encode`] has encoded.
     ///
     /// # Errors
-    /// When the text is not such a histogram.
+    ///
+    /// Returns an error if the text is not such a histogram.
     pub fn decode(text: &str) -> anyhow::Result<Self> {
         let bytes = STANDARD.decode(text)?;
         let decoded = Deserializer::new().deserialize(&mut bytes.as_slice());
@@ -89,16 +94,16 @@ impl Latencies {
     }
 }
 
-/// A distribution as reports hold it.
+/// A distribution of latencies as it stands in reports.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Distribution {
-    /// How many were measured.
+    /// The number of recorded latencies.
     pub count: u64,
-    /// Mean, µs.
+    /// The mean in microseconds.
     pub mean_us: f64,
-    /// Quantiles by name (`p50` … `max`), µs.
+    /// Quantiles in microseconds by their names, `p50` to `max`.
     pub quantiles_us: std::collections::BTreeMap<String, u64>,
-    /// The histogram itself: HDR V2, deflate, base64.
+    /// The histogram itself, encoded as HDR V2, compressed, in base64.
     pub hdr: String,
 }
 
@@ -118,15 +123,16 @@ impl From<&Latencies> for Distribution {
 }
 
 impl Distribution {
-    /// The histogram behind the figures.
+    /// Returns the histogram behind the quantiles.
     ///
     /// # Errors
-    /// When the report was damaged.
+    ///
+    /// Returns an error if the encoded histogram is damaged.
     pub fn latencies(&self) -> anyhow::Result<Latencies> {
         if self.hdr.is_empty() { Ok(Latencies::default()) } else { Latencies::decode(&self.hdr) }
     }
 
-    /// A quantile by its name in reports, µs.
+    /// Returns the quantile of this name in microseconds; 0 if there is none.
     pub fn named_us(&self, name: &str) -> u64 {
         self.quantiles_us.get(name).copied().unwrap_or(0)
     }

@@ -79,8 +79,8 @@ impl Iterator for Arrivals<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::profile::{Profile, Shape};
     use crate::plan::shard::Shard;
-    use crate::plan::timetable::{Profile, Shape};
 
     fn plan(arrivals: Spacing) -> Plan {
         let shape = Shape { rate: Some(1000.0), seconds: Some(4.0), arrivals, ..Shape::default() };

@@ -16,6 +16,11 @@ pub struct Shard {
     pub of: u64,
 }
 
+/// The text does not name a shard.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a shard such as 2/4")]
+pub struct ShardError(String);
+
 impl Shard {
     /// The only shard of an undivided run.
     pub const WHOLE: Self = Self { nth: 1, of: 1 };
@@ -32,9 +37,9 @@ impl Shard {
 }
 
 impl FromStr for Shard {
-    type Err = String;
+    type Err = ShardError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ShardError> {
         // `0:4` is `1/4`: an indexed Job of Kubernetes numbers its pods from 0.
         let (separator, first) = if text.contains(':') { (':', 0) } else { ('/', 1) };
         let parts = text.split_once(separator).and_then(|(nth, of)| {
@@ -42,7 +47,7 @@ impl FromStr for Shard {
         });
         match parts {
             Some((nth, of)) if (1..=of).contains(&nth) && of <= 1024 => Ok(Self { nth, of }),
-            _ => Err(format!("'{text}' is not a shard such as 2/4")),
+            _ => Err(ShardError(text.to_owned())),
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::audit::findings::Findings;
 use crate::audit::ledger::Ledger;
-use crate::audit::result::{Audit, AuditVerdict, Basis, Findings};
+use crate::audit::result::{Audit, AuditVerdict, Basis};
 use crate::measure::histogram::{Distribution, Latencies};
 use crate::report::data::{Point, Report};
 use crate::report::slo::Slo;

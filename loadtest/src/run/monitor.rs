@@ -6,12 +6,12 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::measure::clock::Clock;
 use crate::measure::histogram::Latencies;
-use crate::report::verdict::ACHIEVED_MIN;
 use crate::run::progress::{Progress, Stage};
+use crate::run::stop::TICK;
 use crate::viewers::thread::ViewersThread;
 use crate::voters::outcome::{OutcomeClass, OutcomeCounts};
 use crate::workers::recorder::PhaseRecord;
-use crate::workers::worker::{WorkerConfig, WorkerThread};
+use crate::workers::worker::WorkerThread;
 
 /// A step that ended so long ago has its last replies, or they are too late anyway. Unit: µs.
 const STEP_PATIENCE_US: u64 = 500_000;

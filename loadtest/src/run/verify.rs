@@ -15,6 +15,17 @@ use crate::run::stop::{Stop, TICK};
 use crate::viewers::thread::ViewersThread;
 use crate::voters::expected_vote::VoterRecord;
 
+/// Why the tally cannot be compared with the ledger.
+#[derive(Debug, thiserror::Error)]
+enum AuditError {
+    /// The operator did not wait until everything was counted.
+    #[error("ended by the operator before the pipeline had drained.")]
+    Interrupted,
+    /// The last tally is missing.
+    #[error("{}", .0.as_deref().unwrap_or("the tally could not be read"))]
+    Unreadable(Option<String>),
+}
+
 /// What is shown while waiting.
 pub(crate) struct ProgressView<'a> {
     pub(crate) monitor: Monitor,
@@ -51,7 +62,7 @@ pub(crate) async fn audit(
             audit
         }
         (Some(Ok(audit)), None) => audit,
-        (Some(Err(why)), _) => Audit::without(AuditVerdict::Void, ledger, &why),
+        (Some(Err(why)), _) => Audit::without(AuditVerdict::Void, ledger, &why.to_string()),
         (None, _) => Audit::without(
             AuditVerdict::Skipped,
             ledger,
@@ -71,7 +82,7 @@ async fn over_http(
     view: &mut ProgressView<'_>,
     ledger: &Ledger,
     stop: &Stop,
-) -> Option<Result<Audit, String>> {
+) -> Option<Result<Audit, AuditError>> {
     let results = prepared.results.as_mut()?;
     let before: Snapshot = results.before.clone()?;
     let settle = if config.shard.is_part() {
@@ -96,7 +107,7 @@ async fn over_http(
             DrainState::Done => break,
         };
         if stop.wait.is_cancelled() {
-            return Some(Err("ended by the operator before the pipeline had drained.".to_owned()));
+            return Some(Err(AuditError::Interrupted));
         }
         if shown.elapsed() >= TICK {
             shown = Instant::now();
@@ -106,9 +117,7 @@ async fn over_http(
     }
     let drained = waiting.end();
     let (Some(after), None) = (drained.after, &drained.failure) else {
-        return Some(Err(drained
-            .failure
-            .unwrap_or_else(|| "the tally could not be read".to_owned())));
+        return Some(Err(AuditError::Unreadable(drained.failure)));
     };
     let mut audit = Audit::over_http(ledger.clone(), &prepared.poll, before, after);
     audit.drained_after_seconds = drained.after_seconds;

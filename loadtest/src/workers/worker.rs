@@ -7,8 +7,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
-
-use crate::lock::lock;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http::connection::Connection;
 use crate::http::endpoint::Endpoint;
+use crate::lock::lock;
 use crate::measure::clock::Clock;
 use crate::plan::arrivals::{Arrival, Arrivals};
 use crate::plan::shard::Slice;
@@ -63,10 +62,10 @@ impl WorkerThread {
         recorder: Recorder,
     ) -> anyhow::Result<Self> {
         let recorder = Arc::new(Mutex::new(recorder));
-        let recorder = Arc::clone(&recorder);
+        let shared = Arc::clone(&recorder);
         let thread = std::thread::Builder::new()
             .name(format!("worker-{}", slice.nth))
-            .spawn(move || drive(&config, slice, recorder))
+            .spawn(move || drive(&config, slice, shared))
             .context("starting a generator thread")?;
         Ok(Self { recorder, thread })
     }
