@@ -78,7 +78,7 @@ async fn listen_for_signals(stop: Stop) {
         match press {
             0 => {
                 eprintln!(
-                    "\nending the load; waiting until what was acknowledged is counted (again: do not wait)"
+                    "\nending the load; waiting until all acknowledged ballots are counted (interrupt again to skip the wait)"
                 );
                 stop.load.cancel();
             }
@@ -131,7 +131,7 @@ impl FileArgs {
                 .unwrap_or(Path::new("."));
             ensure!(
                 folder.is_dir(),
-                "there is no folder {} for {}",
+                "there is no folder {} for {}: create it first",
                 folder.display(),
                 path.display()
             );

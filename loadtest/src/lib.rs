@@ -3,14 +3,14 @@
 //! The binary `loadtest` is a thin shell over this library, so that other harnesses can drive the load too: they call
 //! [`run()`] with a [`Config`]. A run has five steps:
 //!
-//! 1. [`preflight`](run::preflight) checks the arguments and the target. Nothing has been sent until then.
-//! 2. [`viewers`] open event streams of the live results.
-//! 3. [`workers`] play the [`voters`] of the [`plan`] over [`http`].
-//! 4. [`audit`] waits until everything is counted, and compares the votes with the replies.
-//! 5. [`report`] holds the figures and the verdict.
+//! 1. `run/preflight.rs` checks the arguments and the target. Nothing has been sent until then.
+//! 2. `viewers` open event streams of the live results.
+//! 3. `workers` play the `voters` of the `plan` over `http`.
+//! 4. `audit` waits until everything is counted, and compares the votes with the replies.
+//! 5. `report` holds the figures and the verdict.
 //!
-//! Each folder uses only those before it in this list: [`measure`], [`plan`], [`http`], [`voters`], [`audit`],
-//! [`workers`], [`viewers`], [`report`], [`run`](mod@run), [`cli`].
+//! Each folder uses only those before it in this list: `measure`, `plan`, `http`, `voters`, `audit`,
+//! `workers`, `viewers`, `report`, `run`, `cli`.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -54,7 +54,7 @@ pub use audit::findings::{Findings, NamedFinding};
 pub use audit::ledger::Ledger;
 pub use audit::result::{Audit, AuditVerdict};
 pub use config::Config;
-pub use http::target::Target;
+pub use http::target::{Target, TargetError};
 pub use measure::histogram::{Distribution, Latencies};
 pub use plan::profile::{Profile, Shape};
 pub use plan::shard::{Shard, ShardError};

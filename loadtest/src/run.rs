@@ -1,4 +1,4 @@
-//! One run from the first look at the target to its report.
+//! One run, from the checks of the target to the report.
 
 pub(crate) mod knee;
 pub(crate) mod monitor;
@@ -38,24 +38,24 @@ use crate::workers::journal::Journal;
 use crate::workers::recorder::{Recorder, RecorderConfig};
 use crate::workers::worker::{WorkerConfig, WorkerThread};
 
-/// A run with what another harness needs to audit it by name, in its own time.
+/// A completed run, with the data that another harness needs for an audit by name of its own.
 #[derive(Debug)]
 pub struct CompletedRun {
-    /// What [`run()`] gives.
+    /// The report, as [`run()`] returns it.
     pub report: Report,
-    /// Every voter of whom something may be counted; empty unless the run keeps them by name.
+    /// Every voter who may be counted. It is empty unless the run keeps voters by name.
     pub voters_by_name: Vec<VoterRecord>,
-    /// 503s that did not say when to try again.
+    /// The number of 503 replies without a `Retry-After` header.
     pub unavailable_without_retry_after: u64,
     poll: Arc<Poll>,
 }
 
 impl CompletedRun {
-    /// Holds every voter of this run, and `others` who were sent past it, against the rows, and
-    /// the tally against the rows, as of one moment. Nobody is taken to have voted before.
+    /// Compares the voters of this run, and `others` who voted outside of it, with the rows of the
+    /// database. It assumes that nobody had voted before.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// Returns an error if the database cannot be read.
     pub async fn audit_by_name(
         &self,
         database_url: &str,
@@ -76,10 +76,11 @@ impl CompletedRun {
     }
 }
 
-/// Loads the target as told and audits it; `show` is called a few times a second.
+/// Loads the target and audits it. `show` receives the progress a few times a second.
 ///
 /// # Errors
-/// Bad arguments, a refused or unreachable target: before any load was sent.
+/// Returns an error for bad arguments, and for a refused or unreachable target. No load has been
+/// sent then.
 pub async fn run(
     config: &Config,
     stop: &Stop,
@@ -88,21 +89,23 @@ pub async fn run(
     Ok(drive(config, stop, show).await?.report)
 }
 
-/// As [`run()`], for a harness that audits by itself.
+/// Loads the target as [`run()`] does, for a harness with an audit of its own.
 ///
 /// # Errors
-/// As [`run()`].
+/// Returns the same errors as [`run()`].
 pub async fn drive(
     config: &Config,
     stop: &Stop,
     show: &mut (dyn FnMut(&Progress) + Send),
 ) -> anyhow::Result<CompletedRun> {
     show(&Progress::default());
+    // Before the load: check the target, open the viewers, and see whether somebody else votes.
     let mut prepared = prepare(config).await?;
     let interval_us = micros(config.interval());
     let viewers = admit(config, &prepared, stop, interval_us, show).await?;
     let disturbed = disturbance(config, &mut prepared).await;
 
+    // The load: all threads start at the same instant and record until their voters have finished.
     let clock = Clock::starting_in(Duration::from_millis(20));
     let started_at = utc_now();
     let journal = config.journal.as_deref().map(Journal::open).transpose()?.map(Arc::new);
@@ -116,6 +119,7 @@ pub async fn drive(
     let ended_early = stop.load.is_cancelled() && !monitor.knee_passed;
     journal.map_or(Ok(()), |journal| journal.check())?;
 
+    // After the load: wait for the count, audit, and end the viewers, who have seen the last votes by then.
     let mut record = Recorder::new(recorder_config(config, interval_us, false));
     for part in &records {
         record.add(part);
@@ -134,6 +138,7 @@ pub async fn drive(
     let metrics = prepared.scraper.report(sent);
     let (unavailable_without_retry_after, poll) =
         (record.unavailable_without_retry_after, Arc::clone(&prepared.poll));
+    // The report is built from the figures of all of them.
     let load = LoadResult {
         record,
         connections_max: prepared.connections_max,
@@ -158,7 +163,7 @@ fn recorder_config(config: &Config, interval_us: u64, watches_screen: bool) -> R
     }
 }
 
-/// Lets the viewers in and waits until they have a state.
+/// Opens the viewers and waits until each has received a state of the poll.
 async fn admit(
     config: &Config,
     prepared: &Prepared,
@@ -167,7 +172,8 @@ async fn admit(
     show: &mut (dyn FnMut(&Progress) + Send),
 ) -> anyhow::Result<Option<ViewersThread>> {
     let Some(results) = &prepared.results else { return Ok(None) };
-    // One viewer at least watches for the run's ballots, unless other shards' ballots mix with ours.
+    // At least one viewer watches for the ballots of the run. It could not recognise them among
+    // those of other shards.
     let watching = if config.shard.is_part() || results.before.is_none() {
         config.viewers
     } else {
@@ -207,7 +213,8 @@ async fn admit(
     }
 }
 
-/// Whether somebody else is voting; takes the tally from which the run is counted.
+/// Returns the reason if the tally changes before the load begins. It also takes the tally from
+/// which the gain is counted.
 async fn disturbance(config: &Config, prepared: &mut Prepared) -> Option<String> {
     let results = prepared.results.as_mut()?;
     let first = results.before.clone()?;
@@ -230,7 +237,7 @@ async fn disturbance(config: &Config, prepared: &mut Prepared) -> Option<String>
     }
 }
 
-/// For how long the tally must stand still before the load.
+/// How long the tally must not change before the load begins.
 const OTHERS_WATCH: Duration = Duration::from_millis(700);
 
 fn start_workers(
@@ -266,6 +273,7 @@ fn start_workers(
         WorkerThread::start(worker_config, slice, Recorder::new(recorder_config.clone()))
     });
     let workers = workers.collect::<anyhow::Result<Vec<_>>>()?;
+    // The viewers collect the acknowledgements from the workers to match them with frames.
     if let (Some(viewers), Some(before)) = (viewers, screen) {
         let mut stats = viewers.stats();
         stats.recorders = workers.iter().map(WorkerThread::recorder).collect();
@@ -278,7 +286,7 @@ fn start_workers(
     Ok(workers)
 }
 
-/// Watches the workers until all voters are through.
+/// Watches the workers until all voters have finished.
 async fn load(
     config: &Config,
     prepared: &mut Prepared,

@@ -45,6 +45,7 @@ impl ByNameAudit<'_> {
                 None => unnamed.push(record.expected),
             }
         }
+        // Compare every row with the voter of its id. Rows of unknown voters are strangers.
         let mut strangers = Vec::new();
         for (voter, choices) in &stored.rows {
             match open.remove(voter) {
@@ -53,9 +54,11 @@ impl ByNameAudit<'_> {
                 None => strangers.push((*voter, *choices)),
             }
         }
+        // Voters without a row are lost, if they were acknowledged.
         for (voter, expected) in &open {
             self.check_absent(&mut out, &id(*voter), expected);
         }
+        // A stranger may be a voter without a cookie. If none fits, the row is a phantom.
         for (voter, choices) in strangers {
             match unnamed.iter().position(|expected| expected.allows(Some(choices))) {
                 Some(at) => {

@@ -36,7 +36,6 @@ impl Database {
     /// nothing about TLS.
     ///
     /// # Errors
-    ///
     /// Returns an error if the database cannot be reached, or has no such poll.
     pub(crate) async fn open(
         url: &str,
@@ -49,8 +48,9 @@ impl Database {
         let known = url
             .replace("sslmode=verify-full", "sslmode=require")
             .replace("sslmode=verify-ca", "sslmode=require");
-        let mut config: tokio_postgres::Config =
-            known.parse().context("the database address is malformed")?;
+        let mut config: tokio_postgres::Config = known.parse().context(
+            "the address of the database is malformed: write postgres://user:password@host/db",
+        )?;
         config.connect_timeout(std::time::Duration::from_secs(5));
         let client = if plain {
             let (client, connection) =
@@ -66,7 +66,7 @@ impl Database {
             client
         };
         let row = client.query_opt("SELECT id FROM polls WHERE slug = $1", &[&poll.slug]).await;
-        match row.context("the database has no table of polls this tool knows")? {
+        match row.context("the database has no readable table of polls")? {
             Some(row) => Ok(Self { client, poll_id: row.get(0) }),
             None => bail!("the database has no poll '{}'", poll.slug),
         }

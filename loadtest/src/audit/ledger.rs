@@ -118,8 +118,8 @@ mod tests {
 
     fn after(policy: VotePolicy, ballots: &[(u64, Outcome, Option<u64>)]) -> ExpectedVote {
         let mut expected = ExpectedVote::default();
-        for (choices, outcome, told) in ballots {
-            expected.enter(policy, *choices, *outcome, *told);
+        for (choices, outcome, stored) in ballots {
+            expected.enter(policy, *choices, *outcome, *stored);
         }
         expected
     }

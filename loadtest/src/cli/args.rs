@@ -25,24 +25,24 @@ Examples:
         --rate 2000 --duration 30s --mix twice=5%,change=2%,rubbish=1%,hang-up=1% \\
         --viewers 1000 --slo 'p99<50ms' --slo 'errors<0.1%' --slo 'click_to_screen_p99<1s'
 
-  Where does it break? Steps up to 30,000 a second, stopping behind the knee
+  The highest rate: steps up to 30,000 a second, until p99 exceeds 100 ms
     loadtest run --target http://localhost:8080 --profile step --rate 30000 --slo 'p99<100ms'
 
-  The ceiling: 64 connections without a pause
+  The highest throughput: 64 connections without a pause
     loadtest run --target http://localhost:8080 --connections 64 --duration 10s
 
-  By name: every voter against its row in the database
+  Check every voter against its row in the database
     loadtest run --target http://localhost:8080 --results http://localhost:8081 \\
         --database-url postgres://reader@db/votes
 
-  Two generators, one report
+  Two load testers, one report
     loadtest run … --shard 1/2 --json a.json    (and 2/2 elsewhere)
     loadtest merge a.json b.json --html both.html
 
 Exit codes:
-  0  everything asked for was kept
+  0  all thresholds were met, and the audit found no fault
   1  a threshold was missed, or the run or its audit is void
-  2  ballots were lost, duplicated, invented or changed, whatever the speed
+  2  votes were lost, duplicated, invented or changed, no matter how fast it was
   3  bad arguments, a refused or an unreachable target: no load was sent";
 
 /// Drives load at a Votestream deployment and audits it.
@@ -263,7 +263,6 @@ impl RunArgs {
     /// Returns the settings of the run.
     ///
     /// # Errors
-    ///
     /// Returns an error that names the option if a value cannot be read or contradicts another.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let parse = |urls: &[String]| {
@@ -272,6 +271,7 @@ impl RunArgs {
         let mut config =
             Config::new(Target::parse(&self.target)?, self.poll.as_str(), self.load.plan()?);
         ensure!(is_slug(&self.poll), "'{}' is not the slug of a poll", self.poll);
+        // Deployment: addresses, certificates and the database.
         config.results = self.results.as_deref().map(Target::parse).transpose()?;
         config.metrics = parse(&self.metrics)?;
         config.wait = duration(&self.wait)?;
@@ -279,6 +279,7 @@ impl RunArgs {
         config.database_url.clone_from(&self.database_url);
         config.ca_file.clone_from(&self.ca_file);
         config.database_ca_file.clone_from(&self.database_ca_file);
+        // Load and people.
         config.closed_connections = self.load.connections;
         config.voters_max = self.load.voters.unwrap_or(u64::MAX);
         config.mix = self.people.mix.clone();
@@ -288,12 +289,14 @@ impl RunArgs {
         config.stalled_viewers = self.people.stalled_viewers;
         config.viewers_per_second = self.people.viewers_per_second;
         ensure!(config.viewers_per_second > 0.0, "--viewers-per-second must be above 0");
+        // Verdict: thresholds and the audit.
         config.slos =
             self.slo.iter().map(|slo| slo.parse::<Slo>()).collect::<anyhow::Result<_>>()?;
         config.audit = !self.no_audit;
         config.journal.clone_from(&self.journal);
         config.drain_time_max = duration(&self.drain_timeout)?;
         config.settle = duration(&self.settle)?;
+        // Generator: the part of this process, its threads and connections.
         config.shard = self.generator.shard;
         config.seed = self.generator.seed;
         config.connections_max = self.generator.connections_max;
@@ -359,7 +362,7 @@ fn read_codes(path: &Path) -> anyhow::Result<Vec<String>> {
     let codes: Vec<String> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if codes.is_empty() {
-        bail!("{} has no codes", path.display());
+        bail!("{} has no voting codes", path.display());
     }
     Ok(codes)
 }

@@ -33,7 +33,6 @@ impl ApiClient {
     /// Reads the poll from the producer.
     ///
     /// # Errors
-    ///
     /// Returns an error if the producer does not answer, has no such poll, or describes it in
     /// unknown JSON.
     pub(crate) async fn poll(&mut self, slug: &str) -> anyhow::Result<Poll> {
@@ -51,7 +50,6 @@ impl ApiClient {
     /// Reads the tally from the dashboard. Returns `None` if the results are hidden.
     ///
     /// # Errors
-    ///
     /// Returns an error if the dashboard does not answer, has no such tally, or shows a stale one.
     pub(crate) async fn tally(&mut self, poll: &Poll) -> anyhow::Result<Option<Snapshot>> {
         match self.get(&format!("/api/polls/{}/tally", poll.slug)).await? {

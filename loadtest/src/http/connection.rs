@@ -50,7 +50,6 @@ impl Connection {
     /// Opens the connection, unless it is open already.
     ///
     /// # Errors
-    ///
     /// Returns [`ExchangeError::Connect`] if no connection can be opened.
     pub(crate) async fn open(&mut self) -> Result<(), ExchangeError> {
         if self.wire.is_some() && self.used.elapsed() > REST_MAX && self.has_ended().await {
@@ -70,7 +69,6 @@ impl Connection {
     /// Sends a request.
     ///
     /// # Errors
-    ///
     /// Returns [`ExchangeError::Connect`] or [`ExchangeError::Broken`]; the connection is then
     /// closed.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), ExchangeError> {
@@ -93,7 +91,6 @@ impl Connection {
     /// Reads the reply to the request that was sent last. [`Self::text`] returns its parts.
     ///
     /// # Errors
-    ///
     /// Returns the reason if there is no reply; the connection is then closed.
     pub(crate) async fn receive(&mut self, time_max: Duration) -> Result<Reply, ExchangeError> {
         let reply = match tokio::time::timeout(time_max, self.read()).await {
@@ -115,7 +112,6 @@ impl Connection {
     /// Sends a request and reads its reply.
     ///
     /// # Errors
-    ///
     /// Returns the reason if there is no reply; the connection is then closed.
     pub(crate) async fn exchange(
         &mut self,

@@ -29,7 +29,6 @@ impl Endpoint {
     /// Returns the endpoint of `target`. The caller has checked that `addresses` may be loaded.
     ///
     /// # Errors
-    ///
     /// Returns an error if the host cannot be a TLS server name.
     pub(crate) fn new(
         target: Target,
@@ -93,7 +92,6 @@ impl Endpoint {
 /// Returns TLS settings that trust the system's root certificates and those in `ca_file`.
 ///
 /// # Errors
-///
 /// Returns an error that names the file if its certificates cannot be read.
 pub(crate) fn tls_roots(
     ca_file: Option<&std::path::Path>,
@@ -102,7 +100,7 @@ pub(crate) fn tls_roots(
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca_file {
-        let read = || format!("reading certificates from {}", path.display());
+        let read = || format!("cannot read certificates from {}", path.display());
         for certificate in
             rustls_pki_types::CertificateDer::pem_file_iter(path).with_context(read)?
         {
@@ -112,7 +110,7 @@ pub(crate) fn tls_roots(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .context("choosing TLS versions")?
+        .context("cannot choose TLS versions")?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))

@@ -52,7 +52,6 @@ impl Target {
     /// Parses an `http://` or `https://` address.
     ///
     /// # Errors
-    ///
     /// Returns [`TargetError::Malformed`] for anything else, and for a query, a fragment or
     /// credentials.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
@@ -60,11 +59,11 @@ impl Target {
         let (https, rest) = match url.split_once("://") {
             Some(("http", rest)) => (false, rest),
             Some(("https", rest)) => (true, rest),
-            Some(_) => return Err(malformed("only http and https are spoken")),
+            Some(_) => return Err(malformed("only http and https are supported")),
             None => return Err(malformed("it must start with http:// or https://")),
         };
         if rest.contains(['?', '#', '@']) || rest.contains(char::is_whitespace) {
-            return Err(malformed("a query, a fragment, credentials or a blank are out of place"));
+            return Err(malformed("it must not have a query, a fragment, credentials or a space"));
         }
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
@@ -95,7 +94,6 @@ impl Target {
     /// Resolves the host to all of its addresses, IPv4 first.
     ///
     /// # Errors
-    ///
     /// Returns [`TargetError::Unknown`] if the host has no address.
     pub async fn resolve(&self) -> Result<Vec<SocketAddr>, TargetError> {
         let unknown = |source| TargetError::Unknown { host: self.host.clone(), source };
@@ -112,7 +110,6 @@ impl Target {
     /// Checks whether the resolved addresses may be loaded.
     ///
     /// # Errors
-    ///
     /// Returns [`TargetError::Public`] unless every address is loopback or private, or `allowed`
     /// names the host.
     pub fn check(&self, addresses: &[SocketAddr], allowed: &[Target]) -> Result<(), TargetError> {

@@ -82,7 +82,6 @@ impl Latencies {
     /// Decodes a histogram that [`Self::encode`] has encoded.
     ///
     /// # Errors
-    ///
     /// Returns an error if the text is not such a histogram.
     pub fn decode(text: &str) -> anyhow::Result<Self> {
         let bytes = STANDARD.decode(text)?;
@@ -126,7 +125,6 @@ impl Distribution {
     /// Returns the histogram behind the quantiles.
     ///
     /// # Errors
-    ///
     /// Returns an error if the encoded histogram is damaged.
     pub fn latencies(&self) -> anyhow::Result<Latencies> {
         if self.hdr.is_empty() { Ok(Latencies::default()) } else { Latencies::decode(&self.hdr) }

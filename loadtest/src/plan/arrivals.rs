@@ -1,25 +1,25 @@
-//! Who arrives when: one slice's part of a plan, as an iterator in order of time.
+//! Lists the voters of one slice of a plan in order of time.
 //!
-//! Poisson arrivals are drawn with the number of voters fixed (the gaps of a Poisson process scaled
-//! to the plan), so a plan for 37,000 voters sends 37,000 and not about as many. Lanes draw from
-//! seeds of their own: the union of independent Poisson processes is one again.
+//! Poisson arrivals are drawn with a fixed number of voters: the gaps of a Poisson process are
+//! scaled to the plan. So a plan for 37,000 voters sends exactly 37,000. Each slice draws from a
+//! seed of its own, because the union of independent Poisson processes is a Poisson process again.
 
 use crate::plan::shard::Slice;
 use crate::plan::timetable::{Plan, Spacing};
 use crate::rng::Rng;
 
-/// A voter who is due.
+/// A voter with the time at which it should start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// The voter's number within the whole plan.
+    /// The voter's number within the whole plan, from 0.
     pub(crate) voter: u64,
-    /// When, in µs since the start.
+    /// The time at which the voter should start, in µs since the start of the load.
     pub(crate) due_us: u64,
-    /// In which phase.
+    /// The position of the voter's phase in the plan.
     pub(crate) phase: usize,
 }
 
-/// The arrivals of one slice.
+/// An iterator over the arrivals of one slice.
 pub(crate) struct Arrivals<'a> {
     plan: &'a Plan,
     ends_us: Vec<u64>,
@@ -33,12 +33,12 @@ pub(crate) struct Arrivals<'a> {
 struct Gaps {
     rng: Rng,
     passed: f64,
-    /// Voters per unit of gap.
+    /// The number of voters for a gap of 1.
     scale: f64,
 }
 
 impl<'a> Arrivals<'a> {
-    /// The part of `plan` that belongs to `slice`.
+    /// Returns the arrivals of the voters of `plan` that belong to `slice`.
     pub(crate) fn new(plan: &'a Plan, slice: Slice, seed: u64) -> Self {
         let total = plan.voters();
         let count = slice.share(total);

@@ -1,4 +1,4 @@
-//! Plans in TOML files.
+//! Plans that are written in TOML files.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::plan::timetable::{Phase, Plan, Spacing};
 
-/// A plan as it stands in a file.
+/// A plan as it is written in a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PlanFile {
@@ -35,17 +35,18 @@ impl Plan {
     /// Reads a plan from a TOML file.
     ///
     /// # Errors
-    /// An unreadable file, an unknown key, or phases that make no sense.
+    /// Returns an error that names the file if it cannot be read, has an unknown key, or its phases
+    /// make no sense.
     pub fn from_file(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the plan {}", path.display()))?;
         Self::from_toml(&text).with_context(|| format!("in the plan {}", path.display()))
     }
 
-    /// Reads a plan from TOML.
+    /// Parses a plan from TOML.
     ///
     /// # Errors
-    /// As for [`Self::from_file`].
+    /// Returns an error for an unknown key, and for phases that make no sense.
     pub fn from_toml(text: &str) -> anyhow::Result<Self> {
         let file: PlanFile = toml::from_str(text)?;
         let phases = file.phase.into_iter().enumerate().map(|(at, entry)| entry.phase(at));

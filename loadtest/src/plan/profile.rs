@@ -1,53 +1,54 @@
-//! The built-in profiles.
+//! The built-in profiles, which make a plan from a few numbers.
 
 use anyhow::ensure;
 
 use crate::plan::timetable::{Phase, Plan, Spacing};
 
-/// The profiles that need no file.
+/// A built-in profile: the shape of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
-    /// One rate for the whole duration
+    /// Send one rate for the whole duration
     Constant,
-    /// From a tenth of the rate up to the rate
+    /// Rise from a tenth of the rate to the rate
     Ramp,
-    /// Up in equal steps to the rate; finds the knee and stops behind it
+    /// Rise in equal steps to the rate; find the highest rate within the limits, and stop beyond it
     Step,
-    /// The rate, ten times the rate for a tenth of the duration, the rate again
+    /// Send the rate, then ten times the rate for a tenth of the duration, then the rate again
     Spike,
-    /// One rate for an hour
+    /// Send one rate for an hour
     Soak,
-    /// 37,000 distinct voters within 3 s, then quiet until all are counted
+    /// Send 37,000 distinct voters within 3 s, then wait until all are counted
     JuniorEurovision,
 }
 
-/// What the command line says about the shape; `None` takes the profile's own.
+/// The numbers that adapt a profile. `None` means the profile's own default.
 #[derive(Debug, Clone, Default)]
 pub struct Shape {
-    /// Voters per second (the peak of ramp and step, the base of spike).
+    /// Voters per second: the peak of ramp and step, the base of spike.
     pub rate: Option<f64>,
-    /// Length without the warm-up, s.
+    /// The length of the load without the warm-up, in seconds.
     pub seconds: Option<f64>,
-    /// Size of the crowd (junior-eurovision).
+    /// The number of voters (junior-eurovision only).
     pub voters: Option<u64>,
-    /// Number of steps (step).
+    /// The number of steps (step only).
     pub steps: Option<u32>,
-    /// Length of the warm-up, s.
+    /// The length of the warm-up in seconds.
     pub warm_up_seconds: Option<f64>,
-    /// How arrivals are strewn.
+    /// How arrivals are spread over each phase.
     pub arrivals: Spacing,
 }
 
 impl Plan {
-    /// Draws up one of the built-in profiles.
+    /// Makes a plan from a built-in profile.
     ///
     /// # Errors
-    /// A shape that makes no sense (a rate of zero, a negative duration).
+    /// Returns an error for numbers that make no sense, such as a rate of zero, and for numbers
+    /// that belong to another profile.
     pub fn of(profile: Profile, shape: &Shape) -> anyhow::Result<Self> {
         use Profile::{Constant, JuniorEurovision, Ramp, Soak, Spike, Step};
         ensure!(
             shape.voters.is_none() || profile == JuniorEurovision,
-            "--voters sets the crowd of junior-eurovision; here --rate and --duration say how many come"
+            "--voters belongs to junior-eurovision and --connections; for other profiles set --rate and --duration"
         );
         ensure!(shape.steps.is_none() || profile == Step, "--steps belongs to the step profile");
         let seconds = shape.seconds.unwrap_or(match profile {
@@ -111,7 +112,8 @@ mod tests {
     fn due_times_invert_the_rate() {
         let shape = Shape { rate: Some(100.0), seconds: Some(10.0), ..Shape::default() };
         let ramp = Plan::of(Profile::Ramp, &Shape { warm_up_seconds: Some(0.0), ..shape }).unwrap();
-        // 10/s → 100/s over 10 s: 550 voters; after 5 s (10·5 + 9·25/2) = 162.5 of them.
+        // The rate rises from 10/s to 100/s within 10 s, so there are 550 voters; after 5 s 10·5 +
+        // 9·25/2 = 162.5 have come.
         assert_eq!(ramp.voters(), 550);
         assert!((ramp.due_seconds(162.5) - 5.0).abs() < 1e-9);
         assert!((ramp.due_seconds(550.0) - 10.0).abs() < 1e-9);

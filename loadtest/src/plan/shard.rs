@@ -1,4 +1,4 @@
-//! Which part of schedule and voters belongs to one process, and to one thread of it.
+//! Divides the voters of a plan among processes (shards) and their threads (slices).
 //!
 //! Invariant: over all shards and threads every voter of the plan comes exactly once.
 
@@ -7,12 +7,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// "The second of four": `2/4`.
+/// One of several processes that share a load, such as the second of four: `2/4`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
-    /// From 1.
+    /// The position of this process, from 1.
     pub nth: u64,
-    /// How many there are.
+    /// The number of processes that share the load.
     pub of: u64,
 }
 
@@ -22,15 +22,16 @@ pub struct Shard {
 pub struct ShardError(String);
 
 impl Shard {
-    /// The only shard of an undivided run.
+    /// The only shard of a run that is not divided.
     pub const WHOLE: Self = Self { nth: 1, of: 1 };
 
-    /// Whether other processes send the rest of the load.
+    /// Returns whether other processes send the rest of the load.
     pub fn is_part(self) -> bool {
         self.of > 1
     }
 
-    /// The lane of this shard's `thread`th thread out of `threads`.
+    /// Returns the slice of thread number `thread` (from 0) out of `threads` threads of this
+    /// process.
     pub(crate) fn slice(self, thread: u64, threads: u64) -> Slice {
         Slice { nth: (self.nth - 1) * threads + thread, of: self.of * threads }
     }
@@ -40,7 +41,7 @@ impl FromStr for Shard {
     type Err = ShardError;
 
     fn from_str(text: &str) -> Result<Self, ShardError> {
-        // `0:4` is `1/4`: an indexed Job of Kubernetes numbers its pods from 0.
+        // `0:4` is `1/4`, because an indexed Job of Kubernetes numbers its pods from 0.
         let (separator, first) = if text.contains(':') { (':', 0) } else { ('/', 1) };
         let parts = text.split_once(separator).and_then(|(nth, of)| {
             Some((nth.parse::<u64>().ok()?.checked_add(1 - first)?, of.parse().ok()?))
@@ -58,7 +59,7 @@ impl fmt::Display for Shard {
     }
 }
 
-/// One thread's part of the whole plan: the voters `nth`, `nth + of`, `nth + 2·of` …
+/// The voters of one thread: the numbers `nth`, `nth + of`, `nth + 2·of` and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slice {
     pub(crate) nth: u64,
@@ -66,7 +67,7 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    /// How many of `total` voters are this lane's.
+    /// Returns how many of `total` voters belong to this slice.
     pub(crate) fn share(self, total: u64) -> u64 {
         total / self.of + u64::from(self.nth < total % self.of)
     }

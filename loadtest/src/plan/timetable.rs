@@ -1,65 +1,69 @@
-//! What load, when: phases of a rate that rises, falls or stays.
+//! A plan is a list of phases, in each of which the rate rises, falls or stays.
 //!
-//! A plan is a timetable drawn up before the run; nothing that the target answers changes it (the
-//! one exception: `step` ends early once the knee is behind it). Absent on purpose: loops and
-//! conditions; write more phases.
+//! A plan is made before the run, and no answer of the target changes it. There is one exception:
+//! the profile `step` ends early once the limits are exceeded.
+//! Absent on purpose: loops and conditions. Write more phases instead.
 
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
-/// How arrivals are strewn over a phase.
+/// How arrivals are spread over a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Spacing {
-    /// As independent people arrive: random gaps around the rate
+    /// Arrive as independent people do, with random gaps around the rate
     #[default]
     Poisson,
-    /// Evenly, like a metronome
+    /// Arrive at equal intervals
     Constant,
 }
 
-/// A stretch of time in which the rate moves evenly from one value to another.
+/// A stretch of time in which the rate changes linearly from one value to another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
-    /// What reports call it.
+    /// The phase's name in reports.
     pub name: String,
-    /// Length, s.
+    /// The length of the phase in seconds.
     pub seconds: f64,
-    /// Voters per second at its beginning.
+    /// Voters per second at the beginning of the phase.
     pub rate_from: f64,
-    /// Voters per second at its end.
+    /// Voters per second at the end of the phase.
     pub rate_to: f64,
 }
 
 impl Phase {
-    /// A phase.
+    /// Returns a phase with this name, length in seconds, and rates in voters per second.
     pub(crate) fn new(name: &str, seconds: f64, rate_from: f64, rate_to: f64) -> Self {
         Self { name: name.to_owned(), seconds, rate_from, rate_to }
     }
 
-    /// Voters that arrive in this phase.
+    /// Returns the number of voters that arrive in this phase. It may be fractional.
     pub fn voters(&self) -> f64 {
         (self.rate_from + self.rate_to) / 2.0 * self.seconds
     }
 }
 
-/// The whole timetable.
+/// The phases of a load, one after the other without a gap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Profile or file name.
+    /// The name of the profile, or the name in the plan's file.
     pub name: String,
-    /// How arrivals are strewn.
+    /// How arrivals are spread over each phase.
     pub arrivals: Spacing,
-    /// Length of the first phase when that is a warm-up, left out of the figures; else 0. Unit: s.
+    /// The length in seconds of the warm-up, which is then the first phase and left out of the
+    /// figures; 0 if there is none.
     pub warm_up_seconds: f64,
-    /// Whether the run looks for the knee and ends once it is found.
+    /// Whether the run looks for the highest rate within the limits, and ends once it is found.
     pub seeks_knee: bool,
-    /// One after the other, without a gap.
+    /// The phases in order, the warm-up included.
     pub phases: Vec<Phase>,
 }
 
 impl Plan {
-    /// Puts a warm-up at the first phase's rate in front, and checks the whole.
+    /// Puts a warm-up at the rate of the first phase in front, and checks the plan.
+    ///
+    /// # Errors
+    /// Returns an error if a phase or the warm-up makes no sense, or the plan has no voter.
     pub(crate) fn warmed_up(mut self, seconds: f64) -> anyhow::Result<Self> {
         ensure!(!self.phases.is_empty(), "a plan needs at least one phase");
         for phase in &self.phases {
@@ -78,7 +82,7 @@ impl Plan {
         ensure!(self.voters() >= 1, "this plan sends no ballot at all");
         ensure!(
             seconds.is_finite() && (0.0..=3600.0).contains(&seconds),
-            "a warm-up lasts 0 to 3600 s"
+            "the warm-up must last 0 to 3600 s"
         );
         if seconds > 0.0 {
             let rate = self.phases[0].rate_from;
@@ -88,17 +92,17 @@ impl Plan {
         Ok(self)
     }
 
-    /// Length of the whole plan, warm-up included, s.
+    /// Returns the length of the plan in seconds, with the warm-up.
     pub fn seconds(&self) -> f64 {
         self.phases.iter().map(|phase| phase.seconds).sum()
     }
 
-    /// Voters of the whole plan, warm-up included.
+    /// Returns the number of voters of the plan, with the warm-up.
     pub fn voters(&self) -> u64 {
         self.phases.iter().map(Phase::voters).sum::<f64>().round() as u64
     }
 
-    /// Where each phase ends, in µs since the start.
+    /// Returns the end of each phase in µs since the start.
     pub(crate) fn ends_us(&self) -> Vec<u64> {
         let mut end = 0.0;
         let add = |phase: &Phase| {
@@ -108,8 +112,8 @@ impl Plan {
         self.phases.iter().map(add).collect()
     }
 
-    /// When the `nth` (fractional) voter of the plan is due, s since the start: the inverse of the
-    /// rate's integral, phase by phase.
+    /// Returns the time in seconds since the start at which the `nth` voter is due, where `nth` may
+    /// be fractional. It inverts the integral of the rate, phase by phase.
     pub(crate) fn due_seconds(&self, nth: f64) -> f64 {
         let (mut left, mut start) = (nth.max(0.0), 0.0);
         for phase in &self.phases {
@@ -124,7 +128,8 @@ impl Plan {
 }
 
 impl Phase {
-    /// When so many voters of this phase have come: solves `from·t + (to−from)·t²/2d = voters`.
+    /// Returns the time within the phase, in seconds, at which this many of its voters have come:
+    /// the `t` of `from·t + (to−from)·t²/2d = voters`, where `d` is the length.
     fn seconds_until(&self, voters: f64) -> f64 {
         let bend = (self.rate_to - self.rate_from) / (2.0 * self.seconds);
         // The form 2c/(b+√…) stays exact as the bend goes to zero.

@@ -1,11 +1,12 @@
-//! Draws: turns series into the shapes of an SVG; the markup is in `templates/chart.svg`.
+//! Turns series of numbers into the shapes of an SVG chart. The markup is in
+//! `templates/chart.html`.
 //!
-//! Everything is in the coordinates of the view box, rounded to a tenth, so that files stay small.
-//! Absent on purpose: scripts; what a pointer would show stands in `<title>` elements and tables.
+//! All coordinates are those of the view box, rounded to a tenth so that files stay small.
+//! Absent on purpose: scripts. `<title>` elements and tables show what a pointer would show.
 
-/// Size of the view box.
+/// The width of the view box.
 pub(crate) const WIDTH: f64 = 560.0;
-/// See [`WIDTH`].
+/// The height of the view box.
 pub(crate) const HEIGHT: f64 = 220.0;
 
 const LEFT: f64 = 58.0;
@@ -13,73 +14,73 @@ const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 38.0;
 
-/// How values become heights, and how they are written.
+/// The scale of the y axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// Counts or rates from 0 up.
+    /// Counts or rates, on a linear axis from 0.
     Count,
-    /// Microseconds on a logarithmic axis.
+    /// Microseconds, on a logarithmic axis.
     Time,
 }
 
-/// How a series is drawn.
+/// The way in which a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// A line.
+    /// A solid line through the points.
     Line,
-    /// A dashed line.
+    /// A dashed line through the points.
     Dashed,
-    /// An area from the bottom (or from the series below it, when stacked) up.
+    /// An area down to the x axis. Stacked areas cover each other.
     Area,
 }
 
-/// One series: points of (x, y), `None` where nothing was measured.
+/// One series of points (x, y). `None` as y means that nothing was measured there.
 #[derive(Debug, Clone)]
 pub(crate) struct ChartSeries {
-    /// What the legend calls it.
+    /// The name of the series in the legend.
     pub(crate) name: &'static str,
-    /// Number of its colour.
+    /// The number of its colour in the style sheet, 0 to 5.
     pub(crate) colour: u8,
     pub(crate) style: Style,
     pub(crate) points: Vec<(f64, Option<f64>)>,
 }
 
 impl ChartSeries {
-    /// The part of it up to here.
+    /// Drops all points beyond `max` on the x axis.
     pub(crate) fn until(mut self, max: f64) -> Self {
         self.points.retain(|(at, _)| *at <= max);
         self
     }
 }
 
-/// A mark on an axis.
+/// A mark on an axis, with its coordinate and its label.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tick {
     pub(crate) at: String,
     pub(crate) label: String,
 }
 
-/// A shape ready for the template.
+/// A drawn series, ready for the template.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChartPath {
     pub(crate) name: &'static str,
     pub(crate) colour: u8,
-    /// Class of the style sheet: `line`, `dashed` or `area`.
+    /// The class in the style sheet: `line`, `dashed` or `area`.
     pub(crate) class: &'static str,
     pub(crate) path: String,
 }
 
-/// A chart ready for the template.
+/// A chart, ready for the template.
 #[derive(Debug, Clone)]
 pub(crate) struct Chart {
     pub(crate) title: &'static str,
-    /// What it shows, for those who do not see it.
+    /// The chart in one sentence, for readers who do not see it.
     pub(crate) description: String,
     pub(crate) x_label: &'static str,
     pub(crate) x_ticks: Vec<Tick>,
     pub(crate) y_ticks: Vec<Tick>,
     pub(crate) shapes: Vec<ChartPath>,
-    /// Left and width of the warm-up, when there was one.
+    /// The left edge and the width of the warm-up; `None` if there was none.
     pub(crate) warm_up: Option<(String, String)>,
     pub(crate) left: String,
     pub(crate) right: String,
@@ -87,16 +88,16 @@ pub(crate) struct Chart {
     pub(crate) bottom: String,
 }
 
-/// The x axis.
+/// The x axis, which begins at 0.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     pub(crate) label: &'static str,
     pub(crate) max: f64,
-    /// Marks at other places than round numbers.
+    /// The marks, if they are not at round numbers.
     pub(crate) ticks: Option<Vec<(f64, String)>>,
 }
 
-/// Draws a chart; `None` when there is nothing to draw.
+/// Draws a chart. Returns `None` if there is nothing to draw.
 pub(crate) fn draw(
     title: &'static str,
     axis: &Axis,
@@ -111,6 +112,7 @@ pub(crate) fn draw(
     if highest <= 0.0 || axis.max <= 0.0 {
         return None;
     }
+    // Scales: from values to coordinates.
     let y = Vertical::new(scale, values().fold(f64::MAX, f64::min), highest);
     let x = |value: f64| LEFT + value / axis.max * (WIDTH - LEFT - RIGHT);
     let x_ticks = match &axis.ticks {
@@ -123,6 +125,7 @@ pub(crate) fn draw(
             .map(|at| Tick { at: coordinate(x(at)), label: short(at) })
             .collect(),
     };
+    // Shapes: series without a value are left out.
     let shapes =
         series.iter().filter(|one| one.points.iter().any(|(_, y)| y.is_some())).map(|one| {
             ChartPath {
@@ -154,7 +157,7 @@ pub(crate) fn draw(
     })
 }
 
-/// Puts series on top of each other: each becomes the sum of itself and those before it.
+/// Stacks series: each becomes the sum of itself and of those before it.
 pub(crate) fn stack(series: &mut [ChartSeries]) {
     for at in 1..series.len() {
         let (below, rest) = series.split_at_mut(at);
@@ -166,11 +169,11 @@ pub(crate) fn stack(series: &mut [ChartSeries]) {
             };
         }
     }
-    // The highest is drawn first, so that the others lie on it.
+    // The highest area is drawn first, so that the lower ones lie on top of it.
     series.reverse();
 }
 
-/// The y axis.
+/// The y axis: its scale and its range.
 struct Vertical {
     scale: Scale,
     low: f64,
@@ -257,7 +260,7 @@ fn path(series: &ChartSeries, x: impl Fn(f64) -> f64, y: &Vertical) -> String {
     path
 }
 
-/// Round values from 0 up to `max`, about `count` of them.
+/// Returns round values from 0 to `max`, about `count` of them.
 fn round_steps(max: f64, count: usize) -> Vec<f64> {
     let raw = max / count as f64;
     let magnitude = 10_f64.powf(raw.log10().floor());
@@ -274,7 +277,7 @@ fn coordinate(value: f64) -> String {
     format!("{rounded}")
 }
 
-/// A count in few characters: `12k`, `1.5M`.
+/// Formats a count in few characters, such as `12k` or `1.5M`.
 fn short(value: f64) -> String {
     let trim = |text: String| text.strip_suffix(".0").map(str::to_owned).unwrap_or(text);
     match value {
@@ -285,7 +288,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// A power of ten of microseconds in few characters: `10 ms`.
+/// Formats microseconds in few characters, such as `10 ms`.
 fn brief_time(us: f64) -> String {
     let trim = |text: String| text.strip_suffix(".0").map(str::to_owned).unwrap_or(text);
     match us {

@@ -1,4 +1,4 @@
-//! Which charts a report shows, and of what.
+//! The charts of a report, and the figures that each of them shows.
 
 use crate::measure::histogram::Distribution;
 use crate::plan::timetable::Plan;
@@ -7,10 +7,10 @@ use crate::report::data::{PhaseReport, Point, Report};
 
 type Points = Vec<(f64, Option<f64>)>;
 
-/// All charts that have something to show.
+/// Returns all charts of a report that have something to show.
 ///
 /// # Errors
-/// When the report's histograms were damaged.
+/// Returns an error if a histogram of the report is damaged.
 pub(crate) fn charts(report: &Report) -> anyhow::Result<Vec<Chart>> {
     let none = Distribution::default();
     let click = report.screen.as_ref().map_or(&none, |screen| &screen.from_click);
@@ -32,13 +32,13 @@ pub(crate) fn charts(report: &Report) -> anyhow::Result<Vec<Chart>> {
     Ok(drawn.into_iter().flatten().collect())
 }
 
-/// The whole run, the drain included.
+/// Returns the time axis of the whole run, with the wait for the count.
 fn whole(report: &Report) -> Axis {
     let max = report.series.points.len() as f64 * report.series.interval_seconds;
     Axis { label: "seconds since the start", max, ticks: None }
 }
 
-/// The load alone.
+/// Returns the time axis of the load alone.
 fn load(report: &Report) -> Axis {
     Axis { max: report.series.load_seconds, ..whole(report) }
 }
@@ -58,14 +58,15 @@ fn quantile(report: &Report, name: &str, of: fn(&Point) -> &Distribution) -> Poi
     over_time(report, |point| (of(point).count > 0).then(|| of(point).named_us(name) as f64))
 }
 
-/// Moments at which something was looked at; what lies between them is not 0 but unknown.
+/// Returns the points at which a value was sampled. Between two samples the value is unknown, not
+/// 0.
 fn looks(report: &Report, of: impl Fn(&Point) -> Option<u64>) -> Points {
     let mut points = over_time(report, |point| of(point).map(|count| count as f64));
     points.retain(|(_, y)| y.is_some());
     points
 }
 
-/// The plan's own rate, as a line without chance.
+/// Returns the rate of the plan over time, without the randomness of the arrivals.
 fn intended(plan: &Plan) -> Points {
     let (mut start, mut points) = (0.0, vec![(0.0, Some(0.0))]);
     for phase in &plan.phases {
@@ -154,7 +155,8 @@ fn frames(report: &Report) -> Option<Chart> {
     draw(title, &whole(report), Scale::Count, &series, report.series.warm_up_seconds)
 }
 
-/// Quantiles against latency, the x axis in nines.
+/// Draws latency by quantile. The x axis is logarithmic in the share of slower requests: 90 %, 99
+/// %, 99.9 %.
 fn distribution_chart(
     all: &[(&'static str, u8, Style, &Distribution)],
 ) -> anyhow::Result<Option<Chart>> {
@@ -193,7 +195,7 @@ fn distribution_chart(
     Ok(draw("Latency distribution", &axis, Scale::Time, &series, 0.0))
 }
 
-/// Rate of each step against its p99.
+/// Draws the latency of each step by its rate.
 fn knee_chart(report: &Report) -> Option<Chart> {
     let limit = report.knee.as_ref()?.p99_limit_us as f64;
     let steps = || report.phases.iter().filter(|phase| phase.latency.count > 0);
@@ -212,10 +214,10 @@ fn knee_chart(report: &Report) -> Option<Chart> {
     draw("The knee: latency by rate", &axis, Scale::Time, &series, 0.0)
 }
 
-/// Two runs in the same charts.
+/// Returns charts that show two runs together.
 ///
 /// # Errors
-/// When a report's histograms were damaged.
+/// Returns an error if a histogram of one of the reports is damaged.
 pub(crate) fn comparison_charts(first: &Report, second: &Report) -> anyhow::Result<Vec<Chart>> {
     let max = load(first).max.max(load(second).max);
     let axis = Axis { max, ..load(first) };

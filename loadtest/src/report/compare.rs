@@ -1,4 +1,4 @@
-//! What changed from one run to another.
+//! Compares the figures of two reports.
 
 use crate::measure::histogram::Distribution;
 use crate::report::data::Report;
@@ -7,31 +7,31 @@ use crate::text::{duration, rate};
 /// One figure of both runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What it is.
+    /// The name of the figure, such as `latency p99`.
     pub name: String,
-    /// In the first and the second run, as people read it.
+    /// The figure of the first run, formatted with its unit.
     pub before: String,
-    /// See `before`.
+    /// The figure of the second run, formatted with its unit.
     pub after: String,
-    /// `after ÷ before − 1`; absent when the first is 0.
+    /// The relative change, `after ÷ before − 1`; `None` if the first figure is 0.
     pub relative: Option<f64>,
-    /// Whether it got better (`Some(true)`), worse, or neither.
+    /// Whether the second run is better; `None` if the change is within the noise.
     pub better: Option<bool>,
 }
 
-/// Two runs side by side.
+/// The comparison of two reports.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// The figures.
+    /// The figures that both runs have.
     pub changes: Vec<Change>,
-    /// What makes the runs hard to compare.
+    /// Differences between the runs that make them hard to compare.
     pub warnings: Vec<String>,
 }
 
-/// Changes below this part are noise.
+/// Relative changes up to this one count as noise.
 const NOISE: f64 = 0.05;
 
-/// Compares two runs.
+/// Compares two reports figure by figure.
 pub fn compare(before: &Report, after: &Report) -> Comparison {
     let mut changes = vec![
         figure(
@@ -57,6 +57,7 @@ pub fn compare(before: &Report, after: &Report) -> Comparison {
     if let (Some(one), Some(two)) = (&before.screen, &after.screen) {
         latencies(&mut changes, "click to screen", &one.from_click, &two.from_click);
     }
+    // Figures that only some runs have are compared if both have them.
     if let (Some(one), Some(two)) = (&before.viewers, &after.viewers) {
         latencies(&mut changes, "first state", &one.first_state, &two.first_state);
     }
@@ -141,13 +142,13 @@ fn warnings(before: &Report, after: &Report) -> Vec<String> {
 }
 
 impl Change {
-    /// The change in percent, with its sign.
+    /// Returns the change in percent with its sign; a dash if there is no relative change.
     pub fn percent(&self) -> String {
         self.relative
             .map_or_else(|| "–".to_owned(), |relative| format!("{:+.1}%", relative * 100.0))
     }
 
-    /// In one word.
+    /// Returns one word for the change: `better`, `worse` or `same`.
     pub fn word(&self) -> &'static str {
         match self.better {
             Some(true) => "better",
@@ -158,7 +159,7 @@ impl Change {
 }
 
 impl Comparison {
-    /// The comparison as a table of text.
+    /// Formats the comparison as a table of text.
     pub fn to_text(&self) -> String {
         let mut out: String =
             self.warnings.iter().map(|warning| format!("note: {warning}\n")).collect();

@@ -1,7 +1,7 @@
-//! The report of a run, as it stands in JSON.
+//! The data of a report, as they are written in JSON.
 //!
-//! The schema is documented in `loadtest/README.md` and numbered by [`SCHEMA_VERSION`]: fields may
-//! be added under the same number, never renamed, removed or given another unit.
+//! `loadtest/README.md` documents the schema, and [`SCHEMA_VERSION`] is its number. Under the same
+//! number fields may be added, but never renamed, removed or given another unit.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,328 +17,334 @@ use crate::poll::Poll;
 use crate::voters::mix::Mix;
 use crate::voters::outcome::Outcome;
 
-/// Number of the JSON schema.
+/// The number of the JSON schema that this version reads and writes.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// All about one run, or several merged ones.
+/// The report of one run, or of several merged ones.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// [`SCHEMA_VERSION`] of the writer.
+    /// The [`SCHEMA_VERSION`] of the version that wrote the report.
     pub schema_version: u32,
-    /// What it all came to.
+    /// The result of the run: its exit code and the reasons.
     pub verdict: LoadVerdict,
-    /// Was everything acknowledged counted, once?
+    /// Whether everything that was acknowledged is counted exactly once.
     pub audit: Audit,
-    /// Thresholds.
+    /// The thresholds with the measured values.
     pub slos: Vec<SloResult>,
-    /// The set-up.
+    /// The settings and the machine of the run.
     pub setup: Setup,
-    /// Did the generator keep its timetable?
+    /// Whether the load tester kept its timetable.
     pub schedule: Schedule,
-    /// What became of the ballots.
+    /// The ballots by outcome, with their latencies.
     pub ballots: Ballots,
-    /// Figures by phase, warm-up left out.
+    /// The figures of each phase, without the warm-up.
     pub phases: Vec<PhaseReport>,
-    /// The highest rate that was within the limits, for a plan that seeks it.
+    /// The highest rate within the limits, if the plan looks for it.
     pub knee: Option<Knee>,
-    /// What the viewers saw.
+    /// The figures of the viewers, if there were any.
     pub viewers: Option<ViewersReport>,
-    /// From the click to the screen.
+    /// The latencies from the click to the screen, if they could be measured.
     pub screen: Option<ScreenReport>,
-    /// What the target's own metrics said meanwhile.
+    /// The figures from the target's own metrics, if addresses were given.
     pub metrics: Option<MetricsReport>,
-    /// Figures over time.
+    /// The figures over time.
     pub series: Series,
-    /// What the generator itself needed.
+    /// The resources that the load tester used.
     pub generator: Generator,
-    /// A few replies that should not have been, word for word.
+    /// A few of the replies that should not have come, word for word.
     pub samples: Vec<String>,
 }
 
-/// What it all came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LoadVerdict {
-    /// 0, 1 or 2, as the process exits.
+    /// The exit code of the process: 0, 1 or 2.
     pub exit_code: u8,
-    /// One line.
+    /// The result in one line.
     pub headline: String,
-    /// Why, line by line.
+    /// The reasons for the exit code, one a line.
     pub reasons: Vec<String>,
 }
 
-/// A threshold and what the run came to.
+/// A threshold and the measured value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SloResult {
-    /// As it was asked for.
+    /// The threshold as it was given.
     pub slo: String,
-    /// What was measured, with its unit; absent when nothing was.
+    /// The measured value with its unit; absent if nothing was measured.
     pub measured: Option<String>,
-    /// Whether it was kept. What was not measured was not kept.
+    /// Whether the threshold was met. A threshold without a measurement is not met.
     pub kept: bool,
 }
 
-/// The set-up of a run.
+/// The settings and the machine of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Setup {
-    /// Where ballots went.
+    /// The address of the producer, which received the ballots.
     pub target: String,
-    /// Where results came from.
+    /// The address of the dashboard, which showed the results.
     pub results: Option<String>,
-    /// The poll.
+    /// The poll that was voted in.
     pub poll: Option<Poll>,
-    /// The timetable.
+    /// The timetable of the load.
     pub plan: Option<Plan>,
-    /// Closed model: its connections.
+    /// Closed model: the number of connections.
     pub closed_connections: Option<usize>,
-    /// Shares of unusual voters.
+    /// The shares of unusual voters.
     pub mix: Mix,
-    /// Weights of the options, as given.
+    /// The weights of the options, as they were given.
     pub weights: Option<String>,
-    /// What chance was seeded with.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// Which part of the load this was.
+    /// The part of the load that this process sent; absent if the run was not divided.
     pub shard: Option<Shard>,
-    /// How many reports were merged into this one (1: none).
+    /// The number of reports that were merged into this one; 1 if none were.
     pub parts: u64,
-    /// Generator threads.
+    /// The number of threads that sent ballots.
     pub threads: u64,
-    /// Most connections at a time.
+    /// The most connections at a time.
     pub connections_max: u64,
-    /// Start of the load, RFC 3339.
+    /// The start of the load, as RFC 3339.
     pub started_at: String,
-    /// End of the run, RFC 3339.
+    /// The end of the run, as RFC 3339.
     pub ended_at: String,
-    /// Version of this tool.
+    /// The version of the load tester.
     pub version: String,
-    /// The generator's machine: cores, system.
+    /// The cores and the system of the load tester's machine.
     pub machine: String,
     /// Whether the operator ended the load early.
     pub ended_early: bool,
 }
 
-/// Did the generator keep its timetable?
+/// Whether the load tester kept its timetable.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Schedule {
-    /// `open` or `closed`.
+    /// The model of the load: `open` or `closed`.
     pub model: String,
-    /// Voters the timetable had, after the warm-up.
+    /// Voters of the timetable after the warm-up.
     pub intended: u64,
-    /// Voters who started.
+    /// Voters who have started.
     pub sent: u64,
-    /// Voters who started before their phase was over.
+    /// Voters who have started before their phase was over.
     pub sent_in_time: u64,
     /// `sent_in_time ÷ intended`; absent in the closed model.
     pub achieved_ratio: Option<f64>,
-    /// Whether the run says nothing about the target at the intended rate.
+    /// Whether too few voters were sent in time, so that the run shows nothing about the intended
+    /// rate.
     pub void: bool,
-    /// From a voter's intended start to its connection.
+    /// The time from a voter's intended start to its handover to a connection.
     pub lateness: Distribution,
 }
 
-/// What became of the ballots.
+/// The ballots by outcome, with their latencies.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Ballots {
-    /// All requests by outcome, warm-up included: the audit's view.
+    /// The number of requests of each outcome. The warm-up is included, because the audit counts
+    /// it, too.
     pub outcomes: BTreeMap<String, u64>,
-    /// Requests after the warm-up.
+    /// The number of requests after the warm-up.
     pub measured: u64,
-    /// Those that ended as they should not.
+    /// The number of those whose outcome was wrong.
     pub errors: u64,
-    /// `errors ÷ measured`.
+    /// `errors ÷ measured`, from 0 to 1.
     pub error_ratio: f64,
-    /// Length of the measured load, s.
+    /// The length of the measured load in seconds.
     pub measured_seconds: f64,
-    /// Acknowledged after the warm-up, per second of the measured load.
+    /// Ballots that were acknowledged after the warm-up, per second of the measured load.
     pub acknowledged_per_second: f64,
-    /// From the intended start to the reply.
+    /// The latency from the voter's intended start to the reply.
     pub latency: Distribution,
-    /// The same for ballot pages.
+    /// The latency of ballot pages, from the voter's intended start.
     pub page_latency: Distribution,
 }
 
-/// One phase.
+/// The figures of one phase.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PhaseReport {
-    /// Its name.
+    /// The name of the phase.
     pub name: String,
-    /// Its length, s.
+    /// The length of the phase in seconds.
     pub seconds: f64,
-    /// Intended rate at its beginning and end, voters per second.
+    /// The intended rate at its beginning, in voters per second.
     pub rate_from: f64,
-    /// See `rate_from`.
+    /// The intended rate at its end, in voters per second.
     pub rate_to: f64,
-    /// Voters the timetable had.
+    /// Voters of the timetable in this phase.
     pub intended: u64,
-    /// Voters who started before the phase was over.
+    /// Voters who have started before the phase was over.
     pub sent_in_time: u64,
-    /// Ballots acknowledged.
+    /// Ballots that were acknowledged.
     pub acknowledged: u64,
-    /// Requests that ended as they should not.
+    /// Requests whose outcome was wrong.
     pub errors: u64,
-    /// From the intended start to the reply.
+    /// The latency from the voter's intended start to the reply.
     pub latency: Distribution,
-    /// Within the knee's limits; absent when no knee is sought.
+    /// Whether the phase was within the limits; absent if the plan does not look for the highest
+    /// rate.
     pub within_limits: Option<bool>,
 }
 
-/// The highest rate within the limits.
+/// The knee: the highest rate within the limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Knee {
-    /// Voters per second; absent when not even the first step was within them.
+    /// The rate in voters per second; absent if even the first step exceeded the limits.
     pub rate_per_second: Option<f64>,
-    /// Limit of the p99, µs.
+    /// The limit of the latency's p99 in microseconds.
     pub p99_limit_us: u64,
-    /// Whether a higher step failed; otherwise the knee lies beyond the plan.
+    /// Whether a higher step exceeded the limits. If none did, the highest rate lies beyond the
+    /// plan.
     pub found: bool,
 }
 
-/// What the viewers saw.
+/// The figures of all viewers together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ViewersReport {
-    /// Viewers asked for (and one that watches for the run's ballots, if none was).
+    /// The number of viewers that read. If none was requested, one still watches for the ballots of
+    /// the run.
     pub watching: u64,
-    /// Most streams open at a time.
+    /// The most streams that were open at a time.
     pub open_max: u64,
-    /// Viewers who ever had a state.
+    /// Viewers that have received a state of the poll at least once.
     pub with_state: u64,
-    /// Viewers who never read.
+    /// Viewers that never read.
     pub stalled: u64,
     /// Streams that ended and were opened again.
     pub reconnects: u64,
-    /// Streams refused (status other than 200), and other failed attempts.
+    /// Streams that were refused with a status other than 200.
     pub refused: u64,
-    /// All failed attempts.
+    /// All failed attempts to open a stream, with the refused ones.
     pub connect_failures: u64,
-    /// Frames over all viewers.
+    /// The number of frames over all viewers.
     pub frames: u64,
-    /// Bytes over all viewers.
+    /// The number of bytes over all viewers.
     pub bytes: u64,
-    /// Versions marked stale.
+    /// Versions of the tally that were marked as stale.
     pub stale_frames: u64,
-    /// Frames whose version went back.
+    /// Frames with an older version than the frame before.
     pub regressions: u64,
-    /// Silences above 20 s (a heartbeat is due every 15 s).
+    /// Silences of more than 20 s, although a heartbeat is due every 15 s.
     pub gaps: u64,
-    /// The longest silence, µs.
+    /// The longest silence in microseconds.
     pub silence_max_us: u64,
-    /// From the start of a connection to its first state.
+    /// The time from the start of a connection to its first state.
     pub first_state: Distribution,
-    /// From the first viewer that had a version to each other one.
+    /// The time from the first viewer that had a version to each of the others.
     pub spread: Distribution,
 }
 
-/// From the click to the screen.
+/// The latencies from the click to the screen.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ScreenReport {
-    /// From the voter's intended start.
+    /// The latency from the voter's intended start.
     pub from_click: Distribution,
-    /// From the acknowledgement.
+    /// The latency from the acknowledgement.
     pub from_acknowledgement: Distribution,
-    /// Acknowledged voters who never appeared.
+    /// Acknowledged voters who never appeared on screen.
     pub never_shown: u64,
 }
 
-/// What the target's own metrics said meanwhile.
+/// The figures from the target's own metrics.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricsReport {
-    /// Addresses asked.
+    /// The addresses that were read.
     pub addresses: Vec<String>,
-    /// Largest sum of lag and pending entries.
+    /// The largest backlog: lag and pending entries.
     pub backlog_max: u64,
-    /// Same at the end.
+    /// The backlog at the end of the run.
     pub backlog_end: u64,
-    /// Ballot to commit as the consumers measured it over the run: quantile by name, upper bucket
-    /// bound in µs.
+    /// The time from ballot to commit over the run, as the consumers measured it: quantiles by
+    /// name, each as the upper bound of its bucket in µs.
     pub ballot_to_commit_us: BTreeMap<String, u64>,
-    /// Ballots accepted by the producers over the run that this generator did not send.
+    /// Ballots that the producers accepted during the run and that this load tester did not send.
     pub foreign_ballots: Option<u64>,
-    /// Scrapes that failed.
+    /// Readings of the metrics that failed.
     pub failures: u64,
 }
 
-/// Figures over time.
+/// The figures over time, in intervals of equal length.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Series {
-    /// Length of an interval, s.
+    /// The length of an interval in seconds.
     pub interval_seconds: f64,
-    /// Length of the warm-up, s.
+    /// The length of the warm-up in seconds.
     pub warm_up_seconds: f64,
-    /// Length of the load, warm-up included, s.
+    /// The length of the load in seconds, with the warm-up.
     pub load_seconds: f64,
-    /// One entry an interval, from the start of the load.
+    /// One entry for each interval, from the start of the load.
     pub points: Vec<Point>,
 }
 
-/// One interval.
+/// The figures of one interval.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Point {
-    /// Voters due.
+    /// Voters who were due in this interval.
     pub intended: u64,
-    /// Voters who started.
+    /// Voters who have started in this interval.
     pub sent: u64,
-    /// Ballots acknowledged.
+    /// Ballots that were acknowledged.
     pub acknowledged: u64,
-    /// Ballots refused, rightly.
+    /// Ballots that were refused, rightly.
     pub refused: u64,
-    /// Requests that ended as they should not.
+    /// Requests whose outcome was wrong.
     pub errors: u64,
-    /// Latency of those who should have started now.
+    /// The latency of the voters who were due in this interval.
     pub latency: Distribution,
-    /// Frames over all viewers.
+    /// The number of frames over all viewers.
     pub frames: u64,
-    /// Click to screen of those who appeared now.
+    /// The latency from the click of the voters who appeared on screen in this interval.
     pub click_to_screen: Distribution,
-    /// Acknowledged voters not on screen at its end.
+    /// Acknowledged voters who were not on screen at the end of the interval.
     pub behind: Option<u64>,
-    /// Lag and pending entries at its end, from the metrics.
+    /// Lag and pending entries at the end of the interval, from the metrics.
     pub backlog: Option<u64>,
 }
 
-/// What the generator itself needed.
+/// The resources that the load tester used.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Generator {
-    /// Processor time during the load, all threads, s.
+    /// Processor time during the load over all threads, in seconds.
     pub cpu_seconds: f64,
-    /// Processor time of the threads that send ballots over their requests, µs.
+    /// Processor time of the sending threads divided by their requests, in microseconds.
     pub cpu_us_per_request: f64,
-    /// Those requests: ballots and ballot pages, warm-up included.
+    /// The number of those requests: ballots and ballot pages, with the warm-up.
     pub requests: u64,
-    /// Most memory resident, bytes.
+    /// The most resident memory in bytes.
     pub resident_bytes_max: u64,
 }
 
 impl Report {
-    /// Reads a report from a file.
+    /// Reads a report from a JSON file.
     ///
     /// # Errors
-    /// When there is none, or one of another schema.
+    /// Returns an error that names the file if it cannot be read, is not a report, or has another
+    /// schema version.
     pub fn from_file(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
         let report: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{name} is no report of this tool"))?;
+            .with_context(|| format!("{name} is not a report of the load tester"))?;
         ensure!(
             report.schema_version == SCHEMA_VERSION,
-            "{name} has schema {}, this tool knows {SCHEMA_VERSION}",
+            "{name} has schema {}, but this version reads only schema {SCHEMA_VERSION}",
             report.schema_version
         );
         Ok(report)
     }
 
-    /// The report as JSON.
+    /// Formats the report as JSON.
     pub fn to_json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("a report is plain data");
         json.push('\n');
         json
     }
 
-    /// How many requests ended so.
+    /// Returns the number of requests with this outcome.
     pub fn outcome(&self, outcome: Outcome) -> u64 {
         self.ballots.outcomes.get(&outcome_name(outcome)).copied().unwrap_or(0)
     }
 }
 
-/// The name of an outcome in JSON.
+/// Returns the name of an outcome in JSON.
 pub(crate) fn outcome_name(outcome: Outcome) -> String {
     match serde_json::to_value(outcome) {
         Ok(serde_json::Value::String(name)) => name,

@@ -1,10 +1,10 @@
-//! The set-up of a run, as a list of names and values.
+//! The set-up of a run as a list of names and values.
 
 use crate::poll::VotePolicy;
 use crate::report::data::Report;
 use crate::text::{bytes, duration, moment, number, plural, seconds};
 
-/// All that is known about the set-up.
+/// Returns the known facts about the set-up. Unknown ones are left out.
 pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let setup = &report.setup;
     let mut facts = vec![("target", setup.target.clone())];

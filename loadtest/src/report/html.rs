@@ -1,6 +1,6 @@
-//! The report as one HTML file that needs nothing else: no network, no script.
+//! Draws a report as one HTML file that needs neither a network nor scripts.
 //!
-//! Text and markup are in `templates/`; here is only what they are filled with.
+//! Text and markup are in `templates/`. This module fills them with figures.
 
 use askama::Template;
 
@@ -14,12 +14,12 @@ use crate::report::facts::facts;
 use crate::report::tables::{Table, tables};
 use crate::text::{duration, moment, number, rate, seconds};
 
-/// A figure that stands out.
+/// A figure that stands out at the top of the page.
 struct Tile {
     label: String,
     value: String,
     note: String,
-    /// `good`, `bad`, `warn` or nothing.
+    /// The tone of the figure: `good`, `bad`, `warn` or empty.
     tone: &'static str,
 }
 
@@ -46,10 +46,10 @@ struct ComparisonPage<'a> {
     charts: Vec<Chart>,
 }
 
-/// Draws a report.
+/// Draws a report as HTML.
 ///
 /// # Errors
-/// When the report's histograms were damaged.
+/// Returns an error if a histogram of the report is damaged.
 pub fn render(report: &Report) -> anyhow::Result<String> {
     let page = Page {
         report,
@@ -65,10 +65,10 @@ pub fn render(report: &Report) -> anyhow::Result<String> {
     Ok(page.render()?)
 }
 
-/// Draws a comparison.
+/// Draws a comparison of two reports as HTML.
 ///
 /// # Errors
-/// When a report's histograms were damaged.
+/// Returns an error if a histogram of one of the reports is damaged.
 pub fn render_comparison(
     first: &Report,
     second: &Report,

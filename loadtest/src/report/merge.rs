@@ -1,7 +1,8 @@
-//! Makes one report of the reports of several generators that loaded the same poll together.
+//! Merges the reports of several load testers that loaded the same poll together.
 //!
-//! Histograms are added, never averaged; books are added and balanced anew against the earliest and
-//! the latest tally. Absent on purpose: click to screen, which no single generator could see.
+//! Histograms are added, never averaged. Ledgers are added and compared again with the earliest and
+//! the latest tally.
+//! Absent on purpose: the latency from click to screen, which no single load tester can measure.
 
 use anyhow::{Context as _, bail, ensure};
 
@@ -14,12 +15,12 @@ use crate::report::slo::Slo;
 use crate::report::verdict::{self, ACHIEVED_MIN};
 use crate::units::rounded;
 
-/// Merges reports of one load; the thresholds of the first hold for the whole.
+/// Merges the reports of one load. The thresholds of the first report apply to the whole.
 ///
 /// # Errors
-/// When the reports do not belong together or a shard is missing or doubled.
+/// Returns an error if the reports do not belong together, or a shard is missing or there twice.
 pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
-    let (first, rest) = reports.split_first().context("there is nothing to merge")?;
+    let (first, rest) = reports.split_first().context("no report was given to merge")?;
     for report in rest {
         ensure!(report.setup.poll == first.setup.poll, "the reports are about different polls");
         ensure!(report.setup.plan == first.setup.plan, "the reports followed different plans");
@@ -51,12 +52,12 @@ pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
     Ok(merged)
 }
 
-/// All shards, each once.
+/// Checks that every shard is there exactly once.
 fn check_shards(reports: &[Report]) -> anyhow::Result<()> {
     let mut present: Vec<u64> = Vec::new();
-    let of = reports[0].setup.shard.context("the first report is of an undivided run")?.of;
+    let of = reports[0].setup.shard.context("the first report is of a run without --shard")?.of;
     for report in reports {
-        let shard = report.setup.shard.context("one of the reports is of an undivided run")?;
+        let shard = report.setup.shard.context("one of the reports is of a run without --shard")?;
         ensure!(shard.of == of, "one report is a part of {of}, another of {}", shard.of);
         ensure!(!present.contains(&shard.nth), "shard {shard} is there twice");
         present.push(shard.nth);
@@ -70,6 +71,7 @@ fn check_shards(reports: &[Report]) -> anyhow::Result<()> {
 }
 
 fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
+    // Ballots and schedule are summed, and ratios are computed again.
     let (ballots, more) = (&mut sum.ballots, &other.ballots);
     for (name, count) in &more.outcomes {
         *ballots.outcomes.entry(name.clone()).or_default() += count;
@@ -89,6 +91,7 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     add_distribution(&mut sum.schedule.lateness, &other.schedule.lateness)?;
     add_phases(sum, other)?;
     add_viewers(sum, other)?;
+    // Series are summed interval by interval.
     if sum.series.points.len() < other.series.points.len() {
         sum.series.points.resize(other.series.points.len(), Point::default());
     }
@@ -101,6 +104,7 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     sum.setup.started_at = sum.setup.started_at.clone().min(other.setup.started_at.clone());
     sum.setup.ended_at = sum.setup.ended_at.clone().max(other.setup.ended_at.clone());
     sum.setup.ended_early |= other.setup.ended_early;
+    // Processor time a request is an average over all requests.
     let (generator, more) = (&mut sum.generator, &other.generator);
     let cpu_us = generator.cpu_us_per_request * generator.requests as f64
         + more.cpu_us_per_request * more.requests as f64;
@@ -182,7 +186,7 @@ fn add_distribution(sum: &mut Distribution, more: &Distribution) -> anyhow::Resu
     Ok(())
 }
 
-/// Balances the sum of all books.
+/// Compares the sum of all ledgers with the tally.
 fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
     let mut ledger = Ledger::default();
     for report in reports {
@@ -194,8 +198,9 @@ fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
     {
         return Ok(Audit::without(void.verdict, ledger, &void.notes.join(" ")));
     }
-    let poll = reports[0].setup.poll.as_ref().context("a report without its poll")?;
-    // No shard sends before it has read the tally, so the earliest one was read before any ballot.
+    let poll = reports[0].setup.poll.as_ref().context("the first report has no poll")?;
+    // No shard sends a ballot before it has read the tally. So the earliest tally was read before
+    // any ballot.
     let before = audits()
         .filter_map(|audit| audit.before.clone())
         .min_by_key(|shot| (shot.version, shot.voters));
@@ -210,7 +215,8 @@ fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
     merged.drained_after_seconds =
         audits().filter_map(|audit| audit.drained_after_seconds).max_by(f64::total_cmp);
     if audits().all(|audit| audit.basis == Basis::Database) {
-        // Rows name losses and wrong choices; strangers show in the sums alone.
+        // The rows show losses and wrong choices of each shard. Phantoms show only in the sums of
+        // all shards.
         let mut findings = Findings { phantom: merged.findings.phantom, ..Findings::default() };
         audits().for_each(|audit| findings.add(&audit.findings));
         merged.basis = Basis::Database;

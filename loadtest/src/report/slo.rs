@@ -1,4 +1,4 @@
-//! Thresholds: what a run must keep, as `--slo 'p99<50ms'`.
+//! Thresholds that a run must meet, such as `--slo 'p99<50ms'`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,27 +8,27 @@ use anyhow::{Context as _, bail};
 use crate::measure::histogram::Distribution;
 use crate::report::data::{Report, SloResult};
 
-/// One threshold.
+/// One threshold: a metric, an operator and a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slo {
     text: String,
     metric: Metric,
     operator: Operator,
-    /// µs, a ratio, or a plain number, as the metric has it.
+    /// The limit in the unit of the metric: µs, a ratio from 0 to 1, or a number per second.
     limit: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Metric {
-    /// A quantile of something, in µs.
+    /// A quantile of a latency, in µs.
     Latency(Subject, f64),
-    /// A mean of something, in µs.
+    /// The mean of a latency, in µs.
     Mean(Subject),
-    /// Requests that ended as they should not, as a ratio.
+    /// The share of requests whose outcome was wrong.
     Errors,
-    /// Sent in time ÷ intended.
+    /// The share of voters who were sent in time.
     Achieved,
-    /// Acknowledged per second.
+    /// Acknowledged ballots per second.
     Rate,
 }
 
@@ -55,7 +55,7 @@ impl FromStr for Slo {
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let at = text
             .find(['<', '>'])
-            .with_context(|| format!("'{text}' compares nothing: write p99<50ms"))?;
+            .with_context(|| format!("'{text}' has no comparison: write for example p99<50ms"))?;
         let (name, rest) = text.split_at(at);
         let (operator, limit) =
             match (rest.strip_prefix("<="), rest.strip_prefix(">="), rest.strip_prefix('<')) {
@@ -102,7 +102,7 @@ impl Metric {
                     Ok(Self::Latency(subject, percent / 100.0))
                 }
                 _ => bail!(
-                    "nothing is called '{name}'; there are p50 … p99.9, mean, max (also with \
+                    "there is no metric '{name}'; there are p50 … p99.9, mean, max (also with \
                      click_to_screen_, first_state_, spread_, page_ in front), errors, achieved, rate"
                 ),
             },
@@ -154,7 +154,7 @@ impl Metric {
 }
 
 impl Slo {
-    /// Holds the threshold against a run.
+    /// Compares the measured value of a run with the threshold.
     pub fn check(&self, report: &Report) -> SloResult {
         let measured = self.metric.measure(report);
         let kept = measured.is_some_and(|value| match self.operator {
@@ -170,8 +170,10 @@ impl Slo {
         }
     }
 
-    /// All thresholds against a run. A plan that seeks the knee is meant to go beyond it, so there
-    /// the p99 is the limit of each step, kept when any step kept it.
+    /// Compares a run with all thresholds.
+    ///
+    /// A plan that looks for the highest rate exceeds its limits on purpose. There the threshold of
+    /// the p99 is the limit of each step, and it is met if any step met it.
     pub(crate) fn check_all(slos: &[Self], report: &Report) -> Vec<SloResult> {
         let check = |slo: &Self| match (&report.knee, slo.p99_limit_us()) {
             (Some(knee), Some(_)) => SloResult {
@@ -186,7 +188,8 @@ impl Slo {
         slos.iter().map(check).collect()
     }
 
-    /// The limit of a p99 of ballots, µs: what the knee is sought with.
+    /// Returns the limit in µs if this threshold is for the p99 of ballots. The search for the
+    /// highest rate uses it.
     pub(crate) fn p99_limit_us(&self) -> Option<f64> {
         (self.metric == Metric::Latency(Subject::Ballot, 0.99)).then_some(self.limit)
     }

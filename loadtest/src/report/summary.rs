@@ -1,14 +1,15 @@
-//! A report in a screenful of text.
+//! Formats a report as a screenful of text.
 
 use crate::audit::result::AuditVerdict;
 use crate::report::data::Report;
 use crate::report::outcomes::by_class;
 use crate::text::{bytes, duration, number, rate, seconds};
 
-/// The report in a screenful of text, for standard output.
+/// Formats the report for standard output.
 pub(crate) fn summary(report: &Report) -> String {
     let mut out = String::new();
     let mut row = |name: &str, text: String| out.push_str(&format!("  {name:<16} {text}\n"));
+    // The load: schedule, rate and outcomes.
     if let Some(ratio) = report.schedule.achieved_ratio {
         let void = if report.schedule.void { "  VOID" } else { "" };
         let sent = number(report.schedule.sent_in_time);
@@ -40,6 +41,7 @@ pub(crate) fn summary(report: &Report) -> String {
             report.ballots.error_ratio * 100.0
         ),
     );
+    // The latencies.
     let quantiles = |distribution: &crate::measure::histogram::Distribution| {
         ["p50", "p90", "p99", "p99.9", "max"]
             .map(|name| format!("{name} {}", duration(distribution.named_us(name) as f64)))
@@ -84,6 +86,7 @@ pub(crate) fn summary(report: &Report) -> String {
             ),
         );
     }
+    // The audit, and the resources of the load tester.
     row("audit", audit(report));
     if let Some(after) = report.audit.drained_after_seconds {
         row("drained", format!("{} after the last reply", seconds(after)));
@@ -96,6 +99,7 @@ pub(crate) fn summary(report: &Report) -> String {
             bytes(report.generator.resident_bytes_max)
         ),
     );
+    // The thresholds, and the details of each fault.
     for slo in &report.slos {
         let measured = slo.measured.as_deref().unwrap_or("nothing measured");
         row(if slo.kept { "kept" } else { "MISSED" }, format!("{}  ({measured})", slo.slo));

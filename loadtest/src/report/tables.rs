@@ -6,7 +6,7 @@ use crate::report::outcomes::by_class;
 use crate::text::{duration, number, rate, seconds};
 use crate::voters::outcome::Outcome;
 
-/// A table with a heading.
+/// A table with a title and a note.
 pub(crate) struct Table {
     pub(crate) title: &'static str,
     pub(crate) note: String,
@@ -14,7 +14,7 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
-/// All tables that have something to show.
+/// Returns all tables of a report that have rows.
 pub(crate) fn tables(report: &Report) -> Vec<Table> {
     let tables = [
         slo_table(report),

@@ -1,25 +1,25 @@
-//! From figures to one verdict and one exit code.
+//! Derives the verdict and the exit code from the other figures of a report.
 //!
-//! Invariant: lost, duplicated, phantom or wrong outweigh everything else; a figure that could not
-//! be ascertained is never reported as kept.
+//! Invariant: a lost, duplicated or phantom vote, or a wrong choice, outweighs everything else. A
+//! figure that could not be measured never counts as met.
 
 use crate::audit::result::AuditVerdict;
 use crate::report::data::{LoadVerdict, Report};
 use crate::text::number;
 
-/// Below this part of the timetable a run is void.
+/// A run in which a smaller share of the voters was sent in time is void.
 pub(crate) const ACHIEVED_MIN: f64 = 0.99;
 
-/// Exit code: everything asked for was kept.
+/// Exit code: all thresholds were met, and the audit found no fault.
 pub const EXIT_OK: u8 = 0;
 /// Exit code: a threshold was missed, or the run or its audit is void.
 pub const EXIT_MISSED: u8 = 1;
-/// Exit code: ballots were lost, duplicated, invented or changed.
+/// Exit code: votes were lost, duplicated, phantom or counted for the wrong choice.
 pub const EXIT_AUDIT: u8 = 2;
-/// Exit code: bad arguments, a refused or an unreachable target; no load was sent.
+/// Exit code: bad arguments, or a refused or unreachable target. No load was sent.
 pub const EXIT_USAGE: u8 = 3;
 
-/// Draws the verdict from everything else in the report.
+/// Returns the verdict of a report whose other fields are complete.
 pub(crate) fn of(report: &Report) -> LoadVerdict {
     let mut reasons = Vec::new();
     let found = &report.audit.findings;
@@ -32,6 +32,7 @@ pub(crate) fn of(report: &Report) -> LoadVerdict {
             "wrong choice: counted for another option than the one that should stand",
         ),
     ];
+    // Faults come first, then a void audit or run, then missed thresholds.
     if report.audit.verdict == AuditVerdict::Violated {
         for (count, what) in faults.into_iter().filter(|(count, _)| *count > 0) {
             reasons.push(format!("{} {what}", number(count)));

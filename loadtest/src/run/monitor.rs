@@ -1,5 +1,5 @@
-//! Looks at a run under way: for the live view, for the series that only the run itself can sample,
-//! and for the knee.
+//! Watches a run in progress: for the live view, for the series that only the run itself can
+//! sample, and for the knee.
 
 use std::time::Instant;
 
@@ -13,13 +13,13 @@ use crate::voters::outcome::{OutcomeClass, OutcomeCounts};
 use crate::workers::recorder::PhaseRecord;
 use crate::workers::worker::WorkerThread;
 
-/// A step that ended so long ago has its last replies, or they are too late anyway. Unit: µs.
+/// A step that ended this long ago has its last replies, or they are too late anyway. Unit: µs.
 const STEP_PATIENCE_US: u64 = 500_000;
 
-/// Steps that must fail in a row before the knee counts as passed.
+/// The number of steps in a row that must fail before the load ends.
 const FAILED_STEPS: usize = 2;
 
-/// The eyes of a run.
+/// Collects the figures of all workers and viewers while the run goes on.
 pub(crate) struct Monitor {
     clock: Clock,
     interval_us: u64,
@@ -29,11 +29,11 @@ pub(crate) struct Monitor {
     looked: Instant,
     last: Totals,
     progress: Progress,
-    /// Acknowledged but not on screen, by interval.
+    /// Acknowledged voters who are not on screen, by interval.
     pub(crate) behind: Vec<Option<u64>>,
     /// Lag and pending entries, by interval.
     pub(crate) backlogs: Vec<Option<u64>>,
-    /// Whether the load was ended because the knee is behind it.
+    /// Whether the load was ended because the last steps exceeded the limits.
     pub(crate) knee_passed: bool,
 }
 
@@ -62,12 +62,12 @@ impl Monitor {
         }
     }
 
-    /// Whether the last look is long enough ago for rates to mean something.
+    /// Returns whether the last look is long enough ago for rates to mean something.
     pub(crate) fn is_due(&self) -> bool {
         self.looked.elapsed() >= TICK
     }
 
-    /// Looks at all workers.
+    /// Collects the figures of all workers, and returns the progress.
     pub(crate) fn look(
         &mut self,
         workers: &[WorkerThread],
@@ -112,7 +112,7 @@ impl Monitor {
         self.progress.clone()
     }
 
-    /// Looks while there is no load any more.
+    /// Returns the progress after the load has ended.
     pub(crate) fn wait(
         &mut self,
         stage: Stage,
@@ -145,7 +145,7 @@ impl Monitor {
         self.looked = Instant::now();
     }
 
-    /// Books how many acknowledged voters are not on screen.
+    /// Records how many acknowledged voters are not on screen.
     pub(crate) fn book_behind(&mut self, viewers: Option<&ViewersThread>) {
         let behind = viewers.and_then(|viewers| {
             let mut stats = viewers.stats();
@@ -155,7 +155,7 @@ impl Monitor {
         book(&mut self.behind, self.clock.now_us() / self.interval_us, behind);
     }
 
-    /// Books lag and pending entries.
+    /// Records the lag and the pending entries.
     pub(crate) fn backlog(&mut self, backlog: Option<u64>) {
         if backlog.is_some() {
             self.progress.backlog = backlog;
@@ -163,7 +163,7 @@ impl Monitor {
         }
     }
 
-    /// Whether the last steps that are over all failed.
+    /// Returns whether the last completed steps all exceeded the limits.
     pub(crate) fn has_passed_knee(&mut self, workers: &[WorkerThread], config: &Config) -> bool {
         let now_us = self.clock.now_us();
         let over = self.ends_us.iter().filter(|end| **end + STEP_PATIENCE_US < now_us).count();

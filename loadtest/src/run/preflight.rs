@@ -1,7 +1,6 @@
-//! Everything that is looked at before the first ballot.
+//! All checks before the first ballot.
 //!
-//! Invariant: what is wrong with arguments or target shows here, as a plain error, and no load has
-//! been sent.
+//! Invariant: errors in the arguments or of the target show here, before any load has been sent.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::run::scrape::Scraper;
 use crate::voters::crowd::Crowd;
 use crate::voters::weights::Weights;
 
-/// A target that was found ready, and all that is needed to load it.
+/// A target that is ready, with everything that is needed to load it.
 pub(crate) struct Prepared {
     pub(crate) poll: Arc<Poll>,
     pub(crate) crowd: Crowd,
@@ -28,31 +27,37 @@ pub(crate) struct Prepared {
     pub(crate) results: Option<ResultsSource>,
     pub(crate) scraper: Scraper,
     pub(crate) database: Option<(Database, HashSet<u128>)>,
-    /// Most connections that send ballots.
+    /// The most connections that send ballots, over all threads.
     pub(crate) connections_max: usize,
 }
 
-/// Where results come from.
+/// The dashboard, with the tally from before the run.
 pub(crate) struct ResultsSource {
     pub(crate) endpoint: Endpoint,
     pub(crate) client: ApiClient,
-    /// The tally before the run; `None` when the poll hides it.
+    /// The tally before the run; `None` if the poll hides it.
     pub(crate) before: Option<Snapshot>,
 }
 
-/// Connections to servers that answer take no longer than this.
+/// A connection that takes longer to open counts as failed.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Checks arguments and target; servers that do not answer yet are waited for as long as
-/// [`Config::wait`] says. A pod may run before its network lets it out.
+/// Checks the arguments and the target. It waits for servers that do not answer yet, as long as
+/// [`Config::wait`] says, because a pod may run before its network policies allow it to connect.
+///
+/// # Errors
+/// Returns an error for bad arguments, and for a refused or unreachable target.
 pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     let deadline = Instant::now() + config.wait;
-    let mut told = false;
+    let mut announced = false;
     loop {
         match prepare_now(config).await {
             Err(error) if Instant::now() < deadline && does_not_answer(&error) => {
-                if !std::mem::replace(&mut told, true) {
-                    eprintln!("waiting up to {:?}: {error:#}", config.wait);
+                if !std::mem::replace(&mut announced, true) {
+                    eprintln!(
+                        "no answer yet, waiting up to {:?} and retrying every {WAIT_STEP:?}: {error:#}",
+                        config.wait
+                    );
                 }
                 tokio::time::sleep(WAIT_STEP).await;
             }
@@ -61,7 +66,8 @@ pub(crate) async fn prepare(config: &Config) -> anyhow::Result<Prepared> {
     }
 }
 
-/// Whether there was no answer at all; whoever answers will not say something else soon.
+/// Returns whether the server did not answer at all. A server that answers will not answer
+/// differently soon.
 fn does_not_answer(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<ExchangeError>() {
         Some(ExchangeError::Connect(_) | ExchangeError::Timeout | ExchangeError::Broken(_)) => true,
@@ -73,7 +79,8 @@ fn does_not_answer(error: &anyhow::Error) -> bool {
 }
 
 async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
-    ensure!((1..=256).contains(&config.threads), "--threads is 1 to 256");
+    ensure!((1..=256).contains(&config.threads), "--threads must be 1 to 256");
+    // Resolve all addresses, and check whether each of them may be loaded.
     let https = std::iter::once(&config.target)
         .chain(&config.results)
         .chain(&config.metrics)
@@ -84,7 +91,7 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
         target.check(&addresses, &config.allowed)?;
         Endpoint::new(target.clone(), addresses, roots.as_ref(), CONNECT_TIME_MAX)
     };
-    // All addresses are checked before any of them is spoken to.
+    // All addresses are checked before a request is sent to any of them.
     let target = endpoint(&config.target).await?;
     let results = match &config.results {
         Some(results) => Some(endpoint(results).await?),
@@ -100,6 +107,7 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
     }
     let connections_max = connections_max(config)?;
 
+    // Read the poll, and make the voters for it.
     let mut producer = ApiClient::new(Arc::new(target.clone()), config.reply_time_max);
     let poll = producer
         .poll(&config.poll)
@@ -107,6 +115,7 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
         .with_context(|| format!("the target {} cannot be loaded", config.target))?;
     ensure!(poll.state == "open", "the poll '{}' is {}, not open", poll.slug, poll.state);
     let crowd = crowd(config, Arc::new(poll))?;
+    // Take the figures from before the load: the tally, the metrics, and the rows of the database.
     let results = match results {
         Some(endpoint) => Some(results_of(config, endpoint, &crowd.poll).await?),
         None => None,
@@ -146,10 +155,10 @@ fn crowd(config: &Config, poll: Arc<Poll>) -> anyhow::Result<Crowd> {
         if config.closed_connections.is_some() { config.voters_max } else { config.plan.voters() };
     match (&config.codes, poll.voter_policy) {
         (None, VoterPolicy::Code) => {
-            bail!("the poll '{}' wants voting codes: give a file with --codes", poll.slug)
+            bail!("the poll '{}' requires voting codes: give a file with --codes", poll.slug)
         }
         (Some(codes), VoterPolicy::Code) if (codes.len() as u64) < needed => {
-            bail!("{needed} voters need as many codes; there are {}", codes.len());
+            bail!("{needed} voters need {needed} voting codes, but the file has {}", codes.len());
         }
         _ => {}
     }
@@ -159,10 +168,11 @@ fn crowd(config: &Config, poll: Arc<Poll>) -> anyhow::Result<Crowd> {
     Ok(Crowd { seed: config.seed, mix: config.mix.clone(), weights, poll, codes, cookies })
 }
 
-/// Between two looks at servers that do not answer yet.
+/// The pause between two attempts to reach servers that do not answer yet.
 const WAIT_STEP: Duration = Duration::from_millis(250);
 
-/// A connection is an open file; too few of them would look like a failing target.
+/// Returns the most connections that send ballots. Each is an open file, and too few of them would
+/// look like a failing target.
 fn connections_max(config: &Config) -> anyhow::Result<usize> {
     let allowed =
         usize::try_from(crate::measure::machine::raise_open_files()).unwrap_or(usize::MAX);
@@ -183,9 +193,9 @@ fn connections_max(config: &Config) -> anyhow::Result<usize> {
     Ok(given)
 }
 
-/// Connections in the open model unless told otherwise. Few of them would make waiting for a free
-/// one, and not the timetable, set the rate of a slow target.
+/// The most connections in the open model, unless the operator says otherwise. With few connections
+/// the wait for a free one, and not the timetable, would set the rate of a slow target.
 const CONNECTIONS_MAX: usize = 4096;
 
-/// Open files for everything else.
+/// Open files that are reserved for everything else.
 const FILES_SPARE: usize = 64;

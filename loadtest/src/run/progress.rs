@@ -1,27 +1,27 @@
-//! What a run looks like while it is under way.
+//! The progress of a run while it goes on.
 
 use crate::voters::outcome::Outcome;
 
-/// Where a run stands.
+/// The stage of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
-    /// Looking at the target.
+    /// The target is being checked.
     #[default]
     Preparing,
-    /// Viewers are coming in.
+    /// The viewers are being opened.
     Admitting,
-    /// Load that does not count.
+    /// Load is sent, but not measured yet.
     WarmUp,
-    /// The load.
+    /// Load is sent and measured.
     Load,
-    /// Waiting until all that was acknowledged is counted.
+    /// The load has ended, and acknowledged ballots are still being counted.
     Draining,
-    /// Looking whether anything more is counted.
+    /// All ballots are counted, and nothing more should follow.
     Settling,
 }
 
 impl Stage {
-    /// What the live view calls it.
+    /// Returns the name of the stage in the live view.
     pub fn label(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
@@ -34,41 +34,41 @@ impl Stage {
     }
 }
 
-/// A look at a run under way.
+/// The figures of a run at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
-    /// Where it stands.
+    /// The stage of the run.
     pub stage: Stage,
-    /// Since the start of the load, s.
+    /// The time since the start of the load, in seconds.
     pub seconds: f64,
-    /// Length of the load, warm-up included, s.
+    /// The length of the load in seconds, with the warm-up.
     pub load_seconds: f64,
-    /// Rates since the last look, per second.
+    /// Voters per second who were due, since the last look.
     pub intended_per_second: f64,
-    /// See `intended_per_second`.
+    /// Voters per second who have started, since the last look.
     pub sent_per_second: f64,
-    /// See `intended_per_second`.
+    /// Ballots per second that were acknowledged, since the last look.
     pub acknowledged_per_second: f64,
-    /// Quantiles since the start: p50, p90, p99, max, µs.
+    /// The p50, p90, p99 and maximum of the latency since the start, in µs.
     pub quantiles_us: [u64; 4],
-    /// Ballots so far.
+    /// Acknowledged ballots so far.
     pub acknowledged: u64,
-    /// Ballots so far.
+    /// Refused ballots so far.
     pub refused: u64,
-    /// Ballots so far.
+    /// Ballots so far whose outcome is unknown.
     pub indeterminate: u64,
-    /// Requests that ended as they should not, warm-up left out.
+    /// Requests with a wrong outcome, without the warm-up.
     pub errors: u64,
-    /// Requests of ballots so far, in the order of [`Outcome::ALL`].
+    /// Requests so far by outcome, in the order of [`Outcome::ALL`].
     pub outcomes: [u64; Outcome::ALL.len()],
-    /// Voters due but not through.
+    /// Voters who are due but have not finished.
     pub in_flight: u64,
-    /// Voters of this run counted, and expected to be.
+    /// Voters of this run who are counted, and the number that is expected.
     pub counted: Option<(u64, u64)>,
-    /// Lag and pending entries.
+    /// Lag and pending entries, from the metrics.
     pub backlog: Option<u64>,
-    /// Viewers' streams open, and asked for.
+    /// Viewers whose stream is open, and the number that was requested.
     pub viewers: Option<(u64, u64)>,
-    /// Frames since the last look, per second.
+    /// Frames per second over all viewers, since the last look.
     pub frames_per_second: f64,
 }

@@ -1,4 +1,4 @@
-//! Puts a run's figures together into its report.
+//! Builds the report of a run from its figures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,23 +22,23 @@ use crate::viewers::stats::ViewerStats;
 use crate::voters::outcome::{Outcome, OutcomeCounts};
 use crate::workers::recorder::Recorder;
 
-/// What the load came to.
+/// The figures of the load after it has ended.
 pub(crate) struct LoadResult {
-    /// The books of all lanes.
+    /// The figures of all workers together.
     pub(crate) record: Recorder,
-    /// Most connections that sent ballots.
+    /// The most connections that sent ballots.
     pub(crate) connections_max: usize,
-    /// When all voters were through, µs since the start.
+    /// The time at which the last voter finished, in µs since the start.
     pub(crate) over_us: u64,
-    /// Processor time of the process during the load.
+    /// The processor time of the process during the load.
     pub(crate) cpu: Duration,
-    /// RFC 3339.
+    /// The start of the load, as RFC 3339.
     pub(crate) started_at: String,
-    /// By the operator.
+    /// Whether the operator ended the load early.
     pub(crate) ended_early: bool,
 }
 
-/// All that goes into a report.
+/// Everything that goes into the report.
 pub(crate) struct ReportBuilder<'a> {
     pub(crate) config: &'a Config,
     pub(crate) poll: &'a Poll,
@@ -80,7 +80,7 @@ impl ReportBuilder<'_> {
         report
     }
 
-    /// Ballots of others make a surplus nobody's fault.
+    /// Makes the audit void if others voted, because a surplus may then be theirs.
     fn judge_foreign(&mut self, foreign: u64) {
         let why =
             format!("The producers accepted {foreign} ballots that this generator did not send.");
@@ -115,7 +115,7 @@ impl ReportBuilder<'_> {
         }
     }
 
-    /// The phases that count, with their place in the plan.
+    /// Returns the phases after the warm-up, each with its figures.
     fn measured(
         &self,
     ) -> impl Iterator<Item = (&crate::plan::timetable::Phase, &crate::workers::recorder::PhaseRecord)>
@@ -132,7 +132,7 @@ impl ReportBuilder<'_> {
         let open = self.config.closed_connections.is_none();
         let achieved_ratio =
             (open && intended > 0).then(|| rounded(sent_in_time as f64 / intended as f64));
-        // A plan that seeks the knee is meant to go beyond what can be kept.
+        // A plan that looks for the highest rate exceeds it on purpose.
         let void = achieved_ratio.is_some_and(|ratio| ratio < ACHIEVED_MIN)
             && !self.config.plan.seeks_knee;
         Schedule {
@@ -186,7 +186,7 @@ impl ReportBuilder<'_> {
             latency: (&record.latencies).into(),
             within_limits: self.config.plan.seeks_knee.then(|| is_within(record, limit_us)),
         };
-        // A step that was cut short says nothing.
+        // A step that was cut short shows nothing about its rate.
         let mut end_us = (self.config.plan.warm_up_seconds * 1e6) as u64;
         let mut begun = |phase: &crate::plan::timetable::Phase| {
             end_us += (phase.seconds * 1e6) as u64;

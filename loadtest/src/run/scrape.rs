@@ -1,26 +1,27 @@
-//! Reads the target's own metrics: backlog, ballot to commit, and what others sent.
+//! Reads the target's own metrics: the backlog, the time from ballot to commit, and the accepted
+//! ballots.
 //!
-//! All of it is optional: a deployment that shows no metrics is measured from outside alone.
+//! All of it is optional. A deployment without reachable metrics is measured from outside alone.
 
 use std::collections::BTreeMap;
 
 use crate::http::client::ApiClient;
 use crate::report::data::MetricsReport;
 
-/// The sums of one scrape over all addresses.
+/// The figures of one reading over all addresses.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Sample {
-    /// Lag and pending entries.
+    /// Lag and pending entries together.
     pub(crate) backlog: f64,
-    /// Whether any backlog metric was found.
+    /// Whether any metric of the backlog was found.
     has_backlog: bool,
-    /// Ballots accepted by the producers.
+    /// Ballots that the producers have accepted.
     accepted: Option<f64>,
-    /// Cumulative buckets of ballot to commit, by upper bound in µs.
+    /// Cumulative buckets of the time from ballot to commit, by upper bound in µs.
     commits: BTreeMap<u64, f64>,
 }
 
-/// Several metric addresses of one deployment.
+/// Reads the metrics of several addresses of one deployment.
 pub(crate) struct Scraper {
     clients: Vec<(String, String, ApiClient)>,
     first: Option<Sample>,
@@ -30,7 +31,7 @@ pub(crate) struct Scraper {
 }
 
 impl Scraper {
-    /// A scraper of `(address, path, client)`.
+    /// Returns a scraper of these `(address, path, client)`.
     pub(crate) fn new(clients: Vec<(String, String, ApiClient)>) -> Self {
         Self { clients, first: None, last: None, backlog_max: 0.0, failures: 0 }
     }
@@ -39,7 +40,7 @@ impl Scraper {
         self.clients.is_empty()
     }
 
-    /// Reads all addresses; gives the backlog, if any of them shows one.
+    /// Reads all addresses. Returns the backlog if any of them shows it.
     pub(crate) async fn scrape(&mut self) -> Option<u64> {
         let mut sample = Sample::default();
         for (_, path, client) in &mut self.clients {
@@ -55,7 +56,8 @@ impl Scraper {
         backlog
     }
 
-    /// What the metrics said; `sent` are the ballots this generator had acknowledged.
+    /// Returns the figures of the run. `sent` is the number of ballots that may be this load
+    /// tester's own.
     pub(crate) fn report(&self, sent: u64) -> Option<MetricsReport> {
         let (first, last) = (self.first.as_ref()?, self.last.as_ref()?);
         let foreign = match (first.accepted, last.accepted) {
@@ -76,7 +78,7 @@ impl Scraper {
 }
 
 impl Sample {
-    /// Reads one page of the Prometheus text format.
+    /// Parses one page of the Prometheus text format.
     fn read(page: &str) -> Self {
         let mut sample = Self::default();
         for line in page.lines().filter(|line| line.starts_with("votestream_")) {
@@ -102,7 +104,8 @@ impl Sample {
         sample
     }
 
-    /// Adds another page: what a process did is its own, the backlog is the same seen by each.
+    /// Adds another page. Counters belong to one process and are summed. The backlog is the same
+    /// for each process, so the largest value is kept.
     fn merge(&mut self, other: Self) {
         self.has_backlog |= other.has_backlog;
         self.backlog = self.backlog.max(other.backlog);
@@ -115,7 +118,8 @@ impl Sample {
     }
 }
 
-/// Entries not delivered yet, and delivered but not acknowledged.
+/// Returns whether the metric counts entries that are not delivered yet, or delivered but not
+/// acknowledged.
 fn is_backlog(name: &str) -> bool {
     matches!(name, "votestream_stream_lag" | "votestream_stream_pending")
 }
@@ -129,7 +133,8 @@ fn upper_bound_us(labels: &str) -> Option<u64> {
     }
 }
 
-/// Quantiles of what was added to cumulative buckets, as the upper bounds of their buckets.
+/// Returns quantiles of the samples that were added between two readings, each as the upper bound
+/// of its bucket in µs.
 fn quantiles(before: &BTreeMap<u64, f64>, after: &BTreeMap<u64, f64>) -> BTreeMap<String, u64> {
     let gain = |bound: &u64, count: &f64| count - before.get(bound).copied().unwrap_or(0.0);
     let total = after.get(&u64::MAX).map_or(0.0, |count| gain(&u64::MAX, count));
@@ -158,7 +163,7 @@ mod tests {
              votestream_ballots_total{outcome=\"refused\"} 9\nother 1\n";
         let mut sample = Sample::read(page);
         assert_eq!((sample.backlog, sample.accepted), (12.0, Some(7.0)));
-        // A second replica sees the same backlog, and has ballots of its own.
+        // A second replica shows the same backlog, and ballots of its own.
         sample.merge(Sample::read(page));
         assert_eq!((sample.backlog, sample.accepted), (12.0, Some(14.0)));
     }

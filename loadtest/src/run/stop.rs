@@ -1,17 +1,17 @@
-//! Ends a run early.
+//! The signals that end a run early.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-/// How a run is ended before its time.
+/// Signals that end a run early.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// Ends the load; what was acknowledged is still waited for and audited.
+    /// Ends the load. Ballots that were acknowledged are still waited for and audited.
     pub load: CancellationToken,
-    /// Ends that wait, too; the audit is then void.
+    /// Ends the wait for the count, too. The audit is then void.
     pub wait: CancellationToken,
 }
 
-/// How often the run looks at itself.
+/// The pause between two updates of the progress.
 pub(crate) const TICK: Duration = Duration::from_millis(250);

@@ -1,4 +1,5 @@
-//! After the load: waits until the pipeline has drained, then audits over HTTP and by name.
+//! After the load: waits until the pipeline has counted everything, and audits over HTTP and by
+//! name.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ enum AuditError {
     Unreadable(Option<String>),
 }
 
-/// What is shown while waiting.
+/// The progress that is shown during the wait.
 pub(crate) struct ProgressView<'a> {
     pub(crate) monitor: Monitor,
     pub(crate) viewers: &'a Option<ViewersThread>,
@@ -41,7 +42,7 @@ impl ProgressView<'_> {
     }
 }
 
-/// Waits for the pipeline to drain, and audits.
+/// Waits until the pipeline has counted everything, and audits.
 pub(crate) async fn audit(
     config: &Config,
     prepared: &mut Prepared,
@@ -75,7 +76,7 @@ pub(crate) async fn audit(
     audit
 }
 
-/// The audit over HTTP; `None` without a visible tally, an error when it could not be finished.
+/// Audits over HTTP. Returns `None` if there is no visible tally.
 async fn over_http(
     config: &Config,
     prepared: &mut Prepared,
@@ -90,6 +91,7 @@ async fn over_http(
     } else {
         config.settle
     };
+    // Read the tally until everything is counted and quiet, or the time is up.
     let goal = DrainGoal {
         poll: &prepared.poll,
         ledger,
@@ -115,6 +117,7 @@ async fn over_http(
             view.show(stage, Some((counted, expected)));
         }
     }
+    // Compare the last tally with the ledger.
     let drained = waiting.end();
     let (Some(after), None) = (drained.after, &drained.failure) else {
         return Some(Err(AuditError::Unreadable(drained.failure)));
@@ -130,7 +133,7 @@ async fn over_http(
     Some(Ok(audit))
 }
 
-/// Puts every voter's row in the place of the sums.
+/// Replaces the comparison of sums by the comparison of every voter with its row.
 async fn deepen(
     config: &Config,
     prepared: &mut Prepared,
@@ -146,6 +149,7 @@ async fn deepen(
         before,
         is_part: config.shard.is_part(),
     };
+    // Compare the rows again and again until no vote is missing, or their number stands still.
     let mut still_since = Instant::now();
     let mut counted_before = u64::MAX;
     let checked = loop {
@@ -168,6 +172,7 @@ async fn deepen(
         view.show(Stage::Draining, None);
         tokio::time::sleep(TICK).await;
     };
+    // Put the findings by name in the place of the sums.
     audit.basis = Basis::Database;
     if audit.findings.is_violated()
         && audit.verdict == AuditVerdict::Violated
@@ -182,7 +187,7 @@ async fn deepen(
         audit.verdict,
         AuditVerdict::Balanced | AuditVerdict::Violated | AuditVerdict::Skipped
     ) {
-        audit.notes.clear(); // they tell what sums cannot
+        audit.notes.clear(); // they are about the limits of sums
     }
     let unnamed = voters_by_name.iter().filter(|record| record.voter.is_none()).count();
     if unnamed > 0 {

@@ -1,4 +1,4 @@
-//! What all viewers share.
+//! The state that all viewers share, and the handling of each event.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,38 +13,38 @@ use crate::measure::clock::Clock;
 use crate::viewers::sse::ServerEvent;
 use crate::viewers::stats::{FrameBody, ViewerStats};
 
-/// What the viewers' thread is told.
+/// The settings of all viewers.
 pub(crate) struct ViewersConfig {
     pub(crate) endpoint: Endpoint,
-    /// The request for the stream.
+    /// The HTTP request that opens a stream.
     pub(crate) request: Vec<u8>,
-    /// Viewers who read; the first also watches for the run's ballots.
+    /// The number of viewers that read. The first of them also watches for the ballots of the run.
     pub(crate) watching: usize,
-    /// Viewers who never read.
+    /// The number of viewers that never read.
     pub(crate) stalled: usize,
-    /// New viewers per second.
+    /// The number of viewers that are opened per second.
     pub(crate) arrivals_per_second: f64,
     pub(crate) clock: Clock,
     pub(crate) interval_us: u64,
     pub(crate) stop: CancellationToken,
 }
 
-/// Versions remembered: more than ten seconds of frames.
+/// The number of versions that are remembered: more than ten seconds of frames.
 const VERSIONS_MAX: usize = 256;
 
-/// What all viewers share.
+/// All viewers, with the state that they share on their thread.
 pub(crate) struct Audience {
     pub(crate) config: ViewersConfig,
     pub(crate) stats: Arc<Mutex<ViewerStats>>,
-    /// The last versions and when the first viewer had them, µs.
+    /// The last versions, each with the time in µs at which the first viewer had it.
     versions: RefCell<VecDeque<(u64, u64)>>,
-    /// When each viewer last heard anything, µs; `None` while it has no stream.
+    /// The time in µs at which each viewer last received bytes; `None` while it has no stream.
     heard_us: Vec<Cell<Option<u64>>>,
-    /// What everybody reads into.
+    /// The buffer into which all viewers read, one after the other.
     pub(crate) buffer: RefCell<Vec<u8>>,
 }
 
-/// One viewer's memory across reconnects.
+/// The state of one viewer, which it keeps across reconnects.
 #[derive(Default)]
 pub(crate) struct Viewer {
     pub(crate) version: Option<u64>,
@@ -53,7 +53,7 @@ pub(crate) struct Viewer {
 }
 
 impl Audience {
-    /// An audience.
+    /// Returns an audience without any open stream.
     pub(crate) fn new(config: ViewersConfig, stats: Arc<Mutex<ViewerStats>>) -> Self {
         Self {
             heard_us: (0..config.watching).map(|_| Cell::new(None)).collect(),
@@ -64,7 +64,7 @@ impl Audience {
         }
     }
 
-    /// The viewer has no stream any more.
+    /// Records that the stream of viewer `nth` has ended.
     pub(crate) fn leave(&self, nth: usize) {
         self.heard_us[nth].set(None);
         let mut stats = lock(&self.stats);
@@ -87,7 +87,7 @@ impl Audience {
         }
     }
 
-    /// Takes in one event; `true` for a tally.
+    /// Handles one event of viewer `nth`. Returns whether it was a tally.
     pub(crate) fn see(
         &self,
         viewer: &mut Viewer,
@@ -106,6 +106,7 @@ impl Audience {
             }
             return false;
         };
+        // The first frame of a stream holds the state, and later ones hold changes.
         let mut stats = lock(&self.stats);
         stats.frames += 1;
         stats.book_frame(self.config.interval_us);
@@ -116,6 +117,7 @@ impl Audience {
         } else if viewer.version.is_some_and(|before| version < before) {
             stats.regressions += 1;
         }
+        // Compare the time of this viewer with that of the first one.
         let first_us = self.first_seen(&mut stats, version, event.data, now_us);
         if frames > 0 && viewer.version.is_some_and(|before| version > before) {
             stats.spread.record(now_us - first_us);
@@ -127,7 +129,8 @@ impl Audience {
         true
     }
 
-    /// When the first viewer had this version; notes and decodes it if that is now.
+    /// Returns the time in µs at which the first viewer had this version. The first viewer also
+    /// decodes the frame.
     fn first_seen(&self, stats: &mut ViewerStats, version: u64, data: &[u8], now_us: u64) -> u64 {
         let mut versions = self.versions.borrow_mut();
         if let Some((_, first_us)) = versions.iter().rev().find(|(known, _)| *known == version) {
@@ -140,7 +143,7 @@ impl Audience {
         match serde_json::from_slice::<FrameBody>(data) {
             Ok(shown) => stats.stale_frames += u64::from(shown.stale),
             Err(error) => {
-                stats.sample(format!("a frame is not the JSON this tool knows: {error}"));
+                stats.sample(format!("a frame is not JSON of a known form: {error}"));
             }
         }
         now_us
@@ -149,10 +152,10 @@ impl Audience {
     pub(crate) fn note_failure(&self, error: &io::Error) {
         let mut stats = lock(&self.stats);
         stats.connect_failures += 1;
-        stats.sample(format!("no stream: {error}"));
+        stats.sample(format!("cannot open a stream: {error}"));
     }
 
-    /// Counts the silences that last until the end.
+    /// Records the silences that last until the end of the run.
     pub(crate) fn note_last_silences(&self) {
         let now_us = self.config.clock.now_us();
         let mut stats = lock(&self.stats);

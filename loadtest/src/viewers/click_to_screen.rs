@@ -1,51 +1,52 @@
-//! Click → acknowledged → on screen, over HTTP alone.
+//! Measures the time from a click over the acknowledgement to the screen, over HTTP alone.
 //!
-//! A frame says how many voters are counted, not who. The n-th voter in order of acknowledgement is
-//! taken to be on screen with the first frame that shows n voters more than before the run. Voters
-//! without a reply may be counted, too: as many of them as the last frame leaves room for stand in
-//! the order with their share. Counting in another order than acknowledging swaps voters, which
-//! leaves the mean exact and the quantiles close.
+//! A frame shows how many voters are counted, not which. So the n-th voter in order of
+//! acknowledgement is taken to be on screen with the first frame that shows n voters more than
+//! before the run. Voters without a reply may be counted, too. As many of them as the last frame
+//! leaves room for are spread evenly over that order. If votes are counted in another order than
+//! they are acknowledged, voters swap places: the mean stays exact, and quantiles stay close.
 //!
-//! Everything is kept until the end and matched once. Needs an undivided run without other traffic;
-//! otherwise there is no screen to watch.
+//! All events are kept until the end and matched once. This needs a run that is not divided, and a
+//! poll without other traffic.
 
 use crate::measure::histogram::Latencies;
 use crate::workers::recorder::VoterEvent;
 
-/// Voters remembered (eight bytes each); of those who come later only the number is known.
+/// The number of voters that are remembered, with eight bytes each. Later ones are only counted.
 const VOTERS_MAX: usize = 8 << 20;
 
-/// Acknowledgements and frames of a run.
+/// The acknowledgements and the frames of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct ClickToScreen {
-    /// Voters counted before the run.
+    /// Voters who were counted before the run.
     before: u64,
     warm_up_us: u64,
     interval_us: u64,
-    /// Acknowledged and clicked, in ticks.
+    /// The ticks of the acknowledgement and of the click of each voter.
     acknowledged: Vec<(u32, u32)>,
-    /// Clicked, never answered, in ticks.
+    /// The ticks of the clicks that were never answered.
     unanswered: Vec<u32>,
-    /// All who were acknowledged, remembered or not.
+    /// All acknowledged voters, remembered or not.
     count: u64,
-    /// When the screen showed more than before (in ticks), and how many voters of the run.
+    /// The ticks of each frame that showed more voters than before, with the voters of the run that
+    /// it showed.
     frames: Vec<(u32, u64)>,
 }
 
-/// What the matching came to.
+/// The latencies that result from matching voters with frames.
 #[derive(Debug, Default)]
 pub(crate) struct ScreenLatencies {
-    /// From the voter's intended start to the screen.
+    /// The latency from the voter's intended start to the screen.
     pub(crate) from_click: Latencies,
-    /// From the acknowledgement to the screen.
+    /// The latency from the acknowledgement to the screen.
     pub(crate) from_acknowledgement: Latencies,
-    /// `from_click` by interval of the frame.
+    /// `from_click` by the interval of the frame.
     pub(crate) intervals: Vec<Latencies>,
-    /// Acknowledged voters who never appeared.
+    /// Acknowledged voters who never appeared on screen.
     pub(crate) never: u64,
 }
 
-/// Moments are kept in ticks of so many µs: half a day fits into 32 bits.
+/// Times are kept in ticks of this many µs, so that half a day fits into 32 bits.
 const TICK_US: u64 = 10;
 
 fn ticks(us: u64) -> u32 {
@@ -65,10 +66,10 @@ impl ClickToScreen {
         }
     }
 
-    /// Takes in what happened, in any order.
-    pub(crate) fn hear(&mut self, news: &[VoterEvent]) {
-        for one in news {
-            match *one {
+    /// Records events of voters, in any order.
+    pub(crate) fn record_voters(&mut self, events: &[VoterEvent]) {
+        for event in events {
+            match *event {
                 VoterEvent::Acknowledged { clicked_us, acknowledged_us } => {
                     self.count += 1;
                     if self.acknowledged.len() < VOTERS_MAX {
@@ -84,7 +85,7 @@ impl ClickToScreen {
         }
     }
 
-    /// A frame came that shows so many voters.
+    /// Records a frame that shows this many voters.
     pub(crate) fn frame(&mut self, voters: u64, now_us: u64) {
         let gain = voters.saturating_sub(self.before);
         if gain > self.shown() {
@@ -92,23 +93,23 @@ impl ClickToScreen {
         }
     }
 
-    /// Voters of the run on screen.
+    /// Returns the number of voters of the run that are on screen.
     pub(crate) fn shown(&self) -> u64 {
         self.frames.last().map_or(0, |(_, gain)| *gain)
     }
 
-    /// Acknowledged voters who are not on screen yet.
+    /// Returns the number of acknowledged voters who are not on screen yet.
     pub(crate) fn behind(&self) -> u64 {
         self.count.saturating_sub(self.shown())
     }
 
-    /// Matches all acknowledgements with the frames that include them.
+    /// Matches all acknowledgements with the first frames that include them.
     pub(crate) fn matched(&self) -> ScreenLatencies {
         let mut acknowledged = self.acknowledged.clone();
         acknowledged.sort_unstable();
         let mut unanswered = self.unanswered.clone();
         unanswered.sort_unstable();
-        // How much of each voter without a reply is on the last frame.
+        // The share of the voters without a reply that the last frame includes.
         let room = self.shown().saturating_sub(self.count) as f64;
         let share = (room / unanswered.len().max(1) as f64).min(1.0);
         let mut shown = ScreenLatencies::default();
@@ -132,7 +133,7 @@ impl ClickToScreen {
         if u64::from(clicked) * TICK_US < self.warm_up_us {
             return;
         }
-        // A frame may overtake the reply.
+        // A frame may arrive before the reply does.
         let us = |since: u32| u64::from(frame.saturating_sub(since)) * TICK_US;
         shown.from_acknowledgement.record(us(acknowledged));
         shown.from_click.record(us(clicked));
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn the_first_frame_that_counts_a_voter_shows_it() {
         let mut screen = ClickToScreen::new(100, 0, 1_000_000);
-        screen.hear(&[acknowledged(100, 2_000), acknowledged(0, 1_000)]);
+        screen.record_voters(&[acknowledged(100, 2_000), acknowledged(0, 1_000)]);
         screen.frame(101, 51_000);
         assert_eq!((screen.behind(), screen.shown()), (1, 1));
         screen.frame(101, 60_000);
@@ -176,7 +177,7 @@ mod tests {
     fn a_frame_may_overtake_the_reply() {
         let mut screen = ClickToScreen::new(0, 0, 1_000_000);
         screen.frame(1, 500);
-        screen.hear(&[acknowledged(0, 600)]);
+        screen.record_voters(&[acknowledged(0, 600)]);
         let shown = screen.matched();
         assert_eq!((shown.from_acknowledgement.quantile_us(1.0), shown.never), (1, 0));
         assert_near(shown.from_click.quantile_us(1.0), 500);
@@ -185,15 +186,15 @@ mod tests {
     #[test]
     fn warm_up_is_matched_but_not_measured() {
         let mut screen = ClickToScreen::new(0, 1_000, 1_000_000);
-        screen.hear(&[acknowledged(0, 10), acknowledged(2_000, 2_010)]);
+        screen.record_voters(&[acknowledged(0, 10), acknowledged(2_000, 2_010)]);
         screen.frame(2, 3_000);
         assert_eq!((screen.behind(), screen.matched().from_click.count()), (0, 1));
     }
 
     #[test]
     fn voters_without_a_reply_do_not_push_others_onto_the_screen() {
-        // One voter a millisecond, on screen with the next frame, every 100 ms; every fourth hung
-        // up, and of those `counted` in ten are counted.
+        // One voter comes each millisecond, and a frame every 100 ms. Every fourth voter hangs up,
+        // and of those `counted` in ten are counted.
         for counted in [0, 5, 10] {
             let mut screen = ClickToScreen::new(0, 0, 1_000_000);
             let (mut on_screen, mut hung_up) = (0, 0);
@@ -202,11 +203,11 @@ mod tests {
                     screen.frame(on_screen, ms * 1_000);
                 }
                 if ms % 4 == 0 {
-                    screen.hear(&[VoterEvent::Unanswered { clicked_us: ms * 1_000 }]);
+                    screen.record_voters(&[VoterEvent::Unanswered { clicked_us: ms * 1_000 }]);
                     hung_up += 1;
                     on_screen += u64::from(hung_up % 10 < counted);
                 } else {
-                    screen.hear(&[acknowledged(ms * 1_000, ms * 1_000)]);
+                    screen.record_voters(&[acknowledged(ms * 1_000, ms * 1_000)]);
                     on_screen += 1;
                 }
             }
@@ -221,7 +222,7 @@ mod tests {
     #[test]
     fn who_never_appears_is_counted() {
         let mut screen = ClickToScreen::new(0, 0, 1_000_000);
-        screen.hear(&[acknowledged(0, 10), acknowledged(0, 20)]);
+        screen.record_voters(&[acknowledged(0, 10), acknowledged(0, 20)]);
         screen.frame(1, 100);
         assert_eq!((screen.behind(), screen.matched().never), (1, 1));
     }

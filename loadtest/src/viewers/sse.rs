@@ -1,32 +1,32 @@
-//! Takes an event stream apart as its bytes come: chunked encoding, then server-sent events.
+//! Parses server-sent events as their bytes come.
 //!
-//! Ten thousand of these are held at once, so each keeps nothing while no event is half here.
-//! Invariant: however the bytes are cut, the same events come out.
+//! Ten thousand parsers are held at once, so each keeps nothing between two events.
+//! Invariant: the events do not depend on how the bytes are cut.
 
-/// One event; borrowed from the bytes that brought it.
+/// One event, borrowed from the bytes that brought it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ServerEvent<'a> {
-    /// Its name; empty for a comment or a bare `retry:`.
+    /// The event's name; empty for a comment or a bare `retry:`.
     pub(crate) name: &'a str,
-    /// Its id as a number: the tally's version.
+    /// The event's id as a number, which is the version of the tally.
     pub(crate) version: Option<u64>,
-    /// The (single) data line.
+    /// The data line. There is at most one.
     pub(crate) data: &'a [u8],
-    /// How long to wait before a reconnect, ms.
+    /// How long to wait before a reconnect, in ms.
     pub(crate) retry_ms: Option<u64>,
 }
 
-/// Puts events together.
+/// A parser that keeps an event until its last byte has come.
 #[derive(Debug, Default)]
 pub(crate) struct EventParser {
     partial: Vec<u8>,
 }
 
-/// An event larger than this is none of ours.
+/// Larger events are dropped, because the dashboard sends none.
 const EVENT_BYTES_MAX: usize = 1 << 20;
 
 impl EventParser {
-    /// Takes in bytes and hands out every event they complete.
+    /// Reads `bytes`, and passes every event that they complete to `each`.
     pub(crate) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(ServerEvent<'_>)) {
         if !self.partial.is_empty() {
             let mut whole = std::mem::take(&mut self.partial);
@@ -37,7 +37,8 @@ impl EventParser {
         }
     }
 
-    /// Keeps bytes that came before anybody listened; the next [`Self::feed`] hands their events out.
+    /// Keeps bytes that came before [`Self::feed`] was first called. That call passes their events
+    /// on.
     pub(crate) fn keep(&mut self, early: Vec<u8>) {
         self.partial = early;
     }
@@ -53,7 +54,7 @@ impl EventParser {
     }
 }
 
-/// Where the first event ends, its blank line included.
+/// Returns the end of the first event, with its blank line.
 fn find_end(bytes: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2)
 }

@@ -1,6 +1,7 @@
-//! What all viewers together have seen so far.
+//! The figures of all viewers together.
 //!
-//! Written by the viewers' thread, read by the run's; behind one lock, which is held briefly.
+//! The thread of the viewers writes them and the thread of the run reads them, behind one lock that
+//! is held briefly.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,50 +13,50 @@ use crate::measure::histogram::Latencies;
 use crate::viewers::click_to_screen::ClickToScreen;
 use crate::workers::recorder::Recorder;
 
-/// What the viewers have seen so far.
+/// The figures of all viewers so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ViewerStats {
-    /// Streams open now, the most at a time, and viewers who have had a state.
+    /// The number of streams that are open now.
     pub(crate) open: u64,
     pub(crate) open_max: u64,
     pub(crate) with_state: u64,
-    /// Stalled viewers connected.
+    /// Viewers that never read and whose connection is open.
     pub(crate) stalled: u64,
     pub(crate) reconnects: u64,
     pub(crate) refused: u64,
     pub(crate) connect_failures: u64,
     pub(crate) frames: u64,
     pub(crate) bytes: u64,
-    /// Frames marked stale, and events of a hidden poll.
+    /// Frames that were marked as stale.
     pub(crate) stale_frames: u64,
     pub(crate) hidden: u64,
-    /// Frames whose version was below the one before on the same stream.
+    /// Frames with an older version than the frame before on the same stream.
     pub(crate) regressions: u64,
-    /// Silences longer than a heartbeat allows, and the longest, µs.
+    /// Silences that are longer than a heartbeat allows.
     pub(crate) gaps: u64,
     pub(crate) silence_max_us: u64,
-    /// From the start of the connection to the first state.
+    /// The time from the start of a connection to its first state.
     pub(crate) first_state: Latencies,
-    /// From the first viewer that had a version to each other one.
+    /// The time from the first viewer that had a version to each of the others.
     pub(crate) spread: Latencies,
-    /// Frames by interval.
+    /// The number of frames by interval.
     pub(crate) frames_by_interval: Vec<u64>,
     pub(crate) screen: Option<ClickToScreen>,
-    /// The load's own clock, once that runs; the viewers came before.
+    /// The clock of the load, once that has begun. The viewers are opened before it.
     pub(crate) load: Option<Clock>,
-    /// Whose acknowledgements the screen waits for.
+    /// The recorders of the workers, which hold the acknowledgements.
     pub(crate) recorders: Recorders,
-    /// The first few failures, as they came.
+    /// The first few failures, word for word.
     pub(crate) samples: Vec<String>,
 }
 
-/// The books of all recorders.
+/// The recorders of all workers.
 pub(crate) type Recorders = Vec<Arc<Mutex<Recorder>>>;
 
-/// Longest silence that heartbeats every 15 s allow, with some slack. Unit: µs.
+/// The longest silence that heartbeats every 15 s allow, with some slack. Unit: µs.
 const SILENCE_US_MAX: u64 = 20_000_000;
 
-/// What a viewer reads of a frame.
+/// The fields of a frame that a viewer reads.
 #[derive(Deserialize)]
 pub(crate) struct FrameBody {
     pub(crate) voters: u64,
@@ -64,13 +65,13 @@ pub(crate) struct FrameBody {
 }
 
 impl ViewerStats {
-    /// A viewer has heard nothing for so long.
+    /// Records that a viewer received nothing for this many µs.
     pub(crate) fn silence(&mut self, us: u64) {
         self.silence_max_us = self.silence_max_us.max(us);
         self.gaps += u64::from(us > SILENCE_US_MAX);
     }
 
-    /// A frame reached a viewer.
+    /// Counts a frame in the interval in which it came.
     pub(crate) fn book_frame(&mut self, interval_us: u64) {
         let Some(load) = self.load else { return };
         let at = usize::try_from(load.now_us() / interval_us).unwrap_or(usize::MAX).min(4096);
@@ -80,7 +81,7 @@ impl ViewerStats {
         self.frames_by_interval[at] += 1;
     }
 
-    /// The viewer who watches for the run's ballots has a frame.
+    /// Records a frame of the viewer who watches for the ballots of the run.
     pub(crate) fn watch_screen(&mut self, data: &[u8]) {
         self.collect();
         let (Some(screen), Some(load)) = (&mut self.screen, self.load) else { return };
@@ -88,17 +89,17 @@ impl ViewerStats {
         screen.frame(shown.voters, load.now_us());
     }
 
-    /// Takes in what the recorders had acknowledged since the last time.
+    /// Moves the events of all voters since the last call from the recorders to the screen.
     pub(crate) fn collect(&mut self) {
         if let Some(screen) = &mut self.screen {
             for recorder in &self.recorders {
-                let news = std::mem::take(&mut lock(recorder).news);
-                screen.hear(&news);
+                let events = std::mem::take(&mut lock(recorder).voter_events);
+                screen.record_voters(&events);
             }
         }
     }
 
-    /// Keeps a failure, if there are few yet.
+    /// Keeps a failure for the report, as long as there are few.
     pub(crate) fn sample(&mut self, what: String) {
         if self.samples.len() < 8 && !self.samples.contains(&what) {
             self.samples.push(what);

@@ -1,4 +1,4 @@
-//! One viewer's stream, from the connection to its end.
+//! The stream of one viewer, from the connection to its end.
 
 use std::future::poll_fn;
 use std::io;
@@ -14,20 +14,22 @@ use crate::lock::lock;
 use crate::viewers::audience::{Audience, Viewer};
 use crate::viewers::sse::EventParser;
 
-/// One stream.
+/// An open stream of one viewer.
 pub(crate) struct EventStream {
     socket: ByteStream,
     chunks: Option<ChunkDecoder>,
     events: EventParser,
     opened_us: u64,
-    /// Frames so far; the first one after connecting is nobody's news.
+    /// The number of frames so far. The first one holds the state at the time of the connection, so
+    /// its delay is not measured.
     frames: u64,
 }
 
 impl Audience {
-    /// Connects and reads up to the end of the reply's head.
+    /// Connects, and reads up to the end of the reply's head.
     pub(crate) async fn open(&self, viewer: &Viewer) -> io::Result<EventStream> {
         let opened_us = self.config.clock.now_us();
+        // Send the request. A reconnect says which version the viewer has.
         let mut socket = self.config.endpoint.connect().await?;
         let request = &self.config.request;
         match viewer.version {
@@ -46,6 +48,7 @@ impl Audience {
             opened_us,
             frames: 0,
         };
+        // Read until the head of the reply is complete.
         let mut head = Vec::new();
         loop {
             self.read(&mut stream.socket, |bytes| head.extend_from_slice(bytes)).await?;
@@ -58,7 +61,7 @@ impl Audience {
             }
             stream.chunks = (parsed.length == Length::Chunked).then(ChunkDecoder::default);
             if head.len() > parsed.bytes {
-                // What came behind the head belongs to the stream: give it back as its start.
+                // Bytes behind the head belong to the stream, and are kept as its beginning.
                 stream.events = EventParser::default();
                 let rest = head.split_off(parsed.bytes);
                 return Ok(self.begun(stream, &rest));
@@ -67,7 +70,7 @@ impl Audience {
         }
     }
 
-    /// Keeps content that came together with the head for the first [`Self::follow`].
+    /// Keeps content that came together with the head, for [`Self::follow`].
     fn begun(&self, mut stream: EventStream, rest: &[u8]) -> EventStream {
         let mut early = Vec::new();
         match &mut stream.chunks {
@@ -110,7 +113,7 @@ impl Audience {
         }
     }
 
-    /// Waits for bytes and hands them out of the shared buffer.
+    /// Waits for bytes, and passes them to `each` out of the shared buffer.
     async fn read(&self, socket: &mut ByteStream, mut each: impl FnMut(&[u8])) -> io::Result<()> {
         poll_fn(|cx| {
             let mut buffer = self.buffer.borrow_mut();

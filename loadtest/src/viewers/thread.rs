@@ -1,8 +1,8 @@
-//! Viewers: event streams held open, and what they saw.
+//! The thread of the viewers, which open event streams and hold them open.
 //!
-//! All run on one thread. A viewer keeps its socket, a few numbers and, while a frame is half here,
-//! that half: ten thousand fit into some ten MiB. They read through one buffer, and a frame's JSON
-//! is decoded once, by the first viewer it reaches; the others look at its version only.
+//! A viewer keeps its socket, a few numbers and, at most, a part of one frame, so that ten thousand
+//! fit into some ten MiB. All read through one buffer. Only the first viewer of a version decodes
+//! its JSON; the others read its version alone.
 
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::rng::Rng;
 use crate::viewers::audience::{Audience, Viewer, ViewersConfig};
 use crate::viewers::stats::ViewerStats;
 
-/// The viewers' thread.
+/// The running thread of all viewers.
 pub(crate) struct ViewersThread {
     stats: Arc<Mutex<ViewerStats>>,
     stop: CancellationToken,
@@ -32,17 +32,18 @@ impl ViewersThread {
         let stats = Arc::new(Mutex::new(ViewerStats::default()));
         let (shared, stop) = (Arc::clone(&stats), config.stop.clone());
         let thread = std::thread::Builder::new().name("viewers".to_owned());
-        let thread =
-            thread.spawn(move || drive(config, shared)).context("starting the viewers' thread")?;
+        let thread = thread
+            .spawn(move || drive(config, shared))
+            .context("cannot start the viewers' thread")?;
         Ok(Self { stats, stop, thread })
     }
 
-    /// What they have seen so far.
+    /// Returns the figures of all viewers so far.
     pub(crate) fn stats(&self) -> std::sync::MutexGuard<'_, ViewerStats> {
         lock(&self.stats)
     }
 
-    /// Sends everybody home; gives what they saw.
+    /// Ends all streams, and returns the figures.
     pub(crate) fn join(self) -> anyhow::Result<ViewerStats> {
         self.stop.cancel();
         match self.thread.join() {
@@ -68,7 +69,7 @@ fn drive(config: ViewersConfig, stats: Arc<Mutex<ViewerStats>>) -> anyhow::Resul
 }
 
 impl Audience {
-    /// Lets the viewers in at their rate, so that the target meets a crowd and not a stampede.
+    /// Opens the viewers at their rate, so that the target is not hit by all of them at once.
     async fn admit(self: Rc<Self>) {
         let total = self.config.watching + self.config.stalled;
         let opened_us = self.config.clock.now_us();
@@ -89,12 +90,13 @@ impl Audience {
         }
     }
 
-    /// Holds a stream, and opens it again whenever it ends.
+    /// Holds a stream open, and opens it again whenever it ends.
     async fn watch(self: Rc<Self>, nth: usize) {
         let mut viewer = Viewer { retry_ms: 1000, ..Viewer::default() };
         let mut rng = Rng::for_index(0x5649_4557, nth as u64);
         loop {
-            // Boxed: what connecting takes (TLS above all) is not kept for the life of the stream.
+            // The future is boxed so that the memory for connecting, above all for TLS, is freed
+            // once the stream is open.
             match Box::pin(self.open(&viewer)).await {
                 Ok(mut stream) => {
                     self.enter();
@@ -108,7 +110,7 @@ impl Audience {
         }
     }
 
-    /// Opens a stream and leaves it unread, with little room for the target to write into.
+    /// Opens a stream and never reads it. A small receive buffer makes the target notice that soon.
     async fn stall(self: Rc<Self>) {
         match Box::pin(self.config.endpoint.connect_with(Some(4096))).await {
             Ok(mut wire) => {

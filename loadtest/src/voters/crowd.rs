@@ -1,7 +1,7 @@
-//! A voter: what this one will do, and the cookie it holds.
+//! A voter with its behaviour and its cookie.
 //!
-//! Invariant: a voter is a function of seed and number, so every shard, and a repeated run, meets
-//! the same people.
+//! Invariant: a voter depends only on the seed and its number. So every shard, and every repetition
+//! of a run, has the same voters.
 
 use std::sync::Arc;
 
@@ -10,44 +10,45 @@ use crate::rng::Rng;
 use crate::voters::mix::Mix;
 use crate::voters::weights::Weights;
 
-/// What a voter does.
+/// The behaviour of a voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// One ballot.
+    /// Sends one ballot.
     Once,
-    /// The same ballot again.
+    /// Sends the same ballot again.
     Twice,
-    /// A second ballot with another choice.
+    /// Sends a second ballot with another choice.
     Change,
-    /// A second ballot with the same cookie on another connection.
+    /// Sends a second ballot with the same cookie on another connection.
     OtherConnection,
-    /// Something that is no ballot.
+    /// Sends a request that is no valid ballot.
     Rubbish,
-    /// One ballot, gone before the reply.
+    /// Sends one ballot and hangs up before the reply.
     HangUp,
 }
 
-/// One voter.
+/// One voter, with everything that it will do.
 #[derive(Debug, Clone)]
 pub(crate) struct Voter {
     pub(crate) number: u64,
     pub(crate) behaviour: Behaviour,
-    /// Loads the ballot page first.
+    /// Whether it loads the ballot page first.
     pub(crate) page: bool,
-    /// Posts the HTML form.
+    /// Whether it posts the HTML form instead of JSON.
     pub(crate) form: bool,
-    /// Opens a connection of its own.
+    /// Whether it opens a connection of its own.
     pub(crate) fresh: bool,
-    /// Bit mask of the first ballot's choices.
+    /// The choices of its first ballot, as a bit mask.
     pub(crate) first: u64,
-    /// Bit mask of the second ballot's choices.
+    /// The choices of its second ballot, as a bit mask.
     pub(crate) second: u64,
-    /// `name=value` of its cookie.
+    /// The `name=value` of its cookie; `None` until a reply has set one.
     pub(crate) cookie: Option<Box<str>>,
 }
 
 impl Voter {
-    /// The voter's id as the deployment signed it into the cookie: `v1.<32 hex>.<issued>.<signature>`.
+    /// Returns the voter's id from the signed cookie, whose value is `v1.<32
+    /// hex>.<issued>.<signature>`.
     pub(crate) fn id(&self) -> Option<u128> {
         let value = self.cookie.as_deref()?.split_once('=')?.1;
         let mut fields = value.split('.').skip(1);
@@ -55,27 +56,27 @@ impl Voter {
         u128::from_str_radix(id, 16).ok()
     }
 
-    /// Whether it sends a second ballot.
+    /// Returns whether the voter sends a second ballot.
     pub(crate) fn comes_back(&self) -> bool {
         matches!(self.behaviour, Behaviour::Twice | Behaviour::Change | Behaviour::OtherConnection)
     }
 }
 
-/// Everybody who could vote in this run.
+/// All voters of a run. They are made one by one when they are due.
 #[derive(Debug, Clone)]
 pub(crate) struct Crowd {
     pub(crate) seed: u64,
     pub(crate) mix: Mix,
     pub(crate) weights: Weights,
     pub(crate) poll: Arc<Poll>,
-    /// Voting codes, by voter number.
+    /// Voting codes by voter number, if the poll requires them.
     pub(crate) codes: Option<Arc<Vec<String>>>,
-    /// Cookies signed beforehand, by voter number.
+    /// Signed cookies by voter number, if voters have ids from the start.
     pub(crate) cookies: Option<Arc<Vec<String>>>,
 }
 
 impl Crowd {
-    /// The voter of this number.
+    /// Returns the voter of this number.
     pub(crate) fn voter(&self, number: u64) -> Voter {
         let mut rng = Rng::for_index(self.seed, number);
         let behaviour = self.behaviour(rng.unit());
@@ -96,7 +97,7 @@ impl Crowd {
         Some(cookie.as_str().into())
     }
 
-    /// The voting code of this number, when the poll wants one.
+    /// Returns the voting code of this number, if the poll requires one.
     pub(crate) fn code(&self, number: u64) -> Option<&str> {
         self.codes.as_ref()?.get(usize::try_from(number).ok()?).map(String::as_str)
     }
@@ -113,8 +114,8 @@ impl Crowd {
         Once
     }
 
-    /// As many choices as ballots have here; with a `former` set, at least one of them is another
-    /// (as far as the weights allow).
+    /// Draws as many choices as ballots have in this poll. If `former` is given, at least one
+    /// choice is not in it, as far as the weights allow.
     fn choices(&self, rng: &mut Rng, former: u64) -> u64 {
         let mut mask = 0_u64;
         if let Some(other) = self.weights.draw(rng.unit(), former).filter(|_| former != 0) {

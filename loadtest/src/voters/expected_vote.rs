@@ -1,22 +1,23 @@
-//! The vote that should be stored for a voter, as the replies to its ballots say.
+//! The vote that should be stored for a voter, derived from the replies to its ballots.
 
 use serde::{Deserialize, Serialize};
 
 use crate::poll::VotePolicy;
 use crate::voters::outcome::{Outcome, OutcomeClass};
 
-/// What should, and what may, be counted for one voter.
+/// The vote that must be stored for one voter, and the vote that may be stored instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct ExpectedVote {
-    /// The acknowledged choices that should stand (bit mask); `None` when nothing was acknowledged.
+    /// The acknowledged choices that must be stored, as a bit mask; `None` if nothing was
+    /// acknowledged.
     pub certain: Option<u64>,
-    /// Choices that an indeterminate ballot may have put in their place.
+    /// The choices of a ballot without a reply, which may have replaced them.
     pub possible: Option<u64>,
 }
 
 impl ExpectedVote {
-    /// Enters the outcome of a ballot with these `choices`. `choices_in_reply` are the choices that stand
-    /// according to an "already voted".
+    /// Takes the outcome of a ballot with these `choices` into account. `choices_in_reply` are the
+    /// choices that an "already voted" reply named as stored.
     pub(crate) fn enter(
         &mut self,
         policy: VotePolicy,
@@ -27,7 +28,8 @@ impl ExpectedVote {
         match (outcome.class(), policy) {
             (OutcomeClass::Acknowledged, VotePolicy::Replace) => self.certain = Some(choices),
             (OutcomeClass::Acknowledged, VotePolicy::KeepFirst) if self.certain.is_none() => {
-                // The register says yes once only: whatever was sent before is not in it.
+                // The register accepts a voter only once. So no earlier ballot of this voter is
+                // stored.
                 *self = Self { certain: Some(choices), possible: None };
             }
             (OutcomeClass::Refused, VotePolicy::KeepFirst)
@@ -35,7 +37,7 @@ impl ExpectedVote {
                     && self.possible.is_some()
                     && choices_in_reply.is_some() =>
             {
-                // "You have already voted" settles what became of the unanswered ballot.
+                // "You have already voted" decides what happened to the ballot without a reply.
                 *self = Self { certain: choices_in_reply, possible: None };
             }
             (OutcomeClass::Indeterminate, VotePolicy::KeepFirst) if self.certain.is_none() => {
@@ -46,7 +48,7 @@ impl ExpectedVote {
         }
     }
 
-    /// Whether these choices, or none, are what may be counted.
+    /// Returns whether these choices, or none, may be stored.
     pub(crate) fn allows(&self, counted: Option<u64>) -> bool {
         match counted {
             None => self.certain.is_none(),
@@ -59,12 +61,12 @@ impl ExpectedVote {
     }
 }
 
-/// One voter's standing by name, for the deep audit.
+/// One voter with its expected vote, for the audit by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VoterRecord {
-    /// The voter's id, from its cookie; `None` when no reply ever named it.
+    /// The voter's id from its cookie; `None` if no reply has set one.
     pub voter: Option<u128>,
-    /// What should and may be counted.
+    /// The vote that should be stored for the voter.
     pub expected: ExpectedVote,
 }
 
@@ -94,7 +96,7 @@ mod tests {
             ],
         );
         assert_eq!(standing, ExpectedVote { certain: Some(CATS), possible: None });
-        // Even a wrong second yes does not change what should stand.
+        // Even a wrong second acknowledgement does not change the vote that should be stored.
         let standing = after(
             KeepFirst,
             &[(CATS, Outcome::Acknowledged, None), (DOGS, Outcome::Acknowledged, None)],

@@ -1,4 +1,4 @@
-//! What shares of the voters do something out of the ordinary, and how the choices are weighted.
+//! The shares of voters with an unusual behaviour.
 
 use std::str::FromStr;
 
@@ -7,25 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::parse_share;
 
-/// Shares of the voters, each 0 to 1. The first five exclude each other; the others come on top.
+/// Shares of the voters, each from 0 to 1. A voter has at most one of the first five. The others
+/// are independent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mix {
-    /// Send the same ballot again.
+    /// Voters who send the same ballot again.
     pub twice: f64,
-    /// Send a second ballot with another choice.
+    /// Voters who send a second ballot with another choice.
     pub change: f64,
-    /// Send a second ballot with the same cookie on another connection.
+    /// Voters who send a second ballot with the same cookie on another connection.
     pub other_connection: f64,
-    /// Send something that is no ballot.
+    /// Voters who send a request that is no valid ballot.
     pub rubbish: f64,
-    /// Hang up before the reply to their ballot.
+    /// Voters who hang up before the reply to their ballot.
     pub hang_up: f64,
-    /// Load the ballot page first, as a browser does; its cookie goes with the ballot.
+    /// Voters who load the ballot page first, as a browser does. Its cookie goes with the ballot.
     pub page: f64,
-    /// Post the HTML form instead of JSON.
+    /// Voters who post the HTML form instead of JSON.
     pub form: f64,
-    /// Open a connection of their own.
+    /// Voters who open a connection of their own.
     pub fresh: f64,
 }
 
@@ -48,7 +49,7 @@ impl FromStr for Mix {
                 "form" => &mut mix.form,
                 "fresh" => &mut mix.fresh,
                 other => bail!(
-                    "no voters are called '{other}'; there are twice, change, other-connection, \
+                    "there is no kind of voter '{other}'; the kinds are twice, change, other-connection, \
                      rubbish, hang-up, page, form, fresh"
                 ),
             } = share;
@@ -62,7 +63,7 @@ impl FromStr for Mix {
 }
 
 impl Mix {
-    /// The shares of which a voter has at most one.
+    /// Returns the shares of which a voter has at most one.
     pub(crate) fn exclusive(&self) -> [f64; 5] {
         [self.twice, self.change, self.other_connection, self.rubbish, self.hang_up]
     }

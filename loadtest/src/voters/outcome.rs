@@ -1,42 +1,42 @@
-//! What became of a request, in the words of the audit.
+//! The outcome of a request, in the terms of the audit.
 //!
-//! A ballot is *acknowledged* (the target said yes), *refused* (it said no: the ballot is not in) or
-//! *indeterminate* (nobody knows). A 5xx is indeterminate: a server that lost its own reply from
-//! the stream says "unavailable", and the ballot may be in all the same.
+//! A ballot is *acknowledged* (it must be counted), *refused* (it must not be counted) or
+//! *indeterminate* (it may be counted). A 5xx is indeterminate: a server that lost the reply of
+//! Redis answers "unavailable", although the ballot may be stored.
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one request.
+/// The outcome of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// 202, or 303 for a form.
+    /// Status 202, or 303 for a form.
     Acknowledged,
-    /// 409: this voter has voted.
+    /// Status 409: this voter has already voted.
     RefusedAlreadyVoted,
-    /// 403: poll not open, bad code, cross-site.
+    /// Status 403: the poll is not open, the code is bad, or the request came from another site.
     RefusedForbidden,
-    /// 429.
+    /// Status 429: too many new voters.
     RefusedTooMany,
-    /// Any other 4xx.
+    /// Any other status 4xx.
     RefusedInvalid,
-    /// 503.
+    /// Status 503: the service is unavailable.
     Unavailable,
-    /// Any other 5xx, or a status that makes no sense here.
+    /// Any other status 5xx, or a status that makes no sense for a ballot.
     ServerError,
-    /// No reply in time.
+    /// No reply came within the time allowed.
     TimedOut,
-    /// The connection broke before the reply.
+    /// The connection broke before the reply was complete.
     Broken,
-    /// The voter hung up, as planned.
+    /// The voter hung up before the reply, as planned.
     HungUp,
-    /// No connection: nothing was sent.
+    /// No connection could be opened, so nothing was sent.
     NotConnected,
-    /// The ballot page did not come: no ballot was sent.
+    /// The ballot page could not be loaded, so no ballot was sent.
     NoPage,
 }
 
-/// What the ledger makes of an outcome.
+/// The class of an outcome, which decides how the ledger counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutcomeClass {
     Acknowledged,
@@ -46,7 +46,7 @@ pub(crate) enum OutcomeClass {
 }
 
 impl Outcome {
-    /// All of them, in the order in which reports count them.
+    /// All outcomes, in the order in which reports count them.
     pub const ALL: [Self; 12] = [
         Self::Acknowledged,
         Self::RefusedAlreadyVoted,
@@ -62,7 +62,7 @@ impl Outcome {
         Self::NoPage,
     ];
 
-    /// What a status code means for a ballot.
+    /// Returns the outcome of a ballot that was answered with this status.
     pub(crate) fn of_status(status: u16) -> Self {
         match status {
             200..=204 | 303 => Self::Acknowledged,
@@ -87,7 +87,7 @@ impl Outcome {
         }
     }
 
-    /// What reports call it.
+    /// Returns the name of the outcome in reports.
     pub fn label(self) -> &'static str {
         match self {
             Self::Acknowledged => "acknowledged",
@@ -106,21 +106,23 @@ impl Outcome {
     }
 }
 
-/// What a request was, which decides what answers are right.
+/// The kind of a request, which decides which outcomes are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// A voter's first ballot.
+    /// The first ballot of a voter.
     First,
-    /// A later one; `refusable` under `keep_first`.
+    /// A second ballot after an answered first one. `refusable` says that the poll refuses second
+    /// ballots.
     Second { refusable: bool },
-    /// A later one after an unanswered first: in or already in, both are right.
+    /// A second ballot after an unanswered first one. Both "accepted" and "already voted" are
+    /// right.
     Retry,
-    /// No ballot at all.
+    /// A request that is no valid ballot.
     Rubbish,
 }
 
 impl RequestKind {
-    /// Whether an honest deployment should not have answered so.
+    /// Returns whether a correct deployment never answers this kind of request with this outcome.
     pub(crate) fn is_error(self, outcome: Outcome) -> bool {
         match (self, outcome) {
             (_, Outcome::HungUp) => false,
@@ -133,7 +135,7 @@ impl RequestKind {
     }
 }
 
-/// Counts by outcome.
+/// The number of requests of each outcome, in the order of [`Outcome::ALL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OutcomeCounts(pub(crate) [u64; Outcome::ALL.len()]);
 

@@ -1,6 +1,6 @@
-//! Writes the requests of voters, viewers and the audit.
+//! Composes the requests of voters.
 //!
-//! What does not change from ballot to ballot is encoded once per run.
+//! The parts that are the same for all ballots are composed once per run.
 
 use std::cell::RefCell;
 use std::io::Write as _;
@@ -10,18 +10,18 @@ use crate::http::target::Target;
 use crate::poll::Poll;
 use crate::voters::crowd::Voter;
 
-/// The requests a lane sends.
+/// The requests of the voters of one worker.
 pub(crate) struct Requests {
     ballot_head: Vec<u8>,
     form_head: Vec<u8>,
     page_head: Vec<u8>,
     slugs: Vec<String>,
-    /// The body under construction, kept for its memory.
+    /// The body under construction. It is kept because its memory is reused.
     body: RefCell<Vec<u8>>,
 }
 
 impl Requests {
-    /// Encodes the fixed parts.
+    /// Composes the parts that are the same for all ballots.
     pub(crate) fn new(target: &Target, poll: &Poll) -> Self {
         let head = |method: &str, path: &str, more: &str| {
             let path = format!("{}{path}", target.base);
@@ -49,7 +49,7 @@ impl Requests {
         }
     }
 
-    /// Writes a ballot with these choices into `out`.
+    /// Composes a ballot with these choices in `out`.
     pub(crate) fn ballot(
         &self,
         out: &mut Vec<u8>,
@@ -68,7 +68,7 @@ impl Requests {
         finish(out, head, voter, &body);
     }
 
-    /// Writes a request for the ballot page into `out`.
+    /// Composes a request for the ballot page in `out`.
     pub(crate) fn page(&self, out: &mut Vec<u8>, voter: &Voter) {
         out.clear();
         out.extend_from_slice(&self.page_head);
@@ -76,7 +76,7 @@ impl Requests {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Writes something that is no ballot into `out`; there are [`RUBBISH`] kinds.
+    /// Composes a request in `out` that is no valid ballot. There are [`RUBBISH`] kinds of them.
     pub(crate) fn rubbish(&self, out: &mut Vec<u8>, voter: &Voter) {
         let long = format!(r#"{{"choices":["{}"]}}"#, "x".repeat(300));
         let body: &[u8] = match voter.number % RUBBISH {
@@ -141,7 +141,7 @@ impl Requests {
     }
 }
 
-/// Kinds of rubbish.
+/// The number of kinds of invalid ballots.
 pub(crate) const RUBBISH: u64 = 8;
 
 fn finish(out: &mut Vec<u8>, head: &[u8], voter: &Voter, body: &[u8]) {

@@ -4,12 +4,17 @@ use anyhow::{Context as _, ensure};
 
 use crate::poll::Poll;
 
-/// How often each option is chosen, by position; need not add up to anything.
+/// The weight of each option, by position. Only their proportions matter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Weights(Vec<f64>);
 
 impl Weights {
-    /// Reads `cats=60,dogs=40`; options not named are not chosen. Without a text, all are alike.
+    /// Parses weights such as `cats=60,dogs=40`. Options that are not named are never chosen.
+    /// Without a text all options have the same weight.
+    ///
+    /// # Errors
+    /// Returns an error for an unknown option, a weight that is no number, and too few options for
+    /// a ballot.
     pub(crate) fn parse(text: Option<&str>, poll: &Poll) -> anyhow::Result<Self> {
         let Some(text) = text else { return Ok(Self(vec![1.0; poll.options.len()])) };
         let mut weights = vec![0.0; poll.options.len()];
@@ -36,7 +41,8 @@ impl Weights {
         Ok(Self(weights))
     }
 
-    /// Draws one option that is not in `taken`; `None` when none is left.
+    /// Draws one option that is not in `taken`; `None` if none is left. `unit` is a random number
+    /// from 0 to 1.
     pub(crate) fn draw(&self, unit: f64, taken: u64) -> Option<usize> {
         let free = || {
             self.0

@@ -1,8 +1,8 @@
-//! Hands voters who are due to connections that are free.
+//! Hands voters who are due to idle connections.
 //!
-//! The connection that rested least is taken first, so a light load stays on few connections.
-//! Invariant: nobody waits in the queue while a connection is free or may still be opened. The
-//! queue is bounded by the plan: it holds arrivals (24 bytes each), not requests.
+//! The connection that became idle last is taken first, so that a light load uses few connections.
+//! Invariant: no voter waits in the queue while a connection is idle or may still be opened. The
+//! queue is bounded by the plan: it holds arrivals of 24 bytes each, not requests.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 
 use crate::plan::arrivals::Arrival;
 
-/// The queue and the free connections of one lane.
+/// The waiting voters and the idle connections of one worker.
 #[derive(Default)]
 pub(crate) struct Dispatcher {
     due: RefCell<VecDeque<Arrival>>,
@@ -20,7 +20,7 @@ pub(crate) struct Dispatcher {
     closed: Cell<bool>,
 }
 
-/// Where a free connection waits for its next voter.
+/// A place in which an idle connection receives its next voter.
 #[derive(Default)]
 pub(crate) struct IdleConnection {
     voter: Cell<Option<Arrival>>,
@@ -36,7 +36,8 @@ impl IdleConnection {
 }
 
 impl Dispatcher {
-    /// Takes in a voter; `false` when no connection was free for it.
+    /// Adds a voter who is due. Returns `false` if no connection is idle; the voter then waits in
+    /// the queue.
     pub(crate) fn offer(&self, voter: Arrival) -> bool {
         match self.free.borrow_mut().pop() {
             Some(idle) => {
@@ -51,7 +52,8 @@ impl Dispatcher {
         }
     }
 
-    /// The next voter for the connection of this idle; `None` once there will be none.
+    /// Returns the next voter for the connection that waits in `idle`; `None` once there will be no
+    /// more.
     pub(crate) async fn next(&self, idle: &Rc<IdleConnection>) -> Option<Arrival> {
         if let Some(voter) = self.due.borrow_mut().pop_front() {
             return Some(voter);
@@ -71,7 +73,7 @@ impl Dispatcher {
         .await
     }
 
-    /// No more voters will come; those in the queue are still served.
+    /// Ends the queue: no more voters will be added. Those in the queue are still served.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         for idle in self.free.borrow_mut().drain(..) {
@@ -79,7 +81,7 @@ impl Dispatcher {
         }
     }
 
-    /// Sends those in the queue home; gives their number.
+    /// Drops the voters in the queue, and returns their number.
     pub(crate) fn dismiss(&self) -> usize {
         let mut due = self.due.borrow_mut();
         let dismissed = due.len();

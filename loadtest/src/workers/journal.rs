@@ -1,7 +1,8 @@
-//! A line for each ballot, written as soon as its outcome is known.
+//! A line of JSON for each ballot, written as soon as its outcome is known.
 //!
-//! For whoever breaks things meanwhile and must know at any moment who was told yes. Invariant: lines
-//! are numbered from 1 without a gap, so that a reader notices what it missed.
+//! It is for programs that inject faults and must know at any moment which ballots were
+//! acknowledged.
+//! Invariant: lines are numbered from 1 without a gap, so that a reader notices a missing one.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use crate::lock::lock;
 use crate::voters::outcome::Outcome;
 
-/// Where the lines go; all lanes share it.
+/// The journal of a run, which all workers share.
 pub(crate) struct Journal {
     output: Mutex<Output>,
 }
@@ -22,27 +23,27 @@ pub(crate) struct Journal {
 struct Output {
     to: Box<dyn Write + Send>,
     written: u64,
-    /// The first line that could not be written; nothing is written after it.
+    /// The error of the first line that could not be written. Nothing is written after it.
     failed: Option<io::Error>,
 }
 
 #[derive(Serialize)]
 struct Line {
     number: u64,
-    /// The generator's own clock: milliseconds since the Unix epoch.
+    /// The time on the load tester's clock, in milliseconds since the Unix epoch.
     at_ms: i64,
-    /// The id in the voter's cookie, 32 hexadecimal digits; null when no reply told it.
+    /// The id in the voter's cookie as 32 hexadecimal digits; null if no reply has set one.
     voter: Option<String>,
     outcome: Outcome,
-    /// Bit mask by option position; null when no ballot was sent.
+    /// The choices as a bit mask by option position; null if no ballot was sent.
     choices: Option<u64>,
 }
 
 impl Journal {
-    /// Opens it; `-` is standard output.
+    /// Opens the journal; `-` is standard output.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// Returns an error that names the file if it cannot be created.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let to: Box<dyn Write + Send> = if path.as_os_str() == "-" {
             Box::new(io::stdout())
@@ -76,10 +77,10 @@ impl Journal {
         }
     }
 
-    /// Whether every line was written.
+    /// Checks that every line was written.
     ///
     /// # Errors
-    /// What kept the first missing line from being written.
+    /// Returns the error that stopped the journal.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         lock(&self.output).failed.take().map_or(Ok(()), |error| {
             Err(error).context("the journal ends early: a line could not be written")
@@ -88,7 +89,7 @@ impl Journal {
 }
 
 impl Output {
-    /// One write for the whole line, so that a reader who follows never waits for its end.
+    /// Writes the whole line at once, so that a reader never sees a part of it.
     fn put(&mut self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');

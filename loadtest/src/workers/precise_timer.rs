@@ -1,16 +1,16 @@
-//! A timer finer than the runtime's millisecond.
+//! A timer that is more precise than the runtime's millisecond.
 //!
-//! An open model that wakes up to 1 ms late would add that to every latency it reports, so on Linux
-//! the schedule waits on a timerfd. Wakes are at least [`REST`] apart: below that, arrivals are
-//! sent together and the difference shows as (honestly counted) latency of some microseconds.
+//! In the open model a timer that is up to 1 ms late would add that to every latency. So on Linux
+//! the schedule waits on a timerfd. Two wake-ups are at least [`REST`] apart. Arrivals within that
+//! time are sent together, and the difference is counted as latency of some microseconds.
 
 use std::io;
 use std::time::Duration;
 
-/// The shortest wait worth a system call.
+/// The shortest wait that is worth a system call.
 pub(crate) const REST: Duration = Duration::from_micros(150);
 
-/// Wakes its owner after a precise wait.
+/// A precise timer for one task.
 #[cfg(target_os = "linux")]
 #[derive(Debug)]
 pub(crate) struct PreciseTimer {
@@ -20,6 +20,9 @@ pub(crate) struct PreciseTimer {
 #[cfg(target_os = "linux")]
 impl PreciseTimer {
     /// Opens the timer.
+    ///
+    /// # Errors
+    /// Returns the error of the system if it gives no timer.
     #[expect(
         deprecated,
         reason = "its successor is unsafe; an OwnedFd that nobody else holds is sound here"
@@ -31,7 +34,7 @@ impl PreciseTimer {
         Ok(Self { fd: tokio::io::unix::AsyncFd::new(fd)? })
     }
 
-    /// Waits for `wait`, or [`REST`] if that is longer.
+    /// Waits for `wait`, or for [`REST`] if that is longer.
     pub(crate) async fn sleep(&mut self, wait: Duration) -> io::Result<()> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
         let wait = wait.max(REST);
@@ -43,25 +46,25 @@ impl PreciseTimer {
             },
         };
         timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &spec)?;
-        // Nothing is read: setting the timer anew resets it, and readiness is told by edges.
+        // The timer is not read. Setting it again resets it, and readiness is edge-triggered.
         self.fd.readable().await?.clear_ready();
         Ok(())
     }
 }
 
-/// Wakes its owner after a wait of the runtime's precision (1 ms).
+/// A timer with the precision of the runtime (1 ms).
 #[cfg(not(target_os = "linux"))]
 #[derive(Debug)]
 pub(crate) struct PreciseTimer;
 
 #[cfg(not(target_os = "linux"))]
 impl PreciseTimer {
-    /// Opens the timer.
+    /// Opens the timer. It never fails.
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
-    /// Waits for `wait`.
+    /// Waits for `wait`. It never fails.
     pub(crate) async fn sleep(&mut self, wait: Duration) -> io::Result<()> {
         tokio::time::sleep(wait).await;
         Ok(())

@@ -1,30 +1,30 @@
-//! What one lane has measured so far.
+//! The figures that one worker has recorded so far.
 //!
-//! Events are booked where they happened: sends and replies in the interval of their own moment, a
-//! latency in the interval in which its voter *should* have started. Invariant: nothing of the
-//! warm-up reaches the figures; everything reaches the ledger.
+//! Requests and replies are counted in the interval in which they happened, and a latency in the
+//! interval in which its voter *should* have started.
+//! Invariant: the warm-up changes no figure, but everything goes into the ledger.
 
 use crate::audit::ledger::Ledger;
 use crate::measure::histogram::Latencies;
 use crate::voters::expected_vote::{ExpectedVote, VoterRecord};
 use crate::voters::outcome::{Outcome, OutcomeCounts, RequestKind};
 
-/// What is fixed before the load starts.
+/// The settings of a recorder.
 #[derive(Debug, Clone)]
 pub(crate) struct RecorderConfig {
-    /// Length of an interval of the series, µs.
+    /// The length of an interval of the series in µs.
     pub(crate) interval_us: u64,
-    /// End of the warm-up, µs.
+    /// The end of the warm-up in µs.
     pub(crate) warm_up_us: u64,
-    /// Number of phases.
+    /// The number of phases of the plan.
     pub(crate) phases: usize,
-    /// Keep every voter by name, for the deep audit.
+    /// Whether to keep every voter by name, for the audit by name.
     pub(crate) by_name: bool,
-    /// Keep the moments of acknowledgements, for click-to-screen.
+    /// Whether to keep the times of acknowledgements, for the latency from click to screen.
     pub(crate) watches_screen: bool,
 }
 
-/// One interval of the series.
+/// The figures of one interval of the series.
 #[derive(Debug, Clone)]
 pub(crate) struct Interval {
     pub(crate) intended: u64,
@@ -48,12 +48,12 @@ impl Default for Interval {
     }
 }
 
-/// One phase of the plan.
+/// The figures of one phase of the plan.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PhaseRecord {
     pub(crate) intended: u64,
     pub(crate) sent: u64,
-    /// Sent before the phase was over.
+    /// Voters who have started before the phase was over.
     pub(crate) sent_in_time: u64,
     pub(crate) acknowledged: u64,
     pub(crate) errors: u64,
@@ -61,7 +61,7 @@ pub(crate) struct PhaseRecord {
 }
 
 impl PhaseRecord {
-    /// Adds another lane's figures of the same phase.
+    /// Adds the figures of another worker for the same phase.
     pub(crate) fn add(&mut self, other: &Self) {
         self.intended += other.intended;
         self.sent += other.sent;
@@ -72,65 +72,67 @@ impl PhaseRecord {
     }
 }
 
-/// A ballot on its way, as the timetable has it.
+/// A request that was sent, with its place in the timetable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
-    /// When it should have started, µs.
+    /// The time at which it should have started, in µs.
     pub(crate) due_us: u64,
-    /// Its phase.
+    /// The position of its phase in the plan.
     pub(crate) phase: usize,
-    /// What it was.
+    /// The kind of the request.
     pub(crate) kind: RequestKind,
 }
 
-/// What happened to a voter that the screen waits for.
+/// An event of a voter that matters for the latency from click to screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VoterEvent {
-    /// A yes came.
+    /// The voter's ballot was acknowledged.
     Acknowledged {
-        /// When the voter was meant to start, µs.
+        /// The time at which the voter should have started, in µs.
         clicked_us: u64,
-        /// When the yes came, µs.
+        /// The time at which the acknowledgement came, in µs.
         acknowledged_us: u64,
     },
-    /// No reply came: the voter may be counted all the same.
+    /// No reply came. The voter may be counted all the same.
     Unanswered {
-        /// When the voter was meant to start, µs.
+        /// The time at which the voter should have started, in µs.
         clicked_us: u64,
     },
 }
 
-/// All of a lane's figures.
+/// All figures of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     pub(crate) config: RecorderConfig,
-    /// Latency of ballots from their intended start.
+    /// The latency of ballots from their intended start.
     pub(crate) ballots: Latencies,
-    /// Latency of ballot pages.
+    /// The latency of ballot pages from their intended start.
     pub(crate) pages: Latencies,
-    /// How late the generator itself was: from the intended start to the hand-over to a connection.
+    /// The time from the intended start of a voter to its handover to a connection, which is the
+    /// load tester's own lateness.
     pub(crate) lateness: Latencies,
     pub(crate) intervals: Vec<Interval>,
     pub(crate) phases: Vec<PhaseRecord>,
-    /// Every request of a ballot, warm-up included.
+    /// The outcome of every request for a ballot, with the warm-up.
     pub(crate) outcomes: OutcomeCounts,
-    /// After the warm-up: requests, those that should not have ended as they did.
+    /// The number of requests after the warm-up.
     pub(crate) measured: u64,
     pub(crate) errors: u64,
     pub(crate) ledger: Ledger,
     pub(crate) voters_by_name: Vec<VoterRecord>,
-    /// Since the screen last asked.
-    pub(crate) news: Vec<VoterEvent>,
-    /// Voters who are due, and who are through.
+    /// Events of voters that [`crate::viewers::stats`] has not collected yet.
+    pub(crate) voter_events: Vec<VoterEvent>,
+    /// Voters who are due so far.
     pub(crate) due: u64,
     pub(crate) through: u64,
-    /// Processor time of the lane's thread.
+    /// The processor time of the worker's thread.
     pub(crate) cpu: std::time::Duration,
-    /// Second ballots under `keep_first` that were told of other choices than those that should stand.
+    /// Second ballots whose "already voted" reply named other choices than those that should be
+    /// stored.
     pub(crate) contradicted: u64,
-    /// 503s that did not say when to try again.
+    /// The number of 503 replies without a `Retry-After` header.
     pub(crate) unavailable_without_retry_after: u64,
-    /// The first few replies that should not have been, as they came.
+    /// The first few replies that should not have come, word for word.
     pub(crate) samples: Vec<String>,
 }
 
@@ -147,7 +149,7 @@ impl Recorder {
             errors: 0,
             ledger: Ledger::default(),
             voters_by_name: Vec::new(),
-            news: Vec::new(),
+            voter_events: Vec::new(),
             due: 0,
             through: 0,
             cpu: std::time::Duration::ZERO,
@@ -158,14 +160,14 @@ impl Recorder {
         }
     }
 
-    /// A voter of the timetable is due.
+    /// Records that a voter is due.
     pub(crate) fn intend(&mut self, due_us: u64, phase: usize) {
         self.due += 1;
         self.interval(due_us).intended += 1;
         self.phases[phase].intended += 1;
     }
 
-    /// A voter's first request goes out, in a phase that ends at `phase_end_us`.
+    /// Records that the first request of a voter is sent, in a phase that ends at `phase_end_us`.
     pub(crate) fn start(&mut self, due_us: u64, phase: usize, now_us: u64, phase_end_us: u64) {
         self.interval(now_us).sent += 1;
         let record = &mut self.phases[phase];
@@ -178,7 +180,7 @@ impl Recorder {
         }
     }
 
-    /// A ballot (or rubbish) has its outcome.
+    /// Records the outcome of a request for a ballot.
     pub(crate) fn finish(&mut self, sent: Sent, outcome: Outcome, now_us: u64) {
         let error = sent.kind.is_error(outcome);
         self.outcomes.count(outcome);
@@ -205,21 +207,21 @@ impl Recorder {
         }
     }
 
-    /// A ballot page has come.
+    /// Records that a ballot page has come.
     pub(crate) fn page(&mut self, due_us: u64, now_us: u64) {
         if due_us >= self.config.warm_up_us {
             self.pages.record(now_us.saturating_sub(due_us));
         }
     }
 
-    /// Something happened that the screen waits for.
-    pub(crate) fn note(&mut self, news: VoterEvent) {
+    /// Keeps an event of a voter, if the latency to the screen is measured.
+    pub(crate) fn note(&mut self, event: VoterEvent) {
         if self.config.watches_screen {
-            self.news.push(news);
+            self.voter_events.push(event);
         }
     }
 
-    /// A voter is through.
+    /// Records that a voter has finished.
     pub(crate) fn settle(&mut self, voter: Option<u128>, expected: ExpectedVote) {
         self.through += 1;
         self.ledger.enter(expected);
@@ -228,7 +230,7 @@ impl Recorder {
         }
     }
 
-    /// Keeps a reply that should not have been, if there are few yet.
+    /// Keeps a reply that should not have come, as long as there are few.
     pub(crate) fn sample(&mut self, what: impl FnOnce() -> String) {
         if self.samples.len() < SAMPLES_MAX {
             self.samples.push(what());
@@ -244,7 +246,7 @@ impl Recorder {
         &mut self.intervals[at]
     }
 
-    /// Adds another lane's figures.
+    /// Adds the figures of another worker.
     pub(crate) fn add(&mut self, other: &Self) {
         self.ballots.add(&other.ballots);
         self.pages.add(&other.pages);
@@ -277,12 +279,12 @@ impl Recorder {
     }
 }
 
-/// Longest series; what comes later is booked in its last interval.
+/// The most intervals. Later events are counted in the last one.
 const INTERVALS_MAX: usize = 4096;
 
-/// Replies kept word for word.
+/// The most replies that are kept word for word.
 const SAMPLES_MAX: usize = 8;
 
-/// A send so much after the end of its phase still counts as on schedule: the last arrivals of a
-/// phase are due a moment before its end. Unit: µs.
+/// A request that is sent this long after the end of its phase still counts as in time, because the
+/// last arrivals of a phase are due a moment before its end. Unit: µs.
 const GRACE_US: u64 = 100_000;

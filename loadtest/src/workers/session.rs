@@ -1,4 +1,4 @@
-//! One voter's session: the requests it sends, what it makes of the replies, what it tells the recorder.
+//! The session of one voter: its requests, the replies, and the figures that follow from them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::voters::requests::Requests;
 use crate::workers::journal::Journal;
 use crate::workers::recorder::{Recorder, Sent, VoterEvent};
 
-/// What visits need of their lane.
+/// Everything that the sessions of one worker share.
 pub(crate) struct Sessions {
     pub(crate) requests: Requests,
     pub(crate) recorder: Arc<Mutex<Recorder>>,
@@ -25,11 +25,11 @@ pub(crate) struct Sessions {
     pub(crate) clock: Clock,
     pub(crate) reply_time_max: Duration,
     pub(crate) journal: Option<Arc<Journal>>,
-    /// Ends of the phases; empty in the closed model.
+    /// The end of each phase in µs; empty in the closed model.
     pub(crate) ends_us: Vec<u64>,
 }
 
-/// A session under way.
+/// The session of one voter, while it goes on.
 struct VoterSession<'a> {
     connection: &'a mut Connection,
     request: &'a mut Vec<u8>,
@@ -39,12 +39,12 @@ struct VoterSession<'a> {
 }
 
 impl Sessions {
-    /// The lane's recorder.
+    /// Locks the worker's recorder.
     pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
         lock(&self.recorder)
     }
 
-    /// Plays one voter from arrival to the end.
+    /// Plays one voter from its arrival to its end.
     pub(crate) async fn serve(
         &self,
         connection: &mut Connection,
@@ -74,6 +74,7 @@ impl Sessions {
     }
 
     async fn vote(&self, session: &mut VoterSession<'_>, mut due_us: u64) {
+        // A browser loads the ballot page first, and its latency counts from there.
         if session.voter.page {
             match self.load_page(session, due_us).await {
                 Some(now_us) => due_us = now_us,
@@ -87,6 +88,7 @@ impl Sessions {
         }
         let first = session.voter.first;
         let now_us = self.cast(session, Some(first), RequestKind::First, due_us).await;
+        // A voter whose first ballot may be stored comes back, if the deployment can recognise it.
         let may_be_in = session.expected != ExpectedVote::default();
         let is_known = session.voter.cookie.is_some() || self.crowd.codes.is_some();
         if session.voter.comes_back() && is_known && may_be_in {
@@ -102,7 +104,8 @@ impl Sessions {
         }
     }
 
-    /// Loads the ballot page for its cookie; gives the moment it came.
+    /// Loads the ballot page for its cookie. Returns the time at which it came, in µs; `None` if it
+    /// did not.
     async fn load_page(&self, session: &mut VoterSession<'_>, due_us: u64) -> Option<u64> {
         self.requests.page(session.request, &session.voter);
         let reply = session.connection.exchange(session.request, self.reply_time_max).await;
@@ -120,15 +123,15 @@ impl Sessions {
                 recorder.finish(sent, Outcome::NoPage, now_us);
                 recorder.sample(|| match failed {
                     Ok(reply) => format!("ballot page: status {}", reply.status),
-                    Err(fault) => format!("ballot page: {fault}"),
+                    Err(error) => format!("ballot page: {error}"),
                 });
                 None
             }
         }
     }
 
-    /// Sends a ballot with these choices (or, without, what stands in the request) and enters what
-    /// became of it; gives the moment that was known.
+    /// Sends a ballot with these choices, or the request as it stands if there are none, and
+    /// records the outcome. Returns the time at which that was known, in µs.
     async fn cast(
         &self,
         session: &mut VoterSession<'_>,
@@ -136,6 +139,7 @@ impl Sessions {
         kind: RequestKind,
         due_us: u64,
     ) -> u64 {
+        // Compose and send the request.
         if let Some(choices) = choices {
             let code = self.crowd.code(session.voter.number);
             self.requests.ballot(session.request, &session.voter, choices, code);
@@ -149,6 +153,7 @@ impl Sessions {
                 .map_err(outcome_of),
         };
         let now_us = self.clock.now_us();
+        // Read the reply: the cookie, the stored choices, and whether a 503 says when to retry.
         let mut choices_in_reply = None;
         let outcome = match &reply {
             Err(outcome) => *outcome,
@@ -191,8 +196,8 @@ impl Sessions {
         now_us: u64,
     ) {
         let before = session.expected;
-        // Rubbish that is taken for a ballot is nobody's choice: it stays out of the ledger, and
-        // what the target counts for it shows up as a phantom.
+        // An invalid ballot has no choices, so it stays out of the ledger. If the target counts a
+        // vote for it, the audit shows a phantom.
         if let Some(choices) = choices {
             session.expected.enter(self.crowd.poll.vote_policy, choices, outcome, choices_in_reply);
         }
@@ -211,21 +216,21 @@ impl Sessions {
         }
     }
 
-    /// Tells whoever reads along.
+    /// Writes the outcome to the journal, if there is one.
     fn write(&self, session: &VoterSession<'_>, outcome: Outcome, choices: Option<u64>) {
         if let Some(journal) = &self.journal {
             journal.write(session.voter.id(), outcome, choices);
         }
     }
 
-    /// The choices that stand, from an "already voted".
+    /// Returns the stored choices that an "already voted" reply names, as a bit mask.
     fn read_choices(&self, body: &[u8]) -> Option<u64> {
         #[derive(Deserialize)]
         struct AlreadyVoted {
             choices: Vec<String>,
         }
-        let choices_in_reply: AlreadyVoted = serde_json::from_slice(body).ok()?;
-        self.crowd.poll.mask(choices_in_reply.choices.iter().map(String::as_str))
+        let reply: AlreadyVoted = serde_json::from_slice(body).ok()?;
+        self.crowd.poll.mask(reply.choices.iter().map(String::as_str))
     }
 }
 
@@ -243,8 +248,8 @@ async fn hang_up(session: &mut VoterSession<'_>) -> Outcome {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a mapping of errors")]
-fn outcome_of(fault: ExchangeError) -> Outcome {
-    match fault {
+fn outcome_of(error: ExchangeError) -> Outcome {
+    match error {
         ExchangeError::Connect(_) => Outcome::NotConnected,
         ExchangeError::Timeout => Outcome::TimedOut,
         ExchangeError::Broken(_) => Outcome::Broken,

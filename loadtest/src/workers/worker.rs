@@ -1,8 +1,8 @@
-//! One thread of the generator: its part of the timetable, its connections, its recorder.
+//! A worker: one thread that sends a slice of the voters over its own connections.
 //!
-//! A slice shares nothing with other lanes but the target, so threads of one process divide the work
-//! exactly as shards of several processes do. Everything on it runs on a single-threaded runtime:
-//! no locks are contended, no task moves between cores.
+//! Workers share nothing but the target and the journal. So threads of one process divide the load
+//! exactly as the shards of several processes do. Each has a single-threaded runtime: no lock is
+//! contended, and no task moves between cores.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,33 +29,34 @@ use crate::workers::precise_timer::PreciseTimer;
 use crate::workers::recorder::Recorder;
 use crate::workers::session::Sessions;
 
-/// What a slice is told before it starts.
+/// The settings of a worker.
 #[derive(Clone)]
 pub(crate) struct WorkerConfig {
     pub(crate) plan: Arc<Plan>,
-    /// Closed model: this many connections without a pause, instead of the plan's rate.
+    /// Closed model: the number of connections that send without a pause, instead of the rates of
+    /// the plan.
     pub(crate) closed: Option<usize>,
-    /// Closed model: no voter beyond this number.
+    /// Closed model: voters with this number or a higher one are not sent.
     pub(crate) voters_max: u64,
     pub(crate) crowd: Crowd,
     pub(crate) endpoint: Endpoint,
     pub(crate) clock: Clock,
-    /// Most connections at a time.
+    /// The most connections at a time.
     pub(crate) connections_max: usize,
     pub(crate) reply_time_max: Duration,
     pub(crate) journal: Option<Arc<Journal>>,
-    /// Ends the load early.
+    /// Ends the load early when it is cancelled.
     pub(crate) stop: CancellationToken,
 }
 
-/// A running slice.
+/// The running thread of one worker.
 pub(crate) struct WorkerThread {
     recorder: Arc<Mutex<Recorder>>,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl WorkerThread {
-    /// Starts the slice on a thread of its own.
+    /// Starts a worker on a thread of its own.
     pub(crate) fn start(
         config: WorkerConfig,
         slice: Slice,
@@ -66,30 +67,30 @@ impl WorkerThread {
         let thread = std::thread::Builder::new()
             .name(format!("worker-{}", slice.nth))
             .spawn(move || drive(&config, slice, shared))
-            .context("starting a generator thread")?;
+            .context("cannot start a worker thread")?;
         Ok(Self { recorder, thread })
     }
 
-    /// The slice's figures so far.
+    /// Locks the worker's figures so far.
     pub(crate) fn figures(&self) -> MutexGuard<'_, Recorder> {
         lock(&self.recorder)
     }
 
-    /// A handle on the slice's figures for other threads.
+    /// Returns a handle on the worker's figures for other threads.
     pub(crate) fn recorder(&self) -> Arc<Mutex<Recorder>> {
         Arc::clone(&self.recorder)
     }
 
-    /// Whether all its voters are through.
+    /// Returns whether all voters of the worker have finished.
     pub(crate) fn is_through(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Waits for its end (at once after [`Self::is_through`]); gives the figures.
+    /// Waits until the worker has finished, and returns its figures.
     pub(crate) fn join(self) -> anyhow::Result<Recorder> {
         match self.thread.join() {
             Ok(result) => result?,
-            Err(_) => anyhow::bail!("a generator thread panicked"),
+            Err(_) => anyhow::bail!("a worker thread panicked"),
         }
         Ok(lock(&self.recorder).clone())
     }
@@ -126,19 +127,20 @@ fn drive(
     done
 }
 
-/// A slice at work.
+/// The state of a worker on its own thread.
 struct Worker {
     sessions: Sessions,
     endpoint: Arc<Endpoint>,
     dispatcher: Dispatcher,
-    /// Connections at work or free.
+    /// The number of connections, busy and idle.
     open: Cell<usize>,
 }
 
 impl Worker {
-    /// Follows the timetable whatever the target does.
+    /// Open model: starts every voter when the timetable says so, no matter how the target answers.
     async fn run_open(self: &Rc<Self>, config: &WorkerConfig, slice: Slice) -> anyhow::Result<()> {
-        let mut timer = PreciseTimer::new().context("opening the schedule's timer")?;
+        // Hand each voter over when it is due. Open another connection if none is idle.
+        let mut timer = PreciseTimer::new().context("cannot open the timer of the schedule")?;
         let mut tasks = tokio::task::JoinSet::new();
         let mut in_a_row = 0;
         for arrival in Arrivals::new(&config.plan, slice, config.crowd.seed) {
@@ -163,6 +165,7 @@ impl Worker {
                 tasks.spawn_local(Rc::clone(self).work());
             }
         }
+        // Wait for the voters who have started. After an early end, those in the queue are dropped.
         self.dispatcher.close();
         loop {
             if config.stop.is_cancelled() {
@@ -176,7 +179,7 @@ impl Worker {
         }
     }
 
-    /// Serves voters on one connection until none is left.
+    /// Serves voters on one connection until there are no more.
     async fn work(self: Rc<Self>) {
         let mut connection = Connection::new(Arc::clone(&self.endpoint));
         let mut request = Vec::with_capacity(512);
@@ -186,7 +189,7 @@ impl Worker {
         }
     }
 
-    /// Keeps `connections` busy without a pause, for as long as the plan lasts.
+    /// Closed model: keeps `connections` busy without a pause, for as long as the plan lasts.
     async fn run_closed(
         self: &Rc<Self>,
         config: &WorkerConfig,
@@ -214,7 +217,8 @@ impl Worker {
     }
 }
 
-/// The next voter of the closed model, due at once; `None` when time or voters are up.
+/// Returns the next voter of the closed model, who is due now; `None` when the time is up or there
+/// are no more voters.
 fn next_closed(
     next: &Cell<u64>,
     config: &WorkerConfig,
@@ -230,8 +234,8 @@ fn next_closed(
     Some(Arrival { voter, due_us: now_us, phase })
 }
 
-/// How soon a slice that waits notices an early end.
+/// The longest time until a waiting worker notices that the load was ended.
 const STOP_CHECK: Duration = Duration::from_millis(50);
 
-/// Voters handed over before the connections get their turn.
+/// The number of voters who are handed over in a row before the connections get their turn.
 const BURST: u32 = 64;

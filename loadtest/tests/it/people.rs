@@ -1,4 +1,4 @@
-//! Viewers, the crowd of the song contest, and an operator who has seen enough.
+//! Viewers, the crowd of the song contest, the journal, and an operator who ends a run.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn viewers_see_every_vote_and_how_late() {
     assert!(viewers.frames > 300 * 10, "{} frames", viewers.frames);
     let screen = report.screen.unwrap();
     assert_eq!((screen.from_click.count, screen.never_shown), (400, 0));
-    // The fake looks for news every 100 ms, so ballots wait about half of that.
+    // The deployment sends a frame every 100 ms at most, so ballots wait for about half of that.
     let median = screen.from_acknowledgement.named_us("p50");
     assert!((10_000..150_000).contains(&median), "{median}");
 }
