@@ -10,7 +10,7 @@ pub(crate) struct ChunkDecoder {
 /// How far a body has been decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyProgress {
-    /// More bytes follow.
+    /// More bytes of the body must follow.
     Incomplete,
     /// The last chunk and the trailer have been read.
     Complete,

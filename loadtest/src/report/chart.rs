@@ -2,7 +2,7 @@
 //! `templates/chart.html`.
 //!
 //! All coordinates are those of the view box, rounded to a tenth so that files stay small.
-//! Absent on purpose: scripts. `<title>` elements and tables show what a pointer would show.
+//! Absent on purpose: scripts. `<title>` elements and tables show the values instead of a pointer.
 
 /// The width of the view box.
 pub(crate) const WIDTH: f64 = 560.0;

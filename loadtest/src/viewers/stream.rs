@@ -97,7 +97,7 @@ impl Audience {
                 }
             });
         };
-        take(&[], false); // what came together with the head
+        take(&[], false); // bytes that came together with the head
         loop {
             let mut goes_on = true;
             let read = self.read(socket, |bytes| match chunks {

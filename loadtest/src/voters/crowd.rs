@@ -13,7 +13,7 @@ use crate::voters::weights::Weights;
 /// The behaviour of a voter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// Sends one ballot.
+    /// Sends one ballot and reads the reply.
     Once,
     /// Sends the same ballot again.
     Twice,

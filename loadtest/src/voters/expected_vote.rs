@@ -37,7 +37,7 @@ impl ExpectedVote {
                     && self.possible.is_some()
                     && choices_in_reply.is_some() =>
             {
-                // "You have already voted" decides what happened to the ballot without a reply.
+                // "You have already voted" decides the fate of the ballot without a reply.
                 *self = Self { certain: choices_in_reply, possible: None };
             }
             (OutcomeClass::Indeterminate, VotePolicy::KeepFirst) if self.certain.is_none() => {

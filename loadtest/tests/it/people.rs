@@ -95,7 +95,7 @@ fn interrupt_ends_the_load_early_and_still_reports() {
 }
 
 #[test]
-fn the_journal_tells_every_ballot_as_it_is_answered() {
+fn the_journal_has_every_ballot_as_it_is_answered() {
     let fake = Fake::with(Fault::UnavailableButCounted);
     let folder = Folder::new();
     let journal = folder.join("journal");
