@@ -34,7 +34,6 @@ ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Votestream producer" \
       org.opencontainers.image.description="Takes ballots over HTTP and appends them to a Redis Stream" \
-      org.opencontainers.image.source="https://votestream.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
@@ -50,7 +49,6 @@ ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Votestream consumer" \
       org.opencontainers.image.description="Counts the ballots of Redis Streams in Postgres" \
-      org.opencontainers.image.source="https://votestream.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
@@ -66,7 +64,6 @@ ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Votestream dashboard" \
       org.opencontainers.image.description="Pushes the tally to every watching browser" \
-      org.opencontainers.image.source="https://votestream.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
@@ -82,7 +79,6 @@ ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="votectl" \
       org.opencontainers.image.description="What an operator of Votestream does: migrations, polls, codes, audits" \
-      org.opencontainers.image.source="https://votestream.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
@@ -96,7 +92,6 @@ ARG VERSION
 ARG REVISION
 LABEL org.opencontainers.image.title="Votestream load tester" \
       org.opencontainers.image.description="Votes at a fixed rate and audits every acknowledged ballot" \
-      org.opencontainers.image.source="https://votestream.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn a_target_that_matches_no_service_is_an_error() {
-        for target in ["producer-3", "consumer", "viewers", ""] {
+        for target in ["producer-3", "consumers-1", "viewers", ""] {
             let error = matching(&mut services(), target).unwrap_err();
             assert_eq!(error, NoSuchService(target.to_owned()));
         }

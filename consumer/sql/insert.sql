@@ -1,6 +1,6 @@
 -- Counts a batch of new voters, as `upsert.sql` does, but fails if one of them has voted before. A plain insert costs
 -- half as much per row, because it does not look up each row in the index first.
--- New voters need no policy: $7 is not used.
+-- $7 of `upsert.sql` is not used, because no vote of a new voter replaces another.
 WITH standing AS (
     INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
     SELECT * FROM unnest($1::int4[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::uuid[])

@@ -49,8 +49,8 @@ votestream_service::metrics! {
     pub(crate) static CLAIMED_ENTRIES: Counter =
         ("votestream_claimed_entries_total", "entries", &[]);
 
-    /// Polls in Postgres that this consumer cannot read, since a newer release or somebody by hand
-    /// wrote them. Their ballots become dead letters here; the log names the polls. Should be 0.
+    /// Polls in Postgres that this consumer cannot read, because a newer release or a manual change wrote them. Their
+    /// ballots become dead letters here; the log names the polls. Should be 0.
     pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);
 
     /// Entries that were moved to the dead letters.
@@ -145,8 +145,8 @@ votestream_service::metrics! {
     pub(crate) static AUDIT_MISSING_BALLOTS: Gauge =
         ("votestream_audit_missing_ballots", "ballots", &[]);
 
-    /// Times that a stream in Redis went back behind the furthest position that Postgres has seen, so
-    /// that acknowledged ballots may be lost, and of which no operator has taken note. Must be 0.
+    /// Times that a stream in Redis fell behind the furthest position recorded in Postgres, so that acknowledged ballots
+    /// may be lost, without those that an operator has taken note of. Must be 0.
     pub(crate) static STREAM_REGRESSIONS: Gauge = ("votestream_stream_regressions", "losses", &[]);
 
     /// 1 if the Redis that holds the partition would replay all ballots of its append-only file after a

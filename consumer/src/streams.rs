@@ -260,10 +260,3 @@ impl Streams {
         Ok(left)
     }
 }
-
-/// Builds a Redis command from the name and arguments that the schema crate composed.
-pub(crate) fn cmd(command: &[String]) -> Cmd {
-    let (name, arguments) =
-        command.split_first().expect("the schema crate composes no empty command");
-    redis::cmd(name).arg(arguments).clone()
-}

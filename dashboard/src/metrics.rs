@@ -21,8 +21,8 @@ votestream_service::metrics! {
     pub(crate) static VIEWERS_REFUSED: Counter =
         ("votestream_viewers_refused_total", "requests", &[]);
 
-    /// Polls in Postgres that this dashboard cannot read, since a newer release or somebody by hand
-    /// wrote them. They are not shown; the log names them. Should be 0.
+    /// Polls in Postgres that this dashboard cannot read, because a newer release or a manual change wrote them. They are
+    /// not shown; the log names them. Should be 0.
     pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);
 
     /// Frames written to viewers, each counted once per viewer.

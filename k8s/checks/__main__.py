@@ -11,10 +11,12 @@ from . import (
     copies,
     mistakes,
     network,
+    placement,
     policy,
     references,
     rehearsals,
     render,
+    room,
     schemas,
     scripts,
     security,
@@ -23,7 +25,7 @@ from . import (
     tools,
 )
 
-CHECKS = [schemas, references, network, policy, clouds, copies, settings]
+CHECKS = [schemas, references, network, policy, placement, room, clouds, copies, settings]
 
 
 def main(arguments):

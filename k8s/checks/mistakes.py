@@ -276,7 +276,7 @@ def egress_to_all(d):
 @mistake("minikube", "network", "dashboard -> redis TCP/6379 is allowed, but not declared")
 def dashboard_may_reach_redis(d):
     template = d.get("Deployment", "dashboard")["spec"]["template"]
-    template["metadata"]["labels"]["votestream.dev/uses-redis"] = "true"
+    template["metadata"]["labels"]["votestream/uses-redis"] = "true"
 
 
 @mistake("minikube", "network", "its target may not receive")
@@ -301,7 +301,7 @@ def ingress_from_all(d):
 
 @mistake("minikube", "network", "its source may not send")
 def migrate_may_not_send(d):
-    del d.get("Job", "migrate")["spec"]["template"]["metadata"]["labels"]["votestream.dev/uses-redis"]
+    del d.get("Job", "migrate")["spec"]["template"]["metadata"]["labels"]["votestream/uses-redis"]
 
 
 @mistake("minikube", "network", "NetworkPolicy/redis: it selects no pod")
@@ -309,12 +309,12 @@ def policy_that_selects_nobody(d):
     d.get("NetworkPolicy", "redis")["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/name"] = "valkey"
 
 
-@mistake("minikube", "policy", "2 autoscalers")
+@mistake("minikube", "placement", "2 autoscalers")
 def two_autoscalers(d):
     d.objects.append(copy.deepcopy(d.get("HorizontalPodAutoscaler", "consumer")))
 
 
-@mistake("minikube", "policy", "`replicas` beside an autoscaler")
+@mistake("minikube", "placement", "`replicas` beside an autoscaler")
 def number_beside_an_autoscaler(d):
     d.get("Deployment", "consumer")["spec"]["replicas"] = 2
 
@@ -344,7 +344,7 @@ def user_of_the_node(d):
     pod(d, "Deployment", "producer")["securityContext"]["runAsUser"] = 1000
 
 
-@mistake("minikube", "policy", "is less than everything")
+@mistake("minikube", "room", "is less than everything")
 def more_than_the_quota(d):
     d.get("HorizontalPodAutoscaler", "producer")["spec"]["maxReplicas"] = 100
 
@@ -480,24 +480,40 @@ def no_pod_security(d):
     d.of("Namespace")[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] = "baseline"
 
 
-@mistake("minikube", "policy", "before another is ready")
+@mistake("minikube", "placement", "before another is ready")
 def update_that_takes_away(d):
     d.get("Deployment", "consumer")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
 
 
-@mistake("minikube", "policy", "is not spread over zones and nodes")
+@mistake("minikube", "placement", "is not spread over zones and nodes")
 def all_on_one_node(d):
     del pod(d, "Deployment", "dashboard")["topologySpreadConstraints"]
 
 
-@mistake("on-prem", "policy", "two of its pods may be lost with one node")
+@mistake("minikube", "placement", "a node that is full keeps its pods pending")
+def full_node_that_stops_scaling(d):
+    pod(d, "Deployment", "consumer")["topologySpreadConstraints"][0]["whenUnsatisfiable"] = "DoNotSchedule"
+
+
+@mistake("minikube", "placement", "it is not spread where nodes have no topology.kubernetes.io/zone")
+def spread_that_needs_zones(d):
+    constraints = pod(d, "Deployment", "consumer")["topologySpreadConstraints"]
+    constraints.append({**constraints[0], "topologyKey": "topology.kubernetes.io/zone"})
+
+
+@mistake("minikube", "placement", "is spread apart from other pods than its own new ones")
+def update_that_counts_the_old_ones(d):
+    del pod(d, "Deployment", "producer")["topologySpreadConstraints"][0]["matchLabelKeys"]
+
+
+@mistake("on-prem", "placement", "two of its pods may be lost with one node")
 def masters_on_one_node(d):
     terms = pod(d, "StatefulSet", "redis")["affinity"]["podAntiAffinity"]
     rule = terms.pop("requiredDuringSchedulingIgnoredDuringExecution")[0]
     terms["preferredDuringSchedulingIgnoredDuringExecution"] = [{"weight": 1, "podAffinityTerm": rule}]
 
 
-@mistake("on-prem", "policy", "before a pod has taken back")
+@mistake("on-prem", "placement", "before a pod has taken back")
 def update_that_does_not_wait(d):
     del d.get("StatefulSet", "redis")["spec"]["minReadySeconds"]
 
@@ -532,22 +548,28 @@ def keeps_capabilities(d):
     container(d, "consumer")["securityContext"]["capabilities"]["drop"] = ["NET_RAW"]
 
 
-@mistake("on-prem", "policy", "fewer than two replicas")
+@mistake("on-prem", "placement", "fewer than two replicas")
 def one_replica(d):
     d.of("ScaledObject")[0]["spec"]["minReplicaCount"] = 1
 
 
-@mistake("minikube", "policy", "how fast it scales")
+@mistake("minikube", "placement", "how fast it scales")
 def no_behaviour(d):
     del d.get("HorizontalPodAutoscaler", "producer")["spec"]["behavior"]
 
 
-@mistake("minikube", "policy", "0 disruption budgets")
+@mistake("on-prem", "placement", "may leave all others on one node")
+def scales_down_at_once(d):
+    advanced = d.of("ScaledObject")[0]["spec"]["advanced"]["horizontalPodAutoscalerConfig"]
+    advanced["behavior"]["scaleDown"]["policies"] = [{"type": "Percent", "value": 100, "periodSeconds": 15}]
+
+
+@mistake("minikube", "placement", "0 disruption budgets")
 def no_budget(d):
     d.objects.remove(d.get("PodDisruptionBudget", "dashboard"))
 
 
-@mistake("minikube", "policy", "not one pod at a time")
+@mistake("minikube", "placement", "not one pod at a time")
 def budget_that_forbids_draining(d):
     d.get("PodDisruptionBudget", "redis")["spec"]["maxUnavailable"] = 0
 
@@ -568,29 +590,29 @@ def object_without_namespace(d):
     del d.get("Service", "producer")["metadata"]["namespace"]
 
 
-@mistake("on-prem", "policy", "persistentvolumeclaims 9 is less than")
+@mistake("on-prem", "room", "persistentvolumeclaims 9 is less than")
 def more_volumes_than_the_quota(d):
     d.get("ResourceQuota", "all")["spec"]["hard"]["persistentvolumeclaims"] = "9"
 
 
-@mistake("minikube", "policy", "services.loadbalancers 2 is less than")
+@mistake("minikube", "room", "services.loadbalancers 2 is less than")
 def more_load_balancers_than_the_quota(d):
     for name in ("producer", "dashboard", "redis"):
         d.get("Service", name)["spec"]["type"] = "LoadBalancer"
 
 
-@mistake("minikube", "policy", "services.nodeports 4 is less than")
+@mistake("minikube", "room", "services.nodeports 4 is less than")
 def more_node_ports_than_the_quota(d):
     service = d.get("Service", "producer")["spec"]
     service.update(type="NodePort", ports=service["ports"] * 5)
 
 
-@mistake("minikube", "policy", "nobody adds up")
+@mistake("minikube", "room", "nobody adds up")
 def quota_that_nobody_adds_up(d):
     d.get("ResourceQuota", "all")["spec"]["hard"]["count/jobs.batch"] = "1"
 
 
-@mistake("on-prem", "policy", "a volume of 500Gi is refused")
+@mistake("on-prem", "room", "a volume of 500Gi is refused")
 def volume_too_large(d):
     d.of("Cluster")[0]["spec"]["storage"]["size"] = "500Gi"
 
@@ -610,14 +632,29 @@ def server_of_any_release(d):
     del d.of("Cluster")[0]["spec"]["imageName"]
 
 
-@mistake("minikube", "policy", "leaves no room")
+@mistake("on-prem", "placement", "draining the primary's node pauses counting for 180 s")
+def primary_that_waits_for_its_clients(d):
+    del d.of("Cluster")[0]["spec"]["smartShutdownTimeout"]
+
+
+@mistake("on-prem", "placement", "stopDelay leaves no time")
+def primary_that_is_killed_at_once(d):
+    d.of("Cluster")[0]["spec"]["stopDelay"] = 10
+
+
+@mistake("on-prem", "placement", "loses votes that no standby has")
+def primary_that_is_killed_with_votes(d):
+    d.of("Cluster")[0]["spec"]["postgresql"]["synchronous"]["dataDurability"] = "preferred"
+
+
+@mistake("minikube", "room", "leaves no room")
 def redis_as_large_as_its_limit(d):
     for config in d.of("ConfigMap"):
         if "redis.conf" in config["data"]:
             config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("1400mb", "2000mb")
 
 
-@mistake("on-prem", "policy", "max_connections is 120")
+@mistake("on-prem", "room", "max_connections is 120")
 def more_consumers_than_postgres_takes(d):
     d.of("ScaledObject")[0]["spec"]["maxReplicaCount"] = 16
 
@@ -676,27 +713,27 @@ def default_user_without_rights(d):
     data["users.acl"] = base64.b64encode(users).decode()
 
 
-@mistake("minikube", "policy", "Deployment/consumer: it preempts other pods")
+@mistake("minikube", "placement", "Deployment/consumer: it preempts other pods")
 def consumer_that_takes_the_results_off_the_air(d):
     del d.get("PriorityClass", "votestream-counting")["preemptionPolicy"]
 
 
-@mistake("minikube", "policy", "Deployment/consumer: it is scheduled before dashboard")
+@mistake("minikube", "placement", "Deployment/consumer: it is scheduled before dashboard")
 def consumer_before_the_dashboard(d):
     pod(d, "Deployment", "consumer")["priorityClassName"] = "votestream-voting"
 
 
-@mistake("minikube", "policy", "StatefulSet/redis: others are scheduled before it")
+@mistake("minikube", "placement", "StatefulSet/redis: others are scheduled before it")
 def redis_behind_the_crowd(d):
     pod(d, "StatefulSet", "redis")["priorityClassName"] = "votestream-results"
 
 
-@mistake("minikube", "policy", "redis: ephemeral-storage 64Mi is less than its log")
+@mistake("minikube", "room", "redis: ephemeral-storage 64Mi is less than its log")
 def redis_that_is_evicted_for_its_log(d):
     container(d, "redis", "StatefulSet")["resources"]["limits"]["ephemeral-storage"] = "64Mi"
 
 
-@mistake("minikube", "policy", "LimitRange/all: ephemeral-storage 64Mi")
+@mistake("minikube", "room", "LimitRange/all: ephemeral-storage 64Mi")
 def default_limit_below_a_log(d):
     d.get("LimitRange", "all")["spec"]["limits"][0]["default"]["ephemeral-storage"] = "64Mi"
 
@@ -807,7 +844,7 @@ def digest_that_is_a_tag(folder):
 
 @mistake_in_files(scripts.votectl, "its labels are")
 def pod_with_other_edges(folder):
-    change(folder / "votectl", '"votestream.dev/"', '"votestream.example/"')
+    change(folder / "votectl", '"votestream/"', '"votestream.example/"')
 
 
 @mistake_in_files(scripts.votectl, "instead of (3,")

@@ -16,7 +16,7 @@ from .definitions import Definitions, dry_run
 from .kubectl import Failed, Kubectl, run
 from .result import EXIT_USAGE, Row, exit_code, report, table
 from .settings import parse
-from .stage import Stage
+from .stage import SERVICES, Stage
 from .steps import ALWAYS, chosen
 from .tree import Tree, copy, dev_secrets
 
@@ -104,7 +104,7 @@ def rehearse(settings, kubectl, folder):
             row = Row(step.name, skipped=why) if why else stage.play(step.name, step.act, step.bound)
             rows.append(row)
             if row.problems:
-                tell_state(kubectl)
+                tell_state(kubectl, row.seconds)
                 if step.name in ALWAYS:
                     break
         for text in stage.samples():
@@ -115,7 +115,8 @@ def rehearse(settings, kubectl, folder):
 def dry(kubectl, k8s, overlay):
     say(f"server-side dry run of {overlay} …")
     dev_secrets(k8s, overlay)
-    return Row(f"dry run: {overlay}", problems=dry_run(kubectl, k8s / "overlays" / overlay))
+    problems = dry_run(kubectl, k8s / "overlays" / overlay)
+    return Row(f"dry run: {overlay}", voted=False, notes=["accepted by the API server"], problems=problems)
 
 
 def load_image(settings, k8s):
@@ -129,12 +130,16 @@ def load_image(settings, k8s):
     return producer.replace("votestream/producer", "votestream/loadtest")
 
 
-def tell_state(kubectl):
+def tell_state(kubectl, seconds):
     """For whoever reads a failed run's log."""
     with contextlib.suppress(Failed, subprocess.TimeoutExpired):
         print(kubectl.ask("get", "pods", "--output", "wide"), file=sys.stderr)
         events = kubectl.ask("get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
         print("\n".join(events.splitlines()[-10:]), file=sys.stderr)
+        for name in SERVICES:
+            said = kubectl.ask("logs", "--selector", f"app.kubernetes.io/name={name}", "--prefix", "--tail=300",
+                               f"--since={int(seconds) + 30}s").splitlines()
+            print("\n".join([line for line in said if '"level":"INFO"' not in line][-10:]), file=sys.stderr)
 
 
 def clear(settings, kubectl, k8s):

@@ -34,7 +34,8 @@ class Load:
         # How far the pod's clock is behind ours, and how long a line takes: the least that was seen.
         self.behind_s = None
         self._base, self._follower, self._ended = name, None, threading.Event()
-        self._other = []
+        # What the load tester says beside the journal.
+        self.words = []
 
     def start(self):
         """Returns once somebody has voted."""
@@ -48,9 +49,9 @@ class Load:
             if self.journal.ballots():
                 self.node = self.kubectl.get("pod", self.pod)["spec"]["nodeName"]
                 return self
-            say(f"{self.pod} could not begin, another is started: {' '.join(self._other)[-300:]}")
+            say(f"{self.pod} could not begin, another is started: {' '.join(self.words)[-300:]}")
             time.sleep(3)
-        raise LoadFailed(f"the load does not begin: {' '.join(self._other)[-1000:]}")
+        raise LoadFailed(f"the load does not begin: {' '.join(self.words)[-1000:]}")
 
     def stop(self):
         """Ends the load and takes in its last lines. The pod is given a deadline that has passed: deleted,
@@ -80,7 +81,7 @@ class Load:
     def _manifest(self):
         template = self.kubectl.get("job", "loadtest")["spec"]["template"]
         # Kubernetes adds labels of its own, which name the Job.
-        ours = ("app.kubernetes.io/", "votestream.dev/")
+        ours = ("app.kubernetes.io/", "votestream/")
         labels = {key: value for key, value in template["metadata"]["labels"].items() if key.startswith(ours)}
         spec = template["spec"]
         spec.pop("topologySpreadConstraints", None)
@@ -101,7 +102,7 @@ class Load:
                 ended = self._phase() in ("Succeeded", "Failed", "Gone")
                 # From its start each time: what is known already is not taken twice.
                 log = self.kubectl.start("logs", "--follow", f"pod/{self.pod}")
-                self._other = []
+                self.words = []
                 for line in log.stdout:
                     self._read(line)
                 log.wait()
@@ -112,7 +113,7 @@ class Load:
 
     def _read(self, line):
         if not self.journal.add(line):
-            self._other.append(line.rstrip("\n"))
+            self.words.append(line.rstrip("\n"))
             return
         heard, ballot = time.time(), json.loads(line)
         behind = heard - ballot["at_ms"] / 1000
@@ -127,7 +128,7 @@ class Load:
 
     def _keep_report(self):
         """The report stands at the end, on one line or on several."""
-        text = "\n".join(self._other)
+        text = "\n".join(self.words)
         begin = text.find("{")
         if begin >= 0:
             try:

@@ -39,13 +39,7 @@ def restart_postgres(stage, row):
     """Postgres, or the primary of several."""
     pod = stage.postgres.pod()
     restart(stage, pod)
-    if stage.postgres.kind == "CloudNativePG":
-        eventually("all instances of Postgres are ready", lambda: cnpg_is_whole(stage), 300)
-
-
-def cnpg_is_whole(stage):
-    cluster = stage.kubectl.get("cluster.postgresql.cnpg.io", "postgres-cnpg")
-    return cluster["status"].get("readyInstances") == cluster["spec"]["instances"]
+    eventually("all instances of Postgres are ready", stage.postgres.is_whole, 300)
 
 
 def kill(stage, row):
@@ -165,8 +159,7 @@ def whole(stage):
     """Everything that the overlay has is ready again."""
     kinds = stage.kubectl.ask("get", "statefulset,deployment", "--output", "name").split()
     stage.rolled_out(*kinds, within=600)
-    if stage.postgres.kind == "CloudNativePG":
-        eventually("all instances of Postgres are ready", lambda: cnpg_is_whole(stage), 600)
+    eventually("all instances of Postgres are ready", stage.postgres.is_whole, 600)
 
 
 def node_is_ready(stage, node):

@@ -10,6 +10,7 @@ from .kubectl import run
 
 # Beside the database that counts.
 SCRATCH = "votestream_scratch"
+CLUSTERS = "clusters.postgresql.cnpg.io"
 PRIMARY = "cnpg.io/cluster=postgres-cnpg,cnpg.io/instanceRole=primary"
 
 
@@ -20,7 +21,7 @@ class Postgres:
         self.kubectl, self.votectl, self.poll = kubectl, votectl, poll
         if kubectl.find("statefulset", "postgres"):
             self.kind = "component postgres"
-        elif kubectl.find("service", "postgres-cnpg-rw"):
+        elif kubectl.find("crd", CLUSTERS) and kubectl.find(CLUSTERS, "postgres-cnpg"):
             self.kind = "CloudNativePG"
         else:
             self.kind = "outside"
@@ -30,6 +31,13 @@ class Postgres:
         if self.kind == "CloudNativePG":
             return self.kubectl.get("pods", "--selector", PRIMARY)[0]["metadata"]["name"]
         return "postgres-0"
+
+    def is_whole(self):
+        """Whether every instance is there; the component postgres has one, whose pod tells."""
+        if self.kind != "CloudNativePG":
+            return True
+        cluster = self.kubectl.get(CLUSTERS, "postgres-cnpg")
+        return cluster.get("status", {}).get("readyInstances") == cluster["spec"]["instances"]
 
     def sql(self, text, database="votestream"):
         """The rows of a statement that may be run twice, as lists of text."""

@@ -41,6 +41,8 @@ class Row:
     notes: list = dataclasses.field(default_factory=list)
     problems: list = dataclasses.field(default_factory=list)
     skipped: str | None = None
+    # Whether voters were there to be counted.
+    voted: bool = True
 
 
 COLUMNS = [
@@ -58,10 +60,12 @@ def table(rows):
     """A table in Markdown that can be read as it stands, and the problems below it."""
     cells = [[name for name, _ in COLUMNS]]
     for row in rows:
+        shown = [show(row) for _, show in COLUMNS]
         if row.skipped:
-            cells.append([row.step, "", "", "", "", "", f"not done: {row.skipped}"])
-        else:
-            cells.append([show(row) for _, show in COLUMNS])
+            shown[-1] = f"not done: {row.skipped}"
+        if row.skipped or not row.voted:
+            shown[1:-1] = [""] * len(shown[1:-1])
+        cells.append(shown)
     widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
     # Words to the left, figures to the right.
     words = (0, len(COLUMNS) - 1)

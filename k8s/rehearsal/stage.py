@@ -75,10 +75,17 @@ class Stage:
             for load in self.loads for ballot in load.ballots() if ballot.at >= load.here(begin)
         ]
 
+    def compared(self, ballots):
+        """These ballots against the rows; nothing while Postgres cannot be asked."""
+        try:
+            return compare(ballots, self.postgres.rows())
+        except (Failed, subprocess.TimeoutExpired, LookupError):
+            return None
+
     def all_counted(self):
         """Waits until every ballot that was accepted by now is a row; those ballots."""
         now = [ballot for ballot in self.ballots() if ballot.accepted and ballot.voter not in self.lost]
-        eventually("everybody is counted", lambda: not compare(now, self.postgres.rows()).lost, 60)
+        eventually("everybody is counted", lambda: (found := self.compared(now)) and not found.lost, 60)
         return now
 
     def is_calm(self):
@@ -100,7 +107,7 @@ class Stage:
         end = time.time()
         try:
             if self.load and not self.load.is_running():
-                raise LoadFailed(f"the load ended: {self.load._other[-3:]}")
+                raise LoadFailed(f"the load ended by itself: {' '.join(self.load.words)[-300:]}")
             self._measure(row, begin, end, bound)
             self._count(row, end, bound)
             row.problems += self.pages.problems()
@@ -130,17 +137,13 @@ class Stage:
             return
         ballots = [ballot for ballot in self.ballots() if ballot.at <= end and ballot.voter not in self.lost]
         while True:
-            comparison, error = None, None
-            try:
-                comparison = compare(ballots, self.postgres.rows())
-            except (Failed, subprocess.TimeoutExpired, IndexError) as failed:
-                error = failed
+            comparison = self.compared(ballots)
             row.counted_s = time.time() - end
             if comparison and not comparison.lost or row.counted_s > bound.counted_s:
                 break
             time.sleep(1)
         if comparison is None:
-            raise Broken(f"the votes cannot be read: {error}")
+            raise Broken(f"the votes could not be read for {row.counted_s:.0f} s")
         row.lost = len(comparison.lost)
         self.lost.update(comparison.lost)
         if not comparison.holds:

@@ -1,7 +1,7 @@
--- The Postgres roles: an owner for votectl, one that may just do its work for each service, one that
--- reads everything for backups. To be run as a superuser, or as a managed service's administrator;
--- running it again sets the passwords and changes nothing else. What consumer and dashboard may do is
--- granted by `votectl migrate`, once there are tables.
+-- The Postgres roles: the owner of the tables for votectl, one role for each service that can do exactly its
+-- work, and one that reads everything for backups. Run this as a superuser, or as a managed service's
+-- administrator. Running it again sets the passwords and changes nothing else. `votectl migrate` grants the
+-- rights of consumer and dashboard, once there are tables.
 -- The passwords are psql variables; the one-machine supervisor puts them in itself.
 SELECT set_config('votestream.owner', :'owner_password', false) IS NOT NULL
    AND set_config('votestream.consumer', :'consumer_password', false) IS NOT NULL

@@ -1,4 +1,4 @@
--- A poll's tally as it stands; no rows but one, whatever the number of options.
+-- Reads a poll's tally: one row, whatever the number of options.
 SELECT p.version, p.voters, array_agg(t.votes ORDER BY t.position) AS votes
 FROM poll_tally p
 JOIN tally t USING (poll_id)

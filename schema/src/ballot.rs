@@ -1,16 +1,16 @@
-//! A ballot: one immutable submission, as it travels.
+//! A ballot: one immutable submission of a voter, as it travels through a stream.
 
 use crate::{BallotId, Choices, PollId, VoterId};
 
 /// One voter's submission to one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ballot {
-    /// The poll it answers.
+    /// The number of the poll that it answers.
     pub poll: PollId,
-    /// Who submitted it.
+    /// The voter who submitted it.
     pub voter: VoterId,
-    /// Its own id: the same however often, and in whatever entry, it travels.
+    /// Its own id, which stays the same in every entry in which it travels.
     pub id: BallotId,
-    /// What it chooses.
+    /// The options that it chooses, at least one.
     pub choices: Choices,
 }

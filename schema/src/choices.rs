@@ -1,7 +1,7 @@
-//! What a ballot chooses: a set of option positions as a bit mask.
+//! The options that a ballot chooses: a set of option positions as a bit mask.
 //!
-//! A choice travels and is stored as the mask, so that a batch is grouped by its few distinct masks
-//! before any of them is expanded to options.
+//! Choices travel and are stored as the mask. So a batch is grouped by its few distinct masks before any
+//! of them is expanded to options.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,12 +38,12 @@ impl Choices {
         Self::from_mask(mask)
     }
 
-    /// The bit mask, positive.
+    /// The bit mask, which is always positive.
     pub fn mask(self) -> i64 {
         self.0
     }
 
-    /// The positions chosen, ascending.
+    /// The positions of the chosen options, ascending.
     pub fn positions(self) -> impl Iterator<Item = usize> {
         let mut left = self.0;
         std::iter::from_fn(move || {
@@ -53,12 +53,12 @@ impl Choices {
         })
     }
 
-    /// How many options are chosen, at least 1.
+    /// The number of options that are chosen, at least 1.
     pub fn count(self) -> usize {
         self.0.count_ones() as usize
     }
 
-    /// The highest position chosen.
+    /// The highest position among the chosen options, 0 to 62.
     pub fn highest(self) -> usize {
         self.0.ilog2() as usize
     }

@@ -1,7 +1,7 @@
 //! One-time voting codes.
 //!
 //! A code is 16 characters of Crockford's base 32 (80 random bits), written in four groups. Only its
-//! hash is stored, and the hash *is* the voter: whoever holds the code is that voter, on any device.
+//! hash is stored, and the hash is the voter's id: whoever holds the code is that voter, on any device.
 
 use rand::RngExt;
 use sha2::{Digest, Sha256};
@@ -11,10 +11,10 @@ use crate::{PollId, VoterId};
 
 /// Crockford's base 32: no I, L, O, U. <https://www.crockford.com/base32.html>
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// Characters in a code, without the hyphens.
+/// The number of characters in a code, without the hyphens.
 pub const CODE_CHARS: usize = 16;
 
-/// A code as it is handed to a voter, in canonical form: upper case, no hyphens.
+/// A code in canonical form: upper case, no hyphens. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code([u8; CODE_CHARS]);
 
@@ -25,13 +25,14 @@ impl std::fmt::Debug for Code {
 }
 
 impl Code {
-    /// A fresh code from the operating system's seeded generator.
+    /// Makes a new code with a generator that the operating system seeded.
     pub fn generate() -> Self {
         let mut rng = rand::rng();
         Self(std::array::from_fn(|_| ALPHABET[rng.random_range(0..ALPHABET.len())]))
     }
 
-    /// Reads what a person typed: any case, hyphens and blanks anywhere, O for 0, I or L for 1.
+    /// Reads a code as people type it: in any case, with hyphens and blanks anywhere, O for 0, I or L for 1.
+    /// Returns `None` if it has other characters or another length.
     pub fn parse(typed: &str) -> Option<Self> {
         let mut code = [0; CODE_CHARS];
         let mut length = 0;
@@ -50,14 +51,14 @@ impl Code {
         (length == CODE_CHARS).then_some(Self(code))
     }
 
-    /// As it is printed: `XXXX-XXXX-XXXX-XXXX`.
+    /// The code as it is printed for a voter: `XXXX-XXXX-XXXX-XXXX`.
     pub fn printed(&self) -> String {
         let groups: Vec<&str> =
             self.0.chunks(4).map(|group| str::from_utf8(group).expect("ASCII")).collect();
         groups.join("-")
     }
 
-    /// The voter that this code is in this poll: a UUIDv8 made of its SHA-256.
+    /// The voter whom this code identifies in this poll: a UUIDv8 made of a SHA-256 over both.
     pub fn voter(&self, poll: PollId) -> VoterId {
         let hash = Sha256::new()
             .chain_update(b"votestream voting code\0")

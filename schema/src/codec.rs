@@ -1,4 +1,4 @@
-//! How a ballot is written into a stream entry, and read back.
+//! The format in which a ballot is written into a stream entry.
 //!
 //! An entry has one field, [`FIELD_BALLOT`], whose value is ASCII, parts separated by one space:
 //!
@@ -11,26 +11,26 @@
 //! └ version of this format
 //! ```
 //!
-//! Two more fields may follow: [`FIELD_ORIGIN`], the entry ID under which a replayed ballot first
-//! travelled (which decides whether it came in time), and [`FIELD_TRACE`], a W3C `traceparent`.
+//! Two more fields may follow. [`FIELD_ORIGIN`] is the entry ID under which a replayed ballot first
+//! travelled, which decides whether it came in time. [`FIELD_TRACE`] is a W3C `traceparent`.
 //!
 //! The producer's register script cuts the choices and the tail of the ballot's id out of the value by
 //! position. It is given those positions from here ([`BEFORE_CHOICES_BYTES`], [`AFTER_CHOICES_BYTES`]).
 //!
-//! Text rather than binary, so that `XRANGE` shows an operator what is there; one field rather than
-//! five, since every field costs the consumer two allocations.
+//! The format is text and not binary, so that an operator can read the reply of `XRANGE`. It is one field
+//! and not five, because every field costs the consumer two allocations.
 
 use uuid::Uuid;
 
 use crate::{Ballot, BallotId, Choices, EntryId, PollId, VoterId};
 
-/// The field that holds the ballot.
+/// The name of the field that holds the ballot.
 pub const FIELD_BALLOT: &str = "ballot";
-/// The field that holds the entry ID of a replayed ballot's first journey.
+/// The name of the field that holds the entry ID under which a replayed ballot first travelled.
 pub const FIELD_ORIGIN: &str = "origin";
-/// The field that holds the W3C trace context of the request.
+/// The name of the field that holds the W3C trace context of the voter's request.
 pub const FIELD_TRACE: &str = "trace";
-/// The version written.
+/// The version of the format that is written; readers know no other.
 pub const VERSION: &str = "1";
 /// Hexadecimal digits of an id.
 pub const ID_DIGITS: usize = 32;
@@ -38,47 +38,46 @@ pub const ID_DIGITS: usize = 32;
 pub const BEFORE_CHOICES_BYTES: usize = VERSION.len() + 2;
 /// Bytes behind the choices: two ids, each with a blank in front. The ballot's id comes last.
 pub const AFTER_CHOICES_BYTES: usize = 2 * (1 + ID_DIGITS);
-/// The longest value read, in bytes: what a version 1 ballot takes at most, and some room.
+/// The longest value that is decoded, in bytes: a version 1 ballot takes at most 97, and there is room.
 pub const PAYLOAD_BYTES_MAX: usize = 256;
-/// The largest entry that is looked into, in bytes, all its fields together: many times what a ballot
-/// takes.
+/// The largest entry that is read, in bytes over all its fields: many times the size of a ballot.
 pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
 
-/// Why an entry is no ballot. The text is the reason that a dead letter carries.
+/// Why an entry holds no ballot. The text becomes the reason of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The field is absent.
+    /// A field that every entry needs is absent.
     #[error("field `{0}` is missing")]
     MissingField(&'static str),
     /// The value is longer than [`PAYLOAD_BYTES_MAX`].
     #[error("the ballot is {0} bytes long, more than {PAYLOAD_BYTES_MAX}")]
     Oversized(usize),
-    /// The entry as a whole is larger than [`ENTRY_BYTES_MAX`]; it was not looked into.
+    /// The entry as a whole is larger than [`ENTRY_BYTES_MAX`], so it was not read.
     #[error("the entry is {0} bytes long, more than {ENTRY_BYTES_MAX}")]
     OversizedEntry(usize),
     /// The value is not printable ASCII.
     #[error("the ballot holds bytes that are not printable ASCII")]
     NotText,
-    /// A version this program does not know.
+    /// The format has a version that this program does not know.
     #[error("unknown version `{0}` of the ballot format")]
     UnknownVersion(String),
-    /// A part is absent.
+    /// A part of the value is absent.
     #[error("part `{0}` is missing")]
     MissingPart(&'static str),
-    /// A part does not parse.
+    /// A part of the value does not parse, or is out of range.
     #[error("part `{0}` is not valid")]
     InvalidPart(&'static str),
-    /// Something follows the last part.
+    /// Another part follows the last one.
     #[error("the ballot has more parts than version 1 knows")]
     TrailingPart,
-    /// The origin is no entry ID.
+    /// The value of [`FIELD_ORIGIN`] is not an entry ID.
     #[error("field `origin` is not an entry ID")]
     InvalidOrigin,
 }
 
-/// The value of [`FIELD_BALLOT`] for this ballot.
+/// Encodes a ballot as a value of [`FIELD_BALLOT`].
 pub fn encode(ballot: &Ballot) -> String {
-    // Not through `Display`: formatting is most of what a ballot costs here.
+    // Not through `Display`: formatting takes most of the time that a ballot takes here.
     let (mut number, mut digits) = (itoa::Buffer::new(), [0; 32]);
     let mut text = String::with_capacity(96);
     text.push_str(VERSION);
@@ -93,10 +92,10 @@ pub fn encode(ballot: &Ballot) -> String {
     text
 }
 
-/// The ballot in a value of [`FIELD_BALLOT`].
+/// Decodes a value of [`FIELD_BALLOT`]. Never panics, whatever the bytes.
 ///
 /// # Errors
-/// Says which part is missing or wrong; never panics, whatever the bytes.
+/// Returns an error that names the part which is missing or wrong.
 pub fn decode(payload: &[u8]) -> Result<Ballot, Error> {
     if payload.len() > PAYLOAD_BYTES_MAX {
         return Err(Error::Oversized(payload.len()));
@@ -113,10 +112,10 @@ pub fn decode(payload: &[u8]) -> Result<Ballot, Error> {
     }
 }
 
-/// The entry ID in a value of [`FIELD_ORIGIN`].
+/// Decodes a value of [`FIELD_ORIGIN`].
 ///
 /// # Errors
-/// When it is none.
+/// Returns [`Error::InvalidOrigin`] if the value is not an entry ID.
 pub fn decode_origin(origin: &[u8]) -> Result<EntryId, Error> {
     str::from_utf8(origin).ok().and_then(|text| text.parse().ok()).ok_or(Error::InvalidOrigin)
 }
@@ -138,13 +137,13 @@ fn decode_v1<'a>(mut parts: impl Iterator<Item = &'a str>) -> Result<Ballot, Err
     })
 }
 
-/// A positive decimal without sign or blanks.
+/// Parses a positive decimal without sign or blanks.
 fn number(part: &str) -> Option<i64> {
     let digits = part.bytes().all(|b| b.is_ascii_digit());
     part.parse().ok().filter(|n| digits && *n > 0)
 }
 
-/// 32 hexadecimal digits, nothing else that [`Uuid`] would also take.
+/// Parses 32 hexadecimal digits, and none of the other forms that [`Uuid`] accepts.
 fn id(part: &str) -> Option<Uuid> {
     (part.len() == ID_DIGITS).then(|| Uuid::try_parse_ascii(part.as_bytes()).ok()).flatten()
 }
@@ -219,7 +218,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_decodes_to_the_same(
+        fn an_encoded_ballot_decodes_to_the_same(
             poll in 1_i32.., mask in 1_i64.., voter in any::<u128>(), ballot in any::<u128>(),
         ) {
             let ballot = Ballot {

@@ -1,6 +1,6 @@
-//! Names of things: polls, voters, ballots, entries.
+//! The ids of polls, voters, ballots and stream entries.
 //!
-//! Each is a newtype that is valid by construction, so that code further in never checks again.
+//! Each is a type of its own that is valid by construction, so that other code never checks it again.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,27 +19,28 @@ impl fmt::Display for PollId {
     }
 }
 
-/// Who votes: a UUIDv7 from a signed cookie, or a UUIDv8 drawn from a voting code.
+/// The id of a voter: a UUIDv7 from a signed cookie, or a UUIDv8 made of a voting code.
 ///
-/// Time-ordered ids nearly double Postgres' rate of ingest, since new rows land side by side.
+/// Ids that are ordered by time nearly double the rate at which Postgres inserts, because new rows lie side
+/// by side in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoterId(pub Uuid);
 
 impl VoterId {
-    /// A voter never seen before.
+    /// Makes the id of a voter who was never seen before.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The partition, in `0..partitions`, where all of this voter's ballots travel.
+    /// The partition, in `0..partitions`, whose stream carries all ballots of this voter.
     ///
-    /// Taken from the low 32 bits, which are random in a UUIDv7 and a hash in a UUIDv8.
+    /// It follows from the low 32 bits, which are random in a UUIDv7 and a hash in a UUIDv8.
     pub fn partition(self, partitions: u16) -> u16 {
         let low = self.0.as_u128() as u32;
         (low % u32::from(partitions.max(1))) as u16
     }
 
-    /// The bucket, in `0..buckets`, of the register that holds this voter.
+    /// The bucket, in `0..buckets`, of the register in which this voter is found.
     pub fn bucket(self, buckets: u16) -> u16 {
         let middle = (self.0.as_u128() >> 32) as u16;
         middle % buckets.max(1)
@@ -58,12 +59,13 @@ impl fmt::Display for VoterId {
     }
 }
 
-/// One submission, whatever entry it travels in: entry IDs can be issued again after a failover.
+/// The id of one ballot, in whatever entry it travels. An entry ID could not serve: Redis may issue the same
+/// one again after a failover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BallotId(pub Uuid);
 
 impl BallotId {
-    /// A fresh id: random, since nothing is ordered by it.
+    /// Makes a new id, a random one since nothing is ordered by it.
     pub fn new() -> Self {
         Self(Uuid::new_v4())
     }
@@ -107,13 +109,13 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// Why a text is not the name it should be.
+/// Why a text is not a valid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not `<ms>-<seq>` with both parts within `0..=i64::MAX`.
     #[error("`{0}` is not an entry ID of the form <milliseconds>-<sequence>")]
     Entry(String),
-    /// Not a slug.
+    /// Not a [`Slug`]: it is empty, too long, or has other characters.
     #[error("`{0}` is not a slug: 1 to 63 of a-z, 0-9 and inner hyphens")]
     Slug(String),
 }
@@ -141,7 +143,7 @@ impl FromStr for EntryId {
 pub struct Slug(String);
 
 impl Slug {
-    /// The text.
+    /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

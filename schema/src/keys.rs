@@ -3,35 +3,35 @@
 //! All keys of partition `K` share the hash tag `{<prefix>:K}`, so that they lie in one Redis
 //! Cluster slot and one script can touch them together.
 //!
-//! | key | type | what |
+//! | key | type | content |
 //! |---|---|---|
 //! | `{votes:K}:stream` | stream | ballots on their way |
 //! | `{votes:K}:dead` | stream | dead letters |
-//! | `{votes:K}:polls` | hash | poll id → what the register script must know ([`crate::projection`]) |
+//! | `{votes:K}:polls` | hash | poll id → rules for the register script ([`crate::projection`]) |
 //! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped, `removed` → entries that we took out of the stream; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:codes:<poll>` | set | voters (hashed codes) who may vote |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
-//! | `votes:audit` | hash | what the last standing audit found |
+//! | `votes:audit` | hash | the findings of the last standing audit |
 
 use crate::{PollId, VoterId};
 
-/// The consumer group of every partition's stream.
+/// The name of the consumer group of every partition's stream.
 pub const GROUP: &str = "tally";
 /// Register buckets per poll and partition: hashes small enough to stay listpacks up to 8 million
 /// voters a partition (16,384 × 512 fields).
 pub const BUCKETS: u16 = 16_384;
-/// Partitions when none are asked for: room for a cluster of four masters.
+/// The number of partitions if none is asked for: enough for a cluster of four masters.
 pub const PARTITIONS_DEFAULT: u16 = 4;
-/// The most partitions that make sense.
+/// The most partitions that a deployment may have.
 pub const PARTITIONS_MAX: u16 = 1_024;
 /// The field of [`Keys::accepted`] that counts entries taken out of the stream as they should be.
 pub const FIELD_REMOVED: &str = "removed";
-/// What stands before the poll in the field of [`Keys::accepted`] that counts dead letters dropped.
+/// The prefix, in front of the poll, of the field of [`Keys::accepted`] that counts dropped dead letters.
 pub const DROPPED_PREFIX: &str = "dropped:";
-/// The prefix when none is asked for.
+/// The prefix of all keys if none is asked for.
 pub const PREFIX_DEFAULT: &str = "votes";
 
 /// The field of [`Keys::accepted`] that counts the dead letters of a poll that an operator dropped.
@@ -46,80 +46,80 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Names under `prefix`, which must not hold braces (they would move the hash tag).
+    /// Makes names under `prefix`, which must not hold braces, because they would move the hash tag.
     pub fn new(prefix: impl Into<String>) -> Self {
         let prefix = prefix.into();
         debug_assert!(!prefix.contains(['{', '}']), "braces in a prefix move the hash tag");
         Self { prefix }
     }
 
-    /// The stream of ballots.
+    /// The key of the stream of ballots.
     pub fn stream(&self, partition: u16) -> String {
         self.of(partition, "stream")
     }
 
-    /// The stream of dead letters.
+    /// The key of the stream of dead letters.
     pub fn dead_letters(&self, partition: u16) -> String {
         self.of(partition, "dead")
     }
 
-    /// What the register script must know of each poll.
+    /// The key of the rules of each poll, which the register script reads.
     pub fn rules(&self, partition: u16) -> String {
         self.of(partition, "polls")
     }
 
-    /// Ballots ever accepted, by poll, and what else is counted of the stream.
+    /// The key of the counters of a stream: ballots ever accepted, by poll, and others.
     pub fn accepted(&self, partition: u16) -> String {
         self.of(partition, "accepted")
     }
 
-    /// The part of the register that holds this voter.
+    /// The key of the bucket of the register that holds this voter.
     pub fn register(&self, partition: u16, poll: PollId, voter: VoterId) -> String {
         self.register_bucket(partition, poll, voter.bucket(BUCKETS))
     }
 
-    /// One bucket of the register, `bucket` in `0..`[`BUCKETS`].
+    /// The key of one bucket of the register, `bucket` in `0..`[`BUCKETS`].
     pub fn register_bucket(&self, partition: u16, poll: PollId, bucket: u16) -> String {
         self.register_buckets(partition, poll).of(bucket).to_owned()
     }
 
-    /// All buckets of a poll in one partition, named one after the other in the same piece of memory.
+    /// The keys of all buckets of a poll in one partition, written one after the other into the same memory.
     pub fn register_buckets(&self, partition: u16, poll: PollId) -> Buckets {
         let name = format!("{{{}:{partition}}}:register:{poll}:", self.prefix);
         Buckets { start_bytes: name.len(), name }
     }
 
-    /// The polls whose register was forgotten after they had closed.
+    /// The key of the polls whose register was removed after they had closed.
     pub fn forgotten(&self, partition: u16) -> String {
         self.of(partition, "forgotten")
     }
 
-    /// The voters, as hashed codes, who may vote in a poll with voting codes.
+    /// The key of the voters, as hashed codes, who may vote in a poll with voting codes.
     pub fn codes(&self, partition: u16, poll: PollId) -> String {
         format!("{{{}:{partition}}}:codes:{poll}", self.prefix)
     }
 
-    /// All poll definitions, for the producer's pages.
+    /// The key of all poll definitions, for the producer's pages.
     pub fn polls(&self) -> String {
         format!("{}:polls", self.prefix)
     }
 
-    /// Facts fixed at the first deployment.
+    /// The key of the facts that the first migration fixed.
     pub fn meta(&self) -> String {
         format!("{}:meta", self.prefix)
     }
 
-    /// What the last standing audit found.
+    /// The key of the findings of the last standing audit.
     pub fn audit(&self) -> String {
         format!("{}:audit", self.prefix)
     }
 
-    fn of(&self, partition: u16, what: &str) -> String {
-        format!("{{{}:{partition}}}:{what}", self.prefix)
+    fn of(&self, partition: u16, name: &str) -> String {
+        format!("{{{}:{partition}}}:{name}", self.prefix)
     }
 }
 
-/// Names of register buckets; see [`Keys::register_buckets`].
+/// Writes the keys of register buckets; see [`Keys::register_buckets`].
 #[derive(Clone, Debug)]
 pub struct Buckets {
     name: String,
@@ -127,7 +127,7 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// One bucket, in `0..`[`BUCKETS`].
+    /// The key of one bucket, `bucket` in `0..`[`BUCKETS`].
     pub fn of(&mut self, bucket: u16) -> &str {
         self.name.truncate(self.start_bytes);
         self.name.push_str(itoa::Buffer::new().format(bucket));

@@ -1,10 +1,11 @@
-//! What the parts of Votestream agree on.
+//! The definitions that all parts of Votestream share.
 //!
-//! Owns the words of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), how a ballot travels
-//! ([`codec`]), where it lies in Redis ([`keys`]), who a voter is ([`voter`], [`code`]), what one submits ([`submission`]), and, behind
-//! the feature `db`, the Postgres schema ([`db`]).
+//! Owns the terms of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), the format in which a ballot
+//! travels ([`codec`]), the names of Redis keys ([`keys`]), the identity of a voter ([`voter`], [`code`]), the
+//! forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`, the Postgres
+//! schema ([`db`]).
 //!
-//! Invariant: nothing here does I/O except [`db`].
+//! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`, [`poll_copy`].
 
 pub mod ballot;
 pub mod choices;
@@ -15,6 +16,8 @@ pub mod db;
 pub mod ids;
 pub mod keys;
 pub mod poll;
+#[cfg(feature = "poll-copy")]
+pub mod poll_copy;
 #[cfg(feature = "poll-file")]
 pub mod poll_file;
 pub mod position;

@@ -1,4 +1,4 @@
-//! Polls: the question, its options, who may answer, until when, and who sees the result.
+//! Polls: the question, its options, who may vote, until when, and who sees the result.
 //!
 //! Invariant: a [`Definition`] that passed [`Definition::validated`] can be stored and voted on.
 //! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::choices::OPTIONS_MAX;
 use crate::{Choices, PollId, Slug};
 
-/// The longest title, in characters.
+/// The length of the longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// The longest option label, in characters.
+/// The length of the longest option label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
-/// The longest option description, in characters.
+/// The length of the longest option description, in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
 
 macro_rules! text_enum {
@@ -30,7 +30,7 @@ macro_rules! text_enum {
             /// Every variant, in the order of their declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word used in Postgres, JSON and flags.
+            /// The word for it in Postgres, JSON and flags.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
@@ -58,7 +58,7 @@ macro_rules! text_enum {
 }
 
 text_enum! {
-    /// What happens to a second ballot of one voter.
+    /// Decides which of a voter's ballots stands.
     VotePolicy {
         /// The first vote stands; later ballots are refused.
         KeepFirst = "keep_first",
@@ -71,7 +71,7 @@ impl VotePolicy {
     /// Whether a voter's newer ballot takes the place of the older one; if not, the older one stands
     /// and the newer one is refused.
     ///
-    /// This function alone decides what a policy means. The register script, the upsert, the ballot
+    /// This function alone decides the meaning of a policy. The register script, the upsert, the ballot
     /// page and the services are given its answer and never compare the policy's word themselves.
     pub fn replaces(self) -> bool {
         match self {
@@ -82,18 +82,18 @@ impl VotePolicy {
 }
 
 text_enum! {
-    /// Who may vote.
+    /// Decides who may vote.
     VoterPolicy {
-        /// Anyone, once per signed cookie.
+        /// Anyone may vote, once per signed cookie.
         Open = "open",
-        /// Holders of a one-time voting code.
+        /// Holders of a one-time voting code may vote.
         Code = "code",
     }
 }
 
 impl VoterPolicy {
     /// Whether a ballot needs a one-time voting code. As [`VotePolicy::replaces`], this alone decides
-    /// what a policy means.
+    /// the meaning of a policy.
     pub fn needs_code(self) -> bool {
         match self {
             Self::Open => false,
@@ -103,34 +103,34 @@ impl VoterPolicy {
 }
 
 text_enum! {
-    /// Who sees the tally, and when.
+    /// Decides who sees the tally, and when.
     Visibility {
-        /// Everybody, at once.
+        /// Everybody sees it from the start.
         Always = "always",
-        /// Everybody, once the poll has closed.
+        /// Everybody sees it once the poll has closed.
         AfterClose = "after_close",
-        /// Nobody but the operator, through votectl.
+        /// Only the operator sees it, with `votectl`.
         Admin = "admin",
     }
 }
 
 text_enum! {
-    /// Where a poll is in its life.
+    /// The stage in the life of a poll.
     PollState {
-        /// Being prepared; has no opening time.
+        /// The poll is being prepared; it has no opening time.
         Draft = "draft",
-        /// Opens by itself at its opening time.
+        /// The poll opens by itself at its opening time.
         Scheduled = "scheduled",
-        /// Takes ballots.
+        /// The poll takes ballots.
         Open = "open",
-        /// Takes no more ballots; for good.
+        /// The poll takes no more ballots, for good.
         Closed = "closed",
-        /// Put away: kept, but no longer shown.
+        /// The poll is kept, but no longer shown.
         Archived = "archived",
     }
 }
 
-/// What is wrong with a definition or a choice; the text is meant for the person who wrote it.
+/// The mistake in a definition or a choice, in words for the person who made it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
@@ -139,47 +139,47 @@ pub struct Invalid(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PollOption {
-    /// Its name in URLs, forms and JSON.
+    /// The option's name in URLs, forms and JSON.
     pub slug: Slug,
-    /// What voters read.
+    /// The text that voters read.
     pub label: String,
-    /// A sentence more, if wanted.
+    /// A further sentence for voters, if there is one.
     #[serde(default)]
     pub description: Option<String>,
-    /// `#rrggbb`, if wanted.
+    /// The colour as `#rrggbb`, if the author chose one.
     #[serde(default)]
     pub colour: Option<String>,
 }
 
-/// What an operator writes to create a poll; the shape of `votectl poll create --file`.
+/// A poll as its author defines it: the content of the file for `votectl poll create --file`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// Its name in URLs.
+    /// The poll's name in URLs.
     pub slug: Slug,
-    /// The question.
+    /// The question, as the headline of the page.
     pub title: String,
-    /// The answers: 2 to 63, in the order shown.
+    /// The 2 to 63 options, in the order in which voters see them.
     pub options: Vec<PollOption>,
-    /// How many options a ballot must choose at least.
+    /// The fewest options that a ballot may choose, at least 1.
     #[serde(default = "one")]
     pub choices_min: u8,
-    /// How many options a ballot may choose at most.
+    /// The most options that a ballot may choose.
     #[serde(default = "one")]
     pub choices_max: u8,
-    /// What happens to a second ballot.
+    /// Decides which of a voter's ballots stands.
     #[serde(default = "keep_first")]
     pub vote_policy: VotePolicy,
-    /// Who may vote.
+    /// Decides who may vote.
     #[serde(default = "open_to_all")]
     pub voter_policy: VoterPolicy,
-    /// Who sees the tally.
+    /// Decides who sees the tally, and when.
     #[serde(default = "always")]
     pub visibility: Visibility,
-    /// When it opens; never, while absent.
+    /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
-    /// When it closes; by hand, while absent.
+    /// The time when the poll closes; without one, an operator closes it.
     #[serde(default)]
     pub closes_at: Option<jiff::Timestamp>,
 }
@@ -198,10 +198,10 @@ fn always() -> Visibility {
 }
 
 impl Definition {
-    /// The definition itself, if a poll can be made of it.
+    /// Returns the definition itself if a poll can be made of it.
     ///
     /// # Errors
-    /// Says which rule of the model is broken, in words for its author.
+    /// Returns the first rule that is broken, in words for the author.
     pub fn validated(self) -> Result<Self, Invalid> {
         let fail = |text: String| Err(Invalid(text));
         check_text("the title", &self.title, TITLE_CHARS_MAX)?;
@@ -253,50 +253,50 @@ fn is_colour(text: &str) -> bool {
         .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-fn check_text(what: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
+fn check_text(name: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
     let chars = text.chars().count();
     if text.trim().is_empty() || chars > chars_max {
-        return Err(Invalid(format!("{what} must have 1 to {chars_max} characters, not {chars}")));
+        return Err(Invalid(format!("{name} must have 1 to {chars_max} characters, not {chars}")));
     }
     if text.chars().any(char::is_control) {
-        return Err(Invalid(format!("{what} must not hold control characters")));
+        return Err(Invalid(format!("{name} must not hold control characters")));
     }
     Ok(())
 }
 
-/// A stored poll.
+/// A poll as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
-    /// Its number.
+    /// The poll's number, the key of its row.
     pub id: PollId,
-    /// Its name in URLs.
+    /// The poll's name in URLs.
     pub slug: Slug,
-    /// The question.
+    /// The question, as the headline of the page.
     pub title: String,
-    /// The answers, in the order shown; a [`Choices`] bit is an index into this.
+    /// The options, in the order in which voters see them; a bit of [`Choices`] is an index into this.
     pub options: Vec<PollOption>,
-    /// How many options a ballot must choose at least.
+    /// The fewest options that a ballot may choose, at least 1.
     pub choices_min: u8,
-    /// How many options a ballot may choose at most.
+    /// The most options that a ballot may choose.
     pub choices_max: u8,
-    /// What happens to a second ballot.
+    /// Decides which of a voter's ballots stands.
     pub vote_policy: VotePolicy,
-    /// Who may vote.
+    /// Decides who may vote.
     pub voter_policy: VoterPolicy,
-    /// Who sees the tally.
+    /// Decides who sees the tally, and when.
     pub visibility: Visibility,
-    /// When it opens, in milliseconds since the epoch.
+    /// The time when the poll opens, in milliseconds since the Unix epoch; a draft has none.
     pub opens_at_ms: Option<i64>,
-    /// When it closes, in milliseconds since the epoch; the first millisecond that is too late.
+    /// The time when the poll closes, in milliseconds since the Unix epoch: the first one that is too late.
     pub closes_at_ms: Option<i64>,
-    /// When it was archived, in milliseconds since the epoch.
+    /// The time when the poll was archived, in milliseconds since the Unix epoch.
     pub archived_at_ms: Option<i64>,
-    /// Grows with every change, so that an older copy never overwrites a newer one.
+    /// A number that grows with every change, so that an older copy never overwrites a newer one.
     pub revision: i32,
 }
 
 impl Poll {
-    /// The state at `now_ms`, milliseconds since the epoch.
+    /// The state at `now_ms`, in milliseconds since the Unix epoch.
     pub fn state(&self, now_ms: i64) -> PollState {
         match (self.archived_at_ms, self.opens_at_ms, self.closes_at_ms) {
             (Some(_), _, _) => PollState::Archived,
@@ -307,7 +307,8 @@ impl Poll {
         }
     }
 
-    /// Whether a ballot stored at `entry_ms` came in time. Archiving later changes nothing.
+    /// Whether a ballot came in time whose entry ID has the time `entry_ms`. Archiving the poll later does
+    /// not change that.
     pub fn takes_entry_at(&self, entry_ms: i64) -> bool {
         self.opens_at_ms.is_some_and(|opens| opens <= entry_ms)
             && self.closes_at_ms.is_none_or(|closes| entry_ms < closes)
@@ -324,11 +325,11 @@ impl Poll {
         }
     }
 
-    /// The choices that these names mean: option slugs, or letters `a`, `b`, … by position where no
-    /// option has that slug.
+    /// Finds the options of these names: slugs, or letters `a`, `b`, … by position where no option has that
+    /// slug.
     ///
     /// # Errors
-    /// When a name is unknown, or the number of choices is outside the poll's limits.
+    /// Returns an error if a name is unknown, or the number of choices is outside of the poll's limits.
     pub fn choose<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Choices, Invalid> {
         let mut positions = Vec::new();
         for name in names {
@@ -353,7 +354,7 @@ impl Poll {
                 .contains(&choices.count())
     }
 
-    /// The options chosen, in the order shown.
+    /// The options of these choices, in the order in which voters see them.
     pub fn chosen(&self, choices: Choices) -> impl Iterator<Item = &PollOption> {
         choices.positions().filter_map(|position| self.options.get(position))
     }
@@ -380,12 +381,12 @@ impl Poll {
     }
 }
 
-/// Now, in milliseconds since the Unix epoch, by this machine's clock.
+/// The time by this machine's clock, in milliseconds since the Unix epoch.
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Milliseconds since the epoch as RFC 3339 in UTC; the epoch itself when out of jiff's range.
+/// Formats milliseconds since the Unix epoch as RFC 3339 in UTC; a time past the year 9999 as the epoch.
 pub fn rfc3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }

@@ -1,11 +1,11 @@
-//! A poll as its author writes it in a TOML file.
+//! Reads the definition of a poll from TOML, as its author writes it.
 
 use crate::poll::{Definition, Invalid};
 
-/// Reads a definition, which may still break the rules of the model: see [`Definition::validated`].
+/// Reads a definition. It may still break the rules of the model: see [`Definition::validated`].
 ///
 /// # Errors
-/// Names the line, and says what is wrong there.
+/// Returns an error that names the line, and the mistake in it.
 pub fn read(text: &str) -> Result<Definition, Invalid> {
     toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn a_mistake_is_named_with_its_line() {
         let error = read("slug = \"x\"\ntitle = 1\n").unwrap_err().to_string();
         assert!(error.starts_with("line 2:"), "{error}");
         let time = "slug = \"x\"\ntitle = \"X\"\noptions = []\nopens_at = 2026-03-01T12:00:00Z\n";

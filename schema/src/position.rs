@@ -26,7 +26,7 @@ impl Position {
 /// Asks for a stream's position. The reply is the last ID as text and the number of entries ever added; a stream
 /// that does not exist is at `0-0` with none.
 pub fn script(keys: &Keys, partition: u16) -> Command {
-    projection::command(["EVAL", include_str!("position.lua"), "1", &keys.stream(partition)])
+    projection::command(["EVAL", include_str!("lua/position.lua"), "1", &keys.stream(partition)])
 }
 
 #[cfg(test)]

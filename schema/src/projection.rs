@@ -1,14 +1,14 @@
-//! What Redis is told of a poll.
+//! The copy of a poll in Redis.
 //!
-//! Postgres holds the truth; Redis holds two copies that the producer can reach: the definition as
-//! JSON (for pages, in [`Keys::polls`]) and, in every partition, the [`Rules`] that the register
-//! script checks in the same step in which it stores a ballot. So a ballot that was accepted was in
-//! time by the very ID of its entry, whatever any replica's clock or cache says.
+//! Postgres holds the truth. Redis holds two copies that the producer can reach: the definition as JSON
+//! (for pages, in [`Keys::polls`]), and the [`Rules`] in every partition. The register script checks the
+//! rules in the same step in which it stores a ballot. So the ID of an accepted ballot's entry proves that
+//! it came in time, whatever the clock or the cache of a replica says.
 //!
-//! Invariant: rules never go back to an older revision, so a copier that was paused half-way does no
-//! harm. A closing time is set in every partition before it is reached ([`close_script`]).
+//! Invariant: rules never go back to an older revision, so a replica that was paused while copying does
+//! no harm. A closing time is set in every partition before it is reached ([`close_script`]).
 //!
-//! Everything here is text to be sent; sending it is the caller's.
+//! Everything here is text; the caller sends it.
 
 use crate::keys::BUCKETS;
 use crate::poll::{VotePolicy, VoterPolicy};
@@ -17,23 +17,23 @@ use crate::{Keys, Poll, PollId};
 /// "Never" as a time in milliseconds: the largest whole number that Lua's doubles hold exactly.
 pub const NEVER_MS: i64 = (1 << 53) - 1;
 
-/// What the register script must know of a poll.
+/// The rules of a poll, as far as the register script applies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The poll's revision.
+    /// The revision of the poll from which the rules were made.
     pub revision: i32,
     /// The first millisecond that is in time; [`NEVER_MS`] for a draft.
     pub opens_at_ms: i64,
     /// The first millisecond that is too late; [`NEVER_MS`] where none is set.
     pub closes_at_ms: i64,
-    /// What happens to a second ballot.
+    /// Decides which of a voter's ballots stands.
     pub vote_policy: VotePolicy,
-    /// Who may vote.
+    /// Decides who may vote.
     pub voter_policy: VoterPolicy,
 }
 
 impl Rules {
-    /// The rules of this poll.
+    /// Makes the rules of this poll.
     pub fn of(poll: &Poll) -> Self {
         Self {
             revision: poll.revision,
@@ -44,7 +44,7 @@ impl Rules {
         }
     }
 
-    /// As the scripts read them: `<revision> <opens> <closes> <vote policy> <voter policy>`.
+    /// Encodes the rules as the scripts read them: `<revision> <opens> <closes> <vote policy> <voter policy>`.
     pub fn encode(&self) -> String {
         let Self { revision, opens_at_ms, closes_at_ms, vote_policy, voter_policy } = self;
         format!("{revision} {opens_at_ms} {closes_at_ms} {vote_policy} {voter_policy}")
@@ -53,13 +53,13 @@ impl Rules {
 
 /// Why a text is not the rules of a poll.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not what the scripts know of a poll")]
+#[error("`{0}` are not the rules of a poll")]
 pub struct UnknownRules(String);
 
 impl std::str::FromStr for Rules {
     type Err = UnknownRules;
 
-    /// Reads what [`Rules::encode`] wrote.
+    /// Reads the text that [`Rules::encode`] wrote.
     fn from_str(text: &str) -> Result<Self, UnknownRules> {
         let read = || {
             let mut parts = text.split(' ');
@@ -76,23 +76,23 @@ impl std::str::FromStr for Rules {
     }
 }
 
-/// A command's name and arguments.
+/// A Redis command: its name, then its arguments.
 pub type Command = Vec<String>;
 
-/// Tells one partition a poll's rules. Reply: 1 when written, 0 when it knows newer ones.
+/// Writes a poll's rules to one partition. The reply is 1 if they were written, 0 if it holds newer ones.
 pub fn rules_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
-    let script = include_str!("project.lua");
+    let script = include_str!("lua/project.lua");
     let rules = Rules::of(poll).encode();
     command(["EVAL", script, "1", &keys.rules(partition), &poll.id.to_string(), &rules])
 }
 
-/// Sets the closing time of `poll` in one partition. Reply: 1 when set, 0 when it is too late for
-/// that time; then choose a later one, and set it everywhere.
+/// Sets the closing time of `poll` in one partition. The reply is 1 if it was set, 0 if it is too late for
+/// that time: then the caller chooses a later one, and sets it in all partitions.
 pub fn close_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
     let rules = Rules::of(poll);
     command([
         "EVAL",
-        include_str!("close.lua"),
+        include_str!("lua/close.lua"),
         "2",
         &keys.rules(partition),
         &keys.stream(partition),
@@ -102,12 +102,12 @@ pub fn close_script(keys: &Keys, partition: u16, poll: &Poll) -> Command {
     ])
 }
 
-/// Asks one partition for the earliest time, in milliseconds, that a new entry can bear there.
+/// Asks one partition for the earliest time, in milliseconds, that the ID of a new entry can have there.
 pub fn clock_script(keys: &Keys, partition: u16) -> Command {
-    command(["EVAL", include_str!("clock.lua"), "1", &keys.stream(partition)])
+    command(["EVAL", include_str!("lua/clock.lua"), "1", &keys.stream(partition)])
 }
 
-/// Tells the producer's pages of a poll; of a draft, that there is none.
+/// Writes a poll's definition for the producer's pages; removes that of a draft.
 pub fn definition(keys: &Keys, poll: &Poll) -> Command {
     if poll.opens_at_ms.is_none() {
         return command(["HDEL", &keys.polls(), poll.slug.as_str()]);
@@ -121,7 +121,7 @@ pub fn partitions(keys: &Keys, partitions: u16) -> Command {
     command(["HSETNX", &keys.meta(), "partitions", &partitions.to_string()])
 }
 
-/// Forgets the register of a poll that has ended, `buckets` of one partition at a time.
+/// Removes the register of a poll that has ended, `buckets` of one partition at a time.
 pub fn forget_register(
     keys: &Keys,
     partition: u16,
@@ -132,9 +132,9 @@ pub fn forget_register(
     std::iter::once("UNLINK".to_owned()).chain(names).collect()
 }
 
-/// Forgets `buckets` of a poll's register in one partition, if the poll closed `kept_ms` ago or
-/// longer; notes that it is done with the last bucket. Reply: 1 when forgotten, 0 when it is too
-/// early, or when the partition does not know when the poll closes.
+/// Removes `buckets` of a poll's register in one partition, if the poll closed at least `kept_ms`
+/// milliseconds ago, and records it with the last bucket. The reply is 1 if they were removed, 0 if it is
+/// too early or the partition does not know when the poll closes.
 pub fn forget_script(
     keys: &Keys,
     partition: u16,
@@ -145,7 +145,7 @@ pub fn forget_script(
     let last = if buckets.end == BUCKETS { "1" } else { "0" };
     let count = (2 + buckets.len()).to_string();
     let (rules, forgotten) = (keys.rules(partition), keys.forgotten(partition));
-    let mut script = command(["EVAL", include_str!("forget.lua"), &count, &rules, &forgotten]);
+    let mut script = command(["EVAL", include_str!("lua/forget.lua"), &count, &rules, &forgotten]);
     script.extend(buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)));
     script.extend(command([&poll.to_string(), &kept_ms.to_string(), last]));
     script

@@ -9,7 +9,7 @@
 //! Everything here is text to be sent; `votestream_service::redis` sends it.
 
 use crate::Keys;
-use crate::keys::GROUP;
+use crate::keys::{FIELD_REMOVED, GROUP};
 use crate::projection::Command;
 
 /// The cure, as a line of Redis' access list.
@@ -23,9 +23,9 @@ pub fn commands(keys: &Keys, partition: u16) -> Vec<Command> {
     vec![
         command(&["MULTI"]),
         command(&["XADD", &stream, "*", "b", "1"]),
-        command(&["HSET", &hash, "removed", "1"]),
-        command(&["HSETNX", &hash, "removed", "1"]),
-        command(&["HINCRBY", &hash, "removed", "1"]),
+        command(&["HSET", &hash, FIELD_REMOVED, "1"]),
+        command(&["HSETNX", &hash, FIELD_REMOVED, "1"]),
+        command(&["HINCRBY", &hash, FIELD_REMOVED, "1"]),
         command(&["XACK", &stream, GROUP, "1-1"]),
         command(&["XDEL", &stream, "1-1"]),
         command(&["XCLAIM", &stream, GROUP, "c", "0", "1-1"]),

@@ -1,7 +1,7 @@
-//! What a voter submits: a form as a browser posts it, or JSON as a program does.
+//! Parses the ballot that a voter submits: a form, as a browser posts it, or JSON, as a program does.
 //!
-//! Parsed here and not beside the HTTP that brings it, so that it can be tried with any bytes. Never
-//! panics, whatever they are; what the names mean is the poll's to say ([`crate::Poll::choose`]).
+//! The parser stands apart from HTTP so that it can be fuzzed. It never panics, whatever the bytes are.
+//! Whether the names are options is decided later, by the poll ([`crate::Poll::choose`]).
 
 use serde::Deserialize;
 
@@ -13,15 +13,15 @@ pub const FIELD_CODE: &str = "code";
 /// Options by slug or letter, and the voting code if one was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Submission {
-    /// Option slugs or letters.
+    /// The names of the chosen options: slugs or letters.
     pub choices: Vec<String>,
-    /// The voting code.
+    /// The voting code, as it was typed.
     #[serde(default)]
     pub code: Option<String>,
 }
 
 impl Submission {
-    /// Reads `application/x-www-form-urlencoded`. Any bytes are a form; other fields are left alone.
+    /// Reads `application/x-www-form-urlencoded`. Any bytes are a form; other fields are ignored.
     pub fn from_form(body: &[u8]) -> Self {
         let mut submission = Self::default();
         for (field, value) in form_urlencoded::parse(body) {
@@ -39,7 +39,7 @@ impl Submission {
     /// Reads `{"choices": ["cats"], "code": "…"}`.
     ///
     /// # Errors
-    /// Says where the text is not of that form.
+    /// Returns an error that says where the text is not of that form.
     pub fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }

@@ -1,20 +1,20 @@
-//! Counts per option, and what a batch changes of them.
+//! The votes of a poll, counted by option.
 
 use crate::Choices;
 
-/// Votes per option at a moment.
+/// The number of votes of each option at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Grows with every change; what a viewer has seen is named by it.
+    /// A number that grows with every change, by which a viewer names the state it has seen.
     pub version: i64,
-    /// People counted; with multiple choice the votes add up to more.
+    /// People counted. Where several choices are allowed, the votes add up to more.
     pub voters: i64,
-    /// Votes by option position.
+    /// The votes of each option, by its position.
     pub votes: Vec<i64>,
 }
 
 impl Tally {
-    /// Recounts from the votes themselves: what the stored tally must equal.
+    /// Counts these votes; the stored tally must be equal to the result.
     pub fn recount(options: usize, votes: impl IntoIterator<Item = Choices>) -> Self {
         let mut tally = Self { votes: vec![0; options], ..Self::default() };
         for choices in votes {

@@ -1,11 +1,11 @@
-//! Who a browser is: a voter id in a signed cookie.
+//! The identity of a browser: a voter id in a signed cookie.
 //!
 //! The value is `v1.<voter>.<issued>.<signature>`: 32 hexadecimal digits, the Unix time of issue in
 //! seconds (hexadecimal), and the first 128 bits of HMAC-SHA256 (RFC 2104, truncated as its section
-//! 5 allows) over a scope and all that stands before. The scope keeps a cookie of one use from
-//! being passed off as one of another.
+//! 5 allows) over a scope and everything in front of the signature. The scope keeps a cookie of one use
+//! from being accepted for another.
 //!
-//! Invariant: a [`VoterId`] that came out of [`KeyRing::verify`] was put in by one of our keys.
+//! Invariant: a [`VoterId`] that [`KeyRing::verify`] returns was signed with one of our keys.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,23 +13,23 @@ use uuid::Uuid;
 
 use crate::VoterId;
 
-/// The shortest key, in bytes.
+/// The length of the shortest key that is accepted, in bytes.
 pub const KEY_BYTES_MIN: usize = 32;
-/// How long a cookie is believed, in seconds: 400 days, the longest that browsers keep one.
+/// The age up to which a cookie is accepted, in seconds: 400 days, the longest that browsers keep one.
 pub const AGE_MAX_S: i64 = 400 * 24 * 60 * 60;
-/// How far ahead another replica's clock may be, in seconds.
+/// The number of seconds by which the clock of the replica that signed may be ahead.
 const CLOCK_SKEW_S: i64 = 300;
 const SIGNATURE_BYTES: usize = 16;
-/// How long a value is, until the year 2106.
+/// The length of a cookie value in bytes, until the year 2106.
 const VALUE_BYTES: usize = 3 + 32 + 9 + 1 + 2 * SIGNATURE_BYTES;
 
-/// Why a cookie is not believed.
+/// Why a cookie is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not of the form `v1.….….…`.
     #[error("the voter cookie is malformed")]
     Malformed,
-    /// Signed by none of our keys.
+    /// The signature was made with none of our keys.
     #[error("the voter cookie was not signed by this service")]
     Forged,
     /// Issued more than [`AGE_MAX_S`] ago, or in the future.
@@ -37,28 +37,29 @@ pub enum Error {
     Expired,
 }
 
-/// What a request's cookies say of its voter.
+/// The voter of a request, by its cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// A cookie of ours names the voter.
     Known(VoterId),
-    /// No cookie.
+    /// The request has no voter cookie.
     New,
-    /// A cookie that is not (or no longer) ours.
+    /// The cookie is not, or no longer, accepted.
     Invalid(Error),
 }
 
-/// A key that cannot be used.
+/// Why a key of the ring cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cookie key {position}: {reason}")]
 pub struct InvalidKey {
-    /// Which key of the ring, from 1.
+    /// The position of the key in the ring, from 1.
     pub position: usize,
-    /// What is wrong with it; never the key itself.
+    /// The reason, which never contains the key.
     pub reason: &'static str,
 }
 
-/// Keys for signing: the first signs, all verify, so that keys are rotated without a lost voter.
+/// The keys for cookies. The first one signs and all verify, so that keys can be rotated without losing a
+/// voter.
 #[derive(Clone)]
 pub struct KeyRing {
     macs: Vec<Hmac<Sha256>>,
@@ -74,7 +75,7 @@ impl KeyRing {
     /// Reads keys written in hexadecimal, separated by commas or white space.
     ///
     /// # Errors
-    /// When there is none, or one is not hexadecimal or shorter than [`KEY_BYTES_MIN`].
+    /// Returns [`InvalidKey`] if there is no key, or one is not hexadecimal or shorter than [`KEY_BYTES_MIN`].
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let mut macs = Vec::new();
         let keys = text.split([',', ' ', '\n', '\r', '\t']).filter(|key| !key.is_empty());
@@ -92,7 +93,7 @@ impl KeyRing {
         Ok(Self { macs })
     }
 
-    /// The cookie value for this voter, issued at `now_s` (Unix time in seconds).
+    /// Makes the cookie value for this voter, issued at `now_s` (Unix time in seconds).
     pub fn sign(&self, scope: &str, voter: VoterId, now_s: i64) -> String {
         let mut value = String::with_capacity(VALUE_BYTES);
         value.push_str("v1.");
@@ -108,8 +109,8 @@ impl KeyRing {
         value
     }
 
-    /// The voter that the cookie of this name says, in the lines of a request's Cookie headers; the
-    /// first that we signed counts.
+    /// Finds the voter in the lines of a request's Cookie headers. Of several cookies of this name, the first
+    /// that we signed counts.
     pub fn identify<'a>(
         &self,
         lines: impl Iterator<Item = &'a [u8]>,
@@ -119,8 +120,8 @@ impl KeyRing {
     ) -> Identity {
         let mut found = Identity::New;
         for line in lines {
-            // Other applications on this host may have cookies with any bytes; they are not ours to
-            // judge.
+            // Other applications on this host may have cookies with any bytes; they must not fail the
+            // request.
             let line = String::from_utf8_lossy(line);
             for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
                 if key == name {
@@ -134,10 +135,10 @@ impl KeyRing {
         found
     }
 
-    /// The voter in a cookie value, if we signed it, for this scope, not too long ago.
+    /// Returns the voter in a cookie value that we signed, for this scope, not too long ago.
     ///
     /// # Errors
-    /// Says whether it is malformed, forged or expired; the signature is looked at before the age.
+    /// Returns whether the value is malformed, forged or expired; the signature is checked before the age.
     pub fn verify(&self, scope: &str, value: &str, now_s: i64) -> Result<VoterId, Error> {
         let (signed, signature) = value.rsplit_once('.').ok_or(Error::Malformed)?;
         let mut parts = signed.split('.');
@@ -173,7 +174,7 @@ fn mac(key: &Hmac<Sha256>, scope: &str, signed: &str) -> Hmac<Sha256> {
     mac
 }
 
-/// As `{number:x}` does, in a tenth of the time.
+/// Appends the digits that `{number:x}` would, in a tenth of the time.
 fn push_hex_number(text: &mut String, number: i64) {
     let digits = (67 - (number | 1).leading_zeros()) / 4;
     text.extend((0..digits).rev().map(|digit| hex_digit((number >> (4 * digit)) as u8 & 15)));
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_what_it_always_was() {
+    fn the_format_never_changes() {
         let voter = VoterId(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab));
         assert_eq!(
             ring(&[1]).sign("voter", voter, 0x65000000),

@@ -11,7 +11,6 @@ pub mod config;
 mod fd_limit;
 pub mod health;
 pub mod http;
-mod known_nodes;
 pub mod listener;
 pub mod log_throttle;
 pub mod metric;

@@ -9,6 +9,7 @@
 //! Settings that are files are read again for each new connection. A [`Connection`] is one to a plain
 //! server (or to one behind a fail-over address) or to a Redis Cluster, with the same methods.
 
+mod known_nodes;
 pub mod replay;
 
 use std::path::PathBuf;
@@ -25,9 +26,9 @@ use redis::io::tcp::TcpSettings;
 use redis::{Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline, RedisError, RedisFuture, Value};
 
 use crate::config::{RedisArgs, Secret};
-use crate::known_nodes::KnownNodes;
 use crate::reloadable::Reloadable;
 use crate::tls;
+use known_nodes::KnownNodes;
 
 /// Longest time for a reply on a pooled connection.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);

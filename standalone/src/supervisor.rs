@@ -42,9 +42,8 @@ pub async fn run(config: &Config) -> Result<(), Error> {
         outcome = run_pipeline(&mut pipeline) => outcome,
         () = stop_signals.next() => Ok(()),
     };
-    say(
-        "stopping: the producer first, then consumers and servers once they have finished their work; press Ctrl-C again to force the stop",
-    );
+    say("stopping: the producer first, then consumers and servers once they have finished their \
+         work; press Ctrl-C again to force the stop");
     pipeline.stop(&mut stop_signals).await;
     say(&format!("everything is stopped; all votes are kept in {}", data_dir.root().display()));
     outcome

@@ -1,8 +1,6 @@
 //! A television audience that votes within three seconds, at a size that fits a small machine. The name is that of a
 //! show whose public vote collapsed under such a crowd.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
-
 use std::process::Command;
 
 use serde_json::Value;

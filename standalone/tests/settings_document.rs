@@ -70,7 +70,7 @@ impl Setting {
 /// The flags of a program and their settings, in the order of `--help`.
 fn settings(program: &Command) -> Vec<(String, Setting)> {
     let flags = program.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
-    // Hidden flags are old names of settings.
+    // A hidden flag is an old name of a setting, which the document does not list.
     let flags =
         flags.filter(|(long, arg)| !arg.is_hide_set() && !["help", "version"].contains(long));
     flags.map(|(long, arg)| (long.to_owned(), Setting::of(arg))).collect()

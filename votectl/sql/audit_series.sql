@@ -1,4 +1,5 @@
--- The series of a poll beside a recount: its sum, and the seconds in which the two differ.
+-- Compares the stored series of a poll with a recount: returns its sum, and the number of seconds in which
+-- the two differ.
 SELECT coalesce(sum(s.votes), 0)::bigint AS stored,
        count(*) FILTER (WHERE coalesce(s.votes, 0) <> coalesce(v.votes, 0)) AS seconds_different
 FROM (SELECT second, votes FROM series WHERE poll_id = $1) s

@@ -1,4 +1,5 @@
--- Ballots of a poll that do not stand, by reason; one that does stand after all is not counted twice.
+-- Counts the ballots of a poll that do not stand, by reason. A ballot that does stand after all is left out,
+-- because it is counted as a vote.
 SELECT count(*) FILTER (WHERE reason = 'superseded')  AS superseded,
        count(*) FILTER (WHERE reason = 'out_of_time') AS out_of_time
 FROM set_aside a

@@ -1,2 +1,2 @@
--- Ballots that Postgres knows of, over all polls.
+-- Counts the ballots that Postgres knows, over all polls.
 SELECT ((SELECT coalesce(sum(voters), 0) FROM poll_tally) + (SELECT count(*) FROM set_aside))::bigint

@@ -1,4 +1,4 @@
--- Of these ballots, those that Postgres has not counted yet, by poll.
+-- Counts, by poll, those of the given ballots that Postgres has neither counted nor set aside.
 SELECT i.poll_id, count(*) AS ballots
 FROM (SELECT DISTINCT * FROM unnest($1::int4[], $2::uuid[], $3::uuid[]) AS i (poll_id, voter, ballot)) i
 WHERE NOT EXISTS (

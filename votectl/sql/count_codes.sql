@@ -1,4 +1,4 @@
--- Voting codes of a poll: how many were issued, and how many of them have voted.
+-- Counts the voting codes of a poll: those that were issued, and those that have voted.
 SELECT count(*) AS issued, count(v.voter) AS voted
 FROM codes c
 LEFT JOIN votes v USING (poll_id, voter)

@@ -1,4 +1,4 @@
--- What the consumer may do, and no more; votectl puts in its quoted name.
+-- Grants the rights that the consumer needs, and no others. votectl replaces the role by its quoted name.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, options, codes, deployment, schema_migrations TO :role;

@@ -1,4 +1,5 @@
--- What the dashboard may do, and no more: no votes, no codes; votectl puts in its quoted name.
+-- Grants the rights that the dashboard needs, and no others: it reads no votes and no codes. votectl replaces
+-- the role by its quoted name.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, options, tally, poll_tally, series, deployment TO :role;

@@ -1,2 +1,2 @@
--- Votes of a poll by what they choose: few rows, from which the tally is counted anew.
+-- Counts the votes of a poll by their choices. The result has few rows, from which the tally is recounted.
 SELECT choices, count(*) AS votes FROM votes WHERE poll_id = $1 GROUP BY choices

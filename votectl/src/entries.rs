@@ -1,21 +1,21 @@
-//! Entries of a stream, read page by page.
+//! Reads the entries of a stream page by page.
 //!
-//! Invariants: names and values are bytes, whatever they are; a page is bounded in entries and in
-//! bytes, so that no entries, however large, make a reply that takes too long.
+//! Invariants: field names and values are bytes, whatever anybody wrote; a page is bounded in entries and
+//! in bytes, so that large entries never make a reply that takes too long.
 
 use redis::{FromRedisValue, ParsingError, Value};
 use votestream_schema::codec;
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::servers::Redis;
 
-/// Entries of a page at most.
+/// The most entries of a page.
 const PAGE_ENTRIES: usize = 1_000;
-/// Bytes of a page at most, and one entry more.
+/// The bytes after which a page ends; the entry that passes them is its last.
 const PAGE_BYTES: usize = 4 << 20;
-/// Bytes that are read of an entry: more than a dead letter takes whose original could be a ballot.
+/// The most bytes that are read of one entry: more than a dead letter has that holds a ballot.
 const ENTRY_BYTES: usize = 2 * codec::ENTRY_BYTES_MAX;
-/// What a name or a value costs beside its own bytes.
+/// The bytes that a name or a value costs in a reply beside its own.
 const PART_BYTES: usize = 32;
 
 /// Names and values of an entry's fields, in their order.
@@ -28,7 +28,7 @@ impl Fields {
         self.iter().find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// All of them.
+    /// All pairs of a name and a value, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
@@ -42,18 +42,18 @@ impl FromRedisValue for Fields {
     }
 }
 
-/// Shows the first entries of a stream, `entries_max` at most; whether those were all. Of an entry
-/// larger than any ballot only the first fields are shown.
+/// Calls `see` with the ID and the fields of each of the first `entries_max` entries. Returns whether
+/// those were all. Of an entry that is larger than any ballot, only the first fields are given.
 pub async fn each(
     redis: &mut Redis,
     stream: &str,
     entries_max: usize,
     mut see: impl FnMut(&str, &Fields),
-) -> Result<bool, Failure> {
+) -> Result<bool, Error> {
     let (mut from, mut seen) = ("-".to_owned(), 0);
     while seen < entries_max {
         let mut read = redis::cmd("EVAL");
-        read.arg(include_str!("page.lua")).arg(1).arg(stream).arg(&from);
+        read.arg(include_str!("entries/page.lua")).arg(1).arg(stream).arg(&from);
         read.arg(PAGE_ENTRIES.min(entries_max - seen));
         read.arg(PAGE_BYTES).arg(ENTRY_BYTES).arg(PART_BYTES);
         let page: Vec<(String, Fields)> = redis.ask(&read).await?;
@@ -67,8 +67,8 @@ pub async fn each(
     Ok(false)
 }
 
-/// One whole entry.
-pub async fn one(redis: &mut Redis, stream: &str, id: &str) -> Result<Option<Fields>, Failure> {
+/// Reads one whole entry; `None` if it is not in the stream.
+pub async fn one(redis: &mut Redis, stream: &str, id: &str) -> Result<Option<Fields>, Error> {
     let range = redis::cmd("XRANGE").arg(stream).arg(id).arg(id).clone();
     let found: Vec<(String, Fields)> = redis.ask(&range).await?;
     Ok(found.into_iter().next().map(|(_, fields)| fields))

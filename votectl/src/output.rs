@@ -1,28 +1,28 @@
-//! What is printed: tables for people, JSON for programs.
+//! Prints results: tables for people, JSON for programs.
 
 use std::io::Write;
 
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::cli_error::CliError;
 
-/// How results are printed.
+/// The form in which results are printed.
 pub struct Output {
     json: bool,
 }
 
 impl Output {
-    /// JSON, or text.
+    /// Prints JSON if `json`, else text.
     pub fn new(json: bool) -> Self {
         Self { json }
     }
 
-    /// Prints a result: as JSON, or as this text.
+    /// Prints a result, as JSON or as the text that `text` makes.
     pub fn print(
         &self,
         value: &impl Serialize,
         text: impl FnOnce() -> String,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let text = if self.json {
             serde_json::to_string_pretty(value).expect("results are plain data")
         } else {
@@ -31,14 +31,20 @@ impl Output {
         write_all(&text)
     }
 
-    /// Whether programs read along.
+    /// Whether results are printed as JSON.
     pub fn is_json(&self) -> bool {
         self.json
     }
 }
 
-/// A reader that has seen enough (`votectl … | head`) is no failure.
-fn write_all(text: &str) -> Result<(), Failure> {
+/// Prints one line on standard error, whatever line breaks a server's words had.
+pub fn note(text: &str) {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    eprintln!("votectl: {}", words.join(" "));
+}
+
+/// Writes to standard output. A reader that has seen enough (`votectl … | head`) is no error.
+fn write_all(text: &str) -> Result<(), CliError> {
     let written = writeln!(std::io::stdout().lock(), "{}", text.trim_end());
     match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -46,7 +52,8 @@ fn write_all(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Columns of equal width, the last one ragged; `right` names the columns of numbers.
+/// A table with columns of equal width, the last one ragged. The columns in `right` are aligned to the
+/// right, as numbers are.
 pub fn table<const N: usize>(header: [&str; N], right: &[usize], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -64,7 +71,7 @@ pub fn table<const N: usize>(header: [&str; N], right: &[usize], rows: &[[String
     std::iter::once(&header).chain(rows).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters made visible, so that no stored text moves the operator's terminal.
+/// The text with control characters made visible, so that stored text cannot move the operator's terminal.
 pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { c.escape_unicode().to_string() } else { c.to_string() })

@@ -1,4 +1,6 @@
-//! The way to Redis and Postgres.
+//! Connections to Redis and Postgres.
+//!
+//! Invariant: no password is ever shown; of an address, host and port alone.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,13 +8,13 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, FromRedisValue};
 use tokio_postgres::Client;
 use votestream_schema::position::{self, Position};
-use votestream_schema::{Keys, db, projection, replay};
+use votestream_schema::{Keys, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Manager};
 use votestream_service::replay::{ReplayRights, replay_rights};
 
-use crate::failure::Failure;
+use crate::error::Error;
 
 /// How long Redis may take for one command.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,80 +22,91 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait before a server is tried again.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Where the servers are; connects when asked.
+/// Shows a notice while an operation goes on, such as "waiting for redis, 20 s at most: …".
+pub type Notify = fn(&str);
+
+/// The addresses of the two servers, and how long to wait for them. Connects when an operation asks.
 pub struct Servers {
     redis: RedisArgs,
     postgres: PostgresArgs,
-    /// How long a server may take until it can be used.
     wait: Duration,
+    notify: Notify,
 }
 
 impl Servers {
-    /// The servers of these settings, each of which is waited for no longer than `wait`.
-    pub fn new(redis: RedisArgs, postgres: PostgresArgs, wait: Duration) -> Self {
-        Self { redis, postgres, wait }
+    /// The servers of these settings, each of which is waited for no longer than `wait`; `notify` shows
+    /// which one is waited for, and why.
+    pub fn new(redis: RedisArgs, postgres: PostgresArgs, wait: Duration, notify: Notify) -> Self {
+        Self { redis, postgres, wait, notify }
     }
 
-    /// A session with Postgres.
-    pub async fn postgres(&self) -> Result<Client, Failure> {
+    /// Opens a session with Postgres.
+    ///
+    /// # Errors
+    /// Returns [`Error::Settings`] if the address cannot be used, else the error of Postgres.
+    pub async fn postgres(&self) -> Result<Client, Error> {
         self.patiently("postgres", || self.connect_postgres()).await
     }
 
-    /// A connection to Redis, whatever it holds.
-    pub async fn redis_as_is(&self) -> Result<Redis, Failure> {
+    /// Opens a connection to Redis, whatever it holds. [`Redis::partitions`] is 0.
+    ///
+    /// # Errors
+    /// Returns [`Error::Settings`] if the address cannot be used, else the error of Redis.
+    pub async fn redis_as_is(&self) -> Result<Redis, Error> {
         self.patiently("redis", || self.connect_redis()).await
     }
 
-    /// Connects until it succeeds or the time is up, and says once per reason what it waits for. A server that
+    /// Connects until it succeeds or the time is up, and shows each reason for waiting once. A server that
     /// refuses the login is waited for as well: a new deployment makes users and database after the server.
     async fn patiently<T, F>(
         &self,
         server: &str,
         mut connect: impl FnMut() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, Error>
     where
-        F: Future<Output = Result<T, Failure>>,
+        F: Future<Output = Result<T, Error>>,
     {
         let deadline = Instant::now() + self.wait;
-        let mut said = String::new();
+        let mut shown = String::new();
         loop {
-            let failure = match connect().await {
+            let error = match connect().await {
                 Ok(connected) => return Ok(connected),
-                Err(failure) => failure,
+                Err(error) => error,
             };
-            if Instant::now() >= deadline || !failure.may_pass() {
-                return Err(failure);
+            let may_pass = error.is_away() || error.is_login_refused();
+            if Instant::now() >= deadline || !may_pass {
+                return Err(error);
             }
-            let reason = failure.to_string();
-            if reason != said {
+            let reason = error.to_string();
+            if reason != shown {
                 let left = deadline.saturating_duration_since(Instant::now()).as_secs();
-                eprintln!("votectl: waiting for {server}, {left} s at most: {reason}");
-                said = reason;
+                (self.notify)(&format!("waiting for {server}, {left} s at most: {reason}"));
+                shown = reason;
             }
             tokio::time::sleep(TRY_AGAIN_AFTER).await;
         }
     }
 
-    async fn connect_postgres(&self) -> Result<Client, Failure> {
+    async fn connect_postgres(&self) -> Result<Client, Error> {
         let address = shown(self.postgres.url());
         postgres::connect(&self.postgres, "votectl").await.map_err(|error| {
             match error.downcast::<tokio_postgres::Error>() {
                 Ok(error) if error.to_string().starts_with("invalid") => {
-                    Failure::refused(format!("DATABASE_URL: {error}"))
+                    Error::Settings(format!("DATABASE_URL: {error}"))
                 }
-                Ok(error) => Failure::from(error)
-                    .and(&format!("is postgres running at {address} (DATABASE_URL)?")),
-                Err(error) => Failure::refused(format!("{error:#}")),
+                Ok(error) => Error::from(error)
+                    .explained(format!("is postgres running at {address} (DATABASE_URL)?")),
+                Err(error) => Error::Settings(format!("{error:#}")),
             }
         })
     }
 
-    async fn connect_redis(&self) -> Result<Redis, Failure> {
+    async fn connect_redis(&self) -> Result<Redis, Error> {
         let manager =
-            Manager::new(&self.redis).map_err(|error| Failure::refused(format!("{error:#}")))?;
+            Manager::new(&self.redis).map_err(|error| Error::Settings(format!("{error:#}")))?;
         let connection = manager.connect(RESPONSE_TIMEOUT).await.map_err(|error| {
             let address = shown(self.redis.url());
-            Failure::from(error).and(&format!("is redis running at {address} (REDIS_URL)?"))
+            Error::from(error).explained(format!("is redis running at {address} (REDIS_URL)?"))
         })?;
         let keys = Keys::new(&self.redis.key_prefix);
         let mut redis = Redis { connection, keys, partitions: 0 };
@@ -102,8 +115,12 @@ impl Servers {
         Ok(redis)
     }
 
-    /// Both, once it is certain that they belong together.
-    pub async fn both(&self) -> Result<(Client, Redis), Failure> {
+    /// Connects to both servers, and checks that they belong to the same deployment.
+    ///
+    /// # Errors
+    /// Returns [`Error::OtherDeployment`] if they do not, [`Error::Database`] if the database was never
+    /// migrated, else the error of the server that failed.
+    pub async fn both(&self) -> Result<(Client, Redis), Error> {
         let postgres = self.postgres().await?;
         let partitions = db::partitions(&postgres).await?;
         let mut redis = self.redis_as_is().await?;
@@ -113,56 +130,40 @@ impl Servers {
     }
 }
 
-/// A connection to Redis.
+/// A connection to Redis, with the names of the deployment's keys.
 pub struct Redis {
-    /// The connection.
+    /// The connection, to a plain server or to a cluster.
     pub connection: Connection,
-    /// Under what names things lie there.
+    /// The names of all keys of the deployment.
     pub keys: Keys,
     /// The deployment's number of partitions.
     pub partitions: u16,
 }
 
 impl Redis {
-    /// Refuses when Redis was set up with another number; an empty Redis passes.
-    pub async fn check_partitions(&mut self, partitions: u16) -> Result<(), Failure> {
+    /// Checks that Redis was set up with this number of partitions; an empty Redis passes.
+    ///
+    /// # Errors
+    /// Returns [`Error::OtherDeployment`] if it holds another number, or the error of Redis.
+    pub async fn check_partitions(&mut self, partitions: u16) -> Result<(), Error> {
         match self.known_partitions().await? {
-            Some(known) if known != partitions.to_string() => Err(Failure::refused(format!(
-                "redis was set up with {known} partitions and postgres with {partitions}: they do \
-                 not belong together; check REDIS_URL, KEY_PREFIX and DATABASE_URL"
-            ))),
+            Some(redis) if redis != partitions.to_string() => {
+                Err(Error::OtherDeployment { redis, postgres: partitions })
+            }
             _ => Ok(()),
         }
     }
 
     /// The number of partitions that Redis was set up with, if it was.
-    async fn known_partitions(&mut self) -> Result<Option<String>, Failure> {
+    async fn known_partitions(&mut self) -> Result<Option<String>, Error> {
         self.ask(redis::cmd("HGET").arg(self.keys.meta()).arg("partitions")).await
     }
 
-    /// Refuses a Redis that would lose ballots when it restarts.
-    pub async fn check_replay(&mut self) -> Result<(), Failure> {
-        match self.replay_rights().await? {
-            ReplayRights::Complete | ReplayRights::NotNeeded => Ok(()),
-            ReplayRights::Missing(commands) => Err(Failure::refused(format!(
-                "redis would lose all ballots that wait, and the register, when it restarts: it replays its \
-                 append-only file with the rights of its default user, who may not run {}; put `{}` into its \
-                 access list and reload it (ACL LOAD), nobody can log in as that user",
-                commands.join(", "),
-                replay::CURE
-            ))),
-            ReplayRights::Unknown(reason) => {
-                eprintln!(
-                    "votectl: cannot check whether redis keeps ballots when it restarts ({reason}); the user of \
-                     votectl needs the rights for INFO and ACL DRYRUN"
-                );
-                Ok(())
-            }
-        }
-    }
-
     /// Whether every master would replay its ballots after a restart: the first answer that is not yes.
-    pub async fn replay_rights(&mut self) -> Result<ReplayRights, Failure> {
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
+    pub async fn replay_rights(&mut self) -> Result<ReplayRights, Error> {
         let mut worst = ReplayRights::NotNeeded;
         // On a plain server all partitions are one server's; asking it again does no harm.
         for partition in 0..self.partitions.max(1) {
@@ -177,41 +178,47 @@ impl Redis {
         Ok(worst)
     }
 
-    /// How far each stream has come.
-    pub async fn positions(&mut self) -> Result<BTreeMap<u16, Position>, Failure> {
+    /// The position of each partition's stream.
+    ///
+    /// # Errors
+    /// Returns the error of Redis, or [`Error::NotAnEntryId`] if its reply has none.
+    pub async fn positions(&mut self) -> Result<BTreeMap<u16, Position>, Error> {
         let mut positions = BTreeMap::new();
         for partition in 0..self.partitions {
             let script = position::script(&self.keys, partition);
             let (last, added): (String, i64) = self.send(&script).await?;
-            let last = last.parse().map_err(|error| {
-                Failure::refused(format!("redis gave the last ID of a stream: {error}"))
-            })?;
+            let last = last.parse().map_err(Error::NotAnEntryId)?;
             positions.insert(partition, Position { last, added });
         }
         Ok(positions)
     }
 
     /// Sends one command.
-    pub async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, Failure> {
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
+    pub async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, Error> {
         Ok(command.query_async(&mut self.connection).await?)
     }
 
-    /// Sends one command that [`projection`] wrote down.
+    /// Sends one command that [`projection`] wrote.
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
     pub async fn send<T: FromRedisValue>(
         &mut self,
         command: &projection::Command,
-    ) -> Result<T, Failure> {
-        let (name, arguments) = command.split_first().expect("a command has a name");
-        self.ask(redis::cmd(name).arg(arguments)).await
+    ) -> Result<T, Error> {
+        self.ask(&poll_copy::cmd(command)).await
     }
 }
 
-/// As [`address`]; a URL that cannot be read is told of when it is used.
+/// As [`address`]; a URL that cannot be read is reported when it is used.
 fn shown<E>(url: Result<Secret, E>) -> String {
     url.map_or_else(|_| "the address given".to_owned(), |url| address(&url))
 }
 
-/// Hosts and ports of a URL, never its password.
+/// Hosts and ports of a URL, without its password.
 fn address(url: &Secret) -> String {
     let host = |url: &str| {
         let (_, rest) = url.split_once("://")?;
@@ -219,7 +226,7 @@ fn address(url: &Secret) -> String {
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         (!host.is_empty()).then(|| host.to_owned())
     };
-    // A password may hold a comma: only whole URLs are told apart.
+    // A password may hold a comma, so a list is split only where several whole URLs follow each other.
     let hosts: Option<Vec<String>> = match url.reveal().matches("://").count() {
         0 | 1 => host(url.reveal()).map(|host| vec![host]),
         _ => url.reveal().split(',').map(|url| host(url.trim())).collect(),
@@ -232,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_never_tells_the_password() {
+    fn an_address_never_shows_the_password() {
         let check = |url: &str, shown: &str| {
             assert_eq!(address(&url.parse().unwrap()), shown, "{url}");
         };

@@ -82,8 +82,8 @@ impl Monitor {
         let (ends, counts, groups, pending, dead_letters): Reply =
             call.invoke_async(connection).await?;
         let ((oldest, ahead_ms, added), (removed, bytes, length)) = (ends, counts);
-        let (lag, consumers) = group_facts(groups).unwrap_or_default();
-        let (pending, oldest_pending) = pending_facts(pending).unwrap_or_default();
+        let (lag, consumers) = group_facts(&groups).unwrap_or_default();
+        let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
         Ok(Backlog {
             length,
             bytes,
@@ -127,8 +127,8 @@ fn lost(added: Option<i64>, length: i64, removed: Option<i64>) -> i64 {
 }
 
 /// Returns the lag and the number of consumers of our group, from the reply of XINFO GROUPS.
-fn group_facts(groups: Value) -> Option<(Option<i64>, i64)> {
-    let groups: Vec<HashMap<String, Value>> = parse(&groups)?;
+fn group_facts(groups: &Value) -> Option<(Option<i64>, i64)> {
+    let groups: Vec<HashMap<String, Value>> = parse(groups)?;
     let ours = groups
         .iter()
         .find(|group| group.get("name").and_then(parse::<String>).is_some_and(|it| it == GROUP))?;
@@ -136,8 +136,8 @@ fn group_facts(groups: Value) -> Option<(Option<i64>, i64)> {
 }
 
 /// Returns the number of pending entries and the lowest of their IDs, from the reply of XPENDING.
-fn pending_facts(summary: Value) -> Option<(i64, Option<EntryId>)> {
-    let summary: Vec<Value> = parse(&summary)?;
+fn pending_facts(summary: &Value) -> Option<(i64, Option<EntryId>)> {
+    let summary: Vec<Value> = parse(summary)?;
     let lowest = summary.get(1).and_then(parse::<String>);
     Some((summary.first().and_then(parse)?, lowest.and_then(|id| id.parse().ok())))
 }
@@ -166,17 +166,17 @@ mod tests {
                 lag,
             ])])
         };
-        assert_eq!(group_facts(group(Value::Int(7))), Some((Some(7), 2)));
-        assert_eq!(group_facts(group(Value::Nil)), Some((None, 2)));
-        assert_eq!(group_facts(Value::Array(vec![])), None);
+        assert_eq!(group_facts(&group(Value::Int(7))), Some((Some(7), 2)));
+        assert_eq!(group_facts(&group(Value::Nil)), Some((None, 2)));
+        assert_eq!(group_facts(&Value::Array(vec![])), None);
     }
 
     #[test]
     fn pending_entries_have_a_number_and_a_lowest_id() {
         let summary = Value::Array(vec![Value::Int(3), bulk("5-1"), bulk("9-0"), Value::Nil]);
-        assert_eq!(pending_facts(summary), Some((3, Some(EntryId { ms: 5, seq: 1 }))));
+        assert_eq!(pending_facts(&summary), Some((3, Some(EntryId { ms: 5, seq: 1 }))));
         let none = Value::Array(vec![Value::Int(0), Value::Nil, Value::Nil, Value::Nil]);
-        assert_eq!(pending_facts(none), Some((0, None)));
-        assert_eq!(pending_facts(Value::Nil), None);
+        assert_eq!(pending_facts(&none), Some((0, None)));
+        assert_eq!(pending_facts(&Value::Nil), None);
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use votestream_schema::poll::now_ms;
+use votestream_schema::poll_copy::cmd;
 use votestream_schema::position::{self, Position};
 use votestream_schema::{Keys, db};
 use votestream_service::CancellationToken;
@@ -18,7 +19,6 @@ use votestream_service::redis::{Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::metrics;
-use crate::streams::cmd;
 
 /// Compares the positions of one deployment's streams.
 #[derive(Clone, Debug)]

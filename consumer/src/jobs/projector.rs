@@ -7,18 +7,14 @@
 use std::collections::HashMap;
 
 use redis::RedisError;
-use votestream_schema::poll::VoterPolicy;
+use votestream_schema::poll_copy::{self, cmd};
 use votestream_schema::projection::{self, Rules};
-use votestream_schema::{Keys, Poll, VoterId};
+use votestream_schema::{Keys, PollId, VoterId};
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::polls::Polls;
-use crate::streams::cmd;
-
-/// The number of voters that one SADD adds.
-const CODES_AT_ONCE: usize = 10_000;
 
 /// Copies the polls of one deployment from Postgres to Redis; cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,7 +77,7 @@ impl Projector {
         for poll in polls.values() {
             let command = projection::definition(&self.keys, poll);
             if known.get(poll.slug.as_str()) != command.get(3) {
-                cmd(&command).exec_async(connection).await?;
+                poll_copy::definition(connection, &self.keys, poll).await?;
             }
         }
         Ok(())
@@ -102,42 +98,21 @@ impl Projector {
             if found == Some(&Rules::of(poll).encode()) {
                 continue;
             }
-            // Codes are written before rules, so that a partition which has the rules also has the codes they need.
-            if found.is_none() && poll.voter_policy == VoterPolicy::Code {
-                self.codes(connection, poll, partition).await?;
-            }
-            let command = projection::rules_script(&self.keys, partition, poll);
-            let written: i64 = cmd(&command).query_async(connection).await?;
-            if written == 1 {
+            let codes = async || self.codes(poll.id).await;
+            let place = (partition, self.partitions);
+            let is_known = found.is_some();
+            if poll_copy::rules(connection, &self.keys, place, poll, is_known, codes).await? {
                 tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
             }
         }
         Ok(())
     }
 
-    /// Restores the voting codes of one partition from Postgres, after Redis lost its data.
-    async fn codes(
-        &self,
-        connection: &mut Connection,
-        poll: &Poll,
-        partition: u16,
-    ) -> Result<(), ServerError> {
+    /// Reads the voters of all voting codes of a poll, to restore them after Redis lost its data.
+    async fn codes(&self, poll: PollId) -> Result<Vec<VoterId>, ServerError> {
         let session = self.postgres.get().await;
         let session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let rows =
-            session.query("SELECT voter FROM codes WHERE poll_id = $1", &[&poll.id.0]).await?;
-        let voters = rows.iter().map(|row| VoterId(row.get(0)));
-        let voters: Vec<VoterId> =
-            voters.filter(|voter| voter.partition(self.partitions) == partition).collect();
-        for some in voters.chunks(CODES_AT_ONCE) {
-            let mut add = redis::cmd("SADD");
-            add.arg(self.keys.codes(partition, poll.id));
-            for voter in some {
-                add.arg(voter.0.as_bytes().as_slice());
-            }
-            add.exec_async(connection).await?;
-        }
-        Ok(())
+        Ok(poll_copy::read_codes(&**session, poll).await?)
     }
 }

@@ -16,13 +16,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redis::RedisError;
 use votestream_schema::poll::now_ms;
+use votestream_schema::poll_copy::cmd;
 use votestream_schema::{Keys, Poll, PollId, keys, projection};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::metrics;
 use crate::polls::Polls;
-use crate::streams::cmd;
 
 /// The number of a register's buckets (hash keys) that one script call removes.
 const BUCKETS_AT_ONCE: u16 = 1_024;

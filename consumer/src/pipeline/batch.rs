@@ -20,7 +20,7 @@ pub struct Vote {
     pub entry: EntryId,
     /// Index of its entry in the slice given to [`sort`].
     pub source: usize,
-    /// Whether a newer ballot takes the place of an older one in its poll.
+    /// Whether a newer ballot of a voter replaces the older one in this poll; otherwise the oldest one counts.
     pub replaces: bool,
 }
 

@@ -171,13 +171,13 @@ struct Columns {
     entry_ms: Vec<i64>,
     entry_seq: Vec<i64>,
     ballots: Vec<Uuid>,
-    /// The polls, each once, in which a newer ballot takes the place of an older one.
+    /// The polls in which a newer ballot replaces an older one, each once.
     replacing: Vec<i32>,
 }
 
 impl Columns {
     fn of(votes: &[Vote]) -> Self {
-        // Votes are sorted by poll.
+        // Votes are sorted by poll, so `dedup` leaves each poll once.
         let replacing = votes.iter().filter(|vote| vote.replaces);
         let mut replacing: Vec<i32> = replacing.map(|vote| vote.ballot.poll.0).collect();
         replacing.dedup();

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use redis::aio::MultiplexedConnection;
+use serde_json::json;
 use testkit::eventually;
-use votestream_schema::{Ballot, codec};
+use votestream_schema::{Ballot, VoterId, codec};
 
-use crate::support::{SOON, TestDeployment, ballot};
+use crate::support::{SOON, TestDeployment, ballot, create_poll};
 
 const ONE_MIB: usize = 1 << 20;
 
@@ -271,4 +272,28 @@ async fn of_a_huge_entry_the_dead_letter_keeps_the_beginning_and_its_size() {
     assert_eq!(text(&letters[0], "original:more"), "y");
     assert!(text(&letters[0], "truncated").starts_with("5242"), "{:?}", letters[0]["truncated"]);
     assert!(consumer.stop().await);
+}
+
+/// As a newer release would leave it: a poll with a policy that this release does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_cannot_be_read_holds_up_no_other() {
+    let deployment = TestDeployment::new().await;
+    let mut sql = deployment.sql().await;
+    let unreadable = create_poll(&mut sql, json!({})).await;
+    let change = format!(
+        "ALTER TABLE polls DROP CONSTRAINT polls_vote_policy_check; \
+         UPDATE polls SET vote_policy = 'ranked' WHERE id = {}",
+        unreadable.id
+    );
+    sql.batch_execute(&change).await.expect("the owner may change a table");
+    deployment.add(&deployment.ballots(30)).await;
+    deployment.add(&[ballot(&unreadable, VoterId::new(), 1)]).await;
+
+    let consumer = deployment.spawn(&[]);
+    deployment.settles_at(30).await;
+    let letters = wait_for_dead_letters(&deployment, 1).await;
+    let reason = text(&letters[0], "reason");
+    assert_eq!(reason, format!("there is no poll {} that this consumer can read", unreadable.id));
+    consumer.ready().await;
+    assert_eq!(consumer.metric("votestream_unreadable_polls", "").await, Some(1.0));
 }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Restores a dump into an empty database, all or nothing. Afterwards `votectl migrate` grants the
-# services' roles again what they need.
-#   PG*           where and as whom (the owner of the database)
-#   FOLDER        where dumps are kept
-#   DUMP          which one; the newest when empty
+# Restores a dump into an empty database, all or nothing. Afterwards `votectl migrate` grants the services' roles their
+# rights again.
+#   PG*           the server, and the owner of the database as the user
+#   FOLDER        the folder with the dumps
+#   DUMP          the name of the dump; the newest one if empty
 #   WAIT_S        how long to wait for Postgres, in seconds: 60 unless set
 set -eu
 : "${FOLDER:=/backups}" "${DUMP:=}"
@@ -20,7 +20,7 @@ if [ "$tables" -ne 0 ]; then
     echo "database $PGDATABASE is not empty: $tables tables; restore into an empty one" >&2
     exit 1
 fi
-# Not the schema itself: it is there, and the owner of the database need not own it.
+# The schema itself is left out: it is there, and the owner of the database need not own it.
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 pg_restore --list "$FOLDER/$DUMP" | grep -v ' SCHEMA - public ' >"$list"

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Makes the roles and the database, or sets the roles' passwords anew; run by Postgres when its volume
-# is empty (PG* as its superuser), and by the component external-postgres against a managed one.
+# Makes the roles and the database, or sets the roles' passwords again if they are there. Postgres runs it when its volume is
+# empty, as its superuser; the component external-postgres runs it against a managed server.
 #   PASSWORDS   a folder with the files owner, consumer, dashboard, backup
 #   ROLES_SQL   schema/access/roles.sql
 set -eu
 : "${PASSWORDS:=/passwords}" "${ROLES_SQL:=/roles/roles.sql}"
 
-# The image's entry point names the superuser so.
+# The image's entry point calls the superuser POSTGRES_USER.
 PGUSER=${PGUSER:-${POSTGRES_USER:-postgres}}
 export PGUSER
 
-# Each as a psql variable, and never as an argument: arguments can be seen.
+# Passwords become psql variables on standard input, because the arguments of a process can be seen.
 for name in owner consumer dashboard backup; do
     quoted=$(sed "s/\\\\/\\\\\\\\/g; s/'/''/g" "$PASSWORDS/$name")
     printf '%s%s_password '"'%s'"'\n' '\set ' "$name" "$quoted"

@@ -1,25 +1,25 @@
 //! Brings the database to the schema of this program.
 //!
-//! Migrations are append-only, each in a transaction of its own, under an advisory lock so that any
-//! number of replicas may try at once. Rule for authors: expand first, contract a release later, so
-//! that the previous version's services work on the new schema.
+//! Migrations are append-only. Each runs in a transaction of its own, under an advisory lock, so that any
+//! number of replicas may try at once. Rule for authors: expand first and contract a release later, so that
+//! the services of the previous release work on the new schema.
 
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use super::Error;
+use super::error::Error;
 use crate::keys::PARTITIONS_DEFAULT;
 
-/// Every migration ever shipped, in order; the number is its position from 1.
+/// Every migration that was ever shipped, in order. Its number is its position, from 1.
 const MIGRATIONS: &[(&str, &str)] = &[
     ("polls_and_votes", include_str!("../../migrations/0001_polls_and_votes.sql")),
     ("stream_positions", include_str!("../../migrations/0002_stream_positions.sql")),
 ];
 
-/// Any constant, the same in every release: who holds it migrates.
+/// The key of the advisory lock: any number, the same in every release.
 const ADVISORY_LOCK: i64 = 0x766f_7465_7374_7265;
 
-/// What [`migrate`] found and did.
+/// The state after [`migrate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// The names of the migrations applied now; empty when all were there.
@@ -28,11 +28,11 @@ pub struct Migrated {
     pub partitions: u16,
 }
 
-/// Applies what is missing, and fixes the number of partitions at the first call.
+/// Applies the missing migrations, and fixes the number of partitions if this is the first call.
 ///
 /// # Errors
-/// [`Error::MigrationChanged`] when history was rewritten, [`Error::PartitionsFixed`] when
-/// `partitions` asks for another number than was deployed, else the database's own.
+/// Returns [`Error::MigrationChanged`] if an applied migration differs from ours, [`Error::PartitionsFixed`]
+/// if `partitions` asks for another number than was deployed, else the database's error.
 pub async fn migrate(client: &mut Client, partitions: Option<u16>) -> Result<Migrated, Error> {
     client.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
     let outcome = migrate_locked(client, partitions).await;
@@ -62,7 +62,7 @@ async fn migrate_locked(client: &mut Client, asked: Option<u16>) -> Result<Migra
     }
 }
 
-/// Whether the migration had to be applied.
+/// Applies one migration; returns false if it was applied before.
 async fn apply(client: &mut Client, version: i32, name: &str, sql: &str) -> Result<bool, Error> {
     let checksum = Sha256::digest(sql.as_bytes()).to_vec();
     let transaction = client.transaction().await?;
@@ -86,10 +86,10 @@ async fn apply(client: &mut Client, version: i32, name: &str, sql: &str) -> Resu
     Ok(true)
 }
 
-/// The deployment's number of partitions.
+/// Reads the deployment's number of partitions.
 ///
 /// # Errors
-/// [`Error::NotMigrated`] on an empty database, else the database's own.
+/// Returns [`Error::NotMigrated`] for an empty database, else the database's error.
 pub async fn partitions(client: &impl tokio_postgres::GenericClient) -> Result<u16, Error> {
     let found = client.query_opt("SELECT partitions FROM deployment", &[]).await;
     match found {

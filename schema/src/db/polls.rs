@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Row, Transaction};
 
-use super::Error;
+use super::error::{Error, UnreadablePoll};
 use crate::poll::{Definition, Invalid, Poll, PollOption};
 use crate::{PollId, Slug};
 
@@ -19,18 +19,6 @@ pub struct StoredPolls {
     pub readable: Vec<Poll>,
     /// The rows that it cannot read.
     pub unreadable: Vec<UnreadablePoll>,
-}
-
-/// A row of `polls` that breaks the model as this release knows it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("poll {id} (`{slug}`) cannot be read: {reason}")]
-pub struct UnreadablePoll {
-    /// The poll's number.
-    pub id: PollId,
-    /// The poll's slug as it is stored, which may be invalid itself.
-    pub slug: String,
-    /// The rule that the row breaks.
-    pub reason: String,
 }
 
 /// All polls, archived ones too, ordered by number. A row that cannot be read is returned in
@@ -83,7 +71,7 @@ impl UnreadableLog {
     }
 }
 
-/// The poll with this slug.
+/// Reads the poll with this slug.
 ///
 /// # Errors
 /// Returns [`Error::UnreadablePoll`] when the row breaks the model, else the database's error.
@@ -92,8 +80,8 @@ pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<
     Ok(row.as_ref().map(poll).transpose()?)
 }
 
-/// The poll with this slug, which nobody else changes until the transaction ends. Votes are counted
-/// meanwhile.
+/// Reads the poll with this slug, and keeps others from changing it until the transaction ends. Votes are
+/// counted meanwhile.
 ///
 /// # Errors
 /// As [`by_slug`].
@@ -108,7 +96,7 @@ pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Err
 /// Stores a new poll with an empty tally; `definition` must have been validated.
 ///
 /// # Errors
-/// [`Error::SlugTaken`], or the database's.
+/// Returns [`Error::SlugTaken`], or the database's error.
 pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
     let row = write(tx, include_str!("../../sql/insert_poll.sql"), definition).await;
     let id: i32 = match row {
@@ -125,7 +113,7 @@ pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 /// Rewrites a poll that has no vote yet; the caller has checked that it never opened.
 ///
 /// # Errors
-/// The database's; it refuses by itself once there are votes.
+/// Returns the database's error; the database refuses once there are votes.
 pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
     let id: i32 = write(tx, include_str!("../../sql/update_poll.sql"), definition).await?.get(0);
     tx.execute("DELETE FROM tally WHERE poll_id = $1", &[&id]).await?;
@@ -137,7 +125,7 @@ pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 /// Sets the three times of a poll and its revision as they stand in `poll`.
 ///
 /// # Errors
-/// The database's.
+/// Returns the database's error.
 pub async fn set_times(client: &impl GenericClient, poll: &Poll) -> Result<(), Error> {
     let sql = "UPDATE polls SET opens_at_ms = $2, closes_at_ms = $3, archived_at_ms = $4, revision = $5 WHERE id = $1";
     let times = [&poll.opens_at_ms, &poll.closes_at_ms, &poll.archived_at_ms];

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 
-use super::Error;
+use super::error::Error;
 use crate::EntryId;
 use crate::position::Position;
 

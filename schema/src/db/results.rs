@@ -1,15 +1,15 @@
-//! Results as an operator reads them, whatever a poll's visibility.
+//! Reads results for an operator, whatever a poll's visibility.
 
 use tokio_postgres::GenericClient;
 
-use super::Error;
+use super::error::Error;
 use crate::PollId;
 use crate::tally::Tally;
 
-/// A poll's tally; all zero for a poll that has none.
+/// Reads a poll's tally; all numbers are 0 for a poll that has none.
 ///
 /// # Errors
-/// The database's.
+/// Returns the database's error.
 pub async fn tally(client: &impl GenericClient, poll: PollId) -> Result<Tally, Error> {
     let row = client.query_opt(include_str!("../../sql/results.sql"), &[&poll.0]).await?;
     Ok(row.map_or_else(Tally::default, |row| Tally {
@@ -19,11 +19,11 @@ pub async fn tally(client: &impl GenericClient, poll: PollId) -> Result<Tally, E
     }))
 }
 
-/// People counted by the second, `(Unix time in seconds, people)`, ascending; empty seconds are
-/// left out.
+/// Reads the people counted in each second, as `(Unix time in seconds, people)`, ascending. Seconds without
+/// any are left out.
 ///
 /// # Errors
-/// The database's.
+/// Returns the database's error.
 pub async fn series(client: &impl GenericClient, poll: PollId) -> Result<Vec<(i64, i64)>, Error> {
     let sql = "SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0 ORDER BY second";
     let rows = client.query(sql, &[&poll.0]).await?;

@@ -159,7 +159,7 @@ pub fn votectl(secrets: &Secrets) -> Command {
     command
 }
 
-/// The Job `backup` or `restore`, with its dumps in `backups`.
+/// Returns the command of the Job `backup` or `restore`, with its dumps in `backups`.
 pub fn backup_job(secrets: &Secrets, job: &str, backups: &Path) -> Command {
     let secrets = secrets.0.join(job).display().to_string();
     let scripts = project("k8s/components/backup").display().to_string();
@@ -170,7 +170,7 @@ pub fn backup_job(secrets: &Secrets, job: &str, backups: &Path) -> Command {
     command
 }
 
-/// The shell commands of a Job's container in a file of `k8s/components`, up to `last`.
+/// Returns the shell commands of a Job's container in a file of `k8s/components`, up to the line `last`.
 pub fn script_of(file: &str, last: &str) -> String {
     let text = fs::read_to_string(project("k8s/components").join(file)).unwrap();
     let lines: Vec<&str> = text.lines().map(str::trim).collect();

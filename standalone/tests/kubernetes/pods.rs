@@ -165,7 +165,7 @@ impl Pods {
         succeeds(&mut self.script_in(bounded, "form.sh"))
     }
 
-    /// The Job `redis-cluster-form` of pods that are not there.
+    /// Runs the script of the Job that forms the cluster without any pod, and returns its output.
     pub fn form_without_pods(wait_s: u32) -> Output {
         let nobody = Self { secrets: Secrets::make(), names: folder("names"), pods: Vec::new() };
         nobody.script("form.sh").env("WAIT_S", wait_s.to_string()).output().unwrap()

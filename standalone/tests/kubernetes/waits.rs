@@ -1,5 +1,5 @@
-//! What runs once waits for its server: a pod may run before its network policies are programmed, or while
-//! the server restarts. It waits for a bounded time, and says for what.
+//! Jobs wait for their server: a pod may start before its network policies are programmed, or while the server
+//! restarts. A Job waits for a bounded time, and logs the server that it waits for.
 
 use std::process::Command;
 use std::thread;
@@ -10,11 +10,11 @@ use testkit::{folder, free_port};
 use crate::deployment::{Secrets, backup_job, migrate, postgres, project, redis, said, script_of};
 use crate::pods::Pods;
 
-/// How long the server is away.
+/// The time for which the server is down.
 const AWAY: Duration = Duration::from_secs(3);
-/// `WAIT_S` of those that wait in vain.
+/// The variable `WAIT_S` of Jobs whose server never comes.
 const WAIT_S: &str = "2";
-/// They must have given up by then, on a busy machine.
+/// The longest time until these Jobs have given up, on a busy machine.
 const GIVES_UP_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,14 +43,14 @@ fn who_waits_for_postgres_in_vain_says_so_and_fails() {
     let secrets = Secrets::make();
     let nobody = free_port();
     secrets.point_at(nobody, nobody);
-    // Restore looks for a dump first.
+    // A restore needs a dump before it waits for Postgres.
     let backups = folder("backups");
     std::fs::write(backups.join("votestream-20200101T000000Z.dump"), "old").unwrap();
     for job in ["backup", "restore"] {
         gives_up(&mut backup_job(&secrets, job, &backups), nobody);
     }
 
-    // The Job that makes the roles of a Postgres outside: its settings are files as well.
+    // The Job that makes the roles of an external Postgres reads its settings from files as well.
     let component = project("k8s/components/external-postgres").display().to_string();
     let admin = secrets.0.join("backup").display().to_string();
     let text = script_of("external-postgres/roles.yaml", "exec sh /config/roles.sh");

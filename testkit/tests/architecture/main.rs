@@ -107,9 +107,8 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 18] = [
+const SQL: [&str; 19] = [
     "consumer/src/jobs/auditor.rs",
-    "consumer/src/jobs/projector.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/server_capacity.rs",
     "dashboard/src/feed.rs",
@@ -119,13 +118,15 @@ const SQL: [&str; 18] = [
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",
     "schema/src/db/results.rs",
+    "schema/src/poll_copy.rs",
     "service/src/postgres.rs",
+    "standalone/src/servers/postgres/roles.rs",
     "standalone/src/supervisor/database.rs",
-    "votectl/src/audit.rs",
-    "votectl/src/audit/recount.rs",
-    "votectl/src/codes.rs",
-    "votectl/src/migrate.rs",
-    "votectl/src/poll/export.rs",
+    "votectl/src/operations/audit.rs",
+    "votectl/src/operations/audit/recount.rs",
+    "votectl/src/operations/codes.rs",
+    "votectl/src/operations/migrate.rs",
+    "votectl/src/operations/polls/export.rs",
 ];
 
 #[test]

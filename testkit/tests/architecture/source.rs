@@ -53,6 +53,8 @@ pub struct Rust {
     pub code: String,
     /// The comments in their order.
     pub comments: Vec<Comment>,
+    /// Line breaks in the code so far.
+    lines: usize,
 }
 
 /// One line of a comment.
@@ -80,12 +82,15 @@ impl Rust {
                 rest.find("*/").map_or(rest.len(), |end| end + 2)
             } else if let Some(length) = string_length(rest, parsed.code.chars().next_back()) {
                 parsed.code.push_str("\"\"");
-                parsed.code.extend(rest[..length].chars().filter(|letter| *letter == '\n'));
+                let lines = rest[..length].matches('\n').count();
+                parsed.code.extend(std::iter::repeat_n('\n', lines));
+                parsed.lines += lines;
                 length
             } else if let Some(length) = char_length(rest) {
                 parsed.code.push_str("' '");
                 length
             } else {
+                parsed.lines += usize::from(first == '\n');
                 parsed.code.push(first);
                 first.len_utf8()
             };
@@ -96,7 +101,7 @@ impl Rust {
 
     fn note_comment(&mut self, text: &str) {
         let documents_item = text.starts_with("///") && !text.starts_with("////");
-        let line = self.code.matches('\n').count();
+        let line = self.lines;
         let text = text.trim_start_matches('/').trim_start_matches('!').trim().to_owned();
         self.comments.push(Comment { line, documents_item, text });
     }
@@ -115,6 +120,10 @@ impl Rust {
 
 /// Returns the length of the string literal that `text` begins with.
 fn string_length(text: &str, before: Option<char>) -> Option<usize> {
+    // Most letters begin no literal, and are passed at once.
+    if !text.starts_with(['"', 'b', 'c', 'r']) {
+        return None;
+    }
     let is_in_name = before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     let prefix = text.find(['"', '#']).filter(|at| {
         let known = ["", "b", "c", "r", "br", "cr"];

@@ -107,7 +107,7 @@ async fn a_lost_ballot_and_a_smuggled_one_are_found() {
 }
 
 #[tokio::test]
-async fn what_no_producer_wrote_is_told_apart() {
+async fn entries_that_no_producer_wrote_are_counted_apart() {
     let (mut deployment, poll) = voted().await;
     deployment.dead_letter("field `ballot` is missing", &[("vote", b"a")]).await;
     deployment.dead_letter("not ASCII", &[("ballot", b"\xff\xfe")]).await;
@@ -172,7 +172,7 @@ async fn a_stream_that_went_back_fails_the_audit_until_an_operator_takes_note() 
     let waiting = ballot(&poll, 0);
     let entry = deployment.accept(&waiting).await;
     deployment.run(&["audit"]).ok();
-    // What a restart does that replays nothing: the stream begins anew, with later IDs.
+    // A restart that replays nothing: the stream begins anew, with later IDs.
     let partition = waiting.voter.partition(PARTITIONS);
     let stream = deployment.keys.stream(partition);
     let facts: redis::Value =

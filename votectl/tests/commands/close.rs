@@ -53,7 +53,7 @@ async fn a_closing_time_can_be_set_and_moved_ahead_of_it() {
 
 /// Redis would take ballots that Postgres then refuses as too late.
 #[tokio::test]
-async fn a_later_end_that_postgres_did_not_take_is_not_told_to_redis() {
+async fn a_later_end_that_postgres_refused_does_not_reach_redis() {
     let mut deployment = Deployment::new().await;
     deployment.create(&["--open"]);
     deployment.run(&["poll", "close", "pets", "--at", "+1h"]).ok();
@@ -124,7 +124,7 @@ async fn a_close_that_postgres_missed_is_finished_by_running_it_again() {
 
 /// Broken off between two partitions, nothing is adopted: all get a new, later time.
 #[tokio::test]
-async fn a_close_that_told_some_partitions_only_is_done_anew() {
+async fn a_close_that_reached_only_some_partitions_is_done_anew() {
     let mut deployment = Deployment::new().await;
     deployment.create(&["--open"]);
     let open = deployment.poll().await;

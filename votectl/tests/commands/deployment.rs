@@ -20,7 +20,7 @@ pub struct Deployment {
     pub redis: MultiplexedConnection,
 }
 
-/// What `votectl` said.
+/// The exit code and the output of `votectl`.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -43,7 +43,7 @@ impl Said {
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}"))
     }
 
-    /// What it complained of, in one line, ending with this code.
+    /// Its complaint of one line, if it ended with this code.
     #[track_caller]
     pub fn refused(self, code: i32, words: &[&str]) -> String {
         assert_eq!(self.code, code, "{self:?}");
@@ -143,7 +143,7 @@ impl Deployment {
         command.query_async(&mut self.redis).await.unwrap()
     }
 
-    /// What each partition knows of a poll, as text.
+    /// The rules of a poll in each partition, as text.
     pub async fn rules(&mut self, poll: &Poll) -> Vec<Option<String>> {
         let mut rules = Vec::new();
         for partition in 0..PARTITIONS {

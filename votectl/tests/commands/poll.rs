@@ -199,6 +199,30 @@ async fn an_archived_poll_is_forgotten_by_redis_and_kept_by_postgres() {
     }
 }
 
+/// As a newer release would leave it: a poll with a policy that this release does not know.
+#[tokio::test]
+async fn a_poll_that_cannot_be_read_hides_no_other_and_fails_the_audit() {
+    let deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let create =
+        ["poll", "create", "--slug", "newer", "--title", "N", "--option", "a", "--option", "b"];
+    deployment.run(&create).ok();
+    let change = "ALTER TABLE polls DROP CONSTRAINT polls_vote_policy_check; \
+                  UPDATE polls SET vote_policy = 'ranked' WHERE slug = 'newer'";
+    deployment.postgres.batch_execute(change).await.unwrap();
+
+    let listed = deployment.run(&["poll", "list"]);
+    assert!(listed.err.contains("`newer`") && listed.err.contains("`ranked`"), "{listed:?}");
+    let listed = listed.ok();
+    assert!(listed.contains("pets") && !listed.contains("newer"), "{listed}");
+    deployment.run(&["poll", "show", "newer"]).refused(1, &["`newer`", "cannot be read"]);
+    let audited = deployment.run(&["audit"]);
+    assert!(audited.out.contains("poll pets"), "{audited:?}");
+    assert!(audited.out.contains("NOT AUDITED: poll"), "{audited:?}");
+    audited.refused(1, &["the audit found a difference"]);
+    deployment.run(&["audit", "pets"]).ok();
+}
+
 #[tokio::test]
 async fn every_command_explains_itself_with_examples() {
     let deployment = Deployment::empty().await;

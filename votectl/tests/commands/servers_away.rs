@@ -19,7 +19,7 @@ const COMMANDS: [&[&str]; 9] = [
 ];
 
 #[tokio::test]
-async fn a_redis_that_is_away_is_told_plainly() {
+async fn a_redis_that_is_away_is_named() {
     let deployment = Deployment::new().await;
     deployment.create(&["--open"]);
     let port = testkit::free_port();
@@ -29,7 +29,7 @@ async fn a_redis_that_is_away_is_told_plainly() {
         let said = said.refused(3, &["redis", &format!("127.0.0.1:{port}"), "REDIS_URL"]);
         assert!(!said.contains("hunter2"), "{said}");
     }
-    // What needs Postgres alone does not ask for Redis.
+    // Commands that need only Postgres do not connect to Redis.
     for command in [["poll", "list"], ["codes", "count"]] {
         let arguments: Vec<&str> =
             command.iter().copied().chain((command[1] == "count").then_some("pets")).collect();
@@ -38,7 +38,7 @@ async fn a_redis_that_is_away_is_told_plainly() {
 }
 
 #[tokio::test]
-async fn a_postgres_that_is_away_is_told_plainly() {
+async fn a_postgres_that_is_away_is_named() {
     let deployment = Deployment::new().await;
     let port = testkit::free_port();
     let away = format!("postgres://operator:hunter2@127.0.0.1:{port}/votestream");
@@ -74,7 +74,7 @@ async fn wrong_addresses_and_passwords_are_refused_without_being_shown() {
     }
 }
 
-/// The truth is written, its copy is not: the poll is there, and told to Redis later.
+/// The poll is written to Postgres and not to Redis, and copied there later.
 #[tokio::test]
 async fn a_redis_that_dies_on_the_way_leaves_postgres_right() {
     let mut redis = testkit::own_redis();
@@ -82,7 +82,7 @@ async fn a_redis_that_dies_on_the_way_leaves_postgres_right() {
     votectl(&redis.url(), &database, "votes", &["migrate"]).ok();
     let create =
         ["poll", "create", "--slug", "pets", "--title", "P", "--option", "a", "--option", "b"];
-    // Out of memory: Redis answers reads and refuses what would grow it.
+    // Out of memory: Redis answers reads and refuses commands that need memory.
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
     let said =
         votectl(&redis.url(), &database, "votes", &[create.as_slice(), &["--open"]].concat());

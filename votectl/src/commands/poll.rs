@@ -1,0 +1,41 @@
+//! `votectl poll`.
+
+mod archive;
+mod close;
+mod create;
+mod export;
+mod list;
+mod open;
+mod show;
+mod state;
+
+use clap::Subcommand;
+use votestream_votectl::Servers;
+
+use crate::cli_error::CliError;
+use crate::output::Output;
+
+/// Create, open, close, archive, list, show and export polls
+#[derive(Subcommand)]
+pub enum Command {
+    Create(Box<create::Args>),
+    Open(open::Args),
+    Close(close::Args),
+    Archive(archive::Args),
+    List(list::Args),
+    Show(show::Args),
+    Export(export::Args),
+}
+
+/// Runs the command.
+pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result<(), CliError> {
+    match command {
+        Command::Create(args) => create::run(&args, servers, output).await,
+        Command::Open(args) => open::run(&args, servers, output).await,
+        Command::Close(args) => close::run(&args, servers, output).await,
+        Command::Archive(args) => archive::run(&args, servers, output).await,
+        Command::List(args) => list::run(&args, servers, output).await,
+        Command::Show(args) => show::run(&args, servers, output).await,
+        Command::Export(args) => export::run(&args, servers, output).await,
+    }
+}

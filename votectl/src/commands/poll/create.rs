@@ -1,0 +1,199 @@
+//! `votectl poll create`.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
+use votestream_schema::{PollOption, Slug, poll_file};
+use votestream_votectl::operations::polls::{self, IfExists};
+use votestream_votectl::{Moment, Servers};
+
+use super::state::state_in_words;
+use crate::cli_error::CliError;
+use crate::output::Output;
+
+const EXAMPLES: &str = r#"Examples:
+  votectl poll create --slug cats-vs-dogs --title "Cats vs Dogs" --option cats=Cats --option dogs=Dogs --open
+  votectl poll create --slug lunch --title Lunch? --option Pizza --option Sushi --open --closes-at +2h
+  votectl poll create --file poll.toml
+
+A poll.toml (title, slug and options are needed, the rest as shown is the default):
+  slug = "lunch"
+  title = "Lunch?"
+  choices_min = 1
+  choices_max = 1
+  vote_policy = "keep_first"    # or "replace"
+  voter_policy = "open"         # or "code"
+  visibility = "always"         # or "after_close", "admin"
+  opens_at = "2026-03-01T12:00:00Z"     # default: a draft
+  closes_at = "2026-03-01T13:00:00Z"    # default: closed by hand
+  [[options]]
+  slug = "pizza"
+  label = "Pizza"
+  description = "Two to share" # default: none
+  colour = "\#e4572e"          # default: none
+  [[options]]
+  slug = "sushi"
+  label = "Sushi""#;
+
+/// Create a poll
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES.replace("\\#", "#"))]
+pub struct Args {
+    /// Read the whole definition from this TOML file; only the times can be given beside it
+    #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max",
+                                      "vote_policy", "voter_policy", "visibility"])]
+    file: Option<PathBuf>,
+    /// The poll's name in URLs: a-z, 0-9 and inner hyphens
+    #[arg(long, required_unless_present = "file")]
+    slug: Option<Slug>,
+    /// The question
+    #[arg(long, required_unless_present = "file")]
+    title: Option<String>,
+    /// An answer, 2 to 63 times, in the order shown; a bare label makes its own slug
+    #[arg(long = "option", value_name = "SLUG=LABEL", required_unless_present = "file")]
+    options: Vec<OptionArg>,
+    /// How many options a ballot chooses at least
+    #[arg(long, default_value_t = 1)]
+    choices_min: u8,
+    /// How many options a ballot chooses at most
+    #[arg(long, default_value_t = 1)]
+    choices_max: u8,
+    /// Refuse a voter's second ballot (keep_first), or let it replace the first one (replace)
+    #[arg(long, default_value_t = VotePolicy::KeepFirst)]
+    vote_policy: VotePolicy,
+    /// Who may vote: open (anyone, once), or code (holders of a voting code)
+    #[arg(long, default_value_t = VoterPolicy::Open)]
+    voter_policy: VoterPolicy,
+    /// Who sees the result: always (everybody), after_close (then everybody), admin (only votectl)
+    #[arg(long, default_value_t = Visibility::Always)]
+    visibility: Visibility,
+    /// When it opens by itself: RFC 3339, `now`, `+10m`, `+2h`; a draft when absent
+    #[arg(long, value_name = "TIME")]
+    opens_at: Option<Moment>,
+    /// When it closes by itself; by hand when absent
+    #[arg(long, value_name = "TIME")]
+    closes_at: Option<Moment>,
+    /// Open it now
+    #[arg(long, conflicts_with = "opens_at")]
+    open: bool,
+    /// Leave a poll of this slug as it is, should there be one
+    #[arg(long, conflicts_with = "update")]
+    if_missing: bool,
+    /// Rewrite a poll of this slug, should there be one that has never opened
+    #[arg(long)]
+    update: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
+    let definition = definition(args, now_ms())?;
+    let if_exists = match (args.if_missing, args.update) {
+        (true, _) => IfExists::Keep,
+        (false, true) => IfExists::Update,
+        (false, false) => IfExists::Fail,
+    };
+    let created = polls::create(servers, &definition, if_exists).await?;
+    output.print(&created, || {
+        let outcome = match created.outcome {
+            "kept" => "exists already; left as it is",
+            other => other,
+        };
+        let state = state_in_words(&created.poll, created.state);
+        format!("poll `{}` {outcome}: {state}", created.poll.slug)
+    })
+}
+
+fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
+    let mut definition = match &args.file {
+        Some(path) => read(path)?,
+        None => Definition {
+            slug: args.slug.clone().ok_or(CliError::Refused("--slug is missing"))?,
+            title: args.title.clone().unwrap_or_default(),
+            options: args.options.iter().map(|option| option.0.clone()).collect(),
+            choices_min: args.choices_min,
+            choices_max: args.choices_max,
+            vote_policy: args.vote_policy,
+            voter_policy: args.voter_policy,
+            visibility: args.visibility,
+            opens_at: None,
+            closes_at: None,
+        },
+    };
+    let opens_at = if args.open { Some(Moment::InMs(0)) } else { args.opens_at };
+    if let Some(opens_at) = opens_at {
+        definition.opens_at = Some(opens_at.timestamp(now_ms)?);
+    }
+    if let Some(closes_at) = args.closes_at {
+        definition.closes_at = Some(closes_at.timestamp(now_ms)?);
+    }
+    let validated = definition.validated();
+    Ok(validated.map_err(|error| match &args.file {
+        Some(path) => Invalid(format!("{}: {error}", path.display())),
+        None => error,
+    })?)
+}
+
+fn read(path: &Path) -> Result<Definition, CliError> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| CliError::File { path: shown.to_string(), error })?;
+    Ok(poll_file::read(&text).map_err(|error| Invalid(format!("{shown} {error}")))?)
+}
+
+/// An option as `slug=Label`, or as a label from which the slug is made.
+#[derive(Clone, Debug)]
+struct OptionArg(PollOption);
+
+/// Why a text is no option.
+#[derive(Debug, thiserror::Error)]
+enum InvalidOption {
+    #[error("no slug can be made of this label: write slug=Label")]
+    NoSlug,
+    #[error(transparent)]
+    Slug(#[from] votestream_schema::ids::Error),
+}
+
+impl FromStr for OptionArg {
+    type Err = InvalidOption;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOption> {
+        let (slug, label) = match text.split_once('=') {
+            Some((slug, label)) => (slug.to_owned(), label),
+            None => (slug_of(text), text),
+        };
+        if slug.is_empty() {
+            return Err(InvalidOption::NoSlug);
+        }
+        let (slug, label) = (slug.parse()?, label.to_owned());
+        Ok(Self(PollOption { slug, label, description: None, colour: None }))
+    }
+}
+
+/// Lower-case ASCII letters and digits of a label, with single hyphens between.
+fn slug_of(label: &str) -> String {
+    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
+    slug.truncate(63);
+    slug.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_has_a_slug_or_makes_one() {
+        let check = |text: &str, slug: &str, label: &str| {
+            let OptionArg(option) = text.parse().unwrap();
+            assert_eq!((option.slug.as_str(), option.label.as_str()), (slug, label));
+        };
+        check("cats=Cats", "cats", "Cats");
+        check("cats=a=b", "cats", "a=b");
+        check("Two  Big Dogs!", "two-big-dogs", "Two  Big Dogs!");
+        check(&"ab ".repeat(40), ("ab-".repeat(21)).trim_end_matches('-'), &"ab ".repeat(40));
+        for bad in ["", "茶", "Cats=Cats", "=Cats"] {
+            assert!(bad.parse::<OptionArg>().is_err(), "{bad}");
+        }
+    }
+}

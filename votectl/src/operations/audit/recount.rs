@@ -1,0 +1,72 @@
+//! Recounts the results from the votes themselves, beside the results that Postgres stores.
+
+use std::collections::HashMap;
+
+use tokio_postgres::Transaction;
+use votestream_schema::tally::Tally;
+use votestream_schema::{Choices, Poll, PollId, db};
+
+use super::stream_counts::Ballots;
+use crate::error::Error;
+
+/// A poll's stored results, and the same results by a recount.
+#[derive(Debug)]
+pub struct Recount {
+    /// The tally as it is stored.
+    pub stored: Tally,
+    /// The tally by the votes.
+    pub recounted: Tally,
+    /// The sum of the stored series: people counted, over all seconds.
+    pub series: i64,
+    /// Seconds in which the series differs from the votes.
+    pub seconds_different: i64,
+    /// Ballots that another one replaced or beat.
+    pub superseded: i64,
+    /// Ballots that came before the opening or after the close.
+    pub out_of_time: i64,
+    /// The partitions from which votes came.
+    pub partitions: Vec<i32>,
+}
+
+/// Recounts a poll at the moment of the transaction.
+pub async fn of_poll(
+    moment: &Transaction<'_>,
+    poll: &Poll,
+    partitions: u16,
+) -> Result<Recount, Error> {
+    let id = poll.id.0;
+    let rows = moment.query(include_str!("../../../sql/recount.sql"), &[&id]).await?;
+    let mut recounted = Tally { votes: vec![0; poll.options.len()], ..Tally::default() };
+    for row in &rows {
+        let votes: i64 = row.get("votes");
+        recounted.voters += votes;
+        let positions =
+            Choices::from_mask(row.get("choices")).into_iter().flat_map(Choices::positions);
+        for position in positions.filter(|position| *position < poll.options.len()) {
+            recounted.votes[position] += votes;
+        }
+    }
+    let series = moment.query_one(include_str!("../../../sql/audit_series.sql"), &[&id]).await?;
+    let aside = moment.query_one(include_str!("../../../sql/audit_set_aside.sql"), &[&id]).await?;
+    let sql = include_str!("../../../sql/audit_partitions.sql");
+    let partitions = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
+    Ok(Recount {
+        stored: db::results::tally(moment, poll.id).await?,
+        recounted,
+        series: series.get("stored"),
+        seconds_different: series.get("seconds_different"),
+        superseded: aside.get("superseded"),
+        out_of_time: aside.get("out_of_time"),
+        partitions: partitions.iter().map(|row| row.get(0)).collect(),
+    })
+}
+
+/// The number of these ballots, by poll, that Postgres has neither counted nor set aside.
+pub async fn uncounted(
+    moment: &Transaction<'_>,
+    ballots: &Ballots,
+) -> Result<HashMap<PollId, i64>, Error> {
+    let sql = include_str!("../../../sql/audit_uncounted.sql");
+    let rows = moment.query(sql, &[&ballots.polls, &ballots.voters, &ballots.ids]).await?;
+    Ok(rows.iter().map(|row| (PollId(row.get(0)), row.get(1))).collect())
+}

@@ -1,0 +1,21 @@
+//! Polls: create, open, close, archive, list, show and export them.
+
+mod archive;
+mod close;
+mod create;
+mod export;
+mod list;
+mod open;
+mod publish;
+mod show;
+mod stored;
+
+pub use archive::archive;
+pub use close::{Closed, close};
+pub use create::{Created, IfExists, create};
+pub use export::{Export, ExportedVote, Snapshot};
+pub use list::{Listed, PollList, list};
+pub use open::open;
+pub use show::{OptionResult, PollWithResults, Results, show};
+pub use stored::PollNow;
+pub(crate) use stored::find;

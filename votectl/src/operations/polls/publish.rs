@@ -1,0 +1,28 @@
+//! Copies a poll that has just changed from Postgres to Redis.
+
+use tokio_postgres::GenericClient;
+use votestream_schema::{Poll, poll_copy};
+
+use crate::error::Error;
+use crate::servers::Redis;
+
+/// Writes the rules to every partition, then the definition, so that no page offers a poll whose ballots
+/// are not accepted yet.
+///
+/// Postgres holds the truth: if this stops half-way, the consumers finish it.
+pub(super) async fn publish(
+    postgres: &impl GenericClient,
+    redis: &mut Redis,
+    poll: &Poll,
+) -> Result<(), Error> {
+    let (connection, keys) = (&mut redis.connection, &redis.keys);
+    for partition in 0..redis.partitions {
+        let mut known = redis::cmd("HEXISTS");
+        known.arg(keys.rules(partition)).arg(poll.id.0);
+        let is_known: bool = known.query_async(connection).await?;
+        let codes = async || Ok::<_, Error>(poll_copy::read_codes(postgres, poll.id).await?);
+        let place = (partition, redis.partitions);
+        poll_copy::rules(connection, keys, place, poll, is_known, codes).await?;
+    }
+    Ok(poll_copy::definition(connection, keys, poll).await?)
+}
