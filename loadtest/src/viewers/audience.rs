@@ -45,11 +45,17 @@ pub(crate) struct Audience {
 }
 
 /// The state of one viewer, which it keeps across reconnects.
-#[derive(Default)]
 pub(crate) struct Viewer {
     pub(crate) version: Option<u64>,
     pub(crate) retry_ms: u64,
     had_state: bool,
+}
+
+impl Viewer {
+    /// Returns a viewer that has received nothing yet. It reconnects after `retry_ms`, unless the server says otherwise.
+    pub(crate) fn new(retry_ms: u64) -> Self {
+        Self { version: None, retry_ms, had_state: false }
+    }
 }
 
 impl Audience {

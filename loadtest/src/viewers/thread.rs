@@ -92,7 +92,7 @@ impl Audience {
 
     /// Holds a stream open, and opens it again whenever it ends.
     async fn watch(self: Rc<Self>, nth: usize) {
-        let mut viewer = Viewer { retry_ms: 1000, ..Viewer::default() };
+        let mut viewer = Viewer::new(1000);
         let mut rng = Rng::for_index(0x5649_4557, nth as u64);
         loop {
             // The future is boxed so that the memory for connecting, above all for TLS, is freed

@@ -56,7 +56,8 @@ impl ExpectedVote {
         }
     }
 
-    fn is_settled(&self) -> bool {
+    /// Returns whether only one vote may be stored for the voter.
+    pub(crate) fn is_settled(&self) -> bool {
         self.possible.is_none() || self.possible == self.certain
     }
 }
