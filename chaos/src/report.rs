@@ -249,7 +249,7 @@ pub(crate) mod tests {
             (|r| r.outcomes.server_errors = 1, "5xx"),
             (|r| r.unexplained = 1, "Retry-After"),
             (|r| r.wrong.push("status 500".to_owned()), "status 500"),
-            (|r| r.drain_s = None, "not all counted"),
+            (|r| r.drain_s = None, "counted in time"),
             (|r| r.steps[0].recovery.caught_up = None, "accepted before"),
             (|r| r.unexpected_exits.push("producer-1 ended by itself".to_owned()), "by itself"),
             (|r| r.memory.get_mut("producer-1").unwrap().max_bytes = 300 << 20, "300 MiB"),
