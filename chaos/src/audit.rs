@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use votestream_loadtest::{Driven, Findings, Named};
+use votestream_loadtest::{CompletedRun, Findings, NamedFinding};
 
 use crate::http;
 use crate::probe::Probe;
@@ -23,7 +23,7 @@ pub(crate) struct AuditResult {
     /// The number of lost, duplicated, invented and changed votes.
     pub(crate) findings: Findings,
     /// The voters behind these numbers, the first few.
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<NamedFinding>,
     /// The number of dead letters in all partitions.
     pub(crate) dead_letters: u64,
     /// The output of `votectl audit`, if it fails.
@@ -75,10 +75,10 @@ async fn entries(testbed: &Testbed) -> anyhow::Result<u64> {
 /// Returns an error if a server does not answer.
 pub(crate) async fn balance(
     testbed: &mut Testbed,
-    driven: &Driven,
+    driven: &CompletedRun,
     probe: &Probe,
 ) -> anyhow::Result<AuditResult> {
-    let audited = driven.audit_by_name(&testbed.database_url(), &probe.witnesses).await;
+    let audited = driven.audit_by_name(&testbed.database_url(), &probe.voters).await;
     let (findings, named) = audited.context("the audit of voters failed")?;
     let mut redis = testbed.redis().await?;
     let mut dead_letters = 0;

@@ -19,7 +19,6 @@ mod inject;
 mod managed_service;
 mod probe;
 mod report;
-mod rng;
 mod run;
 mod sampler;
 pub mod schedule;

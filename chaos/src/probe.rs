@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use tokio_postgres::Client;
 use uuid::Uuid;
-use votestream_loadtest::{Standing, Witness};
+use votestream_loadtest::{ExpectedVote, VoterRecord};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, VoterId};
 
@@ -43,7 +43,7 @@ impl Recovery {
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
     /// The vote that each voter expects to be counted.
-    pub(crate) witnesses: Vec<Witness>,
+    pub(crate) voters: Vec<VoterRecord>,
     /// Descriptions of answers that no voter should get.
     pub(crate) wrong: Vec<String>,
 }
@@ -71,9 +71,9 @@ impl Probe {
             }
             _ => {}
         }
-        let standing = Standing { certain, possible };
-        if standing != Standing::default() {
-            self.witnesses.push(Witness { voter: Some(voter.0.as_u128()), standing });
+        let expected = ExpectedVote { certain, possible };
+        if expected != ExpectedVote::default() {
+            self.voters.push(VoterRecord { voter: Some(voter.0.as_u128()), expected });
         }
         certain.map(|_| voter)
     }

@@ -6,7 +6,7 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
-use votestream_loadtest::{Findings, Named};
+use votestream_loadtest::{Findings, NamedFinding};
 
 use crate::probe::Recovery;
 use crate::sampler::{Memory, Outcomes, Sample};
@@ -56,7 +56,7 @@ pub(crate) struct Report {
     pub(crate) samples: Vec<Sample>,
     pub(crate) outcomes: Outcomes,
     pub(crate) findings: Findings,
-    pub(crate) named: Vec<Named>,
+    pub(crate) named: Vec<NamedFinding>,
     /// The number of voters whose ballot was acknowledged, those of the harness included.
     pub(crate) acknowledged: u64,
     /// The number of 503 answers without `Retry-After`.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use votestream_loadtest::{
-    Config as LoadConfig, Driven, Plan, Profile, Shape, Stop, Target, drive,
+    CompletedRun, Config as LoadConfig, Plan, Profile, Shape, Stop, Target, drive,
 };
 use votestream_schema::VoterId;
 use votestream_schema::poll::now_ms;
@@ -199,7 +199,7 @@ fn say(at_s: f64, event: &str) {
 /// The running load.
 struct Load {
     stop: Stop,
-    task: JoinHandle<anyhow::Result<Driven>>,
+    task: JoinHandle<anyhow::Result<CompletedRun>>,
 }
 
 impl Load {
@@ -250,7 +250,7 @@ impl Load {
     }
 
     /// Ends the load, and waits for outstanding answers.
-    async fn end(self, testbed: &mut Testbed) -> anyhow::Result<Driven> {
+    async fn end(self, testbed: &mut Testbed) -> anyhow::Result<CompletedRun> {
         self.stop.load.cancel();
         while !self.task.is_finished() {
             testbed.pause(Duration::from_millis(50)).await?;
@@ -263,13 +263,13 @@ impl Load {
 fn assemble(
     config: &Config,
     testbed: &Testbed,
-    driven: &Driven,
+    driven: &CompletedRun,
     probe: Probe,
     audited: audit::AuditResult,
 ) -> Report {
     let seen = lock(&testbed.seen);
-    let certain = |witnesses: &[votestream_loadtest::Witness]| {
-        witnesses.iter().filter(|witness| witness.standing.certain.is_some()).count() as u64
+    let certain = |voters: &[votestream_loadtest::VoterRecord]| {
+        voters.iter().filter(|voter| voter.expected.certain.is_some()).count() as u64
     };
     let viewers = driven.report.viewers.as_ref();
     Report {
@@ -286,8 +286,8 @@ fn assemble(
         outcomes: Outcomes::of(&seen.progress),
         findings: audited.findings,
         named: audited.named,
-        acknowledged: certain(&driven.witnesses) + certain(&probe.witnesses),
-        unexplained: driven.unexplained,
+        acknowledged: certain(&driven.voters_by_name) + certain(&probe.voters),
+        unexplained: driven.unavailable_without_retry_after,
         memory: seen.memory.clone(),
         memory_max_bytes: config.memory_max << 20,
         starts: testbed.services.iter().map(|service| (service.name, service.starts)).collect(),

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use votestream_loadtest::Rng;
+
 use crate::fault::Fault;
-use crate::rng::Rng;
 
 /// The shortest and the longest pause before a fault in seconds.
 const QUIET_S: (f64, f64) = (1.0, 3.0);
@@ -38,7 +39,7 @@ pub struct Step {
 /// Draws the steps that fit into `duration`. The faults are shuffled and drawn one by one, and shuffled again when all
 /// were drawn. With `once`, every fault is drawn once, however long that takes, and no step has two faults.
 pub fn draw(seed: u64, duration: Duration, faults: &[Fault], once: bool) -> Vec<Step> {
-    let mut rng = Rng::of(seed);
+    let mut rng = Rng::from_seed(seed);
     let mut steps: Vec<Step> = Vec::new();
     let mut deck: Vec<Fault> = Vec::new();
     let mut at_s = rng.between(QUIET_S.0, QUIET_S.1);

@@ -1,4 +1,7 @@
-//! The commands: run, merge, compare, report; their files and exit codes.
+//! The commands of the binary (run, merge, compare, report), their files and their exit codes.
+
+mod args;
+mod live;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,20 +9,21 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 
-use crate::args::{Cli, Command, CompareArgs, FileArgs, MergeArgs, ReportArgs, RunArgs};
-use crate::live::Live;
-use crate::report::Report;
-use crate::run::{Stop, run};
-use crate::summary::summary;
-use crate::verdict::EXIT_USAGE;
+use crate::cli::args::{Cli, Command, CompareArgs, FileArgs, MergeArgs, ReportArgs, RunArgs};
+use crate::cli::live::Live;
+use crate::report::data::Report;
+use crate::report::summary::summary;
+use crate::report::verdict::EXIT_USAGE;
+use crate::run::run;
+use crate::run::stop::Stop;
 
-/// Runs the command line of this process.
+/// Runs the command line of this process, and returns its exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            // Nobody is left to tell when the output is closed.
+            // If the output is closed, nobody reads this, so an error changes nothing.
             let _ = error.print();
             return ExitCode::from(code);
         }
@@ -57,7 +61,8 @@ fn run_command(args: &RunArgs) -> anyhow::Result<u8> {
     args.files.write(&report)
 }
 
-/// First signal: end the load. Second: end the wait. Third: end.
+/// Handles interrupts. The first ends the load, the second ends the wait for the count, and the
+/// third ends the process.
 async fn listen_for_signals(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -73,7 +78,7 @@ async fn listen_for_signals(stop: Stop) {
         match press {
             0 => {
                 eprintln!(
-                    "\nending the load; waiting until what was acknowledged is counted (again: do not wait)"
+                    "\nending the load; waiting until all acknowledged ballots are counted (interrupt again to skip the wait)"
                 );
                 stop.load.cancel();
             }
@@ -90,15 +95,15 @@ fn merge_command(args: &MergeArgs) -> anyhow::Result<u8> {
         .iter()
         .map(|path| Report::from_file(path))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.files.write(&crate::merge::merge(&reports)?)
+    args.files.write(&crate::report::merge::merge(&reports)?)
 }
 
 fn compare_command(args: &CompareArgs) -> anyhow::Result<u8> {
     let (before, after) = (Report::from_file(&args.before)?, Report::from_file(&args.after)?);
-    let comparison = crate::compare::compare(&before, &after);
+    let comparison = crate::report::compare::compare(&before, &after);
     print!("{}", comparison.to_text());
     if let Some(path) = &args.html {
-        write_file(path, &crate::html::render_comparison(&before, &after, &comparison)?)?;
+        write_file(path, &crate::report::html::render_comparison(&before, &after, &comparison)?)?;
     }
     Ok(0)
 }
@@ -107,13 +112,14 @@ fn report_command(args: &ReportArgs) -> anyhow::Result<u8> {
     let report = Report::from_file(&args.report)?;
     println!("{}", summary(&report).trim());
     if let Some(path) = &args.html {
-        write_file(path, &crate::html::render(&report)?)?;
+        write_file(path, &crate::report::html::render(&report)?)?;
     }
     Ok(report.verdict.exit_code)
 }
 
 impl FileArgs {
-    /// Finds out before a long run, not after it, that its report has nowhere to go.
+    /// Checks that the folders of the report's files exist, so that a long run does not end without
+    /// its report.
     fn check(&self) -> anyhow::Result<()> {
         for path in [&self.json, &self.html].into_iter().flatten() {
             if path.as_os_str() == "-" {
@@ -125,7 +131,7 @@ impl FileArgs {
                 .unwrap_or(Path::new("."));
             ensure!(
                 folder.is_dir(),
-                "there is no folder {} for {}",
+                "there is no folder {} for {}: create it first",
                 folder.display(),
                 path.display()
             );
@@ -133,7 +139,7 @@ impl FileArgs {
         Ok(())
     }
 
-    /// Writes the files and prints the summary; gives the exit code.
+    /// Writes the files, prints the summary, and returns the exit code.
     fn write(&self, report: &Report) -> anyhow::Result<u8> {
         let to_stdout = self.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
         if to_stdout {
@@ -146,7 +152,7 @@ impl FileArgs {
             write_file(path, &report.to_json())?;
         }
         if let Some(path) = &self.html {
-            write_file(path, &crate::html::render(report)?)?;
+            write_file(path, &crate::report::html::render(report)?)?;
         }
         Ok(report.verdict.exit_code)
     }

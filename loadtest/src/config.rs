@@ -1,82 +1,87 @@
-//! Everything a run is told, whoever tells it: the command line, or another harness.
+//! The settings of a run, for the command line and for other harnesses.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::mix::Mix;
-use crate::plan::Plan;
-use crate::shard::Shard;
-use crate::slo::Slo;
-use crate::target::Target;
+use crate::http::target::Target;
+use crate::plan::shard::Shard;
+use crate::plan::timetable::Plan;
+use crate::report::slo::Slo;
+use crate::voters::mix::Mix;
 
-/// A run's settings; [`Config::new`] gives the defaults.
+/// The settings of a run. [`Config::new`] returns the defaults.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where ballots go.
+    /// The producer, which receives the ballots.
     pub target: Target,
-    /// Where results come from; without it there are no viewers and no audit over HTTP.
+    /// The dashboard, which shows the results. Without it there are no viewers and no audit over
+    /// HTTP.
     pub results: Option<Target>,
-    /// Slug of the poll.
+    /// The slug of the poll to vote in.
     pub poll: String,
-    /// The timetable.
+    /// The timetable: the phases of the load and their rates.
     pub plan: Plan,
-    /// Closed model: connections kept busy for the plan's length, instead of its rates.
+    /// Closed model: the number of connections to keep busy for the length of the plan. Its rates
+    /// are then ignored.
     pub closed_connections: Option<usize>,
-    /// Closed model: no more voters than these.
+    /// Closed model: stop after this many voters.
     pub voters_max: u64,
-    /// Shares of unusual voters.
+    /// The shares of unusual voters.
     pub mix: Mix,
-    /// Weights of the options, such as `cats=60,dogs=40`.
+    /// The weights of the options, such as `cats=60,dogs=40`; without them all options are equally
+    /// likely.
     pub weights: Option<String>,
-    /// Voting codes, one a voter.
+    /// Voting codes, one for each voter.
     pub codes: Option<Vec<String>>,
-    /// Cookies that the deployment will believe (`name=value`), by voter number: then every voter
-    /// has a name before it sends anything, and is kept by name. Voters beyond have none.
+    /// Signed cookies (`name=value`) by voter number. Such a voter has an id before it sends
+    /// anything, and is kept by name. Voters with higher numbers have no cookie.
     pub cookies: Option<Arc<Vec<String>>>,
-    /// Viewers that read.
+    /// The number of viewers that read their stream.
     pub viewers: usize,
-    /// Viewers that never read.
+    /// The number of viewers that never read their stream.
     pub stalled_viewers: usize,
-    /// How fast viewers come in.
+    /// The number of viewers that are opened per second.
     pub viewers_per_second: f64,
-    /// Thresholds.
+    /// The thresholds that the run must meet.
     pub slos: Vec<Slo>,
-    /// Where metrics are; a path other than `/` is taken as it stands, else `/metrics`.
+    /// The addresses of Prometheus metrics. A path other than `/` is used as it is, and `/metrics`
+    /// otherwise.
     pub metrics: Vec<Target>,
-    /// Database for the deep audit.
+    /// The address of the database, for the audit by name.
     pub database_url: Option<String>,
-    /// Additional roots for TLS to target and results.
+    /// A file with additional root certificates for target and results.
     pub ca_file: Option<PathBuf>,
-    /// Additional roots for TLS to the database.
+    /// A file with additional root certificates for the database.
     pub database_ca_file: Option<PathBuf>,
     /// How long to wait for servers that do not answer yet.
     pub wait: Duration,
-    /// Public hosts the operator means to load.
+    /// Public hosts that the operator allows to be loaded.
     pub allowed: Vec<Target>,
-    /// Seeds everything that is left to chance.
+    /// The seed of all random numbers. The same seed gives the same voters.
     pub seed: u64,
-    /// This process's part of the load.
+    /// The part of the load that this process sends.
     pub shard: Shard,
-    /// Threads that send ballots.
+    /// The number of threads that send ballots.
     pub threads: usize,
-    /// Most connections that send ballots, over all threads; `None` for four thousand, or what the
-    /// limit of open files leaves.
+    /// The most connections that send ballots, over all threads. `None` means 4,096, or as many as
+    /// the limit of open files allows.
     pub connections_max: Option<usize>,
-    /// How long a reply may take before its ballot is indeterminate.
+    /// How long a reply may take. A ballot without a reply by then is indeterminate.
     pub reply_time_max: Duration,
-    /// How long the tally may stand still before what is missing counts as lost.
+    /// Missing votes count as lost once the tally has not changed for this long.
     pub drain_time_max: Duration,
-    /// How long to look for more after all was counted.
+    /// How long to watch, after everything is counted, whether more is counted than was cast.
     pub settle: Duration,
-    /// Whether to audit.
+    /// Whether to audit the run.
     pub audit: bool,
-    /// Where a line is written for each ballot as its outcome is known; `-` is standard output.
+    /// The file that receives a line for each ballot as soon as its outcome is known; `-` is
+    /// standard output.
     pub journal: Option<PathBuf>,
 }
 
 impl Config {
-    /// Defaults for everything that need not be said.
+    /// Returns settings with these three, and the default of every other one.
     pub fn new(target: Target, poll: impl Into<String>, plan: Plan) -> Self {
         Self {
             target,
@@ -111,7 +116,8 @@ impl Config {
         }
     }
 
-    /// Length of an interval of the series: about a second, at most six hundred of them.
+    /// Returns the length of an interval of the series. It is about a second, and longer for plans
+    /// of more than ten minutes, so that there are at most six hundred intervals.
     pub(crate) fn interval(&self) -> Duration {
         let seconds = self.plan.seconds();
         match seconds {

@@ -1,10 +1,16 @@
-//! Load for a Votestream deployment, and the audit of what became of it.
+//! A load tester for a Votestream deployment. It also audits whether every acknowledged ballot was counted once.
 //!
-//! The binary `loadtest` is a thin shell over this library; other harnesses call [`run()`] with a
-//! [`Config`]. The way of a run: [`run()`] looks at the target (`preflight`), lets viewers in
-//! (`viewer`), starts its lanes (`lane` → `pool` → `visit` → `connection`), watches them (`watch`),
-//! waits until all is counted (`drain`), balances the books (`ledger` → `audit`, `deep`) and puts a
-//! [`Report`] together (`assemble` → `verdict`).
+//! The binary `loadtest` is a thin shell over this library, so that other harnesses can drive the load too: they call
+//! [`run()`] with a [`Config`]. A run has five steps:
+//!
+//! 1. `run/preflight.rs` checks the arguments and the target. Nothing has been sent until then.
+//! 2. `viewers` open event streams of the live results.
+//! 3. `workers` play the `voters` of the `plan` over `http`.
+//! 4. `audit` waits until everything is counted, and compares the votes with the replies.
+//! 5. `report` holds the figures and the verdict.
+//!
+//! Each folder uses only those before it in this list: `measure`, `plan`, `http`, `voters`, `audit`,
+//! `workers`, `viewers`, `report`, `run`, `cli`.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -23,81 +29,46 @@
 //! # }
 //! ```
 //!
-//! It talks HTTP, and on request reads Postgres; it knows no other part of Votestream.
+//! The load tester speaks HTTP and, on request, reads Postgres. It uses no other code of Votestream.
 
 #![warn(clippy::large_stack_frames)]
 
-mod alarm;
-mod args;
-mod arrivals;
-mod assemble;
 mod audit;
-mod chance;
-mod chart;
-mod charts;
 pub mod cli;
-mod client;
-mod clock;
-mod compare;
 mod config;
-mod connection;
-mod database;
-mod deep;
-mod drain;
-mod facts;
-mod frame;
-mod histogram;
-mod host;
-mod html;
-mod journal;
-mod lane;
-mod ledger;
-mod live;
-mod merge;
-mod mix;
-mod outcome;
+mod http;
+mod lock;
+mod measure;
 mod plan;
 mod poll;
-mod pool;
-mod preflight;
-mod progress;
-mod reckoning;
-mod recorder;
-mod reply;
 mod report;
-mod request;
+mod rng;
 mod run;
-mod scrape;
-mod screen;
-mod shard;
-mod sights;
-mod slo;
-mod stream;
-mod summary;
-mod tables;
-mod target;
 mod text;
-mod verdict;
-mod viewer;
-mod visit;
-mod voter;
-mod watch;
-mod wire;
+mod units;
+mod viewers;
+mod voters;
+mod workers;
 
-pub use audit::{Audit, Findings, Named, Verdict as AuditVerdict};
-pub use compare::{Comparison, compare};
+pub use audit::findings::{Findings, NamedFinding};
+pub use audit::ledger::Ledger;
+pub use audit::result::{Audit, AuditVerdict};
 pub use config::Config;
-pub use histogram::{Distribution, Latencies};
-pub use html::render as render_html;
-pub use ledger::{Ledger, Standing, Witness};
-pub use merge::merge;
-pub use mix::Mix;
-pub use outcome::Outcome;
-pub use plan::{Phase, Plan, Profile, Shape, Spacing};
-pub use progress::{Progress, Stage};
-pub use report::{Report, SCHEMA_VERSION};
-pub use run::{Driven, Stop, drive, run};
-pub use shard::Shard;
-pub use slo::Slo;
-pub use target::Target;
-pub use verdict::{EXIT_AUDIT, EXIT_MISSED, EXIT_OK, EXIT_USAGE};
+pub use http::target::{Target, TargetError};
+pub use measure::histogram::{Distribution, Latencies};
+pub use plan::profile::{Profile, Shape};
+pub use plan::shard::{Shard, ShardError};
+pub use plan::timetable::{Phase, Plan, Spacing};
+pub use report::compare::{Comparison, compare};
+pub use report::data::{Report, SCHEMA_VERSION};
+pub use report::html::render as render_html;
+pub use report::merge::merge;
+pub use report::slo::Slo;
+pub use report::verdict::{EXIT_AUDIT, EXIT_MISSED, EXIT_OK, EXIT_USAGE};
+pub use rng::Rng;
+pub use run::progress::{Progress, Stage};
+pub use run::stop::Stop;
+pub use run::{CompletedRun, drive, run};
+pub use voters::expected_vote::{ExpectedVote, VoterRecord};
+pub use voters::mix::Mix;
+pub use voters::outcome::Outcome;

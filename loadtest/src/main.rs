@@ -1,4 +1,4 @@
-//! The `loadtest` binary: everything is in the library, so that other harnesses can drive it too.
+//! The binary `loadtest`. All of it is in the library, so that other harnesses can drive load too.
 
 use std::process::ExitCode;
 

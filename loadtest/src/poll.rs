@@ -1,52 +1,56 @@
-//! The poll and its tally as the deployment shows them.
+//! The poll and its tally, as the deployment describes them in JSON.
 
 use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A poll as `GET /api/polls/{slug}` gives it; only what the load needs.
+/// The most options that a poll may have. Choices are a bit mask in a signed 64-bit integer.
+const OPTIONS_MAX: usize = 63;
+
+/// A poll as `GET /api/polls/{slug}` describes it, with only the fields that the load tester needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
-    /// Its name in addresses.
+    /// The poll's short name in addresses.
     pub slug: String,
-    /// Its title.
+    /// The poll's title, for the report.
     pub title: String,
-    /// Must be `open` for a run.
+    /// The state of the poll. A run needs `open`.
     pub state: String,
-    /// In the order of their positions.
+    /// The options in the order of their positions.
     pub options: Vec<PollOption>,
-    /// Fewest choices of a ballot.
+    /// The least number of choices of a ballot.
     pub choices_min: u32,
-    /// Most choices of a ballot.
+    /// The largest number of choices of a ballot.
     pub choices_max: u32,
-    /// Which of a voter's ballots stands.
+    /// Which of a voter's ballots counts.
     pub vote_policy: VotePolicy,
-    /// Who may vote.
+    /// Who may vote in the poll.
     pub voter_policy: VoterPolicy,
-    /// Who sees the results, when.
+    /// Who may see the results, and when.
     pub visibility: String,
 }
 
-/// One option.
+/// One option of the poll.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollOption {
-    /// Its name in ballots.
+    /// The option's short name, as it stands in ballots.
     pub slug: String,
-    /// Its name on screen.
+    /// The option's name on the page.
     pub label: String,
 }
 
-/// Which of a voter's ballots stands.
+/// Which of a voter's ballots counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VotePolicy {
-    /// The first; later ones are refused.
+    /// The first one counts, and later ones are refused.
     KeepFirst,
-    /// The newest.
+    /// The newest one counts, and replaces those before it.
     Replace,
 }
 
 impl VotePolicy {
-    /// Whether a voter's newer ballot takes the place of the older one; if not, it is refused.
+    /// Returns whether a voter's newer ballot replaces the older one. If it does not, the newer one
+    /// is refused.
     pub(crate) fn replaces(self) -> bool {
         match self {
             Self::KeepFirst => false,
@@ -55,39 +59,44 @@ impl VotePolicy {
     }
 }
 
-/// Who may vote.
+/// Who may vote in the poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VoterPolicy {
-    /// Anybody, once per cookie.
+    /// Anybody may vote, once for each cookie.
     Open,
-    /// Who has a voting code.
+    /// Only people with a voting code may vote.
     Code,
 }
 
 impl Poll {
-    /// Reads the producer's answer.
+    /// Parses the producer's description of a poll.
+    ///
+    /// # Errors
+    /// Returns an error if the JSON is unknown, or the numbers of options or choices make no sense.
     pub(crate) fn parse(json: &[u8]) -> anyhow::Result<Self> {
-        let poll: Self =
-            serde_json::from_slice(json).context("the poll is not the JSON this tool knows")?;
+        let poll: Self = serde_json::from_slice(json)
+            .context("the description of the poll is not JSON of a known form")?;
         ensure!(
-            (1..=64).contains(&poll.options.len()),
-            "a poll with {} options",
+            (1..=OPTIONS_MAX).contains(&poll.options.len()),
+            "the poll has {} options; this tool votes in polls of 1 to {OPTIONS_MAX}",
             poll.options.len()
         );
         ensure!(poll.choices_min <= poll.choices_max, "choices_min is above choices_max");
         Ok(poll)
     }
 
-    /// How many choices the generator's ballots have: one, or for a poll with several half of the
-    /// options, as far as the poll allows. A fixed number keeps the sums of the audit exact.
+    /// Returns the number of choices of every ballot that the load tester sends: one, or half of
+    /// the options in a poll that allows several, as far as the poll allows. The number is fixed
+    /// because the audit over HTTP needs it to compare votes with voters.
     pub(crate) fn choices(&self) -> u32 {
         let options = self.options.len() as u32;
         let wish = if self.choices_max == 1 { 1 } else { options.div_ceil(2) };
         wish.clamp(self.choices_min.max(1), self.choices_max.min(options).max(1))
     }
 
-    /// The bit mask of option slugs, bit 0 the first option; `None` for a slug that is not one.
+    /// Returns the bit mask of these options, where bit 0 is the first option; `None` if a slug is
+    /// not an option.
     pub(crate) fn mask<'a>(&self, slugs: impl IntoIterator<Item = &'a str>) -> Option<u64> {
         let mut mask = 0;
         for slug in slugs {
@@ -96,23 +105,23 @@ impl Poll {
         Some(mask)
     }
 
-    /// The option slugs of a bit mask.
+    /// Returns the slugs of the options in a bit mask.
     pub(crate) fn slugs(&self, mask: u64) -> Vec<&str> {
         let chosen = self.options.iter().enumerate().filter(|(at, _)| mask & (1 << at) != 0);
         chosen.map(|(_, option)| option.slug.as_str()).collect()
     }
 }
 
-/// A tally at a moment, votes in the order of the poll's options.
+/// The tally at one moment, with votes in the order of the poll's options.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Grows with every change.
+    /// A number that grows with every change of the tally.
     pub version: u64,
-    /// People counted.
+    /// The number of voters who are counted.
     pub voters: u64,
     /// Votes by option position.
     pub votes: Vec<u64>,
-    /// When it was read, RFC 3339.
+    /// The time at which the tally was read, as RFC 3339.
     pub at: String,
 }
 
@@ -132,24 +141,27 @@ struct TallyOption {
 }
 
 impl Snapshot {
-    /// Reads the dashboard's tally; an error while that is stale.
+    /// Parses the dashboard's tally.
+    ///
+    /// # Errors
+    /// Returns an error if the JSON is unknown, lacks an option, or says that the tally is stale.
     pub(crate) fn parse(json: &[u8], poll: &Poll) -> anyhow::Result<Self> {
         let tally: Tally =
-            serde_json::from_slice(json).context("the tally is not the JSON this tool knows")?;
+            serde_json::from_slice(json).context("the tally is not JSON of a known form")?;
         if tally.stale {
             bail!("the tally is stale: the dashboard cannot reach its database");
         }
         let votes = poll.options.iter().map(|option| {
             let same = tally.options.iter().find(|counted| counted.slug == option.slug);
             same.map(|counted| counted.votes)
-                .with_context(|| format!("the tally lacks '{}'", option.slug))
+                .with_context(|| format!("the tally has no option '{}'", option.slug))
         });
         let votes = votes.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Self {
             version: tally.version,
             voters: tally.voters,
             votes,
-            at: crate::clock::utc_now(),
+            at: crate::measure::clock::utc_now(),
         })
     }
 }

@@ -1,4 +1,13 @@
-//! One run from the first look at the target to its report.
+//! One run, from the checks of the target to the report.
+
+pub(crate) mod knee;
+pub(crate) mod monitor;
+pub(crate) mod preflight;
+pub(crate) mod progress;
+pub(crate) mod report_builder;
+pub(crate) mod scrape;
+pub(crate) mod stop;
+pub(crate) mod verify;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,77 +15,72 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{Assembly, Load};
-use crate::audit::{Findings, Named};
-use crate::clock::{Clock, micros, utc_now};
+use crate::audit::by_name::ByNameAudit;
+use crate::audit::database::Database;
+use crate::audit::findings::{Findings, NamedFinding};
 use crate::config::Config;
-use crate::database::Database;
-use crate::deep::Check;
-use crate::journal::Journal;
-use crate::lane;
-use crate::ledger::Witness;
-use crate::outcome::Class;
+use crate::http::request;
+use crate::measure::clock::{Clock, micros, utc_now};
 use crate::poll::Poll;
-use crate::preflight::{Prepared, prepare};
-use crate::progress::{Progress, Stage};
-use crate::reckoning::{View, audit};
-use crate::recorder::{Frame, Recorder};
-use crate::report::Report;
-use crate::request;
-use crate::screen::Screen;
-use crate::viewer;
-use crate::watch::Watch;
+use crate::report::data::Report;
+use crate::run::monitor::Monitor;
+use crate::run::preflight::{Prepared, prepare};
+use crate::run::progress::{Progress, Stage};
+use crate::run::report_builder::{LoadResult, ReportBuilder};
+use crate::run::stop::{Stop, TICK};
+use crate::run::verify::{ProgressView, audit};
+use crate::viewers::audience::ViewersConfig;
+use crate::viewers::click_to_screen::ClickToScreen;
+use crate::viewers::thread::ViewersThread;
+use crate::voters::expected_vote::VoterRecord;
+use crate::voters::outcome::OutcomeClass;
+use crate::workers::journal::Journal;
+use crate::workers::recorder::{Recorder, RecorderConfig};
+use crate::workers::worker::{WorkerConfig, WorkerThread};
 
-/// How a run is ended before its time.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    /// Ends the load; what was acknowledged is still waited for and audited.
-    pub load: CancellationToken,
-    /// Ends that wait, too; the audit is then void.
-    pub wait: CancellationToken,
-}
-
-/// A run with what another harness needs to audit it by name, in its own time.
+/// A completed run, with the data that another harness needs for an audit by name of its own.
 #[derive(Debug)]
-pub struct Driven {
-    /// What [`run()`] gives.
+pub struct CompletedRun {
+    /// The report, as [`run()`] returns it.
     pub report: Report,
-    /// Every voter of whom something may be counted; empty unless the run keeps them by name.
-    pub witnesses: Vec<Witness>,
-    /// 503s that did not say when to try again.
-    pub unexplained: u64,
+    /// Every voter who may be counted. It is empty unless the run keeps voters by name.
+    pub voters_by_name: Vec<VoterRecord>,
+    /// The number of 503 replies without a `Retry-After` header.
+    pub unavailable_without_retry_after: u64,
     poll: Arc<Poll>,
 }
 
-impl Driven {
-    /// Holds every voter of this run, and `others` who were sent past it, against the rows, and
-    /// the tally against the rows, as of one moment. Nobody is taken to have voted before.
+impl CompletedRun {
+    /// Compares the voters of this run, and `others` who voted outside of it, with the rows of the
+    /// database. It assumes that nobody had voted before.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// Returns an error if the database cannot be read.
     pub async fn audit_by_name(
         &self,
         database_url: &str,
-        others: &[Witness],
-    ) -> anyhow::Result<(Findings, Vec<Named>)> {
+        others: &[VoterRecord],
+    ) -> anyhow::Result<(Findings, Vec<NamedFinding>)> {
         let mut database = Database::open(database_url, None, &self.poll).await?;
-        let books = database.books(&self.poll).await?;
-        let witnesses = [self.witnesses.as_slice(), others].concat();
+        let stored = database.stored_votes(&self.poll).await?;
+        let voters_by_name = [self.voters_by_name.as_slice(), others].concat();
         let before = HashSet::new();
-        let check =
-            Check { poll: &self.poll, witnesses: &witnesses, before: &before, is_part: false };
-        let checked = check.run(&books);
+        let check = ByNameAudit {
+            poll: &self.poll,
+            voters_by_name: &voters_by_name,
+            before: &before,
+            is_part: false,
+        };
+        let checked = check.run(&stored);
         Ok((checked.findings, checked.named))
     }
 }
 
-/// How often the run looks at itself.
-pub(crate) const TICK: Duration = Duration::from_millis(250);
-
-/// Loads the target as told and audits it; `show` is called a few times a second.
+/// Loads the target and audits it. `show` receives the progress a few times a second.
 ///
 /// # Errors
-/// Bad arguments, a refused or unreachable target: before any load was sent.
+/// Returns an error for bad arguments, and for a refused or unreachable target. No load has been
+/// sent then.
 pub async fn run(
     config: &Config,
     stop: &Stop,
@@ -85,50 +89,57 @@ pub async fn run(
     Ok(drive(config, stop, show).await?.report)
 }
 
-/// As [`run()`], for a harness that audits by itself.
+/// Loads the target as [`run()`] does, for a harness with an audit of its own.
 ///
 /// # Errors
-/// As [`run()`].
+/// Returns the same errors as [`run()`].
 pub async fn drive(
     config: &Config,
     stop: &Stop,
     show: &mut (dyn FnMut(&Progress) + Send),
-) -> anyhow::Result<Driven> {
+) -> anyhow::Result<CompletedRun> {
     show(&Progress::default());
+    // Before the load: check the target, open the viewers, and see whether somebody else votes.
     let mut prepared = prepare(config).await?;
     let interval_us = micros(config.interval());
     let viewers = admit(config, &prepared, stop, interval_us, show).await?;
     let disturbed = disturbance(config, &mut prepared).await;
 
+    // The load: all threads start at the same instant and record until their voters have finished.
     let clock = Clock::starting_in(Duration::from_millis(20));
     let started_at = utc_now();
     let journal = config.journal.as_deref().map(Journal::open).transpose()?.map(Arc::new);
-    let lanes = start_lanes(config, &prepared, &viewers, stop, clock, journal.as_ref())?;
-    let watch = Watch::new(config, clock, interval_us);
-    let cpu_before = crate::host::process_time();
-    let (watch, records) = load(config, &mut prepared, &viewers, lanes, watch, stop, show).await?;
-    let cpu = crate::host::process_time().saturating_sub(cpu_before);
+    let workers = start_workers(config, &prepared, &viewers, stop, clock, journal.as_ref())?;
+    let monitor = Monitor::new(config, clock, interval_us);
+    let cpu_before = crate::measure::machine::process_time();
+    let (monitor, records) =
+        load(config, &mut prepared, &viewers, workers, monitor, stop, show).await?;
+    let cpu = crate::measure::machine::process_time().saturating_sub(cpu_before);
     let over_us = clock.now_us();
-    let ended_early = stop.load.is_cancelled() && !watch.knee_passed;
+    let ended_early = stop.load.is_cancelled() && !monitor.knee_passed;
     journal.map_or(Ok(()), |journal| journal.check())?;
 
-    let mut record = Recorder::new(frame(config, interval_us, false));
+    // After the load: wait for the count, audit, and end the viewers, who have seen the last votes by then.
+    let mut record = Recorder::new(recorder_config(config, interval_us, false));
     for part in &records {
         record.add(part);
     }
     let ledger = std::mem::take(&mut record.ledger);
-    let witnesses = std::mem::take(&mut record.witnesses);
-    let mut view = View { watch, viewers: &viewers, show };
+    let voters_by_name = std::mem::take(&mut record.voters_by_name);
+    let mut view = ProgressView { monitor, viewers: &viewers, show };
     let mut audit =
-        audit(config, &mut prepared, &mut view, ledger, &witnesses, stop, disturbed).await;
+        audit(config, &mut prepared, &mut view, ledger, &voters_by_name, stop, disturbed).await;
     audit.contradicted = record.contradicted;
-    let watch = view.watch;
-    let sights = viewers.map(viewer::Running::join).transpose()?;
+    let monitor = view.monitor;
+    let stats = viewers.map(ViewersThread::join).transpose()?;
     prepared.scraper.scrape().await;
-    let sent = record.outcomes.of(Class::Acknowledged) + record.outcomes.of(Class::Indeterminate);
+    let sent = record.outcomes.of(OutcomeClass::Acknowledged)
+        + record.outcomes.of(OutcomeClass::Indeterminate);
     let metrics = prepared.scraper.report(sent);
-    let (unexplained, poll) = (record.unexplained, Arc::clone(&prepared.poll));
-    let load = Load {
+    let (unavailable_without_retry_after, poll) =
+        (record.unavailable_without_retry_after, Arc::clone(&prepared.poll));
+    // The report is built from the figures of all of them.
+    let load = LoadResult {
         record,
         connections_max: prepared.connections_max,
         over_us,
@@ -137,12 +148,13 @@ pub async fn drive(
         ended_early,
     };
     let report =
-        Assembly { config, poll: &prepared.poll, load, watch, sights, audit, metrics }.report();
-    Ok(Driven { report, witnesses, unexplained, poll })
+        ReportBuilder { config, poll: &prepared.poll, load, monitor, stats, audit, metrics }
+            .report();
+    Ok(CompletedRun { report, voters_by_name, unavailable_without_retry_after, poll })
 }
 
-fn frame(config: &Config, interval_us: u64, watches_screen: bool) -> Frame {
-    Frame {
+fn recorder_config(config: &Config, interval_us: u64, watches_screen: bool) -> RecorderConfig {
+    RecorderConfig {
         interval_us,
         warm_up_us: (config.plan.warm_up_seconds * 1e6) as u64,
         phases: config.plan.phases.len(),
@@ -151,16 +163,17 @@ fn frame(config: &Config, interval_us: u64, watches_screen: bool) -> Frame {
     }
 }
 
-/// Lets the viewers in and waits until they have a state.
+/// Opens the viewers and waits until each has received a state of the poll.
 async fn admit(
     config: &Config,
     prepared: &Prepared,
     stop: &Stop,
     interval_us: u64,
     show: &mut (dyn FnMut(&Progress) + Send),
-) -> anyhow::Result<Option<viewer::Running>> {
+) -> anyhow::Result<Option<ViewersThread>> {
     let Some(results) = &prepared.results else { return Ok(None) };
-    // One viewer at least watches for the run's ballots, unless other shards' ballots mix with ours.
+    // At least one viewer watches for the ballots of the run. It could not recognise them among
+    // those of other shards.
     let watching = if config.shard.is_part() || results.before.is_none() {
         config.viewers
     } else {
@@ -170,9 +183,9 @@ async fn admit(
         return Ok(None);
     }
     let path = format!("/api/polls/{}/events", prepared.poll.slug);
-    let orders = viewer::Orders {
-        request: request::get(&results.route.target, &path, "accept: text/event-stream\r\n"),
-        route: results.route.clone(),
+    let viewers_config = ViewersConfig {
+        request: request::get(&results.endpoint.target, &path, "accept: text/event-stream\r\n"),
+        endpoint: results.endpoint.clone(),
         watching,
         stalled: config.stalled_viewers,
         arrivals_per_second: config.viewers_per_second,
@@ -180,7 +193,7 @@ async fn admit(
         interval_us,
         stop: CancellationToken::new(),
     };
-    let running = viewer::Running::start(orders)?;
+    let viewers = ViewersThread::start(viewers_config)?;
     let all = (watching + config.stalled_viewers) as u64;
     let patience =
         Duration::from_secs_f64(all as f64 / config.viewers_per_second) + Duration::from_secs(10);
@@ -188,19 +201,20 @@ async fn admit(
     let mut progress = Progress { stage: Stage::Admitting, ..Progress::default() };
     loop {
         let (ready, open) = {
-            let sights = running.sights();
-            (sights.with_state + sights.stalled + sights.hidden, sights.open)
+            let stats = viewers.stats();
+            (stats.with_state + stats.stalled + stats.hidden, stats.open)
         };
         progress.viewers = Some((open, watching as u64));
         show(&progress);
         if ready >= all || Instant::now() > deadline || stop.load.is_cancelled() {
-            return Ok(Some(running));
+            return Ok(Some(viewers));
         }
         tokio::time::sleep(TICK).await;
     }
 }
 
-/// Whether somebody else is voting; takes the tally from which the run is counted.
+/// Returns the reason if the tally changes before the load begins. It also takes the tally from
+/// which the gain is counted.
 async fn disturbance(config: &Config, prepared: &mut Prepared) -> Option<String> {
     let results = prepared.results.as_mut()?;
     let first = results.before.clone()?;
@@ -223,79 +237,83 @@ async fn disturbance(config: &Config, prepared: &mut Prepared) -> Option<String>
     }
 }
 
-/// For how long the tally must stand still before the load.
+/// How long the tally must not change before the load begins.
 const OTHERS_WATCH: Duration = Duration::from_millis(700);
 
-fn start_lanes(
+fn start_workers(
     config: &Config,
     prepared: &Prepared,
-    viewers: &Option<viewer::Running>,
+    viewers: &Option<ViewersThread>,
     stop: &Stop,
     clock: Clock,
     journal: Option<&Arc<Journal>>,
-) -> anyhow::Result<Vec<lane::Running>> {
+) -> anyhow::Result<Vec<WorkerThread>> {
     let interval_us = micros(config.interval());
     let before = prepared.results.as_ref().and_then(|results| results.before.as_ref());
     let screen = before.filter(|_| viewers.is_some() && !config.shard.is_part());
-    let frame = frame(config, interval_us, screen.is_some());
-    let orders = lane::Orders {
+    let recorder_config = recorder_config(config, interval_us, screen.is_some());
+    let worker_config = WorkerConfig {
         plan: Arc::new(config.plan.clone()),
         closed: None,
         voters_max: config.voters_max,
         crowd: prepared.crowd.clone(),
-        route: prepared.route.clone(),
+        endpoint: prepared.endpoint.clone(),
         clock,
         connections_max: prepared.connections_max.div_ceil(config.threads),
         reply_time_max: config.reply_time_max,
         journal: journal.cloned(),
         stop: stop.load.clone(),
     };
-    let lanes = (0..config.threads).map(|thread| {
+    let workers = (0..config.threads).map(|thread| {
         let part =
             |whole: usize| whole / config.threads + usize::from(thread < whole % config.threads);
-        let orders = lane::Orders { closed: config.closed_connections.map(part), ..orders.clone() };
-        let lane = config.shard.lane(thread as u64, config.threads as u64);
-        lane::Running::start(orders, lane, Recorder::new(frame.clone()))
+        let worker_config =
+            WorkerConfig { closed: config.closed_connections.map(part), ..worker_config.clone() };
+        let slice = config.shard.slice(thread as u64, config.threads as u64);
+        WorkerThread::start(worker_config, slice, Recorder::new(recorder_config.clone()))
     });
-    let lanes = lanes.collect::<anyhow::Result<Vec<_>>>()?;
+    let workers = workers.collect::<anyhow::Result<Vec<_>>>()?;
+    // The viewers collect the acknowledgements from the workers to match them with frames.
     if let (Some(viewers), Some(before)) = (viewers, screen) {
-        let mut sights = viewers.sights();
-        sights.lanes = lanes.iter().map(lane::Running::recorder).collect();
-        sights.screen = Some(Screen::new(before.voters, frame.warm_up_us, interval_us));
+        let mut stats = viewers.stats();
+        stats.recorders = workers.iter().map(WorkerThread::recorder).collect();
+        stats.screen =
+            Some(ClickToScreen::new(before.voters, recorder_config.warm_up_us, interval_us));
     }
     if let Some(viewers) = viewers {
-        viewers.sights().load = Some(clock);
+        viewers.stats().load = Some(clock);
     }
-    Ok(lanes)
+    Ok(workers)
 }
 
-/// Watches the lanes until all voters are through.
+/// Watches the workers until all voters have finished.
 async fn load(
     config: &Config,
     prepared: &mut Prepared,
-    viewers: &Option<viewer::Running>,
-    lanes: Vec<lane::Running>,
-    mut watch: Watch,
+    viewers: &Option<ViewersThread>,
+    workers: Vec<WorkerThread>,
+    mut monitor: Monitor,
     stop: &Stop,
     show: &mut (dyn FnMut(&Progress) + Send),
-) -> anyhow::Result<(Watch, Vec<Recorder>)> {
+) -> anyhow::Result<(Monitor, Vec<Recorder>)> {
     let mut scraped = Instant::now();
-    while !lanes.iter().all(lane::Running::is_through) {
+    while !workers.iter().all(WorkerThread::is_through) {
         tokio::time::sleep(TICK.min(config.interval())).await;
         if !prepared.scraper.is_idle() && scraped.elapsed() >= Duration::from_secs(1) {
             scraped = Instant::now();
-            watch.backlog(prepared.scraper.scrape().await);
+            monitor.backlog(prepared.scraper.scrape().await);
         }
-        if watch.is_due() {
-            let progress = watch.look(&lanes, viewers.as_ref());
+        if monitor.is_due() {
+            let progress = monitor.look(&workers, viewers.as_ref());
             show(&progress);
         }
-        watch.book_behind(viewers.as_ref());
-        if config.plan.seeks_knee && watch.has_passed_knee(&lanes, config) {
+        monitor.book_behind(viewers.as_ref());
+        if config.plan.seeks_knee && monitor.has_passed_knee(&workers, config) {
             stop.load.cancel();
         }
     }
-    show(&watch.look(&lanes, viewers.as_ref()));
-    let records = lanes.into_iter().map(lane::Running::join).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok((watch, records))
+    show(&monitor.look(&workers, viewers.as_ref()));
+    let records =
+        workers.into_iter().map(WorkerThread::join).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok((monitor, records))
 }

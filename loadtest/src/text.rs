@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// Microseconds as `850 µs`, `12.3 ms`, `1.25 s` …
+/// Formats microseconds, such as `850 µs`, `12.3 ms` or `1.25 s`.
 pub(crate) fn duration(us: f64) -> String {
     match us {
         us if us < 1000.0 => format!("{us:.0} µs"),
@@ -12,7 +12,7 @@ pub(crate) fn duration(us: f64) -> String {
     }
 }
 
-/// Whole numbers with thousands apart: `37,000`.
+/// Formats a whole number with commas between the thousands, such as `37,000`.
 pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -25,17 +25,17 @@ pub(crate) fn number(number: u64) -> String {
     out
 }
 
-/// A count of things: `1 thread`, `1,024 connections`.
+/// Formats a count of things, such as `1 thread` or `1,024 connections`.
 pub(crate) fn plural(count: u64, thing: &str, ending: &str) -> String {
     format!("{} {thing}{}", number(count), if count == 1 { "" } else { ending })
 }
 
-/// A rate: whole above ten, one digit below.
+/// Formats a rate: whole from ten up, with one digit below.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 { number(per_second.round() as u64) } else { format!("{per_second:.1}") }
 }
 
-/// Bytes as `12.3 MiB`.
+/// Formats bytes, such as `12.3 MiB`.
 pub(crate) fn bytes(bytes: u64) -> String {
     match bytes as f64 {
         b if b < 1024.0 * 1024.0 => format!("{:.1} KiB", b / 1024.0),
@@ -44,7 +44,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Seconds as `3.0 s`, `12 min 30 s` …
+/// Formats seconds, such as `3.0 s` or `12 min 30 s`.
 pub(crate) fn seconds(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{s:.1} s"),
@@ -54,7 +54,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A moment to the second, from RFC 3339.
+/// Formats an RFC 3339 time to the second, in UTC.
 pub(crate) fn moment(rfc3339: &str) -> String {
     rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
 }

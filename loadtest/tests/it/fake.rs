@@ -1,7 +1,7 @@
-//! A deployment in one process that counts in memory and goes wrong on request.
+//! A deployment in one process, which counts in memory and makes mistakes on request.
 //!
-//! It plays producer and dashboard on one port of 127.0.0.1. Only what the load tester talks to is
-//! there, and no code of the load tester is used.
+//! It plays producer and dashboard on one port of 127.0.0.1. It has only the routes that the load
+//! tester uses, and shares no code with it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,38 +11,38 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What goes wrong with the fiftieth ballot (or as told).
+/// A mistake of the deployment. Most of them affect the fiftieth ballot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// Acknowledged, never counted.
+    /// The ballot is acknowledged, but never counted.
     Drop,
-    /// Its votes are counted twice; the voter is one person all the same.
+    /// The votes of the ballot are counted twice, but its voter once.
     CountTwice,
-    /// The same, noticed only a while after everything else was counted.
+    /// The ballot is counted again some time after everything else was counted.
     CountTwiceLate,
-    /// A vote that nobody cast is counted beside it.
+    /// Another vote that nobody cast is counted, too.
     Invent,
-    /// Counted for the other option.
+    /// The ballot is counted for the other option.
     Swap,
-    /// From the fiftieth ballot on nobody is answered for so long.
+    /// From the fiftieth ballot on, no request is answered for this long.
     Stall(Duration),
-    /// Ballots are taken one after the other, each for so long.
+    /// Ballots are processed one after the other, and each takes this long.
     Slow(Duration),
-    /// Says "unavailable", though the ballot is counted.
+    /// The ballot is answered with "unavailable", but counted.
     UnavailableButCounted,
-    /// Somebody else votes all the time.
+    /// Somebody else votes during the whole run.
     OthersVote,
 }
 
-/// Which of a voter's ballots stands.
+/// Which of a voter's ballots counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Policy {
     KeepFirst,
     Replace,
 }
 
-/// A running fake; ends when dropped.
+/// A running deployment. It ends when it is dropped.
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
@@ -61,14 +61,14 @@ struct State {
     register: HashMap<u128, usize>,
     stalled_until: Option<Instant>,
     busy_until: Instant,
-    /// Requests by "METHOD path" and, for ballots, the first letters of the body.
+    /// The number of requests by "METHOD path".
     requests: HashMap<String, u64>,
 }
 
 const OPTIONS: [&str; 2] = ["cats", "dogs"];
 
 impl Fake {
-    /// A deployment with this fault, keeping first ballots.
+    /// Starts a deployment with this mistake, in which the first ballot of a voter counts.
     pub(crate) fn with(fault: Fault) -> Self {
         Self::start(fault, Policy::KeepFirst, "open")
     }
@@ -111,7 +111,8 @@ impl Fake {
         format!("http://{}", self.address)
     }
 
-    /// How many requests began so: `GET /polls/`, `POST /api/polls/cats-vs-dogs/ballots`.
+    /// Returns the number of requests that begin with `start`, such as `POST
+    /// /api/polls/cats-vs-dogs/ballots`.
     pub(crate) fn requests(&self, start: &str) -> u64 {
         let state = self.state.lock().unwrap();
         state
@@ -122,7 +123,7 @@ impl Fake {
             .sum()
     }
 
-    /// Ballots counted or refused.
+    /// Returns the number of voters that are counted, without those from before the run.
     pub(crate) fn voters(&self) -> u64 {
         self.state.lock().unwrap().voters - 10
     }
@@ -143,7 +144,7 @@ async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
     }
 }
 
-/// One parsed request.
+/// A parsed request with its body.
 struct Request {
     line: String,
     json: bool,
@@ -251,7 +252,7 @@ impl State {
         )
     }
 
-    /// When this request may be answered.
+    /// Returns the time at which this request may be answered.
     fn delay(&mut self, request: &Request) -> Instant {
         let now = Instant::now();
         if !request.line.starts_with("POST") {
@@ -348,7 +349,7 @@ fn chosen(request: &Request) -> Option<usize> {
     OPTIONS.iter().position(|option| *option == slug)
 }
 
-/// The event stream, in chunks that do not care where events end.
+/// Sends the event stream, in chunks that end in the middle of events.
 async fn events(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";

@@ -1,4 +1,4 @@
-//! The audit finds every planted fault, calls it by its name and exits with 2.
+//! The audit finds every planted mistake, names it, and exits with code 2.
 
 use votestream_loadtest::{AuditVerdict, Findings};
 

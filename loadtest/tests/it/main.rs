@@ -1,4 +1,4 @@
-//! The real binary against a fake deployment whose faults are known.
+//! Runs the real binary against a deployment whose mistakes are known.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 

@@ -1,4 +1,5 @@
-//! The generator does not wait for the target: what a stall makes wait shows in the quantiles.
+//! The load tester does not wait for the target: if the target stalls, the waiting time shows in
+//! the quantiles.
 
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ fn assert_shows_stall(connections: usize) {
     let (done, report) = run(&fake.url(), &load);
     assert_eq!(done.code, 0, "{}", done.stdout);
     let latency = &report.ballots.latency;
-    // A third of the voters arrive during the stall and wait 0 to 1 s; who waits for replies
-    // before sending would have seen at most one slow ballot per connection.
+    // A third of the voters arrive during the stall and wait from 0 to 1 s. A load tester that
+    // waits for replies would have seen at most one slow ballot per connection.
     assert_eq!(latency.count, 600);
     let [p50, p90, p99] = ["p50", "p90", "p99"].map(|name| latency.named_us(name));
     assert!(p50 < 150_000, "{:?}", latency.quantiles_us);
@@ -38,7 +39,7 @@ fn schedule_that_cannot_be_kept_voids_the_run() {
     assert_eq!((done.code, report.schedule.void), (1, true), "{}", done.stdout);
     assert!(report.schedule.achieved_ratio.unwrap() < 0.5);
     assert!(done.stdout.contains("VOID") && done.stdout.contains("connections"), "{}", done.stdout);
-    // The latencies still tell the truth: the last voters waited for all before them.
+    // The latencies are still right: the last voters waited for all voters before them.
     assert!(
         report.ballots.latency.named_us("max") > 1_500_000,
         "{:?}",
@@ -58,7 +59,7 @@ fn missed_threshold_is_exit_code_1() {
 
 #[test]
 fn steps_find_the_knee_and_stop_behind_it() {
-    // One ballot each 2 ms: 500 a second at most.
+    // One ballot takes 2 ms, so there are at most 500 a second.
     let fake = Fake::with(Fault::Slow(Duration::from_millis(2)));
     let load = "--profile step --rate 1500 --steps 10 --duration 10s --warm-up 0s --slo p99<100ms --timeout 3s";
     let (done, report) = run(&fake.url(), load);

@@ -1,4 +1,4 @@
-//! Viewers, the crowd of the song contest, and an operator who has seen enough.
+//! Viewers, the crowd of the song contest, the journal, and an operator who ends a run.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn viewers_see_every_vote_and_how_late() {
     assert!(viewers.frames > 300 * 10, "{} frames", viewers.frames);
     let screen = report.screen.unwrap();
     assert_eq!((screen.from_click.count, screen.never_shown), (400, 0));
-    // The fake looks for news every 100 ms, so ballots wait about half of that.
+    // The deployment sends a frame every 100 ms at most, so ballots wait for about half of that.
     let median = screen.from_acknowledgement.named_us("p50");
     assert!((10_000..150_000).contains(&median), "{median}");
 }
@@ -95,7 +95,7 @@ fn interrupt_ends_the_load_early_and_still_reports() {
 }
 
 #[test]
-fn the_journal_tells_every_ballot_as_it_is_answered() {
+fn the_journal_has_every_ballot_as_it_is_answered() {
     let fake = Fake::with(Fault::UnavailableButCounted);
     let folder = Folder::new();
     let journal = folder.join("journal");

@@ -1,6 +1,8 @@
-//! Reports keep their form: JSON that is read and written is the same, HTML is what it was.
+//! Reports keep their form: JSON that is read and written again is the same, and HTML does not
+//! change.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p votestream-loadtest` writes the HTML anew; look at it then.
+//! `UPDATE_GOLDEN=1 cargo test -p votestream-loadtest` writes the HTML again. Look at the
+//! difference then.
 
 use std::path::{Path, PathBuf};
 

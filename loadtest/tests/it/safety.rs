@@ -1,4 +1,4 @@
-//! What must be refused before any load, plainly and with exit code 3.
+//! Targets and arguments that must be refused before any load, with exit code 3.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ fn refused(line: &str, why: &str) {
 
 #[test]
 fn public_targets_are_refused_before_a_single_packet() {
-    // 192.0.2.0/24 is reserved for documentation: nothing is there.
+    // 192.0.2.0/24 is reserved for documentation, so no host answers there.
     refused("run --target http://192.0.2.7", "refusing to load 192.0.2.7");
     refused("run --target http://192.0.2.7", "--yes-really-load http://192.0.2.7");
     refused("run --target http://192.0.2.7 --yes-really-load http://192.0.2.8", "refusing");
@@ -37,8 +37,8 @@ fn bad_arguments_are_exit_code_3() {
         ("run", "--target"),
         ("run --target localhost:8080", "must start with http"),
         ("run --target http://localhost:1 --rate fast", "--rate"),
-        ("run --target http://localhost:1 --slo p99", "compares nothing"),
-        ("run --target http://localhost:1 --mix nice=5%", "no voters are called 'nice'"),
+        ("run --target http://localhost:1 --slo p99", "has no comparison"),
+        ("run --target http://localhost:1 --mix nice=5%", "there is no kind of voter 'nice'"),
         ("run --target http://localhost:1 --duration 5", "not a duration"),
         ("run --target http://localhost:1 --rate 0", "no ballot"),
         ("run --target http://localhost:1 --plan /nowhere.toml", "cannot read the plan"),
@@ -59,7 +59,7 @@ fn targets_that_cannot_be_loaded_are_exit_code_3() {
     refused(&format!("run --target {} --poll tea", fake.url()), "no poll 'tea'");
     refused(&format!("run --target {} --options birds=5", fake.url()), "no option 'birds'");
     assert_eq!(fake.voters(), 0);
-    // A port that was free a moment ago, and on which nobody ever accepted.
+    // Nobody listens on this port. It was free a moment ago.
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     refused(&format!("run --target http://{gone}"), "cannot connect");
 }
@@ -82,13 +82,13 @@ fn who_does_not_answer_yet_is_waited_for() {
     let done = loadtest(&format!("run --target http://{late} {line}"));
     assert_eq!(done.code, 0, "{}\n{}", done.stdout, done.stderr);
     assert!(done.stderr.contains("waiting up to 20s"), "{}", done.stderr);
-    // Who answers is not asked again: this poll will not be there in a moment.
+    // A server that answers is not asked again, because the poll will not exist in a moment.
     let begun = Instant::now();
     refused(&format!("run --target {} --poll tea --wait 20s", fake.url()), "no poll 'tea'");
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
-/// Both ways, until either side ends.
+/// Copies bytes in both directions until either side closes.
 fn forward(client: TcpStream, server: TcpStream) {
     for (mut from, mut to) in
         [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]

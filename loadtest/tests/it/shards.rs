@@ -1,4 +1,4 @@
-//! Several generators are one generator.
+//! Several load testers together send the load of one.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use votestream_loadtest::{AuditVerdict, Findings, Latencies, merge};
 use crate::fake::{Fake, Fault};
 use crate::tool::{Done, Folder, command, done, loadtest, report};
 
-/// Loads a fake from three processes at once; gives their folder.
+/// Loads a deployment from three processes at once, and returns the folder with their reports.
 fn three_shards(fake: &Fake) -> (Folder, Vec<Done>) {
     let folder = Folder::new();
     let url = fake.url();
@@ -50,7 +50,7 @@ fn merged_shards_are_the_whole_plan() {
     );
     assert_eq!((all.setup.parts, all.setup.shard), (3, None));
 
-    // The merged histogram is the one into which all latencies would have been recorded.
+    // The merged histogram is the same as one that recorded all latencies.
     let mut sum = Latencies::default();
     for nth in 1..=3 {
         let part = report(&folder.join(&format!("{nth}.json")));

@@ -1,4 +1,4 @@
-//! https and its certificates.
+//! Targets with https, and their certificates.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use votestream_loadtest::AuditVerdict;
 use crate::fake::{Fake, Fault};
 use crate::tool::{Folder, loadtest, run};
 
-/// Speaks TLS in front of a fake; leaves the authority's certificate in `authority`.
+/// Accepts TLS in front of a deployment, and writes the authority's certificate to `authority`.
 fn terminate(fake: SocketAddr, authority: &Path) -> (tokio::runtime::Runtime, u16) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -1,4 +1,4 @@
-//! Runs the real binary.
+//! Runs the real binary and returns its output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use votestream_loadtest::Report;
 
-/// What a finished run left behind.
+/// The exit code and the output of a finished process.
 pub(crate) struct Done {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A folder of its own for one test, removed with it.
+/// A temporary folder of one test, which is removed when it is dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-/// The binary with arguments as one would type them.
+/// Returns the command of the binary with these arguments, as one would type them.
 pub(crate) fn command(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadtest"));
     command.args(line.split_whitespace()).env_remove("DATABASE_URL").stdin(Stdio::null());
@@ -59,7 +59,7 @@ pub(crate) fn done(output: Output) -> Done {
     }
 }
 
-/// `loadtest run` against a fake, with a report.
+/// Runs `loadtest run` against a deployment, and returns the output and the report.
 pub(crate) fn run(url: &str, more: &str) -> (Done, Report) {
     let folder = Folder::new();
     let json = folder.join("report.json");

@@ -283,9 +283,7 @@ fn no_modules_import_each_other() {
         let read = Crate::read(path, &text_of);
         modules += read.modules.len();
         let edges = read.edges();
-        let mut groups = circles(&edges);
-        groups.retain(|group| !is_known(group));
-        for (nth, group) in groups.iter().enumerate() {
+        for (nth, group) in circles(&edges).iter().enumerate() {
             found += &format!(
                 "{}, circle {} of {} modules:\n{}",
                 shown(path),
@@ -297,22 +295,6 @@ fn no_modules_import_each_other() {
     }
     assert!(modules > 200, "{modules} modules were read");
     assert!(found.is_empty(), "import circles:\n{found}");
-}
-
-/// The circles that the load tester still has; it may get no other.
-const CIRCLES_STILL: [&[&str]; 3] = [
-    &["assemble.rs", "reckoning.rs", "run.rs", "watch.rs"],
-    &["journal.rs", "lane.rs", "visit.rs"],
-    &["report.rs", "slo.rs"],
-];
-
-fn is_known(group: &BTreeSet<PathBuf>) -> bool {
-    let names: Vec<String> = group.iter().map(|path| shown(path)).collect();
-    CIRCLES_STILL.iter().any(|known| {
-        names
-            .iter()
-            .eq(&known.iter().map(|name| format!("loadtest/src/{name}")).collect::<Vec<_>>())
-    })
 }
 
 /// The circles of a crate that is given as file names and texts.

@@ -7,8 +7,6 @@ use crate::source::{files, root, shown};
 
 const SOURCES: [&str; 6] = ["rs", "lua", "sql", "js", "py", "sh"];
 const FILES_MAX: usize = 20;
-/// Folders that are not divided yet, and the most files that each may hold until it is: a number that only shrinks.
-const CROWDED_STILL: [(&str, usize); 1] = [("loadtest/src", 58)];
 
 /// Folders with more source files than allowed, with their numbers.
 fn crowded(paths: &[PathBuf]) -> Vec<(String, usize)> {
@@ -24,10 +22,7 @@ fn crowded(paths: &[PathBuf]) -> Vec<(String, usize)> {
 
 #[test]
 fn no_folder_holds_more_than_twenty_source_files() {
-    let mut found = crowded(&files(&root()));
-    found.retain(|(folder, size)| {
-        !CROWDED_STILL.iter().any(|(still, most)| still == folder && size <= most)
-    });
+    let found = crowded(&files(&root()));
     let lines: Vec<String> =
         found.iter().map(|(folder, size)| format!("{size:5} {folder}")).collect();
     assert!(found.is_empty(), "more than {FILES_MAX} source files in:\n{}", lines.join("\n"));

@@ -113,7 +113,7 @@ const SQL: [&str; 19] = [
     "consumer/src/jobs/server_capacity.rs",
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
-    "loadtest/src/database.rs",
+    "loadtest/src/audit/database.rs",
     "schema/src/db/migrations.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

@@ -1,0 +1,130 @@
+//! Reads votes and tallies from the database of the deployment.
+//!
+//! Invariant: rows and tally are read in one snapshot. Absent on purpose: writing. A role that may
+//! only read is enough.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::pin::pin;
+
+use anyhow::{Context as _, bail};
+use futures_util::TryStreamExt as _;
+use tokio_postgres::{Client, IsolationLevel, NoTls};
+use uuid::Uuid;
+
+use crate::poll::Poll;
+
+/// A connection to the database, for one poll.
+pub(crate) struct Database {
+    client: Client,
+    poll_id: i32,
+}
+
+/// The votes of a poll and its tally, as of one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct StoredVotes {
+    /// The voter's id and the choices (bit mask by option position) of every row.
+    pub(crate) rows: Vec<(u128, u64)>,
+    /// Votes in the tally, by option position.
+    pub(crate) votes: Vec<u64>,
+    /// The number of voters in the tally.
+    pub(crate) voters: u64,
+}
+
+impl Database {
+    /// Connects to the database. Uses TLS unless the address says `sslmode=disable`, or says
+    /// nothing about TLS.
+    ///
+    /// # Errors
+    /// Returns an error if the database cannot be reached, or has no such poll.
+    pub(crate) async fn open(
+        url: &str,
+        ca_file: Option<&Path>,
+        poll: &Poll,
+    ) -> anyhow::Result<Self> {
+        // The driver knows the modes disable, prefer and require. With TLS we verify the
+        // certificate in every case.
+        let plain = url.contains("sslmode=disable") || !url.contains("sslmode=");
+        let known = url
+            .replace("sslmode=verify-full", "sslmode=require")
+            .replace("sslmode=verify-ca", "sslmode=require");
+        let mut config: tokio_postgres::Config = known.parse().context(
+            "the address of the database is malformed: write postgres://user:password@host/db",
+        )?;
+        config.connect_timeout(std::time::Duration::from_secs(5));
+        let client = if plain {
+            let (client, connection) =
+                config.connect(NoTls).await.context("cannot reach the database")?;
+            tokio::spawn(connection);
+            client
+        } else {
+            let roots = crate::http::endpoint::tls_roots(ca_file)?;
+            let tls = tokio_postgres_rustls::MakeRustlsConnect::new((*roots).clone());
+            let (client, connection) =
+                config.connect(tls).await.context("cannot reach the database")?;
+            tokio::spawn(connection);
+            client
+        };
+        let row = client.query_opt("SELECT id FROM polls WHERE slug = $1", &[&poll.slug]).await;
+        match row.context("the database has no readable table of polls")? {
+            Some(row) => Ok(Self { client, poll_id: row.get(0) }),
+            None => bail!("the database has no poll '{}'", poll.slug),
+        }
+    }
+
+    /// Returns the ids of all voters who have a row now.
+    pub(crate) async fn voters(&self) -> anyhow::Result<HashSet<u128>> {
+        let sql = "SELECT voter FROM votes WHERE poll_id = $1";
+        let mut rows = pin!(self.client.query_raw(sql, [self.poll_id]).await?);
+        let mut voters = HashSet::new();
+        while let Some(row) = rows.try_next().await? {
+            voters.insert(row.get::<_, Uuid>(0).as_u128());
+        }
+        Ok(voters)
+    }
+
+    /// Returns the number of voters in the tally now; 0 if the poll has none yet.
+    pub(crate) async fn counted(&self) -> anyhow::Result<u64> {
+        let sql = "SELECT voters::int8 FROM poll_tally WHERE poll_id = $1";
+        let row = self.client.query_opt(sql, &[&self.poll_id]).await?;
+        Ok(row.map_or(0, |row| unsigned(row.get(0))))
+    }
+
+    /// Reads the rows and the tally of the poll in one snapshot.
+    pub(crate) async fn stored_votes(&mut self, poll: &Poll) -> anyhow::Result<StoredVotes> {
+        let id = self.poll_id;
+        let snapshot = self
+            .client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
+        let snapshot = snapshot.start().await?;
+        let mut stored =
+            StoredVotes { votes: vec![0; poll.options.len()], ..StoredVotes::default() };
+        {
+            // The rows are read one by one, because a poll may have millions.
+            let sql = "SELECT voter, choices FROM votes WHERE poll_id = $1";
+            let mut rows = pin!(snapshot.query_raw(sql, [id]).await?);
+            while let Some(row) = rows.try_next().await? {
+                let voter = row.get::<_, Uuid>(0).as_u128();
+                stored.rows.push((voter, row.get::<_, i64>(1).cast_unsigned()));
+            }
+        }
+        let sql = "SELECT o.slug, t.votes::int8 FROM tally t JOIN options o USING (poll_id, position) WHERE t.poll_id = $1";
+        for row in snapshot.query(sql, &[&id]).await? {
+            let slug: &str = row.get(0);
+            if let Some(at) = poll.options.iter().position(|option| option.slug == slug) {
+                stored.votes[at] = unsigned(row.get(1));
+            }
+        }
+        let sql = "SELECT voters::int8 FROM poll_tally WHERE poll_id = $1";
+        if let Some(row) = snapshot.query_opt(sql, &[&id]).await? {
+            stored.voters = unsigned(row.get(0));
+        }
+        Ok(stored)
+    }
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}

@@ -1,0 +1,151 @@
+//! One keep-alive HTTP/1.1 connection, which sends a request and reads its reply.
+//!
+//! It is hand-written because it runs once a ballot: one write, usually one read, and no
+//! allocation.
+//! Invariant: a connection on which anything failed is never used again.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::http::endpoint::{ByteStream, Endpoint};
+use crate::http::reply::{self, REPLY_BYTES_MAX, Reply};
+
+/// A connection that was idle for longer is checked first, because the server may have closed it.
+const REST_MAX: Duration = Duration::from_millis(500);
+
+/// The reason why there is no reply.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    /// The connection could not be opened, so nothing was sent.
+    #[error("cannot connect: {0}")]
+    Connect(#[source] io::Error),
+    /// The reply did not come, or not completely, within the time allowed.
+    #[error("no reply in time")]
+    Timeout,
+    /// The connection broke before the reply was complete.
+    #[error("connection lost: {0}")]
+    Broken(#[source] io::Error),
+    /// The bytes that came are not an HTTP reply.
+    #[error(transparent)]
+    MalformedReply(#[from] reply::MalformedReply),
+}
+
+/// A connection to one endpoint. It is opened when it is first needed.
+pub(crate) struct Connection {
+    endpoint: Arc<Endpoint>,
+    wire: Option<ByteStream>,
+    buffer: Vec<u8>,
+    used: Instant,
+}
+
+impl Connection {
+    /// Returns a connection that is not open yet.
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self { endpoint, wire: None, buffer: Vec::with_capacity(1024), used: Instant::now() }
+    }
+
+    /// Opens the connection, unless it is open already.
+    ///
+    /// # Errors
+    /// Returns [`ExchangeError::Connect`] if no connection can be opened.
+    pub(crate) async fn open(&mut self) -> Result<(), ExchangeError> {
+        if self.wire.is_some() && self.used.elapsed() > REST_MAX && self.has_ended().await {
+            self.wire = None;
+        }
+        if self.wire.is_none() {
+            self.wire = Some(self.endpoint.connect().await.map_err(ExchangeError::Connect)?);
+        }
+        Ok(())
+    }
+
+    /// Closes the connection. The next request opens a new one.
+    pub(crate) fn close(&mut self) {
+        self.wire = None;
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Returns [`ExchangeError::Connect`] or [`ExchangeError::Broken`]; the connection is then
+    /// closed.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), ExchangeError> {
+        self.open().await?;
+        let wire = self.wire.as_mut().expect("open() has just filled it");
+        let sent = wire.write_all(request).await;
+        if sent.is_ok() && matches!(wire, ByteStream::Plain(_)) {
+            return Ok(());
+        }
+        let sent = match sent {
+            Ok(()) => wire.flush().await,
+            failed => failed,
+        };
+        sent.map_err(|error| {
+            self.wire = None;
+            ExchangeError::Broken(error)
+        })
+    }
+
+    /// Reads the reply to the request that was sent last. [`Self::text`] returns its parts.
+    ///
+    /// # Errors
+    /// Returns the reason if there is no reply; the connection is then closed.
+    pub(crate) async fn receive(&mut self, time_max: Duration) -> Result<Reply, ExchangeError> {
+        let reply = match tokio::time::timeout(time_max, self.read()).await {
+            Ok(reply) => reply,
+            Err(_) => Err(ExchangeError::Timeout),
+        };
+        match &reply {
+            Ok(reply) if !reply.close => self.used = Instant::now(),
+            _ => self.wire = None,
+        }
+        reply
+    }
+
+    /// Returns the bytes that a [`Reply`] points to. They are valid until the next request.
+    pub(crate) fn text(&self, range: &std::ops::Range<usize>) -> &[u8] {
+        &self.buffer[range.clone()]
+    }
+
+    /// Sends a request and reads its reply.
+    ///
+    /// # Errors
+    /// Returns the reason if there is no reply; the connection is then closed.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &[u8],
+        time_max: Duration,
+    ) -> Result<Reply, ExchangeError> {
+        self.send(request).await?;
+        self.receive(time_max).await
+    }
+
+    async fn read(&mut self) -> Result<Reply, ExchangeError> {
+        self.buffer.clear();
+        let wire = self
+            .wire
+            .as_mut()
+            .ok_or_else(|| ExchangeError::Broken(io::ErrorKind::NotConnected.into()))?;
+        loop {
+            let read = wire.read_buf(&mut self.buffer).await.map_err(ExchangeError::Broken)?;
+            if let Some(reply) = reply::parse(&mut self.buffer, read == 0)? {
+                return Ok(reply);
+            }
+            if read == 0 || self.buffer.len() > REPLY_BYTES_MAX {
+                return Err(ExchangeError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    /// Returns whether the server closed the connection while it was idle.
+    async fn has_ended(&mut self) -> bool {
+        let Some(ByteStream::Plain(stream)) = &mut self.wire else { return false };
+        let mut byte = [0_u8; 1];
+        match stream.try_read(&mut byte) {
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Ok(_) => true, // an end, or bytes nobody asked for
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Clocks, histograms, and the resources that the load tester itself uses.
+
+pub(crate) mod clock;
+pub(crate) mod histogram;
+pub(crate) mod machine;

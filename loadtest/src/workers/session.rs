@@ -1,0 +1,272 @@
+//! The session of one voter: its requests, the replies, and the figures that follow from them.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::http::connection::{Connection, ExchangeError};
+use crate::http::reply::Reply;
+use crate::lock::lock;
+use crate::measure::clock::Clock;
+use crate::plan::arrivals::Arrival;
+use crate::voters::crowd::{Behaviour, Crowd, Voter};
+use crate::voters::expected_vote::ExpectedVote;
+use crate::voters::outcome::{Outcome, OutcomeClass, RequestKind};
+use crate::voters::requests::Requests;
+use crate::workers::journal::Journal;
+use crate::workers::recorder::{Recorder, Sent, VoterEvent};
+
+/// Everything that the sessions of one worker share.
+pub(crate) struct Sessions {
+    pub(crate) requests: Requests,
+    pub(crate) recorder: Arc<Mutex<Recorder>>,
+    pub(crate) crowd: Crowd,
+    pub(crate) clock: Clock,
+    pub(crate) reply_time_max: Duration,
+    pub(crate) journal: Option<Arc<Journal>>,
+    /// The end of each phase in µs; empty in the closed model.
+    pub(crate) ends_us: Vec<u64>,
+}
+
+/// The session of one voter, while it goes on.
+struct VoterSession<'a> {
+    connection: &'a mut Connection,
+    request: &'a mut Vec<u8>,
+    voter: Voter,
+    expected: ExpectedVote,
+    phase: usize,
+}
+
+impl Sessions {
+    /// Locks the worker's recorder.
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        lock(&self.recorder)
+    }
+
+    /// Plays one voter from its arrival to its end.
+    pub(crate) async fn serve(
+        &self,
+        connection: &mut Connection,
+        request: &mut Vec<u8>,
+        arrival: Arrival,
+    ) {
+        let now_us = self.clock.now_us();
+        let phase_end_us = self.ends_us.get(arrival.phase).copied().unwrap_or(u64::MAX);
+        self.recorder().start(arrival.due_us, arrival.phase, now_us, phase_end_us);
+        let voter = self.crowd.voter(arrival.voter);
+        if voter.fresh {
+            connection.close();
+        }
+        let mut session = VoterSession {
+            connection,
+            request,
+            voter,
+            expected: ExpectedVote::default(),
+            phase: arrival.phase,
+        };
+        self.vote(&mut session, arrival.due_us).await;
+        let mut recorder = self.recorder();
+        if session.expected.certain.is_none() && session.expected.possible.is_some() {
+            recorder.note(VoterEvent::Unanswered { clicked_us: arrival.due_us });
+        }
+        recorder.settle(session.voter.id(), session.expected);
+    }
+
+    async fn vote(&self, session: &mut VoterSession<'_>, mut due_us: u64) {
+        // A browser loads the ballot page first, and its latency counts from there.
+        if session.voter.page {
+            match self.load_page(session, due_us).await {
+                Some(now_us) => due_us = now_us,
+                None => return,
+            }
+        }
+        if session.voter.behaviour == Behaviour::Rubbish {
+            self.requests.rubbish(session.request, &session.voter);
+            self.cast(session, None, RequestKind::Rubbish, due_us).await;
+            return;
+        }
+        let first = session.voter.first;
+        let now_us = self.cast(session, Some(first), RequestKind::First, due_us).await;
+        // A voter whose first ballot may be stored comes back, if the deployment can recognise it.
+        let may_be_in = session.expected != ExpectedVote::default();
+        let is_known = session.voter.cookie.is_some() || self.crowd.codes.is_some();
+        if session.voter.comes_back() && is_known && may_be_in {
+            if session.voter.behaviour == Behaviour::OtherConnection {
+                session.connection.close();
+            }
+            let refusable = !self.crowd.poll.vote_policy.replaces();
+            let answered = session.expected.certain.is_some();
+            let kind =
+                if answered { RequestKind::Second { refusable } } else { RequestKind::Retry };
+            let second = session.voter.second;
+            self.cast(session, Some(second), kind, now_us).await;
+        }
+    }
+
+    /// Loads the ballot page for its cookie. Returns the time at which it came, in µs; `None` if it
+    /// did not.
+    async fn load_page(&self, session: &mut VoterSession<'_>, due_us: u64) -> Option<u64> {
+        self.requests.page(session.request, &session.voter);
+        let reply = session.connection.exchange(session.request, self.reply_time_max).await;
+        let now_us = self.clock.now_us();
+        match reply {
+            Ok(reply) if reply.status == 200 => {
+                keep_cookie(session, &reply);
+                self.recorder().page(due_us, now_us);
+                Some(now_us)
+            }
+            failed => {
+                let sent = Sent { due_us, phase: session.phase, kind: RequestKind::First };
+                self.write(session, Outcome::NoPage, None);
+                let mut recorder = self.recorder();
+                recorder.finish(sent, Outcome::NoPage, now_us);
+                recorder.sample(|| match failed {
+                    Ok(reply) => format!("ballot page: status {}", reply.status),
+                    Err(error) => format!("ballot page: {error}"),
+                });
+                None
+            }
+        }
+    }
+
+    /// Sends a ballot with these choices, or the request as it stands if there are none, and
+    /// records the outcome. Returns the time at which that was known, in µs.
+    async fn cast(
+        &self,
+        session: &mut VoterSession<'_>,
+        choices: Option<u64>,
+        kind: RequestKind,
+        due_us: u64,
+    ) -> u64 {
+        // Compose and send the request.
+        if let Some(choices) = choices {
+            let code = self.crowd.code(session.voter.number);
+            self.requests.ballot(session.request, &session.voter, choices, code);
+        }
+        let reply = match session.voter.behaviour {
+            Behaviour::HangUp => Err(hang_up(session).await),
+            _ => session
+                .connection
+                .exchange(session.request, self.reply_time_max)
+                .await
+                .map_err(outcome_of),
+        };
+        let now_us = self.clock.now_us();
+        // Read the reply: the cookie, the stored choices, and whether a 503 says when to retry.
+        let mut choices_in_reply = None;
+        let outcome = match &reply {
+            Err(outcome) => *outcome,
+            Ok(reply) => {
+                keep_cookie(session, reply);
+                if reply.status == 409 {
+                    choices_in_reply = self.read_choices(session.connection.text(&reply.body));
+                }
+                if reply.status == 503 && !reply.retry_after {
+                    self.recorder().unavailable_without_retry_after += 1;
+                }
+                Outcome::of_status(reply.status)
+            }
+        };
+        self.enter(
+            session,
+            choices,
+            outcome,
+            choices_in_reply,
+            Sent { due_us, phase: session.phase, kind },
+            now_us,
+        );
+        if kind.is_error(outcome) {
+            let body = reply.map(|reply| {
+                String::from_utf8_lossy(session.connection.text(&reply.body)).into_owned()
+            });
+            self.recorder()
+                .sample(|| sample(session.voter.number, kind, outcome, &body.unwrap_or_default()));
+        }
+        now_us
+    }
+
+    fn enter(
+        &self,
+        session: &mut VoterSession<'_>,
+        choices: Option<u64>,
+        outcome: Outcome,
+        choices_in_reply: Option<u64>,
+        sent: Sent,
+        now_us: u64,
+    ) {
+        let before = session.expected;
+        // An invalid ballot has no choices, so it stays out of the ledger. If the target counts a
+        // vote for it, the audit shows a phantom.
+        if let Some(choices) = choices {
+            session.expected.enter(self.crowd.poll.vote_policy, choices, outcome, choices_in_reply);
+        }
+        self.write(session, outcome, choices);
+        let mut recorder = self.recorder();
+        recorder.finish(sent, outcome, now_us);
+        if before.certain.is_none() && session.expected.certain.is_some() {
+            let clicked_us = sent.due_us;
+            recorder.note(VoterEvent::Acknowledged { clicked_us, acknowledged_us: now_us });
+        }
+        if choices_in_reply.is_some()
+            && session.expected.certain.is_some()
+            && choices_in_reply != session.expected.certain
+        {
+            recorder.contradicted += 1;
+        }
+    }
+
+    /// Writes the outcome to the journal, if there is one.
+    fn write(&self, session: &VoterSession<'_>, outcome: Outcome, choices: Option<u64>) {
+        if let Some(journal) = &self.journal {
+            journal.write(session.voter.id(), outcome, choices);
+        }
+    }
+
+    /// Returns the stored choices that an "already voted" reply names, as a bit mask.
+    fn read_choices(&self, body: &[u8]) -> Option<u64> {
+        #[derive(Deserialize)]
+        struct AlreadyVoted {
+            choices: Vec<String>,
+        }
+        let reply: AlreadyVoted = serde_json::from_slice(body).ok()?;
+        self.crowd.poll.mask(reply.choices.iter().map(String::as_str))
+    }
+}
+
+fn keep_cookie(session: &mut VoterSession<'_>, reply: &Reply) {
+    if let Some(cookie) = &reply.cookie {
+        let cookie = std::str::from_utf8(session.connection.text(cookie));
+        session.voter.cookie = cookie.ok().map(Box::from);
+    }
+}
+
+async fn hang_up(session: &mut VoterSession<'_>) -> Outcome {
+    let sent = session.connection.send(session.request).await;
+    session.connection.close();
+    sent.map_or_else(outcome_of, |()| Outcome::HungUp)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a mapping of errors")]
+fn outcome_of(error: ExchangeError) -> Outcome {
+    match error {
+        ExchangeError::Connect(_) => Outcome::NotConnected,
+        ExchangeError::Timeout => Outcome::TimedOut,
+        ExchangeError::Broken(_) => Outcome::Broken,
+        ExchangeError::MalformedReply(_) => Outcome::ServerError,
+    }
+}
+
+fn sample(number: u64, kind: RequestKind, outcome: Outcome, body: &str) -> String {
+    let what = match kind {
+        RequestKind::First => "first ballot",
+        RequestKind::Second { .. } | RequestKind::Retry => "second ballot",
+        RequestKind::Rubbish => "rubbish",
+    };
+    let body: String = body.chars().take(200).collect();
+    let class = match outcome.class() {
+        OutcomeClass::Unsent => "not sent: ",
+        _ => "",
+    };
+    format!("voter {number}, {what}: {class}{} {body}", outcome.label()).trim_end().to_owned()
+}
