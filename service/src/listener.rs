@@ -6,7 +6,9 @@
 //! and ends draining at a deadline.
 //!
 //! Invariant: a request that arrives on an open connection is answered. While the service drains, its
-//! replies carry `Connection: close`, so that clients send their next request to another replica.
+//! replies carry `Connection: close`, so that clients send their next request to another replica. A
+//! connection without a request stays open for [`LINGER`] more: closed at once, it would break the request
+//! that its client is just sending.
 
 mod socket;
 mod timer;
@@ -41,6 +43,10 @@ use timer::ReusingTimer;
 /// Shortest time between two warnings that connections cannot be accepted.
 const WARN_PERIOD: Duration = Duration::from_secs(10);
 
+/// How long a connection without a request stays open once the service drains. Clients check a connection
+/// that has rested for longer, or send the request again when it turns out to be closed.
+pub const LINGER: Duration = Duration::from_secs(1);
+
 /// The IP address at the other end of a connection: the client, or a proxy before it.
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddr(pub IpAddr);
@@ -66,6 +72,9 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// Longest time for requests in flight once the shutdown has begun.
     pub grace: Duration,
+    /// How long connections without a request stay open once draining has begun, for the request that
+    /// may be on its way; at most half of `grace`.
+    pub linger: Duration,
 }
 
 impl Limits {
@@ -76,6 +85,7 @@ impl Limits {
             header_timeout: Duration::from_millis(args.header_timeout_ms),
             write_timeout: args.write_timeout(),
             grace,
+            linger: LINGER.min(grace / 2),
         }
     }
 }
@@ -85,7 +95,7 @@ impl Limits {
 pub struct Stop {
     /// Once cancelled, each reply carries `Connection: close` and its connection ends.
     pub draining: CancellationToken,
-    /// Once cancelled, nothing is accepted and idle connections are closed.
+    /// Once cancelled, nothing is accepted, and idle connections are closed when they have lingered.
     pub closing: CancellationToken,
 }
 
@@ -179,7 +189,8 @@ where
     }
     let tasks = TaskTracker::new();
     let flags = Arc::new(StopFlags::default());
-    let _following = AbortOnDropHandle::new(tokio::spawn(flags.clone().follow(stop.clone())));
+    let _following =
+        AbortOnDropHandle::new(tokio::spawn(flags.clone().follow(stop.clone(), limits.linger)));
     let mut failures = LogThrottle::new(WARN_PERIOD);
     while let Some((stream, peer, permit)) =
         accept(name, &listener, &slots, &stop.closing, &mut failures).await
@@ -300,18 +311,18 @@ struct StopFlags {
 }
 
 impl StopFlags {
-    /// Sets the flags as the tokens are cancelled.
-    async fn follow(self: Arc<Self>, stop: Stop) {
-        let draining = async {
-            stop.draining.cancelled().await;
-            self.draining.store(true, Ordering::Release);
-        };
-        let closing = async {
-            stop.closing.cancelled().await;
-            self.closing.store(true, Ordering::Release);
-            self.closed.cancel();
-        };
-        tokio::join!(draining, closing);
+    /// Sets the flags as the tokens are cancelled; connections close no sooner than `linger` after the
+    /// first reply that says so could be sent.
+    async fn follow(self: Arc<Self>, stop: Stop, linger: Duration) {
+        tokio::select! {
+            () = stop.draining.cancelled() => {}
+            () = stop.closing.cancelled() => {}
+        }
+        self.draining.store(true, Ordering::Release);
+        let lingered = tokio::time::sleep(linger);
+        tokio::join!(lingered, stop.closing.cancelled());
+        self.closing.store(true, Ordering::Release);
+        self.closed.cancel();
     }
 
     fn is_draining(&self) -> bool {

@@ -30,7 +30,7 @@ pub use fantoccini;
 pub use home::{folder, unique_name};
 pub use pipeline::Pipeline;
 pub use postgres::{create_database, database, own_postgres, own_postgres_with};
-pub use redis::{own_redis, own_redis_with, redis};
+pub use redis::{own_redis, own_redis_with, redis, redis_connection};
 pub use standalone::servers::{
     PostgresOptions, PostgresServer, Process, RedisOptions, RedisServer, RedisUser, TlsFiles,
     free_port,

@@ -205,11 +205,7 @@ async fn entries_of_a_mebibyte_neither_stop_the_count_nor_come_back_for_ever() {
     });
     let deployment =
         TestDeployment::on(redis.url(), testkit::database().await, 1, serde_json::json!({})).await;
-    // Eighty megabytes take longer than the client's usual time-out.
-    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
-    let client = redis::Client::open(deployment.redis_url.as_str()).unwrap();
-    let mut connection =
-        client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+    let mut connection = deployment.redis().await;
     // Small entries come first, so that the consumer has learnt to ask for many at once.
     let consumer = deployment.start(&["--linger-ms=0"]);
     consumer.ready().await;

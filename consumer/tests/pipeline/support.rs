@@ -81,8 +81,7 @@ impl TestDeployment {
 
     /// Connects to its Redis server.
     pub async fn redis(&self) -> MultiplexedConnection {
-        let client = redis::Client::open(self.redis_url.as_str()).expect("the address is one");
-        client.get_multiplexed_async_connection().await.expect("Redis answers")
+        testkit::redis_connection(&self.redis_url).await
     }
 
     /// Makes a ballot of a new voter for the option at this position.

@@ -184,7 +184,7 @@ impl Setup {
 
     /// Writes the polls to Redis as the consumer does.
     pub async fn project(&self, keys: &Keys) {
-        let mut redis = connect(&self.redis_url).await;
+        let mut redis = testkit::redis_connection(&self.redis_url).await;
         let changed: i64 = send(&mut redis, &projection::partitions(keys, self.partitions)).await;
         assert!(changed <= 1);
         for poll in &self.polls {
@@ -237,7 +237,7 @@ impl Service {
     }
 
     pub async fn redis(&self) -> MultiplexedConnection {
-        connect(&self.setup.redis_url).await
+        testkit::redis_connection(&self.setup.redis_url).await
     }
 
     /// All entries of all partitions, by ID.
@@ -281,11 +281,6 @@ pub struct Entry {
 pub fn entry_of(reply: &Reply) -> EntryId {
     assert_eq!(reply.status, 202, "{}", reply.text());
     reply.json()["entry"].as_str().unwrap().parse().unwrap()
-}
-
-pub async fn connect(redis_url: &str) -> MultiplexedConnection {
-    let client = redis::Client::open(redis_url).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
 }
 
 pub async fn send<T: redis::FromRedisValue>(

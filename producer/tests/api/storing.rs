@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use redis::AsyncCommands;
 use serde_json::json;
-use testkit::{RedisServer, eventually, own_redis, own_redis_with};
+use testkit::{RedisServer, eventually, own_redis, own_redis_with, redis_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use votestream_schema::poll::{VotePolicy, now_ms};
 use votestream_schema::{EntryId, Poll};
+use votestream_service::listener::LINGER;
 
-use crate::harness::{Service, Setup, connect, entry_of, poll};
+use crate::harness::{Service, Setup, entry_of, poll};
 use crate::proxy::Proxy;
 use testkit::http::Reply;
 
@@ -114,7 +116,7 @@ async fn one_voters_ballots_are_stored_one_after_the_other() {
     let ballots: HashSet<_> = entries.iter().map(|entry| entry.ballot.id).collect();
     assert_eq!((entries.len(), ballots.len()), (accepted, accepted), "each once");
     assert!((2..61).contains(&accepted), "some, and not all at once: {accepted}");
-    let mut redis = connect(&redis.url()).await;
+    let mut redis = redis_connection(&redis.url()).await;
     let counted: usize = redis.hget(service.keys.accepted(0), 1).await.unwrap();
     assert_eq!(counted, accepted, "the audit's count");
 }
@@ -171,7 +173,7 @@ async fn many_ballots_share_a_round_trip() {
     assert_eq!(stored(&service).await, all);
     let calls = calls(&redis, "evalsha") + calls(&redis, "eval");
     assert!(calls <= 40, "{calls} calls for 400 ballots");
-    let mut redis = connect(&redis.url()).await;
+    let mut redis = redis_connection(&redis.url()).await;
     let accepted: i64 = redis.hget(service.keys.accepted(0), 1).await.unwrap();
     assert_eq!(accepted, 400, "the audit's count");
 }
@@ -478,5 +480,37 @@ async fn a_stopping_service_answers_what_it_has_begun() {
     connection.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     assert_eq!(service.entries().await.len(), 2);
+    assert!(service.stop().await, "drained in time");
+}
+
+/// Sends a page view over a connection that stays open, and reads the head of its reply.
+async fn page_view(connection: &mut TcpStream) -> String {
+    connection.write_all(b"GET /healthz-of-nobody HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut reply = vec![0; 16 * 1024];
+    let read = connection.read(&mut reply).await.unwrap();
+    String::from_utf8_lossy(&reply[..read]).to_lowercase()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_in_use_is_answered_once_more_when_the_service_stops_and_an_idle_one_is_closed()
+ {
+    let service = Setup::new().start().await;
+    let (mut used, mut idle) = (service.client.connect().await, service.client.connect().await);
+    for connection in [&mut used, &mut idle] {
+        let reply = page_view(connection).await;
+        assert!(
+            reply.starts_with("http/1.1 404") && !reply.contains("connection: close"),
+            "{reply}"
+        );
+    }
+    service.shutdown.cancel();
+    // Its client sends the next request before it can know that the service stops.
+    tokio::time::sleep(LINGER / 4).await;
+    let reply = page_view(&mut used).await;
+    assert!(reply.starts_with("http/1.1 404") && reply.contains("connection: close"), "{reply}");
+    let mut rest = Vec::new();
+    used.read_to_end(&mut rest).await.unwrap();
+    let closed = tokio::time::timeout(4 * LINGER, idle.read_to_end(&mut rest)).await;
+    closed.expect("an idle connection does not hold up the stop").unwrap();
     assert!(service.stop().await, "drained in time");
 }

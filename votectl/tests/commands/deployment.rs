@@ -97,11 +97,10 @@ impl Deployment {
     pub async fn empty_on(redis_url: String) -> Self {
         let database_url = testkit::database().await;
         let prefix = testkit::unique_name();
-        let client = redis::Client::open(redis_url.as_str()).unwrap();
         Self {
             keys: Keys::new(prefix.clone()),
             postgres: connect(&database_url).await,
-            redis: client.get_multiplexed_async_connection().await.unwrap(),
+            redis: testkit::redis_connection(&redis_url).await,
             redis_url,
             database_url,
             prefix,
