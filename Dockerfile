@@ -5,7 +5,7 @@
 # Each holds one static program and its bill of materials, and nothing else: no shell, no libraries,
 # no certificates. Whoever needs the public authorities' certificates mounts a bundle at
 # /etc/ssl/certs/ca-certificates.crt; a bundle of one's own goes by REDIS_CA_FILE, DATABASE_CA_FILE.
-# Several architectures, and images without a time of day: README, "Containers".
+# Several architectures, and images without a time of day: docs/CONTAINERS.md.
 # containers/build puts programs that are compiled already in the place of the stage `compiled`.
 
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm

@@ -1,5 +1,5 @@
 //! Checks that docs/SETTINGS.md equals the programs' own definitions of their flags and variables, and that the short
-//! table in README.md agrees with them. `make docs` writes docs/SETTINGS.md.
+//! table in docs/CONFIGURATION.md agrees with them. `make docs` writes docs/SETTINGS.md.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,11 +132,11 @@ fn the_document_equals_the_programs_definitions() {
 }
 
 #[test]
-fn the_short_table_of_the_readme_is_true() {
+fn the_short_table_of_settings_is_true() {
     let programs: BTreeMap<&str, Vec<(String, Setting)>> =
         programs().into_iter().map(|(name, program)| (name, settings(&program))).collect();
-    let readme = std::fs::read_to_string(file("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Settings\n").unwrap();
+    let page = std::fs::read_to_string(file("docs/CONFIGURATION.md")).unwrap();
+    let (_, section) = page.split_once("\n## Settings\n").unwrap();
     let rows = section.lines().skip_while(|line| !line.starts_with("|---"));
     let rows: Vec<&str> = rows.skip(1).take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() > 10, "{rows:?}");
