@@ -2,11 +2,11 @@
 #
 #   docker build --target producer -t votestream/producer:dev .
 #
-# Each holds one static program and its bill of materials, and nothing else: no shell, no libraries,
-# no certificates. Whoever needs the public authorities' certificates mounts a bundle at
-# /etc/ssl/certs/ca-certificates.crt; a bundle of one's own goes by REDIS_CA_FILE, DATABASE_CA_FILE.
-# Several architectures, and images without a time of day: docs/CONTAINERS.md.
-# containers/build puts programs that are compiled already in the place of the stage `compiled`.
+# Each image contains one static program and its bill of materials, and nothing else: no shell, no libraries, no
+# certificates. If the program must trust the public certificate authorities, mount a bundle at
+# /etc/ssl/certs/ca-certificates.crt; for authorities of your own set REDIS_CA_FILE and DATABASE_CA_FILE.
+# For several architectures, and for images without a build time, see docs/CONTAINERS.md.
+# containers/build replaces the stage `compiled` by programs that are compiled already.
 
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG VERSION=0.1.0
@@ -20,8 +20,8 @@ FROM toolchain AS recipe
 COPY . .
 RUN cargo chef prepare --recipe-path /recipe.json
 
-# The dependencies are a layer that stays until Cargo.lock changes. The target is the machine's own,
-# so --platform decides what is built.
+# The dependencies are a layer of their own, which stays until Cargo.lock changes. The target is that of the build
+# machine, so --platform selects the architecture.
 FROM toolchain AS compiled
 COPY containers/compile containers/compile
 COPY --from=recipe /recipe.json /recipe.json

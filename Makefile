@@ -7,7 +7,7 @@ export DATA_DIR
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard
 
-# Of what make up builds: a profile of cargo's.
+# The cargo profile with which make up builds.
 PROFILE := release
 
 .DEFAULT_GOAL := help
@@ -18,18 +18,18 @@ help: ## list the commands
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
 	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
-	@echo '  PROFILE=dev builds in less time, programs that are slower'
+	@echo '  PROFILE=dev builds faster; the programs are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
-	@echo '  make bench BENCH="ballots --rounds 1" measures a part'
-	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut breaks more, less, or other things'
+	@echo '  make bench BENCH="ballots --rounds 1" runs one part of the benchmark'
+	@echo '  make chaos DURATION=1h SEED=7 FAULTS=redis-kill,net-cut selects duration, schedule and faults'
 
 up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the votes
 	@bin/install rust build servers $(if $(OBSERVE),observe)
 	@cargo build --profile $(PROFILE) $(PIPELINE:%=--bin %)
 	@exec "$${CARGO_TARGET_DIR:-target}/$(PROFILE:dev=debug)/standalone"
 
-test: ## every check, as CI runs them
-	@printf '\n==> what is missing\n'
+test: ## run every check and test, as CI does
+	@printf '\n==> missing packages\n'
 	@bin/install rust build servers tests other-servers supply k8s observe
 	@printf '\n==> formatting\n'
 	cargo fmt --all --check
@@ -44,9 +44,9 @@ test: ## every check, as CI runs them
 	cargo build --workspace --bins
 	@printf '\n==> tests\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
-	@printf '\n==> Valkey, and a newer Redis\n'
+	@printf '\n==> tests on Valkey and a newer Redis\n'
 	TESTKIT_BINARIES='$(PROGRAMS)' bin/other-servers
-	@printf '\n==> fuzzing, for a moment\n'
+	@printf '\n==> fuzzing, for a few seconds\n'
 	@bin/fuzz 8
 	@printf '\n==> kubernetes\n'
 	PROGRAMS='$(PROGRAMS)' k8s/check
@@ -58,12 +58,12 @@ test: ## every check, as CI runs them
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@printf '\n==> all checks passed\n'
 
-bench: ## measure, beside baselines of the same run
+bench: ## measure the pipeline and its baselines, and write bench/RESULTS.md
 	@bin/install rust build servers bench
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
 
-images: ## make the images of the five programs, compiled twice and compared, and check them
+images: ## build and check the images of the five programs; compiles them twice and compares
 	@bin/install rust build containers
 	@containers/install
 	@containers/compile .cache/containers/released
@@ -71,25 +71,25 @@ images: ## make the images of the five programs, compiled twice and compared, an
 	@containers/build .cache/containers/released
 	@containers/tests/test_images.py .cache/containers/released --released
 
-cluster: ## start a throw-away Kubernetes, of NODES=1 or 3, for k8s/rehearse
+cluster: ## start a throw-away Kubernetes with NODES=1 or 3 nodes, for k8s/rehearse
 	@k8s/cluster/engine >/dev/null
 	@bin/install rust build containers cluster
 	@containers/install
 	@k8s/cluster/images
 	@k8s/cluster/run $(or $(NODES),1)
 
-cluster-stop: ## end it
+cluster-stop: ## stop the throw-away Kubernetes
 	@k8s/cluster/stop
 
-chaos: ## break it for DURATION on a schedule drawn from SEED, and audit
+chaos: ## inject faults for DURATION on a schedule drawn from SEED, and audit the votes
 	@bin/install rust build servers chaos
 	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
 
-docs: ## write docs/METRICS.md and docs/SETTINGS.md anew
+docs: ## generate docs/METRICS.md and docs/SETTINGS.md from the code
 	WRITE_DOCS=1 cargo test --workspace --test metrics_document --test settings_document
 
-fuzz: ## fuzz a parser for longer: make fuzz TARGET=form SECONDS=600
+fuzz: ## fuzz one parser for longer: make fuzz TARGET=form SECONDS=600
 	@bin/install rust build tests
 	@bin/fuzz $(or $(SECONDS),60) $(TARGET)
 
@@ -97,7 +97,7 @@ fmt: ## format the code
 	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
 
-clean-data: ## delete the votes and everything else that make up keeps
+clean-data: ## delete the votes and all other data of make up
 	@[ ! -e "$(DATA_DIR)/lock" ] || flock -n "$(DATA_DIR)/lock" true || \
 		{ echo "$(DATA_DIR) is in use: stop make up first"; exit 1; }
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes every password of the pipeline on first use, and hands each reader its own: a volume each,
-# files that nobody else can read. Deleting a file of /vault and starting again changes that secret.
-# Who may do what stands in schema/access/.
+# Makes every password of the pipeline on first use, and gives each service those that it needs, in a volume of its own,
+# as files that no other user can read. To change a secret, delete its file in /vault and start again.
+# schema/access/ defines the rights of the users.
 set -eu
 umask 077
 
-# A secret of 32 bytes, made if it is not there.
+# secret NAME: prints a secret of 32 bytes, and makes it first if it does not exist.
 secret() {
     if [ ! -s "/vault/$1" ]; then
         head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n' >"/vault/$1.new"
@@ -14,7 +14,7 @@ secret() {
     cat "/vault/$1"
 }
 
-# give READER OWNER FILE: what is said on standard input, whole or not at all.
+# give READER OWNER FILE: writes standard input to the reader's file, completely or not at all.
 give() {
     cat >"/secrets/$1/$3.new"
     chmod 400 "/secrets/$1/$3.new"
@@ -22,7 +22,7 @@ give() {
     mv "/secrets/$1/$3.new" "/secrets/$1/$3"
 }
 
-# user NAME: its line of Redis' access list, with the hash of its password.
+# user NAME: prints the user's line of Redis' access list, with the hash of its password.
 user() {
     rules=$(sed -n "s/^user $1 //p" /redis-users.acl)
     [ -n "$rules" ] || { echo "redis-users.acl has no user $1" >&2; exit 1; }
@@ -32,10 +32,10 @@ user() {
 redis_url() { echo "redis://$1:$(secret "redis-$1")@redis:6379"; }
 postgres_url() { echo "postgres://$1:$(secret "postgres-$1")@postgres:5432/votestream"; }
 
-ours=65532 # the user of our images
-server=999 # of the official images of Redis and Postgres
+ours=65532 # the user in our images
+server=999 # the user in the official images of Redis and Postgres
 
-# The default user's line is taken as it is: that user is off, and has no password.
+# The line of the default user is copied unchanged: that user is off, and has no password.
 acl=$(grep '^user default off ' /redis-users.acl && user operator && user producer && user consumer)
 echo "$acl" | give redis $server users.acl
 secret redis-operator | give redis $server password

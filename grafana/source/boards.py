@@ -1,4 +1,4 @@
-"""What every dashboard of ours has: variables, marks of deployments, links, a place for each panel."""
+"""The parts that all dashboards share: variables, marks of deployments, links, and the layout of the panels."""
 
 import json
 import textwrap
@@ -14,7 +14,7 @@ TAG = "votestream"
 
 
 class Row:
-    """Panels side by side, as wide as `widths` says, or all alike; widths add up to 24."""
+    """Panels side by side. `widths` add up to 24; without them, all panels are equally wide."""
 
     def __init__(self, height: int, *panels: Panel, widths: tuple[int, ...] | None = None) -> None:
         self.widths = widths or (WIDTH // len(panels),) * len(panels)
@@ -25,28 +25,29 @@ class Row:
 
 @dataclass
 class Board:
-    """A dashboard: its rows, and those headings that stand above some of them."""
+    """A dashboard. `rows` contains rows of panels, and strings that are headings above them."""
 
     uid: str
     file: str
     title: str
     about: str
-    # One line for the document beside it: whom it is for, and how to read it.
+    # A paragraph for the document beside the JSON: how to read the dashboard.
     reading: str
     rows: list[Row | str]
-    # Variable of the job and of the instance, and the metric that tells their values.
+    # For each pair of variables: the name of the job variable, that of the instance variable, and the metric whose labels
+    # are their values.
     choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
     refresh: str = "10s"
     since: str = "now-30m"
-    # Which services' deployments are marked.
+    # Selects the services whose deployments are marked, as a PromQL matcher.
     marked: str = "{@}"
     more: list[builders.TextBoxVariable] = field(default_factory=list)
 
     def render(self) -> str:
-        """As JSON, always formatted alike."""
+        """Returns the dashboard as JSON with sorted keys, so that equal dashboards give equal files."""
         data = json.loads(json.dumps(self.build(), cls=JSONEncoder))
         for mark in data["annotations"]["list"]:
-            # The SDK does not know these; Grafana's Prometheus plugin does.
+            # Fields of Grafana's Prometheus plugin that the SDK does not know.
             mark |= {"titleFormat": "{{service}} {{version}} ({{revision}})", "step": "15s"}
         return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -83,7 +84,7 @@ class Board:
         return built
 
     def document(self) -> str:
-        """The text beside the JSON: what each panel answers."""
+        """Returns the document beside the JSON: the question that each panel answers."""
         wrap = textwrap.TextWrapper(width=120, break_long_words=False, break_on_hyphens=False)
         text = [f"# {self.title}", "", *wrap.wrap(self.about), "", *wrap.wrap(self.reading), ""]
         for panel in self.build().panels or []:
@@ -96,13 +97,13 @@ class Board:
 
 
 def deployed(of: str) -> str:
-    """Versions that were not there a minute ago. Grafana joins neighbouring points to one mark."""
+    """Returns an expression for versions that did not run a minute ago. Grafana joins adjacent points into one mark."""
     now = f"count by (service, version, revision) (votestream_build_info{of}"
     return promql(f"{now}) unless {now} offset 1m)")
 
 
 def tidy(lines: list[str]) -> str:
-    """One empty line before each heading, none doubled, one at the end."""
+    """Joins the lines with one empty line before each heading and a newline at the end."""
     out: list[str] = []
     for line in lines:
         if line.startswith("#") and out and out[-1]:

@@ -1,4 +1,4 @@
-"""Says what is wrong with dashboards, rules, alerts, tests and runbooks; exit code 1 if anything is."""
+"""Prints the faults of dashboards, rules, alerts, tests and runbooks; the exit code is 1 if there are any."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from source import check_dashboards, check_rules
 
 
 def findings(root: Path) -> list[str]:
-    """Of the folder `grafana/` at `root`."""
+    """Returns the faults of the folder `grafana/` at `root`, one line each."""
     return [*check_dashboards.check(root), *check_rules.check(root)]
 
 

@@ -1,4 +1,4 @@
-"""What has to hold of the dashboards, read from the JSON that Grafana gets."""
+"""Checks the dashboards in the form of the JSON that Grafana reads."""
 
 import json
 import re
@@ -13,9 +13,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WINDOWS = {"$__rate_interval", "$__range"}
-# Of 38 pixels each: what 1080 hold below Grafana's own bars.
+# Grid rows of 38 pixels that fit on a screen 1080 pixels high, below Grafana's own bars.
 SCREEN = 22
-# Grafana's Prometheus plugin understands these of an annotation, the SDK does not know them.
+# Fields of an annotation that Grafana's Prometheus plugin reads and the SDK does not know.
 ANNOTATION_EXTRAS = {"titleFormat", "step"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\$\w+|[a-zA-Z_:][\w:]*|\d[\w.]*|[=!]~|\S')
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
@@ -25,7 +25,7 @@ plugins.register_default_plugins()
 
 
 def check(root: Path) -> Iterator[str]:
-    """What is wrong, one line each."""
+    """Yields the faults, one line each."""
     boards = {path: json.loads(path.read_text()) for path in sorted((root / "dashboards").glob("*.json"))}
     yield from twice("dashboard uid", [board.get("uid") for board in boards.values()])
     yield from twice("dashboard title", [board.get("title") for board in boards.values()])
@@ -78,7 +78,7 @@ def check_panel(panel: dict) -> Iterator[str]:
 
 
 def unmatched(metric: str, matchers: str) -> Iterator[str]:
-    """Recorded sums have no instance; ALERTS have the labels that their rule left."""
+    """Checks that a metric is selected by the dashboard's variables. Recorded sums have no instance; ALERTS need neither."""
     wanted = ["job", "instance"]
     if ":" in metric:
         wanted = ["job"]
@@ -90,14 +90,14 @@ def unmatched(metric: str, matchers: str) -> Iterator[str]:
 
 
 def selectors(expr: str) -> Iterator[tuple[str, str]]:
-    """Every metric in an expression, with the text between its braces."""
+    """Yields every metric of an expression, with the text between its braces."""
     tokens = TOKEN.findall(expr)
     position = 0
     while position < len(tokens):
         token, after = tokens[position], tokens[position + 1 : position + 2]
         position += 1
         if token in GROUPING or token in ("{", "["):
-            # Labels, matchers and windows hold no metrics.
+            # Skip labels, matchers and windows: they contain no metrics.
             while position < len(tokens) and tokens[position - 1] not in (")", "}", "]"):
                 position += 1
         elif re.match(r"[a-zA-Z_:]", token) and token not in WORDS and after != ["("]:
@@ -114,7 +114,7 @@ def strip_strings(expr: str) -> str:
 
 
 def expressions_of(board: dict) -> Iterator[tuple[str, str]]:
-    """Where each expression stands, and its text."""
+    """Yields the title of the panel of each expression, and the expression."""
     for mark in board["annotations"].get("list", []):
         yield "annotation", mark["expr"]
     for panel in board["panels"]:
@@ -123,7 +123,7 @@ def expressions_of(board: dict) -> Iterator[tuple[str, str]]:
 
 
 def unparsable(expressions: list[str]) -> Iterator[str]:
-    """Has promtool read them all, as rules."""
+    """Has promtool parse all expressions, as rules."""
     rules = []
     for index, expr in enumerate(expressions):
         for variable, value in {"$__rate_interval": "1m", "$__range": "1h"}.items():
@@ -140,7 +140,7 @@ def unparsable(expressions: list[str]) -> Iterator[str]:
 
 
 def unknown_to_grafana(board: dict) -> Iterator[str]:
-    """What Grafana's own model loses when it reads a dashboard, it does not know."""
+    """Yields the fields that Grafana's own model does not know: it loses them when it reads a dashboard."""
     known = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
     for mark in board["annotations"].get("list", []):
         for twin in known["annotations"].get("list", []):

@@ -1,4 +1,4 @@
-"""What has to hold of rules, alerts, their tests and runbooks, beyond what promtool says."""
+"""Checks rules, alerts, their tests and runbooks, beyond the checks of promtool."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ BURNS = [
 
 
 def check(root: Path) -> Iterator[str]:
-    """What is wrong, one line each."""
+    """Yields the faults, one line each."""
     rules = [
         rule
         for path in sorted((root / "prometheus/rules").glob("*.yml"))
@@ -42,7 +42,7 @@ def check(root: Path) -> Iterator[str]:
 
 
 def read(path: Path) -> dict:
-    """With the parser in C: there is much to read, and the planted mistakes have it read often."""
+    """Reads YAML with the parser in C: the files are long, and the tests with planted mistakes read them often."""
     return yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
 
 
@@ -63,7 +63,7 @@ def records(recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
 
 
 def idle(root: Path, recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
-    """Recorded sums cost Prometheus at each evaluation; each is for somebody."""
+    """Checks that every recorded sum is used, because Prometheus computes it at each evaluation."""
     used = {metric for rule in rules for metric in re.findall(r"\b\w+:\w+:\w+\b", rule["expr"])}
     for path in (root / "dashboards").glob("*.json"):
         used |= set(re.findall(r"\b\w+:\w+:\w+\b", path.read_text()))
@@ -73,7 +73,7 @@ def idle(root: Path, recorded: dict[str, str], rules: list[dict]) -> Iterator[st
 
 
 def burns(alerts: list[dict]) -> Iterator[str]:
-    """Each objective has the four burn rates, each with its two windows and its severity."""
+    """Checks that each objective has alerts on the four burn rates, each with its two windows and its severity."""
     slos = {alert["labels"].get("slo") for alert in alerts if "slo" in alert.get("labels", {})}
     for slo in sorted(slos):
         own = [alert for alert in alerts if alert["labels"].get("slo") == slo]
@@ -125,7 +125,7 @@ def runbooks(root: Path, alerts: list[dict]) -> Iterator[str]:
 
 
 def tested(alert: dict, tests: list[dict], recorded: dict[str, str]) -> Iterator[str]:
-    """A test in which it fires, and one that feeds it and in which it does not."""
+    """Checks that an alert has a test in which it fires, and one with data in which it does not fire."""
     own = alert["labels"].items()
     metrics = leaves(alert["expr"], recorded)
     fires = silent = False
@@ -145,7 +145,7 @@ def tested(alert: dict, tests: list[dict], recorded: dict[str, str]) -> Iterator
 
 
 def leaves(expr: str, recorded: dict[str, str]) -> set[str]:
-    """The names in an expression, and in what it uses of recorded sums."""
+    """Returns the names in an expression, and those in the recorded sums that it uses."""
     names = set(re.findall(r"[a-zA-Z_][\w:]*", expr))
     for metric in names & recorded.keys():
         names |= leaves(recorded[metric], recorded)

@@ -1,4 +1,4 @@
-"""Writes every generated file of `grafana/`; `--check` only says what would change."""
+"""Writes every generated file of `grafana/`; `--check` only reports files that would change."""
 
 import argparse
 import json
@@ -10,12 +10,12 @@ from source import boards, overview, panels, pipeline, rules, servers, slo
 ROOT = Path(__file__).parent.parent
 BOARDS = [overview.BOARD, pipeline.BOARD, slo.BOARD, servers.BOARD]
 
-# Expressions that are right to give nothing while all is well.
+# Expressions of annotations that may return nothing while all is well, with the reason.
 EMPTY = {boards.deployed(board.marked): "nothing was deployed a moment ago" for board in BOARDS}
 
 
 def render() -> dict[Path, str]:
-    """Every generated file, and what belongs in it."""
+    """Returns the path and the text of every generated file."""
     files = {
         ROOT / "prometheus/rules/slo.yml": rules.render(),
         ROOT / "kubernetes/rules.yaml": rules.for_kubernetes(ROOT / "prometheus/rules"),

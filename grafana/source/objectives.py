@@ -1,23 +1,23 @@
-"""The service level objectives: what is promised, and how it is measured.
+"""The service level objectives: the promises, and how each is measured.
 
-Rules and dashboards are both made from this list, so that they cannot disagree.
-Ratios are of events, not of time: a minute without ballots spends no budget.
+Rules and dashboards are both made from this list, so they cannot disagree. Ratios count events, not time: a minute
+without ballots spends no budget.
 """
 
 from dataclasses import dataclass
 
-# Prometheus 3 writes the bound 2 as "2.0", Prometheus 2 as we do.
+# Prometheus 3 writes the bucket bound 2 as "2.0", Prometheus 2 writes it as "2".
 WITHIN_2_S = r'le=~"2(\\.0)?"'
 WITHIN_1_S = r'le=~"1(\\.0)?"'
 
-# Windows of the ratios that are recorded; the last one is the period of the budget.
+# Windows for which the ratio is recorded, besides PERIOD, which the error budget covers.
 WINDOWS = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"]
 PERIOD = "30d"
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One promise. `bad` and `all` are events a second; `{window}` stands for over how long."""
+    """One promise. `bad` and `all` are PromQL for events per second, averaged over `{window}`."""
 
     key: str
     alert: str
@@ -28,7 +28,7 @@ class Objective:
 
     @property
     def budget(self) -> float:
-        """The share of events that may be bad."""
+        """The share of events that may be bad, between 0 and 1."""
         return round(1 - self.target, 6)
 
     def rate(self, which: str) -> str:
@@ -42,7 +42,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Burn:
-    """An alert: the budget burns `factor` times too fast in both windows."""
+    """An alert that fires when the budget burns at over `factor` times its planned rate in both windows."""
 
     factor: float
     long: str
@@ -50,7 +50,7 @@ class Burn:
     severity: str
 
 
-# Google SRE workbook, chapter 5, table 5-8; the shares are of a budget of 30 days.
+# From the Google SRE workbook, chapter 5, table 5-8, for a budget of 30 days.
 BURNS = [
     Burn(14.4, "1h", "5m", "page"),
     Burn(6, "6h", "30m", "page"),
@@ -85,7 +85,7 @@ OBJECTIVES = [
     Objective(
         key="delivery",
         alert="DeliveryBudgetBurns",
-        promise="99 % of frames are with their viewer within 1 s of the change that they show",
+        promise="99 % of frames reach their viewer within 1 s of the change that they show",
         target=0.99,
         bad=(
             "sum by (job) (rate(votestream_delivery_seconds_count[{window}]))\n"

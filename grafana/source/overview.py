@@ -20,10 +20,14 @@ BOARD = Board(
     uid="votestream-overview",
     file="overview",
     title="Votestream: overview",
-    about="A live show on one screen: do votes flow, what is late, what is left, what to do.",
+    about=(
+        "A live vote on one screen: do ballots arrive, is anything late, how much budget is left, and which alerts "
+        "fire."
+    ),
     reading=(
-        "Read the top row from left to right: it follows a ballot from the click to the screen. Green and blue are "
-        "well. If something is not, *Firing alerts* names the runbook; each is a file in `grafana/runbooks`."
+        "Read the top row from left to right: it follows a ballot from the click to the screen. Green and blue mean "
+        "that all is well. If a panel has another colour, look at *Firing alerts*: each alert has the name of its "
+        "runbook, which is a file in `grafana/runbooks`."
     ),
     more=[TextBoxVariable("runbooks").label("Runbooks at").default_value("https://example.org/grafana/runbooks")],
     rows=[
@@ -31,14 +35,15 @@ BOARD = Board(
             4,
             number(
                 "Accepted",
-                "Do votes flow? Ballots that were acknowledged, a second.",
+                "Do ballots arrive? Ballots that were acknowledged, per second.",
                 "short",
                 'sum(rate(votestream_ballots_total{@, outcome="accepted"}[@]))',
                 decimals=0,
             ),
             number(
                 "Refused",
-                "Are voters turned away? Share of ballots answered 503, of those that were to be accepted.",
+                "Are voters turned away? Share of ballots that were answered 503 although they could have been "
+                "accepted.",
                 "percentunit",
                 REFUSED,
                 steps((None, GOOD), (0.001, WARN), (0.05, BAD)),
@@ -46,37 +51,37 @@ BOARD = Board(
             ),
             number(
                 "Click to count, p99",
-                "How late is the bar? From Redis storing a ballot to its commit, all but one in "
-                "a hundred; 2 s is the promise.",
+                "How late is the bar? Time from storing a ballot in Redis to its commit in Postgres, for 99 of 100 "
+                "ballots. The promise is 2 s.",
                 "s",
                 quantile(0.99, CLICK_TO_COUNT),
                 steps((None, GOOD), (1, WARN), (2, BAD)),
             ),
             number(
                 "Oldest entry",
-                "Is anything stuck? Age of the oldest ballot that is not counted yet.",
+                "Do ballots get stuck? Age of the oldest ballot that is not counted yet.",
                 "s",
                 "max(votestream_stream_oldest_age_seconds{@})",
                 steps((None, GOOD), (5, WARN), (30, BAD)),
             ),
             number(
                 "Time to drain",
-                "How long until all is counted, at the present rate, if no further ballot came? "
-                "None while nothing is being counted.",
+                "How long until every ballot is counted, at the present rate and if no further ballot arrived? "
+                "Shows `none` while nothing is counted.",
                 "s",
                 f"{BACKLOG} / ({DONE} > 0)",
                 steps((None, GOOD), (10, WARN), (60, BAD)),
             ),
             number(
                 "Viewers",
-                "How many watch? Event streams held by all dashboards.",
+                "How many people watch? Event streams that are open at all dashboards.",
                 "short",
                 "sum(votestream_viewers{@})",
                 decimals=0,
             ),
             number(
                 "Results read",
-                "Is what they see fresh? How long ago the dashboard that is furthest behind read the tally.",
+                "Are the results that people see fresh? Time since the slowest dashboard last read the tally.",
                 "s",
                 "max(timestamp(votestream_board_read_timestamp_seconds{@})"
                 " - votestream_board_read_timestamp_seconds{@})",
@@ -85,7 +90,7 @@ BOARD = Board(
             ),
             number(
                 "Replicas missing",
-                "Is everybody there? Replicas that do not answer Prometheus.",
+                "Is a replica down? Number of replicas that do not answer Prometheus.",
                 "short",
                 "count(up{@} == 0) or vector(0)",
                 steps((None, GOOD), (1, BAD)),
@@ -96,8 +101,8 @@ BOARD = Board(
             8,
             lines(
                 "Ballots by outcome",
-                "What are voters told? Answers a second: accepted, or the name of the problem. "
-                "`unavailable` is ours, the rest is a voter's matter.",
+                "Which answers do voters get? Answers per second: `accepted`, or the name of the problem. "
+                "`unavailable` is a fault of the system; the other problems concern the voter's own ballot.",
                 "short",
                 [Query("sum by (outcome) (rate(votestream_ballots_total{@}[@])) > 0", "{{outcome}}")],
                 stacked=True,
@@ -105,15 +110,15 @@ BOARD = Board(
             ),
             lines(
                 "Click to count",
-                "How long from the acknowledgement to the count, for half of the ballots, for most, for "
-                "all but one in a hundred? The dashed line is the promise.",
+                "How much time passes from storing a ballot to counting it, for 50, 95 and 99 of 100 ballots? "
+                "The dashed line is the promise.",
                 "s",
                 quantiles(CLICK_TO_COUNT),
                 limits=steps((None, "transparent"), (2, BAD)),
             ),
             number(
                 "Turnout",
-                "How many people were counted within the time that is shown?",
+                "How many voters were counted for the first time, within the time range of the dashboard?",
                 "short",
                 'sum(increase(votestream_votes_total{@, outcome="counted"}[$__range]))',
                 decimals=0,
@@ -125,13 +130,15 @@ BOARD = Board(
             7,
             lines(
                 "Backlog",
-                "How much waits to be counted, and does it shrink? Entries in the streams: lag and pending.",
+                "How many ballots wait to be counted, and do they become fewer? Entries in the streams, whether "
+                "delivered to a consumer (pending) or not (lag).",
                 "short",
                 [Query(BACKLOG, "entries")],
             ),
             lines(
                 "Errors",
-                "What fails, a second: requests answered 5xx, round trips that were repeated, ballots set aside.",
+                "Which errors occur, per second? Requests answered with a 5xx status, round trips that were repeated, "
+                "and entries that became dead letters.",
                 "short",
                 [
                     Query(
@@ -144,11 +151,16 @@ BOARD = Board(
                     Query("sum(rate(votestream_dead_letters_total{@}[@]))", "dead letters"),
                 ],
             ),
-            lines("Replicas", "How many of each are up?", "short", [Query("sum by (job) (up{@})", "{{job}}")]),
+            lines(
+                "Replicas",
+                "How many replicas of each service are up?",
+                "short",
+                [Query("sum by (job) (up{@})", "{{job}}")],
+            ),
             number(
                 "Lost or wrong",
-                "Does every acknowledged ballot count, once? Entries that were deleted, ballots that the "
-                "audit misses, and votes by which the tally is wrong. Must be 0.",
+                "Is every acknowledged ballot counted once? Sum of the entries that were deleted, the ballots that the "
+                "audit misses, and the votes by which the tally is wrong. Must be 0.",
                 "short",
                 "sum(votestream_vanished_entries_total{@})"
                 " + sum(max by (job, partition) (votestream_stream_lost_entries{@}))"
@@ -158,7 +170,8 @@ BOARD = Board(
             ),
             lines(
                 "Budget left",
-                f"How much of the error budget of {PERIOD[:-1]} days is left, by promise? Below 0 it is overspent.",
+                f"How much of the error budget of {PERIOD[:-1]} days is left, for each promise? Below 0 the promise "
+                "is broken.",
                 "percentunit",
                 [
                     Query(f"min(1 - {objective.ratio(PERIOD)}{{#}} / {objective.budget:g})", objective.key)
@@ -170,7 +183,7 @@ BOARD = Board(
             ),
             rows_of(
                 "Firing alerts",
-                "What to do? The alerts that fire now, each the name of its runbook.",
+                "Which alerts fire now? Each has the name of its runbook.",
                 "short",
                 Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "", "none fires"),
                 ["Time", "Value"],

@@ -1,9 +1,9 @@
-"""Panels in few words: what every panel of ours has, so that no dashboard has to say it.
+"""Builders of panels with the options that all our panels share, so dashboards name only the differences.
 
-Expressions are PromQL with three shorthands, put in by `promql`:
+Expressions are PromQL with three shorthands, which `promql` expands:
 
     {@}   {@, le="1"}    the job and instance chosen on the dashboard
-    {#}                  the job alone, for recorded sums, whose instances are added up
+    {#}                  the job alone, for recorded sums, which have no instance
     [@]                  Grafana's $__rate_interval
 """
 
@@ -25,12 +25,12 @@ WIDTH = 24
 GOOD, WARN, BAD, CALM = "green", "orange", "red", "blue"
 
 
-# Expressions that may give nothing although all is well, and why.
+# Expressions that may return nothing although all is well, with the reasons. `target` fills it.
 MAY_BE_EMPTY: dict[str, str] = {}
 
 
 class Panel(Protocol):
-    """Any builder of the SDK that draws something."""
+    """Any panel builder of the SDK."""
 
     def span(self, w: int) -> Self: ...
 
@@ -39,7 +39,7 @@ class Panel(Protocol):
 
 @dataclass(frozen=True)
 class Query:
-    """One expression, how its series are called, and why it may well give nothing."""
+    """One expression, the legend of its series, and the reason why it may return nothing, if it may."""
 
     expr: str
     legend: str = ""
@@ -47,33 +47,33 @@ class Query:
 
 
 def promql(text: str, job: str = "job", instance: str = "instance") -> str:
-    """Puts the shorthands in; `job` and `instance` are the names of the dashboard's variables."""
+    """Expands the shorthands; `job` and `instance` are the names of the dashboard's variables."""
     chosen = f'job=~"${job}", instance=~"${instance}"'
     text = text.replace("{@", "{" + chosen).replace("{#", "{" + f'job=~"${job}"')
     return text.replace("[@]", "[$__rate_interval]")
 
 
 def quantile(q: float, metric: str, by: str = "") -> str:
-    """A quantile of a histogram, over all replicas."""
+    """Returns the expression of a histogram's quantile over all replicas."""
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({q:g}, sum by ({labels}) (rate({metric}_bucket{{@}}[@])))"
 
 
 def quantiles(metric: str) -> list[Query]:
-    """What half, nearly all, and all but one in a hundred saw."""
+    """Returns the quantiles 50 %, 95 % and 99 %."""
     shares = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")]
     return [Query(quantile(q, metric), name) for q, name in shares]
 
 
 def mean(metric: str, by: str = "") -> str:
-    """The average of a histogram's values."""
+    """Returns the expression of a histogram's average."""
     grouping = f" by ({by})" if by else ""
     sums = [f"sum{grouping} (rate({metric}_{part}{{@}}[@]))" for part in ("sum", "count")]
     return f"{sums[0]} / ({sums[1]} > 0)"
 
 
 def steps(*pairs: tuple[float | None, str]) -> ThresholdsConfig:
-    """Colours from a value on; the first value is None."""
+    """Returns thresholds: each colour applies from its value on. The first value is None."""
     return (
         ThresholdsConfig()
         .mode(dashboard.ThresholdsMode.ABSOLUTE)
@@ -90,7 +90,7 @@ def number(
     decimals: int | None = None,
     instant: bool = False,
 ) -> stat.Panel:
-    """One large number with its recent course, or, when `instant`, without."""
+    """Returns a panel with one large number. Unless `instant`, a line shows its recent history."""
     query = target(Query(expr), 0)
     panel = (
         stat.Panel()
@@ -121,7 +121,7 @@ def lines(
     max_val: float | None = None,
     table_legend: bool = False,
 ) -> timeseries.Panel:
-    """Courses over time. `limits` are drawn as dashed lines."""
+    """Returns a panel with one line per series. `limits` are drawn as dashed lines."""
     legend = common_builders.VizLegendOptions().show_legend(True)
     if table_legend:
         legend.display_mode(common.LegendDisplayMode.TABLE).placement(common.LegendPlacement.RIGHT)
@@ -163,7 +163,7 @@ def lines(
 
 
 def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
-    """How the values of a histogram spread, over time."""
+    """Returns a heat map of a histogram over time."""
     expr = f"sum by (le) (increase({metric}_bucket{{@}}[@]))"
     query = target(Query(expr, "{{le}}"), 0).format(PromQueryFormat.HEATMAP)
     return (
@@ -183,7 +183,7 @@ def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
 
 
 def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
-    """A table of what an expression gives now; `links` leads from a column's values elsewhere."""
+    """Returns a table of the present values of an expression; `links` maps a column to the address behind its values."""
     now = target(query, 0).instant().format(PromQueryFormat.TABLE)
     panel = table.Panel()
     for column, url in links.items():

@@ -1,4 +1,4 @@
-"""The pipeline: every service in the order in which a ballot meets it, then what may run out."""
+"""The pipeline: every service in the order in which a ballot passes it, then the resources that may run out."""
 
 from source import saturation
 from source.boards import Board, Row
@@ -18,15 +18,15 @@ def red(service: str, what: str) -> Row:
         7,
         lines(
             f"Requests to the {service}",
-            f"Which routes are asked, how often a second? {what}",
+            f"How many requests per second does each route get? {what}",
             "reqps",
             [Query(f"sum by (route) (rate({REQUESTS}{of}[@]))", "{{route}}")],
             stacked=True,
         ),
         lines(
             f"Errors of the {service}",
-            "Which routes fail, and how? Share of a route's answers with a status of 4xx or "
-            "5xx; 4xx are the client's matter, mostly votes by who has voted.",
+            "Which routes fail, and with which status? Share of a route's answers with a status of 4xx or 5xx. "
+            "4xx are faults of the client, mostly second ballots of voters who have voted.",
             "percentunit",
             [
                 Query(
@@ -39,7 +39,8 @@ def red(service: str, what: str) -> Row:
         ),
         lines(
             f"Duration at the {service}",
-            "How long from a request's head to its answer's head, by route, for all but one in a hundred?",
+            "How much time passes from the head of a request to the head of its answer, for 99 of 100 requests of "
+            "each route?",
             "s",
             [Query(f"histogram_quantile(0.99, {duration})", "{{route}}")],
         ),
@@ -55,19 +56,22 @@ BOARD = Board(
     uid="votestream-pipeline",
     file="pipeline",
     title="Votestream: pipeline",
-    about="Where a ballot is late or fails: each service, the streams between them, and what is nearly full.",
+    about=(
+        "Where ballots are late or fail: each service, the streams between them, and resources that are nearly "
+        "used up."
+    ),
     reading=(
-        "From top to bottom is the way of a ballot. Look for the first row that is not as usual: what is below it "
-        "suffers from it. The last row shows what is used against its bound."
+        "The rows follow a ballot from top to bottom. Look for the first row that is not as usual: its fault also "
+        "affects the rows below it. The last rows show how much of each limited resource is in use."
     ),
     rows=[
         "Ballots in: the producer",
-        red("producer", "`ballots` is the API, `ballot_form` the page's form."),
+        red("producer", "`ballots` is the API, `ballot_form` is the form of the page."),
         Row(
             7,
             lines(
                 "Ballots answered",
-                "What became of the ballots, a second?",
+                "Which answers do ballots get, per second?",
                 "short",
                 [Query("sum by (outcome) (rate(votestream_ballots_total{@}[@])) > 0", "{{outcome}}")],
                 stacked=True,
@@ -75,13 +79,13 @@ BOARD = Board(
             ),
             lines(
                 "Redis round trip",
-                "How long does a batch take to be stored, the wait for the disk or replicas included?",
+                "How long does storing a batch take, including the wait for the disk or the replicas?",
                 "s",
                 quantiles("votestream_publish_duration_seconds"),
             ),
             lines(
                 "Ballots a round trip",
-                "How many share a round trip? More under load is how it keeps up.",
+                "How many ballots share a round trip? The number grows with load; that is how the producer keeps up.",
                 "short",
                 [
                     Query(mean("votestream_publish_batch_entries"), "mean"),
@@ -90,7 +94,8 @@ BOARD = Board(
             ),
             lines(
                 "Redis as promised",
-                "Is Redis set up for what DURABILITY promises? 1 is yes; at 0 no ballot is taken.",
+                "Do the settings of Redis keep the promise of DURABILITY? 1 means yes; at 0 the producer accepts no "
+                "ballots.",
                 "short",
                 [
                     Query("min(votestream_redis_durable{@})", "all"),
@@ -100,29 +105,33 @@ BOARD = Board(
             ),
             widths=(8, 8, 4, 4),
         ),
-        "Entries under way: Redis",
+        "Entries waiting: Redis",
         Row(
             7,
             lines(
-                "Lag", "How much was not delivered to a consumer yet?", "short", by_partition("votestream_stream_lag")
+                "Lag",
+                "How many entries were not delivered to a consumer yet?",
+                "short",
+                by_partition("votestream_stream_lag"),
             ),
             lines(
                 "Pending",
-                "How much is in a consumer's hands: delivered, not acknowledged?",
+                "How many entries were delivered to a consumer and not acknowledged yet?",
                 "short",
                 by_partition("votestream_stream_pending"),
             ),
             lines(
                 "Oldest entry by partition",
-                "Does one partition stand still? Age of the oldest entry not yet "
-                "acknowledged; the alert comes at 30 s.",
+                "Does one partition stand still? Age of the oldest entry that is not acknowledged yet; the alert "
+                "fires at 30 s.",
                 "s",
                 by_partition("votestream_stream_oldest_age_seconds"),
                 limits=steps(DRAWN, (30, BAD)),
             ),
             lines(
                 "Oldest pending entry",
-                "Is a dead consumer's work left lying? It is taken over after CLAIM_IDLE_MS (30 s).",
+                "Do the entries of a dead consumer stay uncounted? Other consumers claim them after CLAIM_IDLE_MS "
+                "(30 s).",
                 "s",
                 by_partition("votestream_stream_oldest_pending_age_seconds"),
                 limits=steps(DRAWN, (90, BAD)),
@@ -132,7 +141,8 @@ BOARD = Board(
             6,
             lines(
                 "Claims",
-                "Are consumers dying? Entries taken over from others a second, and names of dead ones removed.",
+                "Do consumers die? Entries claimed from other consumers per second, and dead consumers removed from "
+                "the group.",
                 "short",
                 [
                     Query("sum(rate(votestream_claimed_entries_total{@}[@]))", "entries taken over"),
@@ -141,14 +151,15 @@ BOARD = Board(
             ),
             lines(
                 "Dead letters",
-                "Is anything set aside? Held now, by partition, waiting for a decision.",
+                "Are there dead letters? Number that wait for an operator's decision, by partition.",
                 "short",
                 by_partition("votestream_dead_letters_held"),
             ),
             lines(
                 "Entries lost",
-                "Did somebody trim or delete? Entries gone without being counted or set aside, since the "
-                "stream began or the consumers started. Must stay 0.",
+                "Did somebody trim or delete entries? Number that vanished without being counted or becoming a dead "
+                "letter: undelivered ones since the stream was created, pending ones since the consumers started. Must "
+                "stay 0.",
                 "short",
                 [
                     Query("sum(max by (job, partition) (votestream_stream_lost_entries{@}))", "never delivered"),
@@ -157,7 +168,8 @@ BOARD = Board(
             ),
             lines(
                 "Group",
-                "How many consumers has each partition's group? And is there one whose lag Redis does not know (1)?",
+                "How many consumers does the group of each partition have? Is there a partition whose lag Redis does "
+                "not report (1)?",
                 "short",
                 [
                     Query("max by (partition) (votestream_stream_consumers{@})", "consumers of {{partition}}"),
@@ -170,20 +182,22 @@ BOARD = Board(
             8,
             heat(
                 "Click to count, spread",
-                "How long did ballots wait for their count: all a little, or some long?",
+                "How long did ballots wait until they were counted: did all wait for a short time, or a few for a "
+                "long time?",
                 "s",
                 CLICK_TO_COUNT,
             ),
             lines(
                 "Votes by outcome",
-                "What did counting change, a second? `counted` is a new voter, `unchanged` a replay.",
+                "Which effect did counted ballots have, per second? `counted` is a new voter, `unchanged` a repeated "
+                "delivery.",
                 "short",
                 [Query("sum by (outcome) (rate(votestream_votes_total{@}[@])) > 0", "{{outcome}}")],
                 stacked=True,
             ),
             lines(
                 "One transaction in Postgres",
-                "How long from taking a connection to the commit?",
+                "How much time passes from the checkout of a connection to the commit?",
                 "s",
                 quantiles("votestream_store_duration_seconds"),
             ),
@@ -201,14 +215,14 @@ BOARD = Board(
             ),
             lines(
                 "Retries by server",
-                "Which server fails the consumers, attempts a second?",
+                "Which server causes retries of the consumers, per second?",
                 "short",
                 [Query("sum by (what) (rate(votestream_retries_total{@}[@]))", "{{what}}")],
             ),
             lines(
                 "Audit",
-                "Do the books balance? Votes by which the tally is wrong, and accepted ballots that are nowhere. "
-                "Must stay 0.",
+                "Does the audit balance? Votes by which the tally is wrong, and accepted ballots that cannot be found. "
+                "Both must stay 0.",
                 "short",
                 [
                     Query("max(votestream_audit_drift_votes{@})", "tally drift"),
@@ -217,7 +231,7 @@ BOARD = Board(
             ),
             lines(
                 "Age of the audit",
-                "When were the books last looked at, and how long did it take?",
+                "How long ago did the last audit finish, and how long did it take?",
                 "s",
                 [
                     Query("time() - max(votestream_audit_timestamp_seconds{@} > 0)", "age"),
@@ -226,19 +240,19 @@ BOARD = Board(
             ),
         ),
         "Results out: the dashboards",
-        red("dashboard", "Event streams are no requests: see *Viewers by replica*."),
+        red("dashboard", "Event streams are not among them: see *Viewers by replica*."),
         Row(
             7,
             lines(
                 "One reading of the tallies",
-                "Does Postgres answer within a tick (100 ms)?",
+                "Does Postgres answer within a tick (TICK_MS, 100 ms)?",
                 "s",
                 quantiles("votestream_tick_duration_seconds"),
                 limits=steps(DRAWN, (0.1, WARN)),
             ),
             lines(
                 "Frames",
-                "How many frames a second go out, and how many did slow viewers skip?",
+                "How many frames are sent per second, and how many are skipped for slow viewers?",
                 "short",
                 [
                     Query("sum(rate(votestream_frames_sent_total{@}[@]))", "sent"),
@@ -247,14 +261,14 @@ BOARD = Board(
             ),
             lines(
                 "Change to viewer",
-                "How late is a frame, at most, when it is written to its viewer? 1 s is the promise.",
+                "How old is a change, at most, when its frame is written to a viewer? The promise is 1 s.",
                 "s",
                 quantiles("votestream_delivery_seconds"),
                 limits=steps(DRAWN, (1, BAD)),
             ),
             lines(
                 "Viewers by replica",
-                "Are viewers spread evenly, and is anybody sent away?",
+                "Are viewers spread evenly over the replicas, and are any refused?",
                 "short",
                 [
                     Query("sum by (instance) (votestream_viewers{@})", "{{instance}}"),

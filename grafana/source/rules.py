@@ -1,4 +1,4 @@
-"""Writes the rules of the objectives: recorded ratios, and burn rate alerts on them; and all rules for Kubernetes."""
+"""Renders the rules of the objectives (recorded ratios and burn rate alerts), and all rules for Kubernetes."""
 
 import textwrap
 from pathlib import Path
@@ -7,27 +7,27 @@ import yaml
 
 from source.objectives import BURNS, OBJECTIVES, PERIOD, WINDOWS, Burn, Objective
 
-# Windows that are worth working out at each evaluation.
+# Short windows, evaluated at every interval; the longer ones are evaluated once a minute.
 QUICK = {"30m", "1h"}
 
 HEADER = """\
 # Written by grafana/generate from grafana/source/objectives.py. Do not edit.
 #
-# Rates are recorded over 5 minutes; a longer window is the average of these, which weighs each minute
-# by its events. An alert needs both its windows: the long one says that it matters, the short one that it still
-# goes on. Burning at 14.4 spends 2 % of the budget of 30 days in an hour, at 6 5 % in six hours, at 3
-# 10 % in a day, at 1 10 % in three days.
+# Rates are recorded over 5 minutes. A longer window averages these rates, so each minute counts by the number of its
+# events. An alert fires when both of its windows are above the limit: the long one shows that the errors matter, the
+# short one that they still go on. Of the budget of 30 days, a burn rate of 14.4 spends 2 % in an hour, 6 spends 5 % in
+# six hours, 3 spends 10 % in a day, and 1 spends 10 % in three days.
 groups:
 """
 
 
 def render() -> str:
-    """The whole file."""
+    """Returns the text of prometheus/rules/slo.yml."""
     return HEADER + "\n".join(group(objective) for objective in OBJECTIVES)
 
 
 def for_kubernetes(folder: Path) -> str:
-    """All rules as what the Prometheus operator takes; those of the objectives are not read but made."""
+    """Returns all rules as one PrometheusRule. Those of the objectives are rendered, since their file may be stale."""
     groups = []
     for path in sorted({*folder.glob("*.yml"), folder / "slo.yml"}):
         text = render() if path.name == "slo.yml" else path.read_text()
@@ -43,7 +43,7 @@ def for_kubernetes(folder: Path) -> str:
 
 
 def group(objective: Objective) -> str:
-    """The rules of one objective: the quick windows often, the slow ones each minute."""
+    """Returns the rules of one objective: short windows at every evaluation, long ones once a minute."""
     first, *others = [*WINDOWS, PERIOD]
     quick = [window for window in others if window in QUICK]
     slow = [window for window in others if window not in QUICK]
@@ -66,7 +66,7 @@ def group(objective: Objective) -> str:
 
 
 def average(objective: Objective, window: str) -> str:
-    """Of the recorded rates, since raw counters over days would cost a hundred times as much."""
+    """Averages the recorded rates; reading the raw counters of several days would cost a hundred times as much."""
     bad, total = (f"avg_over_time({objective.rate(which)}[{window}])" for which in ("bad", "all"))
     return record(objective.ratio(window), f"{bad}\n/ ({total} > 0)")
 
@@ -89,9 +89,9 @@ def alert(objective: Objective, burn: Burn) -> str:
     slo: {objective.key}
     window: {burn.long}
   annotations:
-    summary: The error budget of {objective.key} burns at {burn.factor:g}× its rate
+    summary: The error budget of {objective.key} burns at over {burn.factor:g} times its planned rate
     description: >-
-      {{{{ $value | humanizePercentage }}}} failed within {burn.long}, and still do; the promise is:
+      {{{{ $value | humanizePercentage }}}} of events failed within {burn.long}, and errors still go on. The promise is:
       {objective.promise}.
     runbook_url: '{runbook}/{objective.alert}.md'
 """,

@@ -1,4 +1,4 @@
-"""What is used of what there is: the last rows of the pipeline's dashboard."""
+"""How much of each limited resource is in use: the last rows of the pipeline's dashboard."""
 
 from source.boards import Row
 from source.panels import BAD, WARN, Query, lines, steps
@@ -6,7 +6,7 @@ from source.panels import BAD, WARN, Query, lines, steps
 DRAWN = (None, "transparent")
 
 ROWS: list[Row | str] = [
-    "Saturation: what is used of what there is",
+    "Saturation: resources in use",
     Row(
         7,
         lines(
@@ -17,13 +17,13 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Memory",
-            "How much memory does each replica hold?",
+            "How much memory does each replica use?",
             "bytes",
             [Query("process_resident_memory_bytes{@}", "{{job}} {{instance}}")],
         ),
         lines(
             "Connection pools",
-            "Share of each pool's connections in use. At 1 requests wait for one.",
+            "Which share of each pool's connections is in use? At 1, requests wait for a connection.",
             "percentunit",
             [
                 Query(
@@ -36,7 +36,7 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Redis memory",
-            "Share of Redis' memory in use. At 1 it refuses every ballot.",
+            "Which share of its memory does Redis use? At 1 it refuses every ballot.",
             "percentunit",
             [
                 Query(
@@ -53,7 +53,7 @@ ROWS: list[Row | str] = [
         7,
         lines(
             "Backlog against its bound",
-            "How near is the fullest partition to BACKLOG_MAX? At 1 its voters are answered 503.",
+            "How much of BACKLOG_MAX does the fullest partition hold? At 1 its voters get 503.",
             "percentunit",
             [
                 Query(
@@ -66,27 +66,28 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Client connections",
-            "Share of CONNECTIONS_MAX and VIEWERS_MAX in use, the fullest replica. At 1 clients wait outside.",
+            "Which share of CONNECTIONS_MAX and VIEWERS_MAX does the fullest replica use? At 1, further connections "
+            "wait in the kernel's queue, and further viewers get 503.",
             "percentunit",
             [
                 Query(
                     "max by (job, listener) (votestream_http_connections{@} / votestream_http_connections_max{@})",
                     "{{job}} {{listener}}",
                 ),
-                Query("max(votestream_viewers{@} / votestream_viewers_max{@})", "seats of viewers"),
+                Query("max(votestream_viewers{@} / votestream_viewers_max{@})", "viewers"),
             ],
             max_val=1,
         ),
         lines(
             "File handles",
-            "Share of the file handles a replica may open. At 1 it accepts nobody.",
+            "Which share of its permitted file handles has each replica open? At 1 it accepts no connections.",
             "percentunit",
             [Query("process_open_fds{@} / process_max_fds{@}", "{{job}} {{instance}}")],
             max_val=1,
         ),
         lines(
             "Postgres connections",
-            "Share of max_connections in use, by everybody.",
+            "Which share of max_connections is in use, by all clients together?",
             "percentunit",
             [
                 Query(
@@ -101,13 +102,14 @@ ROWS: list[Row | str] = [
         6,
         lines(
             "Backlog and its memory",
-            "What does the backlog take in Redis?",
+            "How much memory of Redis does the backlog use?",
             "bytes",
             [Query("sum(max by (partition) (votestream_stream_bytes{@}))", "streams")],
         ),
         lines(
             "Voting codes left",
-            "Do polls with codes run out of them? The smallest share left of an open poll; 1 when there is none.",
+            "Do open polls run out of voting codes? Smallest share of unused codes of any open poll; 1 if no open "
+            "poll has codes.",
             "percentunit",
             [Query("min(votestream_codes_unused_ratio{@})", "left")],
             limits=steps(DRAWN, (0.1, WARN)),
@@ -115,13 +117,13 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Certificates",
-            "How long are the certificates of Redis and Postgres good for? Empty without TLS.",
+            "How long are the certificates of Redis and Postgres still valid? Empty without TLS.",
             "s",
             [
                 Query(
                     "min by (certificate) (votestream_certificate_expiry_timestamp_seconds{@}) - time()",
                     "{{certificate}}",
-                    "there are no certificates where TLS is not used",
+                    "without TLS there are no certificates",
                 )
             ],
         ),

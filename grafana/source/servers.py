@@ -1,4 +1,4 @@
-"""Redis and Postgres, as their usual exporters see them."""
+"""Redis and Postgres, as their usual exporters report them."""
 
 from source.boards import Board, Row
 from source.panels import BAD, GOOD, WARN, Panel, Query, lines, number, promql, steps
@@ -22,7 +22,7 @@ def of(server, *queries: tuple[str, ...]) -> list[Query]:
 def up(server, name: str, metric: str) -> Panel:
     return number(
         f"{name} up",
-        f"Does {name} answer its exporter? 1 is yes.",
+        f"Does {name} answer its exporter? 1 means yes.",
         "short",
         server(f"min({metric}{{@}})"),
         steps((None, BAD), (1, GOOD)),
@@ -36,9 +36,9 @@ BOARD = Board(
     title="Votestream: Redis and Postgres",
     about="The two servers themselves, from redis_exporter (oliver006) and postgres_exporter.",
     reading=(
-        "For when the pipeline's dashboard points at a server. It needs the exporters (Debian: "
-        "`prometheus-redis-exporter`, `prometheus-postgres-exporter`) as scrape "
-        "jobs of any name; without them it is empty, and nothing else is."
+        "Look here when the pipeline's dashboard points at Redis or Postgres as the cause. This dashboard needs the "
+        "exporters (Debian: `prometheus-redis-exporter`, `prometheus-postgres-exporter`) as scrape jobs of any name. "
+        "Without them it is empty; the other dashboards do not need them."
     ),
     choices=[("redis_job", "redis_instance", "redis_up"), ("postgres_job", "postgres_instance", "pg_up")],
     marked="",
@@ -49,7 +49,7 @@ BOARD = Board(
             up(redis, "Redis", "redis_up"),
             number(
                 "Evicted keys",
-                "Did Redis throw anything away, since it started? Must be 0.",
+                "Has Redis evicted keys since it started? Must be 0.",
                 "short",
                 redis("sum(redis_evicted_keys_total{@})"),
                 steps((None, GOOD), (1, BAD)),
@@ -57,7 +57,8 @@ BOARD = Board(
             ),
             lines(
                 "Redis memory used",
-                "How much is used, by bound, and by what the system gave?",
+                "How much memory do the data of Redis use, how much is allowed (maxmemory), and how much has the "
+                "system given to Redis (resident)?",
                 "bytes",
                 of(
                     redis,
@@ -68,13 +69,14 @@ BOARD = Board(
             ),
             lines(
                 "Redis commands",
-                "What is Redis asked, calls a second, the most frequent?",
+                "Which ten commands are called most often, in calls per second?",
                 "ops",
                 of(redis, ("topk(10, sum by (cmd) (rate(redis_commands_total{@}[@])))", "{{cmd}}")),
             ),
             lines(
                 "Redis time by command",
-                "Where does Redis spend its one thread, seconds a second? At 1 it is full.",
+                "Which ten commands take most of Redis' single thread, in seconds per second? At 1 the thread is "
+                "fully used.",
                 "s",
                 of(redis, ("topk(10, sum by (cmd) (rate(redis_commands_duration_seconds_total{@}[@])))", "{{cmd}}")),
                 stacked=True,
@@ -85,7 +87,7 @@ BOARD = Board(
             6,
             lines(
                 "Append-only file",
-                "Is it on, and did the last write and rewrite go well? 1 is yes.",
+                "Is the append-only file on, and did the last write and the last rewrite succeed? 1 means yes.",
                 "short",
                 of(
                     redis,
@@ -97,7 +99,7 @@ BOARD = Board(
             ),
             lines(
                 "Append-only file, size",
-                "How large is it, against its size after the last rewrite?",
+                "How large is the append-only file, compared with its size after the last rewrite?",
                 "bytes",
                 of(
                     redis,
@@ -107,7 +109,7 @@ BOARD = Board(
             ),
             lines(
                 "Redis clients",
-                "How many are connected, and how many of them wait in a blocking read?",
+                "How many clients are connected, and how many of them wait in a blocking read?",
                 "short",
                 of(
                     redis,
@@ -117,7 +119,7 @@ BOARD = Board(
             ),
             lines(
                 "Redis replicas",
-                "How many replicas does each server have, and does a replica still hear its master (1)?",
+                "How many replicas does each server have, and is each replica connected to its master (1)?",
                 "short",
                 of(
                     redis,
@@ -142,7 +144,7 @@ BOARD = Board(
             ),
             lines(
                 "Redis traffic",
-                "How much goes in and out, a second?",
+                "How many bytes per second does Redis receive and send?",
                 "Bps",
                 of(
                     redis,
@@ -152,7 +154,7 @@ BOARD = Board(
             ),
             lines(
                 "Redis refuses",
-                "Does Redis turn connections away, or answer errors, a second?",
+                "How many connections does Redis refuse per second, and how many errors does it return?",
                 "short",
                 of(
                     redis,
@@ -167,7 +169,7 @@ BOARD = Board(
             up(postgres, "Postgres", "pg_up"),
             number(
                 "Deadlocks",
-                "Did transactions block each other for good, within the time shown?",
+                "How many deadlocks were there within the time range of the dashboard?",
                 "short",
                 postgres("sum(increase(pg_stat_database_deadlocks{@}[$__range]))"),
                 steps((None, GOOD), (1, WARN)),
@@ -176,7 +178,7 @@ BOARD = Board(
             ),
             lines(
                 "Postgres transactions",
-                "How many end a second, and how?",
+                "How many transactions are committed and rolled back per second?",
                 "ops",
                 of(
                     postgres,
@@ -186,7 +188,7 @@ BOARD = Board(
             ),
             lines(
                 "Postgres sessions",
-                "Who holds connections, in which state, and how many may there be?",
+                "How many sessions are there in each state, and how many are allowed?",
                 "short",
                 of(
                     postgres,
@@ -196,7 +198,8 @@ BOARD = Board(
             ),
             lines(
                 "Longest transaction",
-                "Does one keep others waiting, or keep dead rows from being cleaned up?",
+                "How old is the oldest open transaction? A long one can block others and keeps vacuum from removing "
+                "dead rows.",
                 "s",
                 of(postgres, ("max by (datname) (pg_stat_activity_max_tx_duration{@})", "{{datname}}")),
                 limits=steps(DRAWN, (60, WARN)),
@@ -207,7 +210,7 @@ BOARD = Board(
             6,
             lines(
                 "Rows written",
-                "How many rows are inserted, updated, deleted, a second?",
+                "How many rows per second are inserted, updated and deleted?",
                 "short",
                 of(
                     postgres,
@@ -218,7 +221,7 @@ BOARD = Board(
             ),
             lines(
                 "Read from memory",
-                "Share of blocks found in shared memory. Far below 1, the votes do not fit.",
+                "Which share of the blocks was found in shared memory? Far below 1, the votes do not fit into it.",
                 "percentunit",
                 of(
                     postgres,
@@ -233,7 +236,7 @@ BOARD = Board(
             ),
             lines(
                 "Locks",
-                "Which locks are held, by mode?",
+                "How many locks are held, by mode?",
                 "short",
                 of(postgres, ("sum by (mode) (pg_locks_count{@}) > 0", "{{mode}}")),
             ),
@@ -248,7 +251,8 @@ BOARD = Board(
             6,
             lines(
                 "Checkpoints",
-                "Are checkpoints forced by too much WAL (requested), a second?",
+                "How many checkpoints are there per second, on schedule (timed) or because there was too much WAL "
+                "(requested)?",
                 "short",
                 of(
                     postgres,
@@ -266,7 +270,8 @@ BOARD = Board(
             ),
             lines(
                 "Replication lag",
-                "How far behind is a replica? Dashboards that read from it show results that old.",
+                "How far behind its primary is each replica? Dashboards that read from a replica show results of "
+                "that age.",
                 "s",
                 of(
                     postgres,
@@ -279,7 +284,7 @@ BOARD = Board(
             ),
             lines(
                 "Dead rows",
-                "Does the clean-up keep up with the updates of the tallies?",
+                "Which five tables have most dead rows? Their number must not keep growing while tallies are updated.",
                 "short",
                 of(
                     postgres,

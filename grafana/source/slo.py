@@ -1,4 +1,4 @@
-"""The objectives: kept or not, what is left, and how fast it goes."""
+"""The objectives: whether they are kept, how much budget is left, and how fast it is spent."""
 
 from source.boards import Board, Row
 from source.objectives import BURNS, OBJECTIVES, PERIOD, Objective
@@ -32,7 +32,7 @@ def rows(objective: Objective) -> list[Row | str]:
             7,
             number(
                 f"{name}, {days} days",
-                f"Is the promise kept, over {days} days? {objective.target:.1%} is the aim.",
+                f"Which share of events was good within {days} days? The objective is {objective.target:.1%}.",
                 "percentunit",
                 f"1 - max({spent})",
                 steps((None, BAD), (objective.target, GOOD)),
@@ -40,7 +40,7 @@ def rows(objective: Objective) -> list[Row | str]:
             ),
             number(
                 f"{name}: budget left",
-                "How much of the errors that the promise allows is left? Below 0 it is broken.",
+                "How much of the error budget is left? Below 0 the promise is broken.",
                 "percentunit",
                 f"min(1 - {spent} / {budget})",
                 steps((None, BAD), (0, WARN), (0.25, GOOD)),
@@ -48,7 +48,7 @@ def rows(objective: Objective) -> list[Row | str]:
             ),
             lines(
                 f"{name} now",
-                "What share is good at present? Gaps are times without any events.",
+                "Which share of events is good at present? There is a gap where there were no events.",
                 "percentunit",
                 [Query(LIVE[objective.key], "good")],
                 limits=steps((None, BAD), (objective.target, "transparent")),
@@ -57,8 +57,9 @@ def rows(objective: Objective) -> list[Row | str]:
             ),
             lines(
                 f"{name}: burn rates",
-                "How fast is the budget spent, in each window? At 1 it lasts exactly "
-                f"{days} days. Pages come at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 and 1.",
+                "How fast is the error budget spent, in each window? At 1 it lasts exactly "
+                f"{days} days. Pages fire at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 (1d and 2h) and 1 (3d "
+                "and 6h).",
                 "short",
                 [Query(f"max({objective.ratio(window)}{{#}}) / {budget}", window) for window in windows],
                 limits=steps((None, "transparent"), (1, WARN), (14.4, BAD)),
@@ -77,20 +78,21 @@ BOARD = Board(
     uid="votestream-slo",
     file="slo",
     title="Votestream: objectives",
-    about="What is promised to voters and viewers, whether it is kept, and how much may still go wrong.",
+    about="The promises to voters and viewers, whether they are kept, and how much of each error budget is left.",
     reading=(
-        "One row a promise. Ratios are of events, so that a quiet night neither earns nor spends anything. An alert "
-        "needs two windows above its rate: the long one says that it matters, the short one that it still goes on."
+        "There is one row for each promise. Ratios count events, not time, so a night without votes changes nothing. "
+        "An alert fires when the burn rate is above its limit in two windows: the long window shows that the errors "
+        "matter, the short one that they still go on."
     ),
     since="now-6h",
     rows=[row for objective in OBJECTIVES for row in rows(objective)]
     + [
-        "What is told",
+        "Alerts on error budgets",
         Row(
             6,
             lines(
                 "Burn alerts",
-                "When did which budget alert fire? 1 while it does.",
+                "Which alerts on error budgets fire, and when did they? 1 while an alert fires.",
                 "short",
                 [
                     Query(

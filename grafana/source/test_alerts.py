@@ -1,4 +1,4 @@
-"""The tests in prometheus/tests see it when alerts do not what they should."""
+"""Checks that the tests in prometheus/tests fail when an alert is wrong."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ PROMETHEUS = Path(__file__).parent.parent / "prometheus"
 
 
 class Changed(unittest.TestCase):
-    """All alerts are changed at once, in a copy; of each, a test has to fail."""
+    """Changes all alerts of a copy at once; for each alert, a test must fail."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -25,7 +25,7 @@ class Changed(unittest.TestCase):
         shutil.copytree(PROMETHEUS, self.root, dirs_exist_ok=True)
 
     def failing(self, edit: Callable[[dict], None]) -> set[str]:
-        """The alerts that a test misses, by name and labels, once `edit` has changed each of them."""
+        """Returns the alerts of failing tests, by name and labels, after `edit` has changed each alert."""
         for path in (self.root / "rules").glob("*.yml"):
             rules = read(path)
             for group in rules["groups"]:
@@ -51,7 +51,7 @@ class Changed(unittest.TestCase):
         self.assertEqual(every - self.failing(silence), set())
 
     def test_every_alert_that_fires_without_cause_is_noticed(self) -> None:
-        """Each comparison is turned round: what fired is silent, what was silent fires."""
+        """Turns each comparison round: alerts that fired are silent, and silent ones fire."""
         every = set()
 
         def turn(alert: dict) -> None:

@@ -1,4 +1,4 @@
-"""Runs every check over every deployment, and proves the checks themselves."""
+"""Runs every check on every deployment, and then tests the checks with planted mistakes."""
 
 import pathlib
 import sys

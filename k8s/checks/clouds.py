@@ -1,7 +1,7 @@
-"""What load balancers and managed servers do by themselves suits the services.
+"""Checks that the behaviour of load balancers and managed servers suits the services.
 
-Streams outlast their heartbeat, pods outlast the load balancer's farewell, a client's address is the
-client's, and what "accepted" promises is what a managed Redis keeps.
+The load balancer's idle time-out is longer than the heartbeat interval, a pod runs until the load balancer has stopped
+using it, the producer sees the client's own address, and a managed Redis keeps the durability that "accepted" promises.
 """
 
 import re
@@ -9,15 +9,15 @@ import re
 from .deployment import containers, environment, title
 
 CLOUDS = ("aks", "eks", "gke")
-# Where a time-out ends what was silent: at least this many signs of life fit into it.
+# A time-out that ends silent connections must be at least this many heartbeats long.
 HEARTBEATS = 2
-# Where a time-out ends a whole response, however lively: all viewers come back this often.
+# A time-out of a whole response, which ends event streams that are not silent too, must be at least this long.
 WHOLE_S = 600
-# What the load balancers do unless told otherwise, in seconds.
+# The defaults of the load balancers, in seconds.
 ALB = {"idle_timeout.timeout_seconds": 60, "deregistration_delay.timeout_seconds": 300}
 NGINX_READ_S = 60
 GKE_RESPONSE_S = 30
-# Storage classes that a cluster has from the start.
+# Storage classes that exist in a new cluster.
 CLASSES = {"aks": {"managed-csi-premium"}, "eks": set(), "gke": {"premium-rwo"}}
 NOBODYS_DIGEST = "sha256:" + "0" * 64
 
@@ -33,7 +33,7 @@ def settings_of(deployment, service):
 
 
 def seconds(text):
-    """Of a Gateway API duration: 1h30m, 15s, 500ms."""
+    """Returns the seconds of a Gateway API duration, such as 1h30m, 15s or 500ms."""
     units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
     return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)(ms|h|m|s)", str(text)))
 
@@ -49,7 +49,7 @@ def alb_attribute(ingress, annotation, name):
 
 
 def streams(deployment):
-    """An event stream outlives the silence between two signs of life, and lasts."""
+    """Checks that no time-out ends an event stream between two heartbeats, or soon after its start."""
     heartbeat = int(settings_of(deployment, "dashboard")["HEARTBEAT_MS"]) / 1000
     for obj in deployment.of("Ingress"):
         if backend(obj) != "dashboard":
@@ -79,14 +79,14 @@ def whole_response(deployment, route, rule):
         lasts = seconds(policies[0]["spec"]["default"]["timeouts"]["routeTimeout"]) if policies else 60
     else:
         text = rule.get("timeouts", {}).get("request")
-        # A route that says nothing gets its controller's own idea.
+        # A route without a time-out gets its controller's default.
         lasts = 0 if text is None else seconds(text) or float("inf")
     if lasts < WHOLE_S:
         yield f"{title(route)}: an event stream is ended after {lasts:g} s, however lively it is"
 
 
 def farewells(deployment):
-    """A pod is there for as long as the load balancer may still send it what it had begun."""
+    """Checks that a pod runs until the load balancer has finished the requests that it sent to the pod."""
     for service in ("producer", "dashboard"):
         pod = deployment.get("Deployment", service)["spec"]["template"]["spec"]
         sleep = pod["containers"][0].get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
@@ -106,7 +106,7 @@ def farewells(deployment):
 
 
 def readiness_gates(deployment):
-    """AWS sends voters to pods themselves: one is ready when the load balancer says so too."""
+    """Checks the readiness gates: AWS's load balancer connects directly to pods, so it also decides when one is ready."""
     label = "elbv2.k8s.aws/pod-readiness-gate-inject"
     for obj in deployment.of("Ingress"):
         annotations = obj["metadata"].get("annotations", {})
@@ -118,7 +118,7 @@ def readiness_gates(deployment):
 
 
 def proxies(deployment):
-    """Whoever may send voters is believed about their addresses, or all of them share one limit."""
+    """Checks that the producer trusts X-Forwarded-For of every proxy; otherwise all voters behind it share one limit."""
     policy = deployment.get("NetworkPolicy", "producer-from-edge")
     if "+" in deployment.name or policy is None:
         return
@@ -129,7 +129,7 @@ def proxies(deployment):
     if not trusted:
         yield f"{title(policy)}: somebody sends voters, and TRUSTED_PROXIES names nobody"
     for gateway in deployment.of("Gateway"):
-        # Google writes the load balancer's own address behind the client's.
+        # Google appends the load balancer's own address after the client's.
         own = [network for network in trusted - blocks if network.endswith("/32")]
         if gateway["spec"]["gatewayClassName"].startswith("gke-l7-global-external"):
             if not gateway["spec"].get("addresses") or not own:
@@ -137,7 +137,7 @@ def proxies(deployment):
 
 
 def promises(deployment):
-    """No managed Redis tells how it keeps its disk, so none can be promised."""
+    """Checks that clouds do not promise fsync, because no managed Redis shows its disk settings."""
     if deployment.name in CLOUDS:
         promised = settings_of(deployment, "producer")["DURABILITY"]
         if promised != "replicated":
@@ -145,7 +145,7 @@ def promises(deployment):
 
 
 def clusters(deployment):
-    """Everybody who asks Redis agrees whether it is a Redis Cluster."""
+    """Checks that all clients of Redis have the same setting for whether it is a Redis Cluster."""
     expected = bool({"redis-cluster", "external-redis-cluster"} & deployment.components)
     for obj, template in deployment.workloads:
         for container in containers(template):
@@ -163,7 +163,7 @@ def clusters(deployment):
 
 
 def authorities(deployment):
-    """KEDA believes whom the services believe."""
+    """Checks that KEDA trusts the same certificate authority as the services."""
     template = deployment.get("Deployment", "consumer")["spec"]["template"]
     known, _ = environment(deployment, containers(template)[0])
     for obj in deployment.of("TriggerAuthentication"):
@@ -173,7 +173,7 @@ def authorities(deployment):
 
 
 def pins(deployment):
-    """An overlay as it is shipped names nobody's images; `k8s/pin` names them, and then all of them."""
+    """Checks the digests: all zeros in a shipped overlay, and all real ones after `k8s/pin`."""
     if deployment.name not in CLOUDS:
         return
     images = {c["image"] for _, template in deployment.workloads for c in containers(template)}
@@ -184,7 +184,7 @@ def pins(deployment):
 
 
 def claims(deployment):
-    """A volume is of a class that the cloud has, or that is made here."""
+    """Checks that the storage class of each volume exists in the cloud or is defined here."""
     if deployment.name not in CLOUDS:
         return
     classes = CLASSES[deployment.name] | {c["metadata"]["name"] for c in deployment.of("StorageClass")}

@@ -1,4 +1,4 @@
-"""What stands in two places says the same in both; `k8s/check copy` writes the second."""
+"""Checks that content that exists in two places is equal; `k8s/check copy` writes the copies."""
 
 import functools
 import re
@@ -10,7 +10,7 @@ from .deployment import HERE, secret_value, title
 
 ROOT = HERE.parent
 ACCESS = ROOT / "schema/access"
-# The copy that kustomize needs in another component's folder -> the script.
+# Maps a copy that kustomize needs in another component's folder to its original.
 SCRIPTS = {
     "components/external-postgres/roles.sh": "components/postgres/roles.sh",
     "components/external-postgres/wait-for-postgres.sh": "components/backup/wait-for-postgres.sh",
@@ -34,7 +34,7 @@ DEFAULT_USER = "user default off ~* &* +@all"
 
 
 def default_user(deployment):
-    """The users that Redis is given have that default user."""
+    """Checks that Redis' access list contains that default user."""
     made = secret_value(deployment, "redis-server", "users.acl")
     found = [line for line in (made or "").splitlines() if line.startswith("user default ")]
     if made is not None and found != [DEFAULT_USER]:
@@ -42,7 +42,7 @@ def default_user(deployment):
 
 
 def redis_settings(deployment):
-    """Every Redis has the settings of schema/access/redis.conf, which all that is not Kubernetes reads."""
+    """Checks that every Redis has the settings of schema/access/redis.conf, which `make up`, tests and compose use."""
     wanted = set(setting_lines((ACCESS / "redis.conf").read_text()))
     for config in deployment.of("ConfigMap"):
         if "redis.conf" in config.get("data", {}):
@@ -61,7 +61,7 @@ def scripts(folder):
 
 
 def write():
-    """Writes the copies anew."""
+    """Writes the copies again."""
     for second, first in SCRIPTS.items():
         shutil.copy(HERE / first, HERE / second)
 
@@ -73,7 +73,7 @@ def groups():
 
 
 def monitoring(deployment):
-    """The rules and dashboards are those of grafana/, all of them."""
+    """Checks that the rules and dashboards are equal to those of grafana/, and complete."""
     rule = deployment.get("PrometheusRule", "votestream")
     if rule is None or rule["spec"]["groups"] != groups():
         yield "PrometheusRule/votestream differs from grafana/prometheus/rules: run grafana/generate"
@@ -91,7 +91,7 @@ def roles():
 
 
 def managed_roles(deployment):
-    """CloudNativePG makes the roles that roles.sql makes elsewhere, with what they are in and what is set."""
+    """Checks that CloudNativePG makes the same roles as roles.sql, with the same memberships and settings."""
     cluster = deployment.of("Cluster")[0]
     initial = cluster["spec"]["bootstrap"]["initdb"]
     managed = cluster["spec"]["managed"]["roles"]
@@ -107,7 +107,7 @@ def managed_roles(deployment):
 
 
 def grants(deployment):
-    """`votectl migrate` grants to roles that exist."""
+    """Checks that the roles that `votectl migrate` grants rights to exist."""
     job = deployment.get("Job", "migrate")
     for arg in job["spec"]["template"]["spec"]["initContainers"][0]["args"]:
         if arg.startswith("--grant-") and arg.split("=")[1] not in roles():

@@ -25,7 +25,7 @@ class Deployment:
 
     @functools.cached_property
     def workloads(self):
-        """What has pods: (object, pod template)."""
+        """Returns the objects that have pods, as pairs of object and pod template."""
         return [w for w in map(pod_template, self.objects) if w]
 
 
@@ -40,7 +40,7 @@ def pod_template(obj):
     if kind == "CronJob":
         return obj, spec["jobTemplate"]["spec"]["template"]
     if kind == "Cluster":
-        # CloudNativePG makes the pods; these are the labels it was asked to give them.
+        # CloudNativePG makes the pods; these are the labels that it gives them.
         labels = spec.get("inheritedMetadata", {}).get("labels", {})
         return obj, {"metadata": {"labels": labels}, "spec": {"containers": []}}
     return None
@@ -55,7 +55,7 @@ def labels(template):
 
 
 def selects(selector, found):
-    """Whether a LabelSelector selects these labels."""
+    """Returns whether a LabelSelector selects these labels."""
     for key, value in (selector.get("matchLabels") or {}).items():
         if found.get(key) != value:
             return False
@@ -73,7 +73,7 @@ def selects(selector, found):
 
 
 def environment(deployment, container):
-    """The container's variables with their values, and those whose values only a cluster knows."""
+    """Returns the container's variables with their values, and the names of those whose values only a cluster knows."""
     known, unknown = {}, set()
     for source in container.get("envFrom", []):
         config = deployment.get("ConfigMap", source["configMapRef"]["name"]) or {}
@@ -87,7 +87,7 @@ def environment(deployment, container):
 
 
 def secret_keys(deployment):
-    """The keys of every Secret that is made here, or by an operator asked to here; None: any key."""
+    """Returns the keys of every Secret that is made here, or by an operator on request; None means any key."""
     found = {}
     for obj in deployment.objects:
         name, spec = obj["metadata"]["name"], obj.get("spec", {})
@@ -109,5 +109,5 @@ def secret_value(deployment, name, key):
 
 
 def load(text):
-    # The C parser: the pure one takes minutes for all combinations.
+    # Use the C parser: the Python parser takes minutes for all combinations.
     return [o for o in yaml.load_all(text, Loader=yaml.CSafeLoader) if o]

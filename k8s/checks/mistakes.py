@@ -1,4 +1,4 @@
-"""Plants mistakes, one at a time, and sees that each is noticed by the check that should."""
+"""Plants mistakes, one at a time, and tests that the right check notices each."""
 
 import base64
 import copy
@@ -11,7 +11,7 @@ from .deployment import HERE, Deployment
 
 
 def check(overlays, checks):
-    """Problems (mistakes that went unnoticed), and how many were planted."""
+    """Returns the problems (mistakes that no check noticed), and the number of planted mistakes."""
     modules = {module.__name__.rpartition(".")[2]: module for module in checks}
     problems = []
     for overlay, module, words, plant in MISTAKES:
@@ -43,8 +43,8 @@ FILE_MISTAKES = []
 
 
 def mistake(overlay, module, words):
-    """Registers a function that breaks an overlay, or what stands for a component that no overlay has;
-    `words` are what must then be said."""
+    """Registers a function that plants a mistake in an overlay, or in a combination with a component that no overlay uses.
+    The finding of the check must contain `words`."""
     def register(plant):
         MISTAKES.append((overlay, module, words, plant))
         return plant
@@ -52,7 +52,7 @@ def mistake(overlay, module, words):
 
 
 def mistake_in_files(run, words):
-    """The same for a function that breaks a copy of k8s/, which `run` then looks at."""
+    """Registers a function that plants a mistake in a copy of k8s/, which `run` then checks."""
     def register(plant):
         FILE_MISTAKES.append((run, words, plant))
         return plant

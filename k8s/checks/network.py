@@ -1,4 +1,4 @@
-"""The network policies allow exactly the edges of edges.yaml, from both ends."""
+"""Checks that the network policies allow exactly the edges of edges.yaml, in both directions."""
 
 import collections
 
@@ -44,7 +44,7 @@ def port_words(port):
 
 
 def open_rules(deployment):
-    """A rule without peers or without ports means all of them."""
+    """A rule without peers, or without ports, allows all of them."""
     for policy in deployment.of("NetworkPolicy"):
         for way, peers in (("ingress", "from"), ("egress", "to")):
             for rule in policy["spec"].get(way) or []:
@@ -67,7 +67,7 @@ def defaults(deployment):
 
 
 def applies(entry, deployment):
-    """Whether an edge exists here: as its `with`, `overlays` and `not` say."""
+    """Returns whether an edge exists in this deployment, by its `with`, `overlays` and `not`."""
     here = deployment.components | {deployment.name}
     if here & set(entry.get("not", [])):
         return False
@@ -86,7 +86,7 @@ def declared(deployment, pods):
 
 
 def outside_names(deployment):
-    """Canonical peer -> its names in the matrix, as this deployment has it."""
+    """Maps each peer of this deployment, in canonical form, to its names in edges.yaml."""
     found = collections.defaultdict(set)
     for name, entry in MATRIX["outside"].items():
         peers = entry.get("overlays", {}).get(deployment.name)
@@ -104,7 +104,7 @@ def canonical(peer):
 
 
 def allowed(deployment, pods):
-    """Edges that sources may send, edges that targets may receive, and peers nobody declared."""
+    """Returns the edges that sources may open, the edges that targets may accept, and peers that edges.yaml does not have."""
     outgoing, incoming, unknown = set(), set(), []
     names = outside_names(deployment)
     wanted = {(e.source, e.target, e.port) for e in declared(deployment, pods)}
@@ -127,7 +127,7 @@ def allowed(deployment, pods):
                         for other in peers:
                             for port in ports:
                                 ends = (one, other) if way == "egress" else (other, one)
-                                # Two outsiders may share an address: the declared one is meant.
+                                # Two peers outside may share an address: take the declared one.
                                 if len(peers) > 1 and "ipBlock" in peer and (*ends, port) not in wanted:
                                     continue
                                 edges.add(Edge(*ends, port))

@@ -1,4 +1,4 @@
-"""How many pods there are, where they run, and who goes first when there is no room."""
+"""Checks the number of pods, their placement on nodes, and their priorities when there is no room."""
 
 from .deployment import labels, selects, title
 
@@ -9,7 +9,7 @@ def check(deployment):
 
 
 def autoscalers(deployment):
-    """One for each Deployment, which then names no number of its own."""
+    """Checks that each Deployment has one autoscaler and no `replicas`."""
     for obj in deployment.of("Deployment"):
         name = obj["metadata"]["name"]
         scalers = [
@@ -30,8 +30,8 @@ def autoscalers(deployment):
                 yield f"{title(scaler)}: how fast it scales, up and down, is not said"
                 continue
             down = (spec.get("behavior") or of_keda["behavior"])["scaleDown"]
-            # A ReplicaSet first removes replicas that share a node. When it removes several at once, it counts them
-            # before the first is gone: of 3, 3 and 2 the six go, and the two stay on one node.
+            # A ReplicaSet first removes replicas that share a node. When it removes several at once, it counts them before
+            # the first is gone: of 3, 3 and 2 replicas on three nodes, it removes the six and leaves two on one node.
             if any(policy["type"] != "Pods" or policy["value"] != 1 for policy in down["policies"]):
                 yield f"{title(scaler)}: scaling down by several replicas at once may leave all others on one node"
 
@@ -52,22 +52,22 @@ def updates(deployment):
             yield f"{title(obj)}: an update goes on before a pod has taken back what it leads"
 
 
-# Each wish of the scheduler's default profile counts twice for a node, from 0 to 100: with both, two replicas part
-# even where everything else speaks for one node.
+# In the scheduler's default profile, each of these two preferences gives a node up to 100 points, with weight 2. Both
+# together separate two replicas even if everything else prefers one node.
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 
 NEW_ONES = ["pod-template-hash"]
 
 
 def spread(deployment):
-    """No node holds all replicas of a service while another has room, and a full node keeps none pending."""
+    """Checks that no node holds all replicas of a service while another has room; a full node keeps none pending."""
     for obj in deployment.of("Deployment"):
         pod = obj["spec"]["template"]["spec"]
         constraints = pod.get("topologySpreadConstraints", [])
         for constraint in constraints:
             if constraint["whenUnsatisfiable"] != "ScheduleAnyway":
                 yield f"{title(obj)}: a node that is full keeps its pods pending"
-            # The scheduler scores no node that lacks one of the labels.
+            # The scheduler gives no points to a node that lacks one of the labels.
             if constraint["topologyKey"] != HOST:
                 yield f"{title(obj)}: it is not spread where nodes have no {constraint['topologyKey']}"
         terms = pod.get("affinity", {}).get("podAntiAffinity", {}).get("preferredDuringSchedulingIgnoredDuringExecution", [])
@@ -76,13 +76,13 @@ def spread(deployment):
             yield f"{title(obj)}: is not spread over zones and nodes"
         for rule in constraints + [term["podAffinityTerm"] for term in terms]:
             own = selects(rule["labelSelector"], labels(obj["spec"]["template"]))
-            # An update's new replicas are spread among themselves: the old ones are going.
+            # In an update, only the new replicas must be spread, because the old ones end.
             if not own or rule.get("matchLabelKeys") != NEW_ONES:
                 yield f"{title(obj)}: is spread apart from other pods than its own new ones"
 
 
 def disruption(deployment):
-    """Exactly one budget for what must stay, and none that forbids draining a node."""
+    """Checks that each service has exactly one disruption budget, and that none prevents draining a node."""
     budgets = deployment.of("PodDisruptionBudget")
     for obj, template in deployment.workloads:
         if obj["kind"] in ("Deployment", "StatefulSet"):
@@ -94,17 +94,17 @@ def disruption(deployment):
                     yield f"{title(budget)}: not one pod at a time"
 
 
-# From the one that is scheduled first and evicted last.
+# In the order in which they are scheduled, and evicted in reverse order.
 RANKS = ["producer", "dashboard", "consumer"]
 
 
 def priorities(deployment):
-    """Only servers take room from other pods, and a crowd's consumers come after everybody else."""
+    """Checks that only Redis and Postgres preempt other pods, and that consumers have the lowest priority."""
     classes = {c["metadata"]["name"]: c for c in deployment.of("PriorityClass")}
     values = {}
     for obj, template in deployment.workloads:
         name = obj["spec"]["priorityClassName"] if obj["kind"] == "Cluster" else template["spec"]["priorityClassName"]
-        # A class that is not there is references' to find.
+        # The check in references.py finds missing classes.
         found = classes.get(name, {"value": 0, "preemptionPolicy": "Never"})
         values[obj["metadata"]["name"]] = found["value"]
         server = obj["kind"] in ("StatefulSet", "Cluster")
@@ -117,12 +117,12 @@ def priorities(deployment):
             yield f"Deployment/{second}: it is scheduled before {first}, or no later"
 
 
-# Counting pauses while a primary that is told to stop waits for its clients, who do not leave by themselves.
+# Counting pauses while a stopping primary waits for its clients, which do not disconnect by themselves.
 SMART_SHUTDOWN_S = 5
 
 
 def handing_over(deployment):
-    """A primary of CloudNativePG does not wait for its clients, and may be killed because a standby has every commit."""
+    """Checks that CloudNativePG's primary does not wait for its clients, and may be killed: a standby has every commit."""
     for obj in deployment.of("Cluster"):
         spec = obj["spec"]
         # The defaults of CloudNativePG.

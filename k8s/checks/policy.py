@@ -1,11 +1,11 @@
-"""Rules of our own about what a pod is and runs, which a schema cannot say."""
+"""Our own rules about pods and their programs, which a schema cannot express."""
 
 import re
 
 from .deployment import containers, environment, labels, selects, title
 
 CLOUDS = ("aks", "eks", "gke")
-# What each pod must be able to finish after its grace periods.
+# The time in seconds that a pod must have left after its grace periods.
 MARGIN_S = 5
 
 
@@ -25,14 +25,14 @@ def grace(deployment):
             needed = sleep + int(known.get("SHUTDOWN_GRACE_MS", 0)) / 1000 + MARGIN_S
             if period < needed:
                 yield f"{title(obj)}: it is killed after {period} s and needs {needed:g} s to stop"
-            # Of one server there is nobody else to go to: waiting would only make the pause longer.
+            # If there is only one server, clients have no other, so waiting would only make the outage longer.
             alone = obj["spec"].get("replicas") == 1 or "ports" not in container
             if served(deployment, template) and not alone and sleep < 5:
                 yield f"{title(obj)}: a Service sends it clients, and preStop does not wait for it to stop"
 
 
 def shells(deployment):
-    """Who is told to stop is the program, not a shell before it, which would not pass it on."""
+    """Checks that the program itself gets SIGTERM, and not a shell, which would not pass it on."""
     for obj, template in deployment.workloads:
         for container in containers(template):
             words = container.get("command", []) + container.get("args", [])
@@ -49,7 +49,7 @@ def served(deployment, template):
 def pods(deployment):
     for obj, template in deployment.workloads:
         if obj["kind"] == "Cluster":
-            # Its operator sees to the rest; what it is not told of memory and disk, the namespace's defaults say.
+            # Its operator sets the rest; without limits of memory and disk, the namespace's defaults apply.
             yield from of_resources(title(obj), obj["spec"].get("resources", {}))
             continue
         spec = template["spec"]
@@ -88,7 +88,7 @@ def of_resources(where, resources):
 
 
 def images(deployment):
-    """By digest in a cloud, by a version elsewhere; never whatever is the newest."""
+    """Checks that images have a digest in a cloud and a version elsewhere, never `latest`."""
     if "+" in deployment.name:
         return
     for obj, template in deployment.workloads:
@@ -101,7 +101,7 @@ def images(deployment):
 
 
 def majors(deployment):
-    """pg_dump and pg_restore are no older than the server that they speak to."""
+    """Checks that pg_dump and pg_restore are not older than the server."""
     servers = [c["spec"].get("imageName", "") for c in deployment.of("Cluster")]
     tools = [
         (title(obj), c["image"]) for obj, template in deployment.workloads
@@ -119,7 +119,7 @@ def majors(deployment):
 
 
 def peers(deployment):
-    """What is told how many pods there are is told the truth."""
+    """Checks that settings with a number of pods agree with the actual number."""
     for obj, template in deployment.workloads:
         for container in containers(template):
             known, _ = environment(deployment, container)
@@ -128,14 +128,14 @@ def peers(deployment):
                 yield f"{title(obj)}: {container['name']} knows of {known['PEERS']} pods"
 
 
-# As long as it may take at least until a pod's network policies are programmed, or a server has restarted.
+# The shortest wait allowed: until then a pod's network policies take effect, and a server has restarted.
 FEWEST_WAIT_S = 60
 
 INSIDE = {"redis", "redis-cluster", "postgres", "postgres-cnpg"}
 
 
 def servers(deployment):
-    """All inside with secrets made here, or all outside with a store's: no script makes the others."""
+    """Checks that both servers are inside, with secrets made here, or both outside, with a secret store's."""
     outside = {c for c in deployment.components if c.startswith("external-")} - {"external-secrets"}
     inside = deployment.components & INSIDE
     if inside and outside:
@@ -147,7 +147,7 @@ def servers(deployment):
 
 
 def secrets(deployment):
-    """Secrets come as files: variables show in `kubectl describe` and cannot change."""
+    """Checks that secrets are files: variables are visible in `kubectl describe` and cannot change."""
     for obj, template in deployment.workloads:
         for container in containers(template):
             entries = container.get("env", []) + container.get("envFrom", [])
@@ -169,7 +169,7 @@ def namespaces(deployment):
 
 
 def waits(deployment):
-    """What runs once waits for its server: a pod may run before its network policies are programmed."""
+    """Checks that whatever runs once waits for its server: a pod may run before its network policies take effect."""
     for obj, template in deployment.workloads:
         if obj["kind"] not in ("Job", "CronJob"):
             continue

@@ -1,4 +1,4 @@
-"""Whatever an object names exists: selectors, ports, config, secrets, accounts, claims, targets."""
+"""Checks that everything that an object names exists: selectors, ports, config, secrets, accounts, claims, targets."""
 
 from .deployment import containers, environment, labels, secret_keys, selects, title
 
@@ -69,7 +69,7 @@ def of_volume(deployment, obj, volume):
 
 
 def of_secrets(deployment):
-    """Secrets, and the keys that are read from them."""
+    """Checks that Secrets exist, and the keys that are read from them."""
     known = secret_keys(deployment)
     for obj, template in deployment.workloads:
         wanted = {}
@@ -93,7 +93,7 @@ def of_secrets(deployment):
         yield from lacking(obj, wanted, known)
     for obj in deployment.of("ExternalSecret"):
         store = obj["spec"]["secretStoreRef"]
-        # The stores are the overlays'.
+        # Secret stores are in the overlays.
         if "+" not in deployment.name:
             yield from missing(deployment, obj, store["kind"], store["name"])
 
@@ -109,7 +109,7 @@ def lacking(obj, wanted, known):
 
 
 def read_keys(template, volume):
-    """The keys of this volume that variables name as files."""
+    """Returns the keys of this volume that variables name as files."""
     found = set()
     for container in containers(template):
         for mount in container.get("volumeMounts", []):
@@ -189,7 +189,7 @@ def of_edges(deployment):
 
 
 def of_links(deployment):
-    """Each page links to the other where the edge serves it, and cookies are Secure behind TLS."""
+    """Checks that each page links to the other one's address at the edge, and that cookies are Secure behind TLS."""
     names, encrypted = {}, False
     for obj in deployment.of("Ingress"):
         for rule in obj["spec"]["rules"]:

@@ -14,7 +14,7 @@ from rehearsal import tree
 
 from .deployment import HERE, Deployment, load
 
-# Servers inside the cluster take the secrets made here; servers outside, those of a store.
+# Servers inside the cluster use the secrets made here; servers outside, those of a store.
 SERVERS = [
     ("dev-secrets", "redis", "postgres"),
     ("dev-secrets-tls", "redis", "postgres", "tls"),
@@ -27,7 +27,7 @@ SERVERS = [
 ]
 EDGES = [(), ("gateway",), ("ingress",)]
 OPTIONS = ["keda", "monitoring", "backup", "loadtest"]
-# Before those that change what they add.
+# These come before the components that change their objects.
 FIRST = ["keda", "backup"]
 
 
@@ -39,7 +39,7 @@ def combinations():
 
 
 def beside_overlays(deployments):
-    """For every component that no overlay has, the largest combination with it."""
+    """Returns, for every component that no overlay uses, the largest combination with it."""
     in_overlays = frozenset().union(*(d.components for d in deployments if "+" not in d.name))
     chosen = {}
     for path in sorted((HERE / "components").iterdir()):
@@ -50,10 +50,10 @@ def beside_overlays(deployments):
 
 
 def copy(folder):
-    """A copy of what kustomize reads, with secrets in it."""
+    """Makes a copy of everything that kustomize reads, with secrets in it."""
     k8s = tree.copy(folder)
     components = k8s / "components"
-    # The same with the servers' addresses as TLS wants them.
+    # The same, with the servers' addresses for TLS.
     shutil.copytree(components / "dev-secrets", components / "dev-secrets-tls")
     for name, tls in (("dev-secrets", ""), ("dev-secrets-tls", "redis postgres")):
         subprocess.run([components / name / "make"], check=True, env={**os.environ, "TLS": tls})
@@ -84,13 +84,13 @@ def write_combination(k8s, components):
 
 
 def components_of(folder):
-    """The names of the components that an overlay takes."""
+    """Returns the names of the components of an overlay."""
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text()).get("components", [])
     return frozenset(pathlib.PurePath(path).name for path in listed)
 
 
 def all_deployments():
-    """The overlays first."""
+    """Renders everything; the overlays come first."""
     with tempfile.TemporaryDirectory(prefix="votestream-k8s-") as temporary:
         k8s = copy(temporary)
         folders = sorted((k8s / "overlays").iterdir())

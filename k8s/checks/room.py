@@ -1,4 +1,4 @@
-"""What is given is enough: the quota, volumes, memory, logs and connections."""
+"""Checks that quota, volumes, memory, log space and connections are sufficient."""
 
 import re
 
@@ -19,7 +19,7 @@ def amount(text):
 
 
 def quota(deployment):
-    """All autoscalers at their maximum, one more of each for an update, fit into the quota."""
+    """Checks that the quota holds all autoscalers at their maximum, and one more pod of each for an update."""
     hard = deployment.get("ResourceQuota", "all")["spec"]["hard"]
     total = dict.fromkeys(["requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "pods"], 0)
     for obj, template in deployment.workloads:
@@ -47,7 +47,7 @@ def quota(deployment):
 
 
 def at_most(deployment, obj):
-    """How many pods there may be of it, one more during an update."""
+    """Returns the largest number of pods of an object, one more during an update included."""
     for scaler in deployment.of("HorizontalPodAutoscaler", "ScaledObject"):
         if scaler["spec"]["scaleTargetRef"]["name"] == obj["metadata"]["name"]:
             return 1 + (scaler["spec"].get("maxReplicas") or scaler["spec"]["maxReplicaCount"])
@@ -55,7 +55,7 @@ def at_most(deployment, obj):
 
 
 def claims(deployment):
-    """Every volume that is asked for: (size, how many of them)."""
+    """Yields every requested volume, as size and number."""
     for obj in deployment.of("PersistentVolumeClaim"):
         yield obj["spec"]["resources"]["requests"]["storage"], 1
     for obj in deployment.of("StatefulSet"):
@@ -68,7 +68,7 @@ def claims(deployment):
 
 
 def volumes(deployment):
-    """No volume is of a size that the namespace refuses."""
+    """Checks that the namespace allows the size of each volume."""
     limits = deployment.get("LimitRange", "all")["spec"]["limits"]
     bounds = next(l for l in limits if l["type"] == "PersistentVolumeClaim")
     for size, _ in claims(deployment):
@@ -77,7 +77,7 @@ def volumes(deployment):
 
 
 def memory(deployment):
-    """Redis refuses before the kernel kills it: what a rewrite copies has room beside its data."""
+    """Checks that Redis refuses writes before the kernel kills it: its limit has room for the pages that a rewrite copies."""
     for obj, template in deployment.workloads:
         configs = {v["name"]: v["configMap"]["name"] for v in template["spec"].get("volumes", []) if "configMap" in v}
         for container in containers(template):
@@ -89,15 +89,15 @@ def memory(deployment):
                     yield f"{title(obj)}: {container['name']}: maxmemory {found[1]} leaves no room of {limit}"
 
 
-# What one replica holds at the most: a consumer LANES (2) and 4 beside, a dashboard 4.
+# The most connections of one replica: a consumer has LANES (2) and 4 others, a dashboard has 4.
 CONNECTIONS = {"consumer": 6, "dashboard": 4}
 
-# votectl, a backup, the operator's own, and what Postgres keeps for its superuser.
+# Connections of votectl, a backup and the operator, and those that Postgres reserves for its superuser.
 CONNECTIONS_BESIDE = 16
 
 
 def connections(deployment):
-    """Postgres takes all that the services may open."""
+    """Checks that Postgres accepts all connections that the services may open."""
     needed = CONNECTIONS_BESIDE + sum(
         count * at_most(deployment, deployment.get("Deployment", name)) for name, count in CONNECTIONS.items()
     )
@@ -109,12 +109,12 @@ def connections(deployment):
             yield f"max_connections is {most}, and {needed} may be opened"
 
 
-# What a kubelet keeps of one container's log: 5 files of 50 MiB on AKS, of 10 MiB elsewhere.
+# The most that a kubelet keeps of one container's log: 5 files of 50 MiB on AKS, of 10 MiB elsewhere.
 LOG_KEPT = "250Mi"
 
 
 def logs(deployment):
-    """No pod is evicted for its own log: the limit of ephemeral-storage counts it, and what is written to disk."""
+    """Checks that no pod is evicted for its own log: the limit of ephemeral-storage counts log and written files."""
     default = next(
         limit["default"] for limit in deployment.get("LimitRange", "all")["spec"]["limits"] if "default" in limit
     )
@@ -130,6 +130,6 @@ def logs(deployment):
 def of_log(where, limits, volumes):
     on_disk = [v["emptyDir"] for v in volumes if "emptyDir" in v and v["emptyDir"].get("medium") != "Memory"]
     needed = amount(LOG_KEPT) + sum(amount(folder["sizeLimit"]) for folder in on_disk)
-    # A missing limit is of_resources' to find.
+    # of_resources reports missing limits.
     if amount(limits.get("ephemeral-storage", needed)) < needed:
         yield f"{where}: ephemeral-storage {limits['ephemeral-storage']} is less than its log, {needed / 2**20:g}Mi"

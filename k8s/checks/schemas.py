@@ -1,4 +1,4 @@
-"""Every object is what Kubernetes expects: no unknown key, for the oldest and the newest release.
+"""Checks that Kubernetes accepts every object, without unknown keys, in the oldest and the newest release.
 
 Kinds of Kubernetes' own: the schemas of kubernetes-validate, strict. Kinds of operators: the
 schemas beside, in crds/, taken from each project's release; see crds/README.md.

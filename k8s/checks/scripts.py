@@ -1,4 +1,4 @@
-"""`pin` and `votectl` do what they say: run here, with a kubectl that only writes down what it is told."""
+"""Tests `pin` and `votectl` with a fake kubectl that only records its arguments."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import yaml
 
 from .deployment import HERE
 
-# A cluster in which a pod is pending, runs and ends, each for as long as it is looked at once.
+# A fake cluster: with each query, a pod goes on from pending to running to ended.
 KUBECTL = """#!/usr/bin/env python3
 import json, os, pathlib, sys
 folder, words = pathlib.Path(os.environ["FOLDER"]), sys.argv[1:]
@@ -42,7 +42,7 @@ def check():
 
 
 def pin(folder):
-    """In a copy of k8s/, which it changes."""
+    """Tests in a copy of k8s/, which it changes."""
     digest = "sha256:" + "5" * 64
 
     def run(*words):
@@ -110,7 +110,7 @@ def votectl(folder):
 
 
 def votectl_pod(made, original, words, reads):
-    """It is the migrate Job's pod in everything but what it runs."""
+    """Checks that the pod equals the migrate Job's pod, except for its command."""
     migrate = original["spec"]["initContainers"][0]
     env = [entry for entry in migrate["env"] if entry["name"] != "WAIT_S"] + [{"name": "WAIT_S", "value": "60"}]
     stdin = {"stdin": True, "stdinOnce": True} if reads else {}

@@ -1,4 +1,4 @@
-"""The services' own code takes every variable and argument that the manifests give it."""
+"""Checks that the services' own code accepts every variable and argument of the manifests."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from .deployment import containers, environment, secret_value, title
 PROGRAMS = pathlib.Path(os.environ["PROGRAMS"])
 OURS = re.compile(r"(?:^|/)votestream/(\w+)(?:[:@].*)?$")
 SERVICES = ("producer", "consumer", "dashboard")
-# In place of what only a cluster or a store outside knows.
+# Replace values that only a cluster or a secret store knows.
 STAND_INS = {
     "redis-url": "rediss://user:password@redis.example.com:6379",
     "database-url": "postgres://user:password@postgres.example.com/votestream",
@@ -43,7 +43,7 @@ def check(deployment):
 
 
 def partitions(deployment):
-    """KEDA asks after as many streams as `votectl migrate` makes."""
+    """Checks that KEDA watches as many streams as `votectl migrate` makes."""
     words = deployment.get("Job", "migrate")["spec"]["template"]["spec"]["initContainers"][0]["args"]
     said = re.search(r"--partitions[= ](\d+)", " ".join(words))
     made = int(said[1] if said else default_partitions())
@@ -53,7 +53,7 @@ def partitions(deployment):
         if asked != sorted(f"{{votes:{number}}}:stream" for number in range(made)):
             yield f"{title(obj)}: its triggers are of {asked}, and there are {made} partitions"
         for trigger in triggers:
-            # With a group KEDA asks for its pending entries or its lag, which Redis may not know.
+            # With a consumer group, KEDA would read pending entries or lag, which Redis may not know.
             if "streamLength" not in trigger or "consumerGroup" in trigger:
                 yield f"{title(obj)}: a trigger asks for something else than a stream's length: {trigger}"
 
@@ -64,7 +64,7 @@ def default_partitions():
 
 
 def content(deployment, container, volumes, path):
-    """What the file will hold; None when nothing is mounted there."""
+    """Returns the content of a mounted file; None if nothing is mounted there."""
     folder, _, name = path.rpartition("/")
     for mount in container["volumeMounts"]:
         if mount["mountPath"] == folder:
@@ -97,7 +97,7 @@ def of_program(program, args, known, unknown, files):
     names = variables(program, tuple(words))
     for name in sorted({*dict(known), *unknown} - names):
         problems.append(f"{program} knows no variable {name}")
-    # $(NAME) is put in by Kubernetes; the pods of an indexed Job are numbered from 0.
+    # Kubernetes replaces $(NAME); the pods of an indexed Job are numbered from 0.
     real = [re.sub(r"\$\(\w+\)", "0", word) for word in args]
     done = run([program, *real, "--help"], {})
     if done.returncode:

@@ -1,4 +1,4 @@
-"""Shell scripts and YAML files are as their linters want them."""
+"""Lints shell scripts and YAML files."""
 
 import subprocess
 

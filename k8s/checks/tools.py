@@ -1,4 +1,4 @@
-"""What the READMEs tell to run: it is there, it is shell, and it makes what the manifests want."""
+"""Checks the commands of the READMEs: they are shell, their files exist, and they make everything that the manifests need."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from .deployment import HERE, Deployment, load
 
 ROOT = HERE.parent
 READMES = [HERE / "README.md", *sorted((HERE / "overlays").glob("*/README.md"))]
-# Whose kinds are checked, in checks/crds/, by the words that install them.
+# Operators whose kinds are in checks/crds/, by the words of the commands that install them.
 OPERATORS = {
     "helm upgrade --install keda ": "kedacore",
     "helm upgrade --install cert-manager ": "cert-manager",
     "helm upgrade --install external-secrets ": "external-secrets",
     "/cloudnative-pg/": "cloudnative-pg",
 }
-# Files of this project: what a command may be given.
+# Files of this project that a command may name.
 OURS = re.compile(r"(?<![\w./:-])((?:k8s|schema|grafana|containers)/[\w./-]+)")
 
 
@@ -30,7 +30,7 @@ def check():
 
 
 def pinning(k8s):
-    """An overlay of which `pin` named a part is refused, and taken once it named the rest."""
+    """Checks that an overlay is refused while `pin` has named only some images, and accepted when it has named all."""
     for overlay in clouds.CLOUDS:
         for names, wanted in ((["producer"], "refused"), (["consumer", "dashboard", "votectl", "postgres"], "taken")):
             pairs = [f"{name}=sha256:{'5' * 64}" for name in names]
@@ -42,7 +42,7 @@ def pinning(k8s):
 
 
 def store(k8s):
-    """What is made for a store has exactly the entries and properties that are asked for."""
+    """Checks that the content for a secret store has exactly the entries and properties that the manifests read."""
     component = k8s / "components/external-secrets"
     asked = {}
     for secret in load((component / "secrets.yaml").read_text()):
@@ -70,20 +70,20 @@ def store(k8s):
 
 
 def readmes(paths=READMES):
-    """Commands are shell, name files that exist, and install the operators' releases that were checked."""
+    """Checks that commands are shell, name existing files, and install the checked releases of the operators."""
     table = (HERE / "checks/crds/README.md").read_text()
     releases = dict(re.findall(r"^\| `[^|]+ \| ([\w-]+)/[^|]+\| ([\d.]+) \|$", table, re.MULTILINE))
     for path in paths:
         name = f"{path.parent.name}/{path.name}"
         found = commands(path.read_text())
-        # k8s/README.md also draws.
+        # k8s/README.md also contains a diagram.
         if path.parent != HERE:
             shell = subprocess.run(["bash", "-n"], input="\n".join(found), capture_output=True, text=True)
             if shell.stderr:
                 yield f"{name}: not shell: {shell.stderr.strip()}"
         for command in found:
             for file in OURS.findall(command):
-                # Not those that a command before has made.
+                # Skip files that an earlier command makes.
                 if "/files/" not in file and "OVERLAY" not in file and not (ROOT / file).exists():
                     yield f"{name}: there is no {file}"
             yield from of_operator(name, command, releases)
@@ -99,13 +99,13 @@ def of_operator(name, command, releases):
 
 
 def commands(text):
-    """The commands of a README, those of several lines as one."""
+    """Returns the commands of a README; a command of several lines is one."""
     block = [line[4:] for line in text.splitlines() if line.startswith("    ") and not line.lstrip().startswith("#")]
     return "\n".join(block).replace("\\\n", "").splitlines()
 
 
 def mistakes():
-    """Planted in a README: what went unnoticed, and how many there were."""
+    """Plants mistakes in a README; returns those that went unnoticed, and the number of mistakes."""
     planted = {
         "k8s/overlays/moon": "there is no k8s/overlays/moon",
         "helm upgrade --install keda keda --version 1.0.0": "not 2.20.2",

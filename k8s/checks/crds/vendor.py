@@ -1,4 +1,4 @@
-"""Makes the schemas beside from the operators' own CRDs: `vendor.py CRD.yaml KIND VERSION` to stdout.
+"""Makes the schemas in this folder from the operators' own CRDs: `vendor.py CRD.yaml KIND VERSION` to stdout.
 
 Unknown keys are refused as the API server would prune them; descriptions go; a large branch that
 nothing here uses becomes `false`: known by name, refused with its content, until somebody needs it
@@ -21,7 +21,7 @@ META = {"type": "object", "properties": {
 
 
 def strict(node, structural=True):
-    """JSON schema of an OpenAPI v3 node; `structural` is where keys are declared, not conditions."""
+    """Returns the JSON schema of an OpenAPI v3 node; `structural` is false in conditions, which declare no keys."""
     if not isinstance(node, dict):
         return node
     dropped = ("description", "format", "default", "example", "nullable")

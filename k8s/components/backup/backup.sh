@@ -10,14 +10,14 @@ set -eu
 sh "$(dirname "$0")/wait-for-postgres.sh"
 
 name=votestream-$(date -u +%Y%m%dT%H%M%SZ).dump
-# A dump gets its name only when it is whole.
+# A dump gets its final name only when it is complete.
 trap 'rm -f "$FOLDER/.$name"' EXIT
 pg_dump --format=custom --no-owner --no-privileges --file "$FOLDER/.$name"
 pg_restore --list "$FOLDER/.$name" | grep -q ' TABLE DATA public votes '
 sync "$FOLDER/.$name"
 mv "$FOLDER/.$name" "$FOLDER/$name"
 
-# A glob sorts the names, and so by time.
+# A glob sorts names, and the names begin with the time, so the oldest dump comes first.
 set -- "$FOLDER"/votestream-*.dump
 while [ $# -gt "$KEEP" ]; do
     rm -f "$1"

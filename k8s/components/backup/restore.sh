@@ -20,7 +20,7 @@ if [ "$tables" -ne 0 ]; then
     echo "database $PGDATABASE is not empty: $tables tables; restore into an empty one" >&2
     exit 1
 fi
-# The schema itself is left out: it is there, and the owner of the database need not own it.
+# The schema `public` is left out: it exists already, and the owner of the database may not own it.
 list=$(mktemp)
 trap 'rm -f "$list"' EXIT
 pg_restore --list "$FOLDER/$DUMP" | grep -v ' SCHEMA - public ' >"$list"

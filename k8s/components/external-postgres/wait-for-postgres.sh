@@ -1,6 +1,6 @@
 #!/bin/sh
 # Waits until Postgres accepts connections. A pod that has just started may not reach anything yet, because
-# its network policies take a second or more to be programmed; and the server may be restarting.
+# its network policies take effect only after a second or more; and the server may be restarting.
 #   PG*           where Postgres is
 #   WAIT_S        how long to wait at most, in seconds: 60 unless set
 set -eu

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Joins the pods' nodes to a Redis Cluster. What is done already stays, so it may run again: it also takes
-# a node in whose volume was lost.
+# Joins the pods' nodes to a Redis Cluster. It skips steps that are done already, so it may run again; then it also adds
+# a node whose volume was lost.
 #   PEERS SERVICE       how many pods, and their headless service
 #   WAIT_S              how long each step may wait for all nodes, in seconds: 60 unless set
-# Shard i is led by redis-i:6379; its replica is redis-(i-1):6380, in another pod and so on another machine.
+# The master of shard i is redis-i:6379. Its replica is redis-(i-1):6380, in another pod and so on another machine.
 set -eu
 : "${WAIT_S:=60}"
 REDISCLI_AUTH=$(cat "${SECRETS:-/secrets}/operator-password")
@@ -18,13 +18,13 @@ ask() {
     redis-cli --user operator -h "$host" -p "$port" "$@" 2>/dev/null | tr -d '\r'
 }
 pods=$(seq 0 $((PEERS - 1)))
-# each FUNCTION: for every node; fails at the first node for which it fails.
+# each FUNCTION: calls it for every node; fails at the first node for which it fails.
 each() {
     for pod in $pods; do
         for port in 6379 6380; do "$1" "$pod" "$port" || return 1; done
     done
 }
-# wait_until FUNCTION WORDS: until it succeeds for every node; WORDS say what is waited for.
+# wait_until FUNCTION WORDS: waits until it succeeds for every node; WORDS describe the condition.
 wait_until() {
     echo "waiting until $2, $WAIT_S s at most"
     started=$(date +%s)
@@ -46,7 +46,7 @@ introduce() {
     [ "$1:$2" = 0:6379 ] || ask 0 6379 cluster meet "$(address "$1")" "$2"
 }
 knows_all() {
-    # One whose volume was lost is still remembered, and gone.
+    # The others still list the old identity of a node whose volume was lost; do not count it.
     there=$(ask "$1" "$2" cluster nodes | grep -v -e fail -e handshake -e noaddr | grep -c ' connected')
     [ "$there" -ge $((PEERS * 2)) ] && knows "$1" "$2" cluster_slots_assigned:16384
 }
@@ -58,7 +58,7 @@ settled() {
 wait_until answers 'every node answers'
 if each knows_no_cluster; then
     for pod in $pods; do
-        # Refused where an earlier run has done it.
+        # Redis refuses this if an earlier run has done it.
         ask "$pod" 6379 cluster addslotsrange $((16384 * pod / PEERS)) $((16384 * (pod + 1) / PEERS - 1))
         ask "$pod" 6379 cluster set-config-epoch $((pod + 1))
     done

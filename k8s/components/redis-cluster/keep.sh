@@ -1,16 +1,16 @@
 #!/bin/sh
-# Looks after the pod's two nodes for as long as the pod is there.
-#  - A pod comes back with another address. When all do at once, nobody is where the others remember, and
-#    no gossip helps: a node that misses any other meets all of them, by name.
-#  - After a failover the first node takes its shard back: two masters on one machine would be lost together.
-#  - When the pod is told to stop, what it leads goes to the replicas, which ends no connection unasked and
-#    loses nothing; the nodes themselves wait meanwhile (preStop).
-#   POD_IP              this pod
-#   PEERS SERVICE       how many pods there are, and their headless service
+# Keeps the pod's two nodes in the cluster as long as the pod runs.
+#  - A pod that restarts has another address. If all pods restart at once, no node is at the address that the others remember,
+#    and gossip cannot repair this. So a node that misses any other node meets all of them again, by name.
+#  - After a failover the first node takes its shard back, because two masters on one machine would be lost together.
+#  - When the pod gets SIGTERM, the replicas take over the shards that it leads. No data are lost, and no connection is cut.
+#    The nodes themselves wait meanwhile (preStop).
+#   POD_IP              the address of this pod
+#   PEERS SERVICE       the number of pods, and their headless service
 set -eu
 every=${EVERY_S:-5}
 
-# ask ADDRESS PORT WORDS...    with the password as the file has it now
+# ask ADDRESS PORT WORDS...    sends a command to a node, with the password that is in the file now
 ask() {
     address=$1 port=$2
     shift 2
@@ -29,8 +29,8 @@ meet_all() {
     done
 }
 
-# Nodes that are there, as this one sees them; a node that never met another has nobody to miss. Fails when it
-# does not tell.
+# Counts the nodes that this node can reach, and meets all nodes again if one is missing. A node that never met another misses
+# none. Fails if the node does not answer.
 look_for_peers() {
     nodes=$(ask "$POD_IP" "$1" cluster nodes)
     case $nodes in
@@ -46,8 +46,7 @@ look_for_peers() {
     fi
 }
 
-# The master waits until this node has everything, and stops taking writes meanwhile: a try that comes to
-# nothing is not repeated at once.
+# During this failover the master accepts no writes until this node has all data, so a failed attempt is not repeated at once.
 take_back() {
     case $(ask "$POD_IP" 6379 info replication) in
         *role:slave*master_link_status:up*) ;;
@@ -72,7 +71,7 @@ trap hand_over TERM
 
 resting=0
 while :; do
-    # Whom neither node tells anything looks after nobody, and its probes say so.
+    # The probes look at the age of the file `kept`, which is written only when both nodes have answered.
     heard=yes
     for port in 6379 6380; do look_for_peers "$port" || heard=; done
     [ -z "$heard" ] || : >"${RUN:-/run/redis}/kept"

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Starts one of the pod's two nodes, in this shell's place: it is the one that is told to stop.
+# Starts one of the pod's two nodes. Redis replaces this shell, so it gets SIGTERM itself.
 #   PORT                6379 or 6380
-#   POD_IP POD_NAME     where and under what name the others find it
+#   POD_IP POD_NAME     the address and the name under which the other nodes find it
 #   SERVICE             the pods' headless service
-# Folders, where they are not the manifests': CONFIG, SECRETS, DATA, RUN.
+# CONFIG, SECRETS, DATA and RUN replace the folders of the manifests, for tests.
 set -eu
 : "${CONFIG:=/config}" "${SECRETS:=/secrets}" "${DATA:=/data}" "${RUN:=/run/redis}"
 umask 077
 mkdir -p "$DATA/$PORT"
-# The replicas' password goes from file to file: an argument could be seen.
+# The replicas' password is copied from file to file, because an argument could be seen.
 {
     cat "$CONFIG/redis.conf"
     echo "port $PORT"
