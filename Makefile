@@ -11,7 +11,7 @@ PIPELINE := standalone votectl producer consumer dashboard
 PROFILE := release
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench chaos images cluster cluster-stop fuzz docs fmt clean-data
+.PHONY: help up check test bench chaos images cluster cluster-stop fuzz docs generate fmt clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,35 +28,37 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 	@cargo build --profile $(PROFILE) $(PIPELINE:%=--bin %)
 	@exec "$${CARGO_TARGET_DIR:-target}/$(PROFILE:dev=debug)/standalone"
 
+check: ## run the format, the lints, and the unit and property tests; starts no server
+	@bin/install rust build
+	@bin/stage --begin
+	@bin/stage 'format' cargo fmt --all --check
+	@bin/stage 'lints' cargo clippy --workspace --all-targets -- -D warnings
+	@bin/stage 'unit and property tests' cargo test --quiet --workspace --lib --bins
+	@bin/stage 'structure and words' cargo test --quiet --workspace --test architecture
+	@bin/stage --end
+
+# The programs are linked statically, as the images hold them: one build serves the tests and the containers.
+test: export RUSTC_WORKSPACE_WRAPPER := $(abspath containers/rustc-static)
+test: export TESTKIT_BINARIES := $(PROGRAMS)
 test: ## run every check and test, as CI does
-	@printf '\n==> missing packages\n'
-	@bin/install rust build servers tests other-servers supply k8s observe
-	@printf '\n==> formatting\n'
-	cargo fmt --all --check
-	cargo fmt --manifest-path fuzz/Cargo.toml --check
-	@printf '\n==> lints\n'
-	cargo clippy --workspace --all-targets -- -D warnings
-	@printf '\n==> supply chain\n'
-	@bin/supply
-	@printf '\n==> dashboards and alerts\n'
-	grafana/check
-	@printf '\n==> programs\n'
-	cargo build --workspace --bins
-	@printf '\n==> tests\n'
-	TESTKIT_BINARIES='$(PROGRAMS)' cargo test --workspace
-	@printf '\n==> tests on Valkey and a newer Redis\n'
-	TESTKIT_BINARIES='$(PROGRAMS)' bin/other-servers
-	@printf '\n==> fuzzing, for a few seconds\n'
-	@bin/fuzz 8
-	@printf '\n==> kubernetes\n'
-	PROGRAMS='$(PROGRAMS)' k8s/check
-	@printf '\n==> containers\n'
-	@bin/install containers
-	@containers/install
-	@containers/check
-	@printf '\n==> documentation\n'
-	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
-	@printf '\n==> all checks passed\n'
+	@bin/stage --begin
+	@bin/stage 'missing packages' bin/install rust build servers tests other-servers supply k8s observe
+	@bin/stage 'format' cargo fmt --all --check
+	@bin/stage 'format of the fuzz targets' cargo fmt --manifest-path fuzz/Cargo.toml --check
+	@bin/stage 'lints' cargo clippy --workspace --all-targets -- -D warnings
+	@bin/stage 'supply chain' bin/supply
+	@bin/stage 'dashboards and alerts' grafana/check
+	@bin/stage 'programs' cargo build --workspace --bins
+	@bin/stage 'test programs' cargo test --quiet --workspace --no-run
+	@bin/stage 'tests' cargo test --workspace
+	@bin/stage 'tests on Valkey and a newer Redis' bin/other-servers
+	@bin/stage 'fuzzing, for a few seconds' env -u RUSTC_WORKSPACE_WRAPPER bin/fuzz 8
+	@bin/stage 'Kubernetes manifests' env PROGRAMS='$(PROGRAMS)' k8s/check
+	@bin/stage 'tools for containers' bin/install containers
+	@bin/stage 'tools for containers, pinned' containers/install
+	@bin/stage 'containers' containers/check
+	@bin/stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
+	@bin/stage --end
 
 bench: ## measure the pipeline and its baselines, and write bench/RESULTS.md
 	@bin/install rust build servers bench
@@ -86,8 +88,13 @@ chaos: ## inject faults for DURATION on a schedule drawn from SEED, and audit th
 	cargo build --release $(PIPELINE:%=--bin %) --bin chaos
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chaos" $(CHAOS)
 
-docs: ## generate docs/METRICS.md and docs/SETTINGS.md from the code
-	WRITE_DOCS=1 cargo test --workspace --test metrics_document --test settings_document
+docs: ## write docs/METRICS.md and docs/SETTINGS.md from the tables in the code
+	WRITE_GENERATED=1 cargo test --quiet --workspace --test metrics_document --test settings_document
+
+generate: docs ## write all generated files: docs, dashboards, alert rules, the load tester's golden reports, copies in k8s/
+	WRITE_GENERATED=1 cargo test --quiet --workspace --test it -- reports::
+	grafana/generate
+	k8s/check copy
 
 fuzz: ## fuzz one parser for longer: make fuzz TARGET=form SECONDS=600
 	@bin/install rust build tests

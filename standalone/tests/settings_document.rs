@@ -124,7 +124,7 @@ fn the_document_equals_the_programs_definitions() {
         text += &rows;
     }
     let path = file("docs/SETTINGS.md");
-    if std::env::var_os("WRITE_DOCS").is_some() {
+    if std::env::var_os("WRITE_GENERATED").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Reports keep their form: JSON that is read and written again is the same, and HTML does not
 //! change.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p votestream-loadtest` writes the HTML again. Look at the
+//! `make generate` writes the HTML again. Look at the
 //! difference then.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn assert_golden(name: &str, found: &str) {
     let path = golden(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    if std::env::var_os("WRITE_GENERATED").is_some() {
         std::fs::write(&path, found).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap();

@@ -56,7 +56,7 @@ fn the_document_equals_the_tables() {
         text.extend(tables.iter().map(row));
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/METRICS.md");
-    if std::env::var_os("WRITE_DOCS").is_some() {
+    if std::env::var_os("WRITE_GENERATED").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
