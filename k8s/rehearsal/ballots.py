@@ -1,7 +1,7 @@
 """The answers that the load got to its ballots, and the checks that follow from them.
 
-Times are Unix times in seconds by the load's own clock. A ballot that was not accepted may be counted all the
-same, when only its answer was lost; one that was accepted must be.
+Times are Unix times in seconds of the load's own clock. An accepted ballot must be counted. A ballot that was not accepted may
+be counted nevertheless, if only its answer was lost.
 """
 
 import dataclasses

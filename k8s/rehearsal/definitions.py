@@ -1,7 +1,7 @@
 """Has the API server check the overlays, by a dry run on the server that refuses unknown keys.
 
-The operators' kinds are defined from the schemas in checks/crds for as long as it takes, where the cluster does
-not have them. Those hold keys and types; an operator's own conditions and admission webhooks are not asked.
+If the cluster does not have the operators' kinds, they are defined for the duration of the check, from the schemas in
+checks/crds. These contain keys and types, but neither an operator's own conditions nor its admission webhooks.
 """
 
 import json

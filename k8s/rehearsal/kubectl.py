@@ -1,7 +1,7 @@
-"""kubectl, as the rehearsal uses it.
+"""Runs kubectl for the rehearsal.
 
-What may be asked twice is asked again while the API server does not answer, since a small cluster is slow now
-and then. What is done is done once.
+Queries are repeated while the API server does not answer, because a small cluster is slow now and then. Commands that change
+something run only once.
 """
 
 import json

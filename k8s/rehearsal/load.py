@@ -1,10 +1,10 @@
-"""Voters inside the cluster: pods of the load tester's image, which come in by the edges of the component
-loadtest, so through the Service and the policies as an edge's pods do.
+"""Simulates voters inside the cluster, with pods of the load tester's image. They use the edges of the component loadtest, so
+their requests pass through the Service and the network policies like those of an Ingress.
 
-Each pod votes at a steady rate. Every voter opens the ballot page first, as people do, so that each has a name
-before it votes; half of them on a connection of their own, so that all producers are met. The load tester
-writes a line for each ballot (`--journal -`), and the pod's log is followed here. Why not a loop on this
-machine: not every cluster lets one in, and forwarded ports pass by the policies and end with a pod.
+Each pod votes at a steady rate. Every voter opens the ballot page first, as people do, so each has a cookie before the vote.
+Half of the voters use a new connection, so that all producers get requests. The load tester writes a line for each ballot
+(`--journal -`), and this module follows the pod's log. The voters do not run on this machine, because not every cluster
+accepts connections from it, and forwarded ports bypass the policies and break when their pod ends.
 """
 
 import json

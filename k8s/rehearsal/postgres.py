@@ -1,6 +1,6 @@
 """Reads the votes from Postgres, in its own pod.
 
-Where Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
+If Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """Makes a copy of the manifests with secrets of its own, and the overlay that is rehearsed.
 
-The copy keeps the operator's own secrets out of it. The overlay that is rehearsed is the one that was asked
-for, with three additions on top: the load tester's edges, autoscalers that stay at their minimum (what a step
-breaks must not be made up for by a replica more), and what `--component` names.
+The copy leaves out the operator's own secrets. The rehearsed overlay is the requested one with three additions: the load
+tester's edges, autoscalers that stay at their minimum (so that a further replica does not hide a failure), and the component
+that `--component` names.
 """
 
 import os
