@@ -1,9 +1,7 @@
-"""Starts compose.yaml as Docker Compose does, with podman: what a container waits for, how healthy it
-is, and what it ended with.
+"""Starts compose.yaml with podman as Docker Compose does: it obeys dependencies, health checks and exit codes.
 
-The order and the conditions are read from the file, as Docker Compose itself understands it; every
-container is made by podman-compose. Absent on purpose: Prometheus and Grafana, whose images come from
-a registry alone.
+The order and the conditions are read from the file, with Docker Compose's meaning; podman-compose makes every container.
+Prometheus and Grafana are left out on purpose, because their images come only from a registry.
 """
 
 import json
@@ -16,7 +14,7 @@ PROJECT = "votestream"
 
 
 def run(*words, check=True, **options):
-    """What a command prints; its end is an error unless `check` is off."""
+    """Returns the output of a command; a failed command is an error unless `check` is off."""
     done = subprocess.run(words, text=True, capture_output=True, **options)
     if check and done.returncode != 0:
         said = (done.stdout + done.stderr)[-4000:]
@@ -33,7 +31,7 @@ def inspect(name):
 
 
 def eventually(what, ask, within=30.0):
-    """The first truth that `ask` tells."""
+    """Calls `ask` until it returns a true value, and returns that."""
     deadline = time.monotonic() + within
     while True:
         told = ask()
@@ -45,7 +43,7 @@ def eventually(what, ask, within=30.0):
 
 
 def http(url, body=None, headers=None):
-    """Status, headers and body of an answer, whatever its status; (None, {}, why) without one."""
+    """Returns status, headers and body of an answer with any status, or (None, {}, reason) if there is none."""
     request = urllib.request.Request(url, data=body, headers=headers or {})
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -57,14 +55,14 @@ def http(url, body=None, headers=None):
 
 
 def containers(service):
-    """The names of a service's containers."""
+    """Returns the names of a service's containers."""
     label = f"label=com.docker.compose.service={service}"
     found = podman("ps", "--all", "--filter", label, "--format", "{{.Names}}")
     return sorted(found.split())
 
 
 def healthy(name):
-    """The container's own health check, run now: podman has timers with systemd alone."""
+    """Runs the container's own health check now, because podman has timers only with systemd."""
     return run("podman", "healthcheck", "run", name, check=False).returncode == 0
 
 
@@ -84,12 +82,12 @@ class Compose:
         )["services"]
 
     def compose(self, *words, check=True):
-        # Docker puts nothing that can be written into a read-only root; podman would.
+        # Docker adds nothing writable to a read-only root; podman would.
         strict = "--podman-run-args=--read-only-tmpfs=false"
         return run("podman-compose", strict, *words, check=check, env=self.environment)
 
     def up(self, *services):
-        """Starts these and what they depend on, each once its conditions hold."""
+        """Starts these services and their dependencies, each when its conditions are met."""
         for service in self._in_order(services):
             for needed, how in self.services[service].get("depends_on", {}).items():
                 self._wait(needed, how["condition"])

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What compose.yaml and its scripts say, beside what the rest of the project says."""
+"""Checks that compose.yaml and its scripts agree with the rest of the project."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def services():
 
 
 def serving(told):
-    """The services that run until they are stopped: all but jobs, which end, and tools."""
+    """Returns the services that run until they are stopped: all except jobs, which end, and tools."""
     jobs = {
         needed for service in told.values()
         for needed, how in service.get("depends_on", {}).items()
@@ -100,7 +100,7 @@ class Files(unittest.TestCase):
                     self.assertEqual(port["host_ip"], "127.0.0.1", name)
 
 
-# A file, what is wrong in it, and what must be said of that.
+# A file, a mistake in it, and the rule that the linter must name.
 MISTAKES = {
     "images/Dockerfile": ("FROM debian:latest\n", "DL3007"),
     "scripts/unquoted.sh": ("#!/bin/sh\nrm $1\n", "SC2086"),

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The five images: what is in them, that it is nothing else, and that it is always the same.
+"""Tests the five images: their contents, that they contain nothing else, and that builds are reproducible.
 
     containers/tests/test_images.py FOLDER [--released]
 
-of the programs in FOLDER; that an image is small is asked of released programs only.
+FOLDER contains the programs. Only the images of released programs must be small.
 """
 
 import io
@@ -28,7 +28,7 @@ def image(program):
 
 
 def files(program):
-    """Path and content of every file in an image, with its entry."""
+    """Returns path and content of every file in an image, with its tar entry."""
     container = podman("create", image(program))
     try:
         exported = subprocess.run(
@@ -64,7 +64,7 @@ class Images(unittest.TestCase):
                 self.assertEqual(bill["metadata"]["component"]["name"], program)
                 names = {part["name"] for part in bill["components"]}
                 self.assertLessEqual({"tokio", "serde_json", "rustls"}, names)
-                # What tests alone use is not in it.
+                # Crates that only tests use are not in it.
                 self.assertFalse({"votestream-testkit", "proptest", "fantoccini"} & names)
                 self.assertNotIn(os.getcwd(), json.dumps(bill))
                 self.assertTrue(all(p.get("purl") and p.get("version") for p in bill["components"]))
@@ -78,7 +78,7 @@ class Images(unittest.TestCase):
                 self.assertEqual(config["Entrypoint"], [f"/{program}"])
                 labels = {k.removeprefix("org.opencontainers.image."): v
                           for k, v in config["Labels"].items()}
-                # The project owns no domain of its name.
+                # The project owns no domain, so labels must not contain one.
                 self.assertNotIn("votestream.dev", str(config["Labels"]))
                 for name in ("title", "description", "version", "revision", "licenses"):
                     self.assertTrue(labels.get(name), name)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""compose.yaml with real containers: votes through them, and what confines them."""
+"""Tests compose.yaml with real containers: votes go through them, and they are confined."""
 
 import json
 import os
@@ -18,12 +18,12 @@ NO_CAPABILITY = "0000000000000000"
 
 
 def new_voter():
-    """The cookie of one."""
+    """Returns the cookie of a new voter."""
     return http(f"{VOTE}/")[1]["set-cookie"].split(";")[0]
 
 
 def vote(choice, voter):
-    """Status and body of the answer; who is told to try again does so, as the same voter."""
+    """Returns status and body of the answer. After a 503 it tries again, as the same voter."""
     headers = {"content-type": "application/json", "cookie": voter}
     body = json.dumps({"choices": [choice]}).encode()
     for _ in range(10):
@@ -44,7 +44,7 @@ def tally():
 class Pipeline(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # Everybody here comes from one address.
+        # All voters of this test come from one address.
         cls.compose = Compose(os.environ | {"NEW_VOTERS_PER_MINUTE": "0"})
         cls.compose.up(*OURS)
         cls.votes = {"cats": 0, "dogs": 0}
@@ -56,7 +56,7 @@ class Pipeline(unittest.TestCase):
     def cast(self, choice, times=1):
         for _ in range(times):
             status, told = vote(choice, new_voter())
-            # A ballot that was stored when nobody could say so any more stands, too.
+            # A ballot may also count if it was stored and its answer was lost.
             self.assertIn((status, json.loads(told).get("choices")), ((202, [choice]), (409, [choice])))
             self.votes[choice] += 1
 

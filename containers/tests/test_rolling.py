@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""A rolling update, rehearsed: every consumer, producer and dashboard is replaced by one of a newer
-image, one after the other, behind a plain TCP load balancer, while the load tester votes and watches.
+"""Rehearses a rolling update: every consumer, producer and dashboard is replaced by one of a newer image, one after the
+other, behind a plain TCP load balancer, while the load tester votes and watches.
 
-Kept: no request fails, no acknowledged ballot is lost, no viewer misses anything, nobody is stopped by
-force. The new replica is there before the old one goes (maxUnavailable 0). Rehearsed twice:
+No request may fail, no acknowledged ballot may be lost, no viewer may miss a change, and no replica may be killed. The new
+replica is ready before the old one stops (maxUnavailable 0). The test does this twice:
 
-- forward, where nobody but the balancer knows of a replica's end: DRAIN_DELAY_MS says "not ready" first;
-- and back, as Kubernetes stops a pod: it stays ready while preStop sleeps, what routes to it stops
-  meanwhile, and then comes SIGTERM, with no delay to follow.
+- forward, where the balancer learns only from the replica itself that it stops: during DRAIN_DELAY_MS the replica reports
+  "not ready" and serves on;
+- and back, in the way in which Kubernetes stops a pod: the pod stays ready while preStop sleeps, meanwhile nothing routes to
+  it any more, and then it gets SIGTERM, without a drain delay.
 """
 
 import json
@@ -23,15 +24,15 @@ import unittest
 from engine import PROJECT, Compose, eventually, healthy, http, inspect, logs, podman
 
 OLD, NEW = "old", "new"
-# The longest that the balancer takes to see that a server is not ready any more, and then some.
+# Longer than the balancer takes to notice that a server is not ready any more.
 CHECK_EVERY_MS, DRAIN_DELAY_MS = 200, 2000
-# How long Kubernetes needs to tell all that route to a pod, and preStop; the manifests sleep for longer.
+# Seconds until nothing routes to a stopping pod any more, and seconds of preStop; the manifests wait longer.
 TOLD_S, PRE_STOP_S = 1, 3
 PORTS = {"producer": (8080, 9080), "dashboard": (8081, 9081)}
 SERVICES = ("consumer", *PORTS)
 RATE, VIEWERS = 40, 40
 
-# One place more than there are replicas: the new one comes before the old one goes.
+# One place more than there are replicas, because the new replica starts before the old one stops.
 PLACES = 3
 BALANCER = """
 global
@@ -57,7 +58,7 @@ frontend statistics
 
 
 def warnings(name):
-    """What a service warned of, for whoever wonders why a request failed."""
+    """Returns the warnings of a service, which explain failed requests."""
     return [f"{name}: {line}" for line in logs(name).splitlines() if '"WARN"' in line]
 
 
@@ -66,7 +67,7 @@ class Rolling(unittest.TestCase):
     def setUpClass(cls):
         cls.compose = Compose(os.environ | {"VERSION": OLD})
         cls.compose.up("poll")
-        # podman-compose makes the networks of what it starts.
+        # podman-compose makes only the networks of the services that it starts.
         podman("network", "create", "--internal", f"{PROJECT}_metrics")
         podman("network", "create", f"{PROJECT}_front")
         network = json.loads(podman("network", "inspect", f"{PROJECT}_front"))[0]
@@ -78,7 +79,7 @@ class Rolling(unittest.TestCase):
     def tearDownClass(cls):
         cls.balancer.terminate()
         cls.balancer.wait()
-        # podman 4.3 stumbles over containers that end by themselves meanwhile; compose removes the rest.
+        # podman 4.3 fails if containers end by themselves meanwhile; compose removes the rest.
         podman("rm", "--all", "--force", "--time", "10", check=False)
         cls.compose.compose("down", "--volumes", check=False)
 
@@ -101,14 +102,14 @@ class Rolling(unittest.TestCase):
             return subprocess.Popen(["haproxy", "-f", configuration], stdout=log, stderr=log)
 
     def route(self, service, place, state):
-        """Tells the balancer whether a place gets new connections: "ready", or "maint" for none."""
+        """Sets whether the balancer opens new connections to a place: "ready", or "maint" for none."""
         with socket.socket(socket.AF_UNIX) as control:
             control.connect(str(self.folder / "haproxy.sock"))
             control.sendall(f"set server {service}/{service}{place} state {state}\n".encode())
             self.assertEqual(control.recv(1000).strip(), b"")
 
     def start(self, service, version, place, settings):
-        """A replica, run with all that compose.yaml says of its service."""
+        """Starts a replica with all settings that compose.yaml has for its service."""
         told, name = self.compose.services[service], f"{service}-{place}"
         words = ["run", "--detach", "--name", name, "--read-only", "--read-only-tmpfs=false",
                  "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
@@ -126,7 +127,7 @@ class Rolling(unittest.TestCase):
             self.route(service, place, "ready")
 
     def stop(self, service, place):
-        """SIGTERM, and time to drain."""
+        """Sends SIGTERM and waits while the replica drains."""
         name = f"{service}-{place}"
         podman("stop", "--time", "20", name)
         said = logs(name)
@@ -151,7 +152,7 @@ class Rolling(unittest.TestCase):
         self.rehearse(NEW, OLD, {}, self.stop_as_kubernetes_does)
 
     def rehearse(self, before, after, settings, stop):
-        """Replaces every replica, under load; nobody notices."""
+        """Replaces every replica under load; no request fails."""
         for service in SERVICES:
             for place in range(PLACES - 1):
                 self.start(service, before, place, settings)
@@ -171,12 +172,12 @@ class Rolling(unittest.TestCase):
             time.sleep(3)
             self.assertIsNone(load.poll(), "the load has begun")
             if after == NEW:
-                # Before the services, as ever; what it adds stays when they go back.
+                # Migrations run before the services are updated, and their additions stay when the services go back.
                 newer = Compose(os.environ | {"VERSION": NEW})
                 newer.votectl(*newer.services["migrate"]["command"])
             for service in SERVICES:
                 for place in range(PLACES - 1):
-                    # The place that became free, or the spare one, is the new replica's.
+                    # The new replica takes the free place: the spare one, or that of the replaced replica.
                     self.start(service, after, (place + PLACES - 1) % PLACES, settings)
                     time.sleep(3 * CHECK_EVERY_MS / 1000)  # the balancer has seen it
                     stop(service, place)
@@ -205,12 +206,12 @@ class Rolling(unittest.TestCase):
         self.assertEqual(ballots["errors"], 0, said)
         self.assertEqual(told["audit"]["verdict"], "balanced", said)
         self.assertTrue(all(number == 0 for number in findings.values()), findings)
-        # Both dashboards went, so streams ended; each was opened again at once, and nothing was missed.
+        # Both dashboards were replaced, so streams ended. Each was opened again at once, and no change was missed.
         self.assertEqual((viewers["watching"], viewers["with_state"]), (VIEWERS, VIEWERS), said)
         self.assertGreaterEqual(viewers["reconnects"], VIEWERS, said)
         for failure in ("refused", "connect_failures", "stale_frames", "regressions", "gaps"):
             self.assertEqual(viewers[failure], 0, f"{failure}: {viewers}\n{said}")
-        # A second until a viewer comes again, and then some.
+        # Viewers reconnect after about a second; allow more.
         self.assertLess(viewers["silence_max_us"], 10e6, said)
         self.assertEqual(told["screen"]["never_shown"], 0, said)
         audit = self.compose.votectl("audit", check=False)

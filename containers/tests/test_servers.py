@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The servers of k8s/components, run as Kubernetes runs them: a user that no file names, a root that
-nobody may write, no capability; and asked what their probes ask.
+"""Runs the servers of k8s/components as Kubernetes does (with a user that has no entry in /etc/passwd, a read-only root and
+no capabilities), and runs the commands of their probes.
 
-The kubelet's part (volumes and who owns them) is done here by hand.
+The tests do the kubelet's part themselves: they make the volumes and set their owners.
 """
 
 import os
@@ -22,7 +22,7 @@ PASSWORDS = {name: "secret" for name in ("password", "owner", "consumer", "dashb
 
 
 class Server:
-    """The pod of a StatefulSet, with files given for its config maps and secrets."""
+    """Runs the pod of a StatefulSet, with files for its config maps and secrets."""
 
     def __init__(self, component, files):
         folder = ROOT / "k8s/components" / component
@@ -41,7 +41,7 @@ class Server:
                 path.chmod(0o555)
 
     def start(self):
-        # podman would give the user a name.
+        # Without this, podman would give the user a name.
         words = ["run", "--detach", "--name", self.name, "--user", f"{self.user}:{self.user}",
                  "--passwd=false", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL",
                  "--security-opt", "no-new-privileges"]
@@ -60,7 +60,7 @@ class Server:
         podman(*words, SERVERS, *command[1:], *self.container.get("args", []))
 
     def answers(self, probe):
-        """Whether a probe's command is content."""
+        """Returns whether a probe's command succeeds."""
         command = self.container[probe]["exec"]["command"]
         return run("podman", "exec", self.name, *command, check=False).returncode == 0
 

@@ -34,8 +34,8 @@ class Board:
     # A paragraph for the document beside the JSON: how to read the dashboard.
     reading: str
     rows: list[Row | str]
-    # For each pair of variables: the name of the job variable, that of the instance variable, and the metric whose labels
-    # are their values.
+    # For each pair of variables: the name of the job variable, that of the instance variable, and the metric whose
+    # labels are their values.
     choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
     refresh: str = "10s"
     since: str = "now-30m"

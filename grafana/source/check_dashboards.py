@@ -78,7 +78,7 @@ def check_panel(panel: dict) -> Iterator[str]:
 
 
 def unmatched(metric: str, matchers: str) -> Iterator[str]:
-    """Checks that a metric is selected by the dashboard's variables. Recorded sums have no instance; ALERTS need neither."""
+    """Checks that the variables select a metric. Recorded sums have no instance; ALERTS need neither variable."""
     wanted = ["job", "instance"]
     if ":" in metric:
         wanted = ["job"]

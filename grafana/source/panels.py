@@ -183,7 +183,7 @@ def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
 
 
 def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
-    """Returns a table of the present values of an expression; `links` maps a column to the address behind its values."""
+    """Returns a table of an expression's present values; `links` maps a column to the address behind its values."""
     now = target(query, 0).instant().format(PromQueryFormat.TABLE)
     panel = table.Panel()
     for column, url in links.items():

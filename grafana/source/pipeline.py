@@ -26,7 +26,7 @@ def red(service: str, what: str) -> Row:
         lines(
             f"Errors of the {service}",
             "Which routes fail, and with which status? Share of a route's answers with a status of 4xx or 5xx. "
-            "4xx are faults of the client, mostly second ballots of voters who have voted.",
+            "4xx are faults of the client; at the producer most of them are second ballots.",
             "percentunit",
             [
                 Query(
@@ -240,7 +240,7 @@ BOARD = Board(
             ),
         ),
         "Results out: the dashboards",
-        red("dashboard", "Event streams are not among them: see *Viewers by replica*."),
+        red("dashboard", "`events` counts event streams when they open; *Viewers by replica* shows how many are open."),
         Row(
             7,
             lines(

@@ -1,5 +1,5 @@
 """Checks of k8s/ that need no cluster.
 
-Each module has one `check(deployment) -> list of problems`, over the rendered objects of one
-deployment; an empty list is what is wanted. `mistakes` proves that each notices what it should.
+Each module has one `check(deployment)`, which reads the rendered objects of one deployment and returns a list of problems.
+`mistakes` plants a mistake for each check and tests that the check notices it.
 """

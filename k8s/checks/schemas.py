@@ -1,7 +1,7 @@
 """Checks that Kubernetes accepts every object, without unknown keys, in the oldest and the newest release.
 
-Kinds of Kubernetes' own: the schemas of kubernetes-validate, strict. Kinds of operators: the
-schemas beside, in crds/, taken from each project's release; see crds/README.md.
+Kubernetes' own kinds are checked with the strict schemas of kubernetes-validate. Operators' kinds are checked with the
+schemas in crds/, which come from each project's release; see crds/README.md.
 """
 
 import functools

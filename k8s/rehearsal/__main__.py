@@ -1,4 +1,4 @@
-"""The rehearsal from the first look at the cluster to the exit code."""
+"""Runs the whole rehearsal, from the first query of the cluster to the exit code."""
 
 import contextlib
 import datetime
@@ -24,7 +24,7 @@ NAMESPACE = "votestream"
 
 
 class Unusable(Exception):
-    """The cluster cannot be used, or is not there."""
+    """The cluster cannot be used or reached."""
 
 
 def main(arguments):
@@ -48,7 +48,7 @@ def main(arguments):
 
 
 def reach(settings, folder):
-    """A kubectl for the cluster; the scripts of k8s/ know no context, so KUBECONFIG says it for all."""
+    """Returns a kubectl for the cluster. The scripts of k8s/ have no option for a context, so KUBECONFIG selects it."""
     if settings.context:
         chosen_config = run("kubectl", "config", "view", "--flatten", "--minify", "--context", settings.context).stdout
         config = folder / "kubeconfig"
@@ -60,7 +60,7 @@ def reach(settings, folder):
 
 
 def look(kubectl):
-    """What cluster this is."""
+    """Returns a description of the cluster."""
     try:
         version = json.loads(kubectl.ask("version", "--output=json"))["serverVersion"]["gitVersion"]
         nodes = kubectl.get("nodes")
@@ -72,7 +72,7 @@ def look(kubectl):
 
 
 def make_room(settings, kubectl):
-    """Nobody's deployment is rehearsed on."""
+    """Refuses a namespace that exists already, which may hold somebody's deployment; --replace deletes it."""
     if kubectl.find("namespace", NAMESPACE) is None:
         return
     if not settings.replace:
@@ -86,7 +86,7 @@ def rehearse(settings, kubectl, folder):
     rows = []
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(clear, settings, kubectl, k8s)
-        # With its labels: what Pod Security finds is a warning of the dry run.
+        # Use the namespace's labels, so that the dry run warns of findings of Pod Security.
         kubectl.do("apply", "--filename", k8s / "base/namespace.yaml")
         if settings.dry_run_all:
             with Definitions(kubectl):
@@ -120,7 +120,7 @@ def dry(kubectl, k8s, overlay):
 
 
 def load_image(settings, k8s):
-    """The load tester's image lies where the producer's does, unless it is said."""
+    """Returns the load tester's image: beside the producer's, unless a setting names it."""
     if settings.load_image:
         return settings.load_image
     text = run("kubectl", "kustomize", k8s / "overlays" / settings.overlay).stdout
@@ -131,7 +131,7 @@ def load_image(settings, k8s):
 
 
 def tell_state(kubectl, seconds):
-    """For whoever reads a failed run's log."""
+    """Prints details for the reader of a failed run's log."""
     with contextlib.suppress(Failed, subprocess.TimeoutExpired):
         print(kubectl.ask("get", "pods", "--output", "wide"), file=sys.stderr)
         events = kubectl.ask("get", "events", "--field-selector=type=Warning", "--sort-by=.lastTimestamp")
@@ -143,7 +143,7 @@ def tell_state(kubectl, seconds):
 
 
 def clear(settings, kubectl, k8s):
-    """Deletes what the rehearsal made; what is the cluster's, such as priorities, as well."""
+    """Deletes everything that the rehearsal made, including objects of the whole cluster such as priorities."""
     if settings.keep:
         say(f"kept: kubectl --namespace {NAMESPACE} get pods")
         return

@@ -1,7 +1,7 @@
-"""What the load was told of each ballot, and what follows from it.
+"""The answers that the load got to its ballots, and the checks that follow from them.
 
-Times are Unix times in seconds by the load's own clock. A ballot that was not accepted may be counted all the
-same, when only its answer was lost; one that was accepted must be.
+Times are Unix times in seconds of the load's own clock. An accepted ballot must be counted. A ballot that was not accepted may
+be counted nevertheless, if only its answer was lost.
 """
 
 import dataclasses
@@ -9,7 +9,7 @@ import json
 import threading
 
 ACCEPTED = "acknowledged"
-# No ballot was sent, so none may be counted.
+# With these outcomes no ballot was sent, so none may be counted.
 UNSENT = ("not_connected", "no_page")
 
 
@@ -29,7 +29,7 @@ class Ballot:
 
 
 def parse(line):
-    """The ballot of a journal's line; nothing for what else a program prints."""
+    """Returns the ballot of a journal's line; None for other output."""
     if not line.startswith('{"number":'):
         return None
     try:
@@ -40,7 +40,7 @@ def parse(line):
 
 
 class Journal:
-    """The ballots of one load, as they come in; lines that come twice are taken once."""
+    """The ballots of one load, as they arrive. A line that arrives twice counts once."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -58,14 +58,14 @@ class Journal:
             return list(self._ballots.values())
 
     def missing(self):
-        """How many lines are known to be lost: numbers below the highest that never came."""
+        """Returns how many lines are lost: numbers below the highest that never arrived."""
         with self._lock:
             return max(self._ballots, default=0) - len(self._ballots)
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """What voters met between two moments."""
+    """The answers that voters got between two moments."""
 
     votes: int
     refused: int
@@ -87,7 +87,7 @@ def window(ballots, begin, end):
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Ballots against rows. Each is a list of voters."""
+    """The differences between ballots and rows. Each field is a list of voters."""
 
     lost: list
     twice: list
@@ -105,7 +105,7 @@ class Comparison:
 
 
 def compare(ballots, rows, complete=False):
-    """Holds every accepted ballot against the rows: pairs of voter and choices, which may be None.
+    """Compares every accepted ballot with the rows, which are pairs of voter and choices; choices may be None.
 
     `complete`: the journal has all ballots there were, so that a row of a voter whom it does not know is
     invented. As many of them are allowed as there are ballots whose voter never learnt their name.
@@ -117,7 +117,7 @@ def compare(ballots, rows, complete=False):
         counted[voter] = choices
     accepted = {ballot.voter: ballot for ballot in ballots if ballot.accepted}
     lost = [voter for voter in accepted if voter not in counted]
-    # Where the rows do not tell the choices, there is nothing to compare.
+    # Compare choices only if the rows have them.
     changed = [voter for voter, ballot in accepted.items() if counted.get(voter) not in (None, ballot.choices)]
     invented = []
     if complete:

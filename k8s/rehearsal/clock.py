@@ -1,4 +1,4 @@
-"""Progress with times, and waiting with a deadline."""
+"""Prints progress with times, and waits with a deadline."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ _started = time.monotonic()
 
 
 class Slow(Exception):
-    """Something did not become true in its time."""
+    """A condition did not become true before its deadline."""
 
 
 def say(text):
@@ -15,7 +15,7 @@ def say(text):
 
 
 def eventually(what, ask, within, every=0.5):
-    """The first truth that `ask` tells; `Slow` when there is none in `within` seconds."""
+    """Calls `ask` until it returns a true value, and returns that; raises `Slow` after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         told = ask()

@@ -1,7 +1,7 @@
-"""What the API server itself says of the overlays: a dry run on the server, strict about unknown keys.
+"""Has the API server check the overlays, by a dry run on the server that refuses unknown keys.
 
-The operators' kinds are defined from the schemas in checks/crds for as long as it takes, where the cluster does
-not have them. Those hold keys and types; an operator's own conditions and admission webhooks are not asked.
+If the cluster does not have the operators' kinds, they are defined for the duration of the check, from the schemas in
+checks/crds. These contain keys and types, but neither an operator's own conditions nor its admission webhooks.
 """
 
 import json
@@ -12,13 +12,13 @@ from .kubectl import Failed
 from .tree import K8S
 
 CRDS = K8S / "checks/crds"
-# What both kinds of schema know. Conditions (oneOf and the like) are left to k8s/check.
+# Keywords that both kinds of schema have. k8s/check covers conditions (oneOf and the like).
 KEPT = ("type", "enum", "pattern", "required", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
 ANYTHING = {"x-kubernetes-preserve-unknown-fields": True}
 
 
 def structural(schema):
-    """A schema as a CustomResourceDefinition wants it, of one that k8s/check uses."""
+    """Converts a schema of k8s/check to the form of a CustomResourceDefinition."""
     if not isinstance(schema, dict):
         return dict(ANYTHING)
     if isinstance(schema.get("type"), list):
@@ -39,14 +39,14 @@ def structural(schema):
 
 
 def definition(schema):
-    """The CustomResourceDefinition of a kind."""
+    """Returns the CustomResourceDefinition of a kind."""
     kind = schema["properties"]["kind"]["const"]
     group, version = schema["properties"]["apiVersion"]["const"].split("/")
     plural = re.sub("([^aeiou])ys$", r"\1ies", kind.lower() + "s")
     spec = structural(schema["properties"]["spec"])
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        # Kubernetes asks for this of groups that are its own.
+        # Kubernetes requires this annotation for API groups of its own.
         "metadata": {"name": f"{plural}.{group}", "annotations": {
             "api-approved.kubernetes.io": "unapproved, for a dry run"}},
         "spec": {
@@ -61,7 +61,7 @@ def definition(schema):
 
 
 class Definitions:
-    """The operators' kinds, for as long as the block lasts."""
+    """Defines the operators' kinds until the block ends."""
 
     def __init__(self, kubectl):
         self.kubectl, self.made = kubectl, []
@@ -89,7 +89,7 @@ class Definitions:
 
 
 def dry_run(kubectl, folder):
-    """What the API server finds wrong with an overlay; warnings count, such as those of Pod Security."""
+    """Returns the API server's findings about an overlay, including warnings such as those of Pod Security."""
     try:
         done = kubectl.ask_all("apply", "--server-side", "--dry-run=server", "--validate=strict",
                                "--field-manager=rehearsal", "--kustomize", folder, timeout=180)

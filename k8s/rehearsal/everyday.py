@@ -1,4 +1,4 @@
-"""What an operator does with a deployment that runs: update, scale, change passwords, votectl, back up, restore."""
+"""An operator's tasks on a running deployment: update, scale, change passwords, votectl, back up, restore."""
 
 import json
 import time
@@ -9,9 +9,9 @@ from .kubectl import run
 from .postgres import SCRATCH
 from .stage import SERVICES, Broken
 
-# The longest that `k8s/votectl` may take, on a machine that does much else. Alone it takes two seconds.
+# The longest time in seconds that `k8s/votectl` may take on a busy machine. On an idle one it takes two.
 VOTECTL_S_MAX = 10.0
-# Kubelets look for changed secrets once a minute.
+# Kubelets update changed secrets once a minute.
 SECRETS_ARRIVE_S = 90
 DRAFT = """\
 slug = "rehearsal"
@@ -26,7 +26,7 @@ label = "No"
 
 
 def apply(stage, row):
-    """Applies the overlay, waits for all of it, and lets voters in."""
+    """Applies the overlay, waits until everything is ready, and starts the load."""
     began = time.monotonic()
     stage.kubectl.ask("apply", "--kustomize", stage.tree.overlay, timeout=180)
     stage.look()
@@ -41,7 +41,7 @@ def apply(stage, row):
 
 
 def vote(stage, row):
-    """Lets people vote, and does nothing else."""
+    """Only lets people vote."""
     time.sleep(stage.settings.quiet_s)
 
 
@@ -58,7 +58,7 @@ def update(stage, row):
 
 
 def scale(stage, row):
-    """One replica more of each service, and one less again, by what the autoscalers are told."""
+    """Adds one replica of each service and removes it again, by changing the autoscalers."""
     kinds = {name: f"hpa/{name}" for name in SERVICES}
     if stage.kubectl.find("crd", "scaledobjects.keda.sh") and stage.kubectl.find("scaledobject", "consumer"):
         kinds["consumer"] = "scaledobject/consumer"
@@ -77,13 +77,13 @@ def scale(stage, row):
                        len(stage.kubectl.ready(name)) == len(stage.kubectl.pods(name)) == wanted, 300)
 
     set_to(1)
-    # A second for whoever routes to them, and the rest to meet voters.
+    # Routing needs about a second; then the new replicas get voters for the rest of this time.
     time.sleep(10)
     set_to(0)
 
 
 def votectl(stage, row):
-    """The operator's command: its time, its exit code, and its standard input."""
+    """Tests k8s/votectl: its duration, its exit code, and its standard input."""
     def call(*words, **options):
         began = time.monotonic()
         done = run(stage.votectl, *words, check=False, timeout=180, **options)
@@ -107,11 +107,11 @@ def votectl(stage, row):
 
 
 def passwords(stage, row):
-    """Changes the passwords of everybody, as k8s/README.md says, and ends all connections of old ones."""
+    """Changes all passwords as k8s/README.md describes, and ends all connections with old ones."""
     operator = stage.tree.secrets / "redis-server/operator-password"
     known = stage.tree.k8s / "operator-password-before"
     known.write_text(operator.read_text())
-    # Not the superuser's, which is set once; not the cookie keys, which are no passwords.
+    # Keep the superuser's password, which is set once, and the cookie keys, which are no passwords.
     for file in (stage.tree.secrets / "passwords").iterdir():
         if file.name not in ("postgres", "cookie-keys"):
             file.unlink()
@@ -132,7 +132,7 @@ def passwords(stage, row):
 
 
 def backup(stage, row):
-    """A dump, made now."""
+    """Makes a dump now."""
     before = stage.all_counted()
     stage.kubectl.do("create", "job", "backup-now", "--from=cronjob/backup")
     stage.completed("backup-now", 300)
@@ -151,7 +151,7 @@ def restore(stage, row):
     spec["metadata"]["labels"] = {key: value for key, value in spec["metadata"]["labels"].items()
                                   if key.startswith(("app.kubernetes.io/", "votestream/"))}
     container = spec["spec"]["containers"][0]
-    # The secret names the database that counts.
+    # The secret names the production database; restore into the scratch database instead.
     container["command"][-1] = container["command"][-1].replace("exec sh", f"export PGDATABASE={SCRATCH}\nexec sh")
     stage.kubectl.create({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-scratch"},
@@ -169,7 +169,7 @@ def restore(stage, row):
 
 
 def end(stage, row):
-    """Ends the load, and closes the books: nothing lost, nothing invented, the screen says what is counted."""
+    """Ends the load and audits the votes: none is lost, none is invented, and the page shows the counted votes."""
     stage.end_load()
     comparison = compare(stage.ballots(), stage.postgres.rows(), complete=True)
     rows = {}

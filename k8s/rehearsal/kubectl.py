@@ -1,14 +1,14 @@
-"""kubectl, as the rehearsal uses it.
+"""Runs kubectl for the rehearsal.
 
-What may be asked twice is asked again while the API server does not answer, since a small cluster is slow now
-and then. What is done is done once.
+Queries are repeated while the API server does not answer, because a small cluster is slow now and then. Commands that change
+something run only once.
 """
 
 import json
 import subprocess
 import time
 
-# What kubectl says when the API server, and not the request, is the trouble.
+# Messages of kubectl that mean that the API server failed, and not the request.
 AWAY = (
     "connection refused", "connection reset", "TLS handshake timeout", "i/o timeout", "request timed out",
     "Unable to connect to the server", "the server is currently unable", "etcdserver:", "unexpected EOF",
@@ -18,7 +18,7 @@ TRIES, PAUSE_S = 10, 3
 
 
 class Failed(Exception):
-    """A command that ended with an error."""
+    """A command failed."""
 
     def __init__(self, words, done):
         said = done.stderr.strip() or done.stdout.strip()
@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 def run(*words, check=True, **options):
-    """Runs a command; its output is text, and so is its input, of which there is none unless it is given."""
+    """Runs a command. Input and output are text; without `input`, standard input is empty."""
     if "input" not in options:
         options["stdin"] = subprocess.DEVNULL
     done = subprocess.run(words, text=True, capture_output=True, **options)
@@ -37,22 +37,22 @@ def run(*words, check=True, **options):
 
 
 class Kubectl:
-    """Commands against one namespace, in the context that KUBECONFIG says."""
+    """Runs kubectl on one namespace, in the context that KUBECONFIG selects."""
 
     def __init__(self, namespace):
         self.namespace = namespace
         self.prefix = ["kubectl", "--namespace", namespace]
 
     def do(self, *words, **options):
-        """Runs it once; what it prints."""
+        """Runs a command once, and returns its output."""
         return run(*self.prefix, *words, **options).stdout
 
     def ask(self, *words, **options):
-        """Runs what may be done twice, again while the API server does not answer; what it prints."""
+        """Runs a command that may be repeated, until the API server answers, and returns its output."""
         return self.ask_all(*words, **options).stdout
 
     def ask_all(self, *words, timeout=60, **options):
-        """As `ask`, with what it prints beside."""
+        """Like `ask`, but returns standard error, too."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return run(*self.prefix, *words, timeout=timeout, **options)
@@ -65,33 +65,33 @@ class Kubectl:
             time.sleep(PAUSE_S)
 
     def get(self, *words):
-        """An object, or a list of them."""
+        """Returns an object, or a list of objects."""
         found = json.loads(self.ask("get", *words, "--output", "json"))
         return found["items"] if found["kind"].endswith("List") else found
 
     def find(self, *words):
-        """The object, or nothing."""
+        """Returns the object, or None if it does not exist."""
         found = self.ask("get", *words, "--ignore-not-found", "--output", "json")
         return json.loads(found) if found.strip() else None
 
     def create(self, obj):
-        """Makes an object."""
+        """Creates an object."""
         self.do("create", "--filename", "-", input=json.dumps(obj))
 
     def start(self, *words):
-        """Starts a command that goes on."""
+        """Starts a command and does not wait for its end."""
         return subprocess.Popen(
             [*self.prefix, *words], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
         )
 
     def pods(self, name):
-        """The pods of a workload that are not on their way out."""
+        """Returns the pods of a workload that are not being deleted."""
         pods = self.get("pods", "--selector", f"app.kubernetes.io/name={name}")
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self, name):
-        """Those that are ready."""
+        """Returns those of the pods that are ready."""
         return [pod for pod in self.pods(name) if is_ready(pod)]
 
 

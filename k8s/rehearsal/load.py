@@ -1,10 +1,10 @@
-"""Voters inside the cluster: pods of the load tester's image, which come in by the edges of the component
-loadtest, so through the Service and the policies as an edge's pods do.
+"""Simulates voters inside the cluster, with pods of the load tester's image. They use the edges of the component loadtest, so
+their requests pass through the Service and the network policies like those of an Ingress.
 
-Each pod votes at a steady rate. Every voter opens the ballot page first, as people do, so that each has a name
-before it votes; half of them on a connection of their own, so that all producers are met. The load tester
-writes a line for each ballot (`--journal -`), and the pod's log is followed here. Why not a loop on this
-machine: not every cluster lets one in, and forwarded ports pass by the policies and end with a pod.
+Each pod votes at a steady rate. Every voter opens the ballot page first, as people do, so each has a cookie before the vote.
+Half of the voters use a new connection, so that all producers get requests. The load tester writes a line for each ballot
+(`--journal -`), and this module follows the pod's log. The voters do not run on this machine, because not every cluster
+accepts connections from it, and forwarded ports bypass the policies and break when their pod ends.
 """
 
 import json
@@ -17,12 +17,12 @@ from .clock import eventually, say
 from .kubectl import Failed
 
 MIX = "page=100%,fresh=50%"
-# A pod may fail to start, on a cluster that is slow or new; nobody has voted then.
+# On a slow or new cluster a pod may fail to start. Nobody has voted then, so it is started again.
 STARTS = 3
 
 
 class LoadFailed(Exception):
-    """The load itself failed, which says nothing about the deployment."""
+    """The load itself failed; the deployment may be in order."""
 
 
 class Load:
@@ -31,10 +31,10 @@ class Load:
     def __init__(self, kubectl, poll, name, arguments):
         self.kubectl, self.poll, self.arguments = kubectl, poll, arguments
         self.journal, self.report, self.pod, self.node = Journal(), None, None, None
-        # How far the pod's clock is behind ours, and how long a line takes: the least that was seen.
+        # The pod's clock is behind ours by this many seconds, including the transport of a line: the smallest value seen.
         self.behind_s = None
         self._base, self._follower, self._ended = name, None, threading.Event()
-        # What the load tester says beside the journal.
+        # Output of the load tester other than the journal.
         self.words = []
 
     def start(self):
@@ -54,14 +54,14 @@ class Load:
         raise LoadFailed(f"the load does not begin: {' '.join(self.words)[-1000:]}")
 
     def stop(self):
-        """Ends the load and takes in its last lines. The pod is given a deadline that has passed: deleted,
-        it would take the end of its log along."""
+        """Ends the load and reads its last lines. It gives the pod a deadline that has passed, because deleting the pod
+        would delete the end of its log."""
         if not self._ended.is_set():
             self.kubectl.do("patch", "pod", self.pod, "--patch", '{"spec":{"activeDeadlineSeconds":1}}')
         return self.wait(60)
 
     def wait(self, within):
-        """Waits for the end of a load that ends by itself."""
+        """Waits until a load ends by itself."""
         eventually(f"{self.pod} ends", self._ended.is_set, within)
         self._follower.join()
         if self.journal.missing():
@@ -75,12 +75,12 @@ class Load:
         return self.journal.ballots()
 
     def here(self, moment):
-        """A moment of this machine's clock by the load's."""
+        """Converts a time of this machine's clock to the load's clock."""
         return moment - (self.behind_s or 0)
 
     def _manifest(self):
         template = self.kubectl.get("job", "loadtest")["spec"]["template"]
-        # Kubernetes adds labels of its own, which name the Job.
+        # Leave out the labels that Kubernetes has added: they name the Job.
         ours = ("app.kubernetes.io/", "votestream/")
         labels = {key: value for key, value in template["metadata"]["labels"].items() if key.startswith(ours)}
         spec = template["spec"]
@@ -89,7 +89,7 @@ class Load:
         spec["containers"][0].update(
             args=["run", "--target=http://producer", "--wait=60s", f"--poll={self.poll}", f"--mix={MIX}", "--no-audit",
                   "--quiet", "--threads=1", "--warm-up=0s", "--journal=-", "--json=-", *self.arguments],
-            # Its log is what it is for.
+            # The log is the result of this pod, so it needs room.
             resources={"requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
                        "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}})
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": self.pod, "labels": labels}, "spec": spec}
@@ -98,9 +98,9 @@ class Load:
         try:
             ended = False
             while not ended:
-                # Once more after its end, should what was followed have broken off before.
+                # Read once more after the pod's end, in case the connection broke before.
                 ended = self._phase() in ("Succeeded", "Failed", "Gone")
-                # From its start each time: what is known already is not taken twice.
+                # Read from the start each time: known lines do not count twice.
                 log = self.kubectl.start("logs", "--follow", f"pod/{self.pod}")
                 self.words = []
                 for line in log.stdout:
@@ -127,7 +127,7 @@ class Load:
         return found["status"]["phase"] if found else "Gone"
 
     def _keep_report(self):
-        """The report stands at the end, on one line or on several."""
+        """Returns the report, which is at the end of the output, on one or several lines."""
         text = "\n".join(self.words)
         begin = text.find("{")
         if begin >= 0:
@@ -138,13 +138,13 @@ class Load:
 
 
 def steady(kubectl, poll, name, rate):
-    """Votes until it is stopped; some viewers watch the results meanwhile."""
+    """Returns a load that votes until it is stopped, with some viewers."""
     arguments = ["--results=http://dashboard", "--viewers=10", f"--rate={rate}", "--duration=6h",
                  "--arrivals=constant", "--connections-max=1024"]
     return Load(kubectl, poll, name, arguments).start()
 
 
 def some(kubectl, poll, name, voters):
-    """So many voters at once."""
+    """Returns a load of a fixed number of voters."""
     arguments = ["--connections=5", f"--voters={voters}", "--duration=60s"]
     return Load(kubectl, poll, name, arguments).start()

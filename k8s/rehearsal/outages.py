@@ -1,4 +1,4 @@
-"""What befalls a deployment: servers that restart, are killed, restart with ballots waiting; nodes that go."""
+"""Failures of a deployment: servers that restart, are killed, or restart while ballots wait; nodes that fail."""
 
 import shlex
 import subprocess
@@ -9,7 +9,7 @@ from .kubectl import Failed
 from .stage import SERVICES, Broken
 
 WAITING = 50
-# Ends the process that writes Postgres' checkpoints, which makes Postgres recover as after a crash.
+# Kills Postgres' checkpointer; Postgres then recovers as after a crash.
 KILL_CHECKPOINTER = """
 for process in /proc/[0-9]*; do
     if tr '\\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q '^postgres:.*checkpointer'; then
@@ -17,7 +17,7 @@ for process in /proc/[0-9]*; do
     fi
 done
 """
-# How long a node stays away: longer than a cluster takes to notice.
+# Seconds for which a node is disconnected: longer than a cluster takes to notice.
 AWAY_S = 90
 
 
@@ -29,21 +29,21 @@ def restart(stage, pod, *how):
 
 
 def restart_redis(stage, row):
-    """Each Redis pod, one after the other, as a drain or an update restarts it."""
+    """Restarts each Redis pod, one after the other, as a drain or an update does."""
     for pod in stage.redis.pods():
         restart(stage, pod)
         stage.rolled_out("statefulset/redis")
 
 
 def restart_postgres(stage, row):
-    """Postgres, or the primary of several."""
+    """Restarts Postgres, or the primary of several instances."""
     pod = stage.postgres.pod()
     restart(stage, pod)
     eventually("all instances of Postgres are ready", stage.postgres.is_whole, 300)
 
 
 def kill(stage, row):
-    """Redis and one replica of each service without a farewell, and Postgres' processes by a signal."""
+    """Kills Redis and one replica of each service without a grace period, and Postgres' processes by a signal."""
     for name in SERVICES:
         pod = stage.kubectl.ready(name)[0]["metadata"]["name"]
         stage.kubectl.do("delete", "pod", pod, "--grace-period=0", "--force")
@@ -58,8 +58,8 @@ def kill(stage, row):
 
 
 def waiting(stage, row):
-    """Restarts Redis while ballots wait that nobody counts: the consumers are stopped, 50 people vote, every
-    Redis pod is deleted. The streams hold 50 before and after, and all 50 are counted once consumers are back."""
+    """Restarts Redis while uncounted ballots wait: the consumers are stopped, 50 people vote, every Redis pod is
+    deleted. The streams hold 50 before and after, and all 50 are counted once consumers are back."""
     stage.end_load()
     stage.all_counted()
     replicas = len(stage.kubectl.pods("consumer"))
@@ -85,7 +85,7 @@ def waiting(stage, row):
 
 
 def held_by(redis):
-    """What the streams hold, as a list of one; nothing while Redis does not answer."""
+    """Returns a list with the number of entries in all streams; None while Redis does not answer."""
     try:
         return [redis.waiting()]
     except (Failed, ValueError):
@@ -93,7 +93,7 @@ def held_by(redis):
 
 
 def stop_consumers(stage):
-    """No consumer is left. At 0 replicas an autoscaler does nothing; KEDA is told to."""
+    """Stops all consumers. An autoscaler does nothing at 0 replicas; KEDA is paused."""
     if has_keda(stage):
         stage.kubectl.do("annotate", "--overwrite", "scaledobject/consumer", "autoscaling.keda.sh/paused-replicas=0")
     else:
@@ -116,7 +116,7 @@ def has_keda(stage):
 
 
 def victim(stage):
-    """A node that the load is not on; the one with the most of our pods."""
+    """Returns the node with most of our pods on which the load does not run."""
     number = {}
     for pod in stage.kubectl.get("pods"):
         node = pod["spec"].get("nodeName")
@@ -128,7 +128,7 @@ def victim(stage):
 
 
 def drain(stage, row):
-    """Empties a node, as for its maintenance, and lets pods come back."""
+    """Drains a node, as for maintenance, and allows pods on it again."""
     node = victim(stage)
     row.notes.append(f"node {node}")
     try:
@@ -142,7 +142,7 @@ def drain(stage, row):
 
 
 def cut(stage, row):
-    """Cuts a node off from all others, and brings it back."""
+    """Disconnects a node from all others, and connects it again."""
     node = victim(stage)
     row.notes.append(f"node {node} for {AWAY_S} s")
     hook(stage.settings.cut, node)
@@ -156,7 +156,7 @@ def cut(stage, row):
 
 
 def whole(stage):
-    """Everything that the overlay has is ready again."""
+    """Waits until all workloads of the overlay are ready again."""
     kinds = stage.kubectl.ask("get", "statefulset,deployment", "--output", "name").split()
     stage.rolled_out(*kinds, within=600)
     eventually("all instances of Postgres are ready", stage.postgres.is_whole, 600)

@@ -1,4 +1,4 @@
-"""The pages, asked of every pod that serves them."""
+"""Checks the pages of every pod that serves them."""
 
 import http.client
 import re
@@ -7,13 +7,13 @@ SERVES = {"producer": 8080, "dashboard": 8081}
 
 
 class Pages:
-    """Producer and dashboard, by forwarded ports: each pod must answer, not only the one that is met."""
+    """Reads the pages of producer and dashboard through forwarded ports, so that each pod must answer."""
 
     def __init__(self, kubectl, poll):
         self.kubectl, self.poll = kubectl, poll
 
     def problems(self):
-        """What is wrong with the pages, pod by pod."""
+        """Returns the faults of the pages, for each pod."""
         for name, port in SERVES.items():
             pods = self.kubectl.ready(name)
             if not pods:
@@ -24,12 +24,12 @@ class Pages:
                     yield f"{pod['metadata']['name']} answers / with {told[0]}: {told[1][:200]}"
 
     def tally(self):
-        """What a dashboard tells of the poll."""
+        """Returns the poll's state from a dashboard."""
         pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
         return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
 
     def _ask(self, pod, port, path):
-        """Status and body; no status when there is no answer."""
+        """Returns status and body; the status is None if there is no answer."""
         forward = self.kubectl.start("port-forward", f"pod/{pod}", f":{port}")
         try:
             first = forward.stdout.readline()

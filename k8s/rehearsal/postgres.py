@@ -1,6 +1,6 @@
-"""The votes as they stand in Postgres, read in its own pod.
+"""Reads the votes from Postgres, in its own pod.
 
-Where Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
+If Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
 """
 
 import csv
@@ -8,7 +8,7 @@ import io
 
 from .kubectl import run
 
-# Beside the database that counts.
+# A database beside the production database.
 SCRATCH = "votestream_scratch"
 CLUSTERS = "clusters.postgresql.cnpg.io"
 PRIMARY = "cnpg.io/cluster=postgres-cnpg,cnpg.io/instanceRole=primary"
@@ -27,20 +27,20 @@ class Postgres:
             self.kind = "outside"
 
     def pod(self):
-        """The pod that takes writes, where there is one."""
+        """Returns the pod of the primary, if there is one."""
         if self.kind == "CloudNativePG":
             return self.kubectl.get("pods", "--selector", PRIMARY)[0]["metadata"]["name"]
         return "postgres-0"
 
     def is_whole(self):
-        """Whether every instance is there; the component postgres has one, whose pod tells."""
+        """Returns whether every instance is ready. The component postgres has only one, so its pod's readiness is enough."""
         if self.kind != "CloudNativePG":
             return True
         cluster = self.kubectl.get(CLUSTERS, "postgres-cnpg")
         return cluster.get("status", {}).get("readyInstances") == cluster["spec"]["instances"]
 
     def sql(self, text, database="votestream"):
-        """The rows of a statement that may be run twice, as lists of text."""
+        """Returns the rows of a statement that may be repeated, as lists of text."""
         told = self.kubectl.ask(
             "exec", "--stdin", self.pod(), "--container", "postgres", "--", "psql", "--no-psqlrc",
             "--no-align", "--tuples-only", "--quiet", "--field-separator=,", "--set=ON_ERROR_STOP=1",
@@ -48,7 +48,7 @@ class Postgres:
         return [line.split(",") for line in told.splitlines()]
 
     def rows(self, database="votestream"):
-        """Every vote: voter and choices."""
+        """Returns every vote: voter and choices."""
         if self.kind == "outside":
             return self._exported()
         text = (f"SELECT replace(voter::text, '-', ''), choices FROM votes JOIN polls ON polls.id = poll_id "
@@ -57,5 +57,5 @@ class Postgres:
 
     def _exported(self):
         said = run(self.votectl, "poll", "export", self.poll, "--votes", "--format", "csv").stdout
-        # Which bit an option is, only Postgres knows: the choices are not compared.
+        # Only Postgres knows the bit of an option, so choices are not compared.
         return [(row["voter"], None) for row in csv.DictReader(io.StringIO(said))]

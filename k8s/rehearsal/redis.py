@@ -1,7 +1,7 @@
-"""What waits in Redis to be counted, asked in its pods as the operator."""
+"""Reads from Redis how many ballots wait to be counted, in its pods and as the operator."""
 
-# The password goes in by standard input: what is an argument can be seen. The component tls leaves its mark.
-# Partitions lie on several masters of a Redis Cluster; -c goes where each is.
+# The password is passed on standard input, because arguments can be seen. With the component tls there is a certificate.
+# In a Redis Cluster the partitions are on several masters; -c follows the redirections.
 ASK = """
 read -r REDISCLI_AUTH || true
 export REDISCLI_AUTH
@@ -13,7 +13,7 @@ for partition in $(seq 0 $((${partitions:-4} - 1))); do ask XLEN "{votes:$partit
 
 
 class Redis:
-    """The deployment's Redis, where it runs in the cluster."""
+    """The deployment's Redis, if it runs in the cluster."""
 
     def __init__(self, kubectl, secrets):
         self.kubectl, self.secrets = kubectl, secrets
@@ -25,7 +25,7 @@ class Redis:
         return [f"redis-{number}" for number in range(self.replicas)]
 
     def waiting(self):
-        """Entries in all streams: ballots that are stored and not yet counted."""
+        """Returns the number of entries in all streams: ballots that are stored and not counted yet."""
         password = (self.secrets / "redis-server/operator-password").read_text()
         told = self.kubectl.ask(
             "exec", "--stdin", "redis-0", "--container", "redis", "--", "sh", "-c", ASK, input=password + "\n")

@@ -1,4 +1,4 @@
-"""The table, the JSON, and the exit code."""
+"""Makes the table, the JSON, and the exit code."""
 
 import dataclasses
 
@@ -7,17 +7,17 @@ EXIT_KEPT, EXIT_BROKEN, EXIT_USAGE = 0, 1, 2
 
 @dataclasses.dataclass(frozen=True)
 class Bound:
-    """What a step may cost voters. What is accepted is counted, whatever the bound."""
+    """The most that a step may cost voters. Every accepted ballot must be counted in any case."""
 
     # The longest time in which nobody's ballot is accepted; 0 where it is not measured.
     longest_gap_s: float
-    # Of all ballots, those that are not accepted; no bound but the gap's when None.
+    # The share of ballots that are not accepted; None: only the gap is bounded.
     refused_share: float | None = None
-    # From the end of the step until every accepted ballot is a row.
+    # The time from the end of the step until every accepted ballot is a row.
     counted_s: float = 60.0
 
     def passed_by(self, row):
-        """The bounds that the row passes, in words."""
+        """Returns, in words, the bounds that the row exceeds."""
         sent = row.votes + row.refused
         if self.refused_share is not None and row.refused > self.refused_share * sent:
             yield f"{row.refused} of {sent} ballots were not accepted, {self.refused_share:.1%} may be: {row.outcomes}"
@@ -27,7 +27,7 @@ class Bound:
 
 @dataclasses.dataclass
 class Row:
-    """What a step came to."""
+    """The result of a step."""
 
     step: str
     seconds: float = 0.0
@@ -37,11 +37,11 @@ class Row:
     lost: int = 0
     counted_s: float = 0.0
     outcomes: dict = dataclasses.field(default_factory=dict)
-    # What the step found worth telling, and what is wrong.
+    # Remarks of the step, and problems.
     notes: list = dataclasses.field(default_factory=list)
     problems: list = dataclasses.field(default_factory=list)
     skipped: str | None = None
-    # Whether voters were there to be counted.
+    # Whether people voted during this step.
     voted: bool = True
 
 
@@ -57,7 +57,7 @@ COLUMNS = [
 
 
 def table(rows):
-    """A table in Markdown that can be read as it stands, and the problems below it."""
+    """Returns a table in Markdown that is readable as plain text, and the problems below it."""
     cells = [[name for name, _ in COLUMNS]]
     for row in rows:
         shown = [show(row) for _, show in COLUMNS]
@@ -67,7 +67,7 @@ def table(rows):
             shown[1:-1] = [""] * len(shown[1:-1])
         cells.append(shown)
     widths = [max(len(line[at]) for line in cells) for at in range(len(COLUMNS))]
-    # Words to the left, figures to the right.
+    # Align words to the left, numbers to the right.
     words = (0, len(COLUMNS) - 1)
     cells.insert(1, [("-" * width if at in words else "-" * (width - 1) + ":")
                      for at, width in enumerate(widths)])
@@ -79,7 +79,7 @@ def table(rows):
 
 
 def report(overlay, facts, rows):
-    """What --json writes. Fields may be added; none is renamed or given another unit."""
+    """Returns the object that --json writes. Fields may be added, but never renamed or given another unit."""
     return {
         "schema_version": 1, "overlay": overlay, "kept": not any(row.problems for row in rows), **facts,
         "steps": [dataclasses.asdict(row) for row in rows],
@@ -87,6 +87,6 @@ def report(overlay, facts, rows):
 
 
 def exit_code(rows):
-    """0 when every promise was kept and every bound held; nothing rehearsed proves nothing."""
+    """Returns 0 if at least one step ran, every promise was kept and no bound was exceeded."""
     done = [row for row in rows if not row.skipped]
     return EXIT_KEPT if done and not any(row.problems for row in done) else EXIT_BROKEN

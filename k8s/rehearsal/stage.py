@@ -1,4 +1,4 @@
-"""What a rehearsal plays on: the deployment, its load, and what is asked of both after each step."""
+"""The deployment under rehearsal, its load, and the checks of both after each step."""
 
 import dataclasses
 import subprocess
@@ -14,12 +14,12 @@ from .redis import Redis
 from .result import Row
 
 SERVICES = ("producer", "consumer", "dashboard")
-# How long votes must have been accepted without a refusal for a step to be over.
+# A step is over when votes were accepted for this many seconds without a refusal.
 CALM_S = 3.0
 
 
 class Broken(Exception):
-    """A promise does not hold."""
+    """A promise was broken."""
 
 
 class Stage:
@@ -31,12 +31,12 @@ class Stage:
         self.pages = Pages(kubectl, self.poll)
         self.postgres, self.redis = None, None
         self.loads, self.load = [], None
-        # Voters whose ballots a step has lost: told once.
+        # Voters whose ballots a step has lost; each is reported once.
         self.lost = set()
         self.backed_up = None
 
     def look(self):
-        """Finds out what the overlay brought; once it is applied."""
+        """Finds out which servers the overlay contains; called once it is applied."""
         self.postgres = Postgres(self.kubectl, self.votectl, self.poll)
         self.redis = Redis(self.kubectl, self.tree.secrets)
 
@@ -53,13 +53,13 @@ class Stage:
             load.stop()
 
     def drop_load(self):
-        """Ends the load of a rehearsal that ends early; its ballots are nobody's business any more."""
+        """Ends the load of a rehearsal that stops early; its ballots are not checked."""
         if self.load:
             self.kubectl.do("delete", "pod", self.load.pod, "--wait=false", "--ignore-not-found", check=False)
             self.load = None
 
     def cast(self, voters):
-        """Ballots of so many voters, one after the other's answer; all of them accepted."""
+        """Lets this many people vote, one after the other; returns their ballots, all of which must be accepted."""
         load = some(self.kubectl, self.poll, f"voters-{len(self.loads)}", voters)
         self.loads.append(load)
         load.wait(120)
@@ -69,21 +69,21 @@ class Stage:
         return load
 
     def ballots(self, begin=0.0):
-        """All ballots since a moment, by this machine's clock."""
+        """Returns all ballots since a time of this machine's clock."""
         return [
             dataclasses.replace(ballot, at=ballot.at + (load.behind_s or 0))
             for load in self.loads for ballot in load.ballots() if ballot.at >= load.here(begin)
         ]
 
     def compared(self, ballots):
-        """These ballots against the rows; nothing while Postgres cannot be asked."""
+        """Compares these ballots with the rows; returns None while Postgres does not answer."""
         try:
             return compare(ballots, self.postgres.rows())
         except (Failed, subprocess.TimeoutExpired, LookupError):
             return None
 
     def all_counted(self):
-        """Waits until every ballot that was accepted by now is a row; those ballots."""
+        """Waits until every ballot that is accepted by now is a row, and returns those ballots."""
         now = [ballot for ballot in self.ballots() if ballot.accepted and ballot.voter not in self.lost]
         eventually("everybody is counted", lambda: (found := self.compared(now)) and not found.lost, 60)
         return now
@@ -95,7 +95,7 @@ class Stage:
     # A step.
 
     def play(self, name, act, bound):
-        """Does a step and holds what voters met against its bounds, and their ballots against the rows."""
+        """Does a step, compares the voters' answers with its bounds, and their ballots with the rows."""
         say(f"{name} …")
         row, begin = Row(name), time.time()
         try:
@@ -126,13 +126,13 @@ class Stage:
         ballots = [ballot for ballot in self.ballots(begin) if ballot.at <= end]
         met = window(ballots, begin, end)
         row.votes, row.refused, row.outcomes = met.votes, met.refused, met.outcomes
-        # Where nobody was to vote for a while, there is no gap to tell.
+        # If nobody was to vote for a while, there is no gap to report.
         if bound.longest_gap_s:
             row.longest_gap_s = met.longest_gap_s
         row.problems += bound.passed_by(row)
 
     def _count(self, row, end, bound):
-        """Waits until every ballot accepted so far is a row; who is missing then is lost."""
+        """Waits until every ballot accepted so far is a row; ballots that are still missing at the deadline are lost."""
         if not self.loads:
             return
         ballots = [ballot for ballot in self.ballots() if ballot.at <= end and ballot.voter not in self.lost]
@@ -150,17 +150,17 @@ class Stage:
             raise Broken(str(comparison))
 
     def samples(self):
-        """Answers that voters should not have had, in the words in which they came: the first few of each load."""
+        """Returns the first few unexpected answers of each load, unchanged."""
         return [text for load in self.loads for text in (load.report or {}).get("samples", [])]
 
-    # What steps wait for.
+    # Conditions that steps wait for.
 
     def rolled_out(self, *kinds, within=300):
         for kind in kinds or [f"deployment/{name}" for name in SERVICES]:
             self.kubectl.ask("rollout", "status", kind, f"--timeout={within}s", timeout=within + 30)
 
     def completed(self, job, within):
-        """Waits for a Job to complete; one that failed is told at once."""
+        """Waits until a Job is complete; a failed one is reported at once."""
         def ended():
             conditions = self.kubectl.get("job", job)["status"].get("conditions", [])
             return [c for c in conditions if c["type"] in ("Complete", "Failed") and c["status"] == "True"]

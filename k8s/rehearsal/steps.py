@@ -1,4 +1,4 @@
-"""The steps in their order, what each needs, and what each may cost voters."""
+"""The steps in their order, the conditions of each, and the most that each may cost voters."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from . import everyday, outages
 from .result import Bound
 
-# Hardly anybody notices: a connection may end in the moment in which it is used again, and browsers try again.
+# Hardly anybody notices: a connection may end at the moment in which it is used again, and browsers try again.
 UNNOTICED = Bound(longest_gap_s=3, refused_share=0.005)
-# A server that there is one of is away while its pod starts anew: voters are told to try again.
+# If there is only one server, it is down while its pod restarts, and voters are asked to try again.
 RESTART = Bound(longest_gap_s=30)
 CRASH = Bound(longest_gap_s=60)
-# The load is another one, or none.
+# The step has a load of its own, or none.
 NO_LOAD = Bound(longest_gap_s=0, refused_share=0)
 
 
@@ -23,7 +23,7 @@ class Step:
     act: Callable
     bound: Bound
     short: bool = True
-    # Why it cannot be done here; nothing when it can.
+    # Returns the reason why the step cannot be done here; None if it can.
     hindrance: Callable = lambda stage: None
 
 
@@ -72,12 +72,12 @@ STEPS = [
     Step("cut", outages.cut, CRASH, short=False, hindrance=no_hook),
     Step("end", everyday.end, NO_LOAD),
 ]
-# Without these there is nothing to do the others with.
+# The other steps need these.
 ALWAYS = ("apply", "vote", "end")
 
 
 def chosen(names, short):
-    """The steps to do, in their order."""
+    """Returns the steps to do, in their order."""
     if names:
         return [step for step in STEPS if step.name in names or step.name in ALWAYS]
     return [step for step in STEPS if step.short or not short]

@@ -1,4 +1,4 @@
-"""What needs no cluster: ballots, gaps, comparison by name, table, exit codes, images, definitions, the command
+"""Tests without a cluster: ballots, gaps, comparison by name, table, exit codes, images, definitions, the command
 line. Run by k8s/check; alone: `cd k8s; python3 -m unittest rehearsal.tests`."""
 
 import contextlib
@@ -205,7 +205,7 @@ class Definitions(unittest.TestCase):
             self.check(made["spec"]["versions"][0]["schema"]["openAPIV3Schema"], file.name)
 
     def check(self, node, path):
-        """As the API server asks of a structural schema."""
+        """Checks the rules of the API server for a structural schema."""
         self.assertIsInstance(node, dict, path)
         opaque = node.get("x-kubernetes-preserve-unknown-fields") or node.get("x-kubernetes-int-or-string")
         self.assertTrue(node.get("type") or opaque, path)
@@ -225,7 +225,7 @@ class Definitions(unittest.TestCase):
 
 
 class FakeKubectl:
-    """A cluster in which a load's pod prints these lines, and then ends."""
+    """A fake cluster in which a load's pod prints these lines, and then ends."""
 
     def __init__(self, logs):
         self.logs, self.made = list(logs), []
@@ -281,7 +281,7 @@ class Loads(unittest.TestCase):
 
 
 class FakePostgres:
-    """Reads these rows, one set after the other, the last for ever."""
+    """A fake Postgres that returns these sets of rows one after the other, and the last one for ever."""
 
     def __init__(self, *rows):
         self.sets = list(rows)
@@ -292,7 +292,7 @@ class FakePostgres:
 
 class Stages(unittest.TestCase):
     def stage(self, *rows, act=lambda stage, row: None):
-        """Plays a step of a rehearsal in which one ballot was accepted a moment ago."""
+        """Runs a step of a rehearsal in which one ballot was accepted a moment ago."""
         made = stage.Stage.__new__(stage.Stage)
         made.postgres = FakePostgres(*rows)
         made.pages = type("Pages", (), {"problems": lambda self: iter(())})()

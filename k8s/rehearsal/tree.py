@@ -1,8 +1,8 @@
-"""A copy of the manifests with secrets of its own, and the overlay that is rehearsed.
+"""Makes a copy of the manifests with secrets of its own, and the overlay that is rehearsed.
 
-The copy keeps the operator's own secrets out of it. The overlay that is rehearsed is the one that was asked
-for, with three additions on top: the load tester's edges, autoscalers that stay at their minimum (what a step
-breaks must not be made up for by a replica more), and what `--component` names.
+The copy leaves out the operator's own secrets. The rehearsed overlay is the requested one with three additions: the load
+tester's edges, autoscalers that stay at their minimum (so that a further replica does not hide a failure), and the component
+that `--component` names.
 """
 
 import os
@@ -37,7 +37,7 @@ patches:
 
 
 def copy(folder):
-    """Copies what kustomize reads, without anybody's secrets; the copy's k8s folder."""
+    """Copies everything that kustomize reads, without secrets; returns the copy's k8s folder."""
     root = pathlib.Path(folder)
     ignore = shutil.ignore_patterns(".venv", "files", "__pycache__")
     shutil.copytree(K8S, root / "k8s", ignore=ignore)
@@ -48,10 +48,10 @@ def copy(folder):
 
 
 def dev_secrets(k8s, overlay):
-    """Makes the secrets that are missing, with servers' addresses as the overlay's TLS wants them."""
+    """Makes missing secrets, with servers' addresses for the overlay's kind of TLS."""
     given = (k8s / "overlays" / overlay / "kustomization.yaml").read_text().split()
     listed = {word.rpartition("components/")[2] for word in given if "components/" in word}
-    # CloudNativePG speaks TLS, whatever else does.
+    # CloudNativePG always speaks TLS.
     speaks_tls = {"redis": listed & {"tls", "tls-redis"}, "postgres": listed & {"tls", "postgres-cnpg"}}
     tls = " ".join(server for server, does in speaks_tls.items() if does)
     make = k8s / "components/dev-secrets/make"
@@ -59,7 +59,7 @@ def dev_secrets(k8s, overlay):
 
 
 class Tree:
-    """The overlay that a rehearsal applies, in a copy."""
+    """The overlay that a rehearsal applies, in the copy."""
 
     def __init__(self, k8s, settings, load_image):
         self.k8s, self.given = k8s, settings.overlay
@@ -82,11 +82,11 @@ class Tree:
 
 
 def image(reference):
-    """Name and version of an image, as kustomize writes them."""
+    """Splits an image into name and version, as kustomize writes them."""
     if "@" in reference:
         name, digest = reference.split("@", 1)
         return name, f"digest: {digest}"
-    # A colon before the last slash is a port.
+    # A colon before the last slash belongs to a port.
     head, slash, tail = reference.rpartition("/")
     name, _, tag = tail.partition(":")
     return head + slash + name, f'newTag: "{tag or "latest"}"'

@@ -1,8 +1,8 @@
 """Makes the schemas in this folder from the operators' own CRDs: `vendor.py CRD.yaml KIND VERSION` to stdout.
 
-Unknown keys are refused as the API server would prune them; descriptions go; a large branch that
-nothing here uses becomes `false`: known by name, refused with its content, until somebody needs it
-and runs this again with KEEP=its.path,another.path.
+The schemas refuse unknown keys, which the API server would remove silently. Descriptions are left out. A large branch that
+nothing here uses becomes `false`, so its key is known and every content is refused; to use it, run this again with
+KEEP=its.path,another.path.
 """
 
 import json
