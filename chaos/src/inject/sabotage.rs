@@ -6,6 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use super::cure::{Cure, Injection};
 use crate::testbed::Testbed;
+use votestream_schema::keys::GROUP;
 
 const ENTRY_WITHIN: Duration = Duration::from_secs(10);
 /// The age after which a ballot in a stream has certainly been acknowledged to its voter.
@@ -35,11 +36,17 @@ pub(super) async fn steal_entry(testbed: &mut Testbed) -> anyhow::Result<Injecti
         ensure!(Instant::now() < deadline, "no entry that could be stolen arrived within 10 s");
         testbed.pause(ANSWERED_AFTER).await?;
         let stream = testbed.keys.stream(0);
-        // While consumers are frozen the newest entry is undelivered, and at this age it has been acknowledged.
+        // A frozen consumer may hold entries that were delivered to it, and a read that was waiting when it froze
+        // delivers a few more. Only an entry beyond those is lost when it is deleted.
+        let groups: redis::streams::StreamInfoGroupsReply =
+            redis::cmd("XINFO").arg("GROUPS").arg(&stream).query_async(&mut redis).await?;
+        let Some(group) = groups.groups.into_iter().find(|group| group.name == GROUP) else {
+            continue;
+        };
         let newest: Vec<(String, Vec<String>)> = redis::cmd("XREVRANGE")
             .arg(&stream)
             .arg(format!("({}", now_ms().saturating_sub(ANSWERED_AFTER.as_millis() as i64 / 2)))
-            .arg("-")
+            .arg(format!("({}", group.last_delivered_id))
             .arg("COUNT")
             .arg(1)
             .query_async(&mut redis)

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use redis::streams::StreamPendingReply;
 use redis::{FromRedisValue, RedisError, Script, Value, from_redis_value};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
@@ -78,12 +79,12 @@ impl Monitor {
         // The form of the reply is documented in the script.
         type Ends = (Option<String>, f64, Option<i64>);
         type Counts = (Option<i64>, i64, i64);
-        type Reply = (Ends, Counts, Value, Value, i64);
+        type Reply = (Ends, Counts, Value, Option<StreamPendingReply>, i64);
         let (ends, counts, groups, pending, dead_letters): Reply =
             call.invoke_async(connection).await?;
         let ((oldest, ahead_ms, added), (removed, bytes, length)) = (ends, counts);
         let (lag, consumers) = group_facts(&groups).unwrap_or_default();
-        let (pending, oldest_pending) = pending_facts(&pending).unwrap_or_default();
+        let (pending, oldest_pending) = pending_facts(&pending.unwrap_or_default());
         Ok(Backlog {
             length,
             bytes,
@@ -136,10 +137,9 @@ fn group_facts(groups: &Value) -> Option<(Option<i64>, i64)> {
 }
 
 /// Returns the number of pending entries and the lowest of their IDs, from the reply of XPENDING.
-fn pending_facts(summary: &Value) -> Option<(i64, Option<EntryId>)> {
-    let summary: Vec<Value> = parse(summary)?;
-    let lowest = summary.get(1).and_then(parse::<String>);
-    Some((summary.first().and_then(parse)?, lowest.and_then(|id| id.parse().ok())))
+fn pending_facts(summary: &StreamPendingReply) -> (i64, Option<EntryId>) {
+    let StreamPendingReply::Data(data) = summary else { return (0, None) };
+    (data.count as i64, data.start_id.parse().ok())
 }
 
 fn parse<T: FromRedisValue>(value: &Value) -> Option<T> {
@@ -174,9 +174,11 @@ mod tests {
     #[test]
     fn pending_entries_have_a_number_and_a_lowest_id() {
         let summary = Value::Array(vec![Value::Int(3), bulk("5-1"), bulk("9-0"), Value::Nil]);
-        assert_eq!(pending_facts(&summary), Some((3, Some(EntryId { ms: 5, seq: 1 }))));
+        let facts = |summary| pending_facts(&from_redis_value(summary).unwrap());
+        assert_eq!(facts(summary), (3, Some(EntryId { ms: 5, seq: 1 })));
         let none = Value::Array(vec![Value::Int(0), Value::Nil, Value::Nil, Value::Nil]);
-        assert_eq!(pending_facts(&none), Some((0, None)));
-        assert_eq!(pending_facts(&Value::Nil), None);
+        assert_eq!(facts(none), (0, None));
+        let absent: Option<StreamPendingReply> = from_redis_value(Value::Nil).unwrap();
+        assert!(absent.is_none(), "the script found no group");
     }
 }

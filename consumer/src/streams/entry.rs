@@ -2,7 +2,7 @@
 //!
 //! Invariant: an entry that is larger than any ballot keeps its ID and size only, so it takes no memory in a batch.
 
-use redis::{ErrorKind, RedisError, Value};
+use redis::{ErrorKind, RedisError, Value, from_redis_value};
 use votestream_schema::{EntryId, codec};
 
 /// One stream entry with its raw fields.
@@ -81,12 +81,16 @@ pub fn read_reply(
     let streams = match reply {
         Value::Nil => return Ok(delivered),
         Value::Map(streams) => streams,
-        other => pairs(items(other)?)?,
+        // One by one: as a whole, two pairs could be read as one pair of arrays.
+        other => {
+            let pairs: Vec<Value> = from_redis_value(other)?;
+            pairs.into_iter().map(from_redis_value).collect::<Result<_, _>>()?
+        }
     };
     for (key, entries) in streams {
-        let key = text(key)?;
+        let key: String = from_redis_value(key)?;
         let partition = partition_of(&key).ok_or_else(|| unexpected("a stream not asked for"))?;
-        let entries = items(entries)?;
+        let entries: Vec<Value> = from_redis_value(entries)?;
         delivered.entries.reserve(entries.len());
         for entry in entries {
             take_entry(partition, entry, &mut delivered)?;
@@ -111,12 +115,8 @@ pub struct Claimed {
 /// # Errors
 /// Returns an error when the reply does not have the documented form.
 pub fn claim_reply(reply: Value) -> Result<Claimed, RedisError> {
-    let mut parts = items(reply)?.into_iter();
-    let mut part = || parts.next().ok_or_else(|| unexpected("too short"));
-    let cursor = text(part()?)?;
-    let mut texts =
-        || -> Result<Vec<String>, RedisError> { items(part()?)?.into_iter().map(text).collect() };
-    Ok(Claimed { cursor, ids: texts()?, vanished: texts()? })
+    let (cursor, ids, vanished) = from_redis_value(reply)?;
+    Ok(Claimed { cursor, ids, vanished })
 }
 
 /// Parses the reply of `fetch.lua`, which is about one partition.
@@ -125,7 +125,7 @@ pub fn claim_reply(reply: Value) -> Result<Claimed, RedisError> {
 /// Returns an error when the reply does not have the form that the script documents.
 pub fn fetch_reply(partition: u16, reply: Value) -> Result<Delivered, RedisError> {
     let mut delivered = Delivered::default();
-    for entry in items(reply)? {
+    for entry in from_redis_value::<Vec<Value>>(reply)? {
         take_entry(partition, entry, &mut delivered)?;
     }
     Ok(delivered)
@@ -133,11 +133,7 @@ pub fn fetch_reply(partition: u16, reply: Value) -> Result<Delivered, RedisError
 
 /// Parses one entry and adds it to `into`, as an entry to count, an oversized one, or a deleted one.
 fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), RedisError> {
-    let mut parts = items(entry)?.into_iter();
-    let (Some(id), Some(fields)) = (parts.next(), parts.next()) else {
-        return Err(unexpected("an entry without ID or fields"));
-    };
-    let id = text(id)?;
+    let (id, fields): (String, Value) = from_redis_value(entry)?;
     match fields {
         Value::Nil => into.vanished.push((partition, id)),
         // `fetch.lua` sends only the size of an entry that is too large.
@@ -146,7 +142,7 @@ fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), 
             into.entries.push(Entry { partition, id, fields: Vec::new(), oversized });
         }
         fields => {
-            let fields = items(fields)?.into_iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
+            let fields: Vec<Vec<u8>> = from_redis_value(fields)?;
             let size = fields.iter().map(|part| part.len() + PART_BYTES).sum();
             into.bytes += size;
             let oversized = (size > codec::ENTRY_BYTES_MAX).then_some(size);
@@ -156,35 +152,6 @@ fn take_entry(partition: u16, entry: Value, into: &mut Delivered) -> Result<(), 
         }
     }
     Ok(())
-}
-
-fn items(value: Value) -> Result<Vec<Value>, RedisError> {
-    match value {
-        Value::Array(items) => Ok(items),
-        Value::Nil => Ok(Vec::new()),
-        Value::Map(pairs) => Ok(pairs.into_iter().flat_map(|(k, v)| [k, v]).collect()),
-        _ => Err(unexpected("not an array")),
-    }
-}
-
-fn pairs(items: Vec<Value>) -> Result<Vec<(Value, Value)>, RedisError> {
-    let pair = |item| match <[Value; 2]>::try_from(self::items(item)?) {
-        Ok([key, value]) => Ok((key, value)),
-        Err(_) => Err(unexpected("not a pair")),
-    };
-    items.into_iter().map(pair).collect()
-}
-
-fn bytes(value: Value) -> Result<Vec<u8>, RedisError> {
-    match value {
-        Value::BulkString(bytes) => Ok(bytes),
-        Value::SimpleString(text) => Ok(text.into_bytes()),
-        _ => Err(unexpected("not a string")),
-    }
-}
-
-fn text(value: Value) -> Result<String, RedisError> {
-    String::from_utf8(bytes(value)?).map_err(|_| unexpected("not UTF-8"))
 }
 
 fn unexpected(problem: &'static str) -> RedisError {

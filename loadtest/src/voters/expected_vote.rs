@@ -25,26 +25,30 @@ impl ExpectedVote {
         outcome: Outcome,
         choices_in_reply: Option<u64>,
     ) {
+        let is_undecided = self.certain.is_none();
         match (outcome.class(), policy) {
             (OutcomeClass::Acknowledged, VotePolicy::Replace) => self.certain = Some(choices),
-            (OutcomeClass::Acknowledged, VotePolicy::KeepFirst) if self.certain.is_none() => {
+            (OutcomeClass::Acknowledged, VotePolicy::KeepFirst) if is_undecided => {
                 // The register accepts a voter only once. So no earlier ballot of this voter is
                 // stored.
                 *self = Self { certain: Some(choices), possible: None };
             }
             (OutcomeClass::Refused, VotePolicy::KeepFirst)
-                if self.certain.is_none()
-                    && self.possible.is_some()
-                    && choices_in_reply.is_some() =>
+                if is_undecided && self.possible.is_some() && choices_in_reply.is_some() =>
             {
                 // "You have already voted" decides the fate of the ballot without a reply.
                 *self = Self { certain: choices_in_reply, possible: None };
             }
-            (OutcomeClass::Indeterminate, VotePolicy::KeepFirst) if self.certain.is_none() => {
+            (OutcomeClass::Indeterminate, VotePolicy::KeepFirst) if is_undecided => {
                 self.possible = Some(choices);
             }
             (OutcomeClass::Indeterminate, VotePolicy::Replace) => self.possible = Some(choices),
-            _ => {}
+            // Nothing new is known: the first ballot stands already, or this one was not stored.
+            (OutcomeClass::Acknowledged | OutcomeClass::Indeterminate, VotePolicy::KeepFirst)
+            | (
+                OutcomeClass::Refused | OutcomeClass::Unsent,
+                VotePolicy::KeepFirst | VotePolicy::Replace,
+            ) => {}
         }
     }
 

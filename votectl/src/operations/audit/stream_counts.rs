@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use redis::Value;
+use redis::streams::StreamPendingReply;
 use uuid::Uuid;
 use votestream_schema::keys::{self, GROUP};
 use votestream_schema::{Ballot, Poll, PollId, codec};
@@ -203,14 +204,10 @@ impl StreamCounts {
 }
 
 async fn pending(redis: &mut Redis, stream: &str) -> Result<i64, Error> {
-    let summary: Result<Value, Error> =
+    let summary: Result<StreamPendingReply, Error> =
         redis.ask(redis::cmd("XPENDING").arg(stream).arg(GROUP)).await;
     match summary {
-        Ok(Value::Array(summary)) => match summary.first() {
-            Some(Value::Int(pending)) => Ok(*pending),
-            _ => Ok(0),
-        },
-        Ok(_) => Ok(0),
+        Ok(summary) => Ok(summary.count() as i64),
         // No consumer ever ran.
         Err(Error::Redis(error)) if error.code() == Some("NOGROUP") => Ok(0),
         Err(error) => Err(error),
