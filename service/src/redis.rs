@@ -219,7 +219,10 @@ impl Manager {
         let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
             let servers = self.servers();
-            tracing::warn!(%servers, "cannot connect to redis at {servers}, trying again: {reason}");
+            tracing::warn!(
+                %servers,
+                "cannot connect to redis at {servers}, trying again for each call: {reason}"
+            );
         }
         *last = reason;
     }

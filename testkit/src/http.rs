@@ -10,4 +10,5 @@ mod reply;
 pub use admin::check_metrics;
 pub use client::{Client, Request};
 pub use contract::Contract;
+pub use document::problem_types;
 pub use reply::{Reply, first_chunk};

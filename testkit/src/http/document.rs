@@ -1,10 +1,29 @@
 //! Checks an OpenAPI document by itself: references, operation names, examples, problems.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
 use super::contract::{Contract, escape};
+
+/// Returns the address, the status and the title of each problem type that an OpenAPI document lists.
+///
+/// # Panics
+/// Panics if the text is no OpenAPI document with schemas, or if a problem type lacks its status or title.
+#[must_use]
+pub fn problem_types(openapi: &str) -> BTreeSet<(String, u16, String)> {
+    let document: Value = serde_json::from_str(openapi).expect("the document is JSON");
+    let schemas = document["components"]["schemas"].as_object().expect("the document has schemas");
+    let constant = |schema: &Value, name: &str| schema["properties"][name]["const"].clone();
+    let types = schemas.values().filter_map(|schema| {
+        let address = constant(schema, "type").as_str()?.to_owned();
+        let status = constant(schema, "status").as_u64().expect("a problem type has a status");
+        let title =
+            constant(schema, "title").as_str().expect("a problem type has a title").to_owned();
+        Some((address, status as u16, title))
+    });
+    types.collect()
+}
 
 impl Contract {
     /// Checks that the document is of version 3.1, that every reference leads somewhere, that every operation has a
