@@ -25,6 +25,7 @@ pub fn commands(keys: &Keys, partition: u16) -> Vec<Command> {
         command(&["XADD", &stream, "*", "b", "1"]),
         command(&["HSET", &hash, FIELD_REMOVED, "1"]),
         command(&["HSETNX", &hash, FIELD_REMOVED, "1"]),
+        command(&["HDEL", &hash, FIELD_REMOVED]),
         command(&["HINCRBY", &hash, FIELD_REMOVED, "1"]),
         command(&["XACK", &stream, GROUP, "1-1"]),
         command(&["XDEL", &stream, "1-1"]),

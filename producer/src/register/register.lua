@@ -18,14 +18,17 @@
 --       open | U unknown poll, or a policy that this producer does not know | F the stream is full |
 --       B no such voting code
 --
+-- Redis rolls nothing back. So the script undoes the registration of a ballot whose entry is refused, and then ends
+-- with that error: a voter is never registered without an entry. The ballots before it in the call stay stored.
+--
 -- The script makes the entry IDs itself, from Redis' clock and the stream's last ID. So the ID of an
 -- accepted entry proves that the ballot came in time.
 local stream, rules_key, accepted_key, codes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local backlog_max, poll, arguments_per_ballot = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local call, sub = redis.call, string.sub
+local call, pcall, sub = redis.call, redis.pcall, string.sub
 
 local length, ms, seq = 0, 0, -1
-local info = redis.pcall('XINFO', 'STREAM', stream)
+local info = pcall('XINFO', 'STREAM', stream)
 if not info.err then
     for i = 1, #info, 2 do
         if info[i] == 'length' then
@@ -58,8 +61,18 @@ end
 
 local choices_first, choices_last = BEFORE_CHOICES_BYTES + #poll + 1, -AFTER_CHOICES_BYTES - 1
 local accepted = 0
+-- The first error of a command that writes; no ballot is registered after it.
+local failure = nil
 
--- Registers one ballot. Returns nil if it is accepted now, else its verdict.
+local function is_refused(reply)
+    if type(reply) == 'table' and reply.err then
+        failure = failure or reply
+        return true
+    end
+    return false
+end
+
+-- Registers one ballot. Returns nil if it is accepted now or if `failure` is set, else its verdict.
 local function register(bucket, voter, payload, trace)
     -- A policy of a newer release is refused: taken for another one, it would lose votes.
     if not rules or replaces == nil or needs_code == nil then
@@ -73,9 +86,15 @@ local function register(bucket, voter, payload, trace)
     local tag = sub(payload, -TAG_DIGITS)
     local mine = sub(payload, choices_first, choices_last) .. ' ' .. tag .. ' ' .. entry
     local takes = in_time and length < backlog_max
-    if not takes or call('HSETNX', bucket, voter, mine) == 0 then
-        local standing = call('HGET', bucket, voter)
-        if standing then
+    local standing = nil
+    local is_first = takes and pcall('HSETNX', bucket, voter, mine)
+    if is_refused(is_first) then
+        return nil
+    elseif is_first ~= 1 then
+        standing = pcall('HGET', bucket, voter)
+        if is_refused(standing) then
+            return nil
+        elseif standing then
             local its_choices, its_tag, its_entry = string.match(standing, '^(%d+) (%x+) (%S+)$')
             if its_tag == tag then
                 return 'A ' .. its_entry
@@ -87,13 +106,23 @@ local function register(bucket, voter, payload, trace)
             return 'C'
         elseif not takes then
             return 'F'
+        elseif is_refused(pcall('HSET', bucket, voter, mine)) then
+            return nil
         end
-        call('HSET', bucket, voter, mine)
     end
+    local added
     if not trace or trace == '' then
-        call('XADD', stream, entry, 'ballot', payload)
+        added = pcall('XADD', stream, entry, 'ballot', payload)
     else
-        call('XADD', stream, entry, 'ballot', payload, 'trace', trace)
+        added = pcall('XADD', stream, entry, 'ballot', payload, 'trace', trace)
+    end
+    if is_refused(added) then
+        if standing then
+            pcall('HSET', bucket, voter, standing)
+        else
+            pcall('HDEL', bucket, voter)
+        end
+        return nil
     end
     seq = seq + 1
     length = length + 1
@@ -105,13 +134,15 @@ for i = 1, #KEYS - 4 do
     local at = 4 + (i - 1) * arguments_per_ballot
     local trace = arguments_per_ballot == 3 and ARGV[at + 2]
     local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace)
-    if verdict then
+    if failure then
+        break
+    elseif verdict then
         replies[#replies + 1] = i
         replies[#replies + 1] = verdict
     end
 end
 replies[3] = accepted
 if accepted > 0 then
-    call('HINCRBY', accepted_key, poll, accepted)
+    is_refused(pcall('HINCRBY', accepted_key, poll, accepted))
 end
-return replies
+return failure or replies

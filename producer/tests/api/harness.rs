@@ -144,6 +144,16 @@ impl Setup {
         self.join().await
     }
 
+    /// Like [`Setup::start`], but the service logs in to Redis with this URL, of a user whose rights are those
+    /// that are shipped. They are for the key prefix `votes`, so the Redis must be the test's own.
+    pub async fn start_as(mut self, redis_url: String) -> Service {
+        "votes".clone_into(&mut self.prefix);
+        let keys = Keys::new(&self.prefix);
+        self.project(&keys).await;
+        self.redis_url = redis_url;
+        self.join().await
+    }
+
     /// Starts the service on the polls that Redis already holds.
     pub async fn join(self) -> Service {
         let keys = Keys::new(&self.prefix);

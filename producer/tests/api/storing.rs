@@ -144,6 +144,72 @@ async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
     );
 }
 
+/// Commands of the register script, and one that it does not call.
+const REFUSED_IN_TURN: [&str; 10] = [
+    "hsetnx",
+    "hset",
+    "xadd",
+    "hincrby",
+    "hget",
+    "sismember",
+    "time",
+    "xinfo",
+    "evalsha",
+    "strlen",
+];
+
+/// Redis rolls nothing back when it refuses a command in the middle of a script.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_registered_without_an_entry_whichever_command_redis_refuses() {
+    let redis = own_redis();
+    let replaced = Poll { vote_policy: VotePolicy::Replace, ..poll("songs") };
+    let user = redis.url_at("producer", redis.port()).unwrap();
+    let setup = Setup::on(redis.url()).polls([poll("pets"), replaced]);
+    let service = setup.start_as(user).await;
+    let mut operator = redis_connection(&redis.url()).await;
+    for refused in REFUSED_IN_TURN {
+        // A new voter of each poll, and one who changes a vote.
+        let voted = service.ballot("songs", &["cats"]).send().await;
+        let changing = voted.cookie().unwrap().to_owned();
+        let page = service.client.get("/").send().await;
+        let new = page.cookie().unwrap().to_owned();
+        redis.command(&["ACL", "SETUSER", "producer", &format!("-{refused}")]).unwrap();
+        let mut statuses = Vec::new();
+        for (slug, choice, cookie) in
+            [("songs", "dogs", &changing), ("pets", "cats", &new), ("songs", "cats", &new)]
+        {
+            let reply = service.ballot(slug, &[choice]).cookie(cookie.as_str()).send().await;
+            assert!([202, 503].contains(&reply.status), "{refused}: {}", reply.text());
+            statuses.push(reply.status);
+        }
+        redis.command(&["ACL", "SETUSER", "producer", &format!("+{refused}")]).unwrap();
+        service.become_ready().await;
+        if refused != "xinfo" {
+            let is_called = !["sismember", "strlen"].contains(&refused);
+            assert_eq!(statuses.contains(&503), is_called, "{refused}: {statuses:?}");
+        }
+
+        // Each register entry names an entry of a stream, and the count of accepted ballots is theirs.
+        let entries = service.entries().await;
+        let ids: HashSet<EntryId> = entries.iter().map(|entry| entry.id).collect();
+        let buckets: Vec<String> = operator.keys("*:register:*").await.unwrap();
+        let mut registered = 0;
+        for bucket in buckets {
+            let standing: Vec<String> = operator.hvals(&bucket).await.unwrap();
+            registered += standing.len();
+            for vote in standing {
+                let entry: EntryId = vote.rsplit(' ').next().unwrap().parse().unwrap();
+                assert!(ids.contains(&entry), "{refused}: `{vote}` has no entry");
+            }
+        }
+        assert!(registered > 0, "{refused}: nobody is registered");
+        // The voter who was asked to try again succeeds, or the first attempt stands.
+        let again = service.ballot("pets", &["cats"]).cookie(new.as_str()).send().await;
+        assert!([202, 409].contains(&again.status), "{refused}: {}", again.text());
+        assert_eq!(service.standing("pets", &new).await, json!(["cats"]), "{refused}");
+    }
+}
+
 /// The access list that lost every ballot: its default user is switched off, and may run nothing.
 #[tokio::test]
 async fn no_ballot_is_accepted_that_a_restart_of_redis_would_lose() {

@@ -10,8 +10,17 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if not closes or now_ms < tonumber(closes) + tonumber(ARGV[2]) then
     return 0
 end
-redis.call('UNLINK', unpack(KEYS, 3))
+-- Redis rolls nothing back when a later command is refused. So the mark comes first, and goes again if the buckets
+-- stay: a poll without its register and without the mark would be taken for one that Redis has lost.
+local known = redis.call('HGET', KEYS[2], ARGV[1])
 if ARGV[3] == '1' then
     redis.call('HSET', KEYS[2], ARGV[1], closes)
+end
+local removed = redis.pcall('UNLINK', unpack(KEYS, 3))
+if type(removed) == 'table' and removed.err then
+    if not known then
+        redis.call('HDEL', KEYS[2], ARGV[1])
+    end
+    return removed
 end
 return 1
