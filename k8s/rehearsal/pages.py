@@ -3,6 +3,8 @@
 import http.client
 import re
 
+from .screen import Screen
+
 SERVES = {"producer": 8080, "dashboard": 8081}
 
 
@@ -27,6 +29,11 @@ class Pages:
         """What a dashboard tells of the poll."""
         pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
         return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
+
+    def screen(self):
+        """A screen of the poll's results, at one of the dashboards."""
+        pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
+        return Screen(self.kubectl, pod, SERVES["dashboard"], self.poll)
 
     def _ask(self, pod, port, path):
         """Status and body; no status when there is no answer."""

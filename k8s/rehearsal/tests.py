@@ -13,6 +13,7 @@ from .clock import Slow, eventually
 from .definitions import CRDS, definition, structural
 from .kubectl import Failed, run
 from .result import EXIT_BROKEN, EXIT_KEPT, Bound, Row, exit_code, report, table
+from .screen import Answers, new_figure, voters_of
 from .steps import ALWAYS, STEPS, chosen
 
 
@@ -23,6 +24,25 @@ def ballot(number, at, outcome="acknowledged", voter=None, choices=1):
 def line(number, outcome="acknowledged", voter="ab", choices=1):
     return json.dumps({"number": number, "at_ms": 1_700_000_000_000 + number, "voter": voter, "outcome": outcome,
                        "choices": choices}, separators=(",", ":"))
+
+
+class Screens(unittest.TestCase):
+    def test_a_frame_tells_its_voters_and_other_lines_tell_none(self):
+        self.assertEqual(voters_of(b'data: {"voters": 3}\n'), 3)
+        for line in (b": alive\n", b"retry: 2000\n", b"data: {\n", b"\n"):
+            self.assertIsNone(voters_of(line))
+
+    def test_a_new_figure_has_more_voters_than_any_before(self):
+        frames = [(1.0, 5), (2.0, 7), (4.0, 7), (5.0, 8), (6.0, 9)]
+        self.assertEqual(new_figure(frames, 3.0), 5.0)
+        self.assertIsNone(new_figure(frames, 7.0))
+        self.assertIsNone(new_figure(frames, 0.5))
+
+    def test_a_server_answers_since_the_question_that_ended_its_absence(self):
+        told = iter([True, False, False, True])
+        with Answers(lambda: next(told)) as answers:
+            eventually("it answers", lambda: answers.since, 5, every=0.01)
+        self.assertEqual(list(told), [])
 
 
 class Lines(unittest.TestCase):
