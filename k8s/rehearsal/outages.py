@@ -21,6 +21,8 @@ for process in /proc/[0-9]*; do
     fi
 done
 """
+# The longest time without a new figure while the primary's node is drained.
+COUNTING_PAUSED_S_MAX = 10.0
 # How long a node stays away: longer than a cluster takes to notice.
 AWAY_S = 90
 
@@ -149,17 +151,44 @@ def victim(stage):
 
 
 def drain(stage, row):
-    """Empties a node, as for its maintenance, and lets pods come back."""
-    node = victim(stage)
+    """Empties a node, as for its maintenance, and lets pods come back: the node of Postgres' primary where there are
+    several instances, with the longest time in which screens showed no new figure."""
+    node = primary_node(stage) or victim(stage)
     row.notes.append(f"node {node}")
-    try:
-        stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
-                         timeout=330)
-        stage.rolled_out()
-        time.sleep(10)
-    finally:
-        stage.kubectl.do("uncordon", node)
+    begin = time.time()
+    with stage.pages.screen(but_on=node) as screen:
+        try:
+            stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
+                             timeout=330)
+            stage.rolled_out()
+            time.sleep(10)
+        finally:
+            stage.kubectl.do("uncordon", node)
+        row.counting_paused_s = screen.longest_pause(begin, time.time())
+    row.notes.append(f"counting paused for {row.counting_paused_s:.1f} s")
+    if row.counting_paused_s > COUNTING_PAUSED_S_MAX:
+        row.problems.append(f"screens showed nothing new for {row.counting_paused_s:.1f} s, "
+                            f"{COUNTING_PAUSED_S_MAX:.0f} s may be")
     whole(stage)
+
+
+def primary_node(stage):
+    """The node of Postgres' primary, where there are several instances."""
+    if stage.postgres.kind != "CloudNativePG":
+        return None
+    return stage.kubectl.get("pod", stage.postgres.pod())["spec"]["nodeName"]
+
+
+def leave_primary_node(stage):
+    """Starts the load anew on another node than the primary's, which is to be drained."""
+    node = primary_node(stage)
+    if stage.load and stage.load.node == node:
+        stage.kubectl.do("cordon", node)
+        try:
+            stage.end_load()
+            stage.begin_load()
+        finally:
+            stage.kubectl.do("uncordon", node)
 
 
 def cut(stage, row):

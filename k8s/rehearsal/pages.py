@@ -30,10 +30,12 @@ class Pages:
         pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
         return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
 
-    def screen(self):
-        """A screen of the poll's results, at one of the dashboards."""
-        pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
-        return Screen(self.kubectl, pod, SERVES["dashboard"], self.poll)
+    def screen(self, but_on=None):
+        """A screen of the poll's results, at a dashboard that is not on this node."""
+        pods = [pod for pod in self.kubectl.ready("dashboard") if pod["spec"]["nodeName"] != but_on]
+        if not pods:
+            raise LookupError(f"no dashboard is ready but on {but_on}")
+        return Screen(self.kubectl, pods[0]["metadata"]["name"], SERVES["dashboard"], self.poll)
 
     def _ask(self, pod, port, path):
         """Status and body; no status when there is no answer."""

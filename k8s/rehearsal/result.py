@@ -38,6 +38,8 @@ class Row:
     counted_s: float = 0.0
     # From the database's first answer to a new figure on screens, where a step measures it.
     first_figure_s: float | None = None
+    # The longest time in which screens showed no new figure, where a step measures it.
+    counting_paused_s: float | None = None
     outcomes: dict = dataclasses.field(default_factory=dict)
     # What the step found worth telling, and what is wrong.
     notes: list = dataclasses.field(default_factory=list)

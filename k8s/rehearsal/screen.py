@@ -42,6 +42,10 @@ class Screen:
         """When more voters were shown than before, at this moment or later; nothing if not yet."""
         return new_figure(list(self._frames), since)
 
+    def longest_pause(self, begin, end):
+        """The longest time between these moments in which no more voters were shown."""
+        return longest_pause(list(self._frames), begin, end)
+
 
 def voters_of(line):
     """The voters that a line of the stream tells of; nothing for other lines."""
@@ -58,6 +62,16 @@ def new_figure(frames, since):
     if shown is None:
         return None
     return next((at for at, voters in frames if at >= since and voters > shown), None)
+
+
+def longest_pause(frames, begin, end):
+    moments, shown = [begin], -1
+    for at, voters in frames:
+        if voters > shown:
+            shown = voters
+            if begin < at < end:
+                moments.append(at)
+    return max(after - before for before, after in zip(moments, [*moments[1:], end]))
 
 
 class Answers:

@@ -25,6 +25,8 @@ class Step:
     short: bool = True
     # Why it cannot be done here; nothing when it can.
     hindrance: Callable = lambda stage: None
+    # What comes before it and is not measured.
+    prepare: Callable = lambda stage: None
 
 
 def no_job(kind, name):
@@ -68,7 +70,7 @@ STEPS = [
     Step("restore", everyday.restore, UNNOTICED, short=False, hindrance=no_dump),
     Step("passwords", everyday.passwords, UNNOTICED, short=False, hindrance=no_made_secrets),
     Step("scale", everyday.scale, UNNOTICED, short=False),
-    Step("drain", outages.drain, CRASH, short=False, hindrance=one_node),
+    Step("drain", outages.drain, CRASH, short=False, hindrance=one_node, prepare=outages.leave_primary_node),
     Step("cut", outages.cut, CRASH, short=False, hindrance=no_hook),
     Step("end", everyday.end, NO_LOAD),
 ]

@@ -13,8 +13,8 @@ from .clock import Slow, eventually
 from .definitions import CRDS, definition, structural
 from .kubectl import Failed, run
 from .result import EXIT_BROKEN, EXIT_KEPT, Bound, Row, exit_code, report, table
-from .screen import Answers, new_figure, voters_of
-from .steps import ALWAYS, STEPS, chosen
+from .screen import Answers, longest_pause, new_figure, voters_of
+from .steps import ALWAYS, STEPS, Step, chosen
 
 
 def ballot(number, at, outcome="acknowledged", voter=None, choices=1):
@@ -37,6 +37,12 @@ class Screens(unittest.TestCase):
         self.assertEqual(new_figure(frames, 3.0), 5.0)
         self.assertIsNone(new_figure(frames, 7.0))
         self.assertIsNone(new_figure(frames, 0.5))
+
+    def test_counting_pauses_while_no_frame_has_more_voters(self):
+        frames = [(1.0, 5), (2.0, 7), (4.0, 7), (5.0, 8), (6.0, 9)]
+        self.assertEqual(longest_pause(frames, 1.5, 6.5), 3.0)
+        self.assertEqual(longest_pause(frames, 1.5, 20.0), 14.0)
+        self.assertEqual(longest_pause([], 1.0, 3.0), 2.0)
 
     def test_a_server_answers_since_the_question_that_ended_its_absence(self):
         told = iter([True, False, False, True])
@@ -323,7 +329,7 @@ class Stages(unittest.TestCase):
         made.loads = [type("Load", (), {"ballots": lambda self: journal.ballots(), "behind_s": 0,
                                         "here": lambda self, moment: moment})()]
         with contextlib.redirect_stderr(io.StringIO()):
-            return made.play("step", act, Bound(longest_gap_s=0, counted_s=0))
+            return made.play(Step("step", act, Bound(longest_gap_s=0, counted_s=0)))
 
     def test_a_ballot_that_is_a_row_is_no_problem(self):
         row = self.stage([("ab", 1)])
