@@ -1,6 +1,7 @@
 """What an operator does with a deployment that runs: update, scale, change passwords, votectl, back up, restore."""
 
 import json
+import threading
 import time
 
 from .ballots import compare
@@ -13,6 +14,9 @@ from .stage import SERVICES, Broken
 VOTECTL_S_MAX = 10.0
 # A kubelet looks at each pod every 60 to 90 seconds, and is late on a machine that is busy.
 SECRETS_ARRIVE_S = 120
+# Ballots in one stream for which a consumer more is started, and for how long none is counted.
+BACKLOG_EACH, LOCKED_S = 50, 45
+LOCK = "BEGIN; LOCK TABLE votes IN EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT"
 DRAFT = """\
 slug = "rehearsal"
 title = "Came in by standard input"
@@ -80,6 +84,31 @@ def scale(stage, row):
     # A second for whoever routes to them, and the rest to meet voters.
     time.sleep(10)
     set_to(0)
+
+
+def backlog(stage, row):
+    """KEDA starts consumers for ballots that wait: nothing is counted for a while, because the votes are locked."""
+    before = len(stage.kubectl.pods("consumer"))
+    given = stage.kubectl.get("scaledobject", "consumer")["spec"]
+    triggers = [{**trigger, "metadata": {**trigger["metadata"], "streamLength": str(BACKLOG_EACH)}}
+                for trigger in given["triggers"]]
+
+    def set_to(**spec):
+        stage.kubectl.do("patch", "scaledobject/consumer", "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+    set_to(maxReplicaCount=before + 2, triggers=triggers)
+    began = time.monotonic()
+    lock = threading.Thread(target=stage.postgres.sql, args=(LOCK.format(seconds=LOCKED_S),))
+    lock.start()
+    try:
+        eventually(f"KEDA starts consumers beside the {before}",
+                   lambda: len(stage.kubectl.pods("consumer")) > before, LOCKED_S)
+        row.notes.append(f"more consumers {time.monotonic() - began:.0f} s after counting stopped")
+        eventually("all consumers are ready",
+                   lambda: len(stage.kubectl.ready("consumer")) == len(stage.kubectl.pods("consumer")), 120)
+    finally:
+        lock.join()
+        set_to(maxReplicaCount=given["maxReplicaCount"], triggers=given["triggers"])
+    eventually(f"{before} consumers are left", lambda: len(stage.kubectl.pods("consumer")) == before, 120)
 
 
 def votectl(stage, row):

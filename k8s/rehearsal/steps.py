@@ -49,6 +49,12 @@ def no_made_secrets(stage):
     return None if stage.kubectl.find("secret", "postgres-owner") else "secrets come from a store"
 
 
+def no_keda(stage):
+    if no_postgres(stage):
+        return no_postgres(stage)
+    return None if outages.has_keda(stage) else "KEDA does not scale the consumers"
+
+
 def one_node(stage):
     return None if len(stage.kubectl.get("nodes")) > 1 else "there is one node"
 
@@ -70,6 +76,7 @@ STEPS = [
     Step("restore", everyday.restore, UNNOTICED, short=False, hindrance=no_dump),
     Step("passwords", everyday.passwords, UNNOTICED, short=False, hindrance=no_made_secrets),
     Step("scale", everyday.scale, UNNOTICED, short=False),
+    Step("backlog", everyday.backlog, UNNOTICED, short=False, hindrance=no_keda),
     Step("drain", outages.drain, CRASH, short=False, hindrance=one_node, prepare=outages.leave_primary_node),
     Step("cut", outages.cut, CRASH, short=False, hindrance=no_hook),
     Step("end", everyday.end, NO_LOAD),
