@@ -45,7 +45,8 @@ end
 -- Redis rolls nothing back when a later command is refused, and the next attempt would add the letter a second time.
 -- So the later commands are tried first, on an entry that does not exist: they change nothing, or end the script.
 redis.call('XACK', KEYS[1], ARGV[1], '0-0')
-redis.call('HINCRBY', KEYS[3], ARGV[4], redis.call('XDEL', KEYS[1], '0-0'))
+redis.call('XDEL', KEYS[1], '0-0')
+redis.call('HINCRBY', KEYS[3], ARGV[4], 0)
 redis.call('XADD', KEYS[2], '*', unpack(letter))
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[3], ARGV[4], redis.call('XDEL', KEYS[1], ARGV[2]))

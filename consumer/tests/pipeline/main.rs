@@ -15,6 +15,7 @@ mod poison;
 mod postgres_away;
 mod recovery;
 mod redis_away;
+mod refused_commands;
 mod register_expiry;
 mod shutdown;
 mod support;

@@ -7,7 +7,7 @@ use serde_json::json;
 use testkit::eventually;
 use votestream_schema::{Ballot, VoterId, codec};
 
-use crate::support::{SOON, TestDeployment, ballot, create_poll};
+use crate::support::{SOON, TestDeployment, ballot, create_poll, wait_for_dead_letters};
 
 const ONE_MIB: usize = 1 << 20;
 
@@ -24,17 +24,6 @@ async fn append(
         add.arg(*name).arg(*value);
     }
     add.exec_async(redis).await.expect("Redis appends anything");
-}
-
-async fn wait_for_dead_letters(
-    deployment: &TestDeployment,
-    wanted: usize,
-) -> Vec<BTreeMap<String, Vec<u8>>> {
-    eventually(SOON, async || {
-        let letters = deployment.dead_letters().await;
-        if letters.len() == wanted { Ok(letters) } else { Err(letters.len()) }
-    })
-    .await
 }
 
 fn text(letter: &BTreeMap<String, Vec<u8>>, field: &str) -> String {

@@ -74,6 +74,14 @@ impl TestDeployment {
         Self { redis_url, database_url, keys: Keys::new(&prefix), poll, partitions, prefix }
     }
 
+    /// Uses the key prefix `votes` instead: the rights that are shipped are for keys of that name. The Redis
+    /// must be the test's own.
+    pub fn with_shipped_prefix(mut self) -> Self {
+        "votes".clone_into(&mut self.prefix);
+        self.keys = Keys::new(&self.prefix);
+        self
+    }
+
     /// Connects to its database.
     pub async fn sql(&self) -> Client {
         connect(&self.database_url).await.expect("Postgres answers")
@@ -379,6 +387,18 @@ pub async fn create_poll(sql: &mut Client, changes: Value) -> Poll {
     transaction.commit().await.expect("Postgres commits");
     let poll = db::polls::by_slug(sql, &definition.slug).await.expect("Postgres answers");
     poll.expect("the poll is there")
+}
+
+/// Waits until there are exactly this many dead letters, and returns their fields.
+pub async fn wait_for_dead_letters(
+    deployment: &TestDeployment,
+    wanted: usize,
+) -> Vec<BTreeMap<String, Vec<u8>>> {
+    eventually(SOON, async || {
+        let letters = deployment.dead_letters().await;
+        if letters.len() == wanted { Ok(letters) } else { Err(letters.len()) }
+    })
+    .await
 }
 
 /// Returns the number of people counted according to the stored tally.

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use votestream_schema::poll::{VotePolicy, now_ms};
 use votestream_schema::{EntryId, Poll};
-use votestream_service::listener::LINGER;
+use votestream_service::listener::IDLE_GRACE;
 
 use crate::harness::{Service, Setup, entry_of, poll};
 use crate::proxy::Proxy;
@@ -571,12 +571,12 @@ async fn a_connection_in_use_is_answered_once_more_when_the_service_stops_and_an
     }
     service.shutdown.cancel();
     // Its client sends the next request before it can know that the service stops.
-    tokio::time::sleep(LINGER / 4).await;
+    tokio::time::sleep(IDLE_GRACE / 4).await;
     let reply = page_view(&mut used).await;
     assert!(reply.starts_with("http/1.1 404") && reply.contains("connection: close"), "{reply}");
     let mut rest = Vec::new();
     used.read_to_end(&mut rest).await.unwrap();
-    let closed = tokio::time::timeout(4 * LINGER, idle.read_to_end(&mut rest)).await;
+    let closed = tokio::time::timeout(4 * IDLE_GRACE, idle.read_to_end(&mut rest)).await;
     closed.expect("an idle connection does not hold up the stop").unwrap();
     assert!(service.stop().await, "drained in time");
 }

@@ -29,8 +29,8 @@ if not origin then
     fields[#fields + 1] = 'origin'
     fields[#fields + 1] = entry
 end
--- Redis rolls nothing back when a later command is refused, and the letter would be replayed again and again. So it is
--- tried first, on a letter that does not exist.
+-- Redis rolls nothing back when a later command is refused, and the letter would be replayed again and again. So the
+-- removal is tried first, on a letter that does not exist.
 redis.call('XDEL', KEYS[1], '0-0')
 local id = redis.call('XADD', KEYS[2], '*', unpack(fields))
 redis.call('XDEL', KEYS[1], ARGV[1])
