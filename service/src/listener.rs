@@ -7,8 +7,8 @@
 //!
 //! Invariant: a request that arrives on an open connection is answered. While the service drains, its
 //! replies carry `Connection: close`, so that clients send their next request to another replica. A
-//! connection without a request stays open for [`LINGER`] more: closed at once, it would break the request
-//! that its client is just sending.
+//! connection without a request stays open for [`IDLE_GRACE`]. If it were closed at once, a request that its
+//! client is sending at this moment would be lost.
 
 mod socket;
 mod timer;
@@ -45,7 +45,7 @@ const WARN_PERIOD: Duration = Duration::from_secs(10);
 
 /// How long a connection without a request stays open once the service drains. Clients check a connection
 /// that has rested for longer, or send the request again when it turns out to be closed.
-pub const LINGER: Duration = Duration::from_secs(1);
+pub const IDLE_GRACE: Duration = Duration::from_secs(1);
 
 /// The IP address at the other end of a connection: the client, or a proxy before it.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ pub struct Limits {
     pub grace: Duration,
     /// How long connections without a request stay open once draining has begun, for the request that
     /// may be on its way; at most half of `grace`.
-    pub linger: Duration,
+    pub idle_grace: Duration,
 }
 
 impl Limits {
@@ -85,7 +85,7 @@ impl Limits {
             header_timeout: Duration::from_millis(args.header_timeout_ms),
             write_timeout: args.write_timeout(),
             grace,
-            linger: LINGER.min(grace / 2),
+            idle_grace: IDLE_GRACE.min(grace / 2),
         }
     }
 }
@@ -95,7 +95,7 @@ impl Limits {
 pub struct Stop {
     /// Once cancelled, each reply carries `Connection: close` and its connection ends.
     pub draining: CancellationToken,
-    /// Once cancelled, nothing is accepted, and idle connections are closed when they have lingered.
+    /// Once cancelled, nothing is accepted, and idle connections are closed after their grace.
     pub closing: CancellationToken,
 }
 
@@ -190,7 +190,7 @@ where
     let tasks = TaskTracker::new();
     let flags = Arc::new(StopFlags::default());
     let _following =
-        AbortOnDropHandle::new(tokio::spawn(flags.clone().follow(stop.clone(), limits.linger)));
+        AbortOnDropHandle::new(tokio::spawn(flags.clone().follow(stop.clone(), limits.idle_grace)));
     let mut failures = LogThrottle::new(WARN_PERIOD);
     while let Some((stream, peer, permit)) =
         accept(name, &listener, &slots, &stop.closing, &mut failures).await
@@ -311,16 +311,16 @@ struct StopFlags {
 }
 
 impl StopFlags {
-    /// Sets the flags as the tokens are cancelled; connections close no sooner than `linger` after the
-    /// first reply that says so could be sent.
-    async fn follow(self: Arc<Self>, stop: Stop, linger: Duration) {
+    /// Sets the flags as the tokens are cancelled. Connections close once `closing` is cancelled
+    /// and `idle_grace` has passed since draining began, whichever comes later.
+    async fn follow(self: Arc<Self>, stop: Stop, idle_grace: Duration) {
         tokio::select! {
             () = stop.draining.cancelled() => {}
             () = stop.closing.cancelled() => {}
         }
         self.draining.store(true, Ordering::Release);
-        let lingered = tokio::time::sleep(linger);
-        tokio::join!(lingered, stop.closing.cancelled());
+        let grace_over = tokio::time::sleep(idle_grace);
+        tokio::join!(grace_over, stop.closing.cancelled());
         self.closing.store(true, Ordering::Release);
         self.closed.cancel();
     }

@@ -104,7 +104,7 @@ impl Manager {
             let servers = servers.unwrap_or_default();
             tracing::warn!(
                 servers,
-                "cannot connect to postgres at {servers}, trying again for each call: {reason}"
+                "cannot connect to postgres at {servers}, each call tries again: {reason}"
             );
         }
         *last = reason;

@@ -221,7 +221,7 @@ impl Manager {
             let servers = self.servers();
             tracing::warn!(
                 %servers,
-                "cannot connect to redis at {servers}, trying again for each call: {reason}"
+                "cannot connect to redis at {servers}, each call tries again: {reason}"
             );
         }
         *last = reason;

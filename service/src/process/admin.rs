@@ -30,7 +30,7 @@ pub async fn serve(
         header_timeout: Duration::from_secs(10),
         write_timeout: Duration::from_secs(10),
         grace: Duration::from_millis(200),
-        linger: Duration::ZERO,
+        idle_grace: Duration::ZERO,
     };
     let stop = Stop { draining: stopped.clone(), closing: stopped };
     listener::serve("admin", listener, limits, routes(metrics, health, draining), stop).await;
