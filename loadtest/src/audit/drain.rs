@@ -153,6 +153,16 @@ mod tests {
         Snapshot { version: voters, voters, votes: votes.to_vec(), at: String::new() }
     }
 
+    /// Returns the goal to count this ledger, and to watch for a second after that.
+    fn goal<'a>(
+        poll: &'a Poll,
+        ledger: &'a Ledger,
+        before: &'a Snapshot,
+        still_max: Duration,
+    ) -> DrainGoal<'a> {
+        DrainGoal { poll, ledger, before, still_max, settle: Duration::from_secs(1) }
+    }
+
     #[test]
     fn waiting_ends_only_when_all_is_counted_and_quiet() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::Replace);
@@ -160,14 +170,7 @@ mod tests {
         ledger.enter(ExpectedVote { certain: Some(2), possible: None });
         let before = shot(0, [0, 0]);
         let second = Duration::from_secs(1);
-        let goal = DrainGoal {
-            poll: &poll,
-            ledger: &ledger,
-            before: &before,
-            still_max: second * 30,
-            settle: second,
-        };
-        let mut waiting = DrainWait::new(goal);
+        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, second * 30));
         let start = Instant::now();
         assert_eq!(waiting.take(shot(0, [0, 0]), start), DrainState::Draining(0));
         // The voter is counted, but still with its first choice.
@@ -186,14 +189,7 @@ mod tests {
         }
         let before = shot(0, [0, 0]);
         let second = Duration::from_secs(1);
-        let goal = DrainGoal {
-            poll: &poll,
-            ledger: &ledger,
-            before: &before,
-            still_max: second * 5,
-            settle: second,
-        };
-        let mut waiting = DrainWait::new(goal);
+        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, second * 5));
         let start = Instant::now();
         for counted in 0..8 {
             let look =
@@ -208,14 +204,7 @@ mod tests {
     fn a_tally_that_others_keep_moving_is_not_watched_for_ever() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before, second) = (Ledger::default(), shot(0, [0, 0]), Duration::from_secs(1));
-        let goal = DrainGoal {
-            poll: &poll,
-            ledger: &ledger,
-            before: &before,
-            still_max: second * 5,
-            settle: second,
-        };
-        let mut waiting = DrainWait::new(goal);
+        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, second * 5));
         let start = Instant::now();
         for n in 0..12_u32 {
             let look = waiting.take(shot(u64::from(n), [u64::from(n), 0]), start + second * n / 2);

@@ -110,19 +110,12 @@ impl From<Ledger> for Vec<LedgerEntry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poll::VotePolicy::{self, KeepFirst, Replace};
+    use crate::poll::VotePolicy::{KeepFirst, Replace};
+    use crate::voters::expected_vote::tests::after;
     use crate::voters::outcome::Outcome;
 
     const CATS: u64 = 1;
     const DOGS: u64 = 2;
-
-    fn after(policy: VotePolicy, ballots: &[(u64, Outcome, Option<u64>)]) -> ExpectedVote {
-        let mut expected = ExpectedVote::default();
-        for (choices, outcome, stored) in ballots {
-            expected.enter(policy, *choices, *outcome, *stored);
-        }
-        expected
-    }
 
     #[test]
     fn refused_ballots_are_not_expected() {

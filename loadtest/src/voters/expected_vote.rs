@@ -76,19 +76,24 @@ pub struct VoterRecord {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use VotePolicy::{KeepFirst, Replace};
 
     const CATS: u64 = 1;
     const DOGS: u64 = 2;
 
-    fn after(policy: VotePolicy, ballots: &[(u64, Outcome, Option<u64>)]) -> ExpectedVote {
-        let mut standing = ExpectedVote::default();
+    /// Returns the expected vote of a voter after these ballots: their choices, their outcome, and the choices
+    /// that the reply named.
+    pub(crate) fn after(
+        policy: VotePolicy,
+        ballots: &[(u64, Outcome, Option<u64>)],
+    ) -> ExpectedVote {
+        let mut expected = ExpectedVote::default();
         for (choices, outcome, choices_in_reply) in ballots {
-            standing.enter(policy, *choices, *outcome, *choices_in_reply);
+            expected.enter(policy, *choices, *outcome, *choices_in_reply);
         }
-        standing
+        expected
     }
 
     #[test]
