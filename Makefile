@@ -1,4 +1,4 @@
-# The commands of this project. CI runs `make test`.
+# The commands of this project. CI runs `make test`, and then the rehearsal on a throw-away Kubernetes (.ci/run).
 
 export PATH := $(PATH):$(HOME)/.cargo/bin
 DATA_DIR ?= .data
@@ -28,6 +28,9 @@ up: ## run the whole pipeline on this machine; Ctrl-C stops it and keeps the vot
 	@cargo build --profile $(PROFILE) $(PIPELINE:%=--bin %)
 	@exec "$${CARGO_TARGET_DIR:-target}/$(PROFILE:dev=debug)/standalone"
 
+# The programs are linked statically, as the images hold them: one build serves the checks, the tests and the containers.
+check test: export RUSTC_WORKSPACE_WRAPPER := $(abspath containers/rustc-static)
+
 check: ## run the format, the lints, and the unit and property tests; starts no server
 	@bin/install rust build
 	@bin/stage --begin
@@ -37,10 +40,8 @@ check: ## run the format, the lints, and the unit and property tests; starts no 
 	@bin/stage 'structure and words' cargo test --quiet --workspace --test architecture
 	@bin/stage --end
 
-# The programs are linked statically, as the images hold them: one build serves the tests and the containers.
-test: export RUSTC_WORKSPACE_WRAPPER := $(abspath containers/rustc-static)
 test: export TESTKIT_BINARIES := $(PROGRAMS)
-test: ## run every check and test, as CI does
+test: ## run every check and test that needs no Kubernetes
 	@bin/stage --begin
 	@bin/stage 'missing packages' bin/install rust build servers tests other-servers supply k8s observe
 	@bin/stage 'format' cargo fmt --all --check
