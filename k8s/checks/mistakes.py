@@ -849,14 +849,14 @@ def pod_with_other_edges(folder):
 
 @mistake_in_files(scripts.votectl, "instead of (3,")
 def exit_code_of_the_script(folder):
-    change(folder / "votectl", 'exit "$code"', '[ "$code" = 0 ]')
+    change(folder / "votectl", "return int(code)", "return int(code) > 0")
 
 
 @mistake_in_files(scripts.votectl, "and votectl reads None")
 def input_that_is_kept(folder):
-    change(folder / "votectl", "[ -p /dev/stdin ] || ", "")
+    change(folder / "votectl", "stat.S_ISFIFO(kind) or ", "")
 
 
 @mistake_in_files(scripts.votectl, "leaves its pod behind")
 def pod_that_stays(folder):
-    change(folder / "votectl", 'kube delete pod "$name"', "true")
+    change(folder / "votectl", 'kubectl("delete", "pod"', 'kubectl("get", "pod"')

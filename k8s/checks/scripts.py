@@ -11,9 +11,9 @@ import yaml
 
 from .deployment import HERE
 
-# A fake cluster: with each query, a pod goes on from pending to running to ended.
+# A fake cluster, in which a pod is pending, runs and ends.
 KUBECTL = """#!/usr/bin/env python3
-import json, os, pathlib, sys
+import json, os, pathlib, sys, time
 folder, words = pathlib.Path(os.environ["FOLDER"]), sys.argv[1:]
 with open(folder / "calls", "a") as calls:
     print(*words, file=calls)
@@ -21,9 +21,15 @@ end = os.environ["ENDS"]
 if words[2:4] == ["get", "job"]:
     print((folder / "job.json").read_text())
 if words[2:4] == ["get", "pod"]:
-    looks = (folder / "calls").read_text().count(" get pod ")
-    pending = "Pending//ImagePullBackOff no such image"
-    print(pending if looks == 1 or end == "never" else ["Running// ", end][looks > 2], end="")
+    print("ADDED/Pending//ImagePullBackOff no such image", flush=True)
+    if end != "never":
+        print("MODIFIED/Running// ", flush=True)
+        reads = '"stdin": true' in (folder / "created.json").read_text()
+        deadline = time.monotonic() + 5
+        while reads and not (folder / "input").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print(f"MODIFIED/{end}", flush=True)
+    time.sleep(60)
 if "create" in words:
     (folder / "created.json").write_text(sys.stdin.read())
 if "attach" in words:

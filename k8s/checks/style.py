@@ -13,7 +13,7 @@ def shell(folder):
     scripts = [
         path for path in sorted(folder.rglob("*"))
         if path.is_file() and ".venv" not in path.parts and "files" not in path.parts
-        and path.read_bytes()[:2] == b"#!"
+        and path.read_bytes().startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
     ]
     command = ["shellcheck", "--external-sources", "--format=gcc", *map(str, scripts)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)

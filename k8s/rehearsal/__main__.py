@@ -101,7 +101,7 @@ def rehearse(settings, kubectl, folder):
         cleanup.callback(stage.drop_load)
         for step in chosen(settings.steps, settings.short):
             why = step.hindrance(stage)
-            row = Row(step.name, skipped=why) if why else stage.play(step.name, step.act, step.bound)
+            row = Row(step.name, skipped=why) if why else stage.play(step)
             rows.append(row)
             if row.problems:
                 tell_state(kubectl, row.seconds)

@@ -1,7 +1,7 @@
 """The answers that the load got to its ballots, and the checks that follow from them.
 
-Times are Unix times in seconds of the load's own clock. An accepted ballot must be counted. A ballot that was not accepted may
-be counted nevertheless, if only its answer was lost.
+Times are Unix times in seconds of the load's own clock. An accepted ballot must be counted. A ballot that was not accepted
+may be counted nevertheless, if only its answer was lost.
 """
 
 import dataclasses

@@ -87,8 +87,9 @@ class Load:
         spec.pop("topologySpreadConstraints", None)
         spec.update(restartPolicy="Never", terminationGracePeriodSeconds=30)
         spec["containers"][0].update(
-            args=["run", "--target=http://producer", "--wait=60s", f"--poll={self.poll}", f"--mix={MIX}", "--no-audit",
-                  "--quiet", "--threads=1", "--warm-up=0s", "--journal=-", "--json=-", *self.arguments],
+            args=["run", f"--target={address(self.kubectl, 'producer')}", "--wait=60s", f"--poll={self.poll}",
+                  f"--mix={MIX}", "--no-audit", "--quiet", "--threads=1", "--warm-up=0s", "--journal=-", "--json=-",
+                  *self.arguments],
             # The log is the result of this pod, so it needs room.
             resources={"requests": {"cpu": "50m", "memory": "64Mi", "ephemeral-storage": "128Mi"},
                        "limits": {"cpu": "1", "memory": "256Mi", "ephemeral-storage": "1Gi"}})
@@ -137,9 +138,14 @@ class Load:
                 pass
 
 
+def address(kubectl, service):
+    """Returns the service's URL without a name, so that the load goes on when DNS is down."""
+    return f"http://{kubectl.get('service', service)['spec']['clusterIP']}"
+
+
 def steady(kubectl, poll, name, rate):
     """Returns a load that votes until it is stopped, with some viewers."""
-    arguments = ["--results=http://dashboard", "--viewers=10", f"--rate={rate}", "--duration=6h",
+    arguments = [f"--results={address(kubectl, 'dashboard')}", "--viewers=10", f"--rate={rate}", "--duration=6h",
                  "--arrivals=constant", "--connections-max=1024"]
     return Load(kubectl, poll, name, arguments).start()
 

@@ -4,11 +4,15 @@ import shlex
 import subprocess
 import time
 
-from .clock import eventually, say
+from .clock import Slow, eventually, say
 from .kubectl import Failed
+from .screen import Answers
 from .stage import SERVICES, Broken
 
 WAITING = 50
+# The longest time from the database's first answer to a new figure on screens. On an idle machine it takes two seconds;
+# the rest is for a busy one.
+FIRST_FIGURE_S_MAX = 5.0
 # Kills Postgres' checkpointer; Postgres then recovers as after a crash.
 KILL_CHECKPOINTER = """
 for process in /proc/[0-9]*; do
@@ -17,6 +21,10 @@ for process in /proc/[0-9]*; do
     fi
 done
 """
+# The longest time without a new figure while the primary's node is drained.
+COUNTING_PAUSED_S_MAX = 10.0
+# Seconds without DNS and without a node. A new master needs about ten.
+NAMES_AWAY_S = 60
 # Seconds for which a node is disconnected: longer than a cluster takes to notice.
 AWAY_S = 90
 
@@ -36,10 +44,28 @@ def restart_redis(stage, row):
 
 
 def restart_postgres(stage, row):
-    """Restarts Postgres, or the primary of several instances."""
+    """Restarts Postgres, or the primary of several instances, and measures how soon screens show a new figure once it
+    answers again."""
     pod = stage.postgres.pod()
-    restart(stage, pod)
+    with stage.pages.screen() as screen, Answers(stage.postgres.takes_writes) as answers:
+        restart(stage, pod)
+        measure_first_figure(stage, row, screen, answers)
     eventually("all instances of Postgres are ready", stage.postgres.is_whole, 300)
+
+
+def measure_first_figure(stage, row, screen, answers):
+    """Measures the time, if the server was unreachable for long enough to be noticed."""
+    try:
+        since = eventually("the database answers after it did not", lambda: answers.since, 30)
+    except Slow:
+        row.notes.append("the database always answered")
+        return
+    at = eventually("screens show a new figure", lambda: screen.new_figure(since), 60, every=0.1)
+    row.first_figure_s = at - since
+    row.notes.append(f"first new figure {row.first_figure_s:.1f} s after the database answers")
+    if row.first_figure_s > FIRST_FIGURE_S_MAX:
+        row.problems.append(f"screens showed nothing new for {row.first_figure_s:.1f} s after the database answered; "
+                            f"the bound is {FIRST_FIGURE_S_MAX:.0f} s")
 
 
 def kill(stage, row):
@@ -128,17 +154,44 @@ def victim(stage):
 
 
 def drain(stage, row):
-    """Drains a node, as for maintenance, and allows pods on it again."""
-    node = victim(stage)
+    """Drains a node, as for maintenance, and allows pods on it again. With several instances of Postgres it is the
+    primary's node. Measures the longest time in which screens showed no new figure."""
+    node = primary_node(stage) or victim(stage)
     row.notes.append(f"node {node}")
-    try:
-        stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
-                         timeout=330)
-        stage.rolled_out()
-        time.sleep(10)
-    finally:
-        stage.kubectl.do("uncordon", node)
+    begin = time.time()
+    with stage.pages.screen(but_on=node) as screen:
+        try:
+            stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
+                             timeout=330)
+            stage.rolled_out()
+            time.sleep(10)
+        finally:
+            stage.kubectl.do("uncordon", node)
+        row.counting_paused_s = screen.longest_pause(begin, time.time())
+    row.notes.append(f"counting paused for {row.counting_paused_s:.1f} s")
+    if row.counting_paused_s > COUNTING_PAUSED_S_MAX:
+        row.problems.append(f"screens showed nothing new for {row.counting_paused_s:.1f} s; "
+                            f"the bound is {COUNTING_PAUSED_S_MAX:.0f} s")
     whole(stage)
+
+
+def primary_node(stage):
+    """Returns the node of Postgres' primary; None if there is only one instance."""
+    if stage.postgres.kind != "CloudNativePG":
+        return None
+    return stage.kubectl.get("pod", stage.postgres.pod())["spec"]["nodeName"]
+
+
+def leave_primary_node(stage):
+    """Moves the load away from the primary's node, which the step drains."""
+    node = primary_node(stage)
+    if stage.load and stage.load.node == node:
+        stage.kubectl.do("cordon", node)
+        try:
+            stage.end_load()
+            stage.begin_load()
+        finally:
+            stage.kubectl.do("uncordon", node)
 
 
 def cut(stage, row):
@@ -151,6 +204,28 @@ def cut(stage, row):
         time.sleep(AWAY_S)
     finally:
         hook(stage.settings.heal, node)
+    eventually(f"{node} is back", lambda: node_is_ready(stage, node), 180)
+    whole(stage)
+
+
+def names(stage, row):
+    """Stops the cluster's DNS, and disconnects a node meanwhile. Services must reach the remaining nodes of the Redis
+    Cluster at their last known addresses, and the shard's new master, too."""
+    node = victim(stage)
+    dns = ("--namespace", "kube-system", "deployment/coredns")
+    given = stage.kubectl.get("deployment", "coredns", "--namespace", "kube-system")["spec"]["replicas"]
+    row.notes.append(f"no DNS, and node {node} away, for {NAMES_AWAY_S} s")
+    stage.kubectl.do("scale", *dns, "--replicas=0")
+    try:
+        eventually("DNS is down", lambda: not stage.kubectl.get(
+            "pods", "--namespace", "kube-system", "--selector", "k8s-app=kube-dns"), 120)
+        hook(stage.settings.cut, node)
+        try:
+            time.sleep(NAMES_AWAY_S)
+        finally:
+            hook(stage.settings.heal, node)
+    finally:
+        stage.kubectl.do("scale", *dns, f"--replicas={given}")
     eventually(f"{node} is back", lambda: node_is_ready(stage, node), 180)
     whole(stage)
 

@@ -3,6 +3,8 @@
 import http.client
 import re
 
+from .screen import Screen
+
 SERVES = {"producer": 8080, "dashboard": 8081}
 
 
@@ -27,6 +29,13 @@ class Pages:
         """Returns the poll's state from a dashboard."""
         pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
         return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
+
+    def screen(self, but_on=None):
+        """A screen of the poll's results, at a dashboard that is not on this node."""
+        pods = [pod for pod in self.kubectl.ready("dashboard") if pod["spec"]["nodeName"] != but_on]
+        if not pods:
+            raise LookupError(f"no dashboard is ready but on {but_on}")
+        return Screen(self.kubectl, pods[0]["metadata"]["name"], SERVES["dashboard"], self.poll)
 
     def _ask(self, pod, port, path):
         """Returns status and body; the status is None if there is no answer."""

@@ -5,8 +5,9 @@ If Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
 
 import csv
 import io
+import subprocess
 
-from .kubectl import run
+from .kubectl import Failed, run
 
 # A database beside the production database.
 SCRATCH = "votestream_scratch"
@@ -39,13 +40,20 @@ class Postgres:
         cluster = self.kubectl.get(CLUSTERS, "postgres-cnpg")
         return cluster.get("status", {}).get("readyInstances") == cluster["spec"]["instances"]
 
-    def sql(self, text, database="votestream"):
+    def sql(self, text, database="votestream", call=None):
         """Returns the rows of a statement that may be repeated, as lists of text."""
-        told = self.kubectl.ask(
+        told = (call or self.kubectl.ask)(
             "exec", "--stdin", self.pod(), "--container", "postgres", "--", "psql", "--no-psqlrc",
             "--no-align", "--tuples-only", "--quiet", "--field-separator=,", "--set=ON_ERROR_STOP=1",
             "--username=postgres", f"--dbname={database}", input=text)
         return [line.split(",") for line in told.splitlines()]
+
+    def takes_writes(self):
+        """Whether it answers now, and as the server that takes writes."""
+        try:
+            return self.sql("SELECT pg_is_in_recovery()", "postgres", self.kubectl.do) == [["f"]]
+        except (Failed, LookupError, subprocess.TimeoutExpired):
+            return False
 
     def rows(self, database="votestream"):
         """Returns every vote: voter and choices."""

@@ -1,14 +1,23 @@
 """Reads from Redis how many ballots wait to be counted, in its pods and as the operator."""
 
 # The password is passed on standard input, because arguments can be seen. With the component tls there is a certificate.
-# In a Redis Cluster the partitions are on several masters; -c follows the redirections.
-ASK = """
+LOG_IN = """
 read -r REDISCLI_AUTH || true
 export REDISCLI_AUTH
 tls=; [ ! -e /tls/ca.crt ] || tls="--tls --cacert /tls/ca.crt --sni redis"
+"""
+# Partitions lie on several masters of a Redis Cluster; -c goes where each is.
+ASK = LOG_IN + """
 ask() { redis-cli -c $tls -h "${POD_IP:-127.0.0.1}" -p 6379 --user operator --no-auth-warning "$@"; }
 partitions=$(ask HGET votes:meta partitions)
 for partition in $(seq 0 $((${partitions:-4} - 1))); do ask XLEN "{votes:$partition}:stream"; done
+"""
+
+# Some versions of Redis do this themselves when they read their users anew, others keep connections.
+END = LOG_IN + """
+for port in 6379 ${PORT:+6380}; do
+    for user in producer consumer; do redis-cli $tls -p "$port" --user operator CLIENT KILL USER "$user"; done
+done
 """
 
 
@@ -26,7 +35,14 @@ class Redis:
 
     def waiting(self):
         """Returns the number of entries in all streams: ballots that are stored and not counted yet."""
+        return sum(int(line) for line in self._as_operator("redis-0", ASK).split())
+
+    def end_connections(self):
+        """Ends the connections of all services."""
+        for pod in self.pods():
+            self._as_operator(pod, END)
+
+    def _as_operator(self, pod, script):
         password = (self.secrets / "redis-server/operator-password").read_text()
-        told = self.kubectl.ask(
-            "exec", "--stdin", "redis-0", "--container", "redis", "--", "sh", "-c", ASK, input=password + "\n")
-        return sum(int(line) for line in told.split())
+        return self.kubectl.ask(
+            "exec", "--stdin", pod, "--container", "redis", "--", "sh", "-c", script, input=password + "\n")

@@ -20,9 +20,9 @@ class Bound:
         """Returns, in words, the bounds that the row exceeds."""
         sent = row.votes + row.refused
         if self.refused_share is not None and row.refused > self.refused_share * sent:
-            yield f"{row.refused} of {sent} ballots were not accepted, {self.refused_share:.1%} may be: {row.outcomes}"
+            yield f"{row.refused} of {sent} ballots were not accepted; the bound is {self.refused_share:.1%}: {row.outcomes}"
         if self.longest_gap_s and row.longest_gap_s > self.longest_gap_s:
-            yield f"no ballot was accepted for {row.longest_gap_s:.1f} s, {self.longest_gap_s:.0f} s may be"
+            yield f"no ballot was accepted for {row.longest_gap_s:.1f} s; the bound is {self.longest_gap_s:.0f} s"
 
 
 @dataclasses.dataclass
@@ -36,6 +36,10 @@ class Row:
     longest_gap_s: float = 0.0
     lost: int = 0
     counted_s: float = 0.0
+    # From the database's first answer to a new figure on screens, where a step measures it.
+    first_figure_s: float | None = None
+    # The longest time in which screens showed no new figure, where a step measures it.
+    counting_paused_s: float | None = None
     outcomes: dict = dataclasses.field(default_factory=dict)
     # Remarks of the step, and problems.
     notes: list = dataclasses.field(default_factory=list)

@@ -37,6 +37,8 @@ def parse(arguments):
     parser.add_argument("--new-tag", metavar="TAG", help="update to images of this tag (default: restart the same)")
     parser.add_argument("--cut", metavar="COMMAND", help="cuts a node off; the node's name is added")
     parser.add_argument("--heal", metavar="COMMAND", help="brings a node back; the node's name is added")
+    parser.add_argument("--stop-dns", action="store_true",
+                        help="with --cut, also stop the cluster's DNS for a minute; not on a cluster that others use")
     parser.add_argument("--dry-run", action="store_true", help="only ask the API server what it finds wrong")
     parser.add_argument("--dry-run-all", action="store_true",
                         help="ask it about all overlays, with the operators' kinds defined for as long as it takes")

@@ -94,15 +94,18 @@ class Stage:
 
     # A step.
 
-    def play(self, name, act, bound):
+    def play(self, step):
         """Does a step, compares the voters' answers with its bounds, and their ballots with the rows."""
+        name, bound = step.name, step.bound
         say(f"{name} …")
         row, begin = Row(name), time.time()
         try:
-            act(self, row)
+            step.prepare(self)
+            begin = time.time()
+            step.act(self, row)
             if self.load:
                 eventually("votes are accepted again without a refusal", self.is_calm, bound.longest_gap_s + 60)
-        except (Broken, Slow, Failed, LoadFailed, subprocess.TimeoutExpired) as error:
+        except (Broken, Slow, Failed, LoadFailed, LookupError, subprocess.TimeoutExpired) as error:
             row.problems.append(str(error))
         end = time.time()
         try:

@@ -11,6 +11,9 @@ UNNOTICED = Bound(longest_gap_s=3, refused_share=0.005)
 # If there is only one server, it is down while its pod restarts, and voters are asked to try again.
 RESTART = Bound(longest_gap_s=30)
 CRASH = Bound(longest_gap_s=60)
+# A third of the partitions has no master for ten seconds of the step. If clients did not find the new one, a third of all
+# ballots would be refused all the time.
+WITHOUT_NAMES = Bound(longest_gap_s=60, refused_share=0.2)
 # The step has a load of its own, or none.
 NO_LOAD = Bound(longest_gap_s=0, refused_share=0)
 
@@ -25,6 +28,8 @@ class Step:
     short: bool = True
     # Returns the reason why the step cannot be done here; None if it can.
     hindrance: Callable = lambda stage: None
+    # Runs before the step, and is not measured.
+    prepare: Callable = lambda stage: None
 
 
 def no_job(kind, name):
@@ -47,12 +52,24 @@ def no_made_secrets(stage):
     return None if stage.kubectl.find("secret", "postgres-owner") else "secrets come from a store"
 
 
+def no_keda(stage):
+    if no_postgres(stage):
+        return no_postgres(stage)
+    return None if outages.has_keda(stage) else "KEDA does not scale the consumers"
+
+
 def one_node(stage):
     return None if len(stage.kubectl.get("nodes")) > 1 else "there is one node"
 
 
 def no_hook(stage):
     return one_node(stage) or (None if stage.settings.cut and stage.settings.heal else "no --cut and --heal were given")
+
+
+def names_are_needed(stage):
+    if no_redis(stage) or stage.redis.replicas < 2:
+        return "Redis has only one node, or runs outside the cluster"
+    return no_hook(stage) or (None if stage.settings.stop_dns else "--stop-dns was not given")
 
 
 STEPS = [
@@ -68,8 +85,10 @@ STEPS = [
     Step("restore", everyday.restore, UNNOTICED, short=False, hindrance=no_dump),
     Step("passwords", everyday.passwords, UNNOTICED, short=False, hindrance=no_made_secrets),
     Step("scale", everyday.scale, UNNOTICED, short=False),
-    Step("drain", outages.drain, CRASH, short=False, hindrance=one_node),
+    Step("backlog", everyday.backlog, UNNOTICED, short=False, hindrance=no_keda),
+    Step("drain", outages.drain, CRASH, short=False, hindrance=one_node, prepare=outages.leave_primary_node),
     Step("cut", outages.cut, CRASH, short=False, hindrance=no_hook),
+    Step("names", outages.names, WITHOUT_NAMES, short=False, hindrance=names_are_needed),
     Step("end", everyday.end, NO_LOAD),
 ]
 # The other steps need these.

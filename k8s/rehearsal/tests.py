@@ -13,7 +13,8 @@ from .clock import Slow, eventually
 from .definitions import CRDS, definition, structural
 from .kubectl import Failed, run
 from .result import EXIT_BROKEN, EXIT_KEPT, Bound, Row, exit_code, report, table
-from .steps import ALWAYS, STEPS, chosen
+from .screen import Answers, longest_pause, new_figure, voters_of
+from .steps import ALWAYS, STEPS, Step, chosen
 
 
 def ballot(number, at, outcome="acknowledged", voter=None, choices=1):
@@ -23,6 +24,31 @@ def ballot(number, at, outcome="acknowledged", voter=None, choices=1):
 def line(number, outcome="acknowledged", voter="ab", choices=1):
     return json.dumps({"number": number, "at_ms": 1_700_000_000_000 + number, "voter": voter, "outcome": outcome,
                        "choices": choices}, separators=(",", ":"))
+
+
+class Screens(unittest.TestCase):
+    def test_a_frame_tells_its_voters_and_other_lines_tell_none(self):
+        self.assertEqual(voters_of(b'data: {"voters": 3}\n'), 3)
+        for line in (b": alive\n", b"retry: 2000\n", b"data: {\n", b"\n"):
+            self.assertIsNone(voters_of(line))
+
+    def test_a_new_figure_has_more_voters_than_any_before(self):
+        frames = [(1.0, 5), (2.0, 7), (4.0, 7), (5.0, 8), (6.0, 9)]
+        self.assertEqual(new_figure(frames, 3.0), 5.0)
+        self.assertIsNone(new_figure(frames, 7.0))
+        self.assertIsNone(new_figure(frames, 0.5))
+
+    def test_counting_pauses_while_no_frame_has_more_voters(self):
+        frames = [(1.0, 5), (2.0, 7), (4.0, 7), (5.0, 8), (6.0, 9)]
+        self.assertEqual(longest_pause(frames, 1.5, 6.5), 3.0)
+        self.assertEqual(longest_pause(frames, 1.5, 20.0), 14.0)
+        self.assertEqual(longest_pause([], 1.0, 3.0), 2.0)
+
+    def test_a_server_answers_since_the_question_that_ended_its_absence(self):
+        told = iter([True, False, False, True])
+        with Answers(lambda: next(told)) as answers:
+            eventually("it answers", lambda: answers.since, 5, every=0.01)
+        self.assertEqual(list(told), [])
 
 
 class Lines(unittest.TestCase):
@@ -240,7 +266,7 @@ class FakeKubectl:
         if words[0] == "job":
             labels = {"app.kubernetes.io/name": "loadtest", "batch.kubernetes.io/job-name": "loadtest"}
             return {"spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "loadtest"}]}}}}
-        return {"spec": {"nodeName": "n1"}}
+        return {"spec": {"clusterIP": "10.96.0.7"} if words[0] == "service" else {"nodeName": "n1"}}
 
     def find(self, *words):
         return {"status": {"phase": "Succeeded"}}
@@ -268,7 +294,9 @@ class Loads(unittest.TestCase):
         self.assertEqual((done.report, done.node), ({"viewers": {"gaps": 0}}, "n1"))
         labels = kubectl.made[0]["metadata"]["labels"]
         self.assertEqual(labels, {"app.kubernetes.io/name": "loadtest"}, "the Job would take the pod for its own")
-        self.assertIn("--poll=lunch", kubectl.made[0]["spec"]["containers"][0]["args"])
+        arguments = kubectl.made[0]["spec"]["containers"][0]["args"]
+        self.assertIn("--poll=lunch", arguments)
+        self.assertIn("--target=http://10.96.0.7", arguments, "the load goes on when DNS is down")
 
     def test_a_load_that_could_not_begin_is_started_again(self):
         kubectl = FakeKubectl([["connection refused\n"], [line(1) + "\n"]])
@@ -303,7 +331,7 @@ class Stages(unittest.TestCase):
         made.loads = [type("Load", (), {"ballots": lambda self: journal.ballots(), "behind_s": 0,
                                         "here": lambda self, moment: moment})()]
         with contextlib.redirect_stderr(io.StringIO()):
-            return made.play("step", act, Bound(longest_gap_s=0, counted_s=0))
+            return made.play(Step("step", act, Bound(longest_gap_s=0, counted_s=0)))
 
     def test_a_ballot_that_is_a_row_is_no_problem(self):
         row = self.stage([("ab", 1)])

@@ -47,7 +47,7 @@ def copy(folder):
     return root / "k8s"
 
 
-def dev_secrets(k8s, overlay):
+def dev_secrets(k8s, overlay, *options):
     """Makes missing secrets, with servers' addresses for the overlay's kind of TLS."""
     given = (k8s / "overlays" / overlay / "kustomization.yaml").read_text().split()
     listed = {word.rpartition("components/")[2] for word in given if "components/" in word}
@@ -55,7 +55,7 @@ def dev_secrets(k8s, overlay):
     speaks_tls = {"redis": listed & {"tls", "tls-redis"}, "postgres": listed & {"tls", "postgres-cnpg"}}
     tls = " ".join(server for server, does in speaks_tls.items() if does)
     make = k8s / "components/dev-secrets/make"
-    subprocess.run([make], check=True, capture_output=True, env={**os.environ, "TLS": tls})
+    subprocess.run([make, *options], check=True, capture_output=True, env={**os.environ, "TLS": tls})
 
 
 class Tree:
@@ -77,8 +77,8 @@ class Tree:
             overlay=self.given, components="\n".join(f"  - {path}" for path in listed) or "  []",
             load_name=name, load_version=version))
 
-    def make_secrets(self):
-        dev_secrets(self.k8s, self.given)
+    def make_secrets(self, *options):
+        dev_secrets(self.k8s, self.given, *options)
 
 
 def image(reference):

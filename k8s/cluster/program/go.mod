@@ -1,4 +1,4 @@
-module votestream.dev/cluster
+module votestream/cluster
 
 go 1.24.4
 

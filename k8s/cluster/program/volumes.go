@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	provisioner   = "votestream.dev/folder"
+	provisioner   = "votestream-volumes"
 	volumesFolder = "/run/cluster/volumes"
 )
 

@@ -37,6 +37,12 @@ impl Secrets {
         succeeds(self.script().env_remove("TLS"));
     }
 
+    /// Removes the hashes of earlier passwords.
+    pub fn forget_old(&self) {
+        let mut script = Command::new(project("k8s/components/dev-secrets/make"));
+        succeeds(script.arg("--forget-old").arg(&self.0).env_remove("TLS"));
+    }
+
     fn script(&self) -> Command {
         let mut script = Command::new(project("k8s/components/dev-secrets/make"));
         script.arg(&self.0);

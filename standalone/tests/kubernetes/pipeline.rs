@@ -125,6 +125,7 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
     assert!(counted > 0);
 
     // The passwords on both servers change, and all connections that used the old ones are closed.
+    let old_password = system.secrets.read("passwords/redis-producer");
     for name in ["redis-producer", "redis-consumer", "votestream_consumer", "votestream_dashboard"]
     {
         fs::remove_file(system.secrets.0.join("passwords").join(name)).unwrap();
@@ -132,10 +133,11 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
     system.secrets.make_again();
     system.secrets.point_at(system.redis.port(), system.postgres.port());
     make_roles(&system.postgres, &system.secrets);
-    let acl_file = operator(&system, &["CONFIG", "GET", "aclfile"]);
-    fs::write(acl_file.lines().last().unwrap(), system.secrets.read("redis-server/users.acl"))
-        .unwrap();
+    deliver_users(&system);
     reload_users(&system);
+    // Pods receive a changed secret at different times, so Redis accepts both passwords meanwhile.
+    assert!(accepts(&system, "producer", &old_password));
+    assert!(accepts(&system, "producer", &system.secrets.read("passwords/redis-producer")));
     for user in ["producer", "consumer"] {
         operator(&system, &["CLIENT", "KILL", "USER", user]);
     }
@@ -162,6 +164,12 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
         tally.contains(&format!("\"voters\":{counted_now},")).then_some(()).ok_or(tally)
     })
     .await;
+
+    system.secrets.forget_old();
+    deliver_users(&system);
+    reload_users(&system);
+    assert!(!accepts(&system, "producer", &old_password));
+    assert!(accepts(&system, "producer", &system.secrets.read("passwords/redis-producer")));
     system.vote(2);
     assert!(system.votes().await > counted + 1);
 }
@@ -189,11 +197,28 @@ fn reload_users(system: &ManifestDeployment) {
     let said = succeeds(
         Command::new(project("k8s/reload-users"))
             .arg(system.secrets.0.join("redis-server/operator-password"))
+            .env("USERS", system.secrets.0.join("redis-server/users.acl"))
             .env("PATH", format!("{}:{path}", tools.display())),
     );
     assert_eq!(said, "pod/redis-0\n6379: OK\n");
     let password = system.secrets.read("redis-server/operator-password");
     assert!(!fs::read_to_string(log).unwrap().contains(&password));
+}
+
+/// Writes the users' file to the place from which Redis reads it, as a kubelet does.
+fn deliver_users(system: &ManifestDeployment) {
+    let acl_file = operator(system, &["CONFIG", "GET", "aclfile"]);
+    let users = system.secrets.read("redis-server/users.acl");
+    fs::write(acl_file.lines().last().unwrap(), users).unwrap();
+}
+
+/// Returns whether Redis accepts this password.
+fn accepts(system: &ManifestDeployment, user: &str, password: &str) -> bool {
+    let output = Command::new("redis-cli")
+        .args(["-p", &system.redis.port().to_string(), "AUTH", user, password])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).trim() == "OK"
 }
 
 fn operator(system: &ManifestDeployment, words: &[&str]) -> String {
