@@ -156,6 +156,13 @@ BOARD = Board(
                 by_partition("votestream_dead_letters_held"),
             ),
             lines(
+                "Unreadable polls",
+                "Which replicas cannot read a poll? Number of polls in Postgres that each one cannot read, for example "
+                "because a newer release wrote them. Should be 0.",
+                "short",
+                [Query("max by (job, instance) (votestream_unreadable_polls{@})", "{{job}} {{instance}}")],
+            ),
+            lines(
                 "Entries lost",
                 "Did somebody trim or delete entries? Number that vanished without being counted or becoming a dead "
                 "letter: undelivered ones since the stream was created, pending ones since the consumers started. Must "
@@ -176,6 +183,7 @@ BOARD = Board(
                     Query("max(votestream_stream_lag_unknown{@})", "lag unknown somewhere"),
                 ],
             ),
+            widths=(4, 5, 5, 5, 5),
         ),
         "Votes counted: the consumers",
         Row(

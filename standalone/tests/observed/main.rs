@@ -317,6 +317,18 @@ async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
     .await
     .unwrap();
     watched.see(&["RedisNotDurable", "DeadLetters", "TallyDrift", "CodePoolLow"]).await;
+    // Somebody writes a poll as a newer release might. This is a transaction of its own: it locks `polls`, and
+    // together with the locked tally above that could end in a deadlock with a consumer.
+    sql.batch_execute(
+        "ALTER TABLE polls DROP CONSTRAINT polls_vote_policy_check;
+         INSERT INTO polls (slug, title, vote_policy, opens_at_ms)
+             VALUES ('ranked', 'Which order?', 'ranked', 1);
+         INSERT INTO options (poll_id, position, slug, label)
+             SELECT id, n, 'o' || n, 'o' || n FROM polls, generate_series(0, 1) n WHERE slug = 'ranked';",
+    )
+    .await
+    .unwrap();
+    watched.see(&["PollUnreadable"]).await;
     // A stream is behind the position that was seen, and Redis' default user lacks the rights to replay the file.
     sql.batch_execute("UPDATE stream_positions SET added = added + 1000000 WHERE partition = 1")
         .await
