@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// The longest wait before jitter: with it, a server that answers again is in use within two seconds.
-const WAIT_MAX: Duration = Duration::from_millis(800);
+/// The longest wait before jitter: with it, a server that answers again is in use within a second.
+const WAIT_MAX: Duration = Duration::from_millis(400);
 
-/// An endless series of waits that doubles from 50 ms to 800 ms. Random jitter, of up to as much again, keeps
+/// An endless series of waits that doubles from 50 ms to 400 ms. Random jitter, of up to as much again, keeps
 /// replicas from retrying at the same moment.
 #[derive(Debug)]
 pub struct Backoff(ExponentialBackoff);
@@ -51,7 +51,7 @@ mod tests {
         let waits: Vec<Duration> = (0..200).map(|_| backoff.next_wait()).collect();
         assert!(first >= Duration::from_millis(50) && first < Duration::from_millis(150));
         assert!(waits[100..].iter().all(|wait| *wait >= WAIT_MAX));
-        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(2)));
+        assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(1)));
         backoff.reset();
         assert!(backoff.next_wait() < Duration::from_millis(150));
     }

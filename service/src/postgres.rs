@@ -9,7 +9,7 @@ mod sslmode;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bb8_postgres::PostgresConnectionManager;
@@ -22,8 +22,12 @@ use crate::reloadable::Reloadable;
 use crate::tls;
 use sslmode::SslMode;
 
-/// Longest time for one address of the server to accept a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time for one address of the server to accept a connection. The operating system repeats a lost packet after
+/// one second. Where the server was replaced, packets to its old address get no answer at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// The time between two attempts to open a session. bb8 alone would wait two seconds after a few failures, and ballots
+/// would wait with it although the server answers again.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// Longest time for opening a session, over all addresses of the server. Without it, a server that accepts
 /// the connection and then stays silent would block the pool, which opens one session at a time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -159,7 +163,10 @@ impl bb8::ManageConnection for Manager {
     type Connection = Session;
     type Error = tokio_postgres::Error;
 
+    /// Tries until a session opens, or until the callers of the pool have given up; then bb8 begins anew for the next
+    /// caller.
     async fn connect(&self) -> Result<Session, Self::Error> {
+        let began = Instant::now();
         loop {
             let opening = async {
                 let client = self.opener().connect().await?;
@@ -173,7 +180,11 @@ impl bb8::ManageConnection for Manager {
                 continue;
             };
             self.log_failure_once(outcome.as_ref().err().map(describe));
-            return Ok(Session { client: outcome?, given_up: false });
+            match outcome {
+                Ok(client) => return Ok(Session { client, given_up: false }),
+                Err(error) if began.elapsed() >= CHECKOUT_TIMEOUT => return Err(error),
+                Err(_) => tokio::time::sleep(CONNECT_AGAIN_AFTER).await,
+            }
         }
     }
 
@@ -348,15 +359,39 @@ fn connector(args: &PostgresArgs, url: &Secret) -> anyhow::Result<MakeRustlsConn
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_wrong_url_is_named_without_being_shown() {
-        let args = PostgresArgs {
-            database_url: "postgres://u:hunter2@h:notaport/d".parse().unwrap(),
+    fn args(url: &str) -> PostgresArgs {
+        PostgresArgs {
+            database_url: url.parse().unwrap(),
             database_url_file: None,
             database_ca_file: None,
             statement_timeout_ms: 1_000,
-        };
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_named_without_being_shown() {
+        let args = args("postgres://u:hunter2@h:notaport/d");
         let error = format!("{:#}", pool(&args, "test", 1, false).unwrap_err());
         assert!(error.contains("DATABASE_URL") && !error.contains("hunter2"), "{error}");
+    }
+
+    /// With bb8's own waits there would be four attempts, and the last of them long before the caller gives up.
+    #[tokio::test]
+    async fn a_server_that_is_away_is_tried_again_and_again_while_a_caller_waits() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://u@{}/d?sslmode=disable", listener.local_addr().unwrap());
+        let pool = pool(&args(&url), "test", 1, false).unwrap();
+        let mut attempts = 0;
+        let caller = pool.get();
+        tokio::pin!(caller);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut caller => break outcome,
+                // The connection closes at once, as if the server were not there.
+                accepted = listener.accept() => attempts += usize::from(accepted.is_ok()),
+            }
+        };
+        assert!(matches!(outcome, Err(bb8::RunError::TimedOut)));
+        assert!(attempts >= 8, "{attempts} attempts");
     }
 }

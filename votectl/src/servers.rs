@@ -20,7 +20,7 @@ use crate::error::Error;
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long to wait before a server is tried again.
-const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Shows a notice while an operation goes on, such as "waiting for redis, 20 s at most: …".
 pub type Notify = fn(&str);
