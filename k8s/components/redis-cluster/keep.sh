@@ -2,6 +2,8 @@
 # Keeps the pod's two nodes in the cluster as long as the pod runs.
 #  - A pod that restarts has another address. If all pods restart at once, no node is at the address that the others remember,
 #    and gossip cannot repair this. So a node that misses any other node meets all of them again, by name.
+#  - A replica that learned its master's new address from the gossip of a third node still connects to the old address
+#    (redis/redis#14633). So a node whose master is elsewhere is told again whom it follows.
 #  - After a failover the first node takes its shard back, because two masters on one machine would be lost together.
 #  - When the pod gets SIGTERM, the replicas take over the shards that it leads. No data are lost, and no connection is cut.
 #    The nodes themselves wait meanwhile (preStop).
@@ -44,6 +46,19 @@ look_for_peers() {
         echo "$1 sees $there nodes: meeting all by name"
         meet_all "$1"
     fi
+    follow_master "$1"
+}
+
+# Compares the address at which the node looks for its master with the address in its table of nodes.
+follow_master() {
+    master=$(printf '%s\n' "$nodes" | sed -n 's/^[^ ]* [^ ]* [^ ]*myself[^ ]* \([0-9a-f]\{40\}\) .*/\1/p')
+    [ -n "$master" ] || return 0
+    lives_at=$(printf '%s\n' "$nodes" | sed -n "s/^$master \([^@ ]*\)@.*/\1/p")
+    looked_for_at=$(ask "$POD_IP" "$1" info replication | sed -n 's/^master_host://p; s/^master_port://p' | paste -s -d : -)
+    case $lives_at in
+        "$looked_for_at" | '' | :*) ;;
+        *) echo "$1 looks for its master at $looked_for_at instead of $lives_at: $(ask "$POD_IP" "$1" cluster replicate "$master")" ;;
+    esac
 }
 
 # During this failover the master accepts no writes until this node has all data, so a failed attempt is not repeated at once.

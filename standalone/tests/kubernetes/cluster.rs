@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::eventually;
 
 use crate::deployment::project;
-use crate::pods::{PODS, PORTS, Pods, program};
+use crate::pods::{PODS, PORTS, Pods, keeper_with_answers, program};
 use crate::restart::SCRIPT;
 
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
@@ -41,6 +41,24 @@ async fn pods_form_a_cluster_once_and_no_pod_holds_a_shard_twice() {
     for number in 0..PODS {
         let found = pods.ask(0, 6379, &["GET", &format!("key-of-{number}")]);
         assert_eq!(found, "kept\n");
+    }
+}
+
+/// Redis may learn its master's new address without connecting to it. `redis-cli` is replaced here, because nothing
+/// brings this about for sure.
+#[tokio::test]
+async fn a_replica_that_looks_for_its_master_at_the_old_address_is_told_the_new_one() {
+    let own = "1".repeat(40);
+    let master = "2".repeat(40);
+    for (host, says) in [("10.0.0.1", true), ("10.0.0.2", false)] {
+        let nodes = format!(
+            "{own} 10.0.0.9:6379@16379,redis-2.redis-nodes myself,slave {master} 0 0 14 connected\n\
+             {master} 10.0.0.2:6380@16380,redis-1.redis-nodes master - 0 0 14 connected 10922-16383\n"
+        );
+        let replication = format!("role:slave\nmaster_host:{host}\nmaster_port:6380\n");
+        let log = keeper_with_answers(&nodes, &replication).await;
+        let repaired = format!("cluster replicate {master}");
+        assert_eq!(log.contains(&repaired), says, "{host}: {log}");
     }
 }
 
@@ -86,6 +104,13 @@ async fn pods_that_come_back_elsewhere_find_each_other_and_their_places() {
     eventually(SETTLED_WITHIN, async || pods.in_their_places()).await;
     assert!(all_kept(&pods));
     assert_eq!(waiting(&pods), 50);
+
+    // The keeper's user may tell a replica whom it follows, and that loses nothing.
+    let shard = pods.ask(0, 6379, &["CLUSTER", "MYID"]);
+    let repaired = pods.ask_as("keeper", 2, 6380, &["CLUSTER", "REPLICATE", shard.trim()]);
+    assert_eq!(repaired, "OK\n");
+    eventually(SETTLED_WITHIN, async || pods.all_ready()).await;
+    assert!(all_kept(&pods));
 
     // A replica that has lost its master is not ready, so a rolling update does not take the next pod away.
     for node in &mut pods.pod(0).nodes {

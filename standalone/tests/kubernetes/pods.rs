@@ -184,13 +184,17 @@ impl Pods {
 
     /// Sends a command to a node as the operator, and returns the reply.
     pub fn ask(&self, number: usize, port: u16, words: &[&str]) -> String {
+        self.ask_as("operator", number, port, words)
+    }
+
+    pub fn ask_as(&self, user: &str, number: usize, port: u16, words: &[&str]) -> String {
         let mut client = Command::new("redis-cli");
         client
             .args(["-c", "-h", &self.pods[number].address.to_string(), "-p", &port.to_string()])
-            .args(["--user", "operator"])
+            .args(["--user", user])
             .args(words)
             .env("PATH", format!("{}:/usr/bin:/bin:/usr/local/bin", self.names.display()))
-            .env("REDISCLI_AUTH", self.secrets.read("passwords/redis-operator"));
+            .env("REDISCLI_AUTH", self.secrets.read(&format!("passwords/redis-{user}")));
         succeeds(&mut client)
     }
 
@@ -223,6 +227,37 @@ impl Pod {
     pub fn run(&self) -> PathBuf {
         self.folder.join("run")
     }
+}
+
+/// Runs the keeper's script until it has looked at both nodes twice, with a `redis-cli` that gives these answers to
+/// `CLUSTER NODES` and `INFO replication`. Returns the commands that the script sent.
+pub async fn keeper_with_answers(nodes: &str, replication: &str) -> String {
+    let folder = folder("keeper");
+    for (name, text) in [("nodes", nodes), ("replication", replication), ("sent", "")] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let client = folder.join("redis-cli");
+    let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\"\nshift 6\necho \"$*\" >>sent\n\
+                  case $* in 'cluster nodes') cat nodes ;; 'info replication') cat replication ;; esac\n";
+    fs::write(&client, script).unwrap();
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.join("keeper-password"), "secret").unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut command = Command::new("sh");
+    command
+        .arg(project("k8s/components/redis-cluster/keep.sh"))
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("SECRETS", &folder)
+        .env("RUN", &folder)
+        .envs([("POD_IP", "10.0.0.9"), ("PEERS", "1"), ("SERVICE", SERVICE), ("EVERY_S", "1")]);
+    let log = folder.join("log");
+    let _keeper = Process::spawn("keeper", command, &folder, &log, &folder.join("pid")).unwrap();
+    let sent = || fs::read_to_string(folder.join("sent")).unwrap();
+    testkit::eventually(Duration::from_secs(20), async || {
+        (sent().matches("cluster nodes").count() >= 5).then_some(())
+    })
+    .await;
+    sent()
 }
 
 /// Returns an unused address in 127.0.0.0/8, all of which is this machine.
