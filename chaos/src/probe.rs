@@ -52,7 +52,8 @@ impl Probe {
     /// Casts one ballot of a new voter. Returns the voter if the ballot was acknowledged.
     async fn cast(&mut self, testbed: &Testbed) -> Option<VoterId> {
         let voter = VoterId::new();
-        let cookie = format!("voter={}", testbed.cookies.sign("voter", voter, now_ms() / 1_000));
+        let name = testbed.cookies.cookie_name("voter", false);
+        let cookie = format!("{name}={}", testbed.cookies.sign("voter", voter, now_ms() / 1_000));
         let path = format!("/api/polls/{POLL}/ballots");
         let body = format!(r#"{{"choices":["{}"]}}"#, OPTIONS[0]);
         let reply =

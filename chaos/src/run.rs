@@ -218,7 +218,8 @@ impl Load {
         load.reply_time_max = REPLY_WITHIN;
         load.audit = false;
         let now_s = now_ms() / 1_000;
-        let cookie = |_| format!("voter={}", testbed.cookies.sign("voter", VoterId::new(), now_s));
+        let name = testbed.cookies.cookie_name("voter", false);
+        let cookie = |_| format!("{name}={}", testbed.cookies.sign("voter", VoterId::new(), now_s));
         let voters = (config.rate * seconds) as u64;
         // Signing blocks this thread for a while, and the proxies need others meanwhile.
         let cookies = tokio::task::block_in_place(|| (0..voters).map(cookie).collect());

@@ -1,5 +1,6 @@
 """Failures of a deployment: servers that restart, are killed, or restart while ballots wait; nodes that fail."""
 
+import json
 import shlex
 import subprocess
 import time
@@ -212,22 +213,25 @@ def names(stage, row):
     """Stops the cluster's DNS, and disconnects a node meanwhile. Services must reach the remaining nodes of the Redis
     Cluster at their last known addresses, and the shard's new master, too."""
     node = victim(stage)
-    dns = ("--namespace", "kube-system", "deployment/coredns")
-    given = stage.kubectl.get("deployment", "coredns", "--namespace", "kube-system")["spec"]["replicas"]
     row.notes.append(f"no DNS, and node {node} away, for {NAMES_AWAY_S} s")
-    stage.kubectl.do("scale", *dns, "--replicas=0")
+    answer_names(stage, False)
     try:
-        eventually("DNS is down", lambda: not stage.kubectl.get(
-            "pods", "--namespace", "kube-system", "--selector", "k8s-app=kube-dns"), 120)
         hook(stage.settings.cut, node)
         try:
             time.sleep(NAMES_AWAY_S)
         finally:
             hook(stage.settings.heal, node)
     finally:
-        stage.kubectl.do("scale", *dns, f"--replicas={given}")
+        answer_names(stage, True)
     eventually(f"{node} is back", lambda: node_is_ready(stage, node), 180)
     whole(stage)
+
+
+def answer_names(stage, answers):
+    """Takes all servers away from the Service of the cluster's DNS, or gives them back."""
+    patch = {"spec": {"selector": {"votestream/no-dns": None if answers else "yes"}}}
+    stage.kubectl.do("patch", "service/kube-dns", "--namespace", "kube-system", "--type=merge",
+                     f"--patch={json.dumps(patch)}")
 
 
 def whole(stage):

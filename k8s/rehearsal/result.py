@@ -13,6 +13,8 @@ class Bound:
     longest_gap_s: float
     # The share of ballots that are not accepted; None: only the gap is bounded.
     refused_share: float | None = None
+    # The share of ballots that a service answered with 503, whatever the network did to the others; None: no bound.
+    unavailable_share: float | None = None
     # The time from the end of the step until every accepted ballot is a row.
     counted_s: float = 60.0
 
@@ -21,6 +23,9 @@ class Bound:
         sent = row.votes + row.refused
         if self.refused_share is not None and row.refused > self.refused_share * sent:
             yield f"{row.refused} of {sent} ballots were not accepted; the bound is {self.refused_share:.1%}: {row.outcomes}"
+        unavailable = row.outcomes.get("unavailable", 0)
+        if self.unavailable_share is not None and unavailable > self.unavailable_share * sent:
+            yield f"{unavailable} of {sent} ballots were answered 503; the bound is {self.unavailable_share:.1%}"
         if self.longest_gap_s and row.longest_gap_s > self.longest_gap_s:
             yield f"no ballot was accepted for {row.longest_gap_s:.1f} s; the bound is {self.longest_gap_s:.0f} s"
 

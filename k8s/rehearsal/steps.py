@@ -12,8 +12,8 @@ UNNOTICED = Bound(longest_gap_s=3, refused_share=0.005)
 RESTART = Bound(longest_gap_s=30)
 CRASH = Bound(longest_gap_s=60)
 # A third of the partitions has no master for ten seconds of the step. If clients did not find the new one, a third of all
-# ballots would be refused all the time.
-WITHOUT_NAMES = Bound(longest_gap_s=60, refused_share=0.2)
+# ballots would be answered with 503 all the time. Connections to the producer on the node that is away fail besides.
+WITHOUT_NAMES = Bound(longest_gap_s=60, unavailable_share=0.1)
 # The step has a load of its own, or none.
 NO_LOAD = Bound(longest_gap_s=0, refused_share=0)
 

@@ -125,6 +125,10 @@ class Results(unittest.TestCase):
         bound = Bound(longest_gap_s=3, refused_share=0.01)
         self.assertEqual(list(bound.passed_by(Row("update", votes=99, refused=1, longest_gap_s=3))), [])
         self.assertEqual(len(list(bound.passed_by(Row("update", votes=98, refused=2, longest_gap_s=3.1)))), 2)
+        answered = Bound(longest_gap_s=60, unavailable_share=0.1)
+        for unavailable, problems in ((10, 0), (11, 1)):
+            row = Row("names", votes=60, refused=40, outcomes={"unavailable": unavailable, "no_page": 40 - unavailable})
+            self.assertEqual(len(list(answered.passed_by(row))), problems)
         self.assertEqual(list(Bound(longest_gap_s=30).passed_by(Row("redis", refused=900, longest_gap_s=29))), [])
         self.assertEqual(list(Bound(longest_gap_s=0).passed_by(Row("apply", longest_gap_s=70))), [])
 

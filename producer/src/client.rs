@@ -7,9 +7,10 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use votestream_service::listener::PeerAddr;
-use warp::http::{HeaderMap, HeaderName, header, header::AsHeaderName};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, header, header::AsHeaderName};
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// The settings that decide which headers of a request are believed.
 #[derive(Clone, Debug, Default)]
@@ -29,30 +30,56 @@ pub struct Client {
     pub address: IpAddr,
     /// Whether the request came through TLS.
     pub secure: bool,
+    /// The site whose page sent the request.
+    pub page: PageSite,
+}
+
+/// The site whose page sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageSite {
+    /// This one, or the client is not a browser.
+    Own,
+    /// Another one whose origin is allowed, and the browser shows our reply as a page of ours.
+    AllowedNavigation,
+    /// Another one whose origin is allowed, and a script of it gets our reply.
+    AllowedScript,
+    /// Another one whose origin is not allowed.
+    Foreign,
 }
 
 impl Trust {
     /// Identifies the client of a request that arrived from `peer`.
     pub fn client(&self, peer: PeerAddr, headers: &HeaderMap) -> Client {
+        let page = self.page_site(peer, headers);
         if !self.is_proxy(peer.0) {
-            return Client { address: peer.0, secure: self.always_secure };
+            return Client { address: peer.0, secure: self.always_secure, page };
         }
         let https = text(headers, "x-forwarded-proto").is_some_and(|proto| proto == "https");
         let address = self.forwarded_for(headers).unwrap_or(peer.0);
-        Client { address, secure: self.always_secure || https }
+        Client { address, secure: self.always_secure || https, page }
     }
 
-    /// Returns whether a page of another site sent the request. Clients that are not browsers send neither
-    /// Origin nor Sec-Fetch-Site, and have no cookies that another site could misuse.
-    pub fn is_cross_site(&self, peer: PeerAddr, headers: &HeaderMap) -> bool {
+    /// Returns the site whose page sent the request. Clients that are not browsers send neither Origin nor
+    /// Sec-Fetch-Site, and have no cookies that another site could misuse.
+    pub fn page_site(&self, peer: PeerAddr, headers: &HeaderMap) -> PageSite {
         let origin = text(headers, header::ORIGIN);
-        if origin.is_some_and(|origin| self.origins.iter().any(|allowed| allowed == origin)) {
-            return false;
+        let is_own = match text(headers, &SEC_FETCH_SITE) {
+            Some(site) => matches!(site, "same-origin" | "none"),
+            None => origin.is_none_or(|origin| self.is_own(origin, peer, headers)),
+        };
+        let navigates = text(headers, &SEC_FETCH_MODE) == Some("navigate");
+        match (is_own, self.allowed_origin(headers)) {
+            (true, _) => PageSite::Own,
+            (false, Some(_)) if navigates => PageSite::AllowedNavigation,
+            (false, Some(_)) => PageSite::AllowedScript,
+            (false, None) => PageSite::Foreign,
         }
-        match text(headers, &SEC_FETCH_SITE) {
-            Some(site) => !matches!(site, "same-origin" | "none"),
-            None => origin.is_some_and(|origin| !self.is_own(origin, peer, headers)),
-        }
+    }
+
+    /// Returns the request's Origin if it is one of the allowed ones.
+    pub fn allowed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        self.origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then_some(origin)
     }
 
     fn is_own(&self, origin: &str, peer: PeerAddr, headers: &HeaderMap) -> bool {
@@ -121,9 +148,9 @@ mod tests {
             ("x-forwarded-proto", "https"),
         ]);
         let through = behind_proxy().client(peer("10.0.0.1"), &forwarded);
-        assert_eq!(through, Client { address: "203.0.113.9".parse().unwrap(), secure: true });
+        assert_eq!((through.address.to_string(), through.secure), ("203.0.113.9".into(), true));
         let direct = behind_proxy().client(peer("198.51.100.7"), &forwarded);
-        assert_eq!(direct, Client { address: "198.51.100.7".parse().unwrap(), secure: false });
+        assert_eq!((direct.address.to_string(), direct.secure), ("198.51.100.7".into(), false));
     }
 
     #[test]
@@ -148,7 +175,8 @@ mod tests {
     #[test]
     fn posts_from_other_sites_are_recognised() {
         let trust = Trust { origins: vec!["https://tv.example".into()], ..Trust::default() };
-        let cross = |pairs| trust.is_cross_site(peer("::1"), &headers(pairs));
+        let site = |pairs| trust.page_site(peer("::1"), &headers(pairs));
+        let cross = |pairs| site(pairs) == PageSite::Foreign;
         assert!(!cross(&[]), "a plain client");
         assert!(!cross(&[("sec-fetch-site", "same-origin")]));
         assert!(cross(&[("sec-fetch-site", "cross-site")]));
@@ -156,7 +184,12 @@ mod tests {
         assert!(!cross(&[("origin", "http://vote:8080"), ("host", "vote:8080")]));
         assert!(cross(&[("origin", "http://evil"), ("host", "vote:8080")]));
         assert!(cross(&[("origin", "null"), ("host", "vote:8080")]));
-        assert!(!cross(&[("origin", "https://tv.example"), ("sec-fetch-site", "cross-site")]));
+        let tv = [("origin", "https://tv.example"), ("sec-fetch-site", "cross-site")];
+        assert_eq!(site(&tv), PageSite::AllowedScript);
+        let script = [tv[0], tv[1], ("sec-fetch-mode", "cors")];
+        assert_eq!(site(&script), PageSite::AllowedScript);
+        let form = [tv[0], tv[1], ("sec-fetch-mode", "navigate")];
+        assert_eq!(site(&form), PageSite::AllowedNavigation);
     }
 
     #[test]

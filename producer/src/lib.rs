@@ -10,6 +10,7 @@ mod catalog;
 pub mod client;
 pub mod config;
 mod cookie_keys;
+mod cross_origin;
 mod durability;
 mod handlers;
 mod identity;

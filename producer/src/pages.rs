@@ -95,6 +95,12 @@ pub struct BallotPage {
     pub results_url: Option<String>,
     /// Message above the ballot, if there is one.
     pub notice: Option<Notice>,
+    /// Voting token: the hidden field that names the voter where the browser keeps no cookie.
+    pub token: Option<String>,
+    /// Whether the register could not be read, so that this voter's vote is not known now.
+    pub vote_is_unknown: bool,
+    /// Whether the register of the poll, which is over, has been removed.
+    pub vote_is_not_kept: bool,
 }
 
 impl BallotPage {
@@ -108,6 +114,19 @@ impl BallotPage {
 
     fn is_over(&self) -> bool {
         matches!(self.state.as_str(), "closed" | "archived")
+    }
+
+    /// What a voter without a known vote reads once the poll is over.
+    fn own_vote_words(&self) -> &'static str {
+        if !self.your_choices.is_empty() {
+            "Thank you for voting."
+        } else if self.vote_is_not_kept {
+            "Which vote came from which browser is no longer kept for this poll."
+        } else if self.vote_is_unknown {
+            ""
+        } else {
+            "No vote of yours is recorded in this browser."
+        }
     }
 
     fn takes_votes(&self) -> bool {

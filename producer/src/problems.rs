@@ -11,6 +11,7 @@ pub(crate) static TYPES: &[&ProblemType] = &[
     &BAD_CODE,
     &CROSS_SITE,
     &INVALID_CHOICE,
+    &KEY_REUSED,
     &MALFORMED,
     &METHOD_NOT_ALLOWED,
     &NOT_FOUND,
@@ -48,7 +49,8 @@ pub(crate) static CROSS_SITE: ProblemType = ProblemType {
     title: "Not from this site",
     explanation: "A page of another site has sent this ballot, judging by the headers Sec-Fetch-Site and \
                   Origin. Vote on the poll's own page. Whoever runs the service can allow further sites \
-                  with ALLOWED_ORIGINS.",
+                  with ALLOWED_ORIGINS. A page of an allowed site reads the poll from \
+                  `/api/polls/{slug}` first, and sends the member `token` with the ballot.",
 };
 
 /// 422 for choices that the poll does not allow.
@@ -58,6 +60,16 @@ pub(crate) static INVALID_CHOICE: ProblemType = ProblemType {
     title: "Not a valid choice",
     explanation: "The ballot names an option that the poll does not have, names one twice, or names fewer \
                   or more options than the poll allows. The detail says which.",
+};
+
+/// 422 for an `Idempotency-Key` that came with other choices before.
+pub(crate) static KEY_REUSED: ProblemType = ProblemType {
+    name: "idempotency-key-reused",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "Idempotency key used before",
+    explanation: "A ballot with the same Idempotency-Key and other choices is stored already, and it stands. \
+                  A key belongs to one ballot: send the same choices to learn its outcome, or a new key \
+                  with other choices.",
 };
 
 /// 403 for a ballot before the poll opens or after it closes.

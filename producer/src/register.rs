@@ -6,7 +6,7 @@
 //!
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
-use redis::{Cmd, Pipeline, RedisError, Script, Value};
+use redis::{Pipeline, RedisError, Script, Value};
 use votestream_schema::keys::BUCKETS;
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
@@ -31,6 +31,8 @@ pub enum Verdict {
     Full,
     /// The poll has no such voting code.
     BadCode,
+    /// The voter's standing ballot has the same idempotency key and other choices.
+    KeyReused,
 }
 
 /// A ballot and the trace context it travels with.
@@ -43,6 +45,9 @@ pub struct Registration {
     /// Whether this ballot may replace the voter's standing vote.
     pub replaces: bool,
 }
+
+/// The reply to [`Register::standing_query`]: the standing vote, and whether the register of the poll has been removed.
+pub type StandingReply = (Option<String>, bool);
 
 /// Builds calls of the script and reads the replies.
 #[derive(Clone, Debug)]
@@ -154,16 +159,18 @@ impl Register {
         }
     }
 
-    /// Returns the command that reads a voter's standing vote.
-    pub fn standing_query(&self, partition: u16, poll: PollId, voter: VoterId) -> Cmd {
-        let mut query = redis::cmd("HGET");
-        query.arg(self.keys.register(partition, poll, voter)).arg(voter.0.as_bytes().as_slice());
+    /// Returns the commands that read a voter's standing vote. The reply is a [`StandingReply`].
+    pub fn standing_query(&self, partitions: u16, poll: PollId, voter: VoterId) -> Pipeline {
+        let partition = voter.partition(partitions);
+        let mut query = redis::pipe();
+        query.hget(self.keys.register(partition, poll, voter), voter.0.as_bytes().as_slice());
+        query.hexists(self.keys.forgotten(partition), poll.0);
         query
     }
 
-    /// Reads the answer to [`Register::standing_query`]; `None` if the voter has no standing vote.
-    pub fn read_standing(answer: Option<&str>) -> Option<Choices> {
-        answer?.split(' ').next()?.parse().ok().and_then(Choices::from_mask)
+    /// Reads the choices of a standing vote; `None` if it is not readable.
+    pub fn read_standing(standing: &str) -> Option<Choices> {
+        standing.split(' ').next()?.parse().ok().and_then(Choices::from_mask)
     }
 }
 
@@ -188,6 +195,7 @@ fn verdict(reply: &Value) -> Option<Verdict> {
         "U" => Verdict::UnknownPoll,
         "F" => Verdict::Full,
         "B" => Verdict::BadCode,
+        "K" => Verdict::KeyReused,
         _ => return None,
     })
 }

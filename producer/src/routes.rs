@@ -5,6 +5,7 @@
 //! GET,POST  /polls/{slug}              a poll's ballot
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
+//! OPTIONS   both                       whether a page of another site may use them
 //! GET       /problems/{name}           the explanation of a problem's type
 //! GET       /openapi.json
 //! GET       /static/{file}
@@ -61,6 +62,15 @@ pub(crate) fn all(
                 timer.measure(form::page(voting, slug, head))
             },
         );
+    let preflight = warp::path!("api" / "polls" / String / ..)
+        .and(poll_methods())
+        .and(warp::options())
+        .and(timed("preflight"))
+        .and(with_voting.clone())
+        .and(head())
+        .map(|_, methods, timer: RequestTimer, voting: Arc<VotingService>, head: Head| {
+            timer.stop(api::preflight(&voting, &head.headers, methods))
+        });
     let api_poll = warp::path!("api" / "polls" / String)
         .and(get)
         .and(timed("poll"))
@@ -89,6 +99,8 @@ pub(crate) fn all(
         .unify()
         .or(api_poll)
         .unify()
+        .or(preflight)
+        .unify()
         .or(assets)
         .unify()
         .or(openapi)
@@ -104,8 +116,16 @@ pub(crate) fn all(
 /// Answers 405 for the addresses that take ballots, once all methods that they accept were tried.
 fn other_methods() -> impl Filter<Extract = (Response,), Error = Rejection> + Clone {
     let page = page_path().map(|_| "GET, HEAD, POST");
-    let ballots = warp::path!("api" / "polls" / String / "ballots").map(|_| "POST");
-    page.or(ballots).unify().map(|allow| unrouted(Problem::method_not_allowed(allow)))
+    let polls = warp::path!("api" / "polls" / String / ..).and(poll_methods());
+    page.or(polls.map(|_, methods| methods))
+        .unify()
+        .map(|allow| unrouted(Problem::method_not_allowed(allow)))
+}
+
+/// Matches the rest of a poll's address, and of that of its ballots, and returns the methods there.
+fn poll_methods() -> impl Filter<Extract = (&'static str,), Error = Rejection> + Clone {
+    let poll = warp::path::end().map(|| "GET, HEAD, OPTIONS");
+    poll.or(warp::path!("ballots").map(|| "OPTIONS, POST")).unify()
 }
 
 /// Matches `/` (no slug) and `/polls/{slug}`.

@@ -5,6 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use votestream_schema::code::Code;
+use votestream_schema::idempotency::IdempotencyKey;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::Identity;
@@ -17,17 +18,17 @@ use votestream_service::trace::{self, Span};
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
-use crate::client::{Client, Trust};
+use crate::client::{Client, PageSite, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
-use crate::identity;
+use crate::identity::{self, CookieKind, TokenHolder};
 use crate::limiter::Limiter;
 use crate::metrics;
 use crate::problems::{
-    ALREADY_VOTED, BAD_CODE, CROSS_SITE, INVALID_CHOICE, NOT_OPEN, TOO_MANY_NEW_VOTERS,
+    ALREADY_VOTED, BAD_CODE, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
 };
 use crate::publisher::Publisher;
-use crate::register::{Register, Registration, Verdict};
+use crate::register::{Register, Registration, StandingReply, Verdict};
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
 pub(crate) struct VotingService {
@@ -68,6 +69,53 @@ pub(crate) struct CastResult {
     pub(crate) cookie: Option<HeaderValue>,
 }
 
+/// What is known of the vote of the person to whom a page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// These choices stand.
+    Stands(Choices),
+    /// The register has no vote of this person.
+    None,
+    /// The register could not be read now.
+    Unknown,
+    /// The poll is over, and its register has been removed.
+    NotKept,
+}
+
+impl Standing {
+    /// The choices that stand, if they are known.
+    pub(crate) fn choices(self) -> Option<Choices> {
+        if let Self::Stands(choices) = self { Some(choices) } else { None }
+    }
+
+    /// The word for programs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Stands(_) => "stands",
+            Self::None => "none",
+            Self::Unknown => "unknown",
+            Self::NotKept => "not_kept",
+        }
+    }
+}
+
+/// The person to whom a page is shown.
+#[derive(Default)]
+pub(crate) struct Visitor {
+    /// The voter whom the request's cookies name.
+    pub(crate) voter: Option<VoterId>,
+    /// The cookie of a new voter.
+    pub(crate) cookie: Option<HeaderValue>,
+    /// The voting token of the page. Polls with voting codes have none.
+    pub(crate) token: Option<String>,
+}
+
+/// The voter of a ballot.
+struct Caster {
+    voter: VoterId,
+    cookie: Option<HeaderValue>,
+}
+
 impl CastResult {
     fn refused(problem: Problem) -> Self {
         Self { outcome: Err(problem), cookie: None }
@@ -91,29 +139,57 @@ impl VotingService {
         self.trust.client(peer, headers)
     }
 
-    /// Asks Redis for the voter's standing vote. Returns `None` also when Redis is away, because a page
-    /// without it is better than none.
-    pub(crate) async fn standing(&self, poll: &Poll, voter: VoterId) -> Option<Choices> {
-        let query = self.register.standing_query(voter.partition(self.partitions), poll.id, voter);
-        let mut connection = self.pool.get().await.ok()?;
-        let answer: Option<String> = query.query_async(&mut *connection).await.ok()?;
-        Register::read_standing(answer.as_deref())
+    /// Returns the request's Origin if pages of that origin may use the API.
+    pub(crate) fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.trust.allowed_origin(headers).cloned()
     }
 
-    /// Identifies the voter whom a page is shown to. Returns the voter whom the cookies name, or else the
-    /// cookie of a new voter, which is withheld from a network that brings too many.
-    pub(crate) fn visitor(
-        &self,
-        poll: &Poll,
-        client: Client,
-        headers: &HeaderMap,
-    ) -> (Option<VoterId>, Option<HeaderValue>) {
+    /// Asks Redis for the standing vote of the voter whom the cookies name.
+    pub(crate) async fn standing(&self, poll: &Poll, voter: Option<VoterId>) -> Standing {
+        let is_over = matches!(poll.state(now_ms()), PollState::Closed | PollState::Archived);
+        let Some(voter) = voter else { return Standing::None };
+        let query = self.register.standing_query(self.partitions, poll.id, voter);
+        let Ok(mut connection) = self.pool.get().await else { return Standing::Unknown };
+        let answer: Result<StandingReply, _> = query.query_async(&mut *connection).await;
+        match answer {
+            Err(error) => {
+                tracing::debug!(poll = %poll.slug, %error, "a page does not know its voter's vote");
+                Standing::Unknown
+            }
+            Ok((Some(text), _)) => {
+                Register::read_standing(&text).map_or(Standing::Unknown, Standing::Stands)
+            }
+            Ok((None, was_removed))
+                if is_over && (was_removed || poll.archived_at_ms.is_some()) =>
+            {
+                Standing::NotKept
+            }
+            Ok((None, _)) => Standing::None,
+        }
+    }
+
+    /// Identifies the voter whom a page is shown to: the voter whom the cookies name, or else a new voter.
+    /// The cookie of a new voter is withheld from a network that brings too many.
+    pub(crate) fn visitor(&self, poll: &Poll, client: Client, headers: &HeaderMap) -> Visitor {
         let now_s = now_ms() / 1_000;
-        match identity::read(&self.cookie_keys.ring(), poll, headers, now_s, client.secure) {
-            Identity::Known(voter) => (Some(voter), None),
-            _ if poll.voter_policy == VoterPolicy::Code => (None, None),
-            _ if !self.limiter.lets_pass(client.address) => (None, None),
-            _ => (None, Some(self.cookie(poll, VoterId::new(), now_s, client))),
+        let keys = self.cookie_keys.ring();
+        let (known, renew) = match identity::read(&keys, poll, headers, now_s, client.secure) {
+            Identity::Known { voter, renew } => (Some(voter), renew),
+            _ => (None, false),
+        };
+        let cookie = |voter| self.cookie(poll, voter, now_s, client);
+        if poll.voter_policy == VoterPolicy::Code {
+            let cookie = known.filter(|_| renew).map(cookie);
+            return Visitor { voter: known, cookie, token: None };
+        }
+        let voter = known.unwrap_or_default();
+        let has_passed_limit = known.is_some() || self.limiter.lets_pass(client.address);
+        let holder = TokenHolder { voter, has_passed_limit };
+        let needs_cookie = renew || (known.is_none() && has_passed_limit);
+        Visitor {
+            voter: known,
+            cookie: needs_cookie.then(|| cookie(voter)),
+            token: Some(identity::token(&keys, poll, holder, now_s)),
         }
     }
 
@@ -138,7 +214,8 @@ impl VotingService {
         headers: &HeaderMap,
     ) -> CastResult {
         // Refuse whatever can be refused without asking Redis.
-        if self.trust.is_cross_site(peer, headers) {
+        let client = self.client(peer, headers);
+        if client.page == PageSite::Foreign {
             return CastResult::refused(cross_site());
         }
         if poll.archived_at_ms.is_some() {
@@ -148,9 +225,13 @@ impl VotingService {
             Ok(choices) => choices,
             Err(invalid) => return CastResult::refused(invalid_choice(invalid.to_string())),
         };
-        let client = self.client(peer, headers);
-        let (voter, cookie) = match self.voter(poll, submission.code.as_deref(), client, headers) {
-            Ok(found) => found,
+        let key = match idempotency_key(headers) {
+            Ok(key) => key,
+            Err(problem) => return CastResult::refused(problem),
+        };
+        let caster = self.caster(poll, submission, key.as_ref(), client, headers);
+        let Caster { voter, cookie } = match caster {
+            Ok(caster) => caster,
             Err(refused) => return *refused,
         };
         // Never say yes while Redis is not set up to keep ballots.
@@ -159,7 +240,8 @@ impl VotingService {
             return CastResult { outcome: Err(problem), cookie };
         }
         // Register the ballot, in a span that continues the caller's trace.
-        let ballot = Ballot { poll: poll.id, voter, id: BallotId::new(), choices };
+        let id = key.as_ref().map_or_else(BallotId::new, |key| key.ballot(voter));
+        let ballot = Ballot { poll: poll.id, voter, id, choices };
         let replaces = poll.vote_policy.replaces();
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
@@ -177,6 +259,9 @@ impl VotingService {
             Ok(Verdict::AlreadyVoted { choices, .. }) => Err(already_voted(poll, choices)),
             Ok(Verdict::NotOpen) => Err(not_open(poll)),
             Ok(Verdict::BadCode) => return CastResult::refused(bad_code()),
+            Ok(Verdict::KeyReused) if key.is_some() => Err(key_reused()),
+            // Two random ids end alike, once in four thousand million ballots of one voter.
+            Ok(Verdict::KeyReused) => Err(Problem::unavailable("it is safe to try again")),
             Ok(Verdict::UnknownPoll) => {
                 Err(Problem::unavailable("this poll is being set up; try again in a moment"))
             }
@@ -193,49 +278,89 @@ impl VotingService {
         CastResult { outcome, cookie }
     }
 
-    /// Returns the voter of a ballot and the cookie to set, or the refusal of the ballot.
-    fn voter(
+    /// Returns the voter of a ballot, or the refusal of the ballot. The cookie comes first, then the page's
+    /// voting token, then the idempotency key; a ballot with none of them is that of a new voter.
+    fn caster(
         &self,
         poll: &Poll,
-        code: Option<&str>,
+        submission: &Submission,
+        key: Option<&IdempotencyKey>,
         client: Client,
         headers: &HeaderMap,
-    ) -> Result<(VoterId, Option<HeaderValue>), Box<CastResult>> {
+    ) -> Result<Caster, Box<CastResult>> {
         let refuse = |problem| Box::new(CastResult::refused(problem));
         let now_s = now_ms() / 1_000;
-        let identity =
-            identity::read(&self.cookie_keys.ring(), poll, headers, now_s, client.secure);
+        let keys = self.cookie_keys.ring();
+        let identity = identity::read(&keys, poll, headers, now_s, client.secure);
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let new_cookie = |voter| Some(self.cookie(poll, voter, now_s, client));
         if poll.voter_policy == VoterPolicy::Code {
-            return match (code.filter(|code| !code.trim().is_empty()), identity) {
+            return match (given(&submission.code), identity) {
                 (Some(code), _) => {
-                    let code = Code::parse(code).ok_or_else(|| refuse(bad_code()))?;
+                    let code = Code::parse(&code).ok_or_else(|| refuse(bad_code()))?;
                     let voter = code.voter(poll.id);
-                    Ok((voter, Some(self.cookie(poll, voter, now_s, client))))
+                    Ok(Caster { voter, cookie: new_cookie(voter) })
                 }
-                (None, Identity::Known(voter)) => Ok((voter, None)),
+                (None, Identity::Known { voter, renew }) => {
+                    Ok(Caster { voter, cookie: if renew { new_cookie(voter) } else { None } })
+                }
                 (None, _) => Err(refuse(bad_code())),
             };
         }
-        match identity {
-            Identity::Known(voter) => Ok((voter, None)),
-            Identity::Invalid(error) => {
-                let detail =
-                    format!("{error}; it has been removed, reload the page and vote again");
-                let cookie = Some(identity::clear_cookie(poll, client.secure));
-                Err(Box::new(CastResult { outcome: Err(Problem::malformed(detail)), cookie }))
-            }
-            Identity::New if !self.limiter.lets_pass(client.address) => {
-                Err(refuse(too_many_new_voters()))
-            }
-            Identity::New => {
-                let voter = VoterId::new();
-                Ok((voter, Some(self.cookie(poll, voter, now_s, client))))
-            }
+        if let Identity::Known { voter, renew } = identity {
+            return Ok(Caster { voter, cookie: if renew { new_cookie(voter) } else { None } });
         }
+        // A cookie that is no longer good does not matter where the page's token names the voter.
+        let (voter, is_limited) = match (given(&submission.token), identity) {
+            (Some(token), _) => {
+                let holder =
+                    identity::read_token(&keys, poll, token.trim(), now_s).map_err(|error| {
+                        let detail = format!(
+                            "the voting token cannot be used: {error}; reload the page and vote again"
+                        );
+                        refuse(Problem::malformed(detail))
+                    })?;
+                (holder.voter, !holder.has_passed_limit)
+            }
+            (None, Identity::Invalid(error)) => {
+                let detail = format!(
+                    "the voter cookie cannot be used: {error}; it has been removed, reload the page \
+                     and vote again"
+                );
+                let cookie = Some(identity::clear_cookie(&keys, poll, cookie_kind(client)));
+                let outcome = Err(Problem::malformed(detail));
+                return Err(Box::new(CastResult { outcome, cookie }));
+            }
+            // Each visit of another site's page would be a new voter.
+            (None, _) if key.is_none() && client.page != PageSite::Own => {
+                return Err(refuse(needs_token()));
+            }
+            (None, _) => (key.map_or_else(VoterId::new, |key| key.voter(poll.id)), true),
+        };
+        if is_limited && !self.limiter.lets_pass(client.address) {
+            return Err(refuse(too_many_new_voters()));
+        }
+        Ok(Caster { voter, cookie: new_cookie(voter) })
+    }
+
+    /// Returns whether a page may keep this voting token.
+    pub(crate) fn accepts_token(&self, poll: &Poll, token: Option<&str>) -> bool {
+        let keys = self.cookie_keys.ring();
+        token
+            .is_some_and(|token| identity::read_token(&keys, poll, token, now_ms() / 1_000).is_ok())
     }
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
-        identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, client.secure)
+        identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, cookie_kind(client))
+    }
+}
+
+/// Returns how the cookie of this client travels.
+fn cookie_kind(client: Client) -> CookieKind {
+    match (client.secure, client.page) {
+        (false, _) => CookieKind::Plain,
+        (true, PageSite::AllowedScript) => CookieKind::Partitioned,
+        (true, _) => CookieKind::Secure,
     }
 }
 
@@ -255,8 +380,32 @@ pub(crate) fn slugs(poll: &Poll, choices: Choices) -> Vec<&str> {
     poll.chosen(choices).map(|option| option.slug.as_str()).collect()
 }
 
+/// Reads the request's `Idempotency-Key`.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => IdempotencyKey::parse(value.as_bytes())
+            .map(Some)
+            .map_err(|error| Problem::malformed(error.to_string())),
+        (Some(_), Some(_)) => Err(Problem::malformed("there is more than one Idempotency-Key")),
+    }
+}
+
+fn key_reused() -> Problem {
+    let detail =
+        "this Idempotency-Key came with other choices before; use a new key for a new ballot";
+    Problem::new(&KEY_REUSED, detail)
+}
+
 fn cross_site() -> Problem {
     let detail = "ballots are taken from this site's own pages only";
+    Problem::new(&CROSS_SITE, detail)
+}
+
+fn needs_token() -> Problem {
+    let detail =
+        "a page of another site must send the voting token that GET /api/polls/{slug} returns";
     Problem::new(&CROSS_SITE, detail)
 }
 

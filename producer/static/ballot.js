@@ -1,7 +1,7 @@
 // The ballot page with JavaScript: the same form, sent without leaving the page.
 
 import { Choices, lengthClass } from './choices.js';
-import { countDown, showLocalTimes, watchState } from './clock.js';
+import { countDown, showLocalTimes, watch } from './clock.js';
 import { sendBallot } from './sender.js';
 import { say, sentence, span } from './words.js';
 
@@ -15,6 +15,7 @@ let stopping = null;
 
 showLocalTimes();
 startCountdowns();
+askForUnknownVote();
 if (form) startForm();
 
 function startForm() {
@@ -48,7 +49,8 @@ async function submit(choices) {
     return;
   }
   const slugs = choices.slugs();
-  const body = code ? { choices: slugs, code: code.value.trim() } : { choices: slugs };
+  const token = document.getElementById('token');
+  const body = { choices: slugs, ...(code && { code: code.value.trim() }), ...(token && { token: token.value }) };
 
   stopping = new AbortController();
   showSending(true);
@@ -166,6 +168,19 @@ function spinner() {
   return element;
 }
 
+/* A vote that the service could not look up */
+
+function askForUnknownVote() {
+  const asking = document.getElementById('vote-asking');
+  if (!asking) return;
+  asking.hidden = false;
+  watch(api, (poll) => poll.your_vote !== 'unknown', () => {
+    // Do not interrupt a vote that is being sent, nor one that was answered: then the page knows it.
+    if (!stopping && standing.hidden) location.reload();
+    else document.getElementById('vote-unknown').remove();
+  });
+}
+
 /* Opening and closing time */
 
 function startCountdowns() {
@@ -175,7 +190,7 @@ function startCountdowns() {
     if (stopping) setTimeout(reload, 1000);
     else location.reload();
   };
-  const due = () => watchState(api, state, reload);
+  const due = () => watch(api, (poll) => poll.state !== state, reload);
   const opens = document.getElementById('opens-at');
   if (opens) countDown(document.getElementById('opens-in'), opens.dateTime, (left) => `in ${left}`, due);
   const closes = document.getElementById('closes-at');

@@ -34,16 +34,16 @@ export function countDown(element, at, words, onDue) {
 }
 
 /**
- * Asks the server, with growing and jittered pauses, until the poll has left `state`; then calls `onChange`.
+ * Asks the server for the poll, with growing and jittered pauses, until `isDue(poll)`; then calls `onDue`.
  * The server's clock decides, not the reader's.
  */
-export async function watchState(url, state, onChange) {
+export async function watch(url, isDue, onDue) {
   for (let round = 0; ; round += 1) {
     const most_ms = Math.min(LOOK_MS_MAX, 2000 * 2 ** round);
     await new Promise((resolve) => setTimeout(resolve, most_ms * (0.2 + 0.8 * Math.random())));
     try {
       const response = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
-      if (response.ok && (await response.json()).state !== state) return onChange();
+      if (response.ok && isDue(await response.json())) return onDue();
     } catch {
       // Away for now: the next round asks again.
     }

@@ -1,6 +1,7 @@
 // Sends a ballot again and again until the server gives a final answer.
 //
-// Only status 202 means accepted. Sending again is harmless: the register answers with the standing vote.
+// Only status 202 means accepted. Sending again is harmless: all attempts carry the page's voting token and one
+// idempotency key, so they are the same voter's and the same ballot.
 
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
@@ -16,9 +17,10 @@ const WAIT_MS_MAX = 30_000;
  * Calls `onWait({ attempt, wait_ms, reason })` before each wait; `signal` stops everything.
  */
 export async function sendBallot(url, ballot, { signal, onWait }) {
+  const key = newKey();
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     if (signal.aborted) break;
-    const answer = await post(url, ballot, signal);
+    const answer = await post(url, ballot, key, signal);
     if (answer.kind !== 'busy') return answer;
     if (signal.aborted || attempt === ATTEMPTS_MAX) break;
     const wait_ms = backOff(attempt, answer.retry_after_ms);
@@ -43,7 +45,12 @@ export function retryAfter(header, now_ms = Date.now()) {
   return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
-async function post(url, ballot, signal) {
+/** Returns 32 random hexadecimal digits. `crypto.randomUUID` exists behind TLS only. */
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+async function post(url, ballot, key, signal) {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), ANSWER_MS_MAX);
   const stop = () => late.abort();
@@ -51,7 +58,11 @@ async function post(url, ballot, signal) {
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json, application/problem+json' },
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, application/problem+json',
+        'idempotency-key': `"${key}"`,
+      },
       body: JSON.stringify(ballot),
       credentials: 'same-origin',
       signal: late.signal,

@@ -19,7 +19,8 @@ impl fmt::Display for PollId {
     }
 }
 
-/// The id of a voter: a UUIDv7 from a signed cookie, or a UUIDv8 made of a voting code.
+/// The id of a voter: a UUIDv7 from a signed cookie or token, or a UUIDv8 made of a voting code or of an
+/// idempotency key.
 ///
 /// Ids that are ordered by time nearly double the rate at which Postgres inserts, because new rows lie side
 /// by side in the index.

@@ -1,8 +1,8 @@
 //! The definitions that all parts of Votestream share.
 //!
 //! Owns the terms of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), the format in which a ballot
-//! travels ([`codec`]), the names of Redis keys ([`keys`]), the identity of a voter ([`voter`], [`code`]), the
-//! forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`, the Postgres
+//! travels ([`codec`]), the names of Redis keys ([`keys`]), the identity of a voter ([`voter`], [`code`],
+//! [`idempotency`]), the forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`, the Postgres
 //! schema ([`db`]).
 //!
 //! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`, [`poll_copy`].
@@ -13,6 +13,7 @@ pub mod code;
 pub mod codec;
 #[cfg(feature = "db")]
 pub mod db;
+pub mod idempotency;
 pub mod ids;
 pub mod keys;
 pub mod poll;

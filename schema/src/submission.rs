@@ -10,7 +10,10 @@ pub const FIELD_VOTE: &str = "vote";
 /// The form field that holds the voting code.
 pub const FIELD_CODE: &str = "code";
 
-/// Options by slug or letter, and the voting code if one was given.
+/// The form field that holds the page's voting token.
+pub const FIELD_TOKEN: &str = "token";
+
+/// Options by slug or letter, and the voting code and token if they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Submission {
     /// The names of the chosen options: slugs or letters.
@@ -18,6 +21,9 @@ pub struct Submission {
     /// The voting code, as it was typed.
     #[serde(default)]
     pub code: Option<String>,
+    /// The voting token of the page: the voter's identity where the browser keeps no cookie.
+    #[serde(default)]
+    pub token: Option<String>,
 }
 
 impl Submission {
@@ -30,13 +36,16 @@ impl Submission {
                 FIELD_CODE if submission.code.is_none() => {
                     submission.code = Some(value.into_owned());
                 }
+                FIELD_TOKEN if submission.token.is_none() => {
+                    submission.token = Some(value.into_owned());
+                }
                 _ => {}
             }
         }
         submission
     }
 
-    /// Reads `{"choices": ["cats"], "code": "…"}`.
+    /// Reads `{"choices": ["cats"], "code": "…", "token": "…"}`.
     ///
     /// # Errors
     /// Returns an error that says where the text is not of that form.
@@ -54,6 +63,9 @@ mod tests {
         let read = Submission::from_form(b"vote=cats&x=y&vote=d%6Fgs&code=AB+CD&code=EF&vote=");
         assert_eq!(read.choices, ["cats", "dogs", ""]);
         assert_eq!(read.code.as_deref(), Some("AB CD"));
+        assert_eq!(read.token, None);
+        let read = Submission::from_form(b"token=v1.a&vote=cats&token=v1.b");
+        assert_eq!(read.token.as_deref(), Some("v1.a"));
         assert_eq!(Submission::from_form(b""), Submission::default());
         assert_eq!(Submission::from_form(b"\xff=%&vote=%ff").choices, ["\u{fffd}"]);
     }
@@ -62,6 +74,8 @@ mod tests {
     fn json_names_options_and_a_code() {
         let read = Submission::from_json(br#"{"choices":["cats"],"code":"AB","more":1}"#).unwrap();
         assert_eq!((read.choices, read.code), (vec!["cats".into()], Some("AB".into())));
+        let read = Submission::from_json(br#"{"choices":[],"token":"v1.a"}"#).unwrap();
+        assert_eq!(read.token.as_deref(), Some("v1.a"));
         for bad in ["", "{}", "[]", r#"{"choices":"cats"}"#, r#"{"choices":[1]}"#] {
             assert!(Submission::from_json(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -1,14 +1,19 @@
-//! The identity of a browser: a voter id in a signed cookie.
+//! The identity of a browser: a voter id in a signed cookie, or in the signed token of a page.
 //!
 //! The value is `v1.<voter>.<issued>.<signature>`: 32 hexadecimal digits, the Unix time of issue in
 //! seconds (hexadecimal), and the first 128 bits of HMAC-SHA256 (RFC 2104, truncated as its section
 //! 5 allows) over a scope and everything in front of the signature. The scope keeps a cookie of one use
 //! from being accepted for another.
 //!
+//! The cookie's name is `<scope>_<key id>`. Two deployments on one host have other keys, so they have other
+//! cookies, and none overwrites the other's: browsers do not tell ports apart. Behind TLS the name has the
+//! prefix `__Host-`, with which browsers store a cookie only if it came through TLS, and send it only to this
+//! host.
+//!
 //! Invariant: a [`VoterId`] that [`KeyRing::verify`] returns was signed with one of our keys.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::VoterId;
@@ -23,25 +28,33 @@ const SIGNATURE_BYTES: usize = 16;
 /// The length of a cookie value in bytes, until the year 2106.
 const VALUE_BYTES: usize = 3 + 32 + 9 + 1 + 2 * SIGNATURE_BYTES;
 
-/// Why a cookie is not accepted.
+/// Why a cookie or token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Not of the form `v1.….….…`.
-    #[error("the voter cookie is malformed")]
+    #[error("it is malformed")]
     Malformed,
     /// The signature was made with none of our keys.
-    #[error("the voter cookie was not signed by this service")]
+    #[error("it was not signed by this service for this use")]
     Forged,
     /// Issued more than [`AGE_MAX_S`] ago, or in the future.
-    #[error("the voter cookie has expired")]
+    #[error("it has expired")]
     Expired,
 }
+
+/// The prefix of a cookie's name behind TLS.
+pub const HOST_PREFIX: &str = "__Host-";
 
 /// The voter of a request, by its cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// A cookie of ours names the voter.
-    Known(VoterId),
+    Known {
+        /// The voter.
+        voter: VoterId,
+        /// Whether the reply should set the cookie again, under its present name.
+        renew: bool,
+    },
     /// The request has no voter cookie.
     New,
     /// The cookie is not, or no longer, accepted.
@@ -63,6 +76,8 @@ pub struct InvalidKey {
 #[derive(Clone)]
 pub struct KeyRing {
     macs: Vec<Hmac<Sha256>>,
+    /// The id of each key: 8 hexadecimal digits of a hash, which are part of the cookie's name.
+    ids: Vec<String>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -77,7 +92,7 @@ impl KeyRing {
     /// # Errors
     /// Returns [`InvalidKey`] if there is no key, or one is not hexadecimal or shorter than [`KEY_BYTES_MIN`].
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
-        let mut macs = Vec::new();
+        let (mut macs, mut ids) = (Vec::new(), Vec::new());
         let keys = text.split([',', ' ', '\n', '\r', '\t']).filter(|key| !key.is_empty());
         for (index, key) in keys.enumerate() {
             let invalid = |reason| InvalidKey { position: index + 1, reason };
@@ -86,11 +101,19 @@ impl KeyRing {
                 return Err(invalid("is shorter than 32 bytes (64 hexadecimal digits)"));
             }
             macs.push(Hmac::new_from_slice(&bytes).expect("HMAC takes keys of any length"));
+            let hash = Sha256::new().chain_update(b"votestream key id\0").chain_update(&bytes);
+            ids.push(hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect());
         }
         if macs.is_empty() {
             return Err(InvalidKey { position: 1, reason: "is missing" });
         }
-        Ok(Self { macs })
+        Ok(Self { macs, ids })
+    }
+
+    /// Returns the name of the cookie that holds values of [`KeyRing::sign`] for this scope.
+    pub fn cookie_name(&self, scope: &str, secure: bool) -> String {
+        let prefix = if secure { HOST_PREFIX } else { "" };
+        [prefix, scope, "_", &self.ids[0]].concat()
     }
 
     /// Makes the cookie value for this voter, issued at `now_s` (Unix time in seconds).
@@ -109,30 +132,59 @@ impl KeyRing {
         value
     }
 
-    /// Finds the voter in the lines of a request's Cookie headers. Of several cookies of this name, the first
-    /// that we signed counts.
+    /// Finds the voter in the lines of a request's Cookie headers; `secure` says whether the request came
+    /// through TLS.
+    ///
+    /// The cookie under its present name decides. Where there is none, older ones count, and are renewed: a cookie
+    /// that an older key signed, one of a release before the name had a key id, and, behind TLS, one without
+    /// the prefix, from the time before the deployment had TLS. Somebody else can have planted the last one;
+    /// once there is a cookie with the prefix, it never counts.
     pub fn identify<'a>(
         &self,
         lines: impl Iterator<Item = &'a [u8]>,
-        name: &str,
         scope: &str,
+        secure: bool,
         now_s: i64,
     ) -> Identity {
+        let mut best: Option<(usize, VoterId)> = None;
         let mut found = Identity::New;
         for line in lines {
             // Other applications on this host may have cookies with any bytes; they must not fail the
             // request.
             let line = String::from_utf8_lossy(line);
-            for (key, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-                if key == name {
-                    match self.verify(scope, value, now_s) {
-                        Ok(voter) => return Identity::Known(voter),
-                        Err(error) => found = Identity::Invalid(error),
+            for (name, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+                let Some(age) = self.age_of_name(name, scope, secure) else { continue };
+                match self.verify(scope, value, now_s) {
+                    Ok(voter) if best.is_none_or(|(best, _)| age < best) => {
+                        best = Some((age, voter));
                     }
+                    Ok(_) => {}
+                    // A bad cookie under an older name may be another deployment's.
+                    Err(error) if age == 0 => found = Identity::Invalid(error),
+                    Err(_) => {}
                 }
             }
         }
-        found
+        best.map_or(found, |(age, voter)| Identity::Known { voter, renew: age > 0 })
+    }
+
+    /// Returns how old a cookie's name is: 0 for the present one. Returns `None` if it is not one of ours.
+    fn age_of_name(&self, name: &str, scope: &str, secure: bool) -> Option<usize> {
+        let (prefixed, bare) = match name.strip_prefix(HOST_PREFIX) {
+            Some(bare) => (true, bare),
+            None => (false, name),
+        };
+        let lacks_prefix = match (secure, prefixed) {
+            (true, prefixed) => !prefixed,
+            (false, false) => false,
+            // Browsers send it through TLS only.
+            (false, true) => return None,
+        };
+        let key = match bare.strip_prefix(scope)? {
+            "" => self.ids.len(),
+            suffix => self.ids.iter().position(|id| suffix.strip_prefix('_') == Some(id))?,
+        };
+        Some(key + if lacks_prefix { self.ids.len() + 1 } else { 0 })
     }
 
     /// Returns the voter in a cookie value that we signed, for this scope, not too long ago.
@@ -205,6 +257,46 @@ mod tests {
         let voter = VoterId::new();
         let value = ring(&[1]).sign("voter", voter, 1_000);
         assert_eq!(ring(&[1]).verify("voter", &value, 2_000), Ok(voter));
+    }
+
+    #[test]
+    fn the_newest_cookie_decides_and_older_ones_are_renewed() {
+        let (old, both, other) = (ring(&[1]), ring(&[2, 1]), ring(&[3]));
+        let voters: [VoterId; 5] = std::array::from_fn(|_| VoterId::new());
+        let cookie = |ring: &KeyRing, voter: usize, secure| {
+            format!(
+                "{}={}",
+                ring.cookie_name("voter", secure),
+                ring.sign("voter", voters[voter], 0)
+            )
+        };
+        let unnamed = format!("voter={}", old.sign("voter", voters[3], 0));
+        let foreign = format!("voter={}", other.sign("voter", voters[4], 0));
+        let identify = |cookies: &[&String], secure| {
+            let line = cookies.iter().map(|c| c.as_str()).collect::<Vec<_>>().join("; ");
+            both.identify([line.as_bytes()].into_iter(), "voter", secure, 0)
+        };
+        let known = |voter: usize, renew| Identity::Known { voter: voters[voter], renew };
+        let (new, older) = (cookie(&both, 0, false), cookie(&old, 1, false));
+        for all in [[&foreign, &unnamed, &older, &new], [&new, &older, &unnamed, &foreign]] {
+            assert_eq!(identify(&all, false), known(0, false));
+        }
+        assert_eq!(identify(&[&older, &unnamed], false), known(1, true));
+        assert_eq!(identify(&[&unnamed, &foreign], false), known(3, true));
+        assert_eq!(identify(&[&foreign], false), Identity::New, "another deployment's");
+        assert_eq!(identify(&[&cookie(&other, 4, false)], false), Identity::New);
+
+        // Behind TLS, the prefix comes before everything else.
+        let (host, old_host) = (cookie(&both, 2, true), cookie(&old, 2, true));
+        for all in [[&host, &new], [&new, &host]] {
+            assert_eq!(identify(&all, true), known(2, false));
+        }
+        assert_eq!(identify(&[&new, &old_host], true), known(2, true));
+        assert_eq!(identify(&[&new], true), known(0, true));
+        assert_eq!(identify(&[&host], false), Identity::New, "no browser sends it");
+        let broken = format!("{}=v1.x", both.cookie_name("voter", false));
+        assert_eq!(identify(&[&broken], false), Identity::Invalid(Error::Malformed));
+        assert_eq!(identify(&[&broken, &older], false), known(1, true));
     }
 
     #[test]

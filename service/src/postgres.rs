@@ -188,8 +188,10 @@ impl bb8::ManageConnection for Manager {
         }
     }
 
+    /// Fails for a session that was closed while it was idle; the pool then opens another one. Other sessions are not
+    /// asked, because a round trip before each call would cost more than it finds.
     async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {
-        session.simple_query("").await.map(drop)
+        if session.client.is_closed() { session.simple_query("").await.map(drop) } else { Ok(()) }
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
@@ -242,7 +244,7 @@ pub fn pool(
     Ok(bb8::Pool::builder()
         .max_size(connections_max)
         .connection_timeout(CHECKOUT_TIMEOUT)
-        .test_on_check_out(false)
+        .test_on_check_out(true)
         .build_unchecked(manager))
 }
 

@@ -207,7 +207,7 @@ impl Manager {
             })
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
-            Ok(link) => Ok(Connection { link: link?, broken: false }),
+            Ok(link) => Ok(Connection { link: link?, broken: false, pooled_by: None }),
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
     }
@@ -274,7 +274,7 @@ impl bb8::ManageConnection for Manager {
     async fn connect(&self) -> Result<Connection, RedisError> {
         let outcome = Self::connect(self, RESPONSE_TIMEOUT).await;
         self.log_failure_once(outcome.as_ref().err());
-        outcome
+        outcome.map(|connection| Connection { pooled_by: Some(self.clone()), ..connection })
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> Result<(), RedisError> {
@@ -288,14 +288,41 @@ impl bb8::ManageConnection for Manager {
 
 /// One connection. It is broken for good after a time-out, a lost link, or a call whose caller stopped
 /// waiting.
+///
+/// Redis or a firewall may close a pooled connection that was idle, which only the next call notices. So a
+/// pooled connection replaces a lost link and repeats the call once. Calls on pooled connections must
+/// therefore be repeatable; the register's calls use connections of their own.
 pub struct Connection {
     link: Link,
     broken: bool,
+    /// Opens a new link; `None` outside pools.
+    pooled_by: Option<Manager>,
 }
 
 enum Link {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
+}
+
+impl Link {
+    async fn command(&mut self, command: &Cmd) -> Result<Value, RedisError> {
+        match self {
+            Self::Server(link) => link.req_packed_command(command).await,
+            Self::Cluster(link) => link.req_packed_command(command).await,
+        }
+    }
+
+    async fn commands(
+        &mut self,
+        pipeline: &Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::Server(link) => link.req_packed_commands(pipeline, offset, count).await,
+            Self::Cluster(link) => link.req_packed_commands(pipeline, offset, count).await,
+        }
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -328,12 +355,31 @@ impl Connection {
         self.note_outcome(outcome.and_then(Value::extract_error))
     }
 
+    /// Opens a new link if a pooled connection has lost its own, as this outcome of a call says. Returns
+    /// whether there is a new one; then the caller repeats the call.
+    async fn has_new_link_after<T>(&mut self, outcome: &Result<T, RedisError>) -> bool {
+        let (Some(manager), Err(error)) = (self.pooled_by.clone(), outcome) else { return false };
+        if !is_lost_link(error) {
+            return false;
+        }
+        // If there is no new link, the error of the lost one says enough.
+        let Ok(fresh) = Manager::connect(&manager, RESPONSE_TIMEOUT).await else { return false };
+        self.link = fresh.link;
+        true
+    }
+
     /// Ends a call: the connection is broken only if the outcome says so. Before the call it was marked
     /// as broken, in case the caller stops waiting.
     fn note_outcome<T>(&mut self, outcome: Result<T, RedisError>) -> Result<T, RedisError> {
         self.broken = outcome.as_ref().is_err_and(breaks_connection);
         outcome
     }
+}
+
+/// Returns whether the server, or something on the way, closed the connection. A time-out is another matter: the server
+/// may still run the call.
+fn is_lost_link(error: &RedisError) -> bool {
+    (error.is_io_error() || error.is_connection_dropped()) && !error.is_timeout()
 }
 
 /// Returns whether a connection that returned this error must be thrown away.
@@ -363,10 +409,10 @@ impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
             self.broken = true;
-            let outcome = match &mut self.link {
-                Link::Server(link) => link.req_packed_command(cmd).await,
-                Link::Cluster(link) => link.req_packed_command(cmd).await,
-            };
+            let mut outcome = self.link.command(cmd).await;
+            if self.has_new_link_after(&outcome).await {
+                outcome = self.link.command(cmd).await;
+            }
             self.note_outcome(outcome)
         })
     }
@@ -379,10 +425,10 @@ impl ConnectionLike for Connection {
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
             self.broken = true;
-            let outcome = match &mut self.link {
-                Link::Server(link) => link.req_packed_commands(pipeline, offset, count).await,
-                Link::Cluster(link) => link.req_packed_commands(pipeline, offset, count).await,
-            };
+            let mut outcome = self.link.commands(pipeline, offset, count).await;
+            if self.has_new_link_after(&outcome).await {
+                outcome = self.link.commands(pipeline, offset, count).await;
+            }
             let outcome = self.note_outcome(outcome)?;
             // The errors of a pipeline's commands are among its replies.
             self.broken = outcome.iter().any(is_from_wrong_server);

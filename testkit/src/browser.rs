@@ -48,6 +48,8 @@ axe.run(document, {
 pub struct BrowserOptions {
     /// Whether the browser runs the scripts of a page.
     pub javascript: bool,
+    /// Whether the browser keeps cookies.
+    pub cookies: bool,
     /// Whether the visitor prefers dark colours (`prefers-color-scheme`).
     pub dark: bool,
     /// The width of the page in CSS pixels.
@@ -60,7 +62,14 @@ pub struct BrowserOptions {
 
 impl Default for BrowserOptions {
     fn default() -> Self {
-        Self { javascript: true, dark: false, width: 1280, height: 900, arguments: Vec::new() }
+        Self {
+            javascript: true,
+            cookies: true,
+            dark: false,
+            width: 1280,
+            height: 900,
+            arguments: Vec::new(),
+        }
     }
 }
 
@@ -240,7 +249,7 @@ fn start_driver(folder: &Path) -> (Process, u16) {
 }
 
 fn capabilities(options: &BrowserOptions, profile: &Path) -> Value {
-    let BrowserOptions { javascript, dark, width, height, .. } = options;
+    let BrowserOptions { javascript, cookies, dark, width, height, .. } = options;
     let mut arguments: Vec<String> = [
         "--headless=new",
         "--no-sandbox",
@@ -261,14 +270,17 @@ fn capabilities(options: &BrowserOptions, profile: &Path) -> Value {
     // Blink's PreferredColorScheme: 0 is dark, 1 is light.
     arguments.push(format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)));
     arguments.extend(options.arguments.iter().cloned());
-    // Chromium's preference: 1 allows scripts, 2 blocks them.
-    let scripts = if *javascript { 1 } else { 2 };
+    // Chromium's preferences: 1 allows, 2 blocks.
+    let preference = |allowed: bool| if allowed { 1 } else { 2 };
     json!({
         "browserName": "chrome",
         "goog:loggingPrefs": { "browser": "ALL" },
         "goog:chromeOptions": {
             "args": arguments,
-            "prefs": { "profile.managed_default_content_settings.javascript": scripts },
+            "prefs": {
+                "profile.managed_default_content_settings.javascript": preference(*javascript),
+                "profile.managed_default_content_settings.cookies": preference(*cookies),
+            },
             // A desktop window cannot be as narrow as a telephone; an emulated device can.
             "mobileEmulation": { "deviceMetrics": {
                 "width": width, "height": height, "pixelRatio": 1.0, "mobile": false, "touch": false,

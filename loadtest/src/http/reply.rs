@@ -126,7 +126,10 @@ pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Mal
 
 /// Returns the length of `name=value` if this `Set-Cookie` value is the voter's cookie.
 fn voter_cookie(value: &[u8]) -> Option<usize> {
-    let ours = value.starts_with(b"voter=") || value.starts_with(b"__Host-voter=");
+    let name = value.strip_prefix(b"__Host-").unwrap_or(value);
+    let ours = name
+        .strip_prefix(b"voter")
+        .is_some_and(|rest| rest.starts_with(b"=") || rest.starts_with(b"_"));
     ours.then(|| value.iter().position(|byte| *byte == b';').unwrap_or(value.len()))
 }
 

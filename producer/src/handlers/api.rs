@@ -11,10 +11,11 @@ use votestream_schema::{Poll, Slug};
 use votestream_service::http;
 use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
-use warp::http::StatusCode;
+use warp::http::{HeaderMap, StatusCode};
 use warp::reply::{Reply, Response};
 
 use super::{body_of_type, with_cookie};
+use crate::cross_origin;
 use crate::voting::{self, VotingService};
 
 #[derive(Serialize)]
@@ -37,7 +38,9 @@ struct PollBody<'a> {
     visibility: Visibility,
     opens_at: Option<String>,
     closes_at: Option<String>,
+    your_vote: &'static str,
     your_choices: Option<Vec<&'a str>>,
+    token: Option<String>,
 }
 
 /// Answers `POST /api/polls/{slug}/ballots`: registers the ballot in the JSON body.
@@ -51,11 +54,12 @@ pub(crate) async fn cast(
         let body = body_of_type("application/json", &head.headers, body)?;
         Ok((poll, parse(&body)?))
     });
+    let origin = voting.allowed_origin(&head.headers);
     let (poll, submission) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
             voting::count(Some(&problem));
-            return problem.into_response();
+            return cross_origin::share(problem.into_response(), origin);
         }
     };
     let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
@@ -63,21 +67,28 @@ pub(crate) async fn cast(
         Ok(accepted) => accepted_reply(&poll, accepted),
         Err(problem) => problem.into_response(),
     };
-    with_cookie(response, cast.cookie)
+    cross_origin::share(with_cookie(response, cast.cookie), origin)
+}
+
+/// Answers `OPTIONS` at the addresses of polls and ballots: whether a page of another site may use them.
+pub(crate) fn preflight(
+    voting: &VotingService,
+    headers: &HeaderMap,
+    methods: &'static str,
+) -> Response {
+    cross_origin::preflight(voting.allowed_origin(headers), methods)
 }
 
 /// Answers `GET /api/polls/{slug}`: the poll, and the caller's standing vote if it has one.
 pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
+    let origin = voting.allowed_origin(&head.headers);
     let poll = match voting.poll(&slug) {
         Ok(poll) => poll,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => return cross_origin::share(problem.into_response(), origin),
     };
     let client = voting.client(head.peer, &head.headers);
-    let (voter, cookie) = voting.visitor(&poll, client, &head.headers);
-    let standing = match voter {
-        Some(voter) => voting.standing(&poll, voter).await,
-        None => None,
-    };
+    let visitor = voting.visitor(&poll, client, &head.headers);
+    let standing = voting.standing(&poll, visitor.voter).await;
     let body = PollBody {
         slug: &poll.slug,
         title: &poll.title,
@@ -90,9 +101,12 @@ pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -
         visibility: poll.visibility,
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),
-        your_choices: standing.map(|choices| voting::slugs(&poll, choices)),
+        your_vote: standing.as_str(),
+        your_choices: standing.choices().map(|choices| voting::slugs(&poll, choices)),
+        token: visitor.token,
     };
-    with_cookie(http::json(StatusCode::OK, to_json(&body)), cookie)
+    let reply = http::json(StatusCode::OK, to_json(&body));
+    cross_origin::share(with_cookie(reply, visitor.cookie), origin)
 }
 
 fn parse(body: &[u8]) -> Result<Submission, Problem> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use votestream_schema::Poll;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::Submission;
-use votestream_schema::{Choices, Poll};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -14,7 +14,7 @@ use warp::reply::Response;
 
 use super::{body_of_type, with_cookie};
 use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
-use crate::voting::{self, VotingService};
+use crate::voting::{self, Standing, VotingService};
 
 /// Answers `GET /` and `GET /polls/{slug}` with the ballot; `slug` is `None` for `/`.
 pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head: Head) -> Response {
@@ -23,13 +23,10 @@ pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head:
         Err(problem) => return problem_page(&problem, None),
     };
     let client = voting.client(head.peer, &head.headers);
-    let (voter, cookie) = voting.visitor(&poll, client, &head.headers);
-    let standing = match voter {
-        Some(voter) => voting.standing(&poll, voter).await,
-        None => None,
-    };
-    let page = ballot_page(&voting, &poll, slug.as_deref(), standing);
-    with_cookie(render(StatusCode::OK, &page), cookie)
+    let visitor = voting.visitor(&poll, client, &head.headers);
+    let standing = voting.standing(&poll, visitor.voter).await;
+    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, visitor.token);
+    with_cookie(render(StatusCode::OK, &page), visitor.cookie)
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -55,7 +52,16 @@ pub(crate) async fn cast(
     let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
     let response = match cast.outcome {
         Ok(_) => see_other(&path),
-        Err(problem) => refused_page(&voting, &poll, slug.as_deref(), &problem),
+        // The page keeps the token that it came with, so it stays the same voter's.
+        Err(problem) if voting.accepts_token(&poll, submission.token.as_deref()) => {
+            refused_page(&voting, &poll, slug.as_deref(), &problem, submission.token)
+        }
+        Err(problem) => {
+            let client = voting.client(head.peer, &head.headers);
+            let visitor = voting.visitor(&poll, client, &head.headers);
+            let page = refused_page(&voting, &poll, slug.as_deref(), &problem, visitor.token);
+            return with_cookie(page, cast.cookie.or(visitor.cookie));
+        }
     };
     with_cookie(response, cast.cookie)
 }
@@ -72,11 +78,13 @@ fn refused_page(
     poll: &Poll,
     slug: Option<&str>,
     problem: &Problem,
+    token: Option<String>,
 ) -> Response {
     let standing = problem.extensions.get("choices").and_then(|slugs| {
         poll.choose(slugs.as_array()?.iter().filter_map(|slug| slug.as_str())).ok()
     });
-    let mut page = ballot_page(voting, poll, slug, standing);
+    let known = standing.map_or(Standing::None, Standing::Stands);
+    let mut page = ballot_page(voting, poll, slug, known, token);
     page.notice = Some(Notice {
         kind: if standing.is_some() { NoticeKind::Info } else { NoticeKind::Error },
         title: problem.kind.title.to_owned(),
@@ -89,8 +97,10 @@ fn ballot_page(
     voting: &VotingService,
     poll: &Poll,
     slug: Option<&str>,
-    standing: Option<Choices>,
+    vote: Standing,
+    token: Option<String>,
 ) -> BallotPage {
+    let standing = vote.choices();
     let chosen = |position| standing.is_some_and(|choices| choices.mask() >> position & 1 == 1);
     let options = poll.options.iter().enumerate().map(|(position, option)| OptionView {
         slug: option.slug.to_string(),
@@ -120,6 +130,9 @@ fn ballot_page(
         closes_at: poll.closes_at_ms.map(rfc3339),
         results_url,
         notice: None,
+        token,
+        vote_is_unknown: vote == Standing::Unknown,
+        vote_is_not_kept: vote == Standing::NotKept,
     }
 }
 

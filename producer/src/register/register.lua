@@ -5,8 +5,8 @@
 --   REPLACES              vote policy → whether a newer ballot takes the place of the older one
 --   NEEDS_CODE            voter policy → whether a ballot needs a voting code
 --   BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES  around the choices in a payload, beside the poll's digits
---   TAG_DIGITS            how many of the last digits of a payload, a random part of the ballot's id, are
---                         kept in the register to recognise a ballot that is sent again
+--   TAG_DIGITS            how many of the last digits of a payload, which are random or follow from an idempotency
+--                         key, are kept in the register to recognise a ballot that is sent again
 --
 -- KEYS  1 stream, 2 rules, 3 accepted, 4 the poll's voting codes, then each ballot's register bucket
 -- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
@@ -16,7 +16,7 @@
 --       it) and their number; then each other ballot's position, from 1 on, and
 --       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
 --       open | U unknown poll, or a policy that this producer does not know | F the stream is full |
---       B no such voting code
+--       B no such voting code | K the standing ballot has the same tag and other choices
 --
 -- Redis rolls nothing back. So the script undoes the registration of a ballot whose entry is refused, and then ends
 -- with that error: a voter is never registered without an entry. The ballots before it in the call stay stored.
@@ -82,9 +82,10 @@ local function register(bucket, voter, payload, trace)
         return 'B'
     end
     local entry = entry_start .. string.format('%d', seq + 1)
-    -- The random tail of the ballot's id distinguishes a repeated attempt from another ballot of the voter.
+    -- The tail of the ballot's id distinguishes a repeated attempt from another ballot of the voter.
     local tag = sub(payload, -TAG_DIGITS)
-    local mine = sub(payload, choices_first, choices_last) .. ' ' .. tag .. ' ' .. entry
+    local choices = sub(payload, choices_first, choices_last)
+    local mine = choices .. ' ' .. tag .. ' ' .. entry
     local takes = in_time and length < backlog_max
     local standing = nil
     local is_first = takes and pcall('HSETNX', bucket, voter, mine)
@@ -97,7 +98,7 @@ local function register(bucket, voter, payload, trace)
         elseif standing then
             local its_choices, its_tag, its_entry = string.match(standing, '^(%d+) (%x+) (%S+)$')
             if its_tag == tag then
-                return 'A ' .. its_entry
+                return its_choices == choices and 'A ' .. its_entry or 'K'
             elseif not replaces then
                 return 'S ' .. its_choices .. ' ' .. its_entry
             end

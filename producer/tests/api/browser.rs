@@ -14,7 +14,7 @@ use crate::harness::{Setup, option, poll};
 const SOON: Duration = Duration::from_secs(20);
 
 /// A browser at a time is enough for a small machine.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 fn ballot(port: u16, slug: &str) -> String {
     format!("http://localhost:{port}/polls/{slug}")
@@ -190,6 +190,56 @@ async fn a_ballot_whose_answer_is_lost_is_sent_again_and_stands_once() {
     proxy.set(Mode::Pass);
     let wait = Duration::from_secs(60);
     browser.until_within(wait, "#standing-choices", |choices| choices == "Dogs").await;
-    assert_eq!(browser.text("#standing-title").await, "Your vote stands: you voted for");
+    assert_eq!(browser.text("#standing-title").await, "Accepted: you voted for");
     assert_eq!(service.entries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn one_click_is_one_vote_in_a_browser_without_cookies_whose_first_answers_are_lost() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().start().await;
+    let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
+    let browser =
+        Browser::start(BrowserOptions { cookies: false, ..BrowserOptions::default() }).await;
+    browser.goto(&ballot(proxy.port(), "pets")).await.unwrap();
+    browser.click("label[for=option-dogs]").await;
+    proxy.set(Mode::CutFrom);
+    browser.click("#send").await;
+    eventually(SOON, async || service.entries().await.len() == 1).await;
+    for attempt in 2..4 {
+        proxy.set(Mode::Reset);
+        browser.until("#status", |words| words.contains(&format!("Try {attempt} in"))).await;
+        proxy.set(Mode::CutFrom);
+        browser.until("#status", |words| words.contains(&format!("Try {attempt} now"))).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    proxy.set(Mode::Reset);
+    browser.until("#status", |words| words.contains("Try 4 in")).await;
+    proxy.set(Mode::Pass);
+    let wait = Duration::from_secs(60);
+    browser.until_within(wait, "#standing-choices", |choices| choices == "Dogs").await;
+    assert_eq!(browser.text("#standing-title").await, "Accepted: you voted for");
+    assert_eq!(service.entries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_know_the_vote_says_so_and_asks_again_by_itself() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let address = ballot(service.client.address.port(), "pets");
+    browser.goto(&address).await.unwrap();
+    browser.click("label[for=option-cats]").await;
+    browser.click("#send").await;
+    browser.until("#standing-choices", |choices| choices == "Cats").await;
+    redis.freeze();
+    browser.goto(&address).await.unwrap();
+    browser.until("#vote-unknown", |words| words.contains("asks again by itself")).await;
+    assert_eq!(browser.text("#standing-title").await, "", "nothing is claimed meanwhile");
+    let flaws = browser.flaws("ballot-vote-unknown").await;
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+    redis.thaw();
+    let wait = Duration::from_secs(60);
+    browser.until_within(wait, "#standing-choices", |choices| choices == "Cats").await;
 }

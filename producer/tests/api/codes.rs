@@ -39,7 +39,7 @@ async fn a_code_counts_once_on_whatever_device() {
     let first = cast(&service, "cats", &codes[0].printed()).send().await;
     assert_eq!(first.status, 202);
     let cookie = first.cookie().unwrap();
-    assert!(cookie.starts_with("voter-pets="), "{cookie}");
+    assert!(cookie.starts_with("voter-pets_"), "{cookie}");
 
     let typed = codes[0].printed().to_lowercase().replace('-', " ");
     let elsewhere = cast(&service, "dogs", &typed).send().await;

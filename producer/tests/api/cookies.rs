@@ -15,7 +15,12 @@ const OTHER_KEY: &str = "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a
 
 fn signed(keys: &str, scope: &str, issued_s: i64) -> String {
     let value = KeyRing::parse(keys).unwrap().sign(scope, VoterId::new(), issued_s);
-    format!("voter={value}")
+    format!("{}={value}", name())
+}
+
+/// The name of this deployment's cookie, in polls that are open to all.
+fn name() -> String {
+    KeyRing::parse(COOKIE_KEY).unwrap().cookie_name("voter", false)
 }
 
 /// A ballot with this cookie is refused and the cookie removed; a page is shown, with a new one.
@@ -23,11 +28,11 @@ async fn expect_refused(service: &Service, cookie: &[u8]) {
     let shown = String::from_utf8_lossy(cookie).into_owned();
     let reply = service.ballot("pets", &["cats"]).header_bytes("cookie", cookie).send().await;
     assert_eq!((reply.status, reply.problem().as_str()), (400, "malformed"), "{shown}");
-    assert_eq!(reply.cookie(), Some("voter="), "{shown}");
+    assert_eq!(reply.cookie(), Some(&*format!("{}=", name())), "{shown}");
     assert!(reply.header("set-cookie").unwrap().contains("; Max-Age=0;"), "{shown}");
 
     let form = service.client.post("/").form("vote=a").header_bytes("cookie", cookie).send().await;
-    assert_eq!((form.status, form.cookie()), (400, Some("voter=")), "{shown}");
+    assert_eq!((form.status, form.cookie()), (400, Some(&*format!("{}=", name()))), "{shown}");
 
     let page = service.client.get("/").header_bytes("cookie", cookie).send().await;
     let fresh = page.cookie().expect("a page makes a new voter");
@@ -41,7 +46,7 @@ async fn a_cookie_that_is_not_ours_is_refused_and_removed() {
     let now_s = now_ms() / 1_000;
     let good = signed(COOKIE_KEY, "voter", now_s);
     let other_voter = {
-        let (head, tail) = good.split_at("voter=v1.".len());
+        let (head, tail) = good.split_at(name().len() + "=v1.".len());
         format!("{head}{}{}", VoterId::new(), &tail[32..])
     };
     let forged = [
@@ -53,15 +58,15 @@ async fn a_cookie_that_is_not_ours_is_refused_and_removed() {
         signed(COOKIE_KEY, "voter-pets", now_s),
         signed(COOKIE_KEY, "voter", now_s - AGE_MAX_S - 1),
         signed(COOKIE_KEY, "voter", now_s + 3_600),
-        "voter=".to_owned(),
-        "voter=v1.0.0.0".to_owned(),
-        format!("voter={}", "x".repeat(4_000)),
-        "other=1; voter=nonsense".to_owned(),
+        format!("{}=", name()),
+        format!("{}=v1.0.0.0", name()),
+        format!("{}={}", name(), "x".repeat(4_000)),
+        format!("other=1; {}=nonsense", name()),
     ];
     for cookie in &forged {
         expect_refused(&service, cookie.as_bytes()).await;
     }
-    expect_refused(&service, b"voter=v1.\xff\xfe").await;
+    expect_refused(&service, &[name().as_bytes(), b"=v1.\xff\xfe"].concat()).await;
     assert_eq!(service.entries().await.len(), forged.len() + 1, "only the fresh ones count");
 }
 
@@ -91,7 +96,11 @@ async fn a_rotated_key_is_still_believed_until_it_is_dropped() {
     let new = both.ballot("pets", &["dogs"]).send().await;
     let dropped = before.setup.clone().cookie_keys(OTHER_KEY).join().await;
     assert_eq!(dropped.standing("pets", new.cookie().unwrap()).await, json!(["dogs"]));
-    expect_refused(&dropped, cookie.as_bytes()).await;
+    // Nobody here knows the key any more: the cookie is like that of another deployment.
+    assert_eq!(dropped.standing("pets", cookie).await, json!(null));
+    let reply = dropped.ballot("pets", &["dogs"]).cookie(cookie).send().await;
+    assert_eq!(reply.status, 202);
+    assert_ne!(reply.cookie().unwrap().split('=').next(), cookie.split('=').next());
 }
 
 #[tokio::test]
@@ -104,9 +113,9 @@ async fn a_key_is_rotated_in_its_file_without_a_restart() {
     let signs_anew = async || {
         let page = service.client.get("/").send().await;
         let cookie = page.cookie().unwrap().to_owned();
-        let read =
-            new_key.identify([cookie.as_bytes()].into_iter(), "voter", "voter", now_ms() / 1_000);
-        matches!(read, Identity::Known(_)).then_some(cookie)
+        let lines = [cookie.as_bytes()].into_iter();
+        let read = new_key.identify(lines, "voter", false, now_ms() / 1_000);
+        matches!(read, Identity::Known { .. }).then_some(cookie)
     };
     // An unusable file changes nothing.
     std::fs::write(&file, "no key").unwrap();
@@ -135,47 +144,89 @@ async fn behind_tls_cookies_are_secure_and_bound_to_the_host() {
         let cast = |choice| service.ballot("pets", &[choice]).header("x-forwarded-proto", "https");
         let reply = cast("cats").send().await;
         let set = reply.header("set-cookie").unwrap();
-        assert!(set.starts_with("__Host-voter=v1."), "{set}");
+        assert!(set.starts_with(&format!("__Host-{}=v1.", name())), "{set}");
         assert!(
             set.ends_with("; Path=/; Max-Age=34560000; HttpOnly; SameSite=Lax; Secure"),
             "{set}"
         );
         let again = cast("dogs").cookie(reply.cookie()).send().await;
         assert_eq!(again.problem(), "already-voted");
-        let forged = cast("dogs").cookie("__Host-voter=v1.x").send().await;
-        assert_eq!((forged.status, forged.cookie()), (400, Some("__Host-voter=")));
+        let prefixed = format!("__Host-{}", name());
+        let forged = cast("dogs").cookie(&*format!("{prefixed}=v1.x")).send().await;
+        assert_eq!((forged.status, forged.cookie()), (400, Some(&*format!("{prefixed}="))));
     }
     let plain = proxied.ballot("pets", &["cats"]).send().await;
-    assert!(plain.cookie().unwrap().starts_with("voter="));
+    assert!(plain.cookie().unwrap().starts_with(&format!("{}=", name())));
     assert!(!plain.header("set-cookie").unwrap().contains("Secure"));
 }
 
+/// A deployment gets TLS, and browsers that have voted come back.
 #[tokio::test]
-async fn behind_tls_a_plain_cookie_is_not_believed() {
+async fn behind_tls_a_plain_cookie_moves_up_once_and_never_replaces_the_voters_own() {
     let service = Setup::new().flag("trusted-proxies", "127.0.0.0/8").start().await;
     let over_plain = service.ballot("pets", &["cats"]).send().await;
-    let planted = over_plain.cookie().unwrap();
+    let plain = over_plain.cookie().unwrap();
     let over_tls = |request: testkit::http::Request| request.header("x-forwarded-proto", "https");
 
-    let page = over_tls(service.client.get("/api/polls/pets")).cookie(planted).send().await;
-    assert!(page.json()["your_choices"].is_null(), "shown as the voter of a planted cookie");
-    assert!(page.cookie().unwrap().starts_with("__Host-voter=v1."), "a new voter");
-    let cast = over_tls(service.ballot("pets", &["dogs"])).cookie(planted).send().await;
-    assert_eq!(cast.status, 202, "{}", cast.text());
+    // The same browser is the same voter, and gets a cookie that only TLS carries.
+    let page = over_tls(service.client.get("/api/polls/pets")).cookie(plain).send().await;
+    assert_eq!(page.json()["your_choices"], json!(["cats"]));
+    let moved = page.cookie().unwrap();
+    assert!(moved.starts_with(&format!("__Host-{}=v1.", name())), "{moved}");
+    let again = over_tls(service.ballot("pets", &["dogs"])).cookie(plain).send().await;
+    assert_eq!(again.problem(), "already-voted", "one browser, one vote");
+    assert!(again.cookie().unwrap().starts_with("__Host-"));
 
-    // Beside the voter's own cookie, in either order, it changes nothing.
-    let own = cast.cookie().unwrap();
-    for both in [format!("{planted}; {own}"), format!("{own}; {planted}")] {
+    // Once the browser has it, a plain cookie that somebody planted changes nothing, in either order.
+    let planted = service.ballot("pets", &["dogs"]).send().await;
+    let planted = planted.cookie().unwrap();
+    for both in [format!("{planted}; {moved}"), format!("{moved}; {planted}")] {
         let page = over_tls(service.client.get("/api/polls/pets")).cookie(both.as_str()).send();
-        assert_eq!(page.await.json()["your_choices"], json!(["dogs"]), "{both}");
+        let page = page.await;
+        assert_eq!(page.json()["your_choices"], json!(["cats"]), "{both}");
+        assert_eq!(page.cookie(), None, "it has moved up already");
     }
-    // A cookie that this service never believes is ignored, and not answered with 400.
-    let cast = over_tls(service.ballot("pets", &["cats"])).cookie("voter=nonsense").send().await;
+    // An unusable plain cookie is ignored there, and not answered with 400.
+    let broken = format!("{}=nonsense", name());
+    let cast = over_tls(service.ballot("pets", &["cats"])).cookie(broken.as_str()).send().await;
     assert_eq!(cast.status, 202, "{}", cast.text());
     // Without TLS the plain cookie counts, and a prefixed one is ignored.
-    assert_eq!(service.standing("pets", planted).await, json!(["cats"]));
-    let prefixed = service.ballot("pets", &["cats"]).cookie(own).send().await;
+    assert_eq!(service.standing("pets", plain).await, json!(["cats"]));
+    let prefixed = service.ballot("pets", &["cats"]).cookie(moved).send().await;
     assert_eq!(prefixed.status, 202, "{}", prefixed.text());
+}
+
+/// Browsers send the cookies of a host to all of its ports.
+#[tokio::test]
+async fn two_deployments_on_one_host_know_their_own_voters() {
+    let one = Setup::new().start().await;
+    let other = Setup::new().cookie_keys(OTHER_KEY).start().await;
+    let first = one.ballot("pets", &["cats"]).send().await;
+    let second = other.ballot("pets", &["dogs"]).cookie(first.cookie()).send().await;
+    assert_eq!(second.status, 202, "{}", second.text());
+    let both = format!("{}; {}", first.cookie().unwrap(), second.cookie().unwrap());
+    assert_ne!(
+        first.cookie().unwrap().split('=').next(),
+        second.cookie().unwrap().split('=').next()
+    );
+    assert_eq!(one.standing("pets", &both).await, json!(["cats"]));
+    assert_eq!(other.standing("pets", &both).await, json!(["dogs"]));
+}
+
+#[tokio::test]
+async fn a_cookie_of_an_earlier_release_names_its_voter_and_is_renewed() {
+    let service = Setup::new().start().await;
+    let before = signed(COOKIE_KEY, "voter", now_ms() / 1_000).replace(&name(), "voter");
+    let voted = service.ballot("pets", &["cats"]).cookie(before.as_str()).send().await;
+    assert_eq!(voted.status, 202, "{}", voted.text());
+    let renewed = voted.cookie().unwrap();
+    assert!(renewed.starts_with(&name()), "{renewed}");
+    for cookie in [before.as_str(), renewed] {
+        assert_eq!(service.standing("pets", cookie).await, json!(["cats"]));
+    }
+    // Another deployment's cookie of that name is nobody here.
+    let foreign = signed(OTHER_KEY, "voter", now_ms() / 1_000).replace(&name(), "voter");
+    assert_eq!(service.ballot("pets", &["dogs"]).cookie(foreign.as_str()).send().await.status, 202);
 }
 
 #[tokio::test]
