@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 use votestream_loadtest::{ExpectedVote, VoterRecord};
 use votestream_schema::poll::now_ms;
+use votestream_schema::voter::CookieKind;
 use votestream_schema::{EntryId, VoterId};
 
 use crate::http::{self, HttpError, Reply};
@@ -52,7 +53,7 @@ impl Probe {
     /// Casts one ballot of a new voter. Returns the voter if the ballot was acknowledged.
     async fn cast(&mut self, testbed: &Testbed) -> Option<VoterId> {
         let voter = VoterId::new();
-        let name = testbed.cookies.cookie_name("voter", false);
+        let name = testbed.cookies.cookie_name("voter", CookieKind::Plain);
         let cookie = format!("{name}={}", testbed.cookies.sign("voter", voter, now_ms() / 1_000));
         let path = format!("/api/polls/{POLL}/ballots");
         let body = format!(r#"{{"choices":["{}"]}}"#, OPTIONS[0]);

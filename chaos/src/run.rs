@@ -11,6 +11,7 @@ use votestream_loadtest::{
 };
 use votestream_schema::VoterId;
 use votestream_schema::poll::now_ms;
+use votestream_schema::voter::CookieKind;
 
 use crate::audit;
 use crate::config::Config;
@@ -218,7 +219,7 @@ impl Load {
         load.reply_time_max = REPLY_WITHIN;
         load.audit = false;
         let now_s = now_ms() / 1_000;
-        let name = testbed.cookies.cookie_name("voter", false);
+        let name = testbed.cookies.cookie_name("voter", CookieKind::Plain);
         let cookie = |_| format!("{name}={}", testbed.cookies.sign("voter", VoterId::new(), now_s));
         let voters = (config.rate * seconds) as u64;
         // Signing blocks this thread for a while, and the proxies need others meanwhile.

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use votestream_schema::voter::{Identity, KeyRing};
+use votestream_schema::voter::{CookieKind, Identity, KeyRing};
 
 const NOW_S: i64 = 1_700_000_000;
 /// A key with which no cookie in the corpus was signed.
@@ -13,8 +13,8 @@ static KEYS: LazyLock<KeyRing> = LazyLock::new(|| KeyRing::parse(&"7e".repeat(32
 
 fuzz_target!(|lines: &[u8]| {
     let lines = lines.split(|byte| *byte == b'\n');
-    for secure in [false, true] {
-        let found = KEYS.identify(lines.clone(), "voter", secure, NOW_S);
+    for kind in [CookieKind::Plain, CookieKind::Secure, CookieKind::Partitioned] {
+        let found = KEYS.identify(lines.clone(), "voter", kind, NOW_S);
         assert!(!matches!(found, Identity::Known { .. }), "a forged cookie identifies a voter");
     }
 });

@@ -2,13 +2,13 @@
 //!
 //! In an open poll, the signed cookie names the voter. Browsers may refuse cookies, so each ballot page also
 //! carries a voting token, which names the same voter in this poll: whatever happens to a reply, the same
-//! page is the same voter. A client with neither is a new voter. In a poll with voting codes, the voter
+//! page is the same voter. A program may name its voter by an idempotency key. Any other client is a new voter. In a poll with voting codes, the voter
 //! follows from the code, and a cookie for that poll remembers the voter, so that a reload shows the standing
 //! vote.
 
 use std::borrow::Cow;
 
-use votestream_schema::voter::{AGE_MAX_S, Error, Identity, KeyRing};
+use votestream_schema::voter::{AGE_MAX_S, CookieKind, Error, Identity, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
 use warp::http::{HeaderMap, HeaderValue, header};
 
@@ -21,16 +21,16 @@ fn scope(poll: &Poll) -> Cow<'static, str> {
     }
 }
 
-/// Reads the voter from the cookies of a request; `secure` says whether it came through TLS.
+/// Reads the voter from the cookies of a request; `kind` is the kind of cookie that the reply would set.
 pub fn read(
     keys: &KeyRing,
     poll: &Poll,
     headers: &HeaderMap,
     now_s: i64,
-    secure: bool,
+    kind: CookieKind,
 ) -> Identity {
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-    keys.identify(lines, &scope(poll), secure, now_s)
+    keys.identify(lines, &scope(poll), kind, now_s)
 }
 
 /// Returns the Set-Cookie header that makes the client this voter.
@@ -42,36 +42,27 @@ pub fn set_cookie(
     kind: CookieKind,
 ) -> HeaderValue {
     let scope = scope(poll);
-    let name = keys.cookie_name(&scope, kind != CookieKind::Plain);
+    let name = keys.cookie_name(&scope, kind);
     cookie(&name, &keys.sign(&scope, voter, now_s), AGE_MAX_S, kind)
 }
 
 /// Returns the Set-Cookie header that removes a cookie which this service did not sign.
 pub fn clear_cookie(keys: &KeyRing, poll: &Poll, kind: CookieKind) -> HeaderValue {
-    cookie(&keys.cookie_name(&scope(poll), kind != CookieKind::Plain), "", 0, kind)
+    cookie(&keys.cookie_name(&scope(poll), kind), "", 0, kind)
 }
 
-/// How a cookie travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CookieKind {
-    /// Over plain HTTP, with requests of this site's pages.
-    Plain,
-    /// Through TLS only, with requests of this site's pages.
-    Secure,
-    /// Through TLS only, with requests of the pages of one other site. Browsers keep such cookies apart for
-    /// each site (`Partitioned`), so they do not follow a person from site to site.
-    Partitioned,
-}
-
-impl CookieKind {
-    fn attributes(self) -> &'static str {
-        match self {
-            Self::Plain => "; HttpOnly; SameSite=Lax",
-            Self::Secure => "; HttpOnly; SameSite=Lax; Secure",
-            Self::Partitioned => "; HttpOnly; SameSite=None; Secure; Partitioned",
-        }
+/// The attributes of a cookie that say where it travels.
+fn attributes(kind: CookieKind) -> &'static str {
+    match kind {
+        CookieKind::Plain => "; HttpOnly; SameSite=Lax",
+        CookieKind::Secure => "; HttpOnly; SameSite=Lax; Secure",
+        CookieKind::Partitioned => "; HttpOnly; SameSite=None; Secure; Partitioned",
     }
 }
+
+/// The age up to which a voting token is accepted, in seconds. Scripts can read it, unlike the cookie, so it is
+/// good for as long as people leave a ballot open and no longer.
+pub const TOKEN_AGE_MAX_S: i64 = 24 * 60 * 60;
 
 /// A voter whom a voting token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +96,12 @@ pub fn read_token(
     now_s: i64,
 ) -> Result<TokenHolder, Error> {
     let read = |has_passed_limit| {
-        let voter = keys.verify(&token_scope(poll, has_passed_limit), token, now_s)?;
+        let voter = keys.verify_within(
+            &token_scope(poll, has_passed_limit),
+            token,
+            now_s,
+            TOKEN_AGE_MAX_S,
+        )?;
         Ok(TokenHolder { voter, has_passed_limit })
     };
     read(true).or_else(|error| if error == Error::Forged { read(false) } else { Err(error) })
@@ -118,7 +114,7 @@ fn cookie(name: &str, value: &str, age_s: i64, kind: CookieKind) -> HeaderValue 
     let mut text = String::with_capacity(name.len() + value.len() + ATTRIBUTES_BYTES_MAX);
     // `write!` would take five times as long.
     let age_s = age_s.to_string();
-    for part in [name, "=", value, "; Path=/; Max-Age=", &age_s, kind.attributes()] {
+    for part in [name, "=", value, "; Path=/; Max-Age=", &age_s, attributes(kind)] {
         text.push_str(part);
     }
     HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")

@@ -8,7 +8,7 @@ use votestream_schema::code::Code;
 use votestream_schema::idempotency::IdempotencyKey;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
-use votestream_schema::voter::Identity;
+use votestream_schema::voter::{CookieKind, Identity};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::metric::CounterHandle;
@@ -21,7 +21,7 @@ use crate::catalog::Catalog;
 use crate::client::{Client, PageSite, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
-use crate::identity::{self, CookieKind, TokenHolder};
+use crate::identity::{self, TokenHolder};
 use crate::limiter::Limiter;
 use crate::metrics;
 use crate::problems::{
@@ -67,6 +67,10 @@ pub(crate) struct Accepted {
 pub(crate) struct CastResult {
     pub(crate) outcome: Result<Accepted, Problem>,
     pub(crate) cookie: Option<HeaderValue>,
+    /// The voter of the ballot; `None` if it was refused before that was known.
+    pub(crate) voter: Option<VoterId>,
+    /// Whether a cookie of the request named the voter.
+    pub(crate) has_cookie: bool,
 }
 
 /// What is known of the vote of the person to whom a page is shown.
@@ -114,11 +118,12 @@ pub(crate) struct Visitor {
 struct Caster {
     voter: VoterId,
     cookie: Option<HeaderValue>,
+    has_cookie: bool,
 }
 
 impl CastResult {
     fn refused(problem: Problem) -> Self {
-        Self { outcome: Err(problem), cookie: None }
+        Self { outcome: Err(problem), cookie: None, voter: None, has_cookie: false }
     }
 }
 
@@ -144,7 +149,7 @@ impl VotingService {
         self.trust.allowed_origin(headers).cloned()
     }
 
-    /// Asks Redis for the standing vote of the voter whom the cookies name.
+    /// Asks Redis for the standing vote of a voter; `None` is a browser that has none.
     pub(crate) async fn standing(&self, poll: &Poll, voter: Option<VoterId>) -> Standing {
         let is_over = matches!(poll.state(now_ms()), PollState::Closed | PollState::Archived);
         let Some(voter) = voter else { return Standing::None };
@@ -173,7 +178,8 @@ impl VotingService {
     pub(crate) fn visitor(&self, poll: &Poll, client: Client, headers: &HeaderMap) -> Visitor {
         let now_s = now_ms() / 1_000;
         let keys = self.cookie_keys.ring();
-        let (known, renew) = match identity::read(&keys, poll, headers, now_s, client.secure) {
+        let (known, renew) = match identity::read(&keys, poll, headers, now_s, cookie_kind(client))
+        {
             Identity::Known { voter, renew } => (Some(voter), renew),
             _ => (None, false),
         };
@@ -189,8 +195,33 @@ impl VotingService {
         Visitor {
             voter: known,
             cookie: needs_cookie.then(|| cookie(voter)),
-            token: Some(identity::token(&keys, poll, holder, now_s)),
+            // A script of another site gets no token of a voter whom the browser's cookie names anyway.
+            token: (known.is_none() || client.page != PageSite::AllowedScript)
+                .then(|| identity::token(&keys, poll, holder, now_s)),
         }
+    }
+
+    /// Identifies the voter of the page that follows a refused ballot: still the voter of the ballot, if that is
+    /// known, or of the page that it came from.
+    pub(crate) fn visitor_after(
+        &self,
+        poll: &Poll,
+        ballot_of: Option<VoterId>,
+        submission: &Submission,
+        client: Client,
+        headers: &HeaderMap,
+    ) -> Visitor {
+        let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
+        let given = submission.token.as_deref();
+        let holder = given.and_then(|token| identity::read_token(&keys, poll, token, now_s).ok());
+        let holder = match (ballot_of, holder) {
+            (Some(voter), _) => TokenHolder { voter, has_passed_limit: true },
+            (None, Some(holder)) => holder,
+            (None, None) => return self.visitor(poll, client, headers),
+        };
+        let has_token = poll.voter_policy == VoterPolicy::Open;
+        let token = has_token.then(|| identity::token(&keys, poll, holder, now_s));
+        Visitor { voter: Some(holder.voter), cookie: None, token }
     }
 
     /// Registers one ballot and counts its outcome in the metrics.
@@ -229,15 +260,15 @@ impl VotingService {
             Ok(key) => key,
             Err(problem) => return CastResult::refused(problem),
         };
-        let caster = self.caster(poll, submission, key.as_ref(), client, headers);
-        let Caster { voter, cookie } = match caster {
+        let caster = self.caster(poll, submission, key.as_ref(), client, headers).await;
+        let Caster { voter, cookie, has_cookie } = match caster {
             Ok(caster) => caster,
             Err(refused) => return *refused,
         };
         // Never say yes while Redis is not set up to keep ballots.
         if !self.durability.is_met() {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
-            return CastResult { outcome: Err(problem), cookie };
+            return CastResult { outcome: Err(problem), cookie, voter: Some(voter), has_cookie };
         }
         // Register the ballot, in a span that continues the caller's trace.
         let id = key.as_ref().map_or_else(BallotId::new, |key| key.ballot(voter));
@@ -275,12 +306,12 @@ impl VotingService {
                 )))
             }
         };
-        CastResult { outcome, cookie }
+        CastResult { outcome, cookie, voter: Some(voter), has_cookie }
     }
 
     /// Returns the voter of a ballot, or the refusal of the ballot. The cookie comes first, then the page's
     /// voting token, then the idempotency key; a ballot with none of them is that of a new voter.
-    fn caster(
+    async fn caster(
         &self,
         poll: &Poll,
         submission: &Submission,
@@ -289,65 +320,98 @@ impl VotingService {
         headers: &HeaderMap,
     ) -> Result<Caster, Box<CastResult>> {
         let refuse = |problem| Box::new(CastResult::refused(problem));
-        let now_s = now_ms() / 1_000;
-        let keys = self.cookie_keys.ring();
-        let identity = identity::read(&keys, poll, headers, now_s, client.secure);
+        let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
+        let identity = identity::read(&keys, poll, headers, now_s, cookie_kind(client));
+        let known = |voter, renew: bool| {
+            let cookie = renew.then(|| self.cookie(poll, voter, now_s, client));
+            Ok(Caster { voter, cookie, has_cookie: true })
+        };
+        let named = |voter| {
+            // The browser sent no cookie of ours with the form of another site, and may have one all the same.
+            let keeps = client.page != PageSite::AllowedNavigation;
+            let cookie = keeps.then(|| self.cookie(poll, voter, now_s, client));
+            Ok(Caster { voter, cookie, has_cookie: false })
+        };
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        let new_cookie = |voter| Some(self.cookie(poll, voter, now_s, client));
         if poll.voter_policy == VoterPolicy::Code {
             return match (given(&submission.code), identity) {
                 (Some(code), _) => {
                     let code = Code::parse(&code).ok_or_else(|| refuse(bad_code()))?;
-                    let voter = code.voter(poll.id);
-                    Ok(Caster { voter, cookie: new_cookie(voter) })
+                    named(code.voter(poll.id))
                 }
-                (None, Identity::Known { voter, renew }) => {
-                    Ok(Caster { voter, cookie: if renew { new_cookie(voter) } else { None } })
-                }
+                (None, Identity::Known { voter, renew }) => known(voter, renew),
                 (None, _) => Err(refuse(bad_code())),
             };
         }
-        if let Identity::Known { voter, renew } = identity {
-            return Ok(Caster { voter, cookie: if renew { new_cookie(voter) } else { None } });
-        }
-        // A cookie that is no longer good does not matter where the page's token names the voter.
-        let (voter, is_limited) = match (given(&submission.token), identity) {
-            (Some(token), _) => {
-                let holder =
-                    identity::read_token(&keys, poll, token.trim(), now_s).map_err(|error| {
-                        let detail = format!(
-                            "the voting token cannot be used: {error}; reload the page and vote again"
-                        );
-                        refuse(Problem::malformed(detail))
-                    })?;
-                (holder.voter, !holder.has_passed_limit)
+        let token = given(&submission.token)
+            .map(|token| identity::read_token(&keys, poll, token.trim(), now_s));
+        match (identity, token) {
+            (Identity::Known { voter, renew }, token) => {
+                // The page may have voted by its token before this cookie came from another page.
+                if let Some(Ok(holder)) = token
+                    && holder.voter != voter
+                    && self.has_voted(poll, holder.voter).await
+                {
+                    return named(holder.voter);
+                }
+                known(voter, renew)
             }
-            (None, Identity::Invalid(error)) => {
+            // A cookie that is no longer good does not matter where the page's token names the voter.
+            (_, Some(Ok(holder))) => {
+                if !holder.has_passed_limit {
+                    self.limit(poll, holder.voter, client).await?;
+                }
+                named(holder.voter)
+            }
+            (_, Some(Err(error))) => {
+                let detail = format!(
+                    "the voting token cannot be used: {error}; reload the page and vote again"
+                );
+                Err(refuse(Problem::malformed(detail)))
+            }
+            (Identity::Invalid(error), None) => {
                 let detail = format!(
                     "the voter cookie cannot be used: {error}; it has been removed, reload the page \
                      and vote again"
                 );
                 let cookie = Some(identity::clear_cookie(&keys, poll, cookie_kind(client)));
-                let outcome = Err(Problem::malformed(detail));
-                return Err(Box::new(CastResult { outcome, cookie }));
+                Err(Box::new(CastResult {
+                    cookie,
+                    ..CastResult::refused(Problem::malformed(detail))
+                }))
             }
             // Each visit of another site's page would be a new voter.
-            (None, _) if key.is_none() && client.page != PageSite::Own => {
-                return Err(refuse(needs_token()));
+            (Identity::New, None) if client.page != PageSite::Own => Err(refuse(needs_token())),
+            (Identity::New, None) => {
+                let voter = key.map_or_else(VoterId::new, |key| key.voter(poll.id));
+                self.limit(poll, voter, client).await?;
+                // Whoever learns a key must not become its voter for good.
+                let caster: Result<Caster, Box<CastResult>> = named(voter);
+                caster.map(|caster| Caster {
+                    cookie: caster.cookie.filter(|_| key.is_none()),
+                    ..caster
+                })
             }
-            (None, _) => (key.map_or_else(VoterId::new, |key| key.voter(poll.id)), true),
-        };
-        if is_limited && !self.limiter.lets_pass(client.address) {
-            return Err(refuse(too_many_new_voters()));
         }
-        Ok(Caster { voter, cookie: new_cookie(voter) })
     }
 
-    /// Returns whether a page may keep this voting token.
-    pub(crate) fn accepts_token(&self, poll: &Poll, token: Option<&str>) -> bool {
-        let keys = self.cookie_keys.ring();
-        token
-            .is_some_and(|token| identity::read_token(&keys, poll, token, now_ms() / 1_000).is_ok())
+    /// Counts a new voter of the client's network, and refuses the ballot if there are too many. A voter who has
+    /// voted is not new, so a ballot that is sent again gets its answer.
+    async fn limit(
+        &self,
+        poll: &Poll,
+        voter: VoterId,
+        client: Client,
+    ) -> Result<(), Box<CastResult>> {
+        if self.limiter.lets_pass(client.address) || self.has_voted(poll, voter).await {
+            return Ok(());
+        }
+        Err(Box::new(CastResult::refused(too_many_new_voters())))
+    }
+
+    /// Returns whether the register is known to have a vote of this voter.
+    async fn has_voted(&self, poll: &Poll, voter: VoterId) -> bool {
+        matches!(self.standing(poll, Some(voter)).await, Standing::Stands(_))
     }
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {

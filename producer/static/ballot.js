@@ -12,14 +12,15 @@ const api = `/api/polls/${encodeURIComponent(ballot.dataset.poll)}`;
 const replaceable = 'replaceable' in ballot.dataset;
 
 let stopping = null;
+let choices = null;
 
 showLocalTimes();
 startCountdowns();
-askForUnknownVote();
 if (form) startForm();
+askForUnknownVote();
 
 function startForm() {
-  const choices = new Choices(form, {
+  choices = new Choices(form, {
     min: Number(ballot.dataset.choicesMin),
     max: Number(ballot.dataset.choicesMax),
     voted: !standing.hidden,
@@ -91,6 +92,7 @@ function showStanding(outcome, slugs, choices, title) {
   document.getElementById('standing-title').textContent = title;
   document.getElementById('standing-choices').replaceChildren(...items);
   document.getElementById('notice')?.remove();
+  document.getElementById('vote-unknown')?.remove();
   ballot.dataset.outcome = outcome;
   standing.hidden = false;
   standing.classList.remove('fresh');
@@ -174,10 +176,13 @@ function askForUnknownVote() {
   const asking = document.getElementById('vote-asking');
   if (!asking) return;
   asking.hidden = false;
-  watch(api, (poll) => poll.your_vote !== 'unknown', () => {
-    // Do not interrupt a vote that is being sent, nor one that was answered: then the page knows it.
-    if (!stopping && standing.hidden) location.reload();
-    else document.getElementById('vote-unknown').remove();
+  const known = ['stands', 'none', 'not_kept'];
+  watch(api, (poll) => known.includes(poll.your_vote), (poll) => {
+    // A vote that is being sent, or was answered meanwhile, tells more than this reply.
+    const isNews = poll.your_vote === 'stands' && !stopping && standing.hidden;
+    if (isNews && !form) return location.reload();
+    document.getElementById('vote-unknown')?.remove();
+    if (isNews) showStanding('stands', poll.your_choices, choices, 'You voted for');
   });
 }
 

@@ -34,7 +34,7 @@ export function countDown(element, at, words, onDue) {
 }
 
 /**
- * Asks the server for the poll, with growing and jittered pauses, until `isDue(poll)`; then calls `onDue`.
+ * Asks the server for the poll, with growing and jittered pauses, until `isDue(poll)`; then calls `onDue(poll)`.
  * The server's clock decides, not the reader's.
  */
 export async function watch(url, isDue, onDue) {
@@ -43,7 +43,8 @@ export async function watch(url, isDue, onDue) {
     await new Promise((resolve) => setTimeout(resolve, most_ms * (0.2 + 0.8 * Math.random())));
     try {
       const response = await fetch(url, { headers: { accept: 'application/json' }, cache: 'no-store' });
-      if (response.ok && isDue(await response.json())) return onDue();
+      const poll = response.ok && (await response.json());
+      if (poll && isDue(poll)) return onDue(poll);
     } catch {
       // Away for now: the next round asks again.
     }

@@ -1,7 +1,7 @@
 // Sends a ballot again and again until the server gives a final answer.
 //
-// Only status 202 means accepted. Sending again is harmless: all attempts carry the page's voting token and one
-// idempotency key, so they are the same voter's and the same ballot.
+// Only status 202 means accepted. Sending again is harmless: all attempts carry the page's voting token, or the voting
+// code, and one idempotency key, so they are the same voter's and the same ballot.
 
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;

@@ -18,7 +18,7 @@ pub const KEY_CHARS_MAX: usize = 255;
 /// Why the value of the header is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "Idempotency-Key is not a string of {KEY_CHARS_MIN} to {KEY_CHARS_MAX} visible ASCII characters, such as \
+    "Idempotency-Key is not a string of {KEY_CHARS_MIN} to {KEY_CHARS_MAX} printable ASCII characters, such as \
      a new UUID for each ballot"
 )]
 pub struct InvalidKey;

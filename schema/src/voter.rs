@@ -37,13 +37,27 @@ pub enum Error {
     /// The signature was made with none of our keys.
     #[error("it was not signed by this service for this use")]
     Forged,
-    /// Issued more than [`AGE_MAX_S`] ago, or in the future.
+    /// Issued too long ago, or in the future.
     #[error("it has expired")]
     Expired,
 }
 
 /// The prefix of a cookie's name behind TLS.
-pub const HOST_PREFIX: &str = "__Host-";
+const HOST_PREFIX: &str = "__Host-";
+/// The end of the name of a partitioned cookie.
+const PARTITIONED_SUFFIX: &str = "_p";
+
+/// How a cookie travels; each kind has a name of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieKind {
+    /// Over plain HTTP, with requests of this site's pages.
+    Plain,
+    /// Through TLS only, with requests of this site's pages.
+    Secure,
+    /// Through TLS only, with requests of the scripts of one other site. Browsers keep such cookies apart for
+    /// each site, so they do not follow a person from site to site.
+    Partitioned,
+}
 
 /// The voter of a request, by its cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,9 +125,10 @@ impl KeyRing {
     }
 
     /// Returns the name of the cookie that holds values of [`KeyRing::sign`] for this scope.
-    pub fn cookie_name(&self, scope: &str, secure: bool) -> String {
-        let prefix = if secure { HOST_PREFIX } else { "" };
-        [prefix, scope, "_", &self.ids[0]].concat()
+    pub fn cookie_name(&self, scope: &str, kind: CookieKind) -> String {
+        let prefix = if kind == CookieKind::Plain { "" } else { HOST_PREFIX };
+        let suffix = if kind == CookieKind::Partitioned { PARTITIONED_SUFFIX } else { "" };
+        [prefix, scope, "_", &self.ids[0], suffix].concat()
     }
 
     /// Makes the cookie value for this voter, issued at `now_s` (Unix time in seconds).
@@ -132,59 +147,77 @@ impl KeyRing {
         value
     }
 
-    /// Finds the voter in the lines of a request's Cookie headers; `secure` says whether the request came
-    /// through TLS.
+    /// Finds the voter in the lines of a request's Cookie headers. `kind` is the kind of cookie that a reply to
+    /// this request would set.
     ///
-    /// The cookie under its present name decides. Where there is none, older ones count, and are renewed: a cookie
-    /// that an older key signed, one of a release before the name had a key id, and, behind TLS, one without
-    /// the prefix, from the time before the deployment had TLS. Somebody else can have planted the last one;
-    /// once there is a cookie with the prefix, it never counts.
+    /// The cookie under its present name decides. Where there is none, others count, and the reply sets the
+    /// present one: a cookie that an older key signed, one of a release before the name had a key id, one that
+    /// was set for another site's page, and, behind TLS, one without the prefix, from the time before the
+    /// deployment had TLS. Somebody else can have planted the last one, so it counts only in a browser
+    /// that sends no cookie with the prefix.
     pub fn identify<'a>(
         &self,
         lines: impl Iterator<Item = &'a [u8]>,
         scope: &str,
-        secure: bool,
+        kind: CookieKind,
         now_s: i64,
     ) -> Identity {
-        let mut best: Option<(usize, VoterId)> = None;
+        let mut best: Option<(CookieName, VoterId)> = None;
         let mut found = Identity::New;
+        let mut has_prefixed = false;
         for line in lines {
             // Other applications on this host may have cookies with any bytes; they must not fail the
             // request.
             let line = String::from_utf8_lossy(line);
             for (name, value) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-                let Some(age) = self.age_of_name(name, scope, secure) else { continue };
+                let Some(name) = self.read_name(name, scope) else { continue };
+                if kind == CookieKind::Plain && name.kind != CookieKind::Plain {
+                    // No browser sends it over plain HTTP.
+                    continue;
+                }
+                has_prefixed |= name.kind != CookieKind::Plain;
                 match self.verify(scope, value, now_s) {
-                    Ok(voter) if best.is_none_or(|(best, _)| age < best) => {
-                        best = Some((age, voter));
+                    Ok(voter) if best.is_none_or(|(best, _)| name.rank() < best.rank()) => {
+                        best = Some((name, voter));
                     }
                     Ok(_) => {}
-                    // A bad cookie under an older name may be another deployment's.
-                    Err(error) if age == 0 => found = Identity::Invalid(error),
+                    // A bad cookie under another name may be another deployment's.
+                    Err(error) if name == (CookieName { kind, key: 0 }) => {
+                        found = Identity::Invalid(error);
+                    }
                     Err(_) => {}
                 }
             }
         }
-        best.map_or(found, |(age, voter)| Identity::Known { voter, renew: age > 0 })
+        match best {
+            Some((name, _)) if name.kind == CookieKind::Plain && has_prefixed => found,
+            // A page of another site needs no cookie of its own where the browser sends ours.
+            Some((name, voter)) => {
+                let serves = name.kind == kind
+                    || (name.kind == CookieKind::Secure && kind == CookieKind::Partitioned);
+                Identity::Known { voter, renew: !serves || name.key > 0 }
+            }
+            None => found,
+        }
     }
 
-    /// Returns how old a cookie's name is: 0 for the present one. Returns `None` if it is not one of ours.
-    fn age_of_name(&self, name: &str, scope: &str, secure: bool) -> Option<usize> {
+    /// Reads a cookie's name. Returns `None` if it is not one of ours.
+    fn read_name(&self, name: &str, scope: &str) -> Option<CookieName> {
         let (prefixed, bare) = match name.strip_prefix(HOST_PREFIX) {
             Some(bare) => (true, bare),
             None => (false, name),
         };
-        let lacks_prefix = match (secure, prefixed) {
-            (true, prefixed) => !prefixed,
-            (false, false) => false,
-            // Browsers send it through TLS only.
-            (false, true) => return None,
+        let suffix = bare.strip_prefix(scope)?;
+        let (suffix, kind) = match (prefixed, suffix.strip_suffix(PARTITIONED_SUFFIX)) {
+            (true, Some(suffix)) => (suffix, CookieKind::Partitioned),
+            (true, None) => (suffix, CookieKind::Secure),
+            (false, _) => (suffix, CookieKind::Plain),
         };
-        let key = match bare.strip_prefix(scope)? {
+        let key = match suffix {
             "" => self.ids.len(),
             suffix => self.ids.iter().position(|id| suffix.strip_prefix('_') == Some(id))?,
         };
-        Some(key + if lacks_prefix { self.ids.len() + 1 } else { 0 })
+        Some(CookieName { kind, key })
     }
 
     /// Returns the voter in a cookie value that we signed, for this scope, not too long ago.
@@ -192,6 +225,20 @@ impl KeyRing {
     /// # Errors
     /// Returns whether the value is malformed, forged or expired; the signature is checked before the age.
     pub fn verify(&self, scope: &str, value: &str, now_s: i64) -> Result<VoterId, Error> {
+        self.verify_within(scope, value, now_s, AGE_MAX_S)
+    }
+
+    /// As [`KeyRing::verify`], for values that were signed at most `age_max_s` seconds ago.
+    ///
+    /// # Errors
+    /// Returns the same errors.
+    pub fn verify_within(
+        &self,
+        scope: &str,
+        value: &str,
+        now_s: i64,
+        age_max_s: i64,
+    ) -> Result<VoterId, Error> {
         let (signed, signature) = value.rsplit_once('.').ok_or(Error::Malformed)?;
         let mut parts = signed.split('.');
         let (Some("v1"), Some(voter), Some(issued), None) =
@@ -211,10 +258,30 @@ impl KeyRing {
         if !self.macs.iter().any(ours) {
             return Err(Error::Forged);
         }
-        if issued > now_s + CLOCK_SKEW_S || now_s - issued > AGE_MAX_S {
+        if issued > now_s + CLOCK_SKEW_S || now_s - issued > age_max_s {
             return Err(Error::Expired);
         }
         Ok(VoterId(voter))
+    }
+}
+
+/// The name of a cookie of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CookieName {
+    kind: CookieKind,
+    /// The position of its key in the ring; the number of keys for a name without a key id.
+    key: usize,
+}
+
+impl CookieName {
+    /// The order in which cookies count: smaller ones first.
+    fn rank(self) -> (u8, usize) {
+        let kind = match self.kind {
+            CookieKind::Secure => 0,
+            CookieKind::Partitioned => 1,
+            CookieKind::Plain => 2,
+        };
+        (kind, self.key)
     }
 }
 
@@ -263,40 +330,48 @@ mod tests {
     fn the_newest_cookie_decides_and_older_ones_are_renewed() {
         let (old, both, other) = (ring(&[1]), ring(&[2, 1]), ring(&[3]));
         let voters: [VoterId; 5] = std::array::from_fn(|_| VoterId::new());
-        let cookie = |ring: &KeyRing, voter: usize, secure| {
-            format!(
-                "{}={}",
-                ring.cookie_name("voter", secure),
-                ring.sign("voter", voters[voter], 0)
-            )
+        use CookieKind::{Partitioned, Plain, Secure};
+        let cookie = |ring: &KeyRing, voter: usize, kind| {
+            format!("{}={}", ring.cookie_name("voter", kind), ring.sign("voter", voters[voter], 0))
         };
         let unnamed = format!("voter={}", old.sign("voter", voters[3], 0));
         let foreign = format!("voter={}", other.sign("voter", voters[4], 0));
-        let identify = |cookies: &[&String], secure| {
+        let identify = |cookies: &[&String], kind| {
             let line = cookies.iter().map(|c| c.as_str()).collect::<Vec<_>>().join("; ");
-            both.identify([line.as_bytes()].into_iter(), "voter", secure, 0)
+            both.identify([line.as_bytes()].into_iter(), "voter", kind, 0)
         };
         let known = |voter: usize, renew| Identity::Known { voter: voters[voter], renew };
-        let (new, older) = (cookie(&both, 0, false), cookie(&old, 1, false));
+        let (new, older) = (cookie(&both, 0, Plain), cookie(&old, 1, Plain));
         for all in [[&foreign, &unnamed, &older, &new], [&new, &older, &unnamed, &foreign]] {
-            assert_eq!(identify(&all, false), known(0, false));
+            assert_eq!(identify(&all, Plain), known(0, false));
         }
-        assert_eq!(identify(&[&older, &unnamed], false), known(1, true));
-        assert_eq!(identify(&[&unnamed, &foreign], false), known(3, true));
-        assert_eq!(identify(&[&foreign], false), Identity::New, "another deployment's");
-        assert_eq!(identify(&[&cookie(&other, 4, false)], false), Identity::New);
+        assert_eq!(identify(&[&older, &unnamed], Plain), known(1, true));
+        assert_eq!(identify(&[&unnamed, &foreign], Plain), known(3, true));
+        assert_eq!(identify(&[&foreign], Plain), Identity::New, "another deployment's");
+        assert_eq!(identify(&[&cookie(&other, 4, Plain)], Plain), Identity::New);
 
         // Behind TLS, the prefix comes before everything else.
-        let (host, old_host) = (cookie(&both, 2, true), cookie(&old, 2, true));
+        let (host, old_host) = (cookie(&both, 2, Secure), cookie(&old, 2, Secure));
         for all in [[&host, &new], [&new, &host]] {
-            assert_eq!(identify(&all, true), known(2, false));
+            assert_eq!(identify(&all, Secure), known(2, false));
         }
-        assert_eq!(identify(&[&new, &old_host], true), known(2, true));
-        assert_eq!(identify(&[&new], true), known(0, true));
-        assert_eq!(identify(&[&host], false), Identity::New, "no browser sends it");
-        let broken = format!("{}=v1.x", both.cookie_name("voter", false));
-        assert_eq!(identify(&[&broken], false), Identity::Invalid(Error::Malformed));
-        assert_eq!(identify(&[&broken, &older], false), known(1, true));
+        assert_eq!(identify(&[&new, &old_host], Secure), known(2, true));
+        assert_eq!(identify(&[&new], Secure), known(0, true));
+        assert_eq!(identify(&[&host], Plain), Identity::New, "no browser sends it");
+        let broken = |kind| format!("{}=v1.x", both.cookie_name("voter", kind));
+        let malformed = Identity::Invalid(Error::Malformed);
+        assert_eq!(identify(&[&broken(Plain)], Plain), malformed);
+        assert_eq!(identify(&[&broken(Plain), &older], Plain), known(1, true));
+        assert_eq!(identify(&[&broken(Secure), &new], Secure), malformed, "it may be planted");
+
+        // A page of another site has a cookie of its own, unless the browser sends ours.
+        let site = cookie(&both, 4, Partitioned);
+        assert_ne!(both.cookie_name("voter", Partitioned), both.cookie_name("voter", Secure));
+        assert_eq!(identify(&[&site], Partitioned), known(4, false));
+        assert_eq!(identify(&[&site, &host], Partitioned), known(2, false));
+        assert_eq!(identify(&[&site, &host], Secure), known(2, false));
+        assert_eq!(identify(&[&site], Secure), known(4, true), "a browser that does not partition");
+        assert_eq!(identify(&[&broken(Partitioned)], Partitioned), malformed);
     }
 
     #[test]

@@ -289,7 +289,7 @@ impl bb8::ManageConnection for Manager {
 /// One connection. It is broken for good after a time-out, a lost link, or a call whose caller stopped
 /// waiting.
 ///
-/// Redis or a firewall may close a pooled connection that was idle, which only the next call notices. So a
+/// Redis may close a pooled connection that was idle, which only the next call notices. So a
 /// pooled connection replaces a lost link and repeats the call once. Calls on pooled connections must
 /// therefore be repeatable; the register's calls use connections of their own.
 pub struct Connection {

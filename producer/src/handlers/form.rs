@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use votestream_schema::Poll;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::Submission;
+use votestream_schema::{Choices, Poll};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -50,17 +50,24 @@ pub(crate) async fn cast(
     };
     let submission = Submission::from_form(&body);
     let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
+    let slug = slug.as_deref();
     let response = match cast.outcome {
-        Ok(_) => see_other(&path),
-        // The page keeps the token that it came with, so it stays the same voter's.
-        Err(problem) if voting.accepts_token(&poll, submission.token.as_deref()) => {
-            refused_page(&voting, &poll, slug.as_deref(), &problem, submission.token)
+        // A browser that keeps no cookies would show an empty ballot after a redirect.
+        Ok(accepted) if submission.token.is_some() && !cast.has_cookie => {
+            let vote = Standing::Stands(accepted.choices);
+            render(StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, submission.token))
         }
+        Ok(_) => see_other(&path),
         Err(problem) => {
             let client = voting.client(head.peer, &head.headers);
-            let visitor = voting.visitor(&poll, client, &head.headers);
-            let page = refused_page(&voting, &poll, slug.as_deref(), &problem, visitor.token);
-            return with_cookie(page, cast.cookie.or(visitor.cookie));
+            let visitor =
+                voting.visitor_after(&poll, cast.voter, &submission, client, &head.headers);
+            let vote = match stated_choices(&poll, &problem) {
+                Some(choices) => Standing::Stands(choices),
+                None => voting.standing(&poll, visitor.voter).await,
+            };
+            let page = ballot_page(&voting, &poll, slug, vote, visitor.token);
+            return with_cookie(refused_page(page, &problem), cast.cookie.or(visitor.cookie));
         }
     };
     with_cookie(response, cast.cookie)
@@ -71,22 +78,17 @@ fn problem_page(problem: &Problem, back: Option<String>) -> Response {
     page::problem(problem, "ballot.css", back.map(|path| (path, "Back to the ballot")))
 }
 
-/// Returns the ballot page with a notice that describes the problem, and with the standing vote if the
-/// problem names one.
-fn refused_page(
-    voting: &VotingService,
-    poll: &Poll,
-    slug: Option<&str>,
-    problem: &Problem,
-    token: Option<String>,
-) -> Response {
-    let standing = problem.extensions.get("choices").and_then(|slugs| {
-        poll.choose(slugs.as_array()?.iter().filter_map(|slug| slug.as_str())).ok()
-    });
-    let known = standing.map_or(Standing::None, Standing::Stands);
-    let mut page = ballot_page(voting, poll, slug, known, token);
+/// Returns the standing vote that a problem names.
+fn stated_choices(poll: &Poll, problem: &Problem) -> Option<Choices> {
+    let slugs = problem.extensions.get("choices")?.as_array()?;
+    poll.choose(slugs.iter().filter_map(|slug| slug.as_str())).ok()
+}
+
+/// Returns the ballot page with a notice that describes the problem.
+fn refused_page(mut page: BallotPage, problem: &Problem) -> Response {
+    let stands = problem.extensions.contains_key("choices");
     page.notice = Some(Notice {
-        kind: if standing.is_some() { NoticeKind::Info } else { NoticeKind::Error },
+        kind: if stands { NoticeKind::Info } else { NoticeKind::Error },
         title: problem.kind.title.to_owned(),
         detail: sentence(&problem.detail),
     });

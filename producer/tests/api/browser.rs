@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use testkit::fantoccini::Locator;
 use testkit::fantoccini::key::Key;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Browser, BrowserOptions, eventually, own_redis};
@@ -202,6 +203,7 @@ async fn one_click_is_one_vote_in_a_browser_without_cookies_whose_first_answers_
     let browser =
         Browser::start(BrowserOptions { cookies: false, ..BrowserOptions::default() }).await;
     browser.goto(&ballot(proxy.port(), "pets")).await.unwrap();
+    let token = browser.find(Locator::Id("token")).await.unwrap().prop("value").await.unwrap();
     browser.click("label[for=option-dogs]").await;
     proxy.set(Mode::CutFrom);
     browser.click("#send").await;
@@ -219,7 +221,9 @@ async fn one_click_is_one_vote_in_a_browser_without_cookies_whose_first_answers_
     let wait = Duration::from_secs(60);
     browser.until_within(wait, "#standing-choices", |choices| choices == "Dogs").await;
     assert_eq!(browser.text("#standing-title").await, "Accepted: you voted for");
-    assert_eq!(service.entries().await.len(), 1);
+    let entries = service.entries().await;
+    assert_eq!(entries.len(), 1);
+    assert!(token.unwrap().contains(&entries[0].ballot.voter.to_string()), "the page's own voter");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use testkit::eventually;
 use votestream_schema::VoterId;
 use votestream_schema::poll::now_ms;
-use votestream_schema::voter::{AGE_MAX_S, Identity, KeyRing};
+use votestream_schema::voter::{AGE_MAX_S, CookieKind, Identity, KeyRing};
 
 use crate::harness::{COOKIE_KEY, Service, Setup};
 
@@ -20,7 +20,7 @@ fn signed(keys: &str, scope: &str, issued_s: i64) -> String {
 
 /// The name of this deployment's cookie, in polls that are open to all.
 fn name() -> String {
-    KeyRing::parse(COOKIE_KEY).unwrap().cookie_name("voter", false)
+    KeyRing::parse(COOKIE_KEY).unwrap().cookie_name("voter", CookieKind::Plain)
 }
 
 /// A ballot with this cookie is refused and the cookie removed; a page is shown, with a new one.
@@ -114,7 +114,7 @@ async fn a_key_is_rotated_in_its_file_without_a_restart() {
         let page = service.client.get("/").send().await;
         let cookie = page.cookie().unwrap().to_owned();
         let lines = [cookie.as_bytes()].into_iter();
-        let read = new_key.identify(lines, "voter", false, now_ms() / 1_000);
+        let read = new_key.identify(lines, "voter", CookieKind::Plain, now_ms() / 1_000);
         matches!(read, Identity::Known { .. }).then_some(cookie)
     };
     // An unusable file changes nothing.

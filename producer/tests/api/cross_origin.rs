@@ -106,7 +106,13 @@ async fn a_visit_of_the_allowed_site_is_no_new_voter() {
     assert_eq!(cast().await.problem(), "already-voted");
     let by_cookie = by_script(service.ballot("pets", &["dogs"])).cookie(poll.cookie()).send().await;
     assert_eq!(by_cookie.problem(), "already-voted", "the cookie is the same voter's");
-    assert_eq!(form(&format!("vote=dogs&token={token}")).await.status, 409);
+    let again = by_script(service.client.get("/api/polls/pets")).cookie(poll.cookie()).send().await;
+    assert!(again.json()["token"].is_null(), "the cookie is enough, and scripts cannot read it");
+    let by_form = form(&format!("vote=dogs&token={token}")).await;
+    assert_eq!((by_form.status, by_form.cookie()), (409, None), "the browser's own cookie stays");
+    // A key alone names nobody here: the page could make one for each visit.
+    let keyed = by_script(service.ballot("pets", &["cats"])).header("idempotency-key", "a new key");
+    assert_eq!(keyed.send().await.problem(), "cross-site");
     assert_eq!(service.entries().await.len(), 1);
 }
 
