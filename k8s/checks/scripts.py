@@ -28,7 +28,8 @@ if words[2:4] == ["get", "pod"]:
         deadline = time.monotonic() + 5
         while reads and not (folder / "input").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
-        print(f"MODIFIED/{end}", flush=True)
+        if not end.startswith("log"):
+            print(f"MODIFIED/{end}", flush=True)
     time.sleep(60)
 if "create" in words:
     (folder / "created.json").write_text(sys.stdin.read())
@@ -36,7 +37,13 @@ if "attach" in words:
     (folder / "input").write_text(sys.stdin.read())
 if "logs" in words:
     print("votectl: waiting for redis")
-    print("what votectl said")
+    print("what votectl said", flush=True)
+    if end.startswith("log"):
+        # The two streams may overtake each other.
+        print("votectl: exit code", end.removeprefix("log "), flush=True)
+        print("votectl: a last message", flush=True)
+        print("votectl: exit code", end.removeprefix("log "), flush=True)
+        time.sleep(60)
 """
 
 
@@ -91,6 +98,8 @@ def votectl(folder):
     for ends, given, expected in (
         ("Succeeded/0/ ", None, (0, said, message)),
         ("Failed/3/ ", "a poll", (3, said, message)),
+        # votectl's last lines arrive before anybody knows that the pod has ended.
+        ("log 3", None, (3, said, message + "votectl: a last message\n")),
         ("Failed// evicted", None, (125, said, message + "k8s/votectl: the pod ended without an exit code: Failed evicted\n")),
         ("never", None, (125, "", "k8s/votectl: the pod has not started within 1 s: ImagePullBackOff no such image\n")),
     ):
@@ -118,7 +127,8 @@ def votectl(folder):
 def votectl_pod(made, original, words, reads):
     """Checks that the pod equals the migrate Job's pod, except for its command."""
     migrate = original["spec"]["initContainers"][0]
-    env = [entry for entry in migrate["env"] if entry["name"] != "WAIT_S"] + [{"name": "WAIT_S", "value": "60"}]
+    env = [entry for entry in migrate["env"] if entry["name"] != "WAIT_S"]
+    env += [{"name": "WAIT_S", "value": "60"}, {"name": "SHOW_EXIT_CODE", "value": "true"}]
     stdin = {"stdin": True, "stdinOnce": True} if reads else {}
     container = {**migrate, "name": "votectl", "args": words, "env": env, **stdin}
     if made["spec"]["containers"] != [container] or made["spec"]["initContainers"]:

@@ -160,7 +160,7 @@ def drain(stage, row):
     node = primary_node(stage) or victim(stage)
     row.notes.append(f"node {node}")
     begin = time.time()
-    with stage.pages.screen(but_on=node) as screen:
+    with stage.pages.screen(not_on=node) as screen:
         try:
             stage.kubectl.do("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s",
                              timeout=330)
@@ -214,7 +214,7 @@ def names(stage, row):
     Cluster at their last known addresses, and the shard's new master, too."""
     node = victim(stage)
     row.notes.append(f"no DNS, and node {node} away, for {NAMES_AWAY_S} s")
-    answer_names(stage, False)
+    set_dns(stage, up=False)
     try:
         hook(stage.settings.cut, node)
         try:
@@ -222,14 +222,14 @@ def names(stage, row):
         finally:
             hook(stage.settings.heal, node)
     finally:
-        answer_names(stage, True)
+        set_dns(stage, up=True)
     eventually(f"{node} is back", lambda: node_is_ready(stage, node), 180)
     whole(stage)
 
 
-def answer_names(stage, answers):
+def set_dns(stage, up):
     """Takes all servers away from the Service of the cluster's DNS, or gives them back."""
-    patch = {"spec": {"selector": {"votestream/no-dns": None if answers else "yes"}}}
+    patch = {"spec": {"selector": {"votestream/no-dns": None if up else "yes"}}}
     stage.kubectl.do("patch", "service/kube-dns", "--namespace", "kube-system", "--type=merge",
                      f"--patch={json.dumps(patch)}")
 

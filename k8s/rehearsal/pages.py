@@ -30,11 +30,11 @@ class Pages:
         pod = self.kubectl.ready("dashboard")[0]["metadata"]["name"]
         return self._ask(pod, SERVES["dashboard"], f"/api/polls/{self.poll}/tally")
 
-    def screen(self, but_on=None):
-        """A screen of the poll's results, at a dashboard that is not on this node."""
-        pods = [pod for pod in self.kubectl.ready("dashboard") if pod["spec"]["nodeName"] != but_on]
+    def screen(self, not_on=None):
+        """Returns a screen of the poll's results, at a dashboard that is not on the node `not_on`."""
+        pods = [pod for pod in self.kubectl.ready("dashboard") if pod["spec"]["nodeName"] != not_on]
         if not pods:
-            raise LookupError(f"no dashboard is ready but on {but_on}")
+            raise LookupError("no dashboard is ready" + (f" except on {not_on}" if not_on else ""))
         return Screen(self.kubectl, pods[0]["metadata"]["name"], SERVES["dashboard"], self.poll)
 
     def _ask(self, pod, port, path):

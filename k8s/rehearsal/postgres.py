@@ -41,12 +41,13 @@ class Postgres:
         return cluster.get("status", {}).get("readyInstances") == cluster["spec"]["instances"]
 
     def sql(self, text, database="votestream", call=None):
-        """Returns the rows of a statement that may be repeated, as lists of text."""
-        told = (call or self.kubectl.ask)(
+        """Returns the rows of a statement that may be repeated, as lists of text. `call` replaces `kubectl.ask`, which
+        repeats failed calls."""
+        output = (call or self.kubectl.ask)(
             "exec", "--stdin", self.pod(), "--container", "postgres", "--", "psql", "--no-psqlrc",
             "--no-align", "--tuples-only", "--quiet", "--field-separator=,", "--set=ON_ERROR_STOP=1",
             "--username=postgres", f"--dbname={database}", input=text)
-        return [line.split(",") for line in told.splitlines()]
+        return [line.split(",") for line in output.splitlines()]
 
     def takes_writes(self):
         """Whether it answers now, and as the server that takes writes."""

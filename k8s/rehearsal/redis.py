@@ -6,14 +6,14 @@ read -r REDISCLI_AUTH || true
 export REDISCLI_AUTH
 tls=; [ ! -e /tls/ca.crt ] || tls="--tls --cacert /tls/ca.crt --sni redis"
 """
-# Partitions lie on several masters of a Redis Cluster; -c goes where each is.
+# Partitions lie on several masters of a Redis Cluster; with -c, redis-cli follows redirections.
 ASK = LOG_IN + """
 ask() { redis-cli -c $tls -h "${POD_IP:-127.0.0.1}" -p 6379 --user operator --no-auth-warning "$@"; }
 partitions=$(ask HGET votes:meta partitions)
 for partition in $(seq 0 $((${partitions:-4} - 1))); do ask XLEN "{votes:$partition}:stream"; done
 """
 
-# Some versions of Redis do this themselves when they read their users anew, others keep connections.
+# Ends the services' connections. Some versions of Redis do so on ACL LOAD, and others keep the connections.
 END = LOG_IN + """
 for port in 6379 ${PORT:+6380}; do
     for user in producer consumer; do redis-cli $tls -p "$port" --user operator CLIENT KILL USER "$user"; done

@@ -39,7 +39,7 @@ class Screen:
             return
 
     def new_figure(self, since):
-        """Returns when the screen showed more voters than before `since`, at this time or later; None if not yet."""
+        """Returns the time from `since` on at which the screen first showed more voters than before; None if not yet."""
         return new_figure(list(self._frames), since)
 
     def longest_pause(self, begin, end):

@@ -53,9 +53,7 @@ def no_made_secrets(stage):
 
 
 def no_keda(stage):
-    if no_postgres(stage):
-        return no_postgres(stage)
-    return None if outages.has_keda(stage) else "KEDA does not scale the consumers"
+    return no_postgres(stage) or (None if outages.has_keda(stage) else "KEDA does not scale the consumers")
 
 
 def one_node(stage):
@@ -66,7 +64,7 @@ def no_hook(stage):
     return one_node(stage) or (None if stage.settings.cut and stage.settings.heal else "no --cut and --heal were given")
 
 
-def names_are_needed(stage):
+def no_dns_stop(stage):
     if no_redis(stage) or stage.redis.replicas < 2:
         return "Redis has only one node, or runs outside the cluster"
     return no_hook(stage) or (None if stage.settings.stop_dns else "--stop-dns was not given")
@@ -88,7 +86,7 @@ STEPS = [
     Step("backlog", everyday.backlog, UNNOTICED, short=False, hindrance=no_keda),
     Step("drain", outages.drain, CRASH, short=False, hindrance=one_node, prepare=outages.leave_primary_node),
     Step("cut", outages.cut, CRASH, short=False, hindrance=no_hook),
-    Step("names", outages.names, WITHOUT_NAMES, short=False, hindrance=names_are_needed),
+    Step("names", outages.names, WITHOUT_NAMES, short=False, hindrance=no_dns_stop),
     Step("end", everyday.end, NO_LOAD),
 ]
 # The other steps need these.

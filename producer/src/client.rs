@@ -17,7 +17,7 @@ static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub struct Trust {
     /// Networks of the proxies whose `X-Forwarded-` headers are believed.
     pub proxies: Vec<IpNet>,
-    /// Origins of other sites whose pages may post ballots.
+    /// Origins of other sites whose pages may read polls and post ballots.
     pub origins: Vec<String>,
     /// Whether all clients connect through TLS, as behind a proxy that sets no headers.
     pub always_secure: bool,
@@ -37,13 +37,13 @@ pub struct Client {
 /// The site whose page sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageSite {
-    /// This one, or the client is not a browser.
+    /// This service's site. Clients that are not browsers count as this site.
     Own,
-    /// Another one whose origin is allowed, and the browser shows our reply as a page of ours.
+    /// An allowed site whose form or link makes the browser show our reply as the next page.
     AllowedNavigation,
-    /// Another one whose origin is allowed, and a script of it gets our reply.
+    /// An allowed site whose script reads our reply.
     AllowedScript,
-    /// Another one whose origin is not allowed.
+    /// A site that is not allowed.
     Foreign,
 }
 

@@ -2,9 +2,10 @@
 //!
 //! In an open poll, the signed cookie names the voter. Browsers may refuse cookies, so each ballot page also
 //! carries a voting token, which names the same voter in this poll: whatever happens to a reply, the same
-//! page is the same voter. A program may name its voter by an idempotency key. Any other client is a new voter. In a poll with voting codes, the voter
-//! follows from the code, and a cookie for that poll remembers the voter, so that a reload shows the standing
-//! vote.
+//! page is the same voter. A program may name its voter by an idempotency key. Any other client is a new voter.
+//!
+//! In a poll with voting codes, the voter follows from the code, and a cookie for that poll remembers the voter,
+//! so that a reload shows the standing vote.
 
 use std::borrow::Cow;
 

@@ -116,7 +116,7 @@ impl BallotPage {
         matches!(self.state.as_str(), "closed" | "archived")
     }
 
-    /// What a voter without a known vote reads once the poll is over.
+    /// Returns the sentence on the reader's own vote, for a poll that is over.
     fn own_vote_words(&self) -> &'static str {
         if !self.your_choices.is_empty() {
             "Thank you for voting."

@@ -106,9 +106,9 @@ impl Standing {
 /// The person to whom a page is shown.
 #[derive(Default)]
 pub(crate) struct Visitor {
-    /// The voter whom the request's cookies name.
+    /// The known voter: from a cookie of the request, or from the ballot or token that it brought.
     pub(crate) voter: Option<VoterId>,
-    /// The cookie of a new voter.
+    /// The cookie to set: that of a new voter, or a renewed one.
     pub(crate) cookie: Option<HeaderValue>,
     /// The voting token of the page. Polls with voting codes have none.
     pub(crate) token: Option<String>,
@@ -149,7 +149,7 @@ impl VotingService {
         self.trust.allowed_origin(headers).cloned()
     }
 
-    /// Asks Redis for the standing vote of a voter; `None` is a browser that has none.
+    /// Asks Redis for the standing vote of a voter; `None` stands for a browser without a known voter.
     pub(crate) async fn standing(&self, poll: &Poll, voter: Option<VoterId>) -> Standing {
         let is_over = matches!(poll.state(now_ms()), PollState::Closed | PollState::Archived);
         let Some(voter) = voter else { return Standing::None };
@@ -297,7 +297,7 @@ impl VotingService {
                 Err(Problem::unavailable("this poll is being set up; try again in a moment"))
             }
             Ok(Verdict::Full) => {
-                Err(Problem::unavailable("more ballots wait to be counted than may").retry_after(5))
+                Err(Problem::unavailable("too many ballots wait to be counted").retry_after(5))
             }
             Err(unavailable) => {
                 span.fail("not stored");
@@ -309,8 +309,9 @@ impl VotingService {
         CastResult { outcome, cookie, voter: Some(voter), has_cookie }
     }
 
-    /// Returns the voter of a ballot, or the refusal of the ballot. The cookie comes first, then the page's
-    /// voting token, then the idempotency key; a ballot with none of them is that of a new voter.
+    /// Returns the voter of a ballot, or the refusal of the ballot. The cookie decides, unless the page's
+    /// voting token names another voter who has voted already. Without a cookie the token decides, and without a
+    /// token the idempotency key. A ballot with none of them is that of a new voter.
     async fn caster(
         &self,
         poll: &Poll,
@@ -327,14 +328,14 @@ impl VotingService {
             Ok(Caster { voter, cookie, has_cookie: true })
         };
         let named = |voter| {
-            // The browser sent no cookie of ours with the form of another site, and may have one all the same.
+            // With a form of another site the browser withholds our cookie (SameSite=Lax). Do not overwrite it.
             let keeps = client.page != PageSite::AllowedNavigation;
             let cookie = keeps.then(|| self.cookie(poll, voter, now_s, client));
             Ok(Caster { voter, cookie, has_cookie: false })
         };
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let not_blank = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         if poll.voter_policy == VoterPolicy::Code {
-            return match (given(&submission.code), identity) {
+            return match (not_blank(&submission.code), identity) {
                 (Some(code), _) => {
                     let code = Code::parse(&code).ok_or_else(|| refuse(bad_code()))?;
                     named(code.voter(poll.id))
@@ -343,7 +344,7 @@ impl VotingService {
                 (None, _) => Err(refuse(bad_code())),
             };
         }
-        let token = given(&submission.token)
+        let token = not_blank(&submission.token)
             .map(|token| identity::read_token(&keys, poll, token.trim(), now_s));
         match (identity, token) {
             (Identity::Known { voter, renew }, token) => {
@@ -386,11 +387,8 @@ impl VotingService {
                 let voter = key.map_or_else(VoterId::new, |key| key.voter(poll.id));
                 self.limit(poll, voter, client).await?;
                 // Whoever learns a key must not become its voter for good.
-                let caster: Result<Caster, Box<CastResult>> = named(voter);
-                caster.map(|caster| Caster {
-                    cookie: caster.cookie.filter(|_| key.is_none()),
-                    ..caster
-                })
+                let cookie = key.is_none().then(|| self.cookie(poll, voter, now_s, client));
+                Ok(Caster { voter, cookie, has_cookie: false })
             }
         }
     }
@@ -463,7 +461,8 @@ fn key_reused() -> Problem {
 }
 
 fn cross_site() -> Problem {
-    let detail = "ballots are taken from this site's own pages only";
+    let detail =
+        "ballots are accepted only from pages of this site, and from sites in ALLOWED_ORIGINS";
     Problem::new(&CROSS_SITE, detail)
 }
 

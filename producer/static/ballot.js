@@ -28,14 +28,14 @@ function startForm() {
   form.noValidate = true;
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    submit(choices);
+    submit();
   });
   // Listen to input, not to change: a line that vanishes on blur moves the button from under the pointer.
   form.addEventListener('input', () => clearProblem());
   document.getElementById('stop').addEventListener('click', () => stopping?.abort());
 }
 
-async function submit(choices) {
+async function submit() {
   if (stopping) return;
   clearProblem();
   const fault = choices.fault();
@@ -58,17 +58,17 @@ async function submit(choices) {
   const answer = await sendBallot(`${api}/ballots`, body, { signal: stopping.signal, onWait: showWait });
   stopping = null;
   showSending(false);
-  showAnswer(answer, slugs, choices, code);
+  showAnswer(answer, slugs, code);
 }
 
-function showAnswer(answer, sent, choices, code) {
+function showAnswer(answer, sent, code) {
   switch (answer.kind) {
     case 'accepted':
-      return showStanding('accepted', answer.choices, choices, 'Accepted: you voted for');
+      return showStanding('accepted', answer.choices, 'Accepted: you voted for');
     case 'stands': {
       // The same choices: most likely this very ballot, whose first answer was lost on the way.
       const same = answer.choices.length === sent.length && sent.every((slug) => answer.choices.includes(slug));
-      return showStanding('stands', answer.choices, choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
+      return showStanding('stands', answer.choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
     }
     case 'refused':
       if (answer.problem.name === 'bad-code' && code) return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
@@ -81,7 +81,7 @@ function showAnswer(answer, sent, choices, code) {
   }
 }
 
-function showStanding(outcome, slugs, choices, title) {
+function showStanding(outcome, slugs, title) {
   const items = slugs.map((slug) => {
     const item = document.createElement('li');
     item.dir = 'auto';
@@ -178,11 +178,11 @@ function askForUnknownVote() {
   asking.hidden = false;
   const known = ['stands', 'none', 'not_kept'];
   watch(api, (poll) => known.includes(poll.your_vote), (poll) => {
-    // A vote that is being sent, or was answered meanwhile, tells more than this reply.
+    // Ignore this reply if a vote is being sent or was answered meanwhile: that answer is newer.
     const isNews = poll.your_vote === 'stands' && !stopping && standing.hidden;
     if (isNews && !form) return location.reload();
     document.getElementById('vote-unknown')?.remove();
-    if (isNews) showStanding('stands', poll.your_choices, choices, 'You voted for');
+    if (isNews) showStanding('stands', poll.your_choices, 'You voted for');
   });
 }
 

@@ -1,4 +1,4 @@
-// Shows times in the reader's own zone, counts down to them, and asks for the poll's state when they are due.
+// Shows times in the reader's own zone, counts down to them, and asks the server for the poll until a condition holds.
 
 import { span } from './words.js';
 

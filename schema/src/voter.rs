@@ -5,10 +5,10 @@
 //! 5 allows) over a scope and everything in front of the signature. The scope keeps a cookie of one use
 //! from being accepted for another.
 //!
-//! The cookie's name is `<scope>_<key id>`. Two deployments on one host have other keys, so they have other
-//! cookies, and none overwrites the other's: browsers do not tell ports apart. Behind TLS the name has the
-//! prefix `__Host-`, with which browsers store a cookie only if it came through TLS, and send it only to this
-//! host.
+//! The cookie's name is `<scope>_<key id>`. Browsers send a host's cookies to all its ports. Two deployments on
+//! one host have different keys, so their cookies have different names, and neither overwrites the other's.
+//! Behind TLS the name has the prefix `__Host-`, with which browsers store a cookie only if it came through TLS,
+//! and send it only to this host.
 //!
 //! Invariant: a [`VoterId`] that [`KeyRing::verify`] returns was signed with one of our keys.
 

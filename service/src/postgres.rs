@@ -191,6 +191,7 @@ impl bb8::ManageConnection for Manager {
     /// Fails for a session that was closed while it was idle; the pool then opens another one. Other sessions are not
     /// asked, because a round trip before each call would cost more than it finds.
     async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {
+        // A query on a closed session returns its error at once.
         if session.client.is_closed() { session.simple_query("").await.map(drop) } else { Ok(()) }
     }
 

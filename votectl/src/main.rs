@@ -50,16 +50,31 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    let code = run().await;
+    output::show_exit_code(code);
+    ExitCode::from(code)
+}
+
+/// Runs the command of the arguments, and returns the exit code.
+async fn run() -> u8 {
     let command = Cli::command().mut_args(|arg| arg.global(true));
-    let cli = Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    let parsed = command.try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody can be notified if the output is closed.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(u8::MAX);
+        }
+    };
     let output = Output::new(cli.settings.json);
     let wait = Duration::from_secs(cli.settings.wait_for_servers.into());
     let servers = Servers::new(cli.settings.redis, cli.settings.postgres, wait, output::note);
     match commands::run(cli.command, &servers, &output).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             output::note(&error.to_string());
-            ExitCode::from(error.exit_code())
+            error.exit_code()
         }
     }
 }

@@ -43,6 +43,17 @@ pub fn note(text: &str) {
     eprintln!("votectl: {}", words.join(" "));
 }
 
+/// Prints the exit code as the last line of both outputs, if the variable `SHOW_EXIT_CODE` is set. `k8s/votectl` sees
+/// these lines in the log at once, and the end of the container only a second later.
+pub fn show_exit_code(code: u8) {
+    if std::env::var_os("SHOW_EXIT_CODE").is_some() {
+        let line = format!("votectl: exit code {code}");
+        eprintln!("{line}");
+        // A closed output has no reader who waits for this line.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
 /// Writes to standard output. A reader that has seen enough (`votectl … | head`) is no error.
 fn write_all(text: &str) -> Result<(), CliError> {
     let written = writeln!(std::io::stdout().lock(), "{}", text.trim_end());

@@ -3,7 +3,7 @@
 #  - A pod that restarts has another address. If all pods restart at once, no node is at the address that the others remember,
 #    and gossip cannot repair this. So a node that misses any other node meets all of them again, by name.
 #  - A replica that learned its master's new address from the gossip of a third node still connects to the old address
-#    (redis/redis#14633). So a node whose master is elsewhere is told again whom it follows.
+#    (redis/redis#14633). So the keeper repeats CLUSTER REPLICATE on a replica that uses an old address.
 #  - After a failover the first node takes its shard back, because two masters on one machine would be lost together.
 #  - When the pod gets SIGTERM, the replicas take over the shards that it leads. No data are lost, and no connection is cut.
 #    The nodes themselves wait meanwhile (preStop).

@@ -47,7 +47,7 @@ async fn pods_form_a_cluster_once_and_no_pod_holds_a_shard_twice() {
 /// Redis may learn its master's new address without connecting to it. `redis-cli` is replaced here, because nothing
 /// brings this about for sure.
 #[tokio::test]
-async fn a_replica_that_looks_for_its_master_at_the_old_address_is_told_the_new_one() {
+async fn a_replica_at_its_masters_old_address_is_sent_to_the_new_one() {
     let own = "1".repeat(40);
     let master = "2".repeat(40);
     for (host, says) in [("10.0.0.1", true), ("10.0.0.2", false)] {

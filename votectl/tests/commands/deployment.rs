@@ -67,17 +67,33 @@ pub fn votectl_in_cluster(redis: &str, database: &str, prefix: &str, arguments: 
 }
 
 fn run(redis: &str, cluster: &str, database: &str, prefix: &str, arguments: &[&str]) -> Said {
-    let output = Command::new(env!("CARGO_BIN_EXE_votectl"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_votectl"));
+    command
         .args(arguments)
         .env("REDIS_URL", redis)
         .env("REDIS_CLUSTER", cluster)
         .env("DATABASE_URL", database)
-        .env("KEY_PREFIX", prefix)
-        .output()
-        .expect("votectl can be started");
+        .env("KEY_PREFIX", prefix);
+    said_by(command)
+}
+
+fn said_by(mut command: Command) -> Said {
+    let output = command.output().expect("votectl can be started");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("votectl prints UTF-8");
     let code = output.status.code().expect("votectl ends by itself");
     Said { code, out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs `votectl` as `k8s/votectl` does: it ends both of its outputs with its exit code.
+pub fn votectl_that_shows_its_exit_code(deployment: &Deployment, arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_votectl"));
+    command
+        .args(arguments)
+        .env("REDIS_URL", &deployment.redis_url)
+        .env("DATABASE_URL", &deployment.database_url)
+        .env("KEY_PREFIX", &deployment.prefix)
+        .env("SHOW_EXIT_CODE", "true");
+    said_by(command)
 }
 
 /// A session of the test's own.

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{PollState, Slug, db};
 
-use super::deployment::{Deployment, connect, votectl};
+use super::deployment::{Deployment, connect, votectl, votectl_that_shows_its_exit_code};
 
 /// Every command that talks to both servers.
 const COMMANDS: [&[&str]; 9] = [
@@ -131,4 +131,24 @@ fn servers_that_come_late_are_waited_for_within_bounds() {
         said.ok();
         server.join().unwrap();
     });
+}
+
+#[tokio::test]
+async fn both_outputs_end_with_the_exit_code_where_a_script_waits_for_it() {
+    let deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let commands: [(&[&str], i32); 4] = [
+        (&["poll", "list"], 0),
+        (&["--version"], 0),
+        (&["poll", "show", "birds"], 1),
+        (&["poll", "frobnicate"], 2),
+    ];
+    for (command, code) in commands {
+        let plain = deployment.run(command);
+        let shown = votectl_that_shows_its_exit_code(&deployment, command);
+        assert_eq!((plain.code, shown.code), (code, code), "{command:?}");
+        let last = format!("votectl: exit code {code}\n");
+        assert_eq!(shown.out, plain.out + &last, "{command:?}");
+        assert_eq!(shown.err, plain.err + &last, "{command:?}");
+    }
 }
