@@ -166,6 +166,7 @@ async fn services_count_with_the_manifests_users_and_outlive_changed_passwords()
     .await;
 
     system.secrets.forget_old();
+    system.secrets.point_at(system.redis.port(), system.postgres.port());
     deliver_users(&system);
     reload_users(&system);
     assert!(!accepts(&system, "producer", &old_password));
