@@ -130,7 +130,9 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
         let rest = reply.split_once(text).unwrap().1;
         rest.split(end).next().unwrap().to_owned()
     };
-    let (entry, cookie) = (after("\"entry\":\"", '"'), after("voter=", ';'));
+    // The cookie's name ends with an id of its key, and its value is the secret.
+    let (entry, cookie) = (after("\"entry\":\"", '"'), after("voter_", ';'));
+    let cookie = cookie.split_once('=').unwrap().1.to_owned();
 
     // The span of the request continues its caller's trace.
     let is_ours = |span: &Span| hex(&span.trace_id) == TRACE;

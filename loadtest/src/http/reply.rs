@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-type: application/json\r\n\
-        set-cookie: voter=v1.ab.cd.ef; Path=/; HttpOnly\r\ncontent-length: 5\r\n\r\nhello";
+        set-cookie: voter_1a2b3c4d=v1.ab.cd.ef; Path=/; HttpOnly\r\ncontent-length: 5\r\n\r\nhello";
 
     #[test]
     fn reply_is_whole_only_with_its_last_byte() {
@@ -171,7 +171,7 @@ mod tests {
         let mut bytes = ACCEPTED.to_vec();
         let reply = parse(&mut bytes, false).unwrap().unwrap();
         assert_eq!((reply.status, reply.close), (202, false));
-        assert_eq!(&bytes[reply.cookie.unwrap()], b"voter=v1.ab.cd.ef");
+        assert_eq!(&bytes[reply.cookie.unwrap()], b"voter_1a2b3c4d=v1.ab.cd.ef");
         assert_eq!(&bytes[reply.body], b"hello");
     }
 

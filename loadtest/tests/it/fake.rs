@@ -195,7 +195,7 @@ fn parse(buffer: &[u8]) -> Option<(Request, usize)> {
         return None;
     }
     let voter = header("cookie").and_then(|cookie| {
-        let id = cookie.strip_prefix("voter=v1.")?.split('.').next()?;
+        let id = cookie.strip_prefix("voter_0badc0de=v1.")?.split('.').next()?;
         u128::from_str_radix(id, 16).ok()
     });
     let request = Request {
@@ -209,7 +209,7 @@ fn parse(buffer: &[u8]) -> Option<(Request, usize)> {
 
 fn reply(status: &str, cookie: Option<u128>, body: &str) -> String {
     let cookie = cookie.map_or_else(String::new, |id| {
-        format!("set-cookie: voter=v1.{id:032x}.68000000.00ff; Path=/; HttpOnly\r\n")
+        format!("set-cookie: voter_0badc0de=v1.{id:032x}.68000000.00ff; Path=/; HttpOnly\r\n")
     });
     format!(
         "HTTP/1.1 {status}\r\n{cookie}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
