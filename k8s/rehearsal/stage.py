@@ -14,6 +14,8 @@ from .redis import Redis
 from .result import Row
 
 SERVICES = ("producer", "consumer", "dashboard")
+# A container of a Job that was restarted so often will not succeed. Jobs wait for their servers inside the container.
+RESTARTS_MAX = 5
 # A step is over when votes were accepted for this many seconds without a refusal.
 CALM_S = 3.0
 
@@ -165,6 +167,13 @@ class Stage:
     def completed(self, job, within):
         """Waits until a Job is complete; a failed one is reported at once."""
         def ended():
+            for pod in self.kubectl.get("pods", "--selector", f"batch.kubernetes.io/job-name={job}"):
+                status = pod["status"]
+                for container in status.get("initContainerStatuses", []) + status.get("containerStatuses", []):
+                    if container["restartCount"] >= RESTARTS_MAX:
+                        log = self.kubectl.ask("logs", pod["metadata"]["name"], "--container", container["name"],
+                                               "--tail=5", check=False)
+                        raise Broken(f"job {job} fails again and again: {log[-1500:]}")
             conditions = self.kubectl.get("job", job)["status"].get("conditions", [])
             return [c for c in conditions if c["type"] in ("Complete", "Failed") and c["status"] == "True"]
         condition = eventually(f"job {job} ends", ended, within)[0]
