@@ -11,7 +11,8 @@ use warp::reply::Response;
 /// How long a browser may remember a preflight, in seconds.
 const MAX_AGE_S: HeaderValue = HeaderValue::from_static("600");
 
-/// Lets the page of this origin read the reply; `None` changes nothing but that caches keep replies apart.
+/// Lets the page of this origin read the reply. With `None` it only makes caches keep the replies to different
+/// origins apart.
 pub(crate) fn share(mut response: Response, origin: Option<HeaderValue>) -> Response {
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));

@@ -292,7 +292,9 @@ impl VotingService {
             Ok(Verdict::BadCode) => return CastResult::refused(bad_code()),
             Ok(Verdict::KeyReused) if key.is_some() => Err(key_reused()),
             // Two random ids end alike, once in four thousand million ballots of one voter.
-            Ok(Verdict::KeyReused) => Err(Problem::unavailable("it is safe to try again")),
+            Ok(Verdict::KeyReused) => {
+                Err(Problem::unavailable("your vote could not be stored; it is safe to try again"))
+            }
             Ok(Verdict::UnknownPoll) => {
                 Err(Problem::unavailable("this poll is being set up; try again in a moment"))
             }
