@@ -9,6 +9,7 @@ const OUTCOMES: &[&str] = &[
     "already-voted",
     "bad-code",
     "cross-site",
+    "idempotency-key-reused",
     "invalid-choice",
     "malformed",
     "not-open",
@@ -69,4 +70,19 @@ votestream_service::metrics! {
     /// The most entries that a partition's stream may hold (BACKLOG_MAX).
     pub(crate) static BACKLOG_MAX_ENTRIES: Gauge =
         ("votestream_backlog_max_entries", "entries", &[]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problems::TYPES;
+
+    #[test]
+    fn every_problem_that_a_ballot_may_meet_is_an_outcome() {
+        // No ballot reaches an address or a method that does not exist.
+        let never = ["method-not-allowed", "not-found"];
+        let problems = TYPES.iter().map(|kind| kind.name).filter(|name| !never.contains(name));
+        let outcomes: Vec<&str> = std::iter::once("accepted").chain(problems).collect();
+        assert_eq!(OUTCOMES, outcomes);
+    }
 }
