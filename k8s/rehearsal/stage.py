@@ -16,8 +16,11 @@ from .result import Row
 SERVICES = ("producer", "consumer", "dashboard")
 # A container of a Job that was restarted so often will not succeed. Jobs wait for their servers inside the container.
 RESTARTS_MAX = 5
-# A step is over when votes were accepted for this many seconds without a refusal.
-CALM_S = 3.0
+# A step is over when votes were accepted for three times this many seconds without a refusal, and never with a longer gap:
+# while a server is away, ballots may wait for their answers, so that nothing is refused and nothing is accepted.
+GAP_S_MAX = 1.0
+# With few voters, a gap means nothing until so many of them could have voted.
+GAP_VOTERS = 5
 
 
 class Broken(Exception):
@@ -91,8 +94,11 @@ class Stage:
         return now
 
     def is_calm(self):
-        recent = self.ballots(time.time() - CALM_S)
-        return bool(recent) and all(ballot.accepted for ballot in recent)
+        gap_s_max = max(GAP_S_MAX, GAP_VOTERS / self.settings.rate)
+        end = time.time()
+        begin = end - 3 * gap_s_max
+        recent = window(self.ballots(begin), begin, end)
+        return not recent.refused and recent.longest_gap_s <= gap_s_max
 
     # A step.
 
@@ -106,7 +112,7 @@ class Stage:
             begin = time.time()
             step.act(self, row)
             if self.load:
-                eventually("votes are accepted again without a refusal", self.is_calm, bound.longest_gap_s + 60)
+                eventually("votes are accepted again without a refusal or a gap", self.is_calm, bound.longest_gap_s + 60)
         except (Broken, Slow, Failed, LoadFailed, LookupError, subprocess.TimeoutExpired) as error:
             row.problems.append(str(error))
         end = time.time()

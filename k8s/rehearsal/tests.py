@@ -351,6 +351,31 @@ class Stages(unittest.TestCase):
         row = self.stage([], act=act)
         self.assertEqual(row.problems, ["the streams hold 0", "1 lost (ab)"])
 
+    def is_calm(self, *ballots, rate=50):
+        """Returns whether a stage is calm after ballots at these times before now, in seconds, with these outcomes."""
+        made = stage.Stage.__new__(stage.Stage)
+        made.settings = type("Settings", (), {"rate": rate})
+        now = stage.time.time()
+        cast = [ballot(number, now - before, outcome) for number, (before, outcome) in enumerate(ballots)]
+        made.loads = [type("Load", (), {"ballots": lambda self: cast, "behind_s": 0,
+                                        "here": lambda self, moment: moment})()]
+        return made.is_calm()
+
+    def test_a_step_is_over_when_votes_flow_and_none_is_refused(self):
+        steady = [(tenth / 10, "acknowledged") for tenth in range(40)]
+        self.assertTrue(self.is_calm(*steady))
+        self.assertFalse(self.is_calm(*steady, (1.0, "unavailable")))
+        self.assertTrue(self.is_calm(*steady, (3.5, "unavailable")))
+
+    def test_a_step_is_not_over_while_ballots_wait_for_their_answers(self):
+        before_the_gap = [(2.5 + tenth / 10, "acknowledged") for tenth in range(11)]
+        self.assertFalse(self.is_calm(*before_the_gap))
+        self.assertFalse(self.is_calm())
+
+    def test_with_few_voters_a_gap_is_as_long_as_some_of_them(self):
+        self.assertTrue(self.is_calm(*[(2.0 * n, "acknowledged") for n in range(16)], rate=0.5))
+        self.assertFalse(self.is_calm(*[(11 + 2.0 * n, "acknowledged") for n in range(16)], rate=0.5))
+
 
 if __name__ == "__main__":
     unittest.main()
