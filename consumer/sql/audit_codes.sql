@@ -3,7 +3,7 @@
 SELECT coalesce(sum(issued), 0)::bigint, coalesce(sum(used), 0)::bigint,
        coalesce(min((issued - used)::float8 / nullif(issued, 0)), 1)
 FROM (
-    SELECT (SELECT count(*) FROM codes c WHERE c.poll_id = p.id) AS issued,
+    SELECT (SELECT count(*) FROM voting_codes c WHERE c.poll_id = p.id AND c.revoked_at_ms IS NULL) AS issued,
            coalesce((SELECT voters FROM poll_tally t WHERE t.poll_id = p.id), 0) AS used
     FROM polls p
     WHERE voter_policy = 'code' AND archived_at_ms IS NULL

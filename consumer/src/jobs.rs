@@ -4,6 +4,7 @@
 //! same job at the same time.
 
 pub(crate) mod auditor;
+pub(crate) mod code_repair;
 pub(crate) mod monitor;
 pub(crate) mod positions;
 pub(crate) mod projector;

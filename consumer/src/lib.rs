@@ -29,6 +29,7 @@ pub use config::Config;
 
 use error::ServerError;
 use jobs::auditor::Auditor;
+use jobs::code_repair::CodeRepair;
 use jobs::monitor::Monitor;
 use jobs::positions::Positions;
 use jobs::projector::Projector;
@@ -43,6 +44,9 @@ use streams::{BatchBounds, Streams};
 const REDIS_CONNECTIONS_MAX: u32 = 5;
 /// Postgres sessions for the background jobs, in addition to one for each worker.
 const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 4;
+
+/// The voting codes in Redis are compared each time that definitions were compared this often.
+const PROJECTIONS_PER_CODE_REPAIR: u32 = 5;
 
 /// The two servers of one deployment, as every background job needs them.
 struct Deployment {
@@ -145,6 +149,15 @@ fn spawn_poll_jobs(
         }
     }));
     let projector = Projector::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    let code_repair = CodeRepair::new(
+        redis.clone(),
+        postgres.clone(),
+        polls.clone(),
+        keys.clone(),
+        *partitions,
+        period * PROJECTIONS_PER_CODE_REPAIR,
+    );
+    jobs.spawn(code_repair.watch(shutdown.clone()));
     let kept_ms = i64::from(config.register_kept_s) * 1_000;
     let expiry = RegisterExpiry::new(redis.clone(), keys.clone(), *partitions, kept_ms);
     jobs.spawn(health.gate("projection").watch(period, shutdown.clone(), {

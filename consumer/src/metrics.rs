@@ -53,6 +53,15 @@ votestream_service::metrics! {
     /// ballots become dead letters here; the log names the polls. Should be 0.
     pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);
 
+    /// Parts of polls in Redis that differed from Postgres although nobody had changed the poll, and were repaired: the
+    /// rules of a partition, a definition, single voting codes. Somebody else writes to Redis, or Redis lost data. Should
+    /// be 0.
+    pub(crate) static COPIES_REPAIRED: Counter<1> = (
+        "votestream_copies_repaired_total",
+        "parts",
+        &[("what", &["rules", "definition", "code"])],
+    );
+
     /// Entries that were moved to the dead letters.
     pub(crate) static DEAD_LETTERS: Counter = ("votestream_dead_letters_total", "entries", &[]);
 
@@ -144,6 +153,15 @@ votestream_service::metrics! {
     /// be 0.
     pub(crate) static AUDIT_MISSING_BALLOTS: Gauge =
         ("votestream_audit_missing_ballots", "ballots", &[]);
+
+    /// Ballots that are counted and that no producer had accepted, in the last audit: somebody else wrote to the streams
+    /// or the tables. NaN once a stream has gone back, because Redis' counters are incomplete then. Must be 0.
+    pub(crate) static AUDIT_SURPLUS_BALLOTS: Gauge =
+        ("votestream_audit_surplus_ballots", "ballots", &[]);
+
+    /// Votes in polls with voting codes whose voter has no code, in the last audit. Must be 0.
+    pub(crate) static AUDIT_VOTES_WITHOUT_CODE: Gauge =
+        ("votestream_audit_votes_without_code", "votes", &[]);
 
     /// Times that a stream in Redis fell behind the furthest position recorded in Postgres, so that acknowledged ballots
     /// may be lost, without those that an operator has taken note of. Must be 0.

@@ -7,6 +7,7 @@
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
 use redis::{Pipeline, RedisError, Script, Value};
+use votestream_schema::code::CodeHash;
 use votestream_schema::keys::BUCKETS;
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
@@ -44,6 +45,8 @@ pub struct Registration {
     pub trace: Option<String>,
     /// Whether this ballot may replace the voter's standing vote.
     pub replaces: bool,
+    /// Whether the voter needs a voting code.
+    pub needs_code: bool,
 }
 
 /// The reply to [`Register::standing_query`]: the standing vote, and whether the register of the poll has been removed.
@@ -108,18 +111,24 @@ impl Register {
             .arg(self.keys.stream(partition))
             .arg(self.keys.rules(partition))
             .arg(self.keys.accepted(partition))
-            .arg(self.keys.codes(partition, poll));
+            .arg(self.keys.code_hashes(partition, poll));
         let mut buckets = self.keys.register_buckets(partition, poll);
         for Registration { ballot, .. } in batch {
             call.arg(buckets.of(ballot.voter.bucket(BUCKETS)));
         }
-        // Send trace arguments only if a ballot has a trace: each argument costs the script time.
-        let has_traces = batch.iter().any(|registration| registration.trace.is_some());
-        call.arg(self.backlog_max).arg(poll.0).arg(2 + usize::from(has_traces));
+        // Send traces only if a ballot has one, and hashes of codes only where they are needed: each argument costs
+        // the script time.
+        let has_codes = batch.iter().any(|registration| registration.needs_code);
+        let has_traces = has_codes || batch.iter().any(|registration| registration.trace.is_some());
+        call.arg(self.backlog_max).arg(poll.0);
+        call.arg(2 + usize::from(has_traces) + usize::from(has_codes));
         for Registration { ballot, trace, .. } in batch {
             call.arg(ballot.voter.0.as_bytes().as_slice()).arg(codec::encode(ballot));
             if has_traces {
                 call.arg(trace.as_deref().unwrap_or_default());
+            }
+            if has_codes {
+                call.arg(CodeHash::of(ballot.voter).0.as_bytes().as_slice());
             }
         }
     }

@@ -274,11 +274,13 @@ impl VotingService {
         let id = key.as_ref().map_or_else(BallotId::new, |key| key.ballot(voter));
         let ballot = Ballot { poll: poll.id, voter, id, choices };
         let replaces = poll.vote_policy.replaces();
+        let needs_code = poll.voter_policy.needs_code();
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
         // A caller's trace reaches the consumer even while this service records none.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
-        let answer = self.publisher.publish(Registration { ballot, trace, replaces }).await;
+        let answer =
+            self.publisher.publish(Registration { ballot, trace, replaces, needs_code }).await;
         // Translate the verdict.
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => {

@@ -1,7 +1,8 @@
 //! One-time voting codes.
 //!
-//! A code is 16 characters of Crockford's base 32 (80 random bits), written in four groups. Only its
-//! hash is stored, and the hash is the voter's id: whoever holds the code is that voter, on any device.
+//! A code is 16 characters of Crockford's base 32 (80 random bits), written in four groups. A hash of it is the
+//! voter's id: whoever holds the code is that voter, on any device. Until the code is used, the servers keep only a
+//! hash of that id, the [`CodeHash`]. So nobody who reads what they keep can vote with an unused code.
 
 use rand::RngExt;
 use sha2::{Digest, Sha256};
@@ -70,6 +71,31 @@ impl Code {
     }
 }
 
+/// All that the servers keep of an unused code: a hash of its voter.
+///
+/// It consists of the first 12 bytes of a SHA-256 and the last 4 bytes of the voter, from which the partition follows.
+/// The Postgres function `code_hash` computes the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CodeHash(pub Uuid);
+
+impl CodeHash {
+    /// The hash of a voter, as it is kept if the voter has a code.
+    pub fn of(voter: VoterId) -> Self {
+        let hash = Sha256::new()
+            .chain_update(b"votestream code hash\0")
+            .chain_update(voter.0.as_bytes())
+            .finalize();
+        let mut bytes = *voter.0.as_bytes();
+        bytes[..12].copy_from_slice(&hash[..12]);
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The partition, in `0..partitions`, of the voter's ballots.
+    pub fn partition(self, partitions: u16) -> u16 {
+        VoterId(self.0).partition(partitions)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +120,15 @@ mod tests {
         assert_eq!(code.voter(PollId(1)), code.voter(PollId(1)));
         assert_ne!(code.voter(PollId(1)), code.voter(PollId(2)));
         assert_ne!(code.voter(PollId(1)), Code::generate().voter(PollId(1)));
+    }
+
+    #[test]
+    fn a_hash_shows_the_partition_and_not_the_voter() {
+        let voter = Code::parse("0123-4567-89AB-CDEF").unwrap().voter(PollId(1));
+        let hash = CodeHash::of(voter);
+        assert_eq!(hash.partition(1_024), voter.partition(1_024));
+        assert_ne!(hash.0.as_bytes()[..12], voter.0.as_bytes()[..12]);
+        assert_eq!(hash, CodeHash::of(voter));
+        assert_ne!(CodeHash::of(VoterId(hash.0)), hash);
     }
 }

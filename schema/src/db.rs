@@ -1,9 +1,11 @@
-//! The part of Postgres that all parts share: migrations, poll definitions, results, stream positions.
+//! The part of Postgres that all parts share: migrations, locks, poll definitions, results, stream
+//! positions.
 //!
 //! Absent on purpose: the statements that count votes, which are the consumer's, and those that read
 //! tallies every tick, which are the dashboard's.
 
 mod error;
+pub mod locks;
 pub mod migrations;
 pub mod polls;
 pub mod positions;

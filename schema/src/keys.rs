@@ -11,7 +11,7 @@
 //! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped, `removed` → entries that we took out of the stream; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
-//! | `{votes:K}:codes:<poll>` | set | voters (hashed codes) who may vote |
+//! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
 //! | `votes:audit` | hash | the findings of the last standing audit |
@@ -94,8 +94,13 @@ impl Keys {
         self.of(partition, "forgotten")
     }
 
-    /// The key of the voters, as hashed codes, who may vote in a poll with voting codes.
-    pub fn codes(&self, partition: u16, poll: PollId) -> String {
+    /// The key of the hashes of all voters who may vote in a poll with voting codes.
+    pub fn code_hashes(&self, partition: u16, poll: PollId) -> String {
+        format!("{{{}:{partition}}}:code-hashes:{poll}", self.prefix)
+    }
+
+    /// The key under which the release before kept these voters themselves. Its producers read it during an update.
+    pub fn codes_before_hashes(&self, partition: u16, poll: PollId) -> String {
         format!("{{{}:{partition}}}:codes:{poll}", self.prefix)
     }
 
@@ -155,7 +160,8 @@ mod tests {
             keys.accepted(3),
             keys.forgotten(3),
             keys.register(3, PollId(1), VoterId::new()),
-            keys.codes(3, PollId(1)),
+            keys.code_hashes(3, PollId(1)),
+            keys.codes_before_hashes(3, PollId(1)),
         ] {
             assert!(key.starts_with("{votes:3}:"), "{key}");
         }

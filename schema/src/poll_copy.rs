@@ -10,11 +10,13 @@
 use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisError};
 use tokio_postgres::GenericClient;
+use tokio_postgres::types::Type;
 
+use crate::code::CodeHash;
 use crate::projection;
-use crate::{Keys, Poll, PollId, VoterId};
+use crate::{Keys, Poll, PollId};
 
-/// Codes that one SADD adds at most, so that no single command blocks Redis for long.
+/// Codes that one command adds or removes at most, so that no single command blocks Redis for long.
 const CODES_AT_ONCE: usize = 10_000;
 
 /// The command to send for text that [`projection`] wrote.
@@ -31,7 +33,7 @@ pub fn cmd(command: &[String]) -> Cmd {
 /// Writes a poll's rules to one partition, after its voting codes where the partition has no rules yet
 /// (`is_known` false) and voters need codes. Returns false if the partition holds newer rules.
 ///
-/// `codes` reads the voters of all codes of the poll; it is called only when they are needed.
+/// `codes` reads all codes of the poll; it is called only when they are needed.
 ///
 /// # Errors
 /// Returns the error of Redis, or of `codes`.
@@ -41,12 +43,12 @@ pub async fn rules<E: From<RedisError>>(
     (partition, partitions): (u16, u16),
     poll: &Poll,
     is_known: bool,
-    codes: impl AsyncFnOnce() -> Result<Vec<VoterId>, E>,
+    codes: impl AsyncFnOnce() -> Result<Vec<CodeHash>, E>,
 ) -> Result<bool, E> {
     if !is_known && poll.voter_policy.needs_code() {
-        let mut voters = codes().await?;
-        voters.retain(|voter| voter.partition(partitions) == partition);
-        add_codes(redis, keys, partition, poll.id, &voters).await?;
+        let mut hashes = codes().await?;
+        hashes.retain(|hash| hash.partition(partitions) == partition);
+        add_codes(redis, keys, partition, poll.id, &hashes).await?;
     }
     let script = cmd(&projection::rules_script(keys, partition, poll));
     let written: i64 = script.query_async(redis).await?;
@@ -65,7 +67,15 @@ pub async fn definition(
     cmd(&projection::definition(keys, poll)).exec_async(redis).await
 }
 
-/// Adds voting codes of a poll to one partition. All `voters` must belong to it.
+/// The command that replaces a field of a copy which differs from Postgres, or removes it where `right` is `None`, if
+/// it still holds `found`. The reply is 1 if it was changed.
+pub fn repair(key: &str, field: &[u8], found: &[u8], right: Option<&str>) -> Cmd {
+    let mut script = redis::cmd("EVAL");
+    script.arg(include_str!("lua/repair.lua")).arg(1).arg(key).arg(field).arg(found).arg(right);
+    script
+}
+
+/// Adds voting codes of a poll to one partition. All `hashes` must belong to it. Returns how many were missing.
 ///
 /// # Errors
 /// Returns the error of Redis; some of the codes may have been added.
@@ -74,27 +84,52 @@ pub async fn add_codes(
     keys: &Keys,
     partition: u16,
     poll: PollId,
-    voters: &[VoterId],
-) -> Result<(), RedisError> {
-    for some in voters.chunks(CODES_AT_ONCE) {
-        let mut add = redis::cmd("SADD");
-        add.arg(keys.codes(partition, poll));
-        for voter in some {
-            add.arg(voter.0.as_bytes().as_slice());
-        }
-        add.exec_async(redis).await?;
-    }
-    Ok(())
+    hashes: &[CodeHash],
+) -> Result<u64, RedisError> {
+    change_codes("SADD", redis, &keys.code_hashes(partition, poll), hashes).await
 }
 
-/// Reads the voters of all voting codes that were issued for a poll.
+/// Removes voting codes of a poll from one partition. Returns how many were there.
+///
+/// # Errors
+/// Returns the error of Redis; some of the codes may have been removed.
+pub async fn remove_codes(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+    partition: u16,
+    poll: PollId,
+    hashes: &[CodeHash],
+) -> Result<u64, RedisError> {
+    change_codes("SREM", redis, &keys.code_hashes(partition, poll), hashes).await
+}
+
+async fn change_codes(
+    command: &str,
+    redis: &mut impl ConnectionLike,
+    key: &str,
+    hashes: &[CodeHash],
+) -> Result<u64, RedisError> {
+    let mut changed = 0;
+    for some in hashes.chunks(CODES_AT_ONCE) {
+        let mut change = redis::cmd(command);
+        change.arg(key);
+        for hash in some {
+            change.arg(hash.0.as_bytes().as_slice());
+        }
+        changed += change.query_async::<u64>(redis).await?;
+    }
+    Ok(changed)
+}
+
+/// Reads the voting codes of a poll that were issued and not revoked.
 ///
 /// # Errors
 /// Returns the error of Postgres.
 pub async fn read_codes(
     postgres: &impl GenericClient,
     poll: PollId,
-) -> Result<Vec<VoterId>, tokio_postgres::Error> {
-    let rows = postgres.query("SELECT voter FROM codes WHERE poll_id = $1", &[&poll.0]).await?;
-    Ok(rows.iter().map(|row| VoterId(row.get(0))).collect())
+) -> Result<Vec<CodeHash>, tokio_postgres::Error> {
+    let sql = "SELECT hash FROM voting_codes WHERE poll_id = $1 AND revoked_at_ms IS NULL";
+    let rows = postgres.query_typed(sql, &[(&poll.0, Type::INT4)]).await?;
+    Ok(rows.iter().map(|row| CodeHash(row.get(0))).collect())
 }

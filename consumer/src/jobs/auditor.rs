@@ -3,9 +3,10 @@
 //! The audit compares the recount with the stored results, and checks that every accepted ballot is somewhere. Its
 //! result is stored in Redis, and every replica exports the same numbers.
 //!
-//! Invariants: no two replicas audit at once, because the audit holds a lock in Postgres that ends with its session.
+//! Invariants: no two replicas audit at once, because the audit holds a lock in Postgres that ends with its transaction.
 //! Audits take at most a twentieth of the time. Redis is read before Postgres, and a ballot leaves a stream only after
-//! its commit, so a ballot that is only on its way is never reported as missing.
+//! its commit, so a ballot that is only on its way is never reported as missing. The counters are read once more after
+//! Postgres, so that a ballot which came in meanwhile is never reported as one that no producer accepted.
 //! Absent on purpose: which poll is affected, and what to do about it; `votectl audit` answers that.
 
 use std::collections::HashMap;
@@ -13,11 +14,10 @@ use std::time::Duration;
 
 use redis::RedisError;
 use tokio::time::Instant;
-use tokio_postgres::types::Type;
 use tokio_postgres::{IsolationLevel, Transaction};
-use votestream_schema::Keys;
 use votestream_schema::keys::DROPPED_PREFIX;
 use votestream_schema::poll::now_ms;
+use votestream_schema::{Keys, db};
 use votestream_service::CancellationToken;
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
@@ -31,8 +31,9 @@ const CHECK_EVERY_MIN: Duration = Duration::from_millis(100);
 const CHECK_EVERY_MAX: Duration = Duration::from_secs(5);
 /// The time-out of one audit statement, longer than the usual one because a recount reads every vote.
 const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '5min'";
-/// The number of the advisory lock: the ASCII codes of `audi`.
-const LOCK: i64 = 0x6175_6469;
+
+/// A number that could not be determined.
+const UNKNOWN: i64 = -1;
 
 /// Starts audits when they are due, and exports the last result; cheap to clone.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ struct AuditResult {
     duration_ms: i64,
     drift_votes: i64,
     missing_ballots: i64,
+    surplus_ballots: i64,
+    votes_without_code: i64,
     codes_issued: i64,
     codes_used: i64,
     codes_unused_ppm: i64,
@@ -113,33 +116,39 @@ impl Auditor {
         let in_flight = self.in_flight(connection).await?;
         // One transaction that sees one moment, so that recount and stored results belong together.
         let transaction = session.build_transaction();
-        let transaction =
-            transaction.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
         let transaction = transaction.start().await?;
         let Some(recount) = recount(&transaction).await? else { return Ok(None) };
         transaction.commit().await?;
+        // Once more, after Postgres: every ballot that is counted was accepted before.
+        let accepted_since = self.accepted(connection).await?;
         Ok(Some(AuditResult {
             ended_ms: now_ms(),
             duration_ms: started.elapsed().as_millis() as i64,
             drift_votes: recount.drift_votes,
-            missing_ballots: (accepted - in_flight - recount.known_ballots).max(0),
+            missing_ballots: (accepted.kept() - in_flight - recount.known_ballots).max(0),
+            surplus_ballots: match recount.counters_are_complete {
+                true => (recount.known_ballots - accepted_since.ballots).max(0),
+                false => UNKNOWN,
+            },
+            votes_without_code: recount.votes_without_code,
             codes_issued: recount.codes_issued,
             codes_used: recount.codes_used,
             codes_unused_ppm: (recount.codes_unused * 1e6) as i64,
         }))
     }
 
-    /// Returns the number of ballots ever accepted, minus those that an operator dropped.
-    async fn accepted(&self, connection: &mut Connection) -> Result<i64, RedisError> {
-        let mut sum = 0;
+    /// Reads the counters of all partitions.
+    async fn accepted(&self, connection: &mut Connection) -> Result<Accepted, RedisError> {
+        let mut sum = Accepted::default();
         for partition in 0..self.partitions {
             let get = redis::cmd("HGETALL").arg(self.keys.accepted(partition)).clone();
             let counters: HashMap<String, i64> = get.query_async(connection).await?;
             for (field, n) in counters {
                 // Accepted ballots are counted under the poll's number; the other fields have names.
                 match field.bytes().next() {
-                    Some(b'0'..=b'9') => sum += n,
-                    _ if field.starts_with(DROPPED_PREFIX) => sum -= n,
+                    Some(b'0'..=b'9') => sum.ballots += n,
+                    _ if field.starts_with(DROPPED_PREFIX) => sum.dropped += n,
                     _ => {}
                 }
             }
@@ -150,11 +159,20 @@ impl Auditor {
     /// Returns the number of entries in streams and dead letters. A stream is read before its dead letters, since entries
     /// move from the former to the latter and would be missed in the other order.
     async fn in_flight(&self, connection: &mut Connection) -> Result<i64, RedisError> {
+        let in_streams = self.lengths(connection, Keys::stream).await?;
+        Ok(in_streams + self.lengths(connection, Keys::dead_letters).await?)
+    }
+
+    /// Returns the number of entries in one stream of each partition.
+    async fn lengths(
+        &self,
+        connection: &mut Connection,
+        stream: impl Fn(&Keys, u16) -> String,
+    ) -> Result<i64, RedisError> {
         let mut sum = 0;
         for partition in 0..self.partitions {
-            for key in [self.keys.stream(partition), self.keys.dead_letters(partition)] {
-                sum += redis::cmd("XLEN").arg(key).query_async::<i64>(connection).await?;
-            }
+            let key = stream(&self.keys, partition);
+            sum += redis::cmd("XLEN").arg(key).query_async::<i64>(connection).await?;
         }
         Ok(sum)
     }
@@ -179,10 +197,29 @@ impl Auditor {
     }
 }
 
+/// The counters of ballots, over all partitions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Accepted {
+    /// Ballots ever accepted.
+    ballots: i64,
+    /// Dead letters that an operator dropped.
+    dropped: i64,
+}
+
+impl Accepted {
+    /// The number of accepted ballots that must still be somewhere.
+    fn kept(self) -> i64 {
+        self.ballots - self.dropped
+    }
+}
+
 /// The numbers that an audit reads from Postgres.
 struct Recount {
+    /// Whether Redis has never gone back to an earlier state, in which it knew of fewer ballots.
+    counters_are_complete: bool,
     drift_votes: i64,
     known_ballots: i64,
+    votes_without_code: i64,
     codes_issued: i64,
     codes_used: i64,
     /// The smallest share of unused codes in a poll, 0 to 1.
@@ -191,20 +228,23 @@ struct Recount {
 
 /// Recounts all votes; returns `None` when another replica holds the audit's lock.
 async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio_postgres::Error> {
-    let lock = transaction
-        .query_typed("SELECT pg_try_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)])
-        .await?;
-    if !lock.first().is_some_and(|row| row.get(0)) {
+    if !db::locks::take_audit(transaction).await? {
         return Ok(None);
     }
     transaction.batch_execute(STATEMENT_TIMEOUT).await?;
     let drift = transaction.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
     let known = transaction.query_one(include_str!("../../sql/audit_known.sql"), &[]).await?;
+    let without_code =
+        transaction.query_one(include_str!("../../sql/audit_without_code.sql"), &[]).await?;
+    let regressions =
+        transaction.query_typed("SELECT NOT EXISTS (SELECT FROM stream_regressions)", &[]).await?;
     let codes =
         transaction.query_one(include_str!("../../sql/audit_codes.sql"), &[&now_ms()]).await?;
     Ok(Some(Recount {
+        counters_are_complete: regressions.first().is_some_and(|row| row.get(0)),
         drift_votes: drift.get(0),
         known_ballots: known.get(0),
+        votes_without_code: without_code.get(0),
         codes_issued: codes.get(0),
         codes_used: codes.get(1),
         codes_unused: codes.get(2),
@@ -212,12 +252,14 @@ async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio
 }
 
 impl AuditResult {
-    fn fields(&self) -> [(&'static str, i64); 7] {
+    fn fields(&self) -> [(&'static str, i64); 9] {
         [
             ("ended_ms", self.ended_ms),
             ("duration_ms", self.duration_ms),
             ("drift_votes", self.drift_votes),
             ("missing_ballots", self.missing_ballots),
+            ("surplus_ballots", self.surplus_ballots),
+            ("votes_without_code", self.votes_without_code),
             ("codes_issued", self.codes_issued),
             ("codes_used", self.codes_used),
             ("codes_unused_ppm", self.codes_unused_ppm),
@@ -234,6 +276,12 @@ impl AuditResult {
         metrics::AUDIT_DURATION_SECONDS.set(self.duration_ms as f64 / 1e3);
         metrics::AUDIT_DRIFT_VOTES.set(self.drift_votes as f64);
         metrics::AUDIT_MISSING_BALLOTS.set(self.missing_ballots as f64);
+        let surplus = match self.surplus_ballots {
+            UNKNOWN => f64::NAN,
+            ballots => ballots as f64,
+        };
+        metrics::AUDIT_SURPLUS_BALLOTS.set(surplus);
+        metrics::AUDIT_VOTES_WITHOUT_CODE.set(self.votes_without_code as f64);
         metrics::CODES_ISSUED.set(self.codes_issued as f64);
         metrics::CODES_USED.set(self.codes_used as f64);
         let unused = if self.ended_ms == 0 { 1.0 } else { self.codes_unused_ppm as f64 / 1e6 };
@@ -241,10 +289,15 @@ impl AuditResult {
     }
 
     fn warn(&self) {
-        if self.drift_votes != 0 || self.missing_ballots != 0 {
+        let Self { drift_votes, missing_ballots, surplus_ballots, votes_without_code, .. } = *self;
+        let differences =
+            [drift_votes, missing_ballots, surplus_ballots.max(0), votes_without_code];
+        if differences != [0; 4] {
             tracing::error!(
-                drift_votes = self.drift_votes,
-                missing_ballots = self.missing_ballots,
+                drift_votes,
+                missing_ballots,
+                surplus_ballots,
+                votes_without_code,
                 "the audit found a difference; run `votectl audit` to see which polls are affected"
             );
         }
@@ -259,6 +312,8 @@ impl From<&HashMap<String, i64>> for AuditResult {
             duration_ms: number("duration_ms"),
             drift_votes: number("drift_votes"),
             missing_ballots: number("missing_ballots"),
+            surplus_ballots: number("surplus_ballots"),
+            votes_without_code: number("votes_without_code"),
             codes_issued: number("codes_issued"),
             codes_used: number("codes_used"),
             codes_unused_ppm: number("codes_unused_ppm"),
@@ -277,6 +332,8 @@ mod tests {
             duration_ms: 2,
             drift_votes: 3,
             missing_ballots: 4,
+            surplus_ballots: 8,
+            votes_without_code: 9,
             codes_issued: 5,
             codes_used: 6,
             codes_unused_ppm: 7,

@@ -1,19 +1,25 @@
 //! Copies poll definitions from Postgres to Redis, and repairs them there.
 //!
-//! Every replica does this once a second and writes only the parts that differ.
+//! Every replica does this once a second and writes only the parts that differ. Postgres alone decides: a copy that is
+//! older is replaced, and so is one that Postgres does not know. The latter may also be a change that `votectl` has
+//! written to Redis and not committed yet. So it is repaired only under the lock that `votectl` shares, and compared
+//! with polls that are read under that lock ([`votestream_schema::db::locks`]).
+//!
 //! Invariant: rules never return to an older revision, because the script refuses that. So a replica that was paused in
 //! the middle of copying does no harm.
 
 use std::collections::HashMap;
 
 use redis::RedisError;
+use votestream_schema::code::CodeHash;
 use votestream_schema::poll_copy::{self, cmd};
 use votestream_schema::projection::{self, Rules};
-use votestream_schema::{Keys, PollId, VoterId};
+use votestream_schema::{Keys, Poll, PollId, db};
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::metrics;
 use crate::polls::Polls;
 
 /// Copies the polls of one deployment from Postgres to Redis; cheap to clone.
@@ -24,6 +30,9 @@ pub struct Projector {
     keys: Keys,
     partitions: u16,
 }
+
+/// The fields of a hash in Redis. Names and values may be anything, since others may have written them.
+type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
 impl Projector {
     /// Creates a projector for a deployment with this many partitions.
@@ -41,9 +50,12 @@ impl Projector {
         let mut connection =
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         self.partitions(&mut connection).await?;
-        self.definitions(&mut connection, polls).await?;
+        let mut is_unknown = self.definitions(&mut connection, polls).await?;
         for partition in 0..self.partitions {
-            self.rules(&mut connection, polls, partition).await?;
+            is_unknown |= self.rules(&mut connection, polls, partition).await?;
+        }
+        if is_unknown {
+            self.repair(&mut connection).await?;
         }
         Ok(())
     }
@@ -66,53 +78,153 @@ impl Projector {
         Err(ServerError::OtherDeployment { redis: known, postgres: self.partitions })
     }
 
-    /// Writes the definitions that differ; pages read them.
+    /// Writes the definitions that differ; pages read them. Returns whether Redis has one that these polls have not.
     async fn definitions(
         &self,
         connection: &mut Connection,
         polls: &Polls,
-    ) -> Result<(), RedisError> {
-        let known: HashMap<String, String> =
-            redis::cmd("HGETALL").arg(self.keys.polls()).query_async(connection).await?;
+    ) -> Result<bool, RedisError> {
+        let known = fields(connection, &self.keys.polls()).await?;
+        let mut ours = 0;
         for poll in polls.values() {
             let command = projection::definition(&self.keys, poll);
-            if known.get(poll.slug.as_str()) != command.get(3) {
+            let found = known.get(poll.slug.as_str().as_bytes());
+            ours += usize::from(found.is_some());
+            if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes) {
                 poll_copy::definition(connection, &self.keys, poll).await?;
             }
         }
-        Ok(())
+        Ok(ours < known.len())
     }
 
-    /// Writes the rules that differ in one partition; the register script reads them.
+    /// Writes the rules that differ in one partition; the register script reads them. Returns whether it has rules that
+    /// these polls have not: of another poll, of a later revision, or not readable.
     async fn rules(
         &self,
         connection: &mut Connection,
         polls: &Polls,
         partition: u16,
-    ) -> Result<(), ServerError> {
-        let mut get = redis::cmd("HGETALL");
-        get.arg(self.keys.rules(partition));
-        let known: HashMap<String, String> = get.query_async(connection).await?;
+    ) -> Result<bool, ServerError> {
+        let known = fields(connection, &self.keys.rules(partition)).await?;
+        let (mut ours, mut is_unknown) = (0, false);
         for poll in polls.values() {
-            let found = known.get(&poll.id.to_string());
-            if found == Some(&Rules::of(poll).encode()) {
+            let found = known.get(poll.id.to_string().as_bytes());
+            ours += usize::from(found.is_some());
+            let right = Rules::of(poll);
+            if found.map(Vec::as_slice) == Some(right.encode().as_bytes()) {
+                continue;
+            }
+            let revision = found.map(|found| read_rules(found).map(|rules| rules.revision));
+            if revision.is_some_and(|found| found.is_none_or(|found| found > right.revision)) {
+                is_unknown = true;
                 continue;
             }
             let codes = async || self.codes(poll.id).await;
             let place = (partition, self.partitions);
             let is_known = found.is_some();
-            if poll_copy::rules(connection, &self.keys, place, poll, is_known, codes).await? {
-                tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
+            if !poll_copy::rules(connection, &self.keys, place, poll, is_known, codes).await? {
+                continue;
+            }
+            match found {
+                Some(found) if revision == Some(Some(right.revision)) => {
+                    record_repair("rules", &self.keys.rules(partition), found);
+                }
+                _ => {
+                    tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
+                }
             }
         }
-        Ok(())
+        Ok(is_unknown || ours < known.len())
     }
 
-    /// Reads the voters of all voting codes of a poll, to restore them after Redis lost its data.
-    async fn codes(&self, poll: PollId) -> Result<Vec<VoterId>, ServerError> {
+    /// Reads all voting codes of a poll, to restore them after Redis lost its data.
+    async fn codes(&self, poll: PollId) -> Result<Vec<CodeHash>, ServerError> {
         let session = self.postgres.get().await;
         let session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
         Ok(poll_copy::read_codes(&**session, poll).await?)
     }
+
+    /// Replaces all definitions and rules that differ from Postgres, whatever their revision, and removes those of polls
+    /// that do not exist. Does nothing while an operator changes a poll.
+    async fn repair(&self, connection: &mut Connection) -> Result<(), ServerError> {
+        let session = self.postgres.get().await;
+        let mut session =
+            session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
+        let transaction = session.transaction().await?;
+        if !db::locks::take_copies(&transaction).await? {
+            return Ok(());
+        }
+        let stored = db::polls::all(&transaction).await?;
+        // The copies of a poll that this release cannot read are left to the release that can.
+        let is_readable = |is_named: &dyn Fn(&db::UnreadablePoll) -> bool| {
+            !stored.unreadable.iter().any(is_named)
+        };
+        let polls: HashMap<String, &Poll> =
+            stored.readable.iter().map(|poll| (poll.id.to_string(), poll)).collect();
+        let slugs: HashMap<&str, &Poll> =
+            stored.readable.iter().map(|poll| (poll.slug.as_str(), poll)).collect();
+
+        let key = self.keys.polls();
+        for (slug, found) in fields(connection, &key).await? {
+            let name = String::from_utf8_lossy(&slug);
+            let right = slugs.get(&*name).and_then(|poll| {
+                let command = projection::definition(&self.keys, poll);
+                command.get(3).cloned()
+            });
+            if is_readable(&|poll| poll.slug == name) {
+                repair_field(connection, "definition", &key, &slug, &found, right).await?;
+            }
+        }
+        for partition in 0..self.partitions {
+            let key = self.keys.rules(partition);
+            for (id, found) in fields(connection, &key).await? {
+                let name = String::from_utf8_lossy(&id);
+                let right = polls.get(&*name).map(|poll| Rules::of(poll).encode());
+                if is_readable(&|poll| poll.id.to_string() == name) {
+                    repair_field(connection, "rules", &key, &id, &found, right).await?;
+                }
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+/// Replaces one field if it differs from `right`, and removes it if that is `None`.
+async fn repair_field(
+    connection: &mut Connection,
+    what: &'static str,
+    key: &str,
+    field: &[u8],
+    found: &[u8],
+    right: Option<String>,
+) -> Result<(), RedisError> {
+    if right.as_ref().map(String::as_bytes) == Some(found) {
+        return Ok(());
+    }
+    let repair = poll_copy::repair(key, field, found, right.as_deref());
+    if repair.query_async::<i64>(connection).await? == 1 {
+        record_repair(what, key, found);
+    }
+    Ok(())
+}
+
+/// Counts and logs a copy that was replaced although nobody had changed the poll.
+fn record_repair(what: &'static str, key: &str, found: &[u8]) {
+    metrics::COPIES_REPAIRED.with([what]).increment(1);
+    let found: String = String::from_utf8_lossy(found).chars().take(100).collect();
+    tracing::error!(
+        key,
+        found,
+        "repaired the {what} of a poll in redis: they were not those of postgres. Somebody else has written to redis, \
+         or a change of votectl was broken off"
+    );
+}
+
+async fn fields(connection: &mut Connection, key: &str) -> Result<Fields, RedisError> {
+    redis::cmd("HGETALL").arg(key).query_async(connection).await
+}
+
+fn read_rules(text: &[u8]) -> Option<Rules> {
+    str::from_utf8(text).ok()?.parse().ok()
 }

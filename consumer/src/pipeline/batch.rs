@@ -22,6 +22,8 @@ pub struct Vote {
     pub source: usize,
     /// Whether a newer ballot of a voter replaces the older one in this poll; otherwise the oldest one counts.
     pub replaces: bool,
+    /// Whether the vote counts only if the voter has a voting code.
+    pub needs_code: bool,
 }
 
 /// Why a ballot that was accepted does not count.
@@ -72,7 +74,8 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
         match polls.get(&ballot.poll) {
             Some(poll) if poll.allows(ballot.choices) && poll.takes_entry_at(id.ms) => {
                 let replaces = poll.vote_policy.replaces();
-                batch.votes.push(Vote { ballot, entry: id, source, replaces });
+                let needs_code = poll.voter_policy.needs_code();
+                batch.votes.push(Vote { ballot, entry: id, source, replaces, needs_code });
                 continue;
             }
             Some(poll) if poll.allows(ballot.choices) => {

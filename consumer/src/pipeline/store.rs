@@ -1,12 +1,14 @@
 //! Counts votes in Postgres, a batch per transaction.
 //!
-//! Invariant: votes, tallies, series and set-aside ballots change in one transaction, by exactly the rows that the
-//! upsert wrote. Counting the same batch again changes nothing.
+//! Invariants: votes, tallies, series and set-aside ballots change in one transaction, by exactly the rows that the
+//! upsert wrote. Counting the same batch again changes nothing. In a poll with voting codes a vote counts only if its
+//! voter has a code in Postgres, whatever Redis said.
 //!
 //! Nearly all voters are new, and a plain insert takes half as long as an upsert. So the store tries an insert first.
 //! When a voter of the batch is already stored, Postgres refuses the insert; the store then upserts this batch and the
 //! next ones, since more such voters are likely to follow (see `docs/adr/0005-new-voters-first.md`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::Ballot;
+use votestream_schema::code::CodeHash;
 use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
 
 use crate::metrics;
@@ -38,6 +41,15 @@ pub struct Counted {
     pub replaced: i64,
     /// Votes without effect: entries delivered again, and ballots that lose to the stored one.
     pub unchanged: i64,
+}
+
+/// The result of counting a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The number of votes by their effect.
+    pub counted: Counted,
+    /// The positions, in ascending order, of votes that were not counted because their voter has no voting code.
+    pub without_code: Vec<usize>,
 }
 
 /// A batch was not counted; nothing of it is stored.
@@ -68,6 +80,7 @@ impl Store {
     }
 
     /// Counts `votes`, which are one per (poll, voter) and sorted by it, and stores the ballots that were set aside.
+    /// Leaves out the votes of voters without a voting code where one is needed.
     /// When this returns `Ok`, the transaction is committed and flushed to disk.
     ///
     /// # Errors
@@ -77,9 +90,9 @@ impl Store {
         &self,
         votes: &[Vote],
         set_aside: &[(Ballot, Reason)],
-    ) -> Result<Counted, Error> {
+    ) -> Result<Outcome, Error> {
         if votes.is_empty() && set_aside.is_empty() {
-            return Ok(Counted::default());
+            return Ok(Outcome::default());
         }
         let session = self.pool.get().await;
         let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
@@ -105,7 +118,7 @@ impl Store {
         client: &mut tokio_postgres::Client,
         votes: &[Vote],
         set_aside: &[(Ballot, Reason)],
-    ) -> Result<Counted, tokio_postgres::Error> {
+    ) -> Result<Outcome, tokio_postgres::Error> {
         let left = self.upserts_left.load(Ordering::Relaxed);
         if left > 0 {
             self.upserts_left.store(left - 1, Ordering::Relaxed);
@@ -140,13 +153,15 @@ async fn count_in_transaction(
     statement: &str,
     votes: &[Vote],
     set_aside: &[(Ballot, Reason)],
-) -> Result<Counted, tokio_postgres::Error> {
+) -> Result<Outcome, tokio_postgres::Error> {
     let transaction = client.transaction().await?;
     let mut counted = Counted::default();
     let mut losers = set_aside.to_vec();
+    let without_code = without_code(&transaction, votes).await?;
+    let votes = left_out(votes, &without_code);
     // The votes, and with them tally and series.
     if !votes.is_empty() {
-        let columns = Columns::of(votes);
+        let columns = Columns::of(&votes);
         counted = columns.count(&transaction, statement).await?;
         if counted.replaced > 0 {
             columns.restore_set_aside(&transaction).await?;
@@ -160,7 +175,43 @@ async fn count_in_transaction(
         store_set_aside(&transaction, &losers).await?;
     }
     transaction.commit().await?;
-    Ok(counted)
+    Ok(Outcome { counted, without_code })
+}
+
+/// Returns the positions of the votes whose voter needs a voting code and has none.
+async fn without_code(
+    client: &impl tokio_postgres::GenericClient,
+    votes: &[Vote],
+) -> Result<Vec<usize>, tokio_postgres::Error> {
+    let (positions, votes): (Vec<usize>, Vec<&Vote>) =
+        votes.iter().enumerate().filter(|(_, vote)| vote.needs_code).unzip();
+    if votes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let polls: Vec<i32> = votes.iter().map(|vote| vote.ballot.poll.0).collect();
+    let hashes: Vec<Uuid> = votes.iter().map(|vote| CodeHash::of(vote.ballot.voter).0).collect();
+    let entry_ms: Vec<i64> = votes.iter().map(|vote| vote.entry.ms).collect();
+    let rows = client
+        .query_typed(
+            include_str!("../../sql/without_code.sql"),
+            &[
+                (&polls, Type::INT4_ARRAY),
+                (&hashes, Type::UUID_ARRAY),
+                (&entry_ms, Type::INT8_ARRAY),
+            ],
+        )
+        .await?;
+    let position = |row: &tokio_postgres::Row| positions[row.get::<_, i64>(0) as usize - 1];
+    Ok(rows.iter().map(position).collect())
+}
+
+/// Returns the votes without those at these ascending positions.
+fn left_out<'a>(votes: &'a [Vote], positions: &[usize]) -> Cow<'a, [Vote]> {
+    if positions.is_empty() {
+        return Cow::Borrowed(votes);
+    }
+    let kept = votes.iter().enumerate().filter(|(at, _)| positions.binary_search(at).is_err());
+    Cow::Owned(kept.map(|(_, vote)| *vote).collect())
 }
 
 /// The votes of a batch as one array per column, because the statements take them with `unnest`.

@@ -22,7 +22,7 @@ use crate::metrics;
 use crate::pipeline::batch::{self, Batch, Vote};
 use crate::pipeline::read_size::AdaptiveReadSize;
 use crate::pipeline::spans::{self, BatchSpans};
-use crate::pipeline::store::{self, Store};
+use crate::pipeline::store::{self, Outcome, Store};
 use crate::polls::PollCache;
 use crate::streams::entry::{Delivered, Entry};
 use crate::streams::{BatchBounds, Streams};
@@ -317,11 +317,16 @@ impl Worker {
             let counted =
                 self.unless_forced_to_stop(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
-                Ok(counted) => {
+                Ok(Outcome { counted, without_code }) => {
                     metrics::STORE_DURATION_SECONDS.record(started.elapsed());
                     record_outcomes(counted, &set_aside);
                     set_aside.clear();
-                    batch.votes.extend(votes);
+                    for (position, vote) in votes.into_iter().enumerate() {
+                        match without_code.binary_search(&position) {
+                            Ok(_) => batch.dead.push((vote.source, no_such_code(&vote))),
+                            Err(_) => batch.votes.push(vote),
+                        }
+                    }
                     backoff.reset();
                 }
                 Err(store::Error::Transient(reason)) => {
@@ -386,6 +391,15 @@ fn split(mut votes: Vec<Vote>, reason: &str, parts: &mut Vec<Vec<Vote>>, batch: 
     let second = votes.split_off(votes.len() / 2);
     parts.push(second);
     parts.push(votes);
+}
+
+/// The reason of a dead letter whose voter has no voting code.
+fn no_such_code(vote: &Vote) -> String {
+    format!(
+        "poll {} needs voting codes, and the voter of this ballot has none that was issued, or it was revoked before: \
+         no producer accepts such a ballot",
+        vote.ballot.poll
+    )
 }
 
 /// Adds a committed transaction to the counters of votes by outcome.

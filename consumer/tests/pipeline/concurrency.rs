@@ -187,7 +187,7 @@ async fn one_voter_who_is_known_costs_the_new_ones_of_the_batch_nothing() {
     let cast = async |ballots: &[Ballot], ms| {
         let entries: Vec<Entry> = ballots.iter().map(|ballot| entry(ballot, ms, 0)).collect();
         let Batch { votes, set_aside, .. } = batch::sort(&entries, &polls);
-        let counted = store.count(&votes, &set_aside).await.unwrap();
+        let counted = store.count(&votes, &set_aside).await.unwrap().counted;
         (counted.counted, counted.replaced, counted.unchanged)
     };
     let first = deployment.ballots(20);

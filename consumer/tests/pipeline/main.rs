@@ -8,6 +8,7 @@
 mod cluster;
 mod concurrency;
 mod counting;
+mod forgery;
 mod names;
 mod observed;
 mod order;

@@ -59,7 +59,7 @@ async fn a_crash_between_commit_and_acknowledgement_counts_nobody_twice() {
     assert_eq!(entries.len(), 60);
     let (store, polls) = deployment.store(10_000).await;
     let batch = batch::sort(&entries, &polls);
-    let counted = store.count(&batch.votes, &batch.set_aside).await.unwrap();
+    let counted = store.count(&batch.votes, &batch.set_aside).await.unwrap().counted;
     assert_eq!((counted.counted, counted.replaced, counted.unchanged), (60, 0, 0));
     assert_eq!(deployment.in_flight(&mut deployment.redis().await).await, (60, 60));
 

@@ -8,15 +8,15 @@
 --   TAG_DIGITS            how many of the last digits of a payload, which are random or follow from an idempotency
 --                         key, are kept in the register to recognise a ballot that is sent again
 --
--- KEYS  1 stream, 2 rules, 3 accepted, 4 the poll's voting codes, then each ballot's register bucket
+-- KEYS  1 stream, 2 rules, 3 accepted, 4 the hashes of the poll's voting codes, then each ballot's register bucket
 -- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
---       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`) and,
---       where ARGV 3 is 3, trace (may be empty); `codec.rs` describes the payload
+--       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`); where ARGV 3 is 3 or 4 also trace (may be
+--       empty); where it is 4 also the hash of the voter's code. `codec.rs` describes the payload
 -- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
 --       it) and their number; then each other ballot's position, from 1 on, and
 --       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
---       open | U unknown poll, or a policy that this producer does not know | F the stream is full |
---       B no such voting code | K the standing ballot has the same tag and other choices
+--       open | U unknown poll, or a policy that this producer does not know, or a voting code is needed of which it
+--       does not know | F the stream is full | B no such voting code | K the standing ballot has the same tag and other choices
 --
 -- Redis rolls nothing back. So the script undoes the registration of a ballot whose entry is refused, and then ends
 -- with that error: a voter is never registered without an entry. The ballots before it in the call stay stored.
@@ -73,12 +73,12 @@ local function is_refused(reply)
 end
 
 -- Registers one ballot. Returns nil if it is accepted now or if `failure` is set, else its verdict.
-local function register(bucket, voter, payload, trace)
+local function register(bucket, voter, payload, trace, code_hash)
     -- A policy of a newer release is refused: taken for another one, it would lose votes.
-    if not rules or replaces == nil or needs_code == nil then
+    if not rules or replaces == nil or needs_code == nil or (needs_code and not code_hash) then
         return 'U'
     end
-    if needs_code and call('SISMEMBER', codes_key, voter) == 0 then
+    if needs_code and call('SISMEMBER', codes_key, code_hash) == 0 then
         return 'B'
     end
     local entry = entry_start .. string.format('%d', seq + 1)
@@ -133,8 +133,9 @@ end
 local replies = { ms_text, seq + 1, 0 }
 for i = 1, #KEYS - 4 do
     local at = 4 + (i - 1) * arguments_per_ballot
-    local trace = arguments_per_ballot == 3 and ARGV[at + 2]
-    local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace)
+    local trace = arguments_per_ballot >= 3 and ARGV[at + 2]
+    local code_hash = arguments_per_ballot == 4 and ARGV[at + 3]
+    local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace, code_hash)
     if failure then
         break
     elseif verdict then

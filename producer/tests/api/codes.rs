@@ -3,7 +3,7 @@
 use redis::AsyncCommands;
 use serde_json::json;
 use votestream_schema::Poll;
-use votestream_schema::code::Code;
+use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
 
 use crate::harness::{Service, Setup, poll};
@@ -17,9 +17,9 @@ async fn start(vote_policy: VotePolicy, codes: usize) -> (Service, Vec<Code>) {
     let mut redis = service.redis().await;
     let poll = service.poll("pets").id;
     for code in &codes {
-        let voter = code.voter(poll);
-        let key = service.keys.codes(voter.partition(service.setup.partitions), poll);
-        let _: i64 = redis.sadd(key, voter.0.as_bytes().as_slice()).await.unwrap();
+        let hash = CodeHash::of(code.voter(poll));
+        let key = service.keys.code_hashes(hash.partition(service.setup.partitions), poll);
+        let _: i64 = redis.sadd(key, hash.0.as_bytes().as_slice()).await.unwrap();
     }
     (service, codes)
 }

@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Row, Transaction};
 
 use super::error::{Error, UnreadablePoll};
+use super::locks;
 use crate::poll::{Definition, Invalid, Poll, PollOption};
 use crate::{PollId, Slug};
 
@@ -80,12 +81,13 @@ pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<
     Ok(row.as_ref().map(poll).transpose()?)
 }
 
-/// Reads the poll with this slug, and keeps others from changing it until the transaction ends. Votes are
-/// counted meanwhile.
+/// Reads the poll with this slug, and keeps others from changing it until the transaction ends, and consumers from
+/// repairing the copies in Redis. Votes are counted meanwhile.
 ///
 /// # Errors
 /// As [`by_slug`].
 pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Error> {
+    locks::share_copies(tx).await?;
     let sql = "SELECT FROM polls WHERE slug = $1 FOR NO KEY UPDATE";
     match tx.query_opt(sql, &[&slug.as_str()]).await? {
         Some(_) => by_slug(tx, slug).await,

@@ -310,7 +310,7 @@ async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
              VALUES ('codes', 'Who?', 'code', 1);
          INSERT INTO options (poll_id, position, slug, label)
              SELECT id, n, 'o' || n, 'o' || n FROM polls, generate_series(0, 1) n WHERE slug = 'codes';
-         INSERT INTO codes SELECT id, gen_random_uuid() FROM polls, generate_series(1, 20)
+         INSERT INTO voting_codes (poll_id, hash) SELECT id, gen_random_uuid() FROM polls, generate_series(1, 20)
              WHERE slug = 'codes';
          INSERT INTO poll_tally (poll_id, voters) SELECT id, 19 FROM polls WHERE slug = 'codes';",
     )

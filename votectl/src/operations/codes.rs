@@ -1,20 +1,21 @@
 //! One-time voting codes.
 //!
 //! Invariant: a code that somebody holds is known to Redis and to Postgres. Only hashes are stored, so a
-//! code is seen once: in the value that [`issue`] returns.
+//! code is seen once: in the value that [`issue`] returns. Both servers change under the lock of the copies, so no
+//! consumer takes codes that only Redis knows yet for wrong ones.
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 use tokio_postgres::Client;
 use uuid::Uuid;
-use votestream_schema::code::Code;
+use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, PollState, Slug, VoterId, poll_copy};
+use votestream_schema::{Poll, PollState, Slug, db, poll_copy};
 
 use super::polls;
 use crate::error::{Error, Refusal};
-use crate::servers::Servers;
+use crate::servers::{Redis, Servers};
 
 /// Codes that one INSERT adds at most.
 const CODES_AT_ONCE: usize = 10_000;
@@ -31,17 +32,9 @@ pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Vec<Cod
     let (mut postgres, mut redis) = servers.both().await?;
     let poll = polls::find(&postgres, slug).await?;
     takes_codes(&poll)?;
-    let (codes, voters) = generate(&poll, count as usize);
-    // Redis first: a code in somebody's hands is known there. Codes that only Redis knows, nobody holds.
-    for partition in 0..redis.partitions {
-        let here = voters.iter().copied();
-        let here: Vec<_> =
-            here.filter(|voter| voter.partition(redis.partitions) == partition).collect();
-        let keys = &redis.keys;
-        poll_copy::add_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
-    }
-    let stored = store(&mut postgres, &poll, &voters).await;
-    stored.map_err(|error| error.explained("no code was issued; run the command again"))?;
+    let (codes, hashes) = generate(&poll, count as usize);
+    let added = add(&mut postgres, &mut redis, &poll, &hashes).await;
+    added.map_err(|error| error.explained("no code was issued; run the command again"))?;
     Ok(codes)
 }
 
@@ -58,8 +51,8 @@ fn takes_codes(poll: &Poll) -> Result<(), Error> {
     }
 }
 
-/// New codes, no two of them alike, and the voter that each one is.
-fn generate(poll: &Poll, count: usize) -> (Vec<Code>, Vec<VoterId>) {
+/// New codes, no two of them alike, and the hash of each one.
+fn generate(poll: &Poll, count: usize) -> (Vec<Code>, Vec<CodeHash>) {
     let mut seen = HashSet::with_capacity(count);
     let mut codes = Vec::with_capacity(count);
     while codes.len() < count {
@@ -68,16 +61,31 @@ fn generate(poll: &Poll, count: usize) -> (Vec<Code>, Vec<VoterId>) {
             codes.push(code);
         }
     }
-    let voters = codes.iter().map(|code| code.voter(poll.id)).collect();
-    (codes, voters)
+    let hashes = codes.iter().map(|code| CodeHash::of(code.voter(poll.id))).collect();
+    (codes, hashes)
 }
 
-async fn store(postgres: &mut Client, poll: &Poll, voters: &[VoterId]) -> Result<(), Error> {
+/// Stores codes in both servers. If the transaction fails at its end, Redis has codes that nobody holds; the consumers
+/// remove them.
+async fn add(
+    postgres: &mut Client,
+    redis: &mut Redis,
+    poll: &Poll,
+    hashes: &[CodeHash],
+) -> Result<(), Error> {
     let transaction = postgres.transaction().await?;
-    for some in voters.chunks(CODES_AT_ONCE) {
-        let voters: Vec<Uuid> = some.iter().map(|voter| voter.0).collect();
-        let sql = "INSERT INTO codes (poll_id, voter) SELECT $1, unnest($2::uuid[])";
-        transaction.execute(sql, &[&poll.id.0, &voters]).await?;
+    db::locks::share_copies(&transaction).await?;
+    for some in hashes.chunks(CODES_AT_ONCE) {
+        let hashes: Vec<Uuid> = some.iter().map(|hash| hash.0).collect();
+        let sql = "INSERT INTO voting_codes (poll_id, hash) SELECT $1, unnest($2::uuid[])";
+        transaction.execute(sql, &[&poll.id.0, &hashes]).await?;
+    }
+    for partition in 0..redis.partitions {
+        let here = hashes.iter().copied();
+        let here: Vec<_> =
+            here.filter(|hash| hash.partition(redis.partitions) == partition).collect();
+        let keys = &redis.keys;
+        poll_copy::add_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -87,8 +95,10 @@ async fn store(postgres: &mut Client, poll: &Poll, voters: &[VoterId]) -> Result
 pub struct Counted {
     /// The poll.
     pub poll: Slug,
-    /// Codes that were ever issued.
+    /// Codes that were ever issued, revoked ones too.
     pub issued: i64,
+    /// Codes that were revoked.
+    pub revoked: i64,
     /// Codes whose vote is counted.
     pub voted: i64,
 }
@@ -102,5 +112,5 @@ pub async fn count(servers: &Servers, slug: &Slug) -> Result<Counted, Error> {
     let poll = polls::find(&postgres, slug).await?;
     let sql = include_str!("../../sql/count_codes.sql");
     let row = postgres.query_one(sql, &[&poll.id.0]).await?;
-    Ok(Counted { poll: poll.slug, issued: row.get(0), voted: row.get(1) })
+    Ok(Counted { poll: poll.slug, issued: row.get(0), revoked: row.get(1), voted: row.get(2) })
 }

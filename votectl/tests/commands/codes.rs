@@ -1,15 +1,16 @@
 use std::os::unix::fs::PermissionsExt;
 
 use uuid::Uuid;
-use votestream_schema::code::Code;
-use votestream_schema::{Poll, VoterId};
+use votestream_schema::Poll;
+use votestream_schema::code::{Code, CodeHash};
 
 use super::deployment::{Deployment, PARTITIONS};
 
-async fn is_known(deployment: &mut Deployment, poll: &Poll, voter: VoterId) -> bool {
-    let partition = voter.partition(PARTITIONS);
+async fn is_known(deployment: &mut Deployment, poll: &Poll, code: &Code) -> bool {
+    let hash = CodeHash::of(code.voter(poll.id));
+    let partition = hash.partition(PARTITIONS);
     let mut ask = redis::cmd("SISMEMBER");
-    ask.arg(deployment.keys.codes(partition, poll.id)).arg(voter.0.as_bytes().as_slice());
+    ask.arg(deployment.keys.code_hashes(partition, poll.id)).arg(hash.0.as_bytes().as_slice());
     deployment.redis(&ask).await
 }
 
@@ -21,13 +22,13 @@ async fn issued_codes_are_known_to_both_servers_as_hashes() {
     let printed = deployment.run(&["codes", "issue", "pets", "--count", "50"]).ok();
     let codes: Vec<Code> = printed.lines().map(|line| Code::parse(line).unwrap()).collect();
     assert_eq!(codes.len(), 50);
-    let rows = deployment.postgres.query("SELECT voter FROM codes", &[]).await.unwrap();
+    let rows = deployment.postgres.query("SELECT hash FROM voting_codes", &[]).await.unwrap();
     let stored: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(stored.len(), 50);
     for code in &codes {
         let voter = code.voter(poll.id);
-        assert!(stored.contains(&voter.0));
-        assert!(is_known(&mut deployment, &poll, voter).await);
+        assert!(stored.contains(&CodeHash::of(voter).0) && !stored.contains(&voter.0));
+        assert!(is_known(&mut deployment, &poll, code).await);
     }
     let ballot = votestream_schema::Ballot {
         voter: codes[0].voter(poll.id),
@@ -82,12 +83,12 @@ async fn codes_that_redis_lost_come_back_with_the_poll() {
     let poll = deployment.poll().await;
     let printed = deployment.run(&["codes", "issue", "pets", "--count", "20"]).ok();
     for partition in 0..PARTITIONS {
-        let keys = [deployment.keys.rules(partition), deployment.keys.codes(partition, poll.id)];
+        let keys =
+            [deployment.keys.rules(partition), deployment.keys.code_hashes(partition, poll.id)];
         deployment.redis::<i64>(redis::cmd("DEL").arg(&keys)).await;
     }
     deployment.run(&["poll", "open", "pets"]).ok();
     for line in printed.lines() {
-        let voter = Code::parse(line).unwrap().voter(poll.id);
-        assert!(is_known(&mut deployment, &poll, voter).await);
+        assert!(is_known(&mut deployment, &poll, &Code::parse(line).unwrap()).await);
     }
 }

@@ -24,6 +24,8 @@ pub struct Recount {
     pub superseded: i64,
     /// Ballots that came before the opening or after the close.
     pub out_of_time: i64,
+    /// Votes without a voting code; `None` if the poll needs none.
+    pub without_code: Option<i64>,
     /// The partitions from which votes came.
     pub partitions: Vec<i32>,
 }
@@ -48,6 +50,13 @@ pub async fn of_poll(
     }
     let series = moment.query_one(include_str!("../../../sql/audit_series.sql"), &[&id]).await?;
     let aside = moment.query_one(include_str!("../../../sql/audit_set_aside.sql"), &[&id]).await?;
+    let without_code = match poll.voter_policy.needs_code() {
+        true => {
+            let sql = include_str!("../../../sql/audit_without_code.sql");
+            Some(moment.query_one(sql, &[&id]).await?.get(0))
+        }
+        false => None,
+    };
     let sql = include_str!("../../../sql/audit_partitions.sql");
     let partitions = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
     Ok(Recount {
@@ -57,6 +66,7 @@ pub async fn of_poll(
         seconds_different: series.get("seconds_different"),
         superseded: aside.get("superseded"),
         out_of_time: aside.get("out_of_time"),
+        without_code,
         partitions: partitions.iter().map(|row| row.get(0)).collect(),
     })
 }

@@ -54,7 +54,9 @@ impl PollReport {
             check("series, sum".to_owned(), recount.series, recounted.voters),
             check("series, wrong seconds".to_owned(), recount.seconds_different, 0),
         ];
-        Self { poll: poll.slug.clone(), checks: options.chain(rest).collect(), balance }
+        let codes = recount.without_code.map(|n| check("votes without a code".to_owned(), n, 0));
+        let checks = options.chain(rest).chain(codes).collect();
+        Self { poll: poll.slug.clone(), checks, balance }
     }
 
     fn is_ok(&self) -> bool {
