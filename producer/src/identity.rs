@@ -4,8 +4,9 @@
 //! carries a voting token, which names the same voter in this poll: whatever happens to a reply, the same
 //! page is the same voter. A program may name its voter by an idempotency key. Any other client is a new voter.
 //!
-//! In a poll with voting codes, the voter follows from the code, and a cookie for that poll remembers the voter,
-//! so that a reload shows the standing vote.
+//! In a poll with voting codes, the voter follows from the code. A cookie for that poll lets the browser that cast the
+//! vote show it after a reload. It takes the place of the code only if the voter asked to be remembered. The token
+//! of such a page names no voter: it names the page, so that a form which is sent again is the same ballot.
 
 use std::borrow::Cow;
 
@@ -22,6 +23,11 @@ fn scope(poll: &Poll) -> Cow<'static, str> {
     }
 }
 
+/// Returns the scope of the cookie that takes the place of the voting code in a poll.
+fn remembered_scope(poll: &Poll) -> String {
+    format!("remembered-{}", poll.slug)
+}
+
 /// Reads the voter from the cookies of a request; `kind` is the kind of cookie that the reply would set.
 pub fn read(
     keys: &KeyRing,
@@ -30,8 +36,39 @@ pub fn read(
     now_s: i64,
     kind: CookieKind,
 ) -> Identity {
-    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
-    keys.identify(lines, &scope(poll), kind, now_s)
+    keys.identify(cookie_lines(headers), &scope(poll), kind, now_s)
+}
+
+/// The voter in a poll with voting codes, as a browser's cookies name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeVoter {
+    /// The voter of the code that was used in this browser last.
+    pub voter: VoterId,
+    /// Whether the cookie takes the place of the code.
+    pub is_remembered: bool,
+    /// Whether the reply should set the cookie again, under its present name.
+    pub renew: bool,
+}
+
+/// Reads the voter of a poll with voting codes from the cookies of a request.
+pub fn read_code_voter(
+    keys: &KeyRing,
+    poll: &Poll,
+    headers: &HeaderMap,
+    now_s: i64,
+    kind: CookieKind,
+) -> Option<CodeVoter> {
+    let read =
+        |scope: &str, is_remembered| match keys.identify(cookie_lines(headers), scope, kind, now_s)
+        {
+            Identity::Known { voter, renew } => Some(CodeVoter { voter, is_remembered, renew }),
+            Identity::New | Identity::Invalid(_) => None,
+        };
+    read(&remembered_scope(poll), true).or_else(|| read(&scope(poll), false))
+}
+
+fn cookie_lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes)
 }
 
 /// Returns the Set-Cookie header that makes the client this voter.
@@ -42,14 +79,50 @@ pub fn set_cookie(
     now_s: i64,
     kind: CookieKind,
 ) -> HeaderValue {
-    let scope = scope(poll);
-    let name = keys.cookie_name(&scope, kind);
-    cookie(&name, &keys.sign(&scope, voter, now_s), AGE_MAX_S, kind)
+    set_scoped(keys, &scope(poll), voter, now_s, kind)
+}
+
+/// Returns the Set-Cookie headers that make the client this voter of a poll with voting codes, and no other one:
+/// the cookie that is not set is removed.
+pub fn set_code_cookies(
+    keys: &KeyRing,
+    poll: &Poll,
+    voter: VoterId,
+    remember: bool,
+    now_s: i64,
+    kind: CookieKind,
+) -> [HeaderValue; 2] {
+    let (seen, remembered) = (scope(poll), remembered_scope(poll));
+    let (set, clear) = match remember {
+        true => (remembered.as_str(), &*seen),
+        false => (&*seen, remembered.as_str()),
+    };
+    [set_scoped(keys, set, voter, now_s, kind), cookie(&keys.cookie_name(clear, kind), "", 0, kind)]
+}
+
+fn set_scoped(
+    keys: &KeyRing,
+    scope: &str,
+    voter: VoterId,
+    now_s: i64,
+    kind: CookieKind,
+) -> HeaderValue {
+    let name = keys.cookie_name(scope, kind);
+    cookie(&name, &keys.sign(scope, voter, now_s), AGE_MAX_S, kind)
 }
 
 /// Returns the Set-Cookie header that removes a cookie which this service did not sign.
 pub fn clear_cookie(keys: &KeyRing, poll: &Poll, kind: CookieKind) -> HeaderValue {
     cookie(&keys.cookie_name(&scope(poll), kind), "", 0, kind)
+}
+
+/// Returns the Set-Cookie headers that remove every cookie of this poll that the request brought, whatever release or
+/// key made it.
+pub fn forget(keys: &KeyRing, poll: &Poll, headers: &HeaderMap) -> Vec<HeaderValue> {
+    let scopes = [scope(poll).into_owned(), remembered_scope(poll)];
+    let names = |scope: &String| keys.cookie_names(cookie_lines(headers), scope);
+    let names = scopes.iter().flat_map(names);
+    names.map(|(name, kind)| cookie(&name, "", 0, kind)).collect()
 }
 
 /// The attributes of a cookie that say where it travels.

@@ -8,6 +8,7 @@ const OUTCOMES: &[&str] = &[
     "accepted",
     "already-voted",
     "bad-code",
+    "code-used",
     "cross-site",
     "idempotency-key-reused",
     "invalid-choice",

@@ -85,6 +85,8 @@ pub struct BallotPage {
     pub replace: bool,
     /// Whether the ballot asks for a voting code (voter policy `code`).
     pub needs_code: bool,
+    /// Whether a cookie takes the place of the code of the voter whose vote stands.
+    pub is_remembered: bool,
     /// Labels of the options in the standing vote; empty while this voter has none.
     pub your_choices: Vec<String>,
     /// Time when the poll opens, in RFC 3339 form.
@@ -130,7 +132,13 @@ impl BallotPage {
     }
 
     fn takes_votes(&self) -> bool {
-        self.state == "open" && (self.replace || self.your_choices.is_empty())
+        self.state == "open" && (self.replace || self.needs_code || self.your_choices.is_empty())
+    }
+
+    /// Whether the form changes the vote that stands. With voting codes it does so only for a voter who is remembered;
+    /// for everybody else it takes the ballot of a code.
+    fn changes_vote(&self) -> bool {
+        !self.your_choices.is_empty() && self.replace && (!self.needs_code || self.is_remembered)
     }
 
     fn choose_words(&self) -> String {
@@ -216,6 +224,18 @@ mod tests {
         page.replace = true;
         let html = page.render().unwrap();
         assert!(html.contains("<form") && html.contains("Change my vote"));
+    }
+
+    #[test]
+    fn the_form_of_a_code_poll_stays_and_shows_no_choice_of_the_person_before() {
+        let mut page = cats_vs_dogs();
+        (page.needs_code, page.your_choices) = (true, vec!["Cats".to_owned()]);
+        let html = page.render().unwrap();
+        assert!(html.contains("name=\"forget\"") && html.contains("name=\"code\""));
+        assert!(html.contains("id=\"send-label\">Vote<"));
+        (page.replace, page.is_remembered) = (true, true);
+        let html = page.render().unwrap();
+        assert!(html.contains("id=\"send-label\">Change my vote<"));
     }
 
     #[test]

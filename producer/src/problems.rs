@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 pub(crate) static TYPES: &[&ProblemType] = &[
     &ALREADY_VOTED,
     &BAD_CODE,
+    &CODE_USED,
     &CROSS_SITE,
     &KEY_REUSED,
     &INVALID_CHOICE,
@@ -40,6 +41,15 @@ pub(crate) static BAD_CODE: ProblemType = ProblemType {
     title: "No valid voting code",
     explanation: "This poll accepts only ballots with a voting code of the form XXXX-XXXX-XXXX-XXXX. The \
                   code is missing, misspelt, or was issued for another poll.",
+};
+
+/// 409 for a voting code whose ballot is stored already, in a browser that did not cast it.
+pub(crate) static CODE_USED: ProblemType = ProblemType {
+    name: "code-used",
+    status: StatusCode::CONFLICT,
+    title: "This code has been used",
+    explanation: "A ballot with this voting code is stored, and in this poll the first ballot of a code counts. Only \
+                  the browser that cast it shows its choices.",
 };
 
 /// 403 for a ballot that a page of another site has sent.

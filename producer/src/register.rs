@@ -23,6 +23,8 @@ pub enum Verdict {
         choices: Choices,
         /// The stream entry of the standing vote.
         entry: EntryId,
+        /// The tag of the ballot that stands ([`votestream_schema::BallotId::tag`]).
+        tag: u32,
     },
     /// The poll has not opened yet, or has closed.
     NotOpen,
@@ -199,6 +201,7 @@ fn verdict(reply: &Value) -> Option<Verdict> {
         "S" => Verdict::AlreadyVoted {
             choices: Choices::from_mask(parts.next()?.parse().ok()?)?,
             entry: parts.next()?.parse().ok()?,
+            tag: u32::from_str_radix(parts.next()?, 16).ok()?,
         },
         "C" => Verdict::NotOpen,
         "U" => Verdict::UnknownPoll,

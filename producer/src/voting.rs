@@ -2,9 +2,10 @@
 //!
 //! This module knows polls, voters and the register, and knows nothing of HTML or JSON.
 
+mod by_code;
+
 use std::sync::{Arc, LazyLock};
 
-use votestream_schema::code::Code;
 use votestream_schema::idempotency::IdempotencyKey;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
@@ -25,10 +26,11 @@ use crate::identity::{self, TokenHolder};
 use crate::limiter::Limiter;
 use crate::metrics;
 use crate::problems::{
-    ALREADY_VOTED, BAD_CODE, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
+    ALREADY_VOTED, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
 };
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, StandingReply, Verdict};
+use by_code::{ByCode, bad_code};
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
 pub(crate) struct VotingService {
@@ -63,11 +65,12 @@ pub(crate) struct Accepted {
     pub(crate) choices: Choices,
 }
 
-/// The outcome of one ballot, and the cookie to set with either outcome.
+/// The outcome of one ballot, and the cookies to set with either outcome.
 pub(crate) struct CastResult {
     pub(crate) outcome: Result<Accepted, Problem>,
-    pub(crate) cookie: Option<HeaderValue>,
-    /// The voter of the ballot; `None` if it was refused before that was known.
+    pub(crate) cookies: Vec<HeaderValue>,
+    /// The voter of the ballot; `None` if it was refused before that was known, or if the client must not learn more of
+    /// this voter.
     pub(crate) voter: Option<VoterId>,
     /// Whether a cookie of the request named the voter.
     pub(crate) has_cookie: bool,
@@ -110,20 +113,40 @@ pub(crate) struct Visitor {
     pub(crate) voter: Option<VoterId>,
     /// The cookie to set: that of a new voter, or a renewed one.
     pub(crate) cookie: Option<HeaderValue>,
-    /// The voting token of the page. Polls with voting codes have none.
+    /// The voting token of the page. In a poll with voting codes it names the page and no voter.
     pub(crate) token: Option<String>,
+    /// Whether a cookie takes the place of the voting code.
+    pub(crate) is_remembered: bool,
 }
 
 /// The voter of a ballot.
 struct Caster {
     voter: VoterId,
-    cookie: Option<HeaderValue>,
+    /// The cookies to set, whatever becomes of the ballot.
+    cookies: Vec<HeaderValue>,
     has_cookie: bool,
+    /// Set in polls with voting codes.
+    by_code: Option<ByCode>,
+}
+
+impl Caster {
+    /// The voter of a poll without voting codes.
+    fn open(voter: VoterId, cookie: Option<HeaderValue>, has_cookie: bool) -> Self {
+        Self { voter, cookies: cookie.into_iter().collect(), has_cookie, by_code: None }
+    }
+
+    /// The result of the ballot. Of a refused ballot with a voting code, the client learns nothing that its cookies do
+    /// not say.
+    fn result(self, outcome: Result<Accepted, Problem>) -> CastResult {
+        let Self { voter, cookies, has_cookie, by_code } = self;
+        let shows_voter = by_code.is_none() || has_cookie;
+        CastResult { outcome, cookies, voter: shows_voter.then_some(voter), has_cookie }
+    }
 }
 
 impl CastResult {
     fn refused(problem: Problem) -> Self {
-        Self { outcome: Err(problem), cookie: None, voter: None, has_cookie: false }
+        Self { outcome: Err(problem), cookies: Vec::new(), voter: None, has_cookie: false }
     }
 }
 
@@ -178,16 +201,15 @@ impl VotingService {
     pub(crate) fn visitor(&self, poll: &Poll, client: Client, headers: &HeaderMap) -> Visitor {
         let now_s = now_ms() / 1_000;
         let keys = self.cookie_keys.ring();
+        if poll.voter_policy == VoterPolicy::Code {
+            return self.visitor_by_code(poll, client, headers);
+        }
         let (known, renew) = match identity::read(&keys, poll, headers, now_s, cookie_kind(client))
         {
             Identity::Known { voter, renew } => (Some(voter), renew),
             _ => (None, false),
         };
         let cookie = |voter| self.cookie(poll, voter, now_s, client);
-        if poll.voter_policy == VoterPolicy::Code {
-            let cookie = known.filter(|_| renew).map(cookie);
-            return Visitor { voter: known, cookie, token: None };
-        }
         let voter = known.unwrap_or_default();
         let has_passed_limit = known.is_some() || self.limiter.lets_pass(client.address);
         let holder = TokenHolder { voter, has_passed_limit };
@@ -198,6 +220,7 @@ impl VotingService {
             // A script of another site gets no token of a voter whom the browser's cookie names anyway.
             token: (known.is_none() || client.page != PageSite::AllowedScript)
                 .then(|| identity::token(&keys, poll, holder, now_s)),
+            is_remembered: false,
         }
     }
 
@@ -211,6 +234,9 @@ impl VotingService {
         client: Client,
         headers: &HeaderMap,
     ) -> Visitor {
+        if poll.voter_policy == VoterPolicy::Code {
+            return self.visitor(poll, client, headers);
+        }
         let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
         let given = submission.token.as_deref();
         let holder = given.and_then(|token| identity::read_token(&keys, poll, token, now_s).ok());
@@ -219,9 +245,8 @@ impl VotingService {
             (None, Some(holder)) => holder,
             (None, None) => return self.visitor(poll, client, headers),
         };
-        let has_token = poll.voter_policy == VoterPolicy::Open;
-        let token = has_token.then(|| identity::token(&keys, poll, holder, now_s));
-        Visitor { voter: Some(holder.voter), cookie: None, token }
+        let token = Some(identity::token(&keys, poll, holder, now_s));
+        Visitor { voter: Some(holder.voter), token, ..Visitor::default() }
     }
 
     /// Registers one ballot and counts its outcome in the metrics.
@@ -261,17 +286,22 @@ impl VotingService {
             Err(problem) => return CastResult::refused(problem),
         };
         let caster = self.caster(poll, submission, key.as_ref(), client, headers).await;
-        let Caster { voter, cookie, has_cookie } = match caster {
+        let caster = match caster {
             Ok(caster) => caster,
             Err(refused) => return *refused,
         };
+        let (voter, by_code) = (caster.voter, caster.by_code);
         // Never say yes while Redis is not set up to keep ballots.
         if !self.durability.is_met() {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
-            return CastResult { outcome: Err(problem), cookie, voter: Some(voter), has_cookie };
+            return caster.result(Err(problem));
         }
         // Register the ballot, in a span that continues the caller's trace.
-        let id = key.as_ref().map_or_else(BallotId::new, |key| key.ballot(voter));
+        let id = match (by_code, key.as_ref()) {
+            (Some(by_code), key) => by_code.ballot(key, voter, choices),
+            (None, Some(key)) => key.ballot(voter),
+            (None, None) => BallotId::new(),
+        };
         let ballot = Ballot { poll: poll.id, voter, id, choices };
         let replaces = poll.vote_policy.replaces();
         let needs_code = poll.voter_policy.needs_code();
@@ -289,7 +319,12 @@ impl VotingService {
                 span.set("votestream.entry", &entry);
                 Ok(Accepted { entry, choices })
             }
-            Ok(Verdict::AlreadyVoted { choices, .. }) => Err(already_voted(poll, choices)),
+            Ok(Verdict::AlreadyVoted { choices, tag, .. }) => match by_code {
+                Some(by_code) => {
+                    return self.refused_by_code(poll, &caster, by_code, (choices, tag));
+                }
+                None => Err(already_voted(poll, choices)),
+            },
             Ok(Verdict::NotOpen) => Err(not_open(poll)),
             Ok(Verdict::BadCode) => return CastResult::refused(bad_code()),
             Ok(Verdict::KeyReused) if key.is_some() => Err(key_reused()),
@@ -310,7 +345,10 @@ impl VotingService {
                 )))
             }
         };
-        CastResult { outcome, cookie, voter: Some(voter), has_cookie }
+        let cookies = by_code.filter(|_| outcome.is_ok());
+        let cookies = cookies.map(|by_code| self.code_cookies(poll, voter, by_code));
+        let result = caster.result(outcome);
+        CastResult { cookies: cookies.unwrap_or(result.cookies), ..result }
     }
 
     /// Returns the voter of a ballot, or the refusal of the ballot. The cookie decides, unless the page's
@@ -324,32 +362,24 @@ impl VotingService {
         client: Client,
         headers: &HeaderMap,
     ) -> Result<Caster, Box<CastResult>> {
+        if poll.voter_policy == VoterPolicy::Code {
+            return self.caster_by_code(poll, submission, client, headers);
+        }
         let refuse = |problem| Box::new(CastResult::refused(problem));
         let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
         let identity = identity::read(&keys, poll, headers, now_s, cookie_kind(client));
         let known = |voter, renew: bool| {
             let cookie = renew.then(|| self.cookie(poll, voter, now_s, client));
-            Ok(Caster { voter, cookie, has_cookie: true })
+            Ok(Caster::open(voter, cookie, true))
         };
         let named = |voter| {
             // With a form of another site the browser withholds our cookie (SameSite=Lax). Do not overwrite it.
             let keeps = client.page != PageSite::AllowedNavigation;
             let cookie = keeps.then(|| self.cookie(poll, voter, now_s, client));
-            Ok(Caster { voter, cookie, has_cookie: false })
+            Ok(Caster::open(voter, cookie, false))
         };
-        let not_blank = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        if poll.voter_policy == VoterPolicy::Code {
-            return match (not_blank(&submission.code), identity) {
-                (Some(code), _) => {
-                    let code = Code::parse(&code).ok_or_else(|| refuse(bad_code()))?;
-                    named(code.voter(poll.id))
-                }
-                (None, Identity::Known { voter, renew }) => known(voter, renew),
-                (None, _) => Err(refuse(bad_code())),
-            };
-        }
         let token = not_blank(&submission.token)
-            .map(|token| identity::read_token(&keys, poll, token.trim(), now_s));
+            .map(|token| identity::read_token(&keys, poll, token, now_s));
         match (identity, token) {
             (Identity::Known { voter, renew }, token) => {
                 // The page may have voted by its token before this cookie came from another page.
@@ -379,9 +409,9 @@ impl VotingService {
                     "the voter cookie cannot be used: {error}; it has been removed, reload the page \
                      and vote again"
                 );
-                let cookie = Some(identity::clear_cookie(&keys, poll, cookie_kind(client)));
+                let cookies = vec![identity::clear_cookie(&keys, poll, cookie_kind(client))];
                 Err(Box::new(CastResult {
-                    cookie,
+                    cookies,
                     ..CastResult::refused(Problem::malformed(detail))
                 }))
             }
@@ -392,7 +422,7 @@ impl VotingService {
                 self.limit(poll, voter, client).await?;
                 // Whoever learns a key must not become its voter for good.
                 let cookie = key.is_none().then(|| self.cookie(poll, voter, now_s, client));
-                Ok(Caster { voter, cookie, has_cookie: false })
+                Ok(Caster::open(voter, cookie, false))
             }
         }
     }
@@ -419,6 +449,11 @@ impl VotingService {
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
         identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, cookie_kind(client))
     }
+}
+
+/// Returns a field of a form without the blanks around it; `None` if it has nothing else.
+fn not_blank(field: &Option<String>) -> Option<&str> {
+    field.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Returns how the cookie of this client travels.
@@ -478,11 +513,6 @@ fn needs_token() -> Problem {
 
 fn invalid_choice(detail: String) -> Problem {
     Problem::new(&INVALID_CHOICE, detail)
-}
-
-fn bad_code() -> Problem {
-    let detail = "this poll needs a valid voting code, of the form XXXX-XXXX-XXXX-XXXX";
-    Problem::new(&BAD_CODE, detail)
 }
 
 fn too_many_new_voters() -> Problem {

@@ -2,7 +2,7 @@
 
 import { Choices, lengthClass } from './choices.js';
 import { countDown, showLocalTimes, watch } from './clock.js';
-import { sendBallot } from './sender.js';
+import { newKey, sendBallot } from './sender.js';
 import { say, sentence, span } from './words.js';
 
 const ballot = document.getElementById('ballot');
@@ -10,6 +10,9 @@ const form = document.getElementById('ballot-form');
 const standing = document.getElementById('standing');
 const api = `/api/polls/${encodeURIComponent(ballot.dataset.poll)}`;
 const replaceable = 'replaceable' in ballot.dataset;
+const needsCode = 'needsCode' in ballot.dataset;
+// The idempotency key of each ballot that was sent. The same ballot keeps its key, however often the button is pressed.
+const keys = new Map();
 
 let stopping = null;
 let choices = null;
@@ -23,7 +26,7 @@ function startForm() {
   choices = new Choices(form, {
     min: Number(ballot.dataset.choicesMin),
     max: Number(ballot.dataset.choicesMax),
-    voted: !standing.hidden,
+    voted: !standing.hidden && (!needsCode || isRemembered()),
   });
   form.noValidate = true;
   form.addEventListener('submit', (event) => {
@@ -33,6 +36,11 @@ function startForm() {
   // Listen to input, not to change: a line that vanishes on blur moves the button from under the pointer.
   form.addEventListener('input', () => clearProblem());
   document.getElementById('stop').addEventListener('click', () => stopping?.abort());
+}
+
+/** Whether this browser may change its vote without the voting code. */
+function isRemembered() {
+  return replaceable && 'remembered' in form.dataset;
 }
 
 async function submit() {
@@ -45,19 +53,30 @@ async function submit() {
     return;
   }
   const code = document.getElementById('code');
-  if (code && !code.value.trim()) {
+  if (code && !code.value.trim() && !isRemembered()) {
     showCodeProblem(code, 'Enter your voting code.');
     return;
   }
   const slugs = choices.slugs();
   const token = document.getElementById('token');
-  const body = { choices: slugs, ...(code && { code: code.value.trim() }), ...(token && { token: token.value }) };
+  const remember = document.getElementById('remember');
+  const body = {
+    choices: slugs,
+    ...(code?.value.trim() && { code: code.value.trim() }),
+    ...(token && { token: token.value }),
+    ...(remember?.checked && { remember: true }),
+  };
+  const ballotText = JSON.stringify(body);
+  if (!keys.has(ballotText)) keys.set(ballotText, newKey());
 
   stopping = new AbortController();
   showSending(true);
-  const answer = await sendBallot(`${api}/ballots`, body, { signal: stopping.signal, onWait: showWait });
+  const key = keys.get(ballotText);
+  const answer = await sendBallot(`${api}/ballots`, body, key, { signal: stopping.signal, onWait: showWait });
   stopping = null;
   showSending(false);
+  // A ballot that was answered is done. If the voter changes the vote and back again, that is another ballot.
+  if (answer.kind !== 'unconfirmed') keys.clear();
   showAnswer(answer, slugs, code);
 }
 
@@ -71,7 +90,7 @@ function showAnswer(answer, sent, code) {
       return showStanding('stands', answer.choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
     }
     case 'refused':
-      if (answer.problem.name === 'bad-code' && code) return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
+      if (['bad-code', 'code-used'].includes(answer.problem.name) && code) return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
       return showProblem(answer.problem.title, sentence(answer.problem.detail ?? ''));
     default:
       return showProblem(
@@ -98,7 +117,9 @@ function showStanding(outcome, slugs, title) {
   standing.classList.remove('fresh');
   void standing.offsetWidth;
   standing.classList.add('fresh');
-  if (replaceable) {
+  if (needsCode) {
+    takeNextCode(slugs);
+  } else if (replaceable) {
     choices.mark(slugs);
     choices.setVoted();
   } else {
@@ -106,6 +127,27 @@ function showStanding(outcome, slugs, title) {
   }
   document.getElementById('standing-title').focus();
   standing.scrollIntoView({ block: 'center' });
+}
+
+/** After a ballot with a voting code: the form changes this vote if the voter is remembered, else it is empty for the next code. */
+function takeNextCode(slugs) {
+  const remember = document.getElementById('remember');
+  if (replaceable && remember?.checked) {
+    form.dataset.remembered = '';
+    remember.closest('.remember').remove();
+    document.getElementById('code').required = false;
+    document.getElementById('code-hint').textContent =
+      'Leave this empty to change the vote above. Another person enters a code of their own.';
+    document.getElementById('standing-note').textContent =
+      'Your vote is counted once. You can change it until the poll closes.';
+  }
+  document.getElementById('code').value = '';
+  if (isRemembered()) {
+    choices.mark(slugs);
+    choices.setVoted();
+  } else {
+    choices.mark([]);
+  }
 }
 
 /* The line above the button */

@@ -14,10 +14,9 @@ const WAIT_MS_MAX = 30_000;
  *   { kind: 'refused', problem }             any other answer that sending again would not change
  *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
  *
- * Calls `onWait({ attempt, wait_ms, reason })` before each wait; `signal` stops everything.
+ * `key` is the idempotency key of the ballot. Calls `onWait({ attempt, wait_ms, reason })` before each wait; `signal` stops everything.
  */
-export async function sendBallot(url, ballot, { signal, onWait }) {
-  const key = newKey();
+export async function sendBallot(url, ballot, key, { signal, onWait }) {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     if (signal.aborted) break;
     const answer = await post(url, ballot, key, signal);
@@ -45,8 +44,8 @@ export function retryAfter(header, now_ms = Date.now()) {
   return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
-/** Returns 32 random hexadecimal digits. `crypto.randomUUID` exists behind TLS only. */
-function newKey() {
+/** Returns a new idempotency key: 32 random hexadecimal digits. `crypto.randomUUID` exists behind TLS only. */
+export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 

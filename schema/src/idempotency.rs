@@ -8,7 +8,7 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{BallotId, PollId, VoterId};
+use crate::{BallotId, Choices, PollId, VoterId};
 
 /// The fewest characters of a key. Two clients that count their requests from 1 would be one voter.
 pub const KEY_CHARS_MIN: usize = 8;
@@ -48,13 +48,15 @@ impl IdempotencyKey {
         VoterId(Uuid::new_v8(self.hash(b"votestream idempotent voter\0", &poll.0.to_be_bytes())))
     }
 
-    /// A new id for a ballot of this voter, whose last 32 bits follow from the key. These are the bits by
-    /// which the register recognises a ballot that is sent again.
+    /// The tag of a ballot of this voter: the bits of its id by which the register recognises a ballot that is
+    /// sent again.
+    pub fn tag(&self, voter: VoterId) -> u32 {
+        first_bits(&self.hash(b"votestream idempotent ballot\0", voter.0.as_bytes()))
+    }
+
+    /// A new id for a ballot of this voter, with the tag of this key.
     pub fn ballot(&self, voter: VoterId) -> BallotId {
-        let mut id = *Uuid::new_v4().as_bytes();
-        let mark = self.hash(b"votestream idempotent ballot\0", voter.0.as_bytes());
-        id[12..].copy_from_slice(&mark[..4]);
-        BallotId(Uuid::from_bytes(id))
+        BallotId::with_tag(self.tag(voter))
     }
 
     fn hash(&self, purpose: &[u8], scope: &[u8]) -> [u8; 16] {
@@ -65,6 +67,22 @@ impl IdempotencyKey {
             .finalize();
         std::array::from_fn(|i| hash[i])
     }
+}
+
+/// The tag of a ballot that a page sends with a voting code. The page is named by its voting token, which is nobody's
+/// voter there. The same page with the same code and choices sends the same ballot, whatever happens to the reply.
+pub fn page_tag(page: VoterId, voter: VoterId, choices: Choices) -> u32 {
+    let hash = Sha256::new()
+        .chain_update(b"votestream ballot of a page\0")
+        .chain_update(page.0.as_bytes())
+        .chain_update(voter.0.as_bytes())
+        .chain_update(choices.mask().to_be_bytes())
+        .finalize();
+    first_bits(&hash)
+}
+
+fn first_bits(hash: &[u8]) -> u32 {
+    hash.iter().take(4).fold(0, |bits, byte| bits << 8 | u32::from(*byte))
 }
 
 /// Resolves the escapes of a string of RFC 8941: `\"` and `\\`. Returns `None` for any other use of the two.

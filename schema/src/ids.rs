@@ -70,6 +70,18 @@ impl BallotId {
     pub fn new() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// The last 32 bits, by which the register recognises a ballot that is sent again.
+    pub fn tag(self) -> u32 {
+        self.0.as_u128() as u32
+    }
+
+    /// Makes a new id with this tag; the other bits are random.
+    pub fn with_tag(tag: u32) -> Self {
+        let mut id = *Uuid::new_v4().as_bytes();
+        id[12..].copy_from_slice(&tag.to_be_bytes());
+        Self(Uuid::from_bytes(id))
+    }
 }
 
 impl Default for BallotId {

@@ -13,6 +13,11 @@ pub const FIELD_CODE: &str = "code";
 /// The form field that holds the page's voting token.
 pub const FIELD_TOKEN: &str = "token";
 
+/// The form field that asks to keep the voter of a voting code in this browser.
+pub const FIELD_REMEMBER: &str = "remember";
+/// The form field that asks to forget the voter whom this browser names.
+pub const FIELD_FORGET: &str = "forget";
+
 /// Options by slug or letter, and the voting code and token if they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Submission {
@@ -24,6 +29,12 @@ pub struct Submission {
     /// The voting token of the page: the voter's identity where the browser keeps no cookie.
     #[serde(default)]
     pub token: Option<String>,
+    /// Whether this browser may change the vote later without the voting code.
+    #[serde(default)]
+    pub remember: bool,
+    /// Whether this is no ballot, but a form that asks to forget the voter.
+    #[serde(skip)]
+    pub forget: bool,
 }
 
 impl Submission {
@@ -39,6 +50,8 @@ impl Submission {
                 FIELD_TOKEN if submission.token.is_none() => {
                     submission.token = Some(value.into_owned());
                 }
+                FIELD_REMEMBER => submission.remember = true,
+                FIELD_FORGET => submission.forget = true,
                 _ => {}
             }
         }
@@ -66,6 +79,8 @@ mod tests {
         assert_eq!(read.token, None);
         let read = Submission::from_form(b"token=v1.a&vote=cats&token=v1.b");
         assert_eq!(read.token.as_deref(), Some("v1.a"));
+        assert!(!read.remember && Submission::from_form(b"remember=1&vote=a").remember);
+        assert!(!read.forget && Submission::from_form(b"forget=1").forget);
         assert_eq!(Submission::from_form(b""), Submission::default());
         assert_eq!(Submission::from_form(b"\xff=%&vote=%ff").choices, ["\u{fffd}"]);
     }

@@ -201,6 +201,24 @@ impl KeyRing {
         }
     }
 
+    /// Returns name and kind of every cookie of this scope in the lines of a request's Cookie headers.
+    pub fn cookie_names<'a>(
+        &self,
+        lines: impl Iterator<Item = &'a [u8]>,
+        scope: &str,
+    ) -> Vec<(String, CookieKind)> {
+        let mut names = Vec::new();
+        for line in lines {
+            let line = String::from_utf8_lossy(line);
+            for (name, _) in line.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+                if let Some(CookieName { kind, .. }) = self.read_name(name, scope) {
+                    names.push((name.to_owned(), kind));
+                }
+            }
+        }
+        names
+    }
+
     /// Reads a cookie's name. Returns `None` if it is not one of ours.
     fn read_name(&self, name: &str, scope: &str) -> Option<CookieName> {
         let (prefixed, bare) = match name.strip_prefix(HOST_PREFIX) {

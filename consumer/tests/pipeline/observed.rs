@@ -163,9 +163,8 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     let ballots = deployment.ballots(8);
     let sql = deployment.sql().await;
     for ballot in &ballots {
-        sql.execute("INSERT INTO codes VALUES ($1, $2)", &[&deployment.poll.id.0, &ballot.voter.0])
-            .await
-            .unwrap();
+        let insert = "INSERT INTO voting_codes VALUES ($1, code_hash($2))";
+        sql.execute(insert, &[&deployment.poll.id.0, &ballot.voter.0]).await.unwrap();
     }
     deployment.add(&ballots[..6]).await;
     deployment.settles_at(6).await;
@@ -178,6 +177,7 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     both("votestream_codes_unused_ratio", 0.25).await;
     both("votestream_audit_drift_votes", 0.0).await;
     both("votestream_audit_missing_ballots", 0.0).await;
+    both("votestream_audit_surplus_ballots", 6.0).await;
 
     // Each of these changes makes a stored result wrong in a way that only a recount finds.
     let set = async |statement: &str| sql.batch_execute(statement).await.unwrap();
@@ -197,6 +197,7 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     count.arg(deployment.keys.accepted(1)).arg(deployment.poll.id.0).arg(6 + 4);
     count.exec_async(&mut redis).await.unwrap();
     both("votestream_audit_missing_ballots", 4.0).await;
+    both("votestream_audit_surplus_ballots", 0.0).await;
     let before = one.metric("votestream_audit_timestamp_seconds", "").await.unwrap();
     eventually(SOON, async || {
         let now = other.metric("votestream_audit_timestamp_seconds", "").await;

@@ -4,7 +4,7 @@ use redis::AsyncCommands;
 use serde_json::json;
 use testkit::eventually;
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, VoterId, projection};
+use votestream_schema::{Poll, VoterId, db, projection};
 
 use crate::support::{SOON, TestDeployment, create_poll};
 
@@ -35,7 +35,10 @@ async fn a_register_is_forgotten_some_time_after_its_poll_has_closed_and_never_b
     let (_, just_closed) = poll_that_closes(&deployment, -HOUR_MS / 2).await;
     let (_, still_open) = poll_that_closes(&deployment, HOUR_MS).await;
     let (prolonged, kept) = poll_that_closes(&deployment, -2 * HOUR_MS).await;
-    // As in votectl, Redis gets the new closing time first.
+    // As in votectl, which holds this lock meanwhile, Redis gets the new closing time first.
+    let mut sql = deployment.sql().await;
+    let change = sql.transaction().await.unwrap();
+    db::locks::share_copies(&change).await.unwrap();
     let mut told = Poll { revision: prolonged.revision + 1, ..prolonged };
     told.closes_at_ms = Some(now_ms() - HOUR_MS / 2);
     let mut redis = deployment.redis().await;

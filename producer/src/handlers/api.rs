@@ -14,7 +14,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::{Reply, Response};
 
-use super::{body_of_type, with_cookie};
+use super::{body_of_type, with_cookies};
 use crate::cross_origin;
 use crate::voting::{self, VotingService};
 
@@ -67,7 +67,7 @@ pub(crate) async fn cast(
         Ok(accepted) => accepted_reply(&poll, accepted),
         Err(problem) => problem.into_response(),
     };
-    cross_origin::share(with_cookie(response, cast.cookie), origin)
+    cross_origin::share(with_cookies(response, cast.cookies), origin)
 }
 
 /// Answers `OPTIONS` at the addresses of polls and ballots: whether a page of another site may use them.
@@ -106,7 +106,7 @@ pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -
         token: visitor.token,
     };
     let reply = http::json(StatusCode::OK, to_json(&body));
-    cross_origin::share(with_cookie(reply, visitor.cookie), origin)
+    cross_origin::share(with_cookies(reply, visitor.cookie), origin)
 }
 
 fn parse(body: &[u8]) -> Result<Submission, Problem> {

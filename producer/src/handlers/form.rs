@@ -12,9 +12,9 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::{body_of_type, with_cookie};
+use super::{body_of_type, with_cookies};
 use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
-use crate::voting::{self, Standing, VotingService};
+use crate::voting::{self, Standing, Visitor, VotingService};
 
 /// Answers `GET /` and `GET /polls/{slug}` with the ballot; `slug` is `None` for `/`.
 pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head: Head) -> Response {
@@ -25,8 +25,8 @@ pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head:
     let client = voting.client(head.peer, &head.headers);
     let visitor = voting.visitor(&poll, client, &head.headers);
     let standing = voting.standing(&poll, visitor.voter).await;
-    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, visitor.token);
-    with_cookie(render(StatusCode::OK, &page), visitor.cookie)
+    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor);
+    with_cookies(render(StatusCode::OK, &page), visitor.cookie)
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -49,13 +49,22 @@ pub(crate) async fn cast(
         }
     };
     let submission = Submission::from_form(&body);
+    if submission.forget {
+        let client = voting.client(head.peer, &head.headers);
+        return with_cookies(see_other(&path), voting.forget(&poll, client, &head.headers));
+    }
     let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
     let slug = slug.as_deref();
     let response = match cast.outcome {
         // A browser that keeps no cookies would show an empty ballot after a redirect.
         Ok(accepted) if submission.token.is_some() && !cast.has_cookie => {
             let vote = Standing::Stands(accepted.choices);
-            render(StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, submission.token))
+            let visitor = Visitor {
+                token: submission.token,
+                is_remembered: submission.remember,
+                ..Visitor::default()
+            };
+            render(StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, &visitor))
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -66,11 +75,15 @@ pub(crate) async fn cast(
                 Some(choices) => Standing::Stands(choices),
                 None => voting.standing(&poll, visitor.voter).await,
             };
-            let page = ballot_page(&voting, &poll, slug, vote, visitor.token);
-            return with_cookie(refused_page(page, &problem), cast.cookie.or(visitor.cookie));
+            let page = ballot_page(&voting, &poll, slug, vote, &visitor);
+            let cookies = match cast.cookies.is_empty() {
+                true => visitor.cookie.into_iter().collect(),
+                false => cast.cookies,
+            };
+            return with_cookies(refused_page(page, &problem), cookies);
         }
     };
-    with_cookie(response, cast.cookie)
+    with_cookies(response, cast.cookies)
 }
 
 /// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
@@ -100,10 +113,13 @@ fn ballot_page(
     poll: &Poll,
     slug: Option<&str>,
     vote: Standing,
-    token: Option<String>,
+    visitor: &Visitor,
 ) -> BallotPage {
     let standing = vote.choices();
-    let chosen = |position| standing.is_some_and(|choices| choices.mask() >> position & 1 == 1);
+    let needs_code = poll.voter_policy.needs_code();
+    // On a shared device the next person must not find the choices of the last one in the form.
+    let prefilled = standing.filter(|_| !needs_code || visitor.is_remembered);
+    let chosen = |position| prefilled.is_some_and(|choices| choices.mask() >> position & 1 == 1);
     let options = poll.options.iter().enumerate().map(|(position, option)| OptionView {
         slug: option.slug.to_string(),
         label: option.label.clone(),
@@ -124,7 +140,8 @@ fn ballot_page(
         choices_min: poll.choices_min.into(),
         choices_max: poll.choices_max.into(),
         replace: poll.vote_policy.replaces(),
-        needs_code: poll.voter_policy.needs_code(),
+        needs_code,
+        is_remembered: visitor.is_remembered,
         your_choices: standing.map_or_else(Vec::new, |choices| {
             poll.chosen(choices).map(|option| option.label.clone()).collect()
         }),
@@ -132,7 +149,7 @@ fn ballot_page(
         closes_at: poll.closes_at_ms.map(rfc3339),
         results_url,
         notice: None,
-        token,
+        token: visitor.token.clone(),
         vote_is_unknown: vote == Standing::Unknown,
         vote_is_not_kept: vote == Standing::NotKept,
     }

@@ -14,7 +14,7 @@
 --       empty); where it is 4 also the hash of the voter's code. `codec.rs` describes the payload
 -- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
 --       it) and their number; then each other ballot's position, from 1 on, and
---       A <entry> accepted before | S <choices> <entry> another choice stands | C closed or not yet
+--       A <entry> accepted before | S <choices> <entry> <tag> another ballot stands | C closed or not yet
 --       open | U unknown poll, or a policy that this producer does not know, or a voting code is needed of which it
 --       does not know | F the stream is full | B no such voting code | K the standing ballot has the same tag and other choices
 --
@@ -100,7 +100,7 @@ local function register(bucket, voter, payload, trace, code_hash)
             if its_tag == tag then
                 return its_choices == choices and 'A ' .. its_entry or 'K'
             elseif not replaces then
-                return 'S ' .. its_choices .. ' ' .. its_entry
+                return 'S ' .. its_choices .. ' ' .. its_entry .. ' ' .. its_tag
             end
         end
         if not in_time then

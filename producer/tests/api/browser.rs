@@ -12,12 +12,12 @@ use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
 
 use crate::harness::{Setup, option, poll};
 
-const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// A browser at a time is enough for a small machine.
 pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-fn ballot(port: u16, slug: &str) -> String {
+pub fn ballot(port: u16, slug: &str) -> String {
     format!("http://localhost:{port}/polls/{slug}")
 }
 

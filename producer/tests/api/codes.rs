@@ -10,7 +10,7 @@ use crate::harness::{Service, Setup, poll};
 use testkit::http::{Reply, Request};
 
 /// A service with a poll `pets` that takes codes, and this many of them.
-async fn start(vote_policy: VotePolicy, codes: usize) -> (Service, Vec<Code>) {
+pub async fn start(vote_policy: VotePolicy, codes: usize) -> (Service, Vec<Code>) {
     let code_poll = Poll { voter_policy: VoterPolicy::Code, vote_policy, ..poll("pets") };
     let service = Setup::new().polls([code_poll]).start().await;
     let codes: Vec<Code> = (0..codes).map(|_| Code::generate()).collect();
@@ -34,25 +34,80 @@ fn outcome(reply: &Reply) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_code_counts_once_on_whatever_device() {
+async fn a_used_code_shows_its_vote_to_the_browser_that_cast_it_alone() {
     let (service, codes) = start(VotePolicy::KeepFirst, 2).await;
     let first = cast(&service, "cats", &codes[0].printed()).send().await;
     assert_eq!(first.status, 202);
     let cookie = first.cookie().unwrap();
     assert!(cookie.starts_with("voter-pets_"), "{cookie}");
 
+    // Whoever types the code elsewhere learns that it is used, and no more: with JSON, with a form, and in a closed poll.
     let typed = codes[0].printed().to_lowercase().replace('-', " ");
-    let elsewhere = cast(&service, "dogs", &typed).send().await;
-    assert_eq!(outcome(&elsewhere), (409, "already-voted".to_owned()));
-    assert_eq!(elsewhere.json()["choices"], json!(["cats"]));
-    let elsewhere = elsewhere.cookie().expect("the other device is this voter now");
-    assert_eq!(service.standing("pets", elsewhere).await, json!(["cats"]));
+    for choice in ["dogs", "cats"] {
+        let elsewhere = cast(&service, choice, &typed).send().await;
+        assert_eq!(outcome(&elsewhere), (409, "code-used".to_owned()));
+        assert_eq!((elsewhere.json().get("choices"), elsewhere.cookie()), (None, None));
+        let form = format!("vote={choice}&code={}", codes[0].printed());
+        let page = service.client.post("/").form(form).send().await;
+        assert_eq!((page.status, page.cookie()), (409, None));
+        let page = page.text();
+        assert!(page.contains("This code has been used"), "{page}");
+        let standing = page.split("id=\"standing\"").nth(1).unwrap();
+        assert!(standing.split('>').next().unwrap().contains("hidden"), "{page}");
+        assert!(!page.contains(" checked") && page.contains("name=\"code\""), "{page}");
+    }
 
-    let with_cookie = service.ballot("pets", &["dogs"]).cookie(cookie).send().await;
-    assert_eq!(outcome(&with_cookie), (409, "already-voted".to_owned()));
+    // The browser that cast it sees it, by cookie, with and without the code.
+    assert_eq!(service.standing("pets", cookie).await, json!(["cats"]));
+    let without_code = service.ballot("pets", &["dogs"]).cookie(cookie).send().await;
+    let with_code = cast(&service, "dogs", &typed).cookie(cookie).send().await;
+    for own in [without_code, with_code] {
+        assert_eq!(outcome(&own), (409, "already-voted".to_owned()));
+        assert_eq!(own.json()["choices"], json!(["cats"]));
+    }
     let shared = cast(&service, "dogs", &codes[1].printed()).cookie(cookie).send().await;
     assert_eq!(shared.status, 202, "another code on the same device is another voter");
+    assert_eq!(service.standing("pets", shared.cookie().unwrap()).await, json!(["dogs"]));
+    let other = cast(&service, "dogs", &codes[0].printed()).cookie(shared.cookie()).send().await;
+    assert_eq!(outcome(&other), (409, "code-used".to_owned()), "the code of the person before");
     assert_eq!(service.entries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_page_that_lost_the_answer_gets_it_again() {
+    let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
+    let strange = service.client.get("/").send().await;
+    let token = |page: &Reply| {
+        let page = page.text();
+        let field = page.split("name=\"token\" value=\"").nth(1).unwrap();
+        field.split('"').next().unwrap().to_owned()
+    };
+    let (mine, strange) = (token(&service.client.get("/").send().await), token(&strange));
+    let cast = |choice: &str, token: &str| {
+        let body = json!({ "choices": [choice], "code": codes[0].printed(), "token": token });
+        service.client.post("/api/polls/pets/ballots").json(&body)
+    };
+    assert_eq!(cast("cats", &mine).send().await.status, 202);
+    // The reply was lost, and its cookie with it. The same page sends the ballot again, or another one.
+    let again = cast("cats", &mine).send().await;
+    assert_eq!(again.status, 202);
+    assert!(again.cookie().unwrap().starts_with("voter-pets_"));
+    let changed = cast("dogs", &mine).send().await;
+    assert_eq!(outcome(&changed), (409, "already-voted".to_owned()));
+    assert_eq!(changed.json()["choices"], json!(["cats"]));
+    assert!(changed.cookie().is_some());
+    let elsewhere = cast("cats", &strange).send().await;
+    assert_eq!((outcome(&elsewhere), elsewhere.cookie()), ((409, "code-used".to_owned()), None));
+    // The same for a program with an idempotency key.
+    let key = |request: Request| request.header("idempotency-key", "\"8e03978e-40d5-43dd\"");
+    let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
+    let cast = |choice: &str| {
+        let body = json!({ "choices": [choice], "code": codes[0].printed() });
+        key(service.client.post("/api/polls/pets/ballots").json(&body))
+    };
+    assert_eq!((cast("cats").send().await.status, cast("cats").send().await.status), (202, 202));
+    assert_eq!(outcome(&cast("dogs").send().await), (422, "idempotency-key-reused".to_owned()));
+    assert_eq!(service.entries().await.len(), 1);
 }
 
 #[tokio::test]
@@ -73,17 +128,39 @@ async fn without_a_valid_code_there_is_no_vote() {
 }
 
 #[tokio::test]
-async fn a_code_may_change_its_vote_where_the_newest_stands() {
-    let (service, codes) = start(VotePolicy::Replace, 1).await;
-    let code = codes[0].printed();
-    let first = cast(&service, "cats", &code).send().await;
-    let elsewhere = cast(&service, "dogs", &code).send().await;
-    assert_eq!((first.status, elsewhere.status), (202, 202));
-    assert_eq!(service.standing("pets", first.cookie().unwrap()).await, json!(["dogs"]));
+async fn a_change_needs_the_code_again_unless_the_voter_asked_to_be_remembered() {
+    let (service, codes) = start(VotePolicy::Replace, 2).await;
+    let first = cast(&service, "cats", &codes[0].printed()).send().await;
+    let elsewhere = cast(&service, "dogs", &codes[0].printed()).send().await;
+    assert_eq!((first.status, elsewhere.status), (202, 202), "the code changes the vote anywhere");
+    let cookie = first.cookie().unwrap();
+    assert_eq!(service.standing("pets", cookie).await, json!(["dogs"]));
+    let without_code = service.ballot("pets", &["cats"]).cookie(cookie).send().await;
+    assert_eq!(outcome(&without_code), (403, "bad-code".to_owned()));
+    assert!(without_code.json()["detail"].as_str().unwrap().contains("again"));
+
+    let body = json!({ "choices": ["cats"], "code": codes[1].printed(), "remember": true });
+    let reply = service.client.post("/api/polls/pets/ballots").json(&body).send().await;
+    let remembered = reply.cookie().unwrap();
+    assert!(remembered.starts_with("remembered-pets_"), "{remembered}");
+    let changed = service.ballot("pets", &["dogs"]).cookie(remembered).send().await;
+    assert_eq!(changed.status, 202);
+    assert!(changed.cookie().unwrap().starts_with("remembered-pets_"));
+    let page = service.client.get("/").cookie(remembered).send().await.text();
+    assert!(
+        page.contains("Change my vote") && page.contains("value=\"dogs\" required checked"),
+        "{page}"
+    );
+    // The next person on this device has a code, and is not remembered.
+    let next = cast(&service, "cats", &codes[0].printed()).cookie(remembered).send().await;
+    let set: Vec<&str> = next.headers("set-cookie").collect();
+    let removed = set.iter().find(|cookie| cookie.starts_with("remembered-pets_")).unwrap();
+    assert!(removed.contains("=;") && removed.contains("Max-Age=0"), "{set:?}");
+    assert!(set.iter().any(|cookie| cookie.starts_with("voter-pets_")), "{set:?}");
 }
 
 #[tokio::test]
-async fn the_form_takes_a_code_too() {
+async fn the_form_takes_a_code_too_and_stays_for_the_next_person() {
     let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
     let wrong = service.client.post("/").form("vote=a&code=nonsense").send().await;
     assert_eq!(wrong.status, 403);
@@ -91,8 +168,24 @@ async fn the_form_takes_a_code_too() {
     let body = format!("vote=a&code={}", codes[0].printed());
     let reply = service.client.post("/").form(body).send().await;
     assert_eq!(reply.status, 303);
-    let page = service.client.get("/").cookie(reply.cookie()).send().await;
-    assert!(page.text().contains("You voted for") && !page.text().contains("<form"));
+    let cookie = reply.cookie().unwrap();
+    let page = service.client.get("/").cookie(cookie).send().await.text();
+    assert!(page.contains("You voted for") && page.contains("name=\"code\""), "{page}");
+    assert!(!page.contains(" checked"), "nothing is chosen for the next person: {page}");
+
+    // That person makes the browser forget the one before.
+    let older = service.key_ring().sign("voter-pets", codes[0].voter(service.poll("pets").id), 0);
+    let both = format!("{cookie}; voter-pets={older}; other=1");
+    let forgotten = service.client.post("/").cookie(both.as_str()).form("forget=1").send().await;
+    assert_eq!(forgotten.status, 303);
+    let set: Vec<&str> = forgotten.headers("set-cookie").collect();
+    let name = cookie.split('=').next().unwrap();
+    assert_eq!(set.len(), 2, "{set:?}");
+    assert!(set[0].starts_with(&format!("{name}=; ")) && set[1].starts_with("voter-pets=; "));
+    assert!(set.iter().all(|cookie| cookie.contains("Max-Age=0")), "{set:?}");
+    let foreign = service.client.post("/").cookie(cookie).header("sec-fetch-site", "cross-site");
+    assert_eq!(foreign.form("forget=1").send().await.cookie(), None, "no other site forgets");
+    assert_eq!(service.entries().await.len(), 1, "a form that forgets is no ballot");
 }
 
 #[tokio::test]

@@ -190,11 +190,14 @@ async fn a_refused_form_does_not_say_that_a_vote_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_poll_with_codes_has_no_token() {
+async fn the_token_of_a_poll_with_codes_names_a_page_and_no_voter() {
     let codes = Poll { voter_policy: VoterPolicy::Code, ..poll("pets") };
     let service = Setup::new().polls([codes]).start().await;
-    assert!(service.client.get("/api/polls/pets").send().await.json()["token"].is_null());
-    assert!(!service.client.get("/").send().await.text().contains("name=\"token\""));
+    let (one, other) = (token(&service).await, token(&service).await);
+    let voter = |token: &str| token.split('.').nth(1).unwrap().to_owned();
+    assert_ne!(voter(&one), voter(&other), "each page is another one");
+    assert_eq!(with_token(&service, "cats", &one).send().await.problem(), "bad-code");
+    assert!(service.entries().await.is_empty());
 }
 
 fn keyed(service: &Service, choice: &str, key: &str) -> Request {

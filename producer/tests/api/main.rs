@@ -11,6 +11,7 @@ mod proxy;
 mod admin;
 mod ballots;
 mod browser;
+mod browser_codes;
 mod clients;
 mod closing;
 mod codes;

@@ -48,6 +48,12 @@ impl Reply {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Returns the values of all headers of this name, in their order.
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let found = self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Returns the content type without parameters such as the charset; empty if there is none.
     pub fn media_type(&self) -> &str {
         self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default()
