@@ -11,15 +11,11 @@ use crate::{PollId, VoterId};
 
 mod typed;
 
-pub use typed::NotACode;
-
-/// Crockford's base 32: no I, L, O, U. <https://www.crockford.com/base32.html>
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// The number of characters in a code, without the hyphens.
-pub const CODE_CHARS: usize = 16;
+use typed::ALPHABET;
+pub use typed::{CODE_CHARS, NotACode};
 
 /// A code in canonical form: upper case, no hyphens. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Code([u8; CODE_CHARS]);
 
 impl std::fmt::Debug for Code {

@@ -1,13 +1,15 @@
 //! Reads a voting code as people type and paste it.
 //!
-//! Owns the rules on which characters a reader skips, and which ones stand for another. Invariant: the
+//! Owns the alphabet, and the rules on which characters a reader skips, and which ones stand for another. Invariant: the
 //! cost is bounded, whatever the text is; and a letter that is not in the alphabet is never skipped.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::{ALPHABET, CODE_CHARS};
-
+/// Crockford's base 32: no I, L, O, U. <https://www.crockford.com/base32.html>
+pub const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// The number of characters in a code, without the hyphens.
+pub const CODE_CHARS: usize = 16;
 /// The most bytes that are looked at: room for a personal link with a long address.
 const TYPED_BYTES_MAX: usize = 2_048;
 /// Stands in front of the code in the fragment of a personal link.

@@ -1,7 +1,7 @@
 //! One-time voting codes.
 //!
 //! Invariant: a code that somebody holds is known to Redis and to Postgres. Only hashes are stored, so a
-//! code is seen once: in the value that [`issue`] returns.
+//! new code is seen once: in the value that [`issue`] returns.
 
 use std::collections::HashSet;
 
@@ -19,19 +19,49 @@ use crate::servers::Servers;
 /// Codes that one INSERT adds at most.
 const CODES_AT_ONCE: usize = 10_000;
 
-/// The most codes that one call of [`issue`] makes.
+/// The most codes that one call of [`issue`] makes, and that one file holds ([`crate::code_file`]).
 pub const CODES_MAX: u32 = 1_000_000;
+
+/// New codes of a poll.
+#[derive(Debug)]
+pub struct Issued {
+    /// The poll.
+    pub poll: Poll,
+    /// The codes, in the order in which they were made.
+    pub codes: Vec<Code>,
+}
 
 /// Makes `count` new codes for a poll.
 ///
 /// # Errors
+/// Returns the errors of [`add`]. In each case no code was issued.
+pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Issued, Error> {
+    let codes = generate(count as usize);
+    let Added { poll, .. } = add(servers, slug, &codes).await?;
+    Ok(Issued { poll, codes })
+}
+
+/// The outcome of [`add`].
+#[derive(Debug)]
+pub struct Added {
+    /// The poll.
+    pub poll: Poll,
+    /// Codes that the poll did not have before.
+    pub added: u64,
+    /// Codes that the poll had already. They stay as they are, with the votes that they cast.
+    pub already_there: u64,
+}
+
+/// Adds codes to a poll. No two of `codes` may be alike.
+///
+/// # Errors
 /// Returns [`Error::NoSuchPoll`], [`Error::TakesNoCodes`], [`Error::PollRefuses`] for a poll that is
-/// closed or archived, else the error of the server that failed. In each case no code was issued.
-pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Vec<Code>, Error> {
+/// closed or archived, else the error of the server that failed. In each case no code was added.
+pub async fn add(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Added, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let poll = polls::find(&postgres, slug).await?;
     takes_codes(&poll)?;
-    let (codes, voters) = generate(&poll, count as usize);
+    let voters: Vec<VoterId> = codes.iter().map(|code| code.voter(poll.id)).collect();
     // Redis first: a code in somebody's hands is known there. Codes that only Redis knows, nobody holds.
     for partition in 0..redis.partitions {
         let here = voters.iter().copied();
@@ -41,8 +71,8 @@ pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Vec<Cod
         poll_copy::add_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
     }
     let stored = store(&mut postgres, &poll, &voters).await;
-    stored.map_err(|error| error.explained("no code was issued; run the command again"))?;
-    Ok(codes)
+    let added = stored.map_err(|error| error.explained("no code was added; run it again"))?;
+    Ok(Added { poll, added, already_there: voters.len() as u64 - added })
 }
 
 fn takes_codes(poll: &Poll) -> Result<(), Error> {
@@ -58,28 +88,24 @@ fn takes_codes(poll: &Poll) -> Result<(), Error> {
     }
 }
 
-/// New codes, no two of them alike, and the voter that each one is.
-fn generate(poll: &Poll, count: usize) -> (Vec<Code>, Vec<VoterId>) {
+/// New codes, no two of them alike.
+fn generate(count: usize) -> Vec<Code> {
     let mut seen = HashSet::with_capacity(count);
-    let mut codes = Vec::with_capacity(count);
-    while codes.len() < count {
-        let code = Code::generate();
-        if seen.insert(code.voter(poll.id)) {
-            codes.push(code);
-        }
-    }
-    let voters = codes.iter().map(|code| code.voter(poll.id)).collect();
-    (codes, voters)
+    let new = std::iter::repeat_with(Code::generate).filter(|code| seen.insert(code.clone()));
+    new.take(count).collect()
 }
 
-async fn store(postgres: &mut Client, poll: &Poll, voters: &[VoterId]) -> Result<(), Error> {
+/// Stores the codes that the poll does not have yet, and returns their number.
+async fn store(postgres: &mut Client, poll: &Poll, voters: &[VoterId]) -> Result<u64, Error> {
     let transaction = postgres.transaction().await?;
+    let mut added = 0;
     for some in voters.chunks(CODES_AT_ONCE) {
         let voters: Vec<Uuid> = some.iter().map(|voter| voter.0).collect();
-        let sql = "INSERT INTO codes (poll_id, voter) SELECT $1, unnest($2::uuid[])";
-        transaction.execute(sql, &[&poll.id.0, &voters]).await?;
+        let sql = "INSERT INTO codes (poll_id, voter) SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING";
+        added += transaction.execute(sql, &[&poll.id.0, &voters]).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok(added)
 }
 
 /// The codes of a poll, by how far they have come.
