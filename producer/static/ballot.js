@@ -17,6 +17,8 @@ let choices = null;
 showLocalTimes();
 startCountdowns();
 if (form) startForm();
+takeCodeOfLink();
+addEventListener('hashchange', takeCodeOfLink);
 askForUnknownVote();
 
 function startForm() {
@@ -33,6 +35,22 @@ function startForm() {
   // Listen to input, not to change: a line that vanishes on blur moves the button from under the pointer.
   form.addEventListener('input', () => clearProblem());
   document.getElementById('stop').addEventListener('click', () => stopping?.abort());
+}
+
+/**
+ * Puts the code of a personal link (`#code=…`) into the form, and takes it out of the address bar, from where it
+ * might be copied and shared. A page without a field, before the poll opens, keeps the code for its next load.
+ */
+function takeCodeOfLink() {
+  const linked = new URLSearchParams(location.hash.slice(1)).get('code');
+  const code = linked ?? history.state?.code;
+  if (!code) return;
+  const field = document.getElementById('code');
+  const opensLater = ['draft', 'scheduled'].includes(ballot.dataset.state);
+  history.replaceState(opensLater ? { code } : null, '', location.pathname + location.search);
+  if (!field || field.value) return;
+  field.value = code;
+  choices.focus();
 }
 
 async function submit() {
