@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
+use testkit::{Browser, BrowserOptions};
 use uuid::Uuid;
 use votestream_schema::code::Code;
 use votestream_schema::{Poll, VoterId};
@@ -116,9 +117,44 @@ async fn a_sheet_has_a_card_for_each_code_and_loads_nothing() {
         let printed = card.split("<p class=\"code\">").nth(1).unwrap().split('<').next().unwrap();
         let voter = Code::parse(printed).unwrap().voter(poll.id).0;
         known.retain(|row| row.get::<_, Uuid>(0) != voter);
-        assert!(card.contains("<path d=\"M0 0h7v1h-7z") && card.contains(LINK), "{card}");
+        assert!(card.contains("<path d=\"M0 0h7v1h-7z"), "{card}");
+        assert!(card.replace("<wbr>", "").contains(&format!("<strong>{LINK}</strong>")), "{card}");
     }
     assert!(known.is_empty(), "each card has a code of its own");
+}
+
+/// Lists the cards whose content is cut off.
+const CUT_OFF: &str = "return [...document.querySelectorAll('.card')].flatMap((card) => {
+    const box = card.getBoundingClientRect();
+    return [...card.children].filter((part) => {
+        const { bottom, right } = part.getBoundingClientRect();
+        return bottom > box.bottom || right > box.right || part.scrollWidth > part.clientWidth + 1
+            || part.scrollHeight > part.clientHeight + 1;
+    }).map((part) => part.className);
+})";
+
+#[tokio::test]
+async fn a_sheet_in_a_browser_cuts_nothing_off() {
+    let deployment = Deployment::new().await;
+    let long_title = "A cat that has walked by herself for a long time ".repeat(4);
+    let long_link = format!("{LINK}?{}", "a-long-address-".repeat(11));
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let mut found = Vec::new();
+    for (slug, title, link) in [("short", "Pets?", LINK), ("long", long_title.trim(), &long_link)] {
+        let create = ["poll", "create", "--slug", slug, "--title", title, "--voter-policy", "code"];
+        let options = ["--option", "Cats", "--option", "Dogs"];
+        deployment.run(&[create.as_slice(), &options].concat()).ok();
+        let path = testkit::folder("sheets").join(format!("{slug}.html"));
+        let file = path.to_str().unwrap();
+        let issue = ["codes", "issue", slug, "--count", "19", "--link", link, "--output", file];
+        deployment.run(&issue).ok();
+        browser.goto(&format!("file://{file}")).await.unwrap();
+        found.extend(browser.flaws(&format!("sheet-{slug}")).await);
+        let cut = browser.execute(CUT_OFF, Vec::new()).await.unwrap();
+        assert_eq!(cut.as_array().map(Vec::len), Some(0), "{slug}: {cut}");
+        assert_eq!(browser.console_errors().await, Vec::<String>::new(), "{slug}");
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use url::Url;
 use votestream_schema::code::Code;
 
-/// The longest address: a QR code with a longer one is hard to scan from a card.
-const ADDRESS_BYTES_MAX: usize = 300;
+/// The longest address: nobody types a longer one, and its QR code is hard to scan from a card.
+const ADDRESS_BYTES_MAX: usize = 200;
 
 /// The address of a ballot page. `Display` shows it as it was given, for people who type it.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn an_address_that_no_voter_could_use_is_refused() {
-        let long = format!("https://vote.example/{}", "x".repeat(280));
+        let long = format!("https://vote.example/{}", "x".repeat(180));
         let cases = [
             ("vote.example/polls/pets", InvalidAddress::NotAnAddress),
             ("", InvalidAddress::NotAnAddress),

