@@ -20,6 +20,8 @@ let choices = null;
 showLocalTimes();
 startCountdowns();
 if (form) startForm();
+takeCodeOfLink();
+addEventListener('hashchange', takeCodeOfLink);
 askForUnknownVote();
 
 function startForm() {
@@ -41,6 +43,22 @@ function startForm() {
 /** Whether this browser may change its vote without the voting code. */
 function isRemembered() {
   return replaceable && 'remembered' in form.dataset;
+}
+
+/**
+ * Puts the code of a personal link (`#code=…`) into the form, and takes it out of the address bar, from where it
+ * might be copied and shared. A page without a field, before the poll opens, keeps the code for its next load.
+ */
+function takeCodeOfLink() {
+  const linked = new URLSearchParams(location.hash.slice(1)).get('code');
+  const code = linked ?? history.state?.code;
+  if (!code) return;
+  const field = document.getElementById('code');
+  const opensLater = ['draft', 'scheduled'].includes(ballot.dataset.state);
+  history.replaceState(opensLater ? { code } : null, '', location.pathname + location.search);
+  if (!field || field.value) return;
+  field.value = code;
+  choices.focus();
 }
 
 async function submit() {
@@ -142,6 +160,10 @@ function takeNextCode(slugs) {
       'Your vote is counted once. You can change it until the poll closes.';
   }
   document.getElementById('code').value = '';
+  if (!replaceable) {
+    document.getElementById('policy-note').textContent =
+      'Another person can vote here, with a code of their own. Each code has one vote.';
+  }
   if (isRemembered()) {
     choices.mark(slugs);
     choices.setVoted();

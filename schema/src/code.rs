@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::{PollId, VoterId};
 
-/// Crockford's base 32: no I, L, O, U. <https://www.crockford.com/base32.html>
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/// The number of characters in a code, without the hyphens.
-pub const CODE_CHARS: usize = 16;
+mod typed;
+
+use typed::ALPHABET;
+pub use typed::{CODE_CHARS, NotACode};
 
 /// A code in canonical form: upper case, no hyphens. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Code([u8; CODE_CHARS]);
 
 impl std::fmt::Debug for Code {
@@ -32,24 +32,19 @@ impl Code {
         Self(std::array::from_fn(|_| ALPHABET[rng.random_range(0..ALPHABET.len())]))
     }
 
-    /// Reads a code as people type it: in any case, with hyphens and blanks anywhere, O for 0, I or L for 1.
-    /// Returns `None` if it has other characters or another length.
+    /// Reads a code as people type and paste it: in any case, O for 0, I or L for 1, full-width letters, with
+    /// dashes, blanks, quotation marks, dots and invisible characters anywhere, or as a personal link with the
+    /// code in its fragment.
+    ///
+    /// # Errors
+    /// Returns the reason if the text has other characters or another length.
+    pub fn read(typed: &str) -> Result<Self, NotACode> {
+        typed::read(typed).map(Self)
+    }
+
+    /// Reads a code as [`Code::read`] does. Returns `None` if the text is not a code.
     pub fn parse(typed: &str) -> Option<Self> {
-        let mut code = [0; CODE_CHARS];
-        let mut length = 0;
-        for typed in typed.bytes().filter(|b| !matches!(b, b'-' | b' ')) {
-            let letter = match typed.to_ascii_uppercase() {
-                b'O' => b'0',
-                b'I' | b'L' => b'1',
-                other => other,
-            };
-            if !ALPHABET.contains(&letter) || length == CODE_CHARS {
-                return None;
-            }
-            code[length] = letter;
-            length += 1;
-        }
-        (length == CODE_CHARS).then_some(Self(code))
+        Self::read(typed).ok()
     }
 
     /// The code as it is printed for a voter: `XXXX-XXXX-XXXX-XXXX`.

@@ -1,7 +1,7 @@
 //! Why a command failed, and the exit code that says so.
 
 use votestream_schema::poll::Invalid;
-use votestream_votectl::Error;
+use votestream_votectl::{Error, code_file};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,14 @@ pub enum CliError {
         path: String,
         /// Why it could not be used.
         error: std::io::Error,
+    },
+    /// A file of voting codes was refused.
+    #[error("{path} {error}")]
+    Codes {
+        /// The file as it was given.
+        path: String,
+        /// Why it was refused.
+        error: code_file::Error,
     },
     /// A row could not be written as CSV.
     #[error("{0}")]

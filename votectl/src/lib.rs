@@ -7,8 +7,10 @@
 //! Invariant: nothing here prints or reads the command line. An operation takes plain values and returns
 //! a plain value, or an [`Error`] that says whether trying again later may help.
 
+pub mod code_file;
 mod entries;
 mod error;
+pub mod guessable;
 mod in_flight;
 mod letter_id;
 mod moment;

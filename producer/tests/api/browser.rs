@@ -1,16 +1,21 @@
 //! The ballot as a browser shows it, in every state of the poll, and how it is sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use redis::AsyncCommands;
 use testkit::fantoccini::Locator;
 use testkit::fantoccini::key::Key;
 use testkit::proxy::{Mode, Proxy};
 use testkit::{Browser, BrowserOptions, eventually, own_redis};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use votestream_schema::Poll;
+use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
 
-use crate::harness::{Setup, option, poll};
+use crate::harness::{Service, Setup, option, poll};
 
 pub const SOON: Duration = Duration::from_secs(20);
 
@@ -19,6 +24,44 @@ pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 pub fn ballot(port: u16, slug: &str) -> String {
     format!("http://localhost:{port}/polls/{slug}")
+}
+
+/// Gives the poll this voting code.
+async fn add_code(service: &Service, slug: &str, code: &Code) {
+    let poll = service.poll(slug).id;
+    let hash = CodeHash::of(code.voter(poll));
+    let key = service.keys.code_hashes(hash.partition(service.setup.partitions), poll);
+    let mut redis = service.redis().await;
+    let _: i64 = redis.sadd(key, hash.0.as_bytes().as_slice()).await.unwrap();
+}
+
+/// A port that passes connections on to another one, and everything that came in through it.
+async fn recorded(to: u16) -> (u16, Arc<std::sync::Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let sent = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let record = sent.clone();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let record = record.clone();
+            tokio::spawn(async move {
+                let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                tokio::spawn(
+                    async move { tokio::io::copy(&mut from_server, &mut to_client).await },
+                );
+                let mut bytes = vec![0; 65_536];
+                while let Ok(length @ 1..) = from_client.read(&mut bytes).await {
+                    record.lock().unwrap().extend(&bytes[..length]);
+                    if to_server.write_all(&bytes[..length]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    (port, sent)
 }
 
 /// The id of the element that has the focus; empty when it has none.
@@ -135,6 +178,58 @@ async fn the_keyboard_alone_votes() {
     press(&browser, Key::Enter).await;
     browser.until("#standing-choices", |choices| choices.contains("Cat 2")).await;
     assert_eq!(service.entries().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_personal_link_fills_in_the_code_and_no_server_sees_it_in_an_address() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let coded = Poll { voter_policy: VoterPolicy::Code, ..poll("pets") };
+    let service = Setup::new().polls([coded]).start().await;
+    let code = Code::generate();
+    add_code(&service, "pets", &code).await;
+    let (port, sent) = recorded(service.client.address.port()).await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let address = ballot(port, "pets");
+    browser.goto(&format!("{address}#code={}", code.printed())).await.unwrap();
+    browser.until("#send-label", |words| words == "Vote").await;
+    let field = browser.find(Locator::Id("code")).await.unwrap();
+    assert_eq!(field.prop("value").await.unwrap(), Some(code.printed()));
+    assert_eq!(focus(&browser).await, "option-cats");
+    assert_eq!(browser.current_url().await.unwrap().as_str(), address);
+
+    browser.click("label[for=option-dogs]").await;
+    browser.click("#send").await;
+    browser.until("#standing-choices", |choices| choices == "Dogs").await;
+    browser.goto(&ballot(port, "pets")).await.unwrap();
+    browser.until("#standing-choices", |choices| choices == "Dogs").await;
+    let poll = service.poll("pets").id;
+    let voters: Vec<_> = service.entries().await.iter().map(|entry| entry.ballot.voter).collect();
+    assert_eq!(voters, [code.voter(poll)]);
+
+    let sent = String::from_utf8_lossy(&sent.lock().unwrap()).into_owned();
+    assert!(sent.contains("Referer: ") && sent.contains("GET /polls/pets "), "{sent}");
+    let with_code: Vec<&str> = sent.lines().filter(|line| line.contains(&code.printed())).collect();
+    assert_eq!(with_code.len(), 1, "the code is sent once: {sent}");
+    assert!(with_code[0].starts_with("{\"choices\""), "it is in the ballot: {sent}");
+}
+
+#[tokio::test]
+async fn a_personal_link_that_is_opened_early_fills_in_the_code_when_the_poll_opens() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let opens_at_ms = Some(now_ms() + 15_000);
+    let coded = Poll { voter_policy: VoterPolicy::Code, opens_at_ms, ..poll("pets") };
+    let service = Setup::new().polls([coded]).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let address = ballot(service.client.address.port(), "pets");
+    browser.goto(&format!("{address}#code=0123-4567-89AB-CDEF")).await.unwrap();
+    browser.until("#scheduled-title", |words| words == "Voting has not started").await;
+    eventually(SOON, async || browser.current_url().await.unwrap().as_str() == address).await;
+    browser.until_within(Duration::from_secs(60), "#send-label", |words| words == "Vote").await;
+    let field = browser.find(Locator::Id("code")).await.unwrap();
+    eventually(SOON, async || {
+        field.prop("value").await.unwrap().as_deref() == Some("0123-4567-89AB-CDEF")
+    })
+    .await;
 }
 
 #[tokio::test]

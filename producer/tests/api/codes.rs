@@ -160,6 +160,34 @@ async fn a_change_needs_the_code_again_unless_the_voter_asked_to_be_remembered()
 }
 
 #[tokio::test]
+async fn a_code_is_taken_from_form_and_json_however_it_is_typed() {
+    let ways: [fn(&str) -> String; 4] = [
+        |code| format!("\u{feff}„{}“.", code.to_lowercase().replace('-', " – ")),
+        |code| code.replace('-', "\u{ad}_\u{200b}").replace('0', "O").replace('1', "l"),
+        |code| {
+            let wide = |c: char| char::from_u32(u32::from(c) - 0x21 + 0xff01).unwrap();
+            code.chars().map(wide).collect()
+        },
+        |code| format!("https://vote.example/polls/pets#code={code}"),
+    ];
+    let (service, codes) = start(VotePolicy::KeepFirst, 2 * ways.len()).await;
+    for (way, codes) in ways.iter().zip(codes.chunks(2)) {
+        let typed = way(&codes[0].printed());
+        let reply = cast(&service, "cats", &typed).send().await;
+        assert_eq!(reply.status, 202, "JSON: {typed}");
+        let typed = way(&codes[1].printed());
+        let encoded: String = typed.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let body = format!("vote=a&code={encoded}");
+        let reply = service.client.post("/polls/pets").form(body).send().await;
+        assert_eq!(reply.status, 303, "form: {typed}");
+    }
+    let voters = service.entries().await.into_iter().map(|entry| entry.ballot.voter);
+    let voters: std::collections::BTreeSet<_> = voters.collect();
+    let poll = service.poll("pets").id;
+    assert_eq!(voters, codes.iter().map(|code| code.voter(poll)).collect());
+}
+
+#[tokio::test]
 async fn the_form_takes_a_code_too_and_stays_for_the_next_person() {
     let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
     let wrong = service.client.post("/").form("vote=a&code=nonsense").send().await;

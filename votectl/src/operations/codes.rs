@@ -1,8 +1,8 @@
 //! One-time voting codes.
 //!
 //! Invariant: a code that somebody holds is known to Redis and to Postgres. Only hashes are stored, so a
-//! code is seen once: in the value that [`issue`] returns. Both servers change under the lock of the copies, so no
-//! consumer takes codes that only Redis knows yet for wrong ones.
+//! new code is seen once: in the value that [`issue`] returns. Both servers change under the
+//! lock of the copies, so no consumer takes codes that only Redis knows yet for wrong ones.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, PollState, Slug, db, poll_copy};
+use votestream_schema::{Poll, PollState, Slug, VoterId, db, poll_copy, projection};
 
 use super::polls;
 use crate::error::{Error, Refusal};
@@ -20,22 +20,56 @@ use crate::servers::{Redis, Servers};
 /// Codes that one INSERT adds at most.
 const CODES_AT_ONCE: usize = 10_000;
 
-/// The most codes that one call of [`issue`] makes.
+/// The most codes that one call of [`issue`] makes, and that one file holds ([`crate::code_file`]).
 pub const CODES_MAX: u32 = 1_000_000;
+
+/// New codes of a poll.
+#[derive(Debug)]
+pub struct Issued {
+    /// The poll.
+    pub poll: Poll,
+    /// The codes, in the order in which they were made.
+    pub codes: Vec<Code>,
+}
 
 /// Makes `count` new codes for a poll.
 ///
 /// # Errors
+/// Returns the errors of [`add`]. In each case no code was issued.
+pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Issued, Error> {
+    let codes = generate(count as usize);
+    let Added { poll, .. } = add(servers, slug, &codes).await?;
+    Ok(Issued { poll, codes })
+}
+
+/// The outcome of [`add`].
+#[derive(Debug)]
+pub struct Added {
+    /// The poll.
+    pub poll: Poll,
+    /// Codes that the poll did not have before.
+    pub added: u64,
+    /// Codes that the poll had already. They stay as they are, with the votes that they cast.
+    pub already_there: u64,
+    /// The part of `already_there` that was revoked, and stays revoked.
+    pub revoked: u64,
+}
+
+/// Adds codes to a poll. No two of `codes` may be alike.
+///
+/// # Errors
 /// Returns [`Error::NoSuchPoll`], [`Error::TakesNoCodes`], [`Error::PollRefuses`] for a poll that is
-/// closed or archived, else the error of the server that failed. In each case no code was issued.
-pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Vec<Code>, Error> {
+/// closed or archived, else the error of the server that failed. In each case no code was added.
+pub async fn add(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Added, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let poll = polls::find(&postgres, slug).await?;
     takes_codes(&poll)?;
-    let (codes, hashes) = generate(&poll, count as usize);
-    let added = add(&mut postgres, &mut redis, &poll, &hashes).await;
-    added.map_err(|error| error.explained("no code was issued; run the command again"))?;
-    Ok(codes)
+    let hashes: Vec<CodeHash> =
+        codes.iter().map(|code| CodeHash::of(code.voter(poll.id))).collect();
+    let stored = store(&mut postgres, &mut redis, &poll, &hashes).await;
+    let (added, revoked) =
+        stored.map_err(|error| error.explained("no code was added; run it again"))?;
+    Ok(Added { poll, added, already_there: hashes.len() as u64 - added, revoked })
 }
 
 fn takes_codes(poll: &Poll) -> Result<(), Error> {
@@ -51,43 +85,115 @@ fn takes_codes(poll: &Poll) -> Result<(), Error> {
     }
 }
 
-/// New codes, no two of them alike, and the hash of each one.
-fn generate(poll: &Poll, count: usize) -> (Vec<Code>, Vec<CodeHash>) {
+/// New codes, no two of them alike.
+fn generate(count: usize) -> Vec<Code> {
     let mut seen = HashSet::with_capacity(count);
-    let mut codes = Vec::with_capacity(count);
-    while codes.len() < count {
-        let code = Code::generate();
-        if seen.insert(code.voter(poll.id)) {
-            codes.push(code);
-        }
-    }
-    let hashes = codes.iter().map(|code| CodeHash::of(code.voter(poll.id))).collect();
-    (codes, hashes)
+    let new = std::iter::repeat_with(Code::generate).filter(|code| seen.insert(code.clone()));
+    new.take(count).collect()
 }
 
-/// Stores codes in both servers. If the transaction fails at its end, Redis has codes that nobody holds; the consumers
-/// remove them.
-async fn add(
+/// Stores the codes that the poll does not have yet in both servers. Returns their number, and how many of the others
+/// are revoked. If the transaction fails at its end, Redis has codes that nobody holds; the consumers remove them.
+async fn store(
     postgres: &mut Client,
     redis: &mut Redis,
     poll: &Poll,
     hashes: &[CodeHash],
-) -> Result<(), Error> {
+) -> Result<(u64, u64), Error> {
     let transaction = postgres.transaction().await?;
     db::locks::share_copies(&transaction).await?;
+    let mut added = 0;
+    let mut revoked = HashSet::new();
     for some in hashes.chunks(CODES_AT_ONCE) {
         let hashes: Vec<Uuid> = some.iter().map(|hash| hash.0).collect();
-        let sql = "INSERT INTO voting_codes (poll_id, hash) SELECT $1, unnest($2::uuid[])";
-        transaction.execute(sql, &[&poll.id.0, &hashes]).await?;
+        let sql = "INSERT INTO voting_codes (poll_id, hash) SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING";
+        added += transaction.execute(sql, &[&poll.id.0, &hashes]).await?;
+        let sql = "SELECT hash FROM voting_codes \
+                   WHERE poll_id = $1 AND hash = ANY ($2) AND revoked_at_ms IS NOT NULL";
+        let rows = transaction.query(sql, &[&poll.id.0, &hashes]).await?;
+        revoked.extend(rows.iter().map(|row| CodeHash(row.get(0))));
     }
+    let good: Vec<CodeHash> =
+        hashes.iter().copied().filter(|hash| !revoked.contains(hash)).collect();
     for partition in 0..redis.partitions {
-        let here = hashes.iter().copied();
-        let here: Vec<_> =
-            here.filter(|hash| hash.partition(redis.partitions) == partition).collect();
+        let here = of_partition(&good, partition, redis.partitions);
         let keys = &redis.keys;
         poll_copy::add_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
     }
-    Ok(transaction.commit().await?)
+    transaction.commit().await?;
+    Ok((added, revoked.len() as u64))
+}
+
+fn of_partition(hashes: &[CodeHash], partition: u16, partitions: u16) -> Vec<CodeHash> {
+    let hashes = hashes.iter().copied();
+    hashes.filter(|hash| hash.partition(partitions) == partition).collect()
+}
+
+/// The outcome of [`revoke`].
+#[derive(Debug, Serialize)]
+pub struct Revoked {
+    /// The poll.
+    pub poll: Slug,
+    /// Codes that were revoked now.
+    pub revoked: u64,
+    /// The part of `revoked` whose ballot is counted already. It stays counted.
+    pub voted: u64,
+    /// Codes that had been revoked before.
+    pub already_revoked: u64,
+    /// Codes that the poll does not have.
+    pub unknown: u64,
+}
+
+/// Revokes codes of a poll: no ballot with them is accepted from now on. Ballots that were accepted before are counted.
+/// No two of `codes` may be alike.
+///
+/// # Errors
+/// Returns [`Error::NoSuchPoll`] or [`Error::TakesNoCodes`], else the error of the server that failed. In each case no
+/// code was revoked; the consumers give back to Redis what was taken away there.
+pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Revoked, Error> {
+    let (mut postgres, mut redis) = servers.both().await?;
+    let poll = polls::find(&postgres, slug).await?;
+    if !poll.voter_policy.needs_code() {
+        return Err(Error::TakesNoCodes(poll.slug));
+    }
+    let voters: Vec<VoterId> = codes.iter().map(|code| code.voter(poll.id)).collect();
+    let hashes: Vec<CodeHash> = voters.iter().copied().map(CodeHash::of).collect();
+    let transaction = postgres.transaction().await?;
+    db::locks::share_copies(&transaction).await?;
+    let mut revoked_now = HashSet::new();
+    for partition in 0..redis.partitions {
+        let here = of_partition(&hashes, partition, redis.partitions);
+        if here.is_empty() {
+            continue;
+        }
+        // After this no ballot with them is accepted; entries of ballots that were have no later time than this.
+        let keys = &redis.keys;
+        poll_copy::remove_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
+        let last_ms: i64 = redis.send(&projection::clock_script(&redis.keys, partition)).await?;
+        let here: Vec<Uuid> = here.iter().map(|hash| hash.0).collect();
+        let sql = "UPDATE voting_codes SET revoked_at_ms = $3 \
+                   WHERE poll_id = $1 AND hash = ANY ($2) AND revoked_at_ms IS NULL RETURNING hash";
+        let rows = transaction.query(sql, &[&poll.id.0, &here, &last_ms]).await?;
+        revoked_now.extend(rows.iter().map(|row| CodeHash(row.get(0))));
+    }
+    let all: Vec<Uuid> = hashes.iter().map(|hash| hash.0).collect();
+    let sql = "SELECT count(*) FROM voting_codes WHERE poll_id = $1 AND hash = ANY ($2)";
+    let known: i64 = transaction.query_one(sql, &[&poll.id.0, &all]).await?.get(0);
+    let now = voters.iter().zip(&hashes).filter(|(_, hash)| revoked_now.contains(*hash));
+    let now: Vec<Uuid> = now.map(|(voter, _)| voter.0).collect();
+    let sql = "SELECT count(*) FROM votes WHERE poll_id = $1 AND voter = ANY ($2)";
+    let voted: i64 = transaction.query_one(sql, &[&poll.id.0, &now]).await?.get(0);
+    transaction.commit().await.map_err(Error::from).map_err(|error| {
+        error.explained("no code was revoked, unless only the answer was lost; run it again")
+    })?;
+    let revoked = revoked_now.len() as u64;
+    Ok(Revoked {
+        poll: poll.slug,
+        revoked,
+        voted: voted.unsigned_abs(),
+        already_revoked: known.unsigned_abs() - revoked,
+        unknown: codes.len() as u64 - known.unsigned_abs(),
+    })
 }
 
 /// The codes of a poll, by how far they have come.

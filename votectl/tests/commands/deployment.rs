@@ -139,6 +139,20 @@ impl Deployment {
         votectl(&self.redis_url, &self.database_url, &self.prefix, arguments)
     }
 
+    /// Runs `votectl` with this text as its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Said {
+        let file = testkit::folder("input").join("input");
+        std::fs::write(&file, input).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_votectl"));
+        command
+            .args(arguments)
+            .env("REDIS_URL", &self.redis_url)
+            .env("DATABASE_URL", &self.database_url)
+            .env("KEY_PREFIX", &self.prefix)
+            .stdin(std::fs::File::open(file).unwrap());
+        said_by(command)
+    }
+
     /// Creates a poll `pets` (cats, dogs) with these further arguments.
     #[track_caller]
     pub fn create(&self, more: &[&str]) {

@@ -238,6 +238,7 @@ async fn every_command_explains_itself_with_examples() {
         "poll show",
         "poll export",
         "codes issue",
+        "codes import",
         "codes count",
         "dead-letters list",
         "dead-letters show",
