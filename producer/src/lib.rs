@@ -22,6 +22,7 @@ pub mod publisher;
 pub mod register;
 mod routes;
 mod voting;
+mod wrong_codes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,7 @@ use limiter::Limiter;
 use publisher::{LaneConfig, Publisher};
 use register::Register;
 use voting::VotingService;
+use wrong_codes::WrongCodes;
 
 /// Most connections that pages share. Ballots and the catalog have connections of their own, so that a
 /// crowd that looks at pages makes no replica unready.
@@ -93,7 +95,9 @@ pub async fn run(
     background.spawn(certificates::watch(endpoints, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
-    background.spawn(housekeeping(pool.clone(), limiter.clone(), key_refresher, shutdown.clone()));
+    let wrong_codes = Arc::new(WrongCodes::default());
+    let limits = (limiter.clone(), wrong_codes.clone());
+    background.spawn(housekeeping(pool.clone(), limits, key_refresher, shutdown.clone()));
 
     // Serve until shutdown.
     let voting = Arc::new(VotingService {
@@ -101,6 +105,7 @@ pub async fn run(
         publisher,
         durability,
         limiter,
+        wrong_codes,
         trust: Trust {
             proxies: config.trusted_proxies.clone(),
             origins: config.allowed_origins.clone(),
@@ -161,7 +166,7 @@ enum PartitionsUnknown {
 /// Reads the cookie keys again, records the use of the pool and forgets quiet networks, every few seconds.
 async fn housekeeping(
     pool: Pool,
-    limiter: Arc<Limiter>,
+    (limiter, wrong_codes): (Arc<Limiter>, Arc<WrongCodes>),
     cookie_keys: cookie_keys::Refresher,
     shutdown: CancellationToken,
 ) {
@@ -169,6 +174,7 @@ async fn housekeeping(
         cookie_keys.refresh();
         votestream_service::telemetry::record_pool("redis", &pool.state(), POOL_CONNECTIONS_MAX);
         limiter.forget_quiet();
+        wrong_codes.forget_quiet();
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}

@@ -16,6 +16,7 @@ const OUTCOMES: &[&str] = &[
     "not-open",
     "too-large",
     "too-many-new-voters",
+    "too-many-wrong-codes",
     "too-slow",
     "unavailable",
     "unknown-poll",

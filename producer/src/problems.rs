@@ -19,6 +19,7 @@ pub(crate) static TYPES: &[&ProblemType] = &[
     &NOT_OPEN,
     &TOO_LARGE,
     &TOO_MANY_NEW_VOTERS,
+    &TOO_MANY_WRONG_CODES,
     &TOO_SLOW,
     &UNAVAILABLE,
     &UNKNOWN_POLL,
@@ -98,6 +99,15 @@ pub(crate) static TOO_MANY_NEW_VOTERS: ProblemType = ProblemType {
     title: "Too many new voters",
     explanation: "More new voters come from one network than are allowed in a minute. Vote again after the \
                   number of seconds in the Retry-After header. Voters who have a cookie are not limited.",
+};
+
+/// 429 for a network that sends more wrong voting codes than are answered one after the other.
+pub(crate) static TOO_MANY_WRONG_CODES: ProblemType = ProblemType {
+    name: "too-many-wrong-codes",
+    status: StatusCode::TOO_MANY_REQUESTS,
+    title: "Too many wrong codes",
+    explanation: "Very many wrong voting codes come from one network, so each is answered after a delay, and only so \
+                  many are waiting at a time. A right code is answered at once. Check the code and vote again.",
 };
 
 /// 408 for a body that did not arrive in time.

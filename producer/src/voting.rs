@@ -30,6 +30,7 @@ use crate::problems::{
 };
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, StandingReply, Verdict};
+use crate::wrong_codes::WrongCodes;
 use by_code::{ByCode, bad_code};
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
@@ -42,6 +43,8 @@ pub(crate) struct VotingService {
     pub(crate) durability: DurabilityStatus,
     /// Limits new voters per client network.
     pub(crate) limiter: Arc<Limiter>,
+    /// Slows down networks that send wrong voting codes.
+    pub(crate) wrong_codes: Arc<WrongCodes>,
     /// Decides which headers of a request are believed.
     pub(crate) trust: Trust,
     /// Keys that sign voter cookies.
@@ -258,6 +261,13 @@ impl VotingService {
         headers: &HeaderMap,
     ) -> CastResult {
         let cast = self.cast_unmeasured(poll, submission, peer, headers).await;
+        let cast = match poll.voter_policy {
+            VoterPolicy::Code => {
+                let address = self.client(peer, headers).address;
+                self.slow_down(submission, address, cast).await
+            }
+            VoterPolicy::Open => cast,
+        };
         count(cast.outcome.as_ref().err());
         cast
     }

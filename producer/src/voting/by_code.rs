@@ -3,6 +3,8 @@
 //! Invariant: a code alone shows nothing. The choices of a used code are shown only to the browser that cast the ballot:
 //! one with a cookie of that voter, or the very page that sent it.
 
+use std::net::IpAddr;
+
 use votestream_schema::code::Code;
 use votestream_schema::idempotency::{IdempotencyKey, page_tag};
 use votestream_schema::poll::now_ms;
@@ -14,7 +16,7 @@ use warp::http::{HeaderMap, HeaderValue};
 use super::{CastResult, Caster, Visitor, VotingService, already_voted, cookie_kind, not_blank};
 use crate::client::{Client, PageSite};
 use crate::identity::{self, CodeVoter, TokenHolder};
-use crate::problems::{BAD_CODE, CODE_USED};
+use crate::problems::{BAD_CODE, CODE_USED, TOO_MANY_WRONG_CODES};
 
 /// What a request with a voting code, or with the cookie of one, brought beside its choices.
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +149,27 @@ impl VotingService {
             voter: Some(voter),
             has_cookie: caster.has_cookie,
         }
+    }
+
+    /// Holds back the answer to a wrong code, if many came from the client's network; refuses it if too many are held
+    /// back already.
+    pub(super) async fn slow_down(
+        &self,
+        submission: &Submission,
+        address: IpAddr,
+        cast: CastResult,
+    ) -> CastResult {
+        let is_wrong_code = |problem: &Problem| {
+            problem.kind.name == BAD_CODE.name && not_blank(&submission.code).is_some()
+        };
+        if !cast.outcome.as_ref().is_err_and(is_wrong_code) {
+            return cast;
+        }
+        if self.wrong_codes.hold_back(address).await {
+            return cast;
+        }
+        let detail = "very many wrong voting codes come from your network; check the code, and try again in a minute";
+        CastResult::refused(Problem::new(&TOO_MANY_WRONG_CODES, detail).retry_after(60))
     }
 
     /// Returns the cookies that make this browser nobody in a poll with voting codes. In other polls there are none: a

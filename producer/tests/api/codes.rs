@@ -229,3 +229,34 @@ async fn the_cookie_of_an_open_poll_opens_no_poll_with_codes() {
     }
     assert!(service.entries().await.is_empty());
 }
+
+#[tokio::test]
+async fn many_wrong_codes_are_answered_slowly_and_right_ones_at_once() {
+    let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
+    let wrong = async || {
+        let begun = std::time::Instant::now();
+        let reply = cast(&service, "cats", &Code::generate().printed()).send().await;
+        (outcome(&reply), begun.elapsed())
+    };
+    let mut last = std::time::Duration::ZERO;
+    for _ in 0..26 {
+        let (outcome, waited) = wrong().await;
+        assert_eq!(outcome, (403, "bad-code".to_owned()));
+        last = waited;
+    }
+    assert!(last.as_millis() >= 250, "{last:?}");
+    // While many wait, further ones are refused; whoever has a code votes.
+    let mut waiting: Vec<_> = Vec::new();
+    for _ in 0..80 {
+        let request = cast(&service, "cats", &Code::generate().printed());
+        waiting.push(tokio::spawn(async move { outcome(&request.send().await) }));
+    }
+    let mut refused = 0;
+    let right = cast(&service, "cats", &codes[0].printed()).send().await;
+    assert_eq!(right.status, 202);
+    for answer in waiting {
+        let answer = answer.await.unwrap();
+        refused += usize::from(answer == (429, "too-many-wrong-codes".to_owned()));
+    }
+    assert!((20..=40).contains(&refused), "{refused}");
+}
