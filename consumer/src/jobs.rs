@@ -8,5 +8,6 @@ pub(crate) mod code_repair;
 pub(crate) mod monitor;
 pub(crate) mod positions;
 pub(crate) mod projector;
+pub(crate) mod register_audit;
 pub(crate) mod register_expiry;
 pub(crate) mod server_capacity;

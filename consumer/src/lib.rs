@@ -103,7 +103,7 @@ pub async fn run(
     // Background jobs.
     let jobs = TaskTracker::new();
     spawn_poll_jobs(&jobs, &deployment, &config, &polls, &health, postgres_gate, &shutdown);
-    spawn_measuring_jobs(&jobs, &deployment, &config, redis_gate, &shutdown)?;
+    spawn_measuring_jobs(&jobs, &deployment, &config, &polls, redis_gate, &shutdown)?;
     jobs.close();
 
     // The workers that count.
@@ -181,6 +181,7 @@ fn spawn_measuring_jobs(
     jobs: &TaskTracker,
     deployment: &Deployment,
     config: &Config,
+    polls: &PollCache,
     redis_gate: Gate,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -194,8 +195,13 @@ fn spawn_measuring_jobs(
     jobs.spawn(capacity.watch(shutdown.clone()));
 
     let audit_every = Duration::from_millis(config.audit_ms);
-    let auditor =
-        Auditor::new(redis.clone(), postgres.clone(), keys.clone(), *partitions, audit_every);
+    let auditor = Auditor::new(
+        redis.clone(),
+        postgres.clone(),
+        (keys.clone(), *partitions),
+        polls.clone(),
+        audit_every,
+    );
     jobs.spawn(auditor.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);

@@ -159,6 +159,11 @@ votestream_service::metrics! {
     pub(crate) static AUDIT_SURPLUS_BALLOTS: Gauge =
         ("votestream_audit_surplus_ballots", "ballots", &[]);
 
+    /// Voters in the register whose ballot is neither counted, nor set aside, nor in a stream, nor a dead letter. Each audit
+    /// compares a part of the register, in rotation; a small one is compared whole. Must be 0.
+    pub(crate) static AUDIT_UNACCOUNTED_VOTERS: Gauge =
+        ("votestream_audit_unaccounted_voters", "voters", &[]);
+
     /// Votes in polls with voting codes whose voter has no code, in the last audit. Must be 0.
     pub(crate) static AUDIT_VOTES_WITHOUT_CODE: Gauge =
         ("votestream_audit_votes_without_code", "votes", &[]);

@@ -5,7 +5,8 @@
 //! [`idempotency`]), the forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`,
 //! the Postgres schema ([`db`]).
 //!
-//! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`, [`poll_copy`].
+//! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`,
+//! [`poll_copy`] and [`register_contents`].
 
 pub mod ballot;
 pub mod choices;
@@ -23,6 +24,8 @@ pub mod poll_copy;
 pub mod poll_file;
 pub mod position;
 pub mod projection;
+#[cfg(feature = "poll-copy")]
+pub mod register_contents;
 pub mod replay;
 pub mod submission;
 pub mod tally;

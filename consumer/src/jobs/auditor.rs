@@ -1,9 +1,10 @@
 //! The regular audit: once a minute, one replica recounts all votes for the whole deployment.
 //!
-//! The audit compares the recount with the stored results, and checks that every accepted ballot is somewhere. Its
+//! The audit compares the recount with the stored results, and checks that every accepted ballot is somewhere, by sums
+//! and, for a part of the register, voter by voter. Its
 //! result is stored in Redis, and every replica exports the same numbers.
 //!
-//! Invariants: no two replicas audit at once, because the audit holds a lock in Postgres that ends with its transaction.
+//! Invariants: no two replicas recount at once, because the recount holds a lock in Postgres that ends with its transaction.
 //! Audits take at most a twentieth of the time. Redis is read before Postgres, and a ballot leaves a stream only after
 //! its commit, so a ballot that is only on its way is never reported as missing. The counters are read once more after
 //! Postgres, so that a ballot which came in meanwhile is never reported as one that no producer accepted.
@@ -23,7 +24,9 @@ use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::jobs::register_audit::{RegisterAudit, Rotation};
 use crate::metrics;
+use crate::polls::PollCache;
 
 /// After an audit, the next one starts no sooner than this many times its duration, however short `period` is.
 const REST_FACTOR: i64 = 20;
@@ -43,9 +46,10 @@ pub struct Auditor {
     keys: Keys,
     partitions: u16,
     period: Duration,
+    registers: RegisterAudit,
 }
 
-/// The result of an audit, as it is stored in Redis: every field is an integer.
+/// The result of an audit, as it is stored in Redis: every field is stored as integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct AuditResult {
     ended_ms: i64,
@@ -57,6 +61,7 @@ struct AuditResult {
     codes_issued: i64,
     codes_used: i64,
     codes_unused_ppm: i64,
+    rotation: Rotation,
 }
 
 impl Auditor {
@@ -64,11 +69,12 @@ impl Auditor {
     pub fn new(
         redis: Pool,
         postgres: postgres::Pool,
-        keys: Keys,
-        partitions: u16,
+        (keys, partitions): (Keys, u16),
+        polls: PollCache,
         period: Duration,
     ) -> Self {
-        Self { redis, postgres, keys, partitions, period }
+        let registers = RegisterAudit::new(postgres.clone(), polls, keys.clone(), partitions);
+        Self { redis, postgres, keys, partitions, period, registers }
     }
 
     /// Checks regularly until `shutdown` whether an audit is due.
@@ -99,14 +105,19 @@ impl Auditor {
         if now_ms() < last.due_ms(self.period) {
             return Ok(());
         }
-        let Some(result) = self.audit(&mut connection).await? else { return Ok(()) };
+        let audited = self.audit(&mut connection, last.rotation).await?;
+        let Some(result) = audited else { return Ok(()) };
         result.warn();
         result.record();
         Ok(self.save(&mut connection, &result).await?)
     }
 
     /// Audits once; returns `None` when another replica is auditing.
-    async fn audit(&self, connection: &mut Connection) -> Result<Option<AuditResult>, ServerError> {
+    async fn audit(
+        &self,
+        connection: &mut Connection,
+        rotation: Rotation,
+    ) -> Result<Option<AuditResult>, ServerError> {
         let started = Instant::now();
         let session = self.postgres.get().await;
         let mut session =
@@ -120,6 +131,8 @@ impl Auditor {
         let transaction = transaction.start().await?;
         let Some(recount) = recount(&transaction).await? else { return Ok(None) };
         transaction.commit().await?;
+        drop(session);
+        let rotation = self.registers.compare_next(connection, rotation).await?;
         // Once more, after Postgres: every ballot that is counted was accepted before.
         let accepted_since = self.accepted(connection).await?;
         Ok(Some(AuditResult {
@@ -135,6 +148,7 @@ impl Auditor {
             codes_issued: recount.codes_issued,
             codes_used: recount.codes_used,
             codes_unused_ppm: (recount.codes_unused * 1e6) as i64,
+            rotation,
         }))
     }
 
@@ -252,7 +266,7 @@ async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio
 }
 
 impl AuditResult {
-    fn fields(&self) -> [(&'static str, i64); 9] {
+    fn fields(&self) -> [(&'static str, i64); 12] {
         [
             ("ended_ms", self.ended_ms),
             ("duration_ms", self.duration_ms),
@@ -263,6 +277,9 @@ impl AuditResult {
             ("codes_issued", self.codes_issued),
             ("codes_used", self.codes_used),
             ("codes_unused_ppm", self.codes_unused_ppm),
+            ("register_next_part", self.rotation.next_part),
+            ("register_missing", self.rotation.found),
+            ("register_missing_before", self.rotation.found_before),
         ]
     }
 
@@ -281,6 +298,7 @@ impl AuditResult {
             ballots => ballots as f64,
         };
         metrics::AUDIT_SURPLUS_BALLOTS.set(surplus);
+        metrics::AUDIT_UNACCOUNTED_VOTERS.set(self.rotation.missing() as f64);
         metrics::AUDIT_VOTES_WITHOUT_CODE.set(self.votes_without_code as f64);
         metrics::CODES_ISSUED.set(self.codes_issued as f64);
         metrics::CODES_USED.set(self.codes_used as f64);
@@ -290,10 +308,12 @@ impl AuditResult {
 
     fn warn(&self) {
         let Self { drift_votes, missing_ballots, surplus_ballots, votes_without_code, .. } = *self;
-        let differences =
-            [drift_votes, missing_ballots, surplus_ballots.max(0), votes_without_code];
-        if differences != [0; 4] {
+        let unaccounted_voters = self.rotation.missing();
+        let surplus = surplus_ballots.max(0);
+        if [drift_votes, missing_ballots, surplus, votes_without_code, unaccounted_voters] != [0; 5]
+        {
             tracing::error!(
+                unaccounted_voters,
                 drift_votes,
                 missing_ballots,
                 surplus_ballots,
@@ -317,6 +337,11 @@ impl From<&HashMap<String, i64>> for AuditResult {
             codes_issued: number("codes_issued"),
             codes_used: number("codes_used"),
             codes_unused_ppm: number("codes_unused_ppm"),
+            rotation: Rotation {
+                next_part: number("register_next_part"),
+                found: number("register_missing"),
+                found_before: number("register_missing_before"),
+            },
         }
     }
 }
@@ -337,6 +362,7 @@ mod tests {
             codes_issued: 5,
             codes_used: 6,
             codes_unused_ppm: 7,
+            rotation: Rotation { next_part: 10, found: 11, found_before: 12 },
         };
         let stored = result.fields().map(|(name, number)| (name.to_owned(), number)).into();
         assert_eq!(AuditResult::from(&stored), result);

@@ -267,3 +267,40 @@ async fn a_change_of_an_operator_is_not_taken_for_a_forgery() {
     })
     .await;
 }
+
+/// The counters agree over a loss if somebody forges as many ballots; the register and the votes do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standing_audit_finds_a_loss_behind_a_forgery() {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.spawn(&["--audit-ms=200"]);
+    consumer.ready().await;
+    let mut redis = deployment.redis().await;
+    let ballots = deployment.ballots(31);
+    let mut register = async |ballot: &Ballot, entry: &str| {
+        let partition = ballot.voter.partition(deployment.partitions);
+        let key = deployment.keys.register(partition, ballot.poll, ballot.voter);
+        let line = format!("{} {:08x} {entry}", ballot.choices.mask(), ballot.id.tag());
+        let _: i64 = redis.hset(key, ballot.voter.0.as_bytes().as_slice(), line).await.unwrap();
+    };
+    for ballot in &ballots[..30] {
+        register(ballot, "1700000000000-0").await;
+    }
+    deployment.add(&ballots[..30]).await;
+    deployment.settles_at(30).await;
+    let metric = async |wanted: f64| {
+        eventually(SOON, async || {
+            match consumer.metric("votestream_audit_unaccounted_voters", "").await {
+                Some(value) if value == wanted => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+    };
+    metric(0.0).await;
+    register(&ballots[30], "1700000000000-1").await;
+    metric(1.0).await;
+    // It was only late, or an operator brought it back.
+    deployment.add(&ballots[30..]).await;
+    deployment.settles_at(31).await;
+    metric(0.0).await;
+}

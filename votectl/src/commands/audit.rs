@@ -6,7 +6,7 @@ use votestream_schema::Slug;
 use votestream_schema::db::positions::Regression;
 use votestream_votectl::Servers;
 use votestream_votectl::operations::audit::{
-    BalanceCheck, Check, Options, PollReport, Report, Streams, audit,
+    BalanceCheck, Check, ContentsCheck, Options, PollReport, Report, Streams, audit,
 };
 
 use crate::cli_error::CliError;
@@ -18,10 +18,13 @@ const EXAMPLES: &str = "Examples:
 
 Recounts every vote and compares it with tally, number of voters and series; then balances
   accepted = counted + superseded + out of time + dead + dropped + under way.
+Then compares the register of voters in redis with the votes, voter by voter: a ballot that is registered must be counted,
+under way, set aside or a dead letter.
 Also says which streams in redis went back behind a position that they had reached before, which means that redis lost
 acknowledged entries, and whether the next restart of redis would lose any.
 Exit code 1 when anything is DIFFERENT, a stream went back, or a poll cannot be read. UNPROVED means that redis lost
-the counters of accepted ballots: the recount still holds, but nobody can tell any more whether a ballot was lost.";
+its register or the counters of accepted ballots: the recount still holds, but nobody can tell any more whether a ballot
+was lost.";
 
 /// Recount all votes, and check that every accepted ballot is accounted for
 #[derive(clap::Args)]
@@ -84,11 +87,34 @@ fn describe_poll(report: &PollReport) -> String {
     let rows: Vec<_> = report.checks.iter().map(row).collect();
     let header = ["  CHECK", "STORED", "RECOUNTED", ""];
     format!(
-        "poll {}\n{}\n  {}\n",
+        "poll {}\n{}\n  {}\n  {}\n",
         report.poll,
         table(header, &[1, 2], &rows),
-        describe_balance(&report.balance)
+        describe_balance(&report.balance),
+        describe_register(report.register.as_ref())
     )
+}
+
+fn describe_register(checked: Option<&ContentsCheck>) -> String {
+    let Some(ContentsCheck { contents, unregistered, verdict, why }) = checked else {
+        return "register: no longer kept for this poll, so not compared".to_owned();
+    };
+    let mut text = format!(
+        "register: {} voters = counted {} + under way {} + set aside {} + dead {} + missing {} + unknown {}; \
+         {unregistered} votes of others  {}",
+        contents.registered,
+        contents.counted,
+        contents.under_way,
+        contents.set_aside,
+        contents.dead,
+        contents.missing,
+        contents.unknown,
+        verdict.as_str(),
+    );
+    if let Some(why) = why {
+        text.push_str(&format!("\n  {why}"));
+    }
+    text
 }
 
 fn describe_balance(checked: &BalanceCheck) -> String {

@@ -4,8 +4,10 @@
 //! only after it was counted, so every ballot accepted before the first reading is found in one of the
 //! two, and nothing is found that was not accepted before the last. That makes the balance hold at
 //! any moment, under load too: exactly when nothing came in meanwhile, else within the number of ballots that came in.
+//! Sums can agree over a loss and a forgery. So the register is also compared with the votes, voter by voter.
 
 mod balance;
+mod contents;
 mod recount;
 mod report;
 mod stream_counts;
@@ -24,6 +26,7 @@ use crate::servers::{Redis, Servers};
 use stream_counts::{Counters, StreamCounts};
 
 pub use balance::{Balance, BalanceCheck, CheckOutcome};
+pub use contents::ContentsCheck;
 pub use report::{Check, PollReport, Report};
 pub use streams::Streams;
 
@@ -112,7 +115,12 @@ async fn audit_polls(
         };
         balance.check(after.lost_of(poll, &recount.partitions).or_else(|| lost.clone()))
     };
-    let reports = audited.iter().zip(&recounts);
-    let reports = reports.map(|pair| PollReport::new(pair.0, pair.1, balance(pair))).collect();
+    let balances: Vec<_> = audited.iter().zip(&recounts).map(balance).collect();
+    let mut reports = Vec::new();
+    for ((poll, recount), balance) in audited.iter().zip(&recounts).zip(balances) {
+        let dropped = after.dropped(poll.id);
+        let contents = contents::of_poll(postgres, redis, poll, dropped).await?;
+        reports.push(PollReport::new(poll, recount, balance, contents));
+    }
     Ok(Report::new(reports, &unreadable, &counts, streams))
 }

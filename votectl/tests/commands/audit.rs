@@ -55,6 +55,12 @@ async fn books_in_order_pass() {
         (&balance["accepted"], &balance["counted"], &balance["under_way"], &balance["out_of_time"]),
         (&json!([10, 10]), &json!(8), &json!(1), &json!(1))
     );
+    let register = &report["register"];
+    assert_eq!((&register["verdict"], &register["registered"]), (&json!("ok"), &json!(10)));
+    assert_eq!(
+        (&register["counted"], &register["under_way"], &register["set_aside"]),
+        (&json!(8), &json!(1), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -89,6 +95,8 @@ async fn a_lost_ballot_and_a_smuggled_one_are_found() {
     said.refused(1, &[]);
     let why = report["balance"]["why"].as_str().unwrap();
     assert!(why.starts_with("1 accepted ballots are nowhere"), "{why}");
+    let register = &report["register"];
+    assert_eq!((&register["verdict"], &register["missing"]), (&json!("different"), &json!(1)));
 
     let (mut deployment, poll) = voted().await;
     deployment.vote(&poll, 0, 40).await;
@@ -104,6 +112,58 @@ async fn a_lost_ballot_and_a_smuggled_one_are_found() {
     said.refused(1, &[]);
     let why = report["balance"]["why"].as_str().unwrap();
     assert!(why.starts_with("1 ballots were never accepted"), "{why}");
+}
+
+/// The sums agree over each of these; the contents do not.
+#[tokio::test]
+async fn a_loss_behind_a_forgery_and_a_vote_with_other_choices_are_found_voter_by_voter() {
+    let (mut deployment, poll) = voted().await;
+    let lost = ballot(&poll, 0);
+    let entry = deployment.accept(&lost).await;
+    let partition = lost.voter.partition(PARTITIONS);
+    let stream = deployment.keys.stream(partition);
+    deployment.redis::<i64>(redis::cmd("XDEL").arg(stream).arg(&entry)).await;
+    deployment.count(&ballot(&poll, 1), "1700000000000-0").await;
+    let (said, report) = audit(&deployment);
+    let text = deployment.run(&["audit"]).out;
+    assert!(text.contains("missing 1 + unknown 0; 1 votes of others  DIFFERENT"), "{text}");
+    assert!(text.contains(&format!("{partition}:{entry}")), "the entry is named: {text}");
+    assert!(!text.contains(&lost.voter.to_string()), "the voter is not: {text}");
+    said.refused(1, &["found a difference"]);
+    assert_eq!(report["balance"]["verdict"], "ok");
+    assert_eq!(report["register"]["verdict"], "different");
+
+    let (mut deployment, poll) = voted().await;
+    let cast = ballot(&poll, 0);
+    let entry = deployment.accept(&cast).await;
+    let choices = votestream_schema::Choices::from_mask(2).unwrap();
+    deployment.count(&votestream_schema::Ballot { choices, ..cast }, &entry).await;
+    let (said, report) = audit(&deployment);
+    said.refused(1, &[]);
+    assert_eq!(
+        (&report["balance"]["verdict"], &report["register"]["missing"]),
+        (&json!("ok"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_and_a_ballot_that_is_replayed_are_not_missing() {
+    let (mut deployment, poll) = voted().await;
+    let cast = ballot(&poll, 0);
+    let partition = cast.voter.partition(PARTITIONS);
+    let entry = deployment.accept(&cast).await;
+    let stream = deployment.keys.stream(partition);
+    deployment.redis::<i64>(redis::cmd("XDEL").arg(&stream).arg(&entry)).await;
+    let payload = votestream_schema::codec::encode(&cast);
+    let letter =
+        deployment.dead_letter_in(partition, "refused", &[("ballot", payload.as_bytes())]).await;
+    let (said, report) = audit(&deployment);
+    said.ok();
+    assert_eq!(report["register"]["dead"], 1);
+    deployment.run(&["dead-letters", "replay", &letter]).ok();
+    let (said, report) = audit(&deployment);
+    said.ok();
+    assert_eq!(report["register"]["under_way"], 1);
 }
 
 #[tokio::test]

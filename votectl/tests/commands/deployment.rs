@@ -183,7 +183,7 @@ impl Deployment {
         rules
     }
 
-    /// Appends a ballot to its stream, and counts it as accepted, as the producer does.
+    /// Registers a ballot, appends it to its stream, and counts it as accepted, as the producer does.
     pub async fn accept(&mut self, ballot: &Ballot) -> String {
         let partition = ballot.voter.partition(PARTITIONS);
         let mut count = redis::cmd("HINCRBY");
@@ -191,7 +191,13 @@ impl Deployment {
         self.redis::<i64>(&count).await;
         let mut add = redis::cmd("XADD");
         add.arg(self.keys.stream(partition)).arg("*").arg("ballot").arg(codec::encode(ballot));
-        self.redis(&add).await
+        let entry: String = self.redis(&add).await;
+        let mut register = redis::cmd("HSET");
+        register.arg(self.keys.register(partition, ballot.poll, ballot.voter));
+        register.arg(ballot.voter.0.as_bytes().as_slice());
+        register.arg(format!("{} {:08x} {entry}", ballot.choices.mask(), ballot.id.tag()));
+        self.redis::<i64>(&register).await;
+        entry
     }
 
     /// Counts a ballot as the consumer does, its entry acknowledged and gone.

@@ -6,6 +6,7 @@ use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, Slug};
 
 use super::balance::{BalanceCheck, CheckOutcome};
+use super::contents::ContentsCheck;
 use super::recount::Recount;
 use super::stream_counts::StreamCounts;
 use super::streams::Streams;
@@ -32,10 +33,17 @@ pub struct PollReport {
     pub checks: Vec<Check>,
     /// The accepted ballots against those that were found.
     pub balance: BalanceCheck,
+    /// The register against the votes; `None` if the register is no longer kept.
+    pub register: Option<ContentsCheck>,
 }
 
 impl PollReport {
-    pub(super) fn new(poll: &Poll, recount: &Recount, balance: BalanceCheck) -> Self {
+    pub(super) fn new(
+        poll: &Poll,
+        recount: &Recount,
+        balance: BalanceCheck,
+        register: Option<ContentsCheck>,
+    ) -> Self {
         let Recount { stored, recounted, .. } = recount;
         let check = |check: String, stored: i64, recounted: i64| Check {
             verdict: CheckOutcome::of(stored, recounted),
@@ -56,12 +64,16 @@ impl PollReport {
         ];
         let codes = recount.without_code.map(|n| check("votes without a code".to_owned(), n, 0));
         let checks = options.chain(rest).chain(codes).collect();
-        Self { poll: poll.slug.clone(), checks, balance }
+        Self { poll: poll.slug.clone(), checks, balance, register }
     }
 
     fn is_ok(&self) -> bool {
         let verdicts = self.checks.iter().map(|check| check.verdict);
-        verdicts.chain([self.balance.verdict]).all(|verdict| verdict != CheckOutcome::Different)
+        let register = self.register.iter().map(|register| register.verdict);
+        verdicts
+            .chain([self.balance.verdict])
+            .chain(register)
+            .all(|verdict| verdict != CheckOutcome::Different)
     }
 }
 
