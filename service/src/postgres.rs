@@ -288,8 +288,12 @@ pub fn is_data_error(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|state| matches!(&state.code()[..2], "21" | "22" | "23" | "P0"))
 }
 
-/// Describes the error with the server's own words; tokio-postgres prints only `db error`.
+/// Describes the error with the server's own words; tokio-postgres prints only `db error`. Details are left out, because
+/// they quote rows, and logs must not say who voted or for what.
 pub fn describe(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{error}: {}: {} ({})", db.severity(), db.message(), db.code().code());
+    }
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())
 }

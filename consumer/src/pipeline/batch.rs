@@ -106,8 +106,8 @@ fn no_such_poll(ballot: &Ballot) -> String {
 }
 
 fn not_allowed(ballot: &Ballot) -> String {
-    let Ballot { choices, poll, .. } = ballot;
-    format!("choices {} are not among those that poll {poll} allows", choices.mask())
+    // The log has this reason, and must not have the choices.
+    format!("its choices are not among those that poll {} allows", ballot.poll)
 }
 
 /// Keeps one vote per voter, by the poll's policy, because Postgres refuses a statement that upserts a row twice.

@@ -282,3 +282,36 @@ async fn a_batch_whose_voters_are_not_all_new_is_told_of() {
     reaches(&consumer, "votestream_votes_total", "\"counted", 8.0).await;
     reaches(&consumer, "votestream_dead_letters_total", "", 0.0).await;
 }
+
+/// Whoever reads the logs of either side learns neither voters nor choices.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_says_who_voted_or_for_what() {
+    let mut server = testkit::own_postgres().await;
+    let database_url = testkit::create_database(&server).await;
+    let deployment =
+        TestDeployment::on(testkit::redis(), database_url, 2, json!({"vote_policy": "replace"}))
+            .await;
+    let consumer = deployment.spawn(&[]);
+    consumer.ready().await;
+    let first = deployment.ballots(8);
+    deployment.add(&first).await;
+    deployment.settles_at(8).await;
+    // Voters who replace their vote, and choices that the poll does not have.
+    let again: Vec<_> = first.iter().map(|b| ballot(&deployment.poll, b.voter, 2)).collect();
+    deployment.add(&again).await;
+    reaches(&consumer, "votestream_refused_inserts_total", "", 1.0).await;
+    let odd = ballot(&deployment.poll, first[0].voter, 1 << 40);
+    deployment.add(&[odd]).await;
+    crate::support::wait_for_dead_letters(&deployment, 1).await;
+    let theirs = std::fs::read_to_string(server.process().log()).unwrap();
+    assert!(theirs.contains("duplicate key value"), "{theirs}");
+    let ours = std::fs::read_to_string(consumer.process.log()).unwrap();
+    assert!(ours.contains("moving an entry to the dead letters"), "{ours}");
+    for log in [theirs, ours] {
+        for ballot in &first {
+            assert!(!log.contains(&ballot.voter.to_string()), "{log}");
+            assert!(!log.contains(&ballot.voter.0.to_string()), "{log}");
+        }
+        assert!(!log.contains(&(1_u64 << 40).to_string()), "{log}");
+    }
+}

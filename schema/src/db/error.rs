@@ -52,12 +52,15 @@ pub struct UnreadablePoll {
 }
 
 /// Describes an error in the server's own words, if there are any. `Display` of tokio-postgres prints only
-/// `db error`.
+/// `db error`. The details of errors in data (classes 21 to 23) are left out: they quote rows, and logs must not
+/// say who voted or for what.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => match db.detail() {
-            Some(detail) => format!("{} ({}; {detail})", db.message(), db.code().code()),
-            None => format!("{} ({})", db.message(), db.code().code()),
+            Some(detail) if !matches!(&db.code().code()[..2], "21" | "22" | "23") => {
+                format!("{} ({}; {detail})", db.message(), db.code().code())
+            }
+            _ => format!("{} ({})", db.message(), db.code().code()),
         },
         None => match std::error::Error::source(error) {
             Some(source) => format!("{error}: {source}"),

@@ -238,6 +238,9 @@ fn settings(
         ("unix_socket_directories", String::new()),
         ("logging_collector", "off".to_owned()),
         ("log_destination", "stderr".to_owned()),
+        // Without details, which quote rows: logs must not say who voted or for what.
+        ("log_error_verbosity", "terse".to_owned()),
+        ("log_parameter_max_length", "0".to_owned()),
         ("fsync", on(options.fsync).to_owned()),
         ("full_page_writes", on(options.fsync).to_owned()),
         ("synchronous_commit", "on".to_owned()),
