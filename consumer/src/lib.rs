@@ -205,7 +205,8 @@ fn spawn_measuring_jobs(
     jobs.spawn(auditor.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);
-    let positions = Positions::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    let positions =
+        Positions::new(redis.clone(), postgres.clone(), polls.clone(), keys.clone(), *partitions);
     jobs.spawn(positions.watch(monitor_every, shutdown.clone()));
 
     let monitor = Monitor::new(redis.clone(), keys.clone(), *partitions);

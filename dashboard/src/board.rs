@@ -29,7 +29,7 @@ pub struct BoardEntry {
     pub frame: Bytes,
     /// Grows by one with every frame; a viewer that sees it grow by more has skipped frames.
     pub sequence: u64,
-    /// Grows by one whenever viewers are to be sent an empty comment.
+    /// Grows by one whenever viewers are to be sent a sign of life.
     pub heartbeats: u64,
     /// The reads between which the frame's changes were committed; `None` when the frame shows no new commit.
     pub window: Option<ReadWindow>,
@@ -94,7 +94,7 @@ impl Board {
         }
     }
 
-    /// Makes every stream send an empty comment, which shows proxies and pages that the connection is alive.
+    /// Makes every stream send an event `alive`, which shows proxies and pages that the connection is alive.
     pub fn heartbeat(&self) {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         for sender in polls.values() {

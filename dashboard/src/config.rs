@@ -36,9 +36,9 @@ pub struct Config {
     /// come back later
     #[arg(long, env = "VIEWERS_MAX", default_value_t = 12_000)]
     pub viewers_max: usize,
-    /// Send an empty comment to every event stream at this interval, in milliseconds, so that proxies do not close quiet
-    /// ones
-    #[arg(long, env = "HEARTBEAT_MS", default_value_t = 15_000,
+    /// Send a sign of life to every event stream at this interval, in milliseconds: proxies do not close quiet streams,
+    /// and pages notice within three intervals of 2 s that nothing comes any more
+    #[arg(long, env = "HEARTBEAT_MS", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub heartbeat_ms: u64,
     /// Limits on the connections of viewers.

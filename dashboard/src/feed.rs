@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use votestream_schema::db::watermarks::Progress;
 use votestream_schema::poll::now_ms;
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, PollId, db};
@@ -150,23 +151,25 @@ impl Feed {
     ) -> Result<Vec<Snapshot>, db::Error> {
         let sql = include_str!("../sql/tallies.sql");
         let rows = client.query_typed(sql, &[(&wanted, Type::INT4_ARRAY)]).await?;
-        let tallies: Vec<(PollId, Tally)> = rows
+        let tallies: Vec<(PollId, Tally, Progress)> = rows
             .iter()
             .map(|row| {
                 let tally = Tally { version: row.get(1), voters: row.get(2), votes: row.get(3) };
-                (PollId(row.get(0)), tally)
+                let progress = Progress { complete_to_ms: row.get(4), waiting: row.get(5) };
+                (PollId(row.get(0)), tally, progress)
             })
             .collect();
         // Only a poll whose version grew needs its recent series.
         let changed: Vec<i32> = tallies
             .iter()
-            .filter(|(id, tally)| self.has_changed(*id, tally))
-            .map(|(id, _)| id.0)
+            .filter(|(id, tally, _)| self.has_changed(*id, tally))
+            .map(|(id, ..)| id.0)
             .collect();
         let mut recent = self.recent(client, &changed, now_ms).await?;
-        let snapshots = tallies.into_iter().filter_map(|(id, tally)| {
+        let snapshots = tallies.into_iter().filter_map(|(id, tally, progress)| {
             let poll = self.polls.get(&id)?.clone();
-            Some(Snapshot::new(poll, tally, recent.remove(&id).unwrap_or_default(), now_ms))
+            let recent = recent.remove(&id).unwrap_or_default();
+            Some(Snapshot::new(poll, tally, progress, recent, now_ms))
         });
         Ok(snapshots.collect())
     }
@@ -212,6 +215,8 @@ impl Feed {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);
             stale.state = stale.poll.state(now_ms());
+            // What was waiting then is not known now.
+            stale.progress.waiting = None;
             self.board.put(stale, None);
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
+use votestream_schema::tally::Share;
 use votestream_service::http;
 use votestream_service::page::{self, render};
 use votestream_service::problem::Problem;
@@ -91,7 +92,7 @@ impl AppState {
             Ok(hidden) => return results_hidden(&hidden).into_response(),
             Err(problem) => return problem.into_response(),
         };
-        match self.history.series(snapshot.poll.id, slug, seconds).await {
+        match self.history.series(&snapshot.poll, seconds).await {
             Ok(series) => http::json(StatusCode::OK, series),
             Err(error) => {
                 tracing::warn!(poll = slug, "the series of a poll could not be read: {error}");
@@ -130,13 +131,15 @@ fn results_page(
 ) -> ResultsPage {
     let poll = &snapshot.poll;
     let visible = snapshot.visible;
+    let shares = if visible { snapshot.tally.shares() } else { Vec::new() };
     let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
     let options = poll.options.iter().enumerate().map(|(position, option)| ResultView {
         slug: option.slug.to_string(),
         label: option.label.clone(),
         colour: option.colour.clone(),
         votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
-        share_percent: if visible { snapshot.tally.share_percent(position) } else { 0.0 },
+        share_tenths: shares.get(position).map_or(0, |share| share.tenths),
+        share_words: shares.get(position).map_or_else(|| "0.0%".to_owned(), Share::to_string),
     });
     ResultsPage {
         title: poll.title.clone(),
@@ -148,6 +151,8 @@ fn results_page(
         voters: count(snapshot.tally.voters),
         version: count(snapshot.tally.version),
         as_of: rfc3339(snapshot.as_of_ms),
+        is_final: snapshot.is_final,
+        waiting: snapshot.progress.waiting.and_then(|waiting| u64::try_from(waiting).ok()),
         stale_since: snapshot.stale_since_ms.map(rfc3339),
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),

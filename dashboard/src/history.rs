@@ -11,8 +11,8 @@ use moka::future::Cache;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use votestream_schema::PollId;
-use votestream_schema::poll::now_ms;
+use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::Pool;
 
 use crate::reading::{ReadError, read};
@@ -56,28 +56,37 @@ impl History {
     /// Returns [`HistoryError`], shared by all callers that waited for the same read.
     pub(crate) async fn series(
         &self,
-        poll: PollId,
-        slug: &str,
+        poll: &Poll,
         seconds: i64,
     ) -> Result<Bytes, Arc<HistoryError>> {
-        self.cache.try_get_with((poll, seconds), self.read(poll, slug, seconds)).await
+        self.cache.try_get_with((poll.id, seconds), self.read(poll, seconds)).await
     }
 
-    async fn read(&self, poll: PollId, slug: &str, seconds: i64) -> Result<Bytes, HistoryError> {
+    async fn read(&self, poll: &Poll, seconds: i64) -> Result<Bytes, HistoryError> {
         let permit = timeout(TIME_LIMIT, self.permits.acquire()).await;
         let _permit = permit.map_err(|_| HistoryError::Busy)?;
         let to = now_ms() / 1_000;
         let from = to - seconds;
         let row = read(&self.pool, TIME_LIMIT, async |client| {
+            // The progress first: what it calls complete is in the series.
+            let progress = db::watermarks::progress(client, poll.id).await?;
             let sql = include_str!("../sql/series.sql");
-            Ok(client.query_one(sql, &[&poll.0, &from, &to]).await?)
+            Ok((progress, client.query_one(sql, &[&poll.id.0, &from, &to]).await?))
         });
-        let row = row.await?;
+        let (progress, row) = row.await?;
         let (voters, seconds, votes): (i64, Vec<i64>, Vec<i64>) =
             (row.get(0), row.get(1), row.get(2));
         let points: Vec<(i64, i64)> = seconds.into_iter().zip(votes).collect();
-        let body =
-            json!({ "poll": slug, "from": from, "to": to, "voters": voters, "points": points });
+        let body = json!({
+            "poll": poll.slug,
+            "from": from,
+            "to": to,
+            "final": poll.is_final(progress.complete_to_ms, now_ms()),
+            "complete_to": progress.complete_to_ms.map(rfc3339),
+            "waiting": progress.waiting,
+            "voters": voters,
+            "points": points,
+        });
         Ok(body.to_string().into())
     }
 }

@@ -19,8 +19,10 @@ pub struct ResultView {
     pub colour: Option<String>,
     /// Votes counted for this option.
     pub votes: u64,
-    /// The option's share of the people counted, in percent from 0 to 100: see [`share_percent`].
-    pub share_percent: f64,
+    /// The option's share of the people counted, in tenths of a percent from 0 to 1000, for the length of its bar.
+    pub share_tenths: i64,
+    /// The share as people read it.
+    pub share_words: String,
 }
 
 /// A link to another poll's results.
@@ -57,6 +59,10 @@ pub struct ResultsPage {
     pub version: u64,
     /// When these figures were read, as an RFC 3339 time.
     pub as_of: String,
+    /// Whether the result is complete and cannot change any more.
+    pub is_final: bool,
+    /// Ballots that were accepted and are not counted yet; `None` if that is not known.
+    pub waiting: Option<u64>,
     /// When the figures were last read, as an RFC 3339 time, if they are out of date.
     pub stale_since: Option<String>,
     /// The opening time as an RFC 3339 time.
@@ -70,11 +76,16 @@ pub struct ResultsPage {
 }
 
 impl ResultsPage {
-    fn state_words(&self) -> &'static str {
-        match self.state.as_str() {
-            "open" => "Voting is open",
-            "closed" | "archived" => "Final: voting has closed",
-            _ => "Not open yet",
+    /// The words for the state. `results.js` writes the same.
+    fn state_words(&self) -> String {
+        match (self.state.as_str(), self.waiting) {
+            ("open", _) => "Voting is open".to_owned(),
+            ("closed" | "archived", _) if self.is_final => "Final: voting has closed".to_owned(),
+            ("closed" | "archived", Some(waiting @ 1..)) => {
+                format!("Closed: counting the last {}", grouped(waiting))
+            }
+            ("closed" | "archived", _) => "Closed: counting the last votes".to_owned(),
+            _ => "Not open yet".to_owned(),
         }
     }
 
@@ -89,7 +100,11 @@ impl ResultsPage {
 
     /// Explains why no results are shown. `results.js` writes the same text when a `hidden` event arrives.
     fn hidden_words(&self) -> String {
+        let is_over = matches!(self.state.as_str(), "closed" | "archived");
         match (self.visibility.as_str(), &self.closes_at) {
+            ("after_close", _) if is_over => {
+                "They appear here as soon as the last votes are counted.".to_owned()
+            }
             ("after_close", Some(at)) => {
                 format!("They appear here as soon as voting closes, {}.", plain_time(at))
             }
@@ -103,8 +118,13 @@ impl ResultsPage {
     }
 
     fn share(&self, option: &ResultView) -> String {
-        let percent = if self.hidden { 0.0 } else { option.share_percent.clamp(0.0, 100.0) };
-        format!("{percent:.1}%")
+        if self.hidden { "0.0%".to_owned() } else { option.share_words.clone() }
+    }
+
+    /// The length of an option's bar.
+    fn bar(&self, option: &ResultView) -> String {
+        let tenths = if self.hidden { 0 } else { option.share_tenths.clamp(0, 1_000) };
+        format!("{}.{}%", tenths / 10, tenths % 10)
     }
 
     /// Returns the words that mark a leading option; `None` for the others, and for all while no vote is counted.
@@ -114,8 +134,7 @@ impl ResultsPage {
             return None;
         }
         let tied = self.options.iter().filter(|option| option.votes == most).count() > 1;
-        let over = matches!(self.state.as_str(), "closed" | "archived");
-        Some(match (tied, over) {
+        Some(match (tied, self.is_final) {
             (true, _) => "Tied",
             (false, true) => "Most votes",
             (false, false) => "Leading",
@@ -143,11 +162,6 @@ pub const ASSETS: &[Asset] = &[
     ("stream.js", JS, include_bytes!("../static/stream.js")),
     ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
 ];
-
-/// Computes an option's share of the people counted, in percent; 0 while nobody is counted. The script computes the same.
-pub fn share_percent(votes: u64, voters: u64) -> f64 {
-    if voters == 0 { 0.0 } else { votes as f64 * 100.0 / voters as f64 }
-}
 
 /// Formats a number with separators for thousands: `1234567` as `1,234,567`.
 fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
@@ -178,7 +192,8 @@ mod tests {
             label: label.to_owned(),
             colour: None,
             votes,
-            share_percent: share_percent(votes, 4321),
+            share_tenths: (votes * 1_000 / 4_321).cast_signed(),
+            share_words: format!("{:.1}%", votes as f64 / 43.21),
         };
         ResultsPage {
             title: "Cats vs Dogs".to_owned(),
@@ -255,9 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn share_of_nobody_is_zero() {
-        assert_eq!(share_percent(0, 0), 0.0);
-        assert_eq!(share_percent(1, 4), 25.0);
+    fn nothing_is_final_before_the_last_vote_is_counted() {
+        let page = |is_final, waiting| ResultsPage {
+            state: "closed".to_owned(),
+            is_final,
+            waiting,
+            ..cats_vs_dogs()
+        };
+        let html = page(false, Some(40)).render().unwrap();
+        assert!(html.contains("Closed: counting the last 40<") && html.contains("Leading"));
+        assert!(!html.contains("Final") && !html.contains("Most votes"), "{html}");
+        for waiting in [None, Some(0)] {
+            assert!(page(false, waiting).render().unwrap().contains("counting the last votes<"));
+        }
+        let html = page(true, Some(0)).render().unwrap();
+        assert!(html.contains("Final: voting has closed") && html.contains("Most votes"));
     }
 
     #[test]

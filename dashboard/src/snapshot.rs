@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
+use votestream_schema::db::watermarks::Progress;
 use votestream_schema::poll::{PollState, Visibility, rfc3339};
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, Slug};
@@ -18,10 +19,14 @@ pub struct Snapshot {
     pub poll: Arc<Poll>,
     /// Votes per option and people counted; present even while results are hidden.
     pub tally: Tally,
+    /// How far counting had come when the tally was read.
+    pub progress: Progress,
     /// The last seconds of the series, as pairs of Unix time in seconds and people counted in that second.
     pub recent: Vec<(i64, i64)>,
     /// The poll's state at the time of this snapshot: scheduled, open, closed or archived.
     pub state: PollState,
+    /// Whether the result is complete and cannot change any more. Stays true once it was.
+    pub is_final: bool,
     /// Whether viewers may see the counts now.
     pub visible: bool,
     /// When the tally was read, in milliseconds since the epoch.
@@ -44,6 +49,12 @@ struct TallyBody<'a> {
     version: i64,
     voters: i64,
     options: Vec<OptionTally<'a>>,
+    opens_at: Option<String>,
+    closes_at: Option<String>,
+    #[serde(rename = "final")]
+    is_final: bool,
+    complete_to: Option<String>,
+    waiting: Option<i64>,
     as_of: String,
     stale: bool,
     stale_since: Option<String>,
@@ -55,6 +66,8 @@ struct TallyBody<'a> {
 struct HiddenBody<'a> {
     poll: &'a Slug,
     state: PollState,
+    #[serde(rename = "final")]
+    is_final: bool,
     visibility: Visibility,
     opens_at: Option<String>,
     closes_at: Option<String>,
@@ -64,12 +77,21 @@ struct HiddenBody<'a> {
 
 impl Snapshot {
     /// Creates the snapshot of a poll from a tally that was read at `now_ms`, in milliseconds since the epoch.
-    pub fn new(poll: Arc<Poll>, tally: Tally, recent: Vec<(i64, i64)>, now_ms: i64) -> Self {
+    pub fn new(
+        poll: Arc<Poll>,
+        tally: Tally,
+        progress: Progress,
+        recent: Vec<(i64, i64)>,
+        now_ms: i64,
+    ) -> Self {
+        let is_final = poll.is_final(progress.complete_to_ms, now_ms);
         Self {
             state: poll.state(now_ms),
-            visible: poll.shows_results(now_ms),
+            is_final,
+            visible: poll.shows_results(is_final),
             poll,
             tally,
+            progress,
             recent,
             as_of_ms: now_ms,
             stale_since_ms: None,
@@ -81,9 +103,17 @@ impl Snapshot {
     pub fn differs_from(&self, before: &Self) -> bool {
         (self.visible && self.tally.version != before.tally.version)
             || self.state != before.state
+            || self.is_final != before.is_final
+            // While a poll is open, each frame has the number that waits, and a change of it alone is no news.
+            || (self.is_counting() && self.progress.waiting != before.progress.waiting)
             || self.visible != before.visible
             || self.stale_since_ms != before.stale_since_ms
             || self.poll.revision != before.poll.revision
+    }
+
+    /// Whether the poll has closed and its last ballots are still being counted.
+    pub fn is_counting(&self) -> bool {
+        matches!(self.state, PollState::Closed | PollState::Archived) && !self.is_final
     }
 
     /// Renders the reply to `GET …/tally`, or returns `None` while results are hidden.
@@ -115,6 +145,11 @@ impl Snapshot {
             version: self.tally.version,
             voters: self.tally.voters,
             options: options.collect(),
+            opens_at: self.poll.opens_at_ms.map(rfc3339),
+            closes_at: self.poll.closes_at_ms.map(rfc3339),
+            is_final: self.is_final,
+            complete_to: self.progress.complete_to_ms.map(rfc3339),
+            waiting: self.progress.waiting,
             as_of: rfc3339(self.as_of_ms),
             stale: self.stale_since_ms.is_some(),
             stale_since: self.stale_since_ms.map(rfc3339),
@@ -126,6 +161,7 @@ impl Snapshot {
         HiddenBody {
             poll: &self.poll.slug,
             state: self.state,
+            is_final: self.is_final,
             visibility: self.poll.visibility,
             opens_at: self.poll.opens_at_ms.map(rfc3339),
             closes_at: self.poll.closes_at_ms.map(rfc3339),
@@ -168,7 +204,8 @@ mod tests {
             revision: 1,
         };
         let tally = Tally { version: 12, voters: 99, votes: vec![60, 39] };
-        Snapshot::new(Arc::new(poll), tally, vec![(4, 7)], 5_000)
+        let progress = Progress { complete_to_ms: Some(4_000), waiting: Some(3) };
+        Snapshot::new(Arc::new(poll), tally, progress, vec![(4, 7)], 5_000)
     }
 
     #[test]
@@ -178,6 +215,8 @@ mod tests {
             "event: tally\nid: 12\ndata: {\"poll\":\"pets\",\"state\":\"open\",\"version\":12,\
              \"voters\":99,\"options\":[{\"slug\":\"cats\",\"label\":\"Cats\",\"votes\":60},\
              {\"slug\":\"dogs\",\"label\":\"Dogs\\nand \\\"more\\\"\",\"votes\":39}],\
+             \"opens_at\":\"1970-01-01T00:00:00Z\",\"closes_at\":\"1970-01-01T00:00:10Z\",\
+             \"final\":false,\"complete_to\":\"1970-01-01T00:00:04Z\",\"waiting\":3,\
              \"as_of\":\"1970-01-01T00:00:05Z\",\"stale\":false,\"stale_since\":null,\
              \"recent\":[[4,7]]}\n\n"
         );
@@ -189,7 +228,7 @@ mod tests {
         let stale = Snapshot { stale_since_ms: Some(4_000), ..fresh.clone() };
         let expected = |stale: &str| {
             format!(
-                "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\
+                "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\"final\":false,\
                  \"visibility\":\"after_close\",\"opens_at\":\"1970-01-01T00:00:00Z\",\
                  \"closes_at\":\"1970-01-01T00:00:10Z\",{stale}}}\n\n"
             )
@@ -229,5 +268,28 @@ mod tests {
         assert!(!Snapshot { visible: false, ..counted }.differs_from(&hidden));
         let closed = Snapshot { state: PollState::Closed, ..before.clone() };
         assert!(closed.differs_from(&before));
+        // What waits is news once the poll has closed, and so is that it is final.
+        let fewer = Progress { waiting: Some(1), ..before.progress };
+        assert!(!Snapshot { progress: fewer, ..before.clone() }.differs_from(&before));
+        assert!(Snapshot { progress: fewer, ..closed.clone() }.differs_from(&closed));
+        assert!(Snapshot { is_final: true, ..closed.clone() }.differs_from(&closed));
+    }
+
+    #[test]
+    fn a_result_is_final_when_the_watermark_has_passed_the_closing_time() {
+        let Snapshot { poll, tally, .. } = snapshot(Visibility::AfterClose);
+        let at = |complete_to_ms, now_ms| {
+            let progress = Progress { complete_to_ms, waiting: None };
+            Snapshot::new(poll.clone(), tally.clone(), progress, Vec::new(), now_ms)
+        };
+        for (complete_to_ms, now_ms) in
+            [(None, 10_000), (Some(9_999), 99_000), (Some(99_000), 9_999)]
+        {
+            let snapshot = at(complete_to_ms, now_ms);
+            assert!(!snapshot.is_final && !snapshot.visible, "{complete_to_ms:?} at {now_ms}");
+        }
+        assert!(at(Some(9_999), 10_000).is_counting());
+        let complete = at(Some(10_000), 10_000);
+        assert!(complete.is_final && complete.visible && !complete.is_counting());
     }
 }

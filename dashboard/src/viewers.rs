@@ -38,7 +38,7 @@ const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
 /// a replica that stops do not all arrive at the next one at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const HEARTBEAT: Bytes = Bytes::from_static(b": \n\n");
+const HEARTBEAT: Bytes = Bytes::from_static(b"event: alive\ndata: {}\n\n");
 
 /// Counts and serves all viewers of this replica; clones share the count and are cheap.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 // Announces the standings to screen readers: at most every ten seconds, without interrupting, and only after a change.
 
-import { grouped, share, votesWords } from './figures.js';
+import { grouped, shareTenths, shareWords, votesWords } from './figures.js';
 
 const PAUSE_MS_MIN = 10_000;
 const ANNOUNCED_MAX = 3;
@@ -25,8 +25,13 @@ export function skip(words) {
 }
 
 export function standingsWords(tally) {
-  const ranked = [...tally.options].sort((a, b) => b.votes - a.votes).slice(0, ANNOUNCED_MAX);
-  const parts = ranked.map((option) => `${option.label}: ${share(option.votes, tally.voters)}, ${votesWords(option.votes)}`);
+  const tenths = shareTenths(tally);
+  const options = tally.options.map((option, position) => ({
+    ...option,
+    share: shareWords(tenths[position], option.votes, tally.voters),
+  }));
+  const ranked = options.sort((a, b) => b.votes - a.votes).slice(0, ANNOUNCED_MAX);
+  const parts = ranked.map((option) => `${option.label}: ${option.share}, ${votesWords(option.votes)}`);
   return `${parts.join('; ')}. ${grouped(tally.voters)} people counted.`;
 }
 

@@ -15,8 +15,36 @@ export const compact = (count) => short.format(count);
 /** "1 vote", "2 votes". */
 export const votesWords = (count) => `${grouped(count)} ${count === 1 ? 'vote' : 'votes'}`;
 
-/** Share of the people counted, "41.7%". */
-export const share = (votes, voters) => `${voters ? Math.min(100, (votes * 100) / voters).toFixed(1) : '0.0'}%`;
+/**
+ * The shares of all options, of the people counted, in tenths of a percent. Where each person has one vote they add up to
+ * 1000: each is rounded down, and what is left goes to the largest remainders. `Tally::shares` of the server is the same.
+ */
+export function shareTenths(tally) {
+  const { voters } = tally;
+  if (!voters) return tally.options.map(() => 0);
+  const votes = tally.options.map((option) => option.votes);
+  const tenths = votes.map((count) => Math.floor((count * 1000) / voters));
+  const remainder = (position) => (votes[position] * 1000) % voters;
+  const positions = votes.map((_, position) => position);
+  if (votes.reduce((sum, count) => sum + count, 0) === voters) {
+    const left = 1000 - tenths.reduce((sum, count) => sum + count, 0);
+    positions.sort((a, b) => remainder(b) - remainder(a) || a - b);
+    for (const position of positions.slice(0, left)) tenths[position] += 1;
+  } else {
+    for (const position of positions) if (2 * remainder(position) >= voters) tenths[position] += 1;
+  }
+  return tenths;
+}
+
+/** A share as people read it, "41.7%". Only nobody reads 0.0%, and only everybody 100.0%. */
+export function shareWords(tenths, votes, voters) {
+  if (tenths <= 0 && votes > 0) return '<0.1%';
+  if (tenths >= 1000 && votes < voters) return '>99.9%';
+  return percent(tenths);
+}
+
+/** Tenths of a percent as "41.7%". */
+export const percent = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}%`;
 
 /** Votes per second: one decimal while small. */
 export const pace = (rate) => (rate > 0 && rate < 10 ? rate.toFixed(1) : grouped(Math.round(rate)));

@@ -2,12 +2,20 @@
 
 import { timeOfDay, write } from './figures.js';
 
+/** The server says every two seconds that it is there; after this silence the page says that there is no news. */
+const SILENCE_MS_MAX = 6_000;
+
 const element = document.getElementById('light');
 const words = document.getElementById('light-words');
 
 let up = null;
 let stale_since = null;
 let as_of = null;
+let heard_ms = Date.now();
+
+setInterval(show, 500);
+// Timers of a hidden page are slow: look at once when it is shown.
+document.addEventListener('visibilitychange', show);
 
 /** Sets whether the connection is up (true) or being re-established (false). */
 export function setLink(now_up) {
@@ -22,18 +30,33 @@ export function setAge(frame) {
   show();
 }
 
-export const isLive = () => up === true && !stale_since;
-
-function show() {
-  const state = up === null ? 'connecting' : !up ? 'reconnecting' : stale_since ? 'stale' : 'live';
-  element.dataset.link = state;
-  write(words, wordsFor(state));
+/** Notes that something came from the server. */
+export function hear() {
+  heard_ms = Date.now();
+  show();
 }
 
-function wordsFor(state) {
-  switch (state) {
+export const isLive = () => state() === 'live';
+
+function state() {
+  if (up === null) return 'connecting';
+  if (!up || !navigator.onLine) return 'reconnecting';
+  if (Date.now() - heard_ms >= SILENCE_MS_MAX) return 'silent';
+  return stale_since ? 'stale' : 'live';
+}
+
+function show() {
+  const now = state();
+  element.dataset.link = now;
+  write(words, wordsFor(now));
+}
+
+function wordsFor(now) {
+  switch (now) {
     case 'live':
       return 'Live';
+    case 'silent':
+      return `No news for ${Math.floor((Date.now() - heard_ms) / 1000)} s`;
     case 'stale':
       return `Stale since ${timeOfDay(stale_since)}`;
     case 'reconnecting':

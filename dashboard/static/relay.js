@@ -79,7 +79,8 @@ export class Relay {
   #lead(role) {
     this.#notify({ kind: 'role', role });
     this.#stream = new Stream(this.#poll, (message) => {
-      this.#last[message.kind === 'link' ? 'link' : 'frame'] = message;
+      if (message.kind === 'link') this.#last.link = message;
+      else if (message.kind !== 'alive') this.#last.frame = message;
       this.#channel?.postMessage(message);
       this.#notify(message);
     });

@@ -3,7 +3,7 @@
 import { announce, skip, standingsWords } from './announcer.js';
 import * as chart from './chart.js';
 import * as clock from './clock.js';
-import { dayAndTime, write } from './figures.js';
+import { dayAndTime, grouped, write } from './figures.js';
 import { History } from './history.js';
 import * as light from './light.js';
 import { Relay } from './relay.js';
@@ -33,6 +33,7 @@ window.addEventListener('pageshow', (event) => {
 });
 
 function hear(message) {
+  if (['tally', 'hidden', 'alive'].includes(message.kind)) light.hear();
   switch (message.kind) {
     case 'tally':
       return showTally(message.data);
@@ -49,7 +50,7 @@ function showTally(tally) {
   if (!fits(tally)) return reloadSoon();
   if (!tally.stale) clock.hear(Date.parse(tally.as_of));
   reveal(true);
-  showState(tally.state);
+  showState(tally);
   showStandings(tally);
   light.setAge(tally);
   results.dataset.version = tally.version;
@@ -65,7 +66,7 @@ function showTally(tally) {
 
 function showHidden(poll) {
   reveal(false);
-  showState(poll.state);
+  showState(poll);
   light.setAge(poll);
   write(document.getElementById('hidden-words'), hiddenWords(poll));
 }
@@ -83,23 +84,55 @@ function reveal(shown) {
   document.getElementById('hidden-panel').hidden = shown;
 }
 
-function hiddenWords({ visibility, closes_at }) {
+function hiddenWords({ visibility, state, closes_at }) {
   if (visibility !== 'after_close') return 'The people who run this poll have not published them.';
+  if (isOver(state)) return 'They appear here as soon as the last votes are counted.';
   const when = closes_at ? `, ${dayAndTime(closes_at)}` : '';
   return `They appear here as soon as voting closes${when}.`;
 }
 
-function showState(state) {
-  if (results.dataset.state === state) return;
-  results.dataset.state = state;
+function showState(poll) {
   const chip = document.getElementById('poll-state');
-  chip.dataset.state = state;
-  const words = { open: 'Voting is open', closed: 'Final: voting has closed', archived: 'Final: voting has closed' };
-  write(chip, words[state] ?? 'Not open yet');
-  document.getElementById('milestone')?.parentElement.remove();
+  write(chip, stateWords(poll));
+  results.toggleAttribute('data-final', poll.final);
+  showMilestone(poll);
+  if (results.dataset.state === poll.state) return;
+  results.dataset.state = poll.state;
+  chip.dataset.state = poll.state;
   const vote_here = document.getElementById('vote-here');
-  if (vote_here) vote_here.hidden = state !== 'open';
+  if (vote_here) vote_here.hidden = poll.state !== 'open';
 }
+
+/** The words for the state; the server's page has the same. */
+function stateWords({ state, final, waiting }) {
+  if (state === 'open') return 'Voting is open';
+  if (!isOver(state)) return 'Not open yet';
+  if (final) return 'Final: voting has closed';
+  return waiting > 0 ? `Closed: counting the last ${grouped(waiting)}` : 'Closed: counting the last votes';
+}
+
+/** The opening or closing time, which may change while the page is open. */
+function showMilestone({ state, opens_at, closes_at }) {
+  const [words, at] = state === 'open' ? ['until', closes_at] : isOver(state) ? ['closed', closes_at] : ['opens', opens_at];
+  let line = document.getElementById('milestone')?.parentElement;
+  if (!at) {
+    line?.remove();
+    return;
+  }
+  if (!line) {
+    line = document.createElement('span');
+    line.className = 'headline-time';
+    line.append('', document.createElement('time'));
+    line.querySelector('time').id = 'milestone';
+    document.getElementById('poll-state').after(' ', line);
+  }
+  const time = document.getElementById('milestone');
+  if (line.firstChild.data !== `${words} `) line.firstChild.data = `${words} `;
+  if (time.dateTime !== at) time.dateTime = at;
+  write(time, dayAndTime(at));
+}
+
+const isOver = (state) => state === 'closed' || state === 'archived';
 
 function showLocalTimes() {
   for (const element of document.querySelectorAll('time[datetime]')) {

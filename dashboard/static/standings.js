@@ -1,6 +1,6 @@
 // The bars and the table, which show the same figures.
 
-import { grouped, share, votesWords, write } from './figures.js';
+import { grouped, percent, shareTenths, shareWords, votesWords, write } from './figures.js';
 
 const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
 const cells = new Map([...document.querySelectorAll('#results-table [data-option]')].map((row) => [row.dataset.option, row]));
@@ -12,10 +12,13 @@ export function fits(tally) {
 
 export function showStandings(tally) {
   const lead = leadWords(tally);
-  for (const option of tally.options) {
-    const part = share(option.votes, tally.voters);
-    showRow(rows.get(option.slug), option.votes, part, lead(option.votes));
+  const tenths = shareTenths(tally);
+  for (const [position, option] of tally.options.entries()) {
+    const part = shareWords(tenths[position], option.votes, tally.voters);
+    write(rows.get(option.slug).querySelector('.row-name'), option.label);
+    showRow(rows.get(option.slug), option.votes, part, percent(tenths[position]), lead(option.votes));
     const cell = cells.get(option.slug);
+    write(cell.querySelector('th'), option.label);
     write(cell.querySelector('.cell-votes'), grouped(option.votes));
     write(cell.querySelector('.cell-share'), part);
   }
@@ -24,7 +27,7 @@ export function showStandings(tally) {
   write(document.querySelector('#results-table .cell-voters'), voters);
 }
 
-function showRow(row, votes, part, lead) {
+function showRow(row, votes, part, length, lead) {
   row.dataset.votes = votes;
   write(row.querySelector('.row-share'), part);
   write(row.querySelector('.row-votes'), votesWords(votes));
@@ -32,14 +35,13 @@ function showRow(row, votes, part, lead) {
   tag.hidden = !lead;
   write(tag, lead);
   // Presentation attributes need no exception in the content security policy, and CSS can animate them.
-  row.querySelector('.bar-fill').setAttribute('width', part);
-  row.querySelector('.bar-cap').setAttribute('x', part);
+  row.querySelector('.bar-fill').setAttribute('width', length);
+  row.querySelector('.bar-cap').setAttribute('x', length);
 }
 
 function leadWords(tally) {
   const most = Math.max(...tally.options.map((option) => option.votes));
   const tied = tally.options.filter((option) => option.votes === most).length > 1;
-  const over = tally.state === 'closed' || tally.state === 'archived';
-  const words = tied ? 'Tied' : over ? 'Most votes' : 'Leading';
+  const words = tied ? 'Tied' : tally.final ? 'Most votes' : 'Leading';
   return (votes) => (votes > 0 && votes === most ? words : '');
 }

@@ -30,6 +30,7 @@ pub mod replay;
 pub mod submission;
 pub mod tally;
 pub mod voter;
+pub mod watermark;
 
 pub use ballot::Ballot;
 pub use choices::Choices;

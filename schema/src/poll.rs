@@ -314,13 +314,20 @@ impl Poll {
             && self.closes_at_ms.is_none_or(|closes| entry_ms < closes)
     }
 
-    /// Whether everybody may see the tally at `now_ms`.
-    pub fn shows_results(&self, now_ms: i64) -> bool {
+    /// Whether the result is complete and cannot change any more: the poll has closed, and every ballot that came in
+    /// before its closing time is settled. `complete_to_ms` is the time up to which that is so, `None` if it is not
+    /// known ([`crate::watermark`]).
+    pub fn is_final(&self, complete_to_ms: Option<i64>, now_ms: i64) -> bool {
+        let is_over = matches!(self.state(now_ms), PollState::Closed | PollState::Archived);
+        is_over
+            && self.closes_at_ms.is_some_and(|closes| complete_to_ms.is_some_and(|to| to >= closes))
+    }
+
+    /// Whether everybody may see the tally, of which `is_final` says whether it is complete.
+    pub fn shows_results(&self, is_final: bool) -> bool {
         match self.visibility {
             Visibility::Always => true,
-            Visibility::AfterClose => {
-                matches!(self.state(now_ms), PollState::Closed | PollState::Archived)
-            }
+            Visibility::AfterClose => is_final,
             Visibility::Admin => false,
         }
     }
@@ -431,7 +438,10 @@ mod tests {
         assert_eq!(poll.state(200), PollState::Closed);
         assert!(!poll.takes_entry_at(99) && poll.takes_entry_at(100));
         assert!(poll.takes_entry_at(199) && !poll.takes_entry_at(200));
-        assert!(!poll.shows_results(199) && poll.shows_results(200));
+        let complete = |to_ms, now_ms| poll.is_final(to_ms, now_ms);
+        assert!(complete(Some(200), 200) && !complete(Some(199), 999) && !complete(None, 999));
+        assert!(!complete(Some(999), 199), "it is open still");
+        assert!(!poll.shows_results(false) && poll.shows_results(true));
         poll.archived_at_ms = Some(300);
         assert_eq!(poll.state(150), PollState::Archived);
         poll = Poll { opens_at_ms: None, closes_at_ms: None, archived_at_ms: None, ..poll };

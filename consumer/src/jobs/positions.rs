@@ -1,63 +1,91 @@
-//! Detects streams whose last ID or number of added entries went back: every replica compares them once a second.
+//! Follows how far the streams have come: every replica measures them once a second, and more often while a poll that has
+//! just closed is not complete.
 //!
 //! Postgres holds the furthest position that was seen of each stream. A stream behind that position has lost entries
 //! that Redis had acknowledged. The loss stays recorded in Postgres until an operator takes note of it with
 //! `votectl audit`, and every replica exports the number of losses that nobody has taken note of.
 //!
-//! Invariant: Postgres is read before Redis is measured (see `db::positions`).
+//! Postgres also holds the watermarks ([`votestream_schema::watermark`]). They stand still while a loss is recorded of
+//! which nobody has taken note, because then nobody knows whether a result is complete.
+//!
+//! Invariants: Postgres is read before Redis is measured (see `db::positions`). Watermarks are stored after Redis was
+//! measured, so whoever sees a watermark sees the votes up to it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use votestream_schema::poll::now_ms;
+use votestream_schema::poll::{PollState, now_ms};
 use votestream_schema::poll_copy::cmd;
-use votestream_schema::position::{self, Position};
-use votestream_schema::{Keys, db};
+use votestream_schema::position::Position;
+use votestream_schema::watermark::{self, StreamState};
+use votestream_schema::{Keys, Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::postgres;
 use votestream_service::redis::{Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::metrics;
+use crate::polls::{PollCache, Polls};
 
-/// Compares the positions of one deployment's streams.
+/// The period while a poll that has just closed is not complete.
+const PERIOD_AFTER_CLOSE: Duration = Duration::from_millis(100);
+/// After this time a poll that is not complete is measured as rarely as others.
+const AFTER_CLOSE_MS: i64 = 60_000;
+
+/// Follows the streams of one deployment.
 #[derive(Clone, Debug)]
 pub struct Positions {
     redis: Pool,
     postgres: postgres::Pool,
+    polls: PollCache,
     keys: Keys,
     partitions: u16,
 }
 
 impl Positions {
-    /// Creates a job that compares the streams of partitions 0 to `partitions`, exclusive.
-    pub fn new(redis: Pool, postgres: postgres::Pool, keys: Keys, partitions: u16) -> Self {
-        Self { redis, postgres, keys, partitions }
+    /// Creates a job that follows the streams of partitions 0 to `partitions`, exclusive.
+    pub(crate) fn new(
+        redis: Pool,
+        postgres: postgres::Pool,
+        polls: PollCache,
+        keys: Keys,
+        partitions: u16,
+    ) -> Self {
+        Self { redis, postgres, polls, keys, partitions }
     }
 
-    /// Compares every `period` until `shutdown`. When a server is down, the readiness gates report it.
+    /// Measures every `period` until `shutdown`. When a server is down, the readiness gates report it.
     pub async fn watch(self, period: Duration, shutdown: CancellationToken) {
-        let compare = async {
+        let follow = async {
+            let mut complete_to_ms = None;
             loop {
-                if let Err(error) = self.compare().await {
-                    tracing::debug!(%error, "the positions of the streams could not be compared");
+                let polls = self.polls.polls();
+                let fence = has_just_closed(&polls, complete_to_ms, now_ms());
+                match self.follow(&polls, fence).await {
+                    Ok(complete_to) => complete_to_ms = complete_to,
+                    Err(error) => {
+                        tracing::debug!(%error, "the positions of the streams could not be compared");
+                    }
                 }
-                tokio::time::sleep(period).await;
+                tokio::time::sleep(pause(&polls, complete_to_ms, now_ms(), period)).await;
             }
         };
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = compare => {}
+            () = follow => {}
         }
     }
 
-    /// Compares once, and records a stream that went back.
-    async fn compare(&self) -> Result<(), ServerError> {
+    /// Measures once: records a stream that went back, and moves the watermarks. Returns the least of them, if none went
+    /// back.
+    async fn follow(&self, polls: &Polls, fence: bool) -> Result<Option<i64>, ServerError> {
         let session = self.postgres.get().await;
         let session = session
             .map_err(|error| ServerError::PostgresCheckout(postgres::describe_checkout(error)))?;
         let before = db::positions::seen(&**session).await?;
-        let now = self.measure().await?;
+        let streams = self.measure(fence).await?;
+        let now: BTreeMap<u16, Position> =
+            streams.iter().map(|(partition, stream)| (*partition, stream.position)).collect();
         let gone_back = db::positions::advance(&**session, &before, &now, now_ms()).await?;
         for partition in gone_back {
             let (before, now) = (before[&partition], now[&partition]);
@@ -72,20 +100,112 @@ impl Positions {
         }
         let regressions = db::positions::regressions(&**session).await?;
         metrics::STREAM_REGRESSIONS.set(regressions.len() as f64);
-        Ok(())
+        let waiting = watermark::waiting(streams.values(), only_poll(polls, now_ms()));
+        db::watermarks::store_waiting(&**session, waiting.as_ref()).await?;
+        if !regressions.is_empty() {
+            return Ok(None);
+        }
+        let complete_to: BTreeMap<u16, i64> = streams
+            .iter()
+            .map(|(partition, stream)| (*partition, stream.complete_to_ms()))
+            .collect();
+        db::watermarks::advance(&**session, &complete_to).await?;
+        Ok(complete_to.values().min().copied())
     }
 
-    /// Reads the current position of every stream from Redis.
-    async fn measure(&self) -> Result<BTreeMap<u16, Position>, ServerError> {
+    /// Reads the current state of every stream from Redis.
+    async fn measure(&self, fence: bool) -> Result<BTreeMap<u16, StreamState>, ServerError> {
         let connection = self.redis.get().await;
         let mut connection =
             connection.map_err(|error| ServerError::RedisCheckout(describe_checkout(error)))?;
-        let mut positions = BTreeMap::new();
+        let mut streams = BTreeMap::new();
         for partition in 0..self.partitions {
-            let script = position::script(&self.keys, partition);
-            let (last, added): (String, i64) = cmd(&script).query_async(&mut *connection).await?;
-            positions.insert(partition, Position { last: last.parse()?, added });
+            let script = cmd(&watermark::script(&self.keys, partition, fence));
+            let reply: Vec<String> = script.query_async(&mut *connection).await?;
+            let stream = StreamState::parse(&reply).ok_or(ServerError::IncompleteRedisReply {
+                command: "the script of watermarks",
+                missing: "state of the stream",
+            })?;
+            streams.insert(partition, stream);
         }
-        Ok(positions)
+        Ok(streams)
+    }
+}
+
+/// Whether a poll has closed a moment ago and is not known to be complete.
+fn has_just_closed(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64) -> bool {
+    polls.values().filter_map(|poll| poll.closes_at_ms).any(|closes| {
+        (now_ms - AFTER_CLOSE_MS..=now_ms).contains(&closes)
+            && complete_to_ms.is_none_or(|complete_to| complete_to < closes)
+    })
+}
+
+/// How long to wait before the next measurement.
+fn pause(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64, period: Duration) -> Duration {
+    if has_just_closed(polls, complete_to_ms, now_ms) {
+        return PERIOD_AFTER_CLOSE.min(period);
+    }
+    let next = polls.values().filter_map(|poll| poll.closes_at_ms).filter(|at| *at > now_ms).min();
+    let until = next.map(|at| Duration::from_millis((at - now_ms).unsigned_abs()));
+    until.map_or(period, |until| until.min(period))
+}
+
+/// The only poll of which ballots may wait; `None` if there are several or none.
+fn only_poll(polls: &Polls, now_ms: i64) -> Option<PollId> {
+    let may_wait = |poll: &&std::sync::Arc<Poll>| match poll.state(now_ms) {
+        PollState::Open => true,
+        PollState::Closed => {
+            poll.closes_at_ms.is_some_and(|closes| closes > now_ms - AFTER_CLOSE_MS)
+        }
+        PollState::Draft | PollState::Scheduled | PollState::Archived => false,
+    };
+    let mut polls = polls.values().filter(may_wait);
+    let only = polls.next()?.id;
+    polls.next().is_none().then_some(only)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_secs(1);
+
+    fn polls(closes_at_ms: &[Option<i64>]) -> Polls {
+        let poll = |(id, closes_at_ms): (i32, &Option<i64>)| {
+            let json = serde_json::json!({
+                "id": id, "slug": format!("p{id}"), "title": "P", "choices_min": 1, "choices_max": 1,
+                "options": [{"slug": "a", "label": "A"}, {"slug": "b", "label": "B"}],
+                "vote_policy": "keep_first", "voter_policy": "open", "visibility": "always",
+                "opens_at_ms": 1, "closes_at_ms": closes_at_ms, "archived_at_ms": null, "revision": 1
+            });
+            let poll: Poll = serde_json::from_value(json).unwrap();
+            (poll.id, std::sync::Arc::new(poll))
+        };
+        (1..).zip(closes_at_ms).map(poll).collect()
+    }
+
+    #[test]
+    fn streams_are_measured_when_a_poll_closes_and_often_until_it_is_complete() {
+        let polls = polls(&[Some(100_000), None, Some(5_000_000)]);
+        let pause = |complete_to, now_ms| super::pause(&polls, complete_to, now_ms, PERIOD);
+        assert_eq!(pause(Some(90_000), 90_000), PERIOD);
+        assert_eq!(pause(Some(99_000), 99_600), Duration::from_millis(400));
+        assert_eq!(pause(Some(99_900), 100_000), PERIOD_AFTER_CLOSE);
+        assert_eq!(pause(None, 100_000), PERIOD_AFTER_CLOSE);
+        assert_eq!(pause(Some(100_000), 100_100), PERIOD);
+        assert_eq!(pause(Some(99_000), 100_000 + AFTER_CLOSE_MS + 1), PERIOD);
+        assert!(has_just_closed(&polls, Some(99_999), 100_000));
+        assert!(!has_just_closed(&polls, Some(0), 99_999), "the fence is for closed polls");
+    }
+
+    #[test]
+    fn a_poll_is_the_only_one_while_no_other_takes_ballots_or_has_just_closed() {
+        let one = polls(&[None]);
+        assert_eq!(only_poll(&one, 10), Some(PollId(1)));
+        assert_eq!(only_poll(&one, 0), None, "it is not open yet");
+        let two = polls(&[None, Some(100_000)]);
+        assert_eq!(only_poll(&two, 50_000), None);
+        assert_eq!(only_poll(&two, 150_000), None);
+        assert_eq!(only_poll(&two, 170_000), Some(PollId(1)));
     }
 }

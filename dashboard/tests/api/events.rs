@@ -117,6 +117,52 @@ async fn a_poll_that_opens_and_closes_by_itself_says_so() {
 }
 
 #[tokio::test]
+async fn a_closed_poll_is_final_once_its_last_ballot_is_counted() {
+    let mut database = Database::new().await;
+    let closes_at = in_ms(300);
+    let pets = database.create(&Definition { closes_at: Some(closes_at), ..poll("pets") }).await;
+    database.count(pets, 10, &[10, 0]).await;
+    let service = Setup::on(&database.url).start().await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    let before = closes_at - jiff::SignedDuration::from_millis(1);
+    database.complete_to(before, 40, pets).await;
+    let closed = stream.event_where(|_, data| data["state"] == "closed").await;
+    assert_eq!((&closed["final"], &closed["voters"]), (&false.into(), &10.into()));
+    assert_eq!(closed["waiting"], 40);
+    assert_eq!(closed["closes_at"], votestream_schema::poll::rfc3339(closes_at.as_millisecond()));
+    let page = service.client.get("/").send().await.text();
+    assert!(page.contains("Closed: counting the last 40") && !page.contains("Final"), "{page}");
+
+    // The consumers have stopped: what waits is not known any more.
+    let unknown = stream.event_where(|_, data| data["waiting"].is_null()).await;
+    assert_eq!(unknown["final"], false);
+    database.count(pets, 50, &[10, 40]).await;
+    database.complete_to(closes_at, 0, pets).await;
+    let last = stream.event_where(|_, data| data["final"] == true).await;
+    assert_eq!((&last["voters"], &last["waiting"]), (&50.into(), &0.into()));
+    for path in ["tally", "series"] {
+        let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await.json();
+        assert_eq!((&reply["final"], &reply["waiting"]), (&true.into(), &0.into()), "{path}");
+    }
+    let page = service.client.get("/").send().await.text();
+    assert!(page.contains("Final: voting has closed"), "{page}");
+}
+
+#[tokio::test]
+async fn a_partition_without_a_watermark_keeps_a_poll_from_being_final() {
+    let mut database = Database::new().await;
+    let pets =
+        database.create(&Definition { closes_at: Some(in_ms(-1_000)), ..poll("pets") }).await;
+    let service = Setup::on(&database.url).start().await;
+    database.complete_to(in_ms(0), 0, pets).await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    stream.event_where(|_, data| data["final"] == true).await;
+    database.client.execute("DELETE FROM watermarks WHERE partition = 1", &[]).await.unwrap();
+    let unknown = stream.event_where(|_, data| data["complete_to"].is_null()).await;
+    assert_eq!(unknown["final"], false);
+}
+
+#[tokio::test]
 async fn a_request_that_comes_in_pieces_is_served_all_the_same() {
     let service = Setup::new().start().await;
     let mut connection = service.client.connect().await;

@@ -96,6 +96,15 @@ impl Database {
         self.client.execute(sql, &[&poll.0, &second, &votes]).await.unwrap();
     }
 
+    /// Says that every ballot up to this time is counted, and how many wait, as the consumers do.
+    pub async fn complete_to(&self, at: Timestamp, waiting: i64, poll: PollId) {
+        let partitions = db::partitions(&self.client).await.unwrap();
+        let complete_to = (0..partitions).map(|partition| (partition, at.as_millisecond()));
+        db::watermarks::advance(&self.client, &complete_to.collect()).await.unwrap();
+        let waiting = std::collections::HashMap::from([(poll, waiting)]);
+        db::watermarks::store_waiting(&self.client, Some(&waiting)).await.unwrap();
+    }
+
     /// Sets a poll's closing time and increases its revision, as votectl does.
     pub async fn close(&self, poll: PollId, at: Timestamp) {
         let sql = "UPDATE polls SET closes_at_ms = $2, revision = revision + 1 WHERE id = $1";

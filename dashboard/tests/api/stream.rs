@@ -28,7 +28,7 @@ pub const WAYS: [Way; 2] = [Way::Fresh, Way::KeptAlive];
 pub enum Block {
     /// The reconnection delay in milliseconds.
     Retry(u64),
-    /// An empty comment, which is a heartbeat.
+    /// An event `alive`, which is a heartbeat.
     Heartbeat,
     /// An event whose data matches the OpenAPI document.
     Event { name: String, id: Option<i64>, data: Value },
@@ -158,10 +158,11 @@ fn parse(block: &str) -> Block {
     if let Some(retry) = field("retry") {
         return Block::Retry(retry.parse().unwrap());
     }
-    let Some(name) = field("event") else {
-        assert_eq!(block, ": \n\n");
+    let name = field("event").unwrap();
+    if name == "alive" {
+        assert_eq!(block, "event: alive\ndata: {}\n\n");
         return Block::Heartbeat;
-    };
+    }
     let data = serde_json::from_str(field("data").unwrap()).unwrap();
     let schema = match name {
         "tally" => "/components/schemas/TallyEvent",

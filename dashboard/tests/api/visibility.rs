@@ -59,7 +59,17 @@ async fn results_appear_everywhere_once_the_poll_has_closed() {
         assert_eq!(stream.event().await.0, "hidden");
         streams.push(stream);
     }
-    database.close(pets, in_ms(500)).await;
+    let closes_at = in_ms(500);
+    database.close(pets, closes_at).await;
+    // It is closed, and its last ballots are being counted: nothing appears yet.
+    for stream in &mut streams {
+        let hidden = stream.event_where(|_, data| data["state"] == "closed").await;
+        assert_eq!(hidden["final"], false);
+    }
+    assert_eq!(service.client.get("/api/polls/pets/tally").send().await.status, 403);
+    let page = service.client.get("/").send().await.text();
+    assert!(page.contains("as soon as the last votes are counted") && !page.contains("Final"));
+    database.complete_to(closes_at, 0, pets).await;
     for stream in &mut streams {
         let tally = stream.event_where(|name, _| name == "tally").await;
         assert_eq!((&tally["state"], &tally["voters"]), (&"closed".into(), &76_255.into()));

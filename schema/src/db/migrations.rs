@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("polls_and_votes", include_str!("../../migrations/0001_polls_and_votes.sql")),
     ("stream_positions", include_str!("../../migrations/0002_stream_positions.sql")),
     ("code_hashes", include_str!("../../migrations/0003_code_hashes.sql")),
+    ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
 ];
 
 /// The key of the advisory lock: any number, the same in every release.

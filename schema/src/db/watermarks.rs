@@ -1,0 +1,73 @@
+//! How far counting has come, as consumers have stored it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use tokio_postgres::GenericClient;
+use tokio_postgres::types::Type;
+
+use super::error::Error;
+use crate::PollId;
+
+/// How far counting has come for one poll.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// Every ballot that came in before this time is settled: counted, set aside or a dead letter. In milliseconds since
+    /// the epoch; `None` if it is not known.
+    pub complete_to_ms: Option<i64>,
+    /// Ballots of the poll that were accepted and are not settled; `None` if that is not known.
+    pub waiting: Option<i64>,
+}
+
+/// Reads how far counting has come for a poll.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn progress(client: &impl GenericClient, poll: PollId) -> Result<Progress, Error> {
+    let sql = include_str!("../../sql/progress.sql");
+    let rows = client.query_typed(sql, &[(&poll.0, Type::INT4)]).await?;
+    Ok(rows.first().map_or_else(Progress::default, |row| Progress {
+        complete_to_ms: row.get(0),
+        waiting: row.get(1),
+    }))
+}
+
+/// Moves watermarks forward, each to the time given for its partition in milliseconds since the epoch. A watermark never
+/// goes back.
+///
+/// # Errors
+/// Returns the database's error; nothing is stored then.
+pub async fn advance(
+    client: &impl GenericClient,
+    complete_to_ms: &BTreeMap<u16, i64>,
+) -> Result<(), Error> {
+    let partitions: Vec<i16> = complete_to_ms.keys().map(|partition| *partition as i16).collect();
+    let times: Vec<i64> = complete_to_ms.values().copied().collect();
+    client
+        .query_typed(
+            include_str!("../../sql/watermark_advance.sql"),
+            &[(&partitions, Type::INT2_ARRAY), (&times, Type::INT8_ARRAY)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Stores how many ballots wait, by poll; `None` if that is not known.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn store_waiting(
+    client: &impl GenericClient,
+    by_poll: Option<&HashMap<PollId, i64>>,
+) -> Result<(), Error> {
+    let json = by_poll.map(|by_poll| {
+        let by_poll: BTreeMap<String, i64> =
+            by_poll.iter().map(|(poll, ballots)| (poll.to_string(), *ballots)).collect();
+        serde_json::to_string(&by_poll).expect("a map of numbers always serialises")
+    });
+    let sql = "INSERT INTO waiting AS w (measured_at, by_poll) VALUES (clock_timestamp(), $1::text::jsonb) \
+               ON CONFLICT (singleton) DO UPDATE \
+               SET measured_at = excluded.measured_at, by_poll = excluded.by_poll";
+    client.query_typed(sql, &[(&json, Type::TEXT)]).await?;
+    Ok(())
+}
