@@ -14,6 +14,8 @@ use votestream_schema::voter::{AGE_MAX_S, CookieKind, Error, Identity, KeyRing};
 use votestream_schema::{Poll, VoterId, poll::VoterPolicy};
 use warp::http::{HeaderMap, HeaderValue, header};
 
+use crate::client::{Client, PageSite};
+
 /// Returns the scope of the cookie for a poll. Name and signature contain it, so that a cookie counts in its own
 /// poll only.
 fn scope(poll: &Poll) -> Cow<'static, str> {
@@ -123,6 +125,15 @@ pub fn forget(keys: &KeyRing, poll: &Poll, headers: &HeaderMap) -> Vec<HeaderVal
     let names = |scope: &String| keys.cookie_names(cookie_lines(headers), scope);
     let names = scopes.iter().flat_map(names);
     names.map(|(name, kind)| cookie(&name, "", 0, kind)).collect()
+}
+
+/// Returns how the cookie of this client travels.
+pub fn cookie_kind(client: Client) -> CookieKind {
+    match (client.secure, client.page) {
+        (false, _) => CookieKind::Plain,
+        (true, PageSite::AllowedScript) => CookieKind::Partitioned,
+        (true, _) => CookieKind::Secure,
+    }
 }
 
 /// The attributes of a cookie that say where it travels.

@@ -4,12 +4,13 @@
 
 mod by_code;
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use votestream_schema::idempotency::IdempotencyKey;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
-use votestream_schema::voter::{CookieKind, Identity};
+use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::metric::CounterHandle;
@@ -22,7 +23,7 @@ use crate::catalog::Catalog;
 use crate::client::{Client, PageSite, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
-use crate::identity::{self, TokenHolder};
+use crate::identity::{self, TokenHolder, cookie_kind};
 use crate::limiter::Limiter;
 use crate::metrics;
 use crate::problems::{
@@ -31,7 +32,7 @@ use crate::problems::{
 use crate::publisher::Publisher;
 use crate::register::{Register, Registration, StandingReply, Verdict};
 use crate::wrong_codes::WrongCodes;
-use by_code::{ByCode, bad_code};
+use by_code::{ByCode, CodeVisitor};
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
 pub(crate) struct VotingService {
@@ -205,7 +206,9 @@ impl VotingService {
         let now_s = now_ms() / 1_000;
         let keys = self.cookie_keys.ring();
         if poll.voter_policy == VoterPolicy::Code {
-            return self.visitor_by_code(poll, client, headers);
+            let CodeVisitor { voter, is_remembered, cookie, token } =
+                CodeVisitor::read(&keys, poll, client, headers);
+            return Visitor { voter, cookie, token: Some(token), is_remembered };
         }
         let (known, renew) = match identity::read(&keys, poll, headers, now_s, cookie_kind(client))
         {
@@ -308,7 +311,7 @@ impl VotingService {
         }
         // Register the ballot, in a span that continues the caller's trace.
         let id = match (by_code, key.as_ref()) {
-            (Some(by_code), key) => by_code.ballot(key, voter, choices),
+            (Some(by_code), key) => by_code.ballot(key, choices),
             (None, Some(key)) => key.ballot(voter),
             (None, None) => BallotId::new(),
         };
@@ -330,13 +333,13 @@ impl VotingService {
                 Ok(Accepted { entry, choices })
             }
             Ok(Verdict::AlreadyVoted { choices, tag, .. }) => match by_code {
-                Some(by_code) => {
-                    return self.refused_by_code(poll, &caster, by_code, (choices, tag));
+                Some(by_code) if !by_code.may_see(choices, tag) => {
+                    return CastResult::refused(by_code::code_used());
                 }
-                None => Err(already_voted(poll, choices)),
+                _ => Err(already_voted(poll, choices)),
             },
             Ok(Verdict::NotOpen) => Err(not_open(poll)),
-            Ok(Verdict::BadCode) => return CastResult::refused(bad_code()),
+            Ok(Verdict::BadCode) => return CastResult::refused(by_code::bad_code()),
             Ok(Verdict::KeyReused) if key.is_some() => Err(key_reused()),
             // Two random ids end alike, once in four thousand million ballots of one voter.
             Ok(Verdict::KeyReused) => {
@@ -355,8 +358,13 @@ impl VotingService {
                 )))
             }
         };
-        let cookies = by_code.filter(|_| outcome.is_ok());
-        let cookies = cookies.map(|by_code| self.code_cookies(poll, voter, by_code));
+        // A browser gets the cookie of a code once its vote stands.
+        let stands = match &outcome {
+            Ok(_) => true,
+            Err(problem) => problem.kind.name == ALREADY_VOTED.name,
+        };
+        let cookies = by_code.filter(|_| stands);
+        let cookies = cookies.map(|by_code| by_code.cookies(&self.cookie_keys.ring(), poll));
         let result = caster.result(outcome);
         CastResult { cookies: cookies.unwrap_or(result.cookies), ..result }
     }
@@ -373,7 +381,11 @@ impl VotingService {
         headers: &HeaderMap,
     ) -> Result<Caster, Box<CastResult>> {
         if poll.voter_policy == VoterPolicy::Code {
-            return self.caster_by_code(poll, submission, client, headers);
+            let keys = self.cookie_keys.ring();
+            let by_code = ByCode::read(&keys, poll, submission, client, headers);
+            let by_code = by_code.map_err(|problem| Box::new(CastResult::refused(problem)))?;
+            let ByCode { voter, has_cookie, .. } = by_code;
+            return Ok(Caster { voter, cookies: Vec::new(), has_cookie, by_code: Some(by_code) });
         }
         let refuse = |problem| Box::new(CastResult::refused(problem));
         let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
@@ -388,8 +400,7 @@ impl VotingService {
             let cookie = keeps.then(|| self.cookie(poll, voter, now_s, client));
             Ok(Caster::open(voter, cookie, false))
         };
-        let token = not_blank(&submission.token)
-            .map(|token| identity::read_token(&keys, poll, token, now_s));
+        let token = submission.token().map(|token| identity::read_token(&keys, poll, token, now_s));
         match (identity, token) {
             (Identity::Known { voter, renew }, token) => {
                 // The page may have voted by its token before this cookie came from another page.
@@ -451,6 +462,36 @@ impl VotingService {
         Err(Box::new(CastResult::refused(too_many_new_voters())))
     }
 
+    /// Holds back the answer to a wrong code, if many came from the client's network; refuses it if too many are held
+    /// back already.
+    async fn slow_down(
+        &self,
+        submission: &Submission,
+        address: IpAddr,
+        cast: CastResult,
+    ) -> CastResult {
+        let is_wrong = |problem: &Problem| by_code::is_wrong_code(submission, problem);
+        if !cast.outcome.as_ref().is_err_and(is_wrong) || self.wrong_codes.hold_back(address).await
+        {
+            return cast;
+        }
+        CastResult::refused(by_code::too_many_wrong_codes())
+    }
+
+    /// Returns the cookies that make this browser nobody in a poll with voting codes. In other polls there are none: a
+    /// browser that is forgotten could vote again.
+    pub(crate) fn forget(
+        &self,
+        poll: &Poll,
+        client: Client,
+        headers: &HeaderMap,
+    ) -> Vec<HeaderValue> {
+        if !poll.voter_policy.needs_code() || client.page != PageSite::Own {
+            return Vec::new();
+        }
+        identity::forget(&self.cookie_keys.ring(), poll, headers)
+    }
+
     /// Returns whether the register is known to have a vote of this voter.
     async fn has_voted(&self, poll: &Poll, voter: VoterId) -> bool {
         matches!(self.standing(poll, Some(voter)).await, Standing::Stands(_))
@@ -458,20 +499,6 @@ impl VotingService {
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
         identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, cookie_kind(client))
-    }
-}
-
-/// Returns a field of a form without the blanks around it; `None` if it has nothing else.
-fn not_blank(field: &Option<String>) -> Option<&str> {
-    field.as_deref().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// Returns how the cookie of this client travels.
-fn cookie_kind(client: Client) -> CookieKind {
-    match (client.secure, client.page) {
-        (false, _) => CookieKind::Plain,
-        (true, PageSite::AllowedScript) => CookieKind::Partitioned,
-        (true, _) => CookieKind::Secure,
     }
 }
 

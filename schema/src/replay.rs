@@ -29,6 +29,7 @@ pub fn commands(keys: &Keys, partition: u16) -> Vec<Command> {
         command(&["HINCRBY", &hash, FIELD_REMOVED, "1"]),
         command(&["XACK", &stream, GROUP, "1-1"]),
         command(&["XDEL", &stream, "1-1"]),
+        command(&["XSETID", &stream, "9-9"]),
         command(&["XCLAIM", &stream, GROUP, "c", "0", "1-1"]),
         command(&["XGROUP", "CREATE", &stream, GROUP, "0"]),
         command(&["XGROUP", "DELCONSUMER", &stream, GROUP, "c"]),

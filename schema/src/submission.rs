@@ -38,6 +38,16 @@ pub struct Submission {
 }
 
 impl Submission {
+    /// The voting code without the blanks around it, if the field is filled in.
+    pub fn code(&self) -> Option<&str> {
+        not_blank(self.code.as_deref())
+    }
+
+    /// The voting token without the blanks around it, if the field is filled in.
+    pub fn token(&self) -> Option<&str> {
+        not_blank(self.token.as_deref())
+    }
+
     /// Reads `application/x-www-form-urlencoded`. Any bytes are a form; other fields are ignored.
     pub fn from_form(body: &[u8]) -> Self {
         let mut submission = Self::default();
@@ -65,6 +75,10 @@ impl Submission {
     pub fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
+}
+
+fn not_blank(field: Option<&str>) -> Option<&str> {
+    field.map(str::trim).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

@@ -119,16 +119,16 @@ async fn a_poll_that_opens_and_closes_by_itself_says_so() {
 #[tokio::test]
 async fn a_closed_poll_is_final_once_its_last_ballot_is_counted() {
     let mut database = Database::new().await;
-    let closes_at = in_ms(300);
+    let closes_at = in_ms(-1_000);
     let pets = database.create(&Definition { closes_at: Some(closes_at), ..poll("pets") }).await;
     database.count(pets, 10, &[10, 0]).await;
     let service = Setup::on(&database.url).start().await;
     let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
     let before = closes_at - jiff::SignedDuration::from_millis(1);
     database.complete_to(before, 40, pets).await;
-    let closed = stream.event_where(|_, data| data["state"] == "closed").await;
+    let closed = stream.event_where(|_, data| data["waiting"] == 40).await;
     assert_eq!((&closed["final"], &closed["voters"]), (&false.into(), &10.into()));
-    assert_eq!(closed["waiting"], 40);
+    assert_eq!(closed["state"], "closed");
     assert_eq!(closed["closes_at"], votestream_schema::poll::rfc3339(closes_at.as_millisecond()));
     let page = service.client.get("/").send().await.text();
     assert!(page.contains("Closed: counting the last 40") && !page.contains("Final"), "{page}");

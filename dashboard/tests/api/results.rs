@@ -61,6 +61,8 @@ async fn the_tally_is_told_as_it_was_counted() {
                 {"slug": "cats", "label": "Cats", "votes": 60},
                 {"slug": "dogs", "label": "Dogs", "votes": 39},
             ],
+            "opens_at": tally["opens_at"], "closes_at": null,
+            "final": false, "complete_to": null, "waiting": null,
             "as_of": tally["as_of"], "stale": false, "stale_since": null,
         })
     );

@@ -2,19 +2,15 @@
 
 mod address;
 mod count;
+mod file;
 mod handout;
 mod import;
 mod issue;
 mod revoke;
 mod sheet;
 
-use std::fs::File;
-use std::io;
-use std::path::Path;
-
 use clap::Subcommand;
 use votestream_votectl::Servers;
-use votestream_votectl::code_file::{self, CodeFile};
 
 use crate::cli_error::CliError;
 use crate::output::Output;
@@ -44,16 +40,4 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Revoke(args) => revoke::run(&args, servers, output).await,
         Command::Count(args) => count::run(&args, servers, output).await,
     }
-}
-
-/// Reads a file with codes; `-` is standard input.
-fn read(path: &Path) -> Result<CodeFile, CliError> {
-    let shown = path.display().to_string();
-    let read = if path == Path::new("-") {
-        code_file::read(io::stdin().lock())
-    } else {
-        let file = File::open(path);
-        code_file::read(file.map_err(|error| CliError::File { path: shown.clone(), error })?)
-    };
-    read.map_err(|error| CliError::Codes { path: shown, error })
 }

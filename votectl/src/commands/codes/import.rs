@@ -9,6 +9,7 @@ use votestream_votectl::code_file::CodeFile;
 use votestream_votectl::guessable::{self, Warning};
 use votestream_votectl::operations::codes::{self, Added};
 
+use super::file;
 use crate::cli_error::CliError;
 use crate::output::{Output, note};
 
@@ -48,7 +49,7 @@ struct Imported<'a> {
 
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
-    let CodeFile { codes, repeated_lines } = super::read(&args.file)?;
+    let CodeFile { codes, repeated_lines } = file::read(&args.file)?;
     let warnings: Vec<String> =
         guessable::warnings(&codes).iter().map(Warning::to_string).collect();
     let Added { added, already_there, revoked, .. } =

@@ -6,6 +6,7 @@ use votestream_schema::Slug;
 use votestream_votectl::Servers;
 use votestream_votectl::operations::codes::{self, Revoked};
 
+use super::file;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
@@ -28,7 +29,7 @@ pub struct Args {
 
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
-    let codes = super::read(&args.file)?.codes;
+    let codes = file::read(&args.file)?.codes;
     let outcome = codes::revoke(servers, &args.slug, &codes).await?;
     output.print(&outcome, || {
         let Revoked { poll, revoked, voted, already_revoked, unknown } = &outcome;
