@@ -31,6 +31,13 @@ async fn connect_to(
     Ok(client)
 }
 
+async fn connect_as_superuser(server: &PostgresServer) -> Client {
+    let (client, connection) =
+        tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// Runs a statement in a transaction, rolls it back, and returns the outcome.
 async fn attempt(client: &Client, sql: &str) -> Result<(), tokio_postgres::Error> {
     client.batch_execute("BEGIN").await.unwrap();
@@ -110,7 +117,16 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     assert_eq!(read_only.code(), Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
     // The role may switch off its read-only default, and still has no right to write.
     dashboard.batch_execute("SET default_transaction_read_only = off").await.unwrap();
-    may(&dashboard, &["SELECT * FROM polls, options, tally, poll_tally, series, deployment"]).await;
+    let takes_up_the_server =
+        "SET LOCAL work_mem = '2GB'; SET LOCAL statement_timeout = 0; SELECT pg_advisory_lock(1)";
+    may(
+        &dashboard,
+        &[
+            "SELECT * FROM polls, options, tally, poll_tally, series, deployment",
+            takes_up_the_server,
+        ],
+    )
+    .await;
     may_not(
         &dashboard,
         &[
@@ -148,6 +164,20 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     may_not(&backup, &MAKES_SOMETHING).await;
 
     let owner = role("votestream").await;
+    // Whoever reads a table can keep its columns as they are, until the session is ended.
+    let alter = "SET LOCAL lock_timeout = '200ms'; ALTER TABLE tally ADD COLUMN more int";
+    dashboard.batch_execute("BEGIN; LOCK TABLE tally IN ACCESS SHARE MODE").await.unwrap();
+    let waits = attempt(&owner, alter).await.unwrap_err();
+    assert_eq!(waits.code(), Some(&SqlState::LOCK_NOT_AVAILABLE));
+    may(&consumer, &["UPDATE tally SET votes = votes + 1"]).await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE usename = 'votestream_dashboard'";
+    connect_as_superuser(&server).await.batch_execute(end).await.unwrap();
+    testkit::eventually(std::time::Duration::from_secs(30), async || {
+        attempt(&owner, alter).await.map_err(|error| error.to_string())
+    })
+    .await;
+
     may(&owner, &["CREATE TABLE mine (a int)", "UPDATE polls SET title = title"]).await;
     may_not(&owner, &["CREATE ROLE friend", "SELECT pg_read_file('PG_VERSION')"]).await;
 }
@@ -173,9 +203,7 @@ async fn a_role_that_uses_up_its_sessions_locks_out_no_other() {
         sessions.clear();
     }
     // A limit that an operator has set is kept.
-    let (superuser, connection) =
-        tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let superuser = connect_as_superuser(&server).await;
     superuser.batch_execute("ALTER ROLE votestream_dashboard CONNECTION LIMIT 80").await.unwrap();
     make_roles(&server, &secrets);
     let limits = "SELECT string_agg(format('%s %s', rolname, rolconnlimit), ', ' ORDER BY rolname)
@@ -199,9 +227,7 @@ async fn a_role_can_change_its_own_password_until_the_roles_are_made_again() {
     let refused = connect(&server, "votestream_dashboard", &password).await.unwrap_err();
     assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
 
-    let (superuser, connection) =
-        tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let superuser = connect_as_superuser(&server).await;
     superuser.batch_execute("ALTER ROLE votestream_dashboard RESET ALL").await.unwrap();
     make_roles(&server, &secrets);
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -221,9 +247,7 @@ async fn an_administrator_who_is_no_superuser_makes_the_roles_too() {
     let secrets = Secrets::make();
     let redis = redis(&secrets);
     let server = testkit::own_postgres().await;
-    let (superuser, connection) =
-        tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let superuser = connect_as_superuser(&server).await;
     let create = "CREATE ROLE admin LOGIN CREATEDB CREATEROLE PASSWORD 'test-password';
                   GRANT pg_read_all_data TO admin WITH ADMIN OPTION";
     superuser.batch_execute(create).await.unwrap();
