@@ -247,4 +247,5 @@ fn whoever_reads_masterauth_reads_all_of_redis_as_a_replica() {
         assert!(length > 0, "{}", String::from_utf8_lossy(&copy));
         copy.extend_from_slice(&buffer[..length]);
     }
+    assert!(operator.ask(&["INFO", "replication"]).contains("connected_slaves:1"));
 }
