@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail, ensure};
 use redis::aio::MultiplexedConnection;
 use standalone::servers::{
-    PostgresOptions, PostgresServer, RedisOptions, RedisServer, random_secret,
+    DATABASE_RIGHTS, PostgresOptions, PostgresServer, RedisOptions, RedisServer, random_secret,
     roles_with_passwords, shipped_users,
 };
 use tokio_postgres::Client;
@@ -398,6 +398,8 @@ async fn prepare(postgres: &PostgresServer, password: &str) -> anyhow::Result<()
     let Ok(roles) = roles_with_passwords(|_| Ok::<_, Infallible>(password.to_owned()));
     client.batch_execute(&roles).await?;
     client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
+    client.batch_execute(DATABASE_RIGHTS).await?;
+    connect(&postgres.url(DATABASE)).await?.batch_execute(DATABASE_RIGHTS).await?;
     Ok(())
 }
 

@@ -86,7 +86,7 @@ class Servers(unittest.TestCase):
 
     def test_postgres(self):
         config = component("postgres", "postgresql.conf", "roles.sh")
-        roles = {"roles.sql": (ROOT / "schema/access/roles.sql").read_text()}
+        roles = {name: (ROOT / "schema/access" / name).read_text() for name in ("roles.sql", "database.sql")}
         self.runs(Server("postgres", {
             "config": config, "roles": roles, "superuser": PASSWORDS, "passwords": PASSWORDS,
         }))

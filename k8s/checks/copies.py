@@ -86,8 +86,14 @@ def monitoring(deployment):
         yield f"the dashboards {sorted(found)} are not those of grafana/dashboards, {sorted(shipped)}"
 
 
+def connection_limits():
+    """Returns the roles of roles.sql, each with its connection limit; -1 is no limit."""
+    found = re.findall(r"\('(\w+)', current_setting\('[\w.]+'\), (-?\d+)\)", (ACCESS / "roles.sql").read_text())
+    return {role: int(limit) for role, limit in found}
+
+
 def roles():
-    return set(re.findall(r"\('(\w+)', current_setting", (ACCESS / "roles.sql").read_text()))
+    return set(connection_limits())
 
 
 def managed_roles(deployment):
@@ -104,6 +110,14 @@ def managed_roles(deployment):
     wanted = set(re.findall(r"^(ALTER ROLE .*);", text, re.M))
     if {line for line in initial["postInitSQL"] if line.startswith("ALTER ROLE")} != wanted:
         yield f"{title(cluster)}: its roles are not set as schema/access/roles.sql sets them"
+    limits = {role["name"]: role.get("connectionLimit", -1) for role in managed} | {initial["owner"]: -1}
+    if limits != connection_limits():
+        yield f"{title(cluster)}: the connection limits {limits} are not those of schema/access/roles.sql"
+    shipped = re.findall(r"'(REVOKE .*?)'", (ACCESS / "database.sql").read_text())
+    for database, statements in (("postgres", "postInitSQL"), (initial["database"], "postInitApplicationSQL")):
+        wanted = {statement.replace("%I", database) for statement in shipped}
+        if not wanted or not wanted <= set(initial.get(statements, [])):
+            yield f"{title(cluster)}: {statements} does not take away the rights of schema/access/database.sql"
 
 
 def grants(deployment):

@@ -654,9 +654,19 @@ def redis_as_large_as_its_limit(d):
             config["data"]["redis.conf"] = config["data"]["redis.conf"].replace("1400mb", "2000mb")
 
 
-@mistake("on-prem", "room", "max_connections is 120")
+@mistake("on-prem", "room", "max_connections is 140")
 def more_consumers_than_postgres_takes(d):
     d.of("ScaledObject")[0]["spec"]["maxReplicaCount"] = 16
+
+
+@mistake("on-prem", "room", "connections of consumer are fewer")
+def more_consumers_than_their_role_may_connect(d):
+    d.of("ScaledObject")[0]["spec"]["maxReplicaCount"] = 12
+
+
+@mistake("on-prem", "room", "dashboard may open 48")
+def dashboard_that_can_use_up_all_sessions(d):
+    d.of("Cluster")[0]["spec"]["postgresql"]["parameters"]["max_connections"] = "130"
 
 
 @mistake("on-prem", "policy", "form knows of 3 pods")
@@ -674,6 +684,16 @@ def one_server_inside_and_one_outside(d):
     d.components = d.components - {"postgres-cnpg"} | {"external-postgres"}
 
 
+@mistake("on-prem", "copies", "the connection limits")
+def role_without_a_limit_of_connections(d):
+    del d.of("Cluster")[0]["spec"]["managed"]["roles"][1]["connectionLimit"]
+
+
+@mistake("on-prem", "copies", "postInitApplicationSQL does not take away")
+def role_that_makes_large_objects(d):
+    d.of("Cluster")[0]["spec"]["bootstrap"]["initdb"]["postInitApplicationSQL"].pop()
+
+
 @mistake("on-prem", "copies", "its roles are not those")
 def role_that_is_missing(d):
     d.of("Cluster")[0]["spec"]["managed"]["roles"].pop()
@@ -687,7 +707,7 @@ def role_in_no_group(d):
 
 @mistake("on-prem", "copies", "not set as")
 def role_that_may_write(d):
-    d.of("Cluster")[0]["spec"]["bootstrap"]["initdb"]["postInitSQL"].pop()
+    d.of("Cluster")[0]["spec"]["bootstrap"]["initdb"]["postInitSQL"].pop(1)
 
 
 @mistake("minikube", "copies", "--grant-consumer=votestream_counter names no role")

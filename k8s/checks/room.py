@@ -2,6 +2,7 @@
 
 import re
 
+from .copies import connection_limits
 from .deployment import containers, title
 
 
@@ -89,24 +90,30 @@ def memory(deployment):
                     yield f"{title(obj)}: {container['name']}: maxmemory {found[1]} leaves no room of {limit}"
 
 
-# The most connections of one replica: a consumer has LANES (2) and 4 others, a dashboard has 4.
-CONNECTIONS = {"consumer": 6, "dashboard": 4}
+# The most connections of one replica: a consumer has one for each partition of a Redis Cluster (4) and 4 others, a
+# dashboard has 4.
+CONNECTIONS = {"consumer": 8, "dashboard": 4}
 
 # Connections of votectl, a backup and the operator, and those that Postgres reserves for its superuser.
 CONNECTIONS_BESIDE = 16
 
 
 def connections(deployment):
-    """Checks that Postgres accepts all connections that the services may open."""
-    needed = CONNECTIONS_BESIDE + sum(
-        count * at_most(deployment, deployment.get("Deployment", name)) for name, count in CONNECTIONS.items()
-    )
+    """Checks that Postgres accepts all connections that the services may open, also while one role uses up its limit."""
+    replicas = {name: at_most(deployment, deployment.get("Deployment", name)) for name in CONNECTIONS}
+    needed = {name: count * CONNECTIONS[name] for name, count in replicas.items()}
+    limits = {name: connection_limits()[f"votestream_{name}"] for name in CONNECTIONS}
+    for name, limit in limits.items():
+        if limit < needed[name]:
+            yield f"schema/access/roles.sql: {limit} connections of {name} are fewer than {needed[name]}"
     found = [c["spec"]["postgresql"]["parameters"]["max_connections"] for c in deployment.of("Cluster")]
     for config in deployment.of("ConfigMap"):
         found += re.findall(r"^max_connections = (\d+)$", config.get("data", {}).get("postgresql.conf", ""), re.M)
     for most in found:
-        if int(most) < needed:
-            yield f"max_connections is {most}, and {needed} may be opened"
+        for name, limit in limits.items():
+            beside = CONNECTIONS_BESIDE + sum(count for other, count in needed.items() if other != name)
+            if int(most) < max(limit, needed[name]) + beside:
+                yield f"max_connections is {most}: {name} may open {max(limit, needed[name])}, and others need {beside}"
 
 
 # The most that a kubelet keeps of one container's log: 5 files of 50 MiB on AKS, of 10 MiB elsewhere.

@@ -2,6 +2,7 @@
 #![cfg(feature = "db")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 use votestream_schema::db::{self, Error};
 use votestream_schema::poll::Definition;
@@ -54,6 +55,66 @@ async fn four_replicas_may_migrate_at_once() {
     let recorded: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!((a + b + c + d) as i64, recorded);
     assert!(recorded > 0);
+}
+
+/// The lock that a migration of the previous release holds; any role can.
+const ADVISORY_LOCK: &str = "SELECT pg_advisory_lock(x'766f746573747265'::bigint)";
+
+#[tokio::test]
+async fn a_stranger_with_the_advisory_lock_stops_no_migration() {
+    let url = testkit::database().await;
+    let role = testkit::unique_name();
+    let stranger = connect(&url).await;
+    stranger.batch_execute(&format!("CREATE ROLE {role}; SET ROLE {role}")).await.unwrap();
+    stranger.batch_execute(ADVISORY_LOCK).await.unwrap();
+    let migrate = async || {
+        let mut client = connect(&url).await;
+        db::migrate(&mut client, None).await.unwrap().applied.len()
+    };
+    let (one, other) = tokio::join!(migrate(), migrate());
+    assert!(one + other > 0);
+    let since = std::time::Instant::now();
+    assert_eq!(migrate().await, 0);
+    assert!(since.elapsed().as_secs() < 3, "a database that is up to date needs no lock");
+    // The lock that counts is that of a table on which such a role has no rights.
+    let lock = "BEGIN; LOCK TABLE schema_migrations IN ACCESS SHARE MODE";
+    let refused = stranger.batch_execute(lock).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+}
+
+/// The statements of a `votectl migrate` of the release before, up to its first migration.
+#[tokio::test]
+async fn a_migration_of_the_previous_release_is_waited_for() {
+    const FIRST: &str = include_str!("../migrations/0001_polls_and_votes.sql");
+    let url = testkit::database().await;
+    let mut old = connect(&url).await;
+    // Its advisory lock is taken, so that only the lock of the table can help.
+    let stranger = connect(&url).await;
+    stranger.batch_execute(ADVISORY_LOCK).await.unwrap();
+    old.batch_execute(include_str!("../sql/schema_migrations.sql")).await.unwrap();
+    let transaction = old.transaction().await.unwrap();
+    let known = "SELECT checksum FROM schema_migrations WHERE version = 1";
+    assert!(transaction.query_opt(known, &[]).await.unwrap().is_none());
+    transaction.batch_execute(FIRST).await.unwrap();
+
+    let new = tokio::spawn({
+        let url = url.clone();
+        async move { db::migrate(&mut connect(&url).await, None).await }
+    });
+    let waits =
+        "SELECT FROM pg_locks WHERE NOT granted AND relation = 'schema_migrations'::regclass
+                 AND mode = 'AccessExclusiveLock'";
+    testkit::eventually(std::time::Duration::from_secs(30), async || {
+        let found = stranger.query(waits, &[]).await.unwrap();
+        if found.len() == 1 { Ok(()) } else { Err(found.len()) }
+    })
+    .await;
+    let done = "INSERT INTO schema_migrations (version, name, checksum)
+                VALUES (1, 'polls_and_votes', sha256(convert_to($1, 'UTF8')))";
+    transaction.execute(done, &[&FIRST]).await.unwrap();
+    transaction.commit().await.unwrap();
+    let applied = new.await.unwrap().unwrap().applied;
+    assert_eq!(applied.first(), Some(&"stream_positions"));
 }
 
 #[tokio::test]

@@ -19,7 +19,9 @@ pub use cluster::form_cluster;
 pub use error::Error;
 pub use leftovers::{Leftover, find_leftovers, kill_by_argument, process_start_time};
 pub use ports::{free_port, is_free};
-pub use postgres::{PostgresOptions, PostgresServer, postgres_home, roles_with_passwords};
+pub use postgres::{
+    DATABASE_RIGHTS, PostgresOptions, PostgresServer, postgres_home, roles_with_passwords,
+};
 pub use process::{Process, log_tail};
 pub use redis::{RedisOptions, RedisServer, RedisUser, shipped_users};
 pub use rustix::process::Signal;

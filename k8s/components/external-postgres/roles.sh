@@ -2,7 +2,7 @@
 # Makes the roles and the database, or sets the roles' passwords again if they are there. Postgres runs it when its volume is
 # empty, as its superuser; the component external-postgres runs it against a managed server.
 #   PASSWORDS   a folder with the files owner, consumer, dashboard, backup
-#   ROLES_SQL   schema/access/roles.sql
+#   ROLES_SQL   schema/access/roles.sql; database.sql lies beside it
 set -eu
 : "${PASSWORDS:=/passwords}" "${ROLES_SQL:=/roles/roles.sql}"
 
@@ -22,4 +22,7 @@ if [ -z "$(psql --no-psqlrc -At --dbname postgres --command "SELECT 1 FROM pg_da
         --command 'GRANT votestream TO CURRENT_USER' \
         --command 'CREATE DATABASE votestream OWNER votestream'
 fi
+for database in votestream postgres; do
+    psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname "$database" --file "${ROLES_SQL%/*}/database.sql"
+done
 echo 'roles and database are there'

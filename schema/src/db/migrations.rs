@@ -1,11 +1,13 @@
 //! Brings the database to the schema of this program.
 //!
-//! Migrations are append-only. Each runs in a transaction of its own, under an advisory lock, so that any
-//! number of replicas may try at once. Rule for authors: expand first and contract a release later, so that
-//! the services of the previous release work on the new schema.
+//! Migrations are append-only. Each runs in a transaction of its own that locks the table `schema_migrations`,
+//! so that any number of replicas may try at once. Only roles with rights on that table can hold the lock. Rule
+//! for authors: expand first and contract a release later, so that the services of the previous release work on
+//! the new schema.
 
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use super::error::Error;
 use crate::keys::PARTITIONS_DEFAULT;
@@ -18,8 +20,25 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
 ];
 
-/// The key of the advisory lock: any number, the same in every release.
+/// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.
 const ADVISORY_LOCK: i64 = 0x766f_7465_7374_7265;
+
+/// How long a statement waits for that lock. Any role can hold it, so nothing may depend on it.
+const ADVISORY_LOCK_WAIT: &str = "SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = 0";
+
+/// Keeps every other migration out until the transaction ends, also one of the previous release, which reads
+/// this table first.
+const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
+
+/// How often the creation of that table is tried: two sessions that create it at the same moment collide.
+const CREATE_ATTEMPTS: usize = 5;
+
+/// One entry of [`MIGRATIONS`], with its number.
+struct Migration {
+    version: i32,
+    name: &'static str,
+    sql: &'static str,
+}
 
 /// The state after [`migrate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,20 +55,21 @@ pub struct Migrated {
 /// Returns [`Error::MigrationChanged`] if an applied migration differs from ours, [`Error::PartitionsFixed`]
 /// if `partitions` asks for another number than was deployed, else the database's error.
 pub async fn migrate(client: &mut Client, partitions: Option<u16>) -> Result<Migrated, Error> {
-    client.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await?;
-    let outcome = migrate_locked(client, partitions).await;
-    client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
-    outcome
+    let mut applied = Vec::new();
+    // A database that is up to date is left alone.
+    if first_missing(client).await?.is_some() {
+        let is_held = take_advisory_lock(client).await?;
+        let outcome = apply_missing(client).await;
+        if is_held {
+            client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
+        }
+        applied = outcome?;
+    }
+    fix_partitions(client, partitions).await.map(|partitions| Migrated { applied, partitions })
 }
 
-async fn migrate_locked(client: &mut Client, asked: Option<u16>) -> Result<Migrated, Error> {
-    client.batch_execute(include_str!("../../sql/schema_migrations.sql")).await?;
-    let mut applied = Vec::new();
-    for (version, (name, sql)) in (1..).zip(MIGRATIONS) {
-        if apply(client, version, name, sql).await? {
-            applied.push(*name);
-        }
-    }
+/// Stores the number of partitions if none is stored, and returns the stored one.
+async fn fix_partitions(client: &Client, asked: Option<u16>) -> Result<u16, Error> {
     let wanted = i16::try_from(asked.unwrap_or(PARTITIONS_DEFAULT)).unwrap_or(i16::MAX);
     client
         .execute(
@@ -60,32 +80,94 @@ async fn migrate_locked(client: &mut Client, asked: Option<u16>) -> Result<Migra
     let deployed = partitions(client).await?;
     match asked {
         Some(asked) if asked != deployed => Err(Error::PartitionsFixed { deployed, asked }),
-        _ => Ok(Migrated { applied, partitions: deployed }),
+        _ => Ok(deployed),
+    }
+}
+/// Takes the lock that makes a `votectl migrate` of the previous release wait, after waiting for one that runs.
+/// Returns false if the lock was not free in time. Whoever holds it then stops no migration: the lock that
+/// counts is that of the table.
+async fn take_advisory_lock(client: &mut Client) -> Result<bool, Error> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(ADVISORY_LOCK_WAIT).await?;
+    // A lock of the session, which outlasts the transaction.
+    match transaction.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await {
+        Ok(_) => transaction.commit().await?,
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(true)
+}
+
+/// Applies all missing migrations, and returns their names.
+async fn apply_missing(client: &mut Client) -> Result<Vec<&'static str>, Error> {
+    create_table(client).await?;
+    let mut applied = Vec::new();
+    while let Some(missing) = first_missing(client).await? {
+        if apply(client, &missing).await? {
+            applied.push(missing.name);
+        }
+    }
+    Ok(applied)
+}
+
+async fn create_table(client: &Client) -> Result<(), Error> {
+    let collisions = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_TABLE];
+    let mut attempts_left = CREATE_ATTEMPTS;
+    loop {
+        attempts_left -= 1;
+        let created = client.batch_execute(include_str!("../../sql/schema_migrations.sql")).await;
+        match created {
+            Err(error)
+                if attempts_left > 0
+                    && error.code().is_some_and(|code| collisions.contains(code)) => {}
+            outcome => return Ok(outcome?),
+        }
     }
 }
 
-/// Applies one migration; returns false if it was applied before.
-async fn apply(client: &mut Client, version: i32, name: &str, sql: &str) -> Result<bool, Error> {
-    let checksum = Sha256::digest(sql.as_bytes()).to_vec();
-    let transaction = client.transaction().await?;
-    let known = transaction
-        .query_opt("SELECT checksum FROM schema_migrations WHERE version = $1", &[&version])
-        .await?;
-    if let Some(row) = known {
-        return match row.get::<_, Vec<u8>>(0) == checksum {
-            true => Ok(false),
-            false => Err(Error::MigrationChanged { version }),
+/// Returns the first migration that was not applied.
+async fn first_missing(client: &Client) -> Result<Option<Migration>, Error> {
+    let found = client.query("SELECT version, checksum FROM schema_migrations", &[]).await;
+    let rows = match found {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
+        rows => rows?,
+    };
+    for (version, (name, sql)) in (1..).zip(MIGRATIONS) {
+        let Some(row) = rows.iter().find(|row| row.get::<_, i32>(0) == version) else {
+            return Ok(Some(Migration { version, name, sql }));
         };
+        if row.get::<_, Vec<u8>>(1) != checksum(sql) {
+            return Err(Error::MigrationChanged { version });
+        }
+    }
+    Ok(None)
+}
+
+/// Applies one migration; returns false if another session applied it meanwhile.
+async fn apply(client: &mut Client, migration: &Migration) -> Result<bool, Error> {
+    let Migration { version, name, sql } = migration;
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(LOCK).await?;
+    let is_known = "SELECT FROM schema_migrations WHERE version = $1";
+    if transaction.query_opt(is_known, &[version]).await?.is_some() {
+        return Ok(false);
     }
     transaction.batch_execute(sql).await?;
     transaction
         .execute(
             "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-            &[&version, &name, &checksum],
+            &[version, name, &checksum(sql)],
         )
         .await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+fn checksum(sql: &str) -> Vec<u8> {
+    Sha256::digest(sql.as_bytes()).to_vec()
 }
 
 /// Reads the deployment's number of partitions.
@@ -97,9 +179,7 @@ pub async fn partitions(client: &impl tokio_postgres::GenericClient) -> Result<u
     match found {
         Ok(Some(row)) => Ok(row.get::<_, i16>(0).unsigned_abs()),
         Ok(None) => Err(Error::NotMigrated),
-        Err(error) if error.code() == Some(&tokio_postgres::error::SqlState::UNDEFINED_TABLE) => {
-            Err(Error::NotMigrated)
-        }
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Err(Error::NotMigrated),
         Err(error) => Err(error.into()),
     }
 }

@@ -23,7 +23,7 @@ use rustix::process::Signal;
 
 pub use home::postgres_home;
 pub use options::PostgresOptions;
-pub use roles::roles_with_passwords;
+pub use roles::{DATABASE_RIGHTS, roles_with_passwords};
 
 use super::{
     Error, Process, free_port,

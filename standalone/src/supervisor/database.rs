@@ -4,7 +4,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::data_dir::DataDir;
 use super::error::Error;
-use crate::servers::{PostgresServer, roles_with_passwords};
+use crate::servers::{DATABASE_RIGHTS, PostgresServer, roles_with_passwords};
 
 const DATABASE: &str = "votestream";
 
@@ -15,7 +15,8 @@ pub(super) const CONSUMER: &str = "votestream_consumer";
 /// The role of the dashboard, which reads tallies.
 pub(super) const DASHBOARD: &str = "votestream_dashboard";
 
-/// Creates the roles and the database where they are missing, and sets the passwords of the roles.
+/// Creates the roles and the database where they are missing, sets the passwords of the roles, and takes away the rights
+/// that every role has in a database.
 pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Result<(), Error> {
     let client = connect(&postgres.url("postgres")).await?;
     let roles = roles_with_passwords(|role| password_of(role, data_dir))?;
@@ -25,6 +26,8 @@ pub(super) async fn prepare(postgres: &PostgresServer, data_dir: &DataDir) -> Re
     if exists.is_none() {
         client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     }
+    client.batch_execute(DATABASE_RIGHTS).await?;
+    connect(&postgres.url(DATABASE)).await?.batch_execute(DATABASE_RIGHTS).await?;
     Ok(())
 }
 

@@ -133,6 +133,11 @@ pub async fn postgres_with(
 
 /// Runs the script that makes the roles: the container of Postgres runs it when its volume is empty.
 pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
+    make_roles_as(server, secrets, "postgres");
+}
+
+/// Runs that script as another role, whose password is that of the superuser, and returns what it prints.
+pub fn make_roles_as(server: &PostgresServer, secrets: &Secrets, administrator: &str) -> String {
     let passwords = folder("passwords");
     for role in ["owner", "consumer", "dashboard", "backup"] {
         fs::write(passwords.join(role), secrets.read(&format!("postgres-{role}/password")))
@@ -143,17 +148,26 @@ pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
         .arg(project("k8s/components/postgres/roles.sh"))
         .env("PASSWORDS", passwords)
         .env("ROLES_SQL", project("schema/access/roles.sql"))
-        .envs([("PGHOST", "127.0.0.1"), ("PGUSER", "postgres"), ("PGPASSWORD", "test-password")])
+        .envs([("PGHOST", "127.0.0.1"), ("PGUSER", administrator), ("PGPASSWORD", "test-password")])
         .env("PGPORT", server.port().to_string());
-    succeeds(&mut script);
+    let output = script.output().unwrap();
+    assert!(output.status.success(), "{script:?}: {}", said(&output));
+    said(&output)
 }
 
 /// Runs `votectl migrate` with the arguments of the migrate Job and the operator's secrets.
 pub fn migrate(secrets: &Secrets) {
+    succeeds(&mut migrate_command(secrets));
+}
+
+/// Returns the command that [`migrate`] runs.
+pub fn migrate_command(secrets: &Secrets) -> Command {
     let job = fs::read_to_string(project("k8s/base/migrate/job.yaml")).unwrap();
     let line = job.lines().find_map(|line| line.trim().strip_prefix("args: [migrate,")).unwrap();
     let arguments: Vec<&str> = line.trim_end_matches(']').split(',').map(str::trim).collect();
-    succeeds(votectl(secrets).arg("migrate").args(arguments));
+    let mut command = votectl(secrets);
+    command.arg("migrate").args(arguments);
+    command
 }
 
 /// Returns the command `votectl` with the operator's secrets.

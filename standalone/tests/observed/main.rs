@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
 /// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
-const AUDIT_LOCK: &str = "SELECT pg_advisory_lock(x'61756469'::bigint)";
+const AUDIT_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'audit' FOR UPDATE";
 /// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";
 /// Metrics that a service exports only if it has a certificate.

@@ -7,6 +7,7 @@ mod circles;
 mod errors;
 mod folders;
 mod source;
+mod threats;
 mod words;
 
 use std::collections::BTreeSet;
@@ -107,13 +108,15 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 19] = [
+const SQL: [&str; 21] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
+    "consumer/src/jobs/code_repair.rs",
     "consumer/src/jobs/server_capacity.rs",
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
+    "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

@@ -40,6 +40,9 @@ pub async fn run(args: Args, servers: &Servers, output: &Output) -> Result<(), C
              needs the rights for INFO and ACL DRYRUN"
         ));
     }
+    for left in &migrated.rights_left {
+        note(&format!("{left}; run schema/access/database.sql as a superuser in this database"));
+    }
     output.print(&migrated, || describe(&migrated))
 }
 

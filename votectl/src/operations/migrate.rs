@@ -8,6 +8,9 @@ use votestream_service::replay::ReplayRights;
 use crate::error::Error;
 use crate::servers::{Redis, Servers};
 
+const DATABASE_RIGHTS: &str = include_str!("../../../schema/access/database.sql");
+const ONE_AT_A_TIME: &str = "LOCK TABLE schema_migrations IN SHARE UPDATE EXCLUSIVE MODE";
+
 /// The choices of an operator who migrates.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -28,6 +31,9 @@ pub struct Migrated {
     pub partitions: u16,
     /// The roles that were granted their rights.
     pub granted: Vec<String>,
+    /// Rights to make something that the granted roles still have, as one phrase for each role.
+    #[serde(skip)]
+    pub rights_left: Vec<String>,
     /// Why it could not be checked whether Redis keeps ballots when it restarts.
     #[serde(skip)]
     pub unchecked_replay: Option<String>,
@@ -57,9 +63,10 @@ pub async fn migrate(servers: &Servers, options: &Options) -> Result<Migrated, E
     redis.send::<()>(&setup).await?;
     // Another run may have stored another number meanwhile.
     redis.check_partitions(migrated.partitions).await?;
-    let granted = grant(&postgres, options).await?;
+    let granted = grant(&mut postgres, options).await?;
+    let rights_left = rights_left(&postgres, &granted).await?;
     let db::Migrated { applied, partitions } = migrated;
-    Ok(Migrated { applied, partitions, granted, unchecked_replay })
+    Ok(Migrated { applied, partitions, granted, rights_left, unchecked_replay })
 }
 
 /// Refuses a Redis that would lose ballots when it restarts; returns why that could not be checked.
@@ -71,22 +78,47 @@ async fn check_replay(redis: &mut Redis) -> Result<Option<String>, Error> {
     }
 }
 
-async fn grant(postgres: &Client, options: &Options) -> Result<Vec<String>, Error> {
+/// Grants each role its rights, and takes away those that every role has in a new database.
+async fn grant(postgres: &mut Client, options: &Options) -> Result<Vec<String>, Error> {
     let grants = [
         (&options.grant_consumer, include_str!("../../sql/grant_consumer.sql")),
         (&options.grant_dashboard, include_str!("../../sql/grant_dashboard.sql")),
     ];
     let mut granted = Vec::new();
+    let transaction = postgres.transaction().await?;
+    // Two runs that change the same rights at once would collide.
+    transaction.batch_execute(ONE_AT_A_TIME).await?;
     for (role, sql) in grants {
         let Some(role) = role else { continue };
-        let known = postgres.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?;
+        let known =
+            transaction.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?;
         if known.is_none() {
             return Err(Error::NoSuchRole(role.clone()));
         }
-        postgres.batch_execute(&sql.replace(":role", &quoted(role))).await?;
+        transaction.batch_execute(&sql.replace(":role", &quoted(role))).await?;
         granted.push(role.clone());
     }
+    if !granted.is_empty() {
+        transaction.batch_execute(DATABASE_RIGHTS).await?;
+    }
+    transaction.commit().await?;
     Ok(granted)
+}
+
+/// Describes the rights that a role needs a superuser to lose: a managed service may not let the owner of the
+/// database take them away.
+async fn rights_left(postgres: &Client, roles: &[String]) -> Result<Vec<String>, Error> {
+    let mut left = Vec::new();
+    for role in roles {
+        let row = postgres.query_one(include_str!("../../sql/rights_left.sql"), &[role]).await?;
+        let names = ["temporary tables", "tables", "large objects"];
+        let has: Vec<&str> =
+            (0..).zip(names).filter(|(at, _)| row.get(*at)).map(|(_, name)| name).collect();
+        if !has.is_empty() {
+            left.push(format!("`{role}` can make {}", has.join(", ")));
+        }
+    }
+    Ok(left)
 }
 
 /// A name as an SQL identifier.

@@ -85,6 +85,24 @@ async fn planted_drift_is_found_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_vote_without_a_voting_code_is_found() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open", "--voter-policy", "code"]);
+    deployment.run(&["codes", "issue", "pets", "--count", "2"]).ok();
+    audit(&deployment).0.ok();
+    // Somebody has the consumer's role, and writes a vote with its tallies.
+    let poll = deployment.poll().await;
+    deployment.vote(&poll, 0, 1).await;
+    let (said, report) = audit(&deployment);
+    said.refused(1, &["found a difference"]);
+    let checks = report["checks"].as_array().unwrap();
+    let different: Vec<&Value> =
+        checks.iter().filter(|check| check["verdict"] == "different").collect();
+    assert_eq!(different.len(), 1, "{checks:?}");
+    assert_eq!(different[0]["check"], "votes without a code");
+}
+
+#[tokio::test]
 async fn a_lost_ballot_and_a_smuggled_one_are_found() {
     let (mut deployment, poll) = voted().await;
     let lost = ballot(&poll, 0);

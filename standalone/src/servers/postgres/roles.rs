@@ -2,6 +2,10 @@
 
 const FILE: &str = include_str!("../../../../schema/access/roles.sql");
 
+/// The statements that take away rights that every role has in a database. The superuser runs them in the
+/// database of the deployment and in `postgres`.
+pub const DATABASE_RIGHTS: &str = include_str!("../../../../schema/access/database.sql");
+
 /// The variables of psql in that file, and the role whose password each stands for.
 const PASSWORDS: [(&str, &str); 4] = [
     (":'owner_password'", "votestream"),
