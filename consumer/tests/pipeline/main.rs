@@ -21,4 +21,5 @@ mod register_expiry;
 mod shutdown;
 mod support;
 mod tls;
+mod watermark;
 mod whole;

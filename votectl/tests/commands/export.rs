@@ -15,13 +15,17 @@ async fn voted() -> Deployment {
 #[tokio::test]
 async fn results_are_exported_as_csv_and_json() {
     let deployment = voted().await;
-    let csv = deployment.run(&["poll", "export", "pets", "--format", "csv"]).ok();
+    let exported = deployment.run(&["poll", "export", "pets", "--format", "csv"]);
+    assert!(exported.err.contains("NOT FINAL: the poll is open"), "{exported:?}");
+    let csv = exported.ok();
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines[0], "record,option,label,time,votes,share_percent");
     assert!(lines[1].starts_with("voters,,,") && lines[1].ends_with(",3,"), "{csv}");
-    assert_eq!(lines[2..4], ["option,cats,Cats,,2,66.6667", "option,dogs,Dogs,,1,33.3333"]);
-    assert_eq!(lines[4], "second,,,2023-11-14T22:13:20Z,2,");
-    assert_eq!((lines[5], lines.len()), ("second,,,2023-11-14T22:13:25Z,1,", 6));
+    assert!(lines[2].starts_with("final,,,") && lines[2].ends_with(",0,"), "{csv}");
+    assert!(lines[3].starts_with("waiting,,,") && lines[3].ends_with(",,"), "{csv}");
+    assert_eq!(lines[4..6], ["option,cats,Cats,,2,66.6667", "option,dogs,Dogs,,1,33.3333"]);
+    assert_eq!(lines[6], "second,,,2023-11-14T22:13:20Z,2,");
+    assert_eq!((lines[7], lines.len()), ("second,,,2023-11-14T22:13:25Z,1,", 8));
 
     let path = testkit::folder("export").join("results.json");
     let file = path.to_str().unwrap();
@@ -29,6 +33,10 @@ async fn results_are_exported_as_csv_and_json() {
     let json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     assert_eq!((&json["slug"], &json["state"]), (&json!("pets"), &json!("open")));
     assert_eq!(json["results"]["options"][0]["votes"], 2);
+    assert_eq!(
+        (&json["results"]["final"], &json["results"]["waiting"]),
+        (&json!(false), &json!(null))
+    );
     assert_eq!(json["series"], json!([[1_700_000_000, 2], [1_700_000_005, 1]]));
 }
 
@@ -47,4 +55,30 @@ async fn every_vote_is_exported_for_an_audit() {
     deployment.run(&["poll", "export", "none"]).refused(1, &["no poll `none`"]);
     let unwritable = ["poll", "export", "pets", "--output", "/nowhere/file"];
     deployment.run(&unwritable).refused(1, &["/nowhere/file"]);
+}
+
+#[tokio::test]
+async fn a_result_is_called_final_only_once_every_ballot_is_counted() {
+    let deployment = voted().await;
+    deployment.run(&["poll", "close", "pets"]).ok();
+    let text = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(text.contains("NOT FINAL: the last ballots are being counted"), "{text}");
+    let exported = deployment.run(&["poll", "export", "pets"]);
+    assert!(
+        exported.err.contains("NOT FINAL") && exported.out.contains("final,,,"),
+        "{exported:?}"
+    );
+    // As the consumers store it.
+    let closes_at_ms = deployment.poll().await.closes_at_ms.unwrap();
+    let sql =
+        "INSERT INTO watermarks SELECT n, $1 FROM deployment, generate_series(0, partitions - 1) n";
+    deployment.postgres.execute(sql, &[&closes_at_ms]).await.unwrap();
+    let text = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(text.contains("\nfinal: every accepted ballot is counted"), "{text}");
+    let exported = deployment.run(&["poll", "export", "pets", "--format", "json"]);
+    assert!(!exported.err.contains("FINAL"), "{exported:?}");
+    assert_eq!(exported.json()["results"]["final"], true);
+    deployment.postgres.execute("DELETE FROM watermarks WHERE partition = 0", &[]).await.unwrap();
+    let text = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(text.contains("NOT FINAL"), "a partition whose watermark is not known: {text}");
 }

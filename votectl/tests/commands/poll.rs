@@ -160,6 +160,7 @@ async fn results_are_shown_whatever_the_visibility() {
     assert_eq!(shown["results"]["options"][0], cats);
     let text = deployment.run(&["poll", "show", "pets"]).ok();
     assert!(text.contains("75.0 %") && text.contains("4 voters counted (version 4)"), "{text}");
+    assert!(text.contains("NOT FINAL: the poll is open"), "{text}");
     deployment.run(&["poll", "show", "dogs"]).refused(1, &["no poll `dogs`", "poll list"]);
     assert_eq!(deployment.run(&["poll", "show", "Not A Slug"]).code, 2);
 }

@@ -12,14 +12,16 @@ use votestream_votectl::Servers;
 use votestream_votectl::operations::polls::{Export, ExportedVote, Results, Snapshot};
 
 use crate::cli_error::CliError;
-use crate::output::Output;
+use crate::output::{Output, note};
 
 const EXAMPLES: &str = "Examples:
   votectl poll export cats-vs-dogs --format csv > results.csv
   votectl poll export cats-vs-dogs --format json --output results.json
   votectl poll export cats-vs-dogs --format csv --votes --output votes.csv
 
-CSV columns: record (voters, option or second), option, label, time, votes, share_percent.
+CSV columns: record (voters, final, waiting, option or second), option, label, time, votes, share_percent. The record
+`final` has 1 if the result is complete and cannot change any more, else 0; `waiting` has the accepted ballots that are not
+counted yet, and nothing if that is not known. A result that is not final is also named so on standard error.
 With --votes: voter, choices (slugs, separated by blanks), entry, ballot.
 All rows are read at one moment, so they agree with one another.";
 
@@ -66,6 +68,10 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         (true, Format::Csv) => votes_csv(&snapshot, &mut target).await,
         (true, Format::Json) => votes_json(&snapshot, &mut target).await,
     };
+    let (results, _) = snapshot.results().await?;
+    if !results.is_final {
+        note(&results.completeness(snapshot.poll.state(now_ms())));
+    }
     match written.and_then(|()| Ok(target.flush()?)) {
         Err(error) if error.is_broken_pipe() => Ok(()),
         other => other,
@@ -106,6 +112,10 @@ fn results_csv(exported: &Exported<'_>, target: &mut Target) -> csv::Result<()> 
     csv.write_record(["record", "option", "label", "time", "votes", "share_percent"])?;
     let voters = exported.results.voters.to_string();
     csv.write_record(["voters", "", "", &exported.exported_at, &voters, ""])?;
+    let is_final = u8::from(exported.results.is_final).to_string();
+    csv.write_record(["final", "", "", &exported.exported_at, &is_final, ""])?;
+    let waiting = exported.results.waiting.map_or_else(String::new, |waiting| waiting.to_string());
+    csv.write_record(["waiting", "", "", &exported.exported_at, &waiting, ""])?;
     for option in &exported.results.options {
         let (votes, share) = (option.votes.to_string(), format!("{:.4}", option.share_percent));
         let (slug, label) = (option.slug.as_str(), option.label.as_str());

@@ -46,13 +46,15 @@ fn describe(shown: &PollWithResults) -> String {
     ];
     let facts = facts.map(|(name, value)| format!("{name:<11}{value}")).join("\n");
     let row = |option: &OptionResult| {
-        let share = format!("{:.1} %", option.share_percent);
+        let share = option.share.replace('%', " %");
         [option.slug.to_string(), option.votes.to_string(), share, option.label.clone()]
     };
     let rows: Vec<_> = results.options.iter().map(row).collect();
     let results_table = table(["OPTION", "VOTES", "SHARE", "LABEL"], &[1, 2], &rows);
     format!(
-        "{facts}\n\n{results_table}\n\n{} voters counted (version {})",
-        results.voters, results.version
+        "{facts}\n\n{results_table}\n\n{} voters counted (version {})\n{}",
+        results.voters,
+        results.version,
+        results.completeness(*state)
     )
 }

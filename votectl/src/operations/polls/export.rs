@@ -68,9 +68,10 @@ impl Snapshot<'_> {
     /// # Errors
     /// Returns the error of Postgres.
     pub async fn results(&self) -> Result<(Results, Vec<(i64, i64)>), Error> {
+        let progress = db::watermarks::progress(&self.moment, self.poll.id).await?;
         let tally = db::results::tally(&self.moment, self.poll.id).await?;
         let series = db::results::series(&self.moment, self.poll.id).await?;
-        Ok((Results::new(&self.poll, &tally), series))
+        Ok((Results::new(&self.poll, &tally, progress), series))
     }
 
     /// Calls `write` with every vote, in the order in which the ballots came in. One vote is held at a time,

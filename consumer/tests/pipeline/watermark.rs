@@ -1,0 +1,160 @@
+//! How far counting has come: a poll is complete only once every ballot that was accepted in time is settled.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::eventually;
+use votestream_schema::db::watermarks::{Progress, progress};
+use votestream_schema::poll::now_ms;
+use votestream_schema::{EntryId, Poll};
+
+use crate::support::{SOON, TestDeployment};
+
+async fn now(deployment: &TestDeployment) -> Progress {
+    progress(&deployment.sql().await, deployment.poll.id).await.unwrap()
+}
+
+fn is_final(poll: &Poll, progress: Progress) -> bool {
+    poll.is_final(progress.complete_to_ms, now_ms())
+}
+
+/// Closes the deployment's poll a moment from now, as votectl does.
+async fn close(deployment: &TestDeployment) -> Poll {
+    let closes_at_ms = now_ms() + 1_000;
+    let poll = Poll {
+        closes_at_ms: Some(closes_at_ms),
+        revision: deployment.poll.revision + 1,
+        ..deployment.poll.clone()
+    };
+    let sql = deployment.sql().await;
+    votestream_schema::db::polls::set_times(&sql, &poll).await.unwrap();
+    poll
+}
+
+async fn becomes_final(deployment: &TestDeployment, poll: &Poll) {
+    eventually(SOON, async || {
+        let progress = now(deployment).await;
+        if is_final(poll, progress) { Ok(()) } else { Err(progress) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_poll_whose_last_ballots_wait_is_not_final() {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
+    eventually(SOON, async || match now(&deployment).await.waiting {
+        Some(0) => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    assert!(consumer.stop().await);
+
+    // Nobody counts; 40 more ballots are accepted, and the poll closes.
+    deployment.add(&deployment.ballots(40)).await;
+    let poll = close(&deployment).await;
+    let closes_at_ms = poll.closes_at_ms.unwrap();
+    while now_ms() < closes_at_ms + 500 {
+        let progress = now(&deployment).await;
+        assert!(progress.complete_to_ms < Some(closes_at_ms), "{progress:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // What was known of the waiting ballots is too old to be true.
+    eventually(SOON, async || match now(&deployment).await.waiting {
+        None => Ok(()),
+        other => Err(other),
+    })
+    .await;
+
+    let consumer = deployment.start(&[]);
+    becomes_final(&deployment, &poll).await;
+    deployment.settles_at(50).await;
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_final_soon_after_its_end_even_if_nobody_voted_lately() {
+    let deployment = TestDeployment::new().await;
+    // Rarely measured, but for the closing time.
+    let consumer = deployment.start(&["--monitor-ms=3000"]);
+    consumer.ready().await;
+    deployment.add(&deployment.ballots(3)).await;
+    deployment.settles_at(3).await;
+    let poll = close(&deployment).await;
+    becomes_final(&deployment, &poll).await;
+    // No later entry of any partition can have an ID before the end.
+    let mut redis = deployment.redis().await;
+    for partition in 0..deployment.partitions {
+        let mut add = redis::cmd("XADD");
+        add.arg(deployment.keys.stream(partition))
+            .arg(format!("{}-0", poll.closes_at_ms.unwrap() - 1));
+        add.arg("ballot").arg("late");
+        let refused = add.query_async::<String>(&mut redis).await.unwrap_err();
+        assert!(refused.to_string().contains("equal or smaller"), "{refused}");
+    }
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ballots_are_known_by_poll() {
+    let deployment = TestDeployment::new().await;
+    let mut sql = deployment.sql().await;
+    let other = crate::support::create_poll(&mut sql, json!({})).await;
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    // Postgres is busy: the table of votes is locked, and ballots wait.
+    let lock = sql.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    deployment.add(&deployment.ballots(7)).await;
+    let ballots: Vec<_> = (0..5)
+        .map(|_| crate::support::ballot(&other, votestream_schema::VoterId::new(), 1))
+        .collect();
+    deployment.add(&ballots).await;
+    let client = deployment.sql().await;
+    eventually(SOON, async || {
+        let ours = progress(&client, deployment.poll.id).await.unwrap().waiting;
+        let others = progress(&client, other.id).await.unwrap().waiting;
+        if (ours, others) == (Some(7), Some(5)) { Ok(()) } else { Err((ours, others)) }
+    })
+    .await;
+    lock.commit().await.unwrap();
+    deployment.settles_at(7).await;
+    assert!(consumer.stop().await);
+}
+
+/// Redis has gone back to an earlier state, so nobody knows which ballots are missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_of_redis_keeps_a_poll_from_being_final_until_somebody_has_taken_note() {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    deployment.add(&deployment.ballots(20)).await;
+    deployment.settles_at(20).await;
+    let sql = deployment.sql().await;
+    eventually(SOON, async || {
+        let seen = votestream_schema::db::positions::seen(&sql).await.unwrap();
+        let added: i64 = seen.values().map(|position| position.added).sum();
+        if added == 20 { Ok(()) } else { Err(added) }
+    })
+    .await;
+    let mut redis = deployment.redis().await;
+    let mut back = redis::cmd("XSETID");
+    back.arg(deployment.keys.stream(0)).arg(EntryId { ms: 5, seq: 0 }.to_string());
+    back.arg("ENTRIESADDED").arg(1).arg("MAXDELETEDID").arg("0-0");
+    back.exec_async(&mut redis).await.unwrap();
+    eventually(SOON, async || {
+        let found = votestream_schema::db::positions::regressions(&sql).await.unwrap();
+        if found.is_empty() { Err(()) } else { Ok(()) }
+    })
+    .await;
+    let poll = close(&deployment).await;
+    while now_ms() < poll.closes_at_ms.unwrap() + 1_500 {
+        assert!(!is_final(&poll, now(&deployment).await));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    votestream_schema::db::positions::acknowledge_regressions(&sql, now_ms()).await.unwrap();
+    becomes_final(&deployment, &poll).await;
+    assert!(consumer.stop().await);
+}
