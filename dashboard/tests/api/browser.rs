@@ -227,3 +227,75 @@ async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first
     proxy.set(Mode::Pass);
     browser.until_within(HISTORY_WITHIN, "#chart-summary", peak("Peak 900,")).await;
 }
+
+#[tokio::test]
+async fn a_page_that_hears_nothing_says_so_and_is_live_again_by_itself() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().start().await;
+    let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&format!("http://localhost:{}/", proxy.port())).await.unwrap();
+    until_light(&browser, "Live").await;
+    // Nothing moves in this poll: only the signs of life show that the service is there.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(browser.text("#light-words").await, "Live");
+    let begun = std::time::Instant::now();
+    proxy.set(Mode::Cut);
+    until_light(&browser, "No news for").await;
+    assert!(begun.elapsed() >= Duration::from_secs(3), "two signs of life may be late");
+    let flaws = browser.flaws("results-silent").await;
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+    until_light(&browser, "Reconnecting…").await;
+    proxy.set(Mode::Pass);
+    browser.until_within(Duration::from_secs(60), "#light-words", |words| words == "Live").await;
+    // The browser says that it has no network.
+    run(&browser, "window.heard = []; new MutationObserver(() => window.heard.push(document.getElementById('light-words').textContent)).observe(document.getElementById('light-words'), { childList: true, subtree: true, characterData: true }); window.dispatchEvent(new Event('offline'));").await;
+    let heard = run(&browser, "return window.heard").await;
+    assert!(heard[0].as_str().is_some_and(|words| words.starts_with("Reconnecting…")), "{heard}");
+    until_light(&browser, "Live").await;
+}
+
+#[tokio::test]
+async fn a_page_says_what_is_counted_last_and_then_that_it_is_final_with_shares_that_add_up() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let pets = database.create(&poll("pets")).await;
+    database.count(pets, 16, &[9, 7]).await;
+    let service = Setup::on(&database.url).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&results(&service, "/")).await.unwrap();
+    until_light(&browser, "Live").await;
+    let shares = async || {
+        let script =
+            "return [...document.querySelectorAll('.row-share')].map((e) => e.textContent)";
+        run(&browser, script).await
+    };
+    assert_eq!(shares().await, json!(["56.3%", "43.7%"]), "the server's page");
+    database.count(pets, 16, &[9, 7]).await;
+    eventually(SOON, async || {
+        let version =
+            run(&browser, "return document.getElementById('results').dataset.version").await;
+        if version == "2" { Ok(()) } else { Err(version) }
+    })
+    .await;
+    assert_eq!(shares().await, json!(["56.3%", "43.7%"]), "the script");
+
+    let closes_at = in_ms(-100);
+    database.close(pets, closes_at).await;
+    browser.until("#poll-state", |words| words.starts_with("Closed: counting the last")).await;
+    database.complete_to(in_ms(-10_000), 1_240, pets).await;
+    browser.until("#poll-state", |words| words == "Closed: counting the last 1,240").await;
+    assert_eq!(browser.text(".row-lead").await, "Leading");
+    let flaws = browser.flaws("results-counting").await;
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+    database.count(pets, 10_000, &[1, 9_999]).await;
+    database.complete_to(closes_at, 0, pets).await;
+    browser.until("#poll-state", |words| words == "Final: voting has closed").await;
+    assert_eq!(shares().await, json!(["<0.1%", ">99.9%"]));
+    let lead = run(&browser, "return document.querySelectorAll('.row-lead')[1].textContent").await;
+    assert_eq!(lead, "Most votes");
+    browser.goto(&results(&service, "/")).await.unwrap();
+    assert_eq!(shares().await, json!(["<0.1%", ">99.9%"]), "the server's page");
+    let flaws = browser.flaws("results-final").await;
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+}
