@@ -4,9 +4,9 @@
 //! it never promises more than Redis does. Most managed Redis servers do not show their disk settings; with
 //! them, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -36,6 +36,8 @@ const ON_DISK: [(&str, &str); 3] =
 
 /// The name of the finding about the commands that Redis replays, among the settings.
 const REPLAY_RIGHTS: &str = "replay-rights";
+/// The name of the finding about the append-only file.
+const FILE_IN_EFFECT: &str = "file-in-effect";
 
 /// Time between two checks, and so the longest time for which voters are refused after Redis is set up again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
@@ -64,6 +66,7 @@ pub struct Watcher {
     durability: Durability,
     replicas_min: u32,
     is_met: Arc<AtomicBool>,
+    files: Mutex<ProvenFiles>,
 }
 
 /// Creates a status, which is not met before the first check of the [`Watcher`], and the watcher.
@@ -75,21 +78,37 @@ pub fn new(
     replicas_min: u32,
 ) -> (DurabilityStatus, Watcher) {
     let is_met = Arc::new(AtomicBool::new(false));
-    let watcher =
-        Watcher { manager, keys, partitions, durability, replicas_min, is_met: is_met.clone() };
+    let watcher = Watcher {
+        manager,
+        keys,
+        partitions,
+        durability,
+        replicas_min,
+        is_met: is_met.clone(),
+        files: Mutex::default(),
+    };
     (DurabilityStatus { is_met }, watcher)
 }
 
 /// Redis is not set up for the promised durability.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum NotDurable {
-    #[error("redis has {name} {found}: set `CONFIG SET {name} {wanted}`, {reason}")]
+    #[error(
+        "redis has {name} {found}: set `CONFIG SET {name} {wanted}` and then `CONFIG REWRITE`, so that it is still so \
+         after a restart, {reason}"
+    )]
     WrongSetting { name: &'static str, found: String, wanted: &'static str, reason: &'static str },
     #[error(
         "redis does not show its setting {0} (CONFIG GET is refused), so DURABILITY=fsync cannot be \
          checked: run the producer with DURABILITY=replicated, or let its user call CONFIG GET"
     )]
     HiddenSetting(&'static str),
+    #[error(
+        "redis has not written its first append-only file yet, or could not (INFO persistence): ballots of this moment \
+         would be lost with the process. Wait until the rewrite ends; if aof_last_bgrewrite_status is not ok, make room \
+         on its disk"
+    )]
+    FileNotInEffect,
     #[error("redis has {found} replicas in step, DURABILITY=replicated needs {wanted}")]
     TooFewReplicas { found: u32, wanted: u32 },
     #[error("redis refuses WAIT, without which DURABILITY=replicated cannot be checked")]
@@ -146,6 +165,10 @@ impl Watcher {
             let mut findings = compare(self.durability, self.replicas_min, &settings, replicas);
             let rights = self.replay_rights(&mut connection, partition).await?;
             findings.extend(compare_replay(self.durability, rights));
+            if self.durability == Durability::Fsync {
+                let finding = self.file_in_effect(&mut connection, partition).await?;
+                findings.push((FILE_IN_EFFECT, finding));
+            }
             record(&findings);
             let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
@@ -168,6 +191,26 @@ impl Watcher {
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks whether what this partition's master appends goes into a file that it would read after a restart.
+    async fn file_in_effect(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<Result<(), NotDurable>, RedisError> {
+        let info = redis::cmd("INFO");
+        let info: String = match connection.query_at(&self.keys.stream(partition), &info).await {
+            Ok(reply) => redis::from_redis_value(reply)?,
+            // The settings are known all the same, or the finding about them says that they are hidden.
+            Err(error) if is_refusal(&error) => return Ok(Ok(())),
+            Err(error) => return Err(error),
+        };
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match files.is_in_effect(&info) {
+            true => Ok(()),
+            false => Err(NotDurable::FileNotInEffect),
+        })
     }
 
     /// Asks whether this partition's master would replay its ballots after a restart.
@@ -195,6 +238,37 @@ impl Watcher {
             Err(error) if is_refusal(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The servers whose append-only file is known to be in effect, by their run id.
+///
+/// When a running Redis is told to keep such a file (`CONFIG SET appendonly yes`), INFO shows it as enabled at once. But
+/// until the first rewrite has ended, Redis writes into a file that a restart does not read. A rewrite that is under way
+/// when a server is first seen may be that one, so the server is trusted once no rewrite is under way or due, and the last
+/// one has succeeded. Later rewrites replace a file that is in effect.
+#[derive(Debug, Default)]
+struct ProvenFiles(HashSet<String>);
+
+impl ProvenFiles {
+    /// Reads the reply to INFO of one server.
+    fn is_in_effect(&mut self, info: &str) -> bool {
+        let field = |name: &str| {
+            let mut lines = info.lines().map(str::trim);
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        };
+        let run_id = field("run_id").unwrap_or_default().to_owned();
+        if field("aof_enabled") != Some("1") {
+            self.0.remove(&run_id);
+            return false;
+        }
+        let rests = field("aof_rewrite_in_progress") == Some("0")
+            && field("aof_rewrite_scheduled") == Some("0")
+            && field("aof_last_bgrewrite_status") == Some("ok");
+        if rests {
+            self.0.insert(run_id.clone());
+        }
+        self.0.contains(&run_id)
     }
 }
 
@@ -305,6 +379,31 @@ mod tests {
         assert!(compared(Durability::Memory, 0, &lazy, None).is_err());
         assert!(compared(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
         assert!(compared(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+    }
+
+    #[test]
+    fn an_append_only_file_counts_once_its_first_rewrite_has_ended() {
+        let info = |run_id: &str, enabled: u8, in_progress: u8, scheduled: u8, status: &str| {
+            format!(
+                "# Server\r\nrun_id:{run_id}\r\n# Persistence\r\naof_enabled:{enabled}\r\n\
+                 aof_rewrite_in_progress:{in_progress}\r\naof_rewrite_scheduled:{scheduled}\r\n\
+                 aof_last_bgrewrite_status:{status}\r\n"
+            )
+        };
+        let mut files = ProvenFiles::default();
+        for not_yet in [
+            info("a", 0, 0, 0, "ok"),
+            info("a", 1, 1, 0, "ok"),
+            info("a", 1, 0, 1, "ok"),
+            info("a", 1, 0, 0, "err"),
+        ] {
+            assert!(!files.is_in_effect(&not_yet), "{not_yet}");
+        }
+        assert!(files.is_in_effect(&info("a", 1, 0, 0, "ok")));
+        assert!(files.is_in_effect(&info("a", 1, 1, 0, "ok")), "a later rewrite");
+        assert!(!files.is_in_effect(&info("b", 1, 1, 0, "ok")), "another server");
+        assert!(!files.is_in_effect(&info("a", 0, 0, 0, "ok")));
+        assert!(!files.is_in_effect(&info("a", 1, 1, 0, "ok")), "it was off meanwhile");
     }
 
     #[test]

@@ -33,6 +33,7 @@ const SETTINGS: &[&str] = &[
     "maxmemory-policy",
     "no-appendfsync-on-rewrite",
     "replay-rights",
+    "file-in-effect",
     "replicas",
 ];
 

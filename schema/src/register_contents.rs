@@ -98,13 +98,13 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     buckets: impl Iterator<Item = u16>,
 ) -> Result<Contents, E> {
     // The register.
-    let mut query = redis::pipe();
-    for bucket in buckets {
-        query.hgetall(keys.register_bucket(partition, poll, bucket));
-    }
-    let lines: Vec<HashMap<Vec<u8>, Vec<u8>>> = query.query_async(redis).await?;
-    let lines = lines.iter().flatten();
-    let read: Vec<_> = lines.map(|(voter, line)| Registered::parse(voter, line)).collect();
+    let buckets: Vec<String> =
+        buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)).collect();
+    let mut query = redis::cmd("EVAL");
+    query.arg(include_str!("lua/register_lines.lua")).arg(buckets.len()).arg(&buckets);
+    let lines: Vec<Vec<u8>> = query.query_async(redis).await?;
+    let lines = lines.chunks_exact(2);
+    let read: Vec<_> = lines.map(|line| Registered::parse(&line[0], &line[1])).collect();
     let mut contents = Contents { registered: read.len() as u64, ..Contents::default() };
     let mut left: Vec<Registered> = read.iter().copied().flatten().collect();
     contents.unknown = contents.registered - left.len() as u64;

@@ -46,9 +46,10 @@ mod tests {
     use super::*;
 
     /// Commands of our scripts that only read.
-    const READING: [&str; 10] = [
+    const READING: [&str; 11] = [
         "EXISTS",
         "HGET",
+        "HGETALL",
         "MEMORY USAGE",
         "SISMEMBER",
         "TIME",

@@ -12,7 +12,9 @@ use crate::projection::{self, Command};
 use crate::{EntryId, Keys, PollId};
 
 /// Entries of a stream that are counted by poll at most.
-pub const ENTRIES_COUNTED_MAX: usize = 1_000;
+const ENTRIES_COUNTED_MAX: usize = 1_000;
+/// Bytes of entries after which counting ends: ballots take about 100 bytes each.
+const BYTES_COUNTED_MAX: usize = 256 * 1_024;
 
 /// One stream at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +25,9 @@ pub struct StreamState {
     pub length: i64,
     /// The oldest entry in it.
     pub oldest: Option<EntryId>,
-    /// Ballots by poll, of the first [`ENTRIES_COUNTED_MAX`] entries.
+    /// The number of entries, from the oldest on, that were counted by poll.
+    pub counted: i64,
+    /// The ballots of these entries by poll.
     pub ballots: HashMap<PollId, i64>,
 }
 
@@ -35,7 +39,7 @@ impl StreamState {
 
     /// Reads the reply to [`script`]; `None` if it is not of that form.
     pub fn parse(reply: &[String]) -> Option<Self> {
-        let (head, polls) = reply.split_at_checked(4)?;
+        let (head, polls) = reply.split_at_checked(5)?;
         let mut state = Self {
             position: Position { last: head[0].parse().ok()?, added: head[1].parse().ok()? },
             length: head[2].parse().ok()?,
@@ -43,6 +47,7 @@ impl StreamState {
                 "" => None,
                 oldest => Some(oldest.parse().ok()?),
             },
+            counted: head[4].parse().ok()?,
             ballots: HashMap::new(),
         };
         for pair in polls.chunks(2) {
@@ -57,7 +62,7 @@ impl StreamState {
 
     /// Whether every entry was counted by poll.
     fn is_counted(&self) -> bool {
-        self.length <= ENTRIES_COUNTED_MAX as i64
+        self.counted >= self.length
     }
 }
 
@@ -88,6 +93,7 @@ pub fn script(keys: &Keys, partition: u16, fence: bool) -> Command {
         &keys.stream(partition),
         if fence { "1" } else { "0" },
         &ENTRIES_COUNTED_MAX.to_string(),
+        &BYTES_COUNTED_MAX.to_string(),
     ])
 }
 
@@ -102,9 +108,11 @@ mod tests {
 
     #[test]
     fn the_oldest_entry_decides_and_else_the_last_id() {
-        assert_eq!(parsed(&["9-1", "7", "2", "5-3", "1", "2"]).complete_to_ms(), 5);
-        assert_eq!(parsed(&["9-1", "7", "0", ""]).complete_to_ms(), 9);
-        for bad in [&["9-1", "7", "0"][..], &["x", "7", "0", ""], &["9-1", "7", "0", "x"]] {
+        assert_eq!(parsed(&["9-1", "7", "2", "5-3", "2", "1", "2"]).complete_to_ms(), 5);
+        assert_eq!(parsed(&["9-1", "7", "0", "", "0"]).complete_to_ms(), 9);
+        for bad in
+            [&["9-1", "7", "0", ""][..], &["x", "7", "0", "", "0"], &["9-1", "7", "0", "x", "0"]]
+        {
             let bad: Vec<String> = bad.iter().map(|part| (*part).to_owned()).collect();
             assert_eq!(StreamState::parse(&bad), None);
         }
@@ -112,12 +120,12 @@ mod tests {
 
     #[test]
     fn what_waits_is_known_by_poll_or_for_the_only_one() {
-        let one = parsed(&["9-1", "7", "3", "5-3", "1", "2", "99999999999", "1"]);
-        let other = parsed(&["9-1", "7", "2", "5-3", "1", "1", "2", "1"]);
+        let one = parsed(&["9-1", "7", "3", "5-3", "3", "1", "2", "99999999999", "1"]);
+        let other = parsed(&["9-1", "7", "2", "5-3", "2", "1", "1", "2", "1"]);
         let both = [&one, &other];
         let known = waiting(both.into_iter(), None).unwrap();
         assert_eq!(known, HashMap::from([(PollId(1), 3), (PollId(2), 1)]));
-        let long = parsed(&["9-1", "7", "5000", "5-3", "1", "1000"]);
+        let long = parsed(&["9-1", "7", "5000", "5-3", "1000", "1", "1000"]);
         let both = [&one, &long];
         assert_eq!(waiting(both.into_iter(), None), None);
         let only = waiting(both.into_iter(), Some(PollId(1)));

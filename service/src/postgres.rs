@@ -8,11 +8,12 @@ mod sslmode;
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use bb8_postgres::PostgresConnectionManager;
+use tokio_postgres::AsyncMessage;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -37,8 +38,7 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A pool of sessions with Postgres, which are opened when needed.
 pub type Pool = bb8::Pool<Manager>;
 
-/// Opens the sessions of a pool. It wraps `bb8_postgres`' manager, which would keep sessions that a
-/// failover has made read-only.
+/// Opens the sessions of a pool, and notices those that a failover has made read-only.
 #[derive(Clone)]
 pub struct Manager {
     purpose: Arc<Purpose>,
@@ -47,7 +47,42 @@ pub struct Manager {
     last_reason: Arc<Mutex<Option<String>>>,
 }
 
-type Opener = PostgresConnectionManager<MakeRustlsConnect>;
+/// Opens sessions with one set of settings.
+#[derive(Clone)]
+struct Opener {
+    config: tokio_postgres::Config,
+    connector: MakeRustlsConnect,
+}
+
+impl Opener {
+    /// Opens a session, whose driver runs as a task. The flag is set when the server sends a warning.
+    async fn connect(
+        &self,
+    ) -> Result<(tokio_postgres::Client, Arc<AtomicBool>), tokio_postgres::Error> {
+        let (client, mut driver) = self.config.connect(self.connector.clone()).await?;
+        let warned = Arc::new(AtomicBool::new(false));
+        let flag = warned.clone();
+        tokio::spawn(async move {
+            loop {
+                match std::future::poll_fn(|context| driver.poll_message(context)).await {
+                    Some(Ok(AsyncMessage::Notice(notice))) => {
+                        if *notice.code() == SqlState::WARNING {
+                            flag.store(true, Ordering::Release);
+                            tracing::warn!("postgres warns: {}", notice.message());
+                        }
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        tracing::debug!("a session with postgres ended: {}", describe(&error));
+                        return;
+                    }
+                    None => return,
+                }
+            }
+        });
+        Ok((client, warned))
+    }
+}
 
 /// The settings of all sessions of a pool that are fixed at start-up.
 struct Purpose {
@@ -60,7 +95,7 @@ impl Purpose {
     fn opener(&self, inputs: &Inputs) -> anyhow::Result<Opener> {
         let config = config(&self.args, &inputs.url, &self.application, self.read_only)?;
         let connector = connector(&self.args, &inputs.url)?;
-        Ok(PostgresConnectionManager::new(config, connector))
+        Ok(Opener { config, connector })
     }
 }
 
@@ -119,9 +154,17 @@ impl Manager {
 pub struct Session {
     client: tokio_postgres::Client,
     given_up: bool,
+    /// Whether the server has sent a warning since [`Session::was_warned`] was called last.
+    warned: Arc<AtomicBool>,
 }
 
 impl Session {
+    /// Returns whether the server has sent a warning (SQLSTATE 01000) since the last call. After a COMMIT it means that the
+    /// wait for a synchronous standby was cancelled: the transaction is committed, and may be lost with this server.
+    pub fn was_warned(&self) -> bool {
+        self.warned.swap(false, Ordering::AcqRel)
+    }
+
     /// Has the pool close this session instead of reusing it, because the reply to a statement is still to
     /// come and nobody waits for it.
     pub fn give_up(&mut self) {
@@ -169,11 +212,11 @@ impl bb8::ManageConnection for Manager {
         let began = Instant::now();
         loop {
             let opening = async {
-                let client = self.opener().connect().await?;
+                let (client, warned) = self.opener().connect().await?;
                 if !self.purpose.read_only {
                     client.batch_execute(COMMIT_IS_FLUSHED).await?;
                 }
-                Ok(client)
+                Ok((client, warned))
             };
             let Ok(outcome) = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await else {
                 self.log_failure_once(Some(format!("no session within {HANDSHAKE_TIMEOUT:?}")));
@@ -181,7 +224,9 @@ impl bb8::ManageConnection for Manager {
             };
             self.log_failure_once(outcome.as_ref().err().map(describe));
             match outcome {
-                Ok(client) => return Ok(Session { client, given_up: false }),
+                Ok((client, warned)) => {
+                    return Ok(Session { client, given_up: false, warned });
+                }
                 Err(error) if began.elapsed() >= CHECKOUT_TIMEOUT => return Err(error),
                 Err(_) => tokio::time::sleep(CONNECT_AGAIN_AFTER).await,
             }

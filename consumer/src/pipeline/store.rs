@@ -58,6 +58,9 @@ pub enum Error {
     /// Postgres is unreachable, slow or misconfigured. The same batch may succeed later.
     #[error("{0}")]
     Transient(String),
+    /// Postgres did not count the batch in time. Half of it may succeed.
+    #[error("{0}")]
+    TooSlow(String),
     /// Postgres refuses the data itself. The same batch would be refused again.
     #[error("{0}")]
     Rejected(String),
@@ -84,7 +87,8 @@ impl Store {
     /// When this returns `Ok`, the transaction is committed and flushed to disk.
     ///
     /// # Errors
-    /// Returns [`Error::Rejected`] when Postgres refuses the data, and [`Error::Transient`] for every other failure.
+    /// Returns [`Error::Rejected`] when Postgres refuses the data, [`Error::TooSlow`] when a time-out ended the statement,
+    /// and [`Error::Transient`] for every other failure, such as a commit that no synchronous standby has confirmed.
     /// Nothing is counted then.
     pub async fn count(
         &self,
@@ -101,13 +105,20 @@ impl Store {
             // The session still owes an answer, so the pool must not lend it again.
             session.give_up();
             let reason = format!("postgres did not answer within {:?}", self.response_timeout);
-            return Err(Error::Transient(reason));
+            return Err(Error::TooSlow(reason));
         };
+        if session.was_warned() {
+            // The batch is committed here, and no standby may have it. Counting it again waits for the standby again.
+            let reason =
+                "the wait for a synchronous standby was cancelled, so the commit is not safe";
+            return Err(Error::Transient(reason.to_owned()));
+        }
         outcome.map_err(|error| {
             session.judge(&error);
-            match is_data_error(&error) {
-                true => Error::Rejected(describe(&error)),
-                false => Error::Transient(describe(&error)),
+            match error.code() {
+                Some(&SqlState::QUERY_CANCELED) => Error::TooSlow(describe(&error)),
+                _ if is_data_error(&error) => Error::Rejected(describe(&error)),
+                _ => Error::Transient(describe(&error)),
             }
         })
     }

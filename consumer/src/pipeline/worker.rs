@@ -10,6 +10,7 @@
 //! Redis' delivery counter, so the counter says nothing about the entry itself. Only when Postgres refuses the data of
 //! an entry does it become a dead letter.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::RedisError;
@@ -59,6 +60,8 @@ pub struct Worker {
     polls: PollCache,
     config: WorkerConfig,
     read_size: AdaptiveReadSize,
+    /// The most votes of one transaction.
+    part_size: AtomicUsize,
     shutdown: CancellationToken,
     /// Cancelled when too little of the grace period is left to wait for Postgres.
     force_stop: CancellationToken,
@@ -100,6 +103,7 @@ impl Worker {
             polls,
             config,
             read_size: AdaptiveReadSize::new(config.bounds.entries, config.bounds.bytes),
+            part_size: AtomicUsize::new(usize::MAX),
             shutdown,
             force_stop,
             connection: None,
@@ -306,18 +310,23 @@ impl Worker {
     }
 
     /// Counts the batch, retrying for as long as Postgres is down. When Postgres refuses the data, the batch is halved
-    /// until the bad vote is alone, which then becomes a dead letter.
+    /// until the bad vote is alone, which then becomes a dead letter. When Postgres is too slow for a batch, this one and
+    /// the next ones are counted in smaller parts; parts grow again when they succeed.
     async fn count(&self, batch: &mut Batch, in_hand: usize) -> Result<(), Error> {
         let mut backoff = Backoff::new();
         let votes = std::mem::take(&mut batch.votes);
         let mut set_aside = std::mem::take(&mut batch.set_aside);
-        let mut parts = vec![votes];
+        let mut parts = in_parts(votes, self.part_size.load(Ordering::Relaxed));
         while let Some(votes) = parts.pop() {
             let started = Instant::now();
             let counted =
                 self.unless_forced_to_stop(self.store.count(&votes, &set_aside), in_hand).await?;
             match counted {
                 Ok(Outcome { counted, without_code }) => {
+                    let part_size = self.part_size.load(Ordering::Relaxed);
+                    if votes.len() >= part_size {
+                        self.part_size.store(part_size.saturating_mul(2), Ordering::Relaxed);
+                    }
                     metrics::STORE_DURATION_SECONDS.record(started.elapsed());
                     record_outcomes(counted, &set_aside);
                     set_aside.clear();
@@ -331,6 +340,12 @@ impl Worker {
                 }
                 Err(store::Error::Transient(reason)) => {
                     parts.push(votes);
+                    self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
+                }
+                Err(store::Error::TooSlow(reason)) => {
+                    let half = votes.len().div_ceil(2).max(1);
+                    self.part_size.store(half, Ordering::Relaxed);
+                    parts.extend(in_parts(votes, half));
                     self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
                 }
                 Err(store::Error::Rejected(reason)) => split(votes, &reason, &mut parts, batch),
@@ -379,6 +394,17 @@ impl Worker {
             }
         }
     }
+}
+
+/// Divides votes into parts of at most this size, the first part last. Votes of none are one empty part, because there
+/// may be ballots to set aside.
+fn in_parts(mut votes: Vec<Vote>, size: usize) -> Vec<Vec<Vote>> {
+    let mut parts = Vec::new();
+    while votes.len() > size {
+        parts.push(votes.split_off(votes.len() - size));
+    }
+    parts.push(votes);
+    parts
 }
 
 /// Halves a batch that Postgres refused, or marks the vote as dead when it is alone.

@@ -27,7 +27,7 @@ async fn count(store: &Store, polls: &Polls, entries: &[Entry]) {
         match store.count(&votes, &set_aside).await {
             Ok(_) => return,
             // A transaction that lost a deadlock is retried, as the worker does.
-            Err(Error::Transient(_)) => {}
+            Err(Error::Transient(_) | Error::TooSlow(_)) => {}
             Err(Error::Rejected(reason)) => panic!("{reason}"),
         }
     }

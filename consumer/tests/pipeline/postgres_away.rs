@@ -145,3 +145,65 @@ async fn a_commit_is_flushed_whatever_the_server_has_for_a_default() {
         assert_eq!(told, used);
     }
 }
+
+/// A batch that takes longer than the statement time-out is counted in smaller parts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_database_counts_slowly_and_does_not_stand_still() {
+    let deployment = TestDeployment::new().await;
+    let sql = deployment.sql().await;
+    sql.batch_execute(
+        "CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_sleep(0.005); RETURN NEW; END $$; \
+         CREATE TRIGGER slow BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION be_slow()",
+    )
+    .await
+    .unwrap();
+    // All of them are in the streams before the consumer starts, so its first batches are large.
+    deployment.add(&deployment.ballots(1_200)).await;
+    let consumer = deployment.spawn(&["--statement-timeout-ms=500"]);
+    deployment.settles_at(1_200).await;
+    assert!(deployment.dead_letters().await.is_empty());
+    let retries = consumer.metric("votestream_retries_total", "postgres").await;
+    assert!(retries.is_some_and(|retries| retries > 0.0), "{retries:?}");
+}
+
+/// With its synchronous standby away, Postgres commits on its own disk only, and says so in a warning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_no_standby_has_confirmed_is_not_acknowledged() {
+    let postgres = own_postgres().await;
+    let database = create_database(&postgres).await;
+    let deployment = TestDeployment::on(testkit::redis(), database, 2, json!({})).await;
+    let consumer = deployment.spawn(&["--statement-timeout-ms=500"]);
+    consumer.ready().await;
+    let sql = deployment.sql().await;
+    let set_standby = async |name: &str| {
+        // This session must not wait for the standby itself.
+        sql.batch_execute("SET synchronous_commit = local").await.unwrap();
+        sql.batch_execute(&format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"))
+            .await
+            .unwrap();
+        sql.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    };
+    set_standby("away").await;
+    eventually(SOON, async || {
+        let row = sql.query_one("SHOW synchronous_standby_names", &[]).await.unwrap();
+        if row.get::<_, &str>(0) == "away" { Ok(()) } else { Err(()) }
+    })
+    .await;
+    deployment.add(&deployment.ballots(5)).await;
+    // Somebody cancels the wait of each commit, which then succeeds with a warning: the votes are committed here.
+    let mut redis = deployment.redis().await;
+    let (mut cancelled, mut committed) = (0, 0);
+    while committed < 10 {
+        let cancel =
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+        cancelled += sql.query(cancel, &[]).await.unwrap().len();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(deployment.in_flight(&mut redis).await.0, 5, "the entries stay");
+        // The first batch that was read may have fewer than five.
+        committed += usize::from(voters(&sql, &deployment.poll).await >= 1);
+        assert!(cancelled < 1_000, "no vote is ever committed");
+    }
+    set_standby("").await;
+    deployment.settles_at(5).await;
+}

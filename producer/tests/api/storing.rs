@@ -580,3 +580,43 @@ async fn a_connection_in_use_is_answered_once_more_when_the_service_stops_and_an
     closed.expect("an idle connection does not hold up the stop").unwrap();
     assert!(service.stop().await, "drained in time");
 }
+
+/// `CONFIG SET appendonly yes` shows as enabled at once, and what Redis appends is read after a restart only once the
+/// first rewrite has ended.
+#[tokio::test]
+async fn nothing_is_accepted_before_the_append_only_file_is_in_effect() {
+    let redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    let set = |name: &str, value: &str| redis.command(&["CONFIG", "SET", name, value]).unwrap();
+    let cast = async || service.ballot("pets", &["cats"]).send().await.status;
+    assert_eq!(cast().await, 202);
+    set("appendonly", "no");
+    eventually(ANSWERED_WITHIN, async || match cast().await {
+        503 => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    // The first rewrite takes some seconds.
+    let fill = "for i = 1, 400 do redis.call('SET', KEYS[1] .. i, 'x') end";
+    redis.command(&["EVAL", fill, "1", "{votes:filler}"]).unwrap();
+    set("rdb-key-save-delay", "20000");
+    set("appendonly", "yes");
+    let rewrites = || {
+        let info = redis.command(&["INFO", "persistence"]).unwrap();
+        info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1")
+    };
+    assert!(rewrites(), "the rewrite is slow enough to be seen");
+    let mut refused = 0;
+    loop {
+        let status = cast().await;
+        // The answer counts if the rewrite goes on after it.
+        match (status, rewrites()) {
+            (503, _) => refused += 1,
+            (202, true) => panic!("a ballot was accepted during the first rewrite"),
+            (202, false) => break,
+            other => panic!("{other:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(refused > 10, "{refused}");
+}

@@ -1,14 +1,14 @@
 #!lua flags=allow-oom
 -- Where a stream stands: its position, and how far it is empty.
--- KEYS 1 stream; ARGV 1 fence: 1 or 0, 2 most entries that are counted by poll
--- Reply: {last ID, entries ever added, length, ID of the oldest entry or '', a poll, its ballots, another poll, …}. The
---        ballots are those of the first entries, as many as ARGV 2 allows.
+-- KEYS 1 stream; ARGV 1 fence: 1 or 0, 2 most entries that are counted by poll, 3 bytes after which counting ends
+-- Reply: {last ID, entries ever added, length, ID of the oldest entry or '', entries counted, a poll, its ballots,
+--        another poll, …}. The ballots are those of the first entries, as far as ARGV 2 and 3 allow.
 --
 -- With the fence, the last ID of an empty stream is moved to Redis' present time. No later entry can have an ID before
 -- it, even if the clock is set back.
 local last, added, length = '0-0', 0, 0
 if redis.call('EXISTS', KEYS[1]) == 0 then
-    return { last, added, length, '' }
+    return { last, added, length, '', 0 }
 end
 local info = redis.call('XINFO', 'STREAM', KEYS[1])
 for i = 1, #info, 2 do
@@ -29,25 +29,41 @@ if length == 0 then
             redis.call('XSETID', KEYS[1], last)
         end
     end
-    return { last, added, length, '' }
+    return { last, added, length, '', 0 }
 end
-local entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])
-local reply, ballots, order = { last, added, length, entries[1][1] }, {}, {}
-for _, entry in ipairs(entries) do
-    local fields = entry[2]
-    for i = 1, #fields, 2 do
-        if fields[i] == 'ballot' then
-            local poll = string.match(fields[i + 1], '^%d+ (%d+) ')
-            if poll then
-                if not ballots[poll] then
-                    order[#order + 1] = poll
-                end
-                ballots[poll] = (ballots[poll] or 0) + 1
+local entries_max, bytes_max = tonumber(ARGV[2]), tonumber(ARGV[3])
+local oldest, counted, bytes, ballots, order = '', 0, 0, {}, {}
+-- Anybody who may append may append large entries. So the first call reads one entry, and each further call twice as many
+-- as the one before it, while they are small.
+local from, count = '-', 1
+while counted < entries_max and bytes < bytes_max do
+    local entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', math.min(count, entries_max - counted))
+    if #entries == 0 then
+        break
+    end
+    if oldest == '' then
+        oldest = entries[1][1]
+    end
+    for _, entry in ipairs(entries) do
+        local fields, poll = entry[2], nil
+        for i = 1, #fields, 2 do
+            bytes = bytes + #fields[i] + #fields[i + 1]
+            if fields[i] == 'ballot' and not poll then
+                poll = string.match(string.sub(fields[i + 1], 1, 32), '^%d+ (%d+) ')
             end
-            break
+        end
+        if poll then
+            if not ballots[poll] then
+                order[#order + 1] = poll
+            end
+            ballots[poll] = (ballots[poll] or 0) + 1
         end
     end
+    counted = counted + #entries
+    from = '(' .. entries[#entries][1]
+    count = count * 2
 end
+local reply = { last, added, length, oldest, counted }
 for _, poll in ipairs(order) do
     reply[#reply + 1] = poll
     reply[#reply + 1] = ballots[poll]
