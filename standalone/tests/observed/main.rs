@@ -312,11 +312,18 @@ async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
              SELECT id, n, 'o' || n, 'o' || n FROM polls, generate_series(0, 1) n WHERE slug = 'codes';
          INSERT INTO voting_codes (poll_id, hash) SELECT id, gen_random_uuid() FROM polls, generate_series(1, 20)
              WHERE slug = 'codes';
-         INSERT INTO poll_tally (poll_id, voters) SELECT id, 19 FROM polls WHERE slug = 'codes';",
+         INSERT INTO poll_tally (poll_id, voters) SELECT id, 19 FROM polls WHERE slug = 'codes';
+         INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
+             SELECT id, gen_random_uuid(), 1, 1, 1, gen_random_uuid() FROM polls WHERE slug = 'codes';",
     )
     .await
     .unwrap();
+    redis(&["HSET", "{votes:0}:polls", "1", "2147483647 0 1 keep_first code"]).await;
     watched.see(&["RedisNotDurable", "DeadLetters", "TallyDrift", "CodePoolLow"]).await;
+    watched.see(&["BallotsSurplus", "VotesWithoutCode", "CopiesRepaired"]).await;
+    let refused = ballots_without_a_code(&watched.pipeline.pipeline.vote).await;
+    assert!(refused > 500, "{refused} were refused");
+    watched.see(&["WrongCodes"]).await;
     // Somebody writes a poll as a newer release might. This is a transaction of its own: it locks `polls`, and
     // together with the locked tally above that could end in a deadlock with a consumer.
     sql.batch_execute(
@@ -369,6 +376,26 @@ async fn services_do_not_answer(watched: &mut Observation) {
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::CONT);
     }
+}
+
+/// Casts ballots without a voting code in the poll that needs one, and returns how many were refused for that.
+async fn ballots_without_a_code(vote: &str) -> usize {
+    let address = vote.trim_start_matches("http://").trim_end_matches('/');
+    let body = r#"{"choices":["o0"]}"#;
+    let request = format!(
+        "POST /api/polls/codes/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut refused = 0;
+    for _ in 0..800 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        refused += usize::from(reply.contains("/problems/bad-code"));
+    }
+    refused
 }
 
 /// Opens an event stream that nobody reads.
