@@ -86,6 +86,15 @@ impl Registered {
     }
 }
 
+/// How far to look for a ballot that is neither a vote, nor set aside, nor in the stream under its entry ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// Not further. It is counted as unknown: it may be a dead letter, or one that is replayed.
+    Quick,
+    /// Among all dead letters and all entries of the stream.
+    Thorough,
+}
+
 /// Compares some buckets of a poll's register in one partition.
 ///
 /// # Errors
@@ -96,6 +105,7 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     keys: &Keys,
     (partition, poll): (u16, PollId),
     buckets: impl Iterator<Item = u16>,
+    how: Search,
 ) -> Result<Contents, E> {
     // The register.
     let buckets: Vec<String> =
@@ -119,6 +129,10 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     let settled = set_aside(postgres, poll, &left).await?;
     contents.set_aside += settle(&mut left, &settled);
     if left.is_empty() {
+        return Ok(contents);
+    }
+    if how == Search::Quick {
+        contents.unknown += left.len() as u64;
         return Ok(contents);
     }
     // Dead letters, and those that are replayed: they are in the stream under another ID.

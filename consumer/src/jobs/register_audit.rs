@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use votestream_schema::keys::BUCKETS;
 use votestream_schema::poll::now_ms;
-use votestream_schema::register_contents;
+use votestream_schema::register_contents::{self, Contents, Search};
 use votestream_schema::{Keys, Poll, PollId, PollState};
 use votestream_service::postgres;
 use votestream_service::redis::Connection;
@@ -19,13 +19,17 @@ use crate::polls::PollCache;
 /// Buckets of one part, all of one poll and partition.
 const BUCKETS_OF_PART: u16 = 512;
 /// Buckets that are compared at a time.
-const BUCKETS_AT_ONCE: u16 = 256;
+const BUCKETS_AT_ONCE: u16 = 512;
 const PARTS_OF_REGISTER: u16 = BUCKETS / BUCKETS_OF_PART;
 const _: () = assert!(PARTS_OF_REGISTER * BUCKETS_OF_PART == BUCKETS, "parts have equal sizes");
 /// The most parts that one audit compares: the whole register of two polls with four partitions.
 const PARTS_AT_ONCE: usize = 256;
-/// A ballot that is nowhere to be found is looked for again after this time, because an operator may have moved it.
+/// A ballot that is not found at first is looked for among all entries and dead letters after this time, because an
+/// operator may just have moved it.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The most parts that are searched in this way by one audit, because it reads whole streams. After a large loss the result
+/// is a part of it; `votectl audit` has it all.
+const PARTS_SEARCHED_MAX: usize = 4;
 
 /// The state of a rotation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,9 +94,18 @@ impl RegisterAudit {
         let parts = self.parts();
         let from = usize::try_from(rotation.next_part).unwrap_or(0).min(parts.len());
         let next = &parts[from..parts.len().min(from + PARTS_AT_ONCE)];
-        let mut found = 0;
+        let mut suspicious = Vec::new();
         for part in next {
-            found += self.missing(redis, *part).await?;
+            if self.compare(redis, *part, Search::Quick).await?.unknown > 0 {
+                suspicious.push(*part);
+            }
+        }
+        let mut found = 0;
+        if !suspicious.is_empty() {
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+        for part in suspicious.into_iter().take(PARTS_SEARCHED_MAX) {
+            found += self.missing(redis, part).await?;
         }
         Ok(rotation.advance(next.len(), found, parts.len()))
     }
@@ -115,12 +128,7 @@ impl RegisterAudit {
     /// The number of voters of one part whose ballot is nowhere to be found, without those that an operator may have
     /// dropped.
     async fn missing(&self, redis: &mut Connection, part: Part) -> Result<i64, ServerError> {
-        let missing = self.missing_now(redis, part).await?;
-        if missing == 0 {
-            return Ok(0);
-        }
-        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
-        let missing = missing.min(self.missing_now(redis, part).await?);
+        let missing = self.compare(redis, part, Search::Thorough).await?.missing.cast_signed();
         let (poll, partition, _) = part;
         let mut dropped = redis::cmd("HGET");
         dropped
@@ -130,24 +138,25 @@ impl RegisterAudit {
         Ok((missing - dropped.unwrap_or(0)).max(0))
     }
 
-    async fn missing_now(
+    async fn compare(
         &self,
         redis: &mut Connection,
         (poll, partition, first): Part,
-    ) -> Result<i64, ServerError> {
+        how: Search,
+    ) -> Result<Contents, ServerError> {
         let session = self.postgres.get().await;
         let session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let mut missing = 0;
+        let mut contents = Contents::default();
         for first in (first..first + BUCKETS_OF_PART).step_by(usize::from(BUCKETS_AT_ONCE)) {
             let buckets = first..first + BUCKETS_AT_ONCE;
             let place = (partition, poll);
             let compared = register_contents::compare::<ServerError>(
-                redis, &**session, &self.keys, place, buckets,
+                redis, &**session, &self.keys, place, buckets, how,
             );
-            missing += compared.await?.missing.cast_signed();
+            contents.add(compared.await?);
         }
-        Ok(missing)
+        Ok(contents)
     }
 }
 

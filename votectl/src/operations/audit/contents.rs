@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 use votestream_schema::keys::BUCKETS;
-use votestream_schema::register_contents::{self, Contents};
+use votestream_schema::register_contents::{self, Contents, Search};
 use votestream_schema::{Poll, PollId};
 
 use super::balance::CheckOutcome;
@@ -82,6 +82,7 @@ pub(super) async fn of_poll(
                 &redis.keys,
                 (partition, poll.id),
                 buckets,
+                Search::Thorough,
             );
             all.add(part.await?);
         }
