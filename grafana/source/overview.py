@@ -14,7 +14,13 @@ REFUSED = (
     ' / (sum(rate(votestream_ballots_total{@, outcome=~"accepted|unavailable"}[@])) > 0)'
 )
 CLICK_TO_COUNT = "votestream_ballot_to_commit_seconds"
-OUTCOME_COLORS = {"accepted": GOOD, "unavailable": BAD, "already-voted": WARN}
+OUTCOME_COLORS = {
+    "accepted": GOOD,
+    "unavailable": BAD,
+    "already-voted": WARN,
+    "code-used": "yellow",
+    "bad-code": "purple",
+}
 
 BOARD = Board(
     uid="votestream-overview",
@@ -102,7 +108,8 @@ BOARD = Board(
             lines(
                 "Ballots by outcome",
                 "Which answers do voters get? Answers per second: `accepted`, or the name of the problem. "
-                "`unavailable` is a fault of the system; the other problems concern the voter's own ballot.",
+                "`unavailable` is a fault of the system; the other problems concern the voter's own ballot, for example "
+                "`code-used` (the voting code has a vote already) and `bad-code` (no such code).",
                 "short",
                 [Query("sum by (outcome) (rate(votestream_ballots_total{@}[@])) > 0", "{{outcome}}")],
                 stacked=True,
@@ -159,12 +166,16 @@ BOARD = Board(
             ),
             number(
                 "Lost or wrong",
-                "Is every acknowledged ballot counted once? Sum of the entries that were deleted, the ballots that the "
-                "audit misses, and the votes by which the tally is wrong. Must be 0.",
+                "Is every acknowledged ballot counted once, and nothing else? Sum of the entries that were deleted, the "
+                "ballots that the audit misses or that no producer accepted, the votes without a code, and the votes by "
+                "which the tally is wrong. Must be 0.",
                 "short",
                 "sum(votestream_vanished_entries_total{@})"
                 " + sum(max by (job, partition) (votestream_stream_lost_entries{@}))"
-                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_drift_votes{@})",
+                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_drift_votes{@})"
+                # Surplus ballots are NaN where the audit cannot know their number.
+                " + (max(votestream_audit_surplus_ballots{@}) >= 0 or 0 * max(votestream_audit_drift_votes{@}))"
+                " + (max(votestream_audit_votes_without_code{@}) or 0 * max(votestream_audit_drift_votes{@}))",
                 steps((None, GOOD), (1, BAD)),
                 decimals=0,
             ),

@@ -183,7 +183,13 @@ BOARD = Board(
                     Query("max(votestream_stream_lag_unknown{@})", "lag unknown somewhere"),
                 ],
             ),
-            widths=(4, 5, 5, 5, 5),
+            lines(
+                "Copies repaired",
+                "Does somebody else write to Redis? Parts of polls that differed from Postgres and were repaired, within "
+                "the time range of the dashboard: a partition's rules, a definition, single voting codes. Must stay 0.",
+                "short",
+                [Query("sum by (what) (increase(votestream_copies_repaired_total{@}[$__range]))", "{{what}}")],
+            ),
         ),
         "Votes counted: the consumers",
         Row(
@@ -229,12 +235,15 @@ BOARD = Board(
             ),
             lines(
                 "Audit",
-                "Does the audit balance? Votes by which the tally is wrong, and accepted ballots that cannot be found. "
-                "Both must stay 0.",
+                "Does the audit balance? Votes by which the tally is wrong, accepted ballots that cannot be found, counted "
+                "ballots that no producer accepted, and votes without a voting code where one is needed. All must stay "
+                "0; the surplus has a gap where Redis' counters are incomplete.",
                 "short",
                 [
                     Query("max(votestream_audit_drift_votes{@})", "tally drift"),
                     Query("max(votestream_audit_missing_ballots{@})", "ballots missing"),
+                    Query("max(votestream_audit_surplus_ballots{@})", "ballots that nobody accepted"),
+                    Query("max(votestream_audit_votes_without_code{@})", "votes without a code"),
                 ],
             ),
             lines(

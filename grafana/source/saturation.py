@@ -116,6 +116,16 @@ ROWS: list[Row | str] = [
             max_val=1,
         ),
         lines(
+            "Wrong voting codes",
+            "Does somebody guess voting codes, or was a wrong list handed out? Ballots per second that were refused "
+            "because the poll has no such code, or because the code has a vote already.",
+            "short",
+            [
+                Query('sum(rate(votestream_ballots_total{@, outcome="bad-code"}[@]))', "no such code"),
+                Query('sum(rate(votestream_ballots_total{@, outcome="code-used"}[@]))', "used before"),
+            ],
+        ),
+        lines(
             "Certificates",
             "How long are the certificates of Redis and Postgres still valid? Empty without TLS.",
             "s",
