@@ -26,7 +26,7 @@ export class Relay {
   constructor(poll, notify) {
     this.#poll = poll;
     this.#notify = notify;
-    this.#name = `votestream:results:${poll}`;
+    this.#name = `votestream:results:2:${poll}`;
   }
 
   start() {
@@ -100,7 +100,8 @@ export class Relay {
     if (message.kind === 'ask') {
       if (!this.#stream) return;
       this.#channel.postMessage({ kind: 'here' });
-      if (this.#last.frame) this.#channel.postMessage(this.#last.frame);
+      // What was heard before is no news from the server.
+      if (this.#last.frame) this.#channel.postMessage({ ...this.#last.frame, again: true });
       if (this.#last.link) this.#channel.postMessage(this.#last.link);
       return;
     }

@@ -33,7 +33,7 @@ window.addEventListener('pageshow', (event) => {
 });
 
 function hear(message) {
-  if (['tally', 'hidden', 'alive'].includes(message.kind)) light.hear();
+  if (!message.again && ['tally', 'hidden', 'alive'].includes(message.kind)) light.hear();
   switch (message.kind) {
     case 'tally':
       return showTally(message.data);

@@ -109,11 +109,12 @@ impl Register {
         } else {
             pipeline.cmd("EVALSHA").arg(self.script.get_hash())
         };
-        call.arg(4 + batch.len())
+        call.arg(5 + batch.len())
             .arg(self.keys.stream(partition))
             .arg(self.keys.rules(partition))
             .arg(self.keys.accepted(partition))
-            .arg(self.keys.code_hashes(partition, poll));
+            .arg(self.keys.code_hashes(partition, poll))
+            .arg(self.keys.codes_before_hashes(partition, poll));
         let mut buckets = self.keys.register_buckets(partition, poll);
         for Registration { ballot, .. } in batch {
             call.arg(buckets.of(ballot.voter.bucket(BUCKETS)));

@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 
 use crate::code::CodeHash;
 use crate::projection;
-use crate::{Keys, Poll, PollId};
+use crate::{Keys, Poll, PollId, VoterId};
 
 /// Codes that one command adds or removes at most, so that no single command blocks Redis for long.
 const CODES_AT_ONCE: usize = 10_000;
@@ -101,6 +101,21 @@ pub async fn remove_codes(
     hashes: &[CodeHash],
 ) -> Result<u64, RedisError> {
     change_codes("SREM", redis, &keys.code_hashes(partition, poll), hashes).await
+}
+
+/// Removes voters from the set that the release before keeps. Returns how many were there.
+///
+/// # Errors
+/// Returns the error of Redis; some may have been removed.
+pub async fn remove_voters_before_hashes(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+    partition: u16,
+    poll: PollId,
+    voters: &[VoterId],
+) -> Result<u64, RedisError> {
+    let voters: Vec<CodeHash> = voters.iter().map(|voter| CodeHash(voter.0)).collect();
+    change_codes("SREM", redis, &keys.codes_before_hashes(partition, poll), &voters).await
 }
 
 async fn change_codes(

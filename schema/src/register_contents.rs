@@ -150,6 +150,9 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     contents.counted += settle(&mut left, &settled);
     let settled = set_aside(postgres, poll, &left).await?;
     contents.set_aside += settle(&mut left, &settled);
+    // A voter may have changed the vote since the register was read.
+    let changed = changed(redis, keys, partition, poll, &left).await?;
+    contents.under_way += settle(&mut left, &changed);
     if !is_complete {
         contents.unknown += left.len() as u64;
         return Ok(contents);
@@ -266,6 +269,31 @@ async fn in_stream(
     let is_there =
         |(ballot, found): (&Registered, &Vec<_>)| (!found.is_empty()).then_some(ballot.voter);
     Ok(ballots.iter().zip(&entries).filter_map(is_there).collect())
+}
+
+/// The voters whose line in the register is another one now.
+async fn changed(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+    partition: u16,
+    poll: PollId,
+    ballots: &[Registered],
+) -> Result<HashSet<VoterId>, RedisError> {
+    let mut query = redis::pipe();
+    for Registered { voter, .. } in ballots {
+        query.hget(keys.register(partition, poll, *voter), voter.0.as_bytes().as_slice());
+    }
+    if query.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let lines: Vec<Option<Vec<u8>>> = query.query_async(redis).await?;
+    let is_same = |ballot: &Registered, line: &Option<Vec<u8>>| {
+        let line =
+            line.as_ref().and_then(|line| Registered::parse(ballot.voter.0.as_bytes(), line));
+        line == Some(*ballot)
+    };
+    let changed = ballots.iter().zip(&lines).filter(|(ballot, line)| !is_same(ballot, line));
+    Ok(changed.map(|(ballot, _)| ballot.voter).collect())
 }
 
 /// The voters and tags of all ballots in a stream, under this field. Clears `is_complete` if it has too many entries.

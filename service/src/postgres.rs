@@ -154,15 +154,14 @@ impl Manager {
 pub struct Session {
     client: tokio_postgres::Client,
     given_up: bool,
-    /// Whether the server has sent a warning since [`Session::was_warned`] was called last.
+    /// Whether the server has sent a warning; see [`Warnings`].
     warned: Arc<AtomicBool>,
 }
 
 impl Session {
-    /// Returns whether the server has sent a warning (SQLSTATE 01000) since the last call. After a COMMIT it means that the
-    /// wait for a synchronous standby was cancelled: the transaction is committed, and may be lost with this server.
-    pub fn was_warned(&self) -> bool {
-        self.warned.swap(false, Ordering::AcqRel)
+    /// Returns what the server warns of; it can be read while the session is in use.
+    pub fn warnings(&self) -> Warnings {
+        Warnings(self.warned.clone())
     }
 
     /// Has the pool close this session instead of reusing it, because the reply to a statement is still to
@@ -179,6 +178,23 @@ impl Session {
                     || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
                     || code.code().starts_with("57P")
             });
+    }
+}
+
+/// Whether the server has sent a warning (SQLSTATE 01000).
+#[derive(Clone, Debug)]
+pub struct Warnings(Arc<AtomicBool>);
+
+impl Warnings {
+    /// Forgets earlier warnings. Called before a COMMIT: a warning after it means that the wait for a synchronous standby
+    /// was cancelled. The transaction is committed then, and may be lost with this server.
+    pub fn forget(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Returns whether there was a warning since [`Warnings::forget`].
+    pub fn are_there(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -359,7 +375,8 @@ fn config(
         .application_name(application)
         .options(format!(
             "-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} \
-             -c idle_in_transaction_session_timeout={statement_ms}{read_only_option}"
+             -c idle_in_transaction_session_timeout={statement_ms} \
+             -c client_min_messages=warning{read_only_option}"
         ))
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(Duration::from_secs(20))

@@ -132,6 +132,10 @@ impl Auditor {
         let Some(recount) = recount(&transaction).await? else { return Ok(None) };
         transaction.commit().await?;
         drop(session);
+        // The lock is released, so say first that an audit was made: other replicas need not recount now.
+        let mut made = redis::cmd("HSET");
+        made.arg(self.keys.audit()).arg("ended_ms").arg(now_ms());
+        made.exec_async(&mut *connection).await?;
         let rotation = self.registers.compare_next(connection, rotation).await?;
         // Once more, after Postgres: every ballot that is counted was accepted before.
         let accepted_since = self.accepted(connection).await?;

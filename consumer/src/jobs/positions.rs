@@ -30,7 +30,7 @@ use crate::polls::{PollCache, Polls};
 /// The period while a poll that has just closed is not complete.
 const PERIOD_AFTER_CLOSE: Duration = Duration::from_millis(100);
 /// After this time a poll that is not complete is measured as rarely as others.
-const AFTER_CLOSE_MS: i64 = 60_000;
+const MEASURED_OFTEN_MS: i64 = 60_000;
 
 /// Follows the streams of one deployment.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Positions {
             let mut complete_to_ms = None;
             loop {
                 let polls = self.polls.polls();
-                let fence = has_just_closed(&polls, complete_to_ms, now_ms());
+                let fence = incomplete(&polls, complete_to_ms, now_ms()).next().is_some();
                 match self.follow(&polls, fence).await {
                     Ok(complete_to) => complete_to_ms = complete_to,
                     Err(error) => {
@@ -100,17 +100,15 @@ impl Positions {
         }
         let regressions = db::positions::regressions(&**session).await?;
         metrics::STREAM_REGRESSIONS.set(regressions.len() as f64);
-        let waiting = watermark::waiting(streams.values(), only_poll(polls, now_ms()));
+        let complete_to = streams.values().map(StreamState::complete_to_ms).min();
+        let only = only_poll(polls, complete_to, now_ms());
+        let waiting = watermark::waiting(streams.values(), only);
         db::watermarks::store_waiting(&**session, waiting.as_ref()).await?;
         if !regressions.is_empty() {
             return Ok(None);
         }
-        let complete_to: BTreeMap<u16, i64> = streams
-            .iter()
-            .map(|(partition, stream)| (*partition, stream.complete_to_ms()))
-            .collect();
-        db::watermarks::advance(&**session, &complete_to).await?;
-        Ok(complete_to.values().min().copied())
+        db::watermarks::advance(&**session, &streams).await?;
+        Ok(complete_to)
     }
 
     /// Reads the current state of every stream from Redis.
@@ -132,17 +130,22 @@ impl Positions {
     }
 }
 
-/// Whether a poll has closed a moment ago and is not known to be complete.
-fn has_just_closed(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64) -> bool {
-    polls.values().filter_map(|poll| poll.closes_at_ms).any(|closes| {
-        (now_ms - AFTER_CLOSE_MS..=now_ms).contains(&closes)
-            && complete_to_ms.is_none_or(|complete_to| complete_to < closes)
+/// The closing times of polls that have closed and are not known to be complete.
+fn incomplete(
+    polls: &Polls,
+    complete_to_ms: Option<i64>,
+    now_ms: i64,
+) -> impl Iterator<Item = i64> {
+    let closings = polls.values().filter_map(|poll| poll.closes_at_ms);
+    closings.filter(move |closes| {
+        *closes <= now_ms && complete_to_ms.is_none_or(|complete_to| complete_to < *closes)
     })
 }
 
 /// How long to wait before the next measurement.
 fn pause(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64, period: Duration) -> Duration {
-    if has_just_closed(polls, complete_to_ms, now_ms) {
+    let since = now_ms - MEASURED_OFTEN_MS;
+    if incomplete(polls, complete_to_ms, now_ms).any(|closed_at| closed_at > since) {
         return PERIOD_AFTER_CLOSE.min(period);
     }
     let next = polls.values().filter_map(|poll| poll.closes_at_ms).filter(|at| *at > now_ms).min();
@@ -150,14 +153,15 @@ fn pause(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64, period: Durati
     until.map_or(period, |until| until.min(period))
 }
 
-/// The only poll of which ballots may wait; `None` if there are several or none.
-fn only_poll(polls: &Polls, now_ms: i64) -> Option<PollId> {
+/// The only poll of which ballots may wait: it is open, or has closed and is not complete. `None` if there are several or
+/// none.
+fn only_poll(polls: &Polls, complete_to_ms: Option<i64>, now_ms: i64) -> Option<PollId> {
     let may_wait = |poll: &&std::sync::Arc<Poll>| match poll.state(now_ms) {
         PollState::Open => true,
-        PollState::Closed => {
-            poll.closes_at_ms.is_some_and(|closes| closes > now_ms - AFTER_CLOSE_MS)
-        }
-        PollState::Draft | PollState::Scheduled | PollState::Archived => false,
+        PollState::Closed | PollState::Archived => poll
+            .closes_at_ms
+            .is_some_and(|closes| complete_to_ms.is_none_or(|complete_to| complete_to < closes)),
+        PollState::Draft | PollState::Scheduled => false,
     };
     let mut polls = polls.values().filter(may_wait);
     let only = polls.next()?.id;
@@ -193,19 +197,23 @@ mod tests {
         assert_eq!(pause(Some(99_900), 100_000), PERIOD_AFTER_CLOSE);
         assert_eq!(pause(None, 100_000), PERIOD_AFTER_CLOSE);
         assert_eq!(pause(Some(100_000), 100_100), PERIOD);
-        assert_eq!(pause(Some(99_000), 100_000 + AFTER_CLOSE_MS + 1), PERIOD);
-        assert!(has_just_closed(&polls, Some(99_999), 100_000));
-        assert!(!has_just_closed(&polls, Some(0), 99_999), "the fence is for closed polls");
+        assert_eq!(pause(Some(99_000), 100_000 + MEASURED_OFTEN_MS + 1), PERIOD);
+        let fence = |complete_to, now_ms| incomplete(&polls, complete_to, now_ms).next().is_some();
+        assert!(fence(Some(99_999), 100_000) && fence(None, 100_000));
+        assert!(fence(Some(99_999), 4_000_000), "however long ago it closed");
+        assert!(!fence(Some(100_000), 4_000_000));
+        assert!(!fence(Some(0), 99_999), "the fence is for closed polls");
     }
 
     #[test]
-    fn a_poll_is_the_only_one_while_no_other_takes_ballots_or_has_just_closed() {
+    fn a_poll_is_the_only_one_while_no_other_takes_ballots_or_is_incomplete() {
         let one = polls(&[None]);
-        assert_eq!(only_poll(&one, 10), Some(PollId(1)));
-        assert_eq!(only_poll(&one, 0), None, "it is not open yet");
+        assert_eq!(only_poll(&one, Some(0), 10), Some(PollId(1)));
+        assert_eq!(only_poll(&one, Some(0), 0), None, "it is not open yet");
         let two = polls(&[None, Some(100_000)]);
-        assert_eq!(only_poll(&two, 50_000), None);
-        assert_eq!(only_poll(&two, 150_000), None);
-        assert_eq!(only_poll(&two, 170_000), Some(PollId(1)));
+        assert_eq!(only_poll(&two, Some(50_000), 50_000), None);
+        assert_eq!(only_poll(&two, Some(99_999), 900_000), None);
+        assert_eq!(only_poll(&two, None, 900_000), None);
+        assert_eq!(only_poll(&two, Some(100_000), 900_000), Some(PollId(1)));
     }
 }

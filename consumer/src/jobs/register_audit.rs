@@ -19,7 +19,7 @@ use crate::polls::PollCache;
 /// Buckets of one part, all of one poll and partition.
 const BUCKETS_OF_PART: u16 = 512;
 /// Buckets that are compared at a time.
-const BUCKETS_AT_ONCE: u16 = 512;
+const BUCKETS_AT_ONCE: u16 = 128;
 const PARTS_OF_REGISTER: u16 = BUCKETS / BUCKETS_OF_PART;
 const _: () = assert!(PARTS_OF_REGISTER * BUCKETS_OF_PART == BUCKETS, "parts have equal sizes");
 /// The most parts that one audit compares: the whole register of two polls with four partitions.
@@ -102,6 +102,9 @@ impl RegisterAudit {
         }
         let mut found = 0;
         if !suspicious.is_empty() {
+            // Parts with dead letters are always suspicious. Another one comes first each time, so that all have a turn.
+            let turn = usize::try_from(now_ms() / 1_000).unwrap_or(0) % suspicious.len();
+            suspicious.rotate_left(turn);
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
         for part in suspicious.into_iter().take(PARTS_SEARCHED_MAX) {

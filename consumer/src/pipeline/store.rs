@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::Ballot;
 use votestream_schema::code::CodeHash;
-use votestream_service::postgres::{Pool, describe, describe_checkout, is_data_error};
+use votestream_service::postgres::{Pool, Warnings, describe, describe_checkout, is_data_error};
 
 use crate::metrics;
 use crate::pipeline::batch::{Reason, Vote};
@@ -100,14 +100,15 @@ impl Store {
         }
         let session = self.pool.get().await;
         let mut session = session.map_err(|e| Error::Transient(describe_checkout(e)))?;
-        let counting = self.insert_or_upsert(&mut session, votes, set_aside);
+        let warnings = session.warnings();
+        let counting = self.insert_or_upsert(&mut session, &warnings, votes, set_aside);
         let Ok(outcome) = tokio::time::timeout(self.response_timeout, counting).await else {
             // The session still owes an answer, so the pool must not lend it again.
             session.give_up();
             let reason = format!("postgres did not answer within {:?}", self.response_timeout);
             return Err(Error::TooSlow(reason));
         };
-        if session.was_warned() {
+        if outcome.is_ok() && warnings.are_there() {
             // The batch is committed here, and no standby may have it. Counting it again waits for the standby again.
             let reason =
                 "the wait for a synchronous standby was cancelled, so the commit is not safe";
@@ -127,20 +128,21 @@ impl Store {
     async fn insert_or_upsert(
         &self,
         client: &mut tokio_postgres::Client,
+        warnings: &Warnings,
         votes: &[Vote],
         set_aside: &[(Ballot, Reason)],
     ) -> Result<Outcome, tokio_postgres::Error> {
         let left = self.upserts_left.load(Ordering::Relaxed);
         if left > 0 {
             self.upserts_left.store(left - 1, Ordering::Relaxed);
-            return count_in_transaction(client, UPSERT, votes, set_aside).await;
+            return count_in_transaction(client, warnings, UPSERT, votes, set_aside).await;
         }
-        match count_in_transaction(client, INSERT, votes, set_aside).await {
+        match count_in_transaction(client, warnings, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("a voter of this batch is already stored; upserting the batch");
                 metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
-                count_in_transaction(client, UPSERT, votes, set_aside).await
+                count_in_transaction(client, warnings, UPSERT, votes, set_aside).await
             }
             outcome => outcome,
         }
@@ -161,6 +163,7 @@ pub async fn upsert(
 
 async fn count_in_transaction(
     client: &mut tokio_postgres::Client,
+    warnings: &Warnings,
     statement: &str,
     votes: &[Vote],
     set_aside: &[(Ballot, Reason)],
@@ -185,6 +188,7 @@ async fn count_in_transaction(
     if !losers.is_empty() {
         store_set_aside(&transaction, &losers).await?;
     }
+    warnings.forget();
     transaction.commit().await?;
     Ok(Outcome { counted, without_code })
 }

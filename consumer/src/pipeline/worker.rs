@@ -317,7 +317,8 @@ impl Worker {
         let votes = std::mem::take(&mut batch.votes);
         let mut set_aside = std::mem::take(&mut batch.set_aside);
         let mut parts = in_parts(votes, self.part_size.load(Ordering::Relaxed));
-        while let Some(votes) = parts.pop() {
+        // Ballots to set aside are stored even if every vote was refused.
+        while let Some(votes) = parts.pop().or_else(|| (!set_aside.is_empty()).then(Vec::new)) {
             let started = Instant::now();
             let counted =
                 self.unless_forced_to_stop(self.store.count(&votes, &set_aside), in_hand).await?;
@@ -347,6 +348,14 @@ impl Worker {
                     self.part_size.store(half, Ordering::Relaxed);
                     parts.extend(in_parts(votes, half));
                     self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
+                }
+                Err(store::Error::Rejected(reason)) if votes.is_empty() => {
+                    tracing::error!(
+                        reason,
+                        ballots = set_aside.len(),
+                        "postgres refuses ballots that do not count"
+                    );
+                    set_aside.clear();
                 }
                 Err(store::Error::Rejected(reason)) => split(votes, &reason, &mut parts, batch),
             }

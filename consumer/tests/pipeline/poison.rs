@@ -163,6 +163,33 @@ async fn a_batch_that_postgres_refuses_is_split_down_to_the_bad_ballots() {
     assert!(consumer.stop().await);
 }
 
+/// The only vote of a batch is refused, and a ballot of the batch does not count: it is stored all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn ballots_that_do_not_count_are_stored_when_every_vote_is_refused() {
+    let deployment = TestDeployment::new().await;
+    let sql = deployment.sql().await;
+    sql.batch_execute("ALTER TABLE votes ADD CONSTRAINT refused CHECK (false) NOT VALID")
+        .await
+        .unwrap();
+    let in_first = |ballot: &Ballot| ballot.voter.partition(deployment.partitions) == 0;
+    let ballots: Vec<Ballot> =
+        deployment.ballots(60).into_iter().filter(in_first).take(2).collect();
+    let mut redis = deployment.redis().await;
+    for (id, ballot) in ["1-1", "*"].iter().zip(&ballots) {
+        append(&mut redis, &deployment, id, &[(b"ballot", codec::encode(ballot).as_bytes())]).await;
+    }
+    let consumer = deployment.start(&[]);
+    wait_for_dead_letters(&deployment, 1).await;
+    eventually(SOON, async || {
+        let rows = sql.query("SELECT ballot FROM set_aside", &[]).await.unwrap();
+        let stored: Vec<uuid::Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        if stored == [ballots[0].id.0] { Ok(()) } else { Err(stored) }
+    })
+    .await;
+    assert_eq!(deployment.in_flight(&mut redis).await, (0, 0));
+    assert!(consumer.stop().await);
+}
+
 /// Moving an entry to the dead letters is atomic: after a crash in the middle of many, each entry is in one place only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_while_dead_lettering_leaves_each_entry_dead_once() {

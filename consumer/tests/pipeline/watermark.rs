@@ -158,3 +158,23 @@ async fn a_loss_of_redis_keeps_a_poll_from_being_final_until_somebody_has_taken_
     becomes_final(&deployment, &poll).await;
     assert!(consumer.stop().await);
 }
+
+/// As after an outage that lasted longer than the end of the poll, or an update from a release without watermarks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_that_closed_long_ago_becomes_final() {
+    let ago = |ms| votestream_schema::poll::rfc3339(now_ms() - ms);
+    let changes = json!({ "opens_at": ago(3_600_000), "closes_at": ago(300_000) });
+    let deployment = TestDeployment::with_poll(changes).await;
+    let mut redis = deployment.redis().await;
+    for ballot in deployment.ballots(6) {
+        let partition = ballot.voter.partition(deployment.partitions);
+        let mut add = redis::cmd("XADD");
+        add.arg(deployment.keys.stream(partition)).arg(format!("{}-*", now_ms() - 600_000));
+        add.arg("ballot").arg(votestream_schema::codec::encode(&ballot));
+        add.exec_async(&mut redis).await.unwrap();
+    }
+    let consumer = deployment.start(&[]);
+    becomes_final(&deployment, &deployment.poll).await;
+    deployment.settles_at(6).await;
+    assert!(consumer.stop().await);
+}

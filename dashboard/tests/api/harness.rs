@@ -99,8 +99,11 @@ impl Database {
     /// Says that every ballot up to this time is counted, and how many wait, as the consumers do.
     pub async fn complete_to(&self, at: Timestamp, waiting: i64, poll: PollId) {
         let partitions = db::partitions(&self.client).await.unwrap();
-        let complete_to = (0..partitions).map(|partition| (partition, at.as_millisecond()));
-        db::watermarks::advance(&self.client, &complete_to.collect()).await.unwrap();
+        let sql = "INSERT INTO watermarks SELECT n, $1 FROM generate_series(0, $2 - 1) n \
+                   ON CONFLICT (partition) DO UPDATE SET complete_to_ms = excluded.complete_to_ms";
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
+            [&at.as_millisecond(), &i32::from(partitions)];
+        self.client.execute(sql, &values).await.unwrap();
         let waiting = std::collections::HashMap::from([(poll, waiting)]);
         db::watermarks::store_waiting(&self.client, Some(&waiting)).await.unwrap();
     }

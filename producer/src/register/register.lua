@@ -8,7 +8,8 @@
 --   TAG_DIGITS            how many of the last digits of a payload, which are random or follow from an idempotency
 --                         key, are kept in the register to recognise a ballot that is sent again
 --
--- KEYS  1 stream, 2 rules, 3 accepted, 4 the hashes of the poll's voting codes, then each ballot's register bucket
+-- KEYS  1 stream, 2 rules, 3 accepted, 4 the hashes of the poll's voting codes, 5 the voters with a code, as the release
+--       before kept them, then each ballot's register bucket
 -- ARGV  1 the most entries the stream may hold, 2 poll, 3 arguments per ballot, then these: voter
 --       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`); where ARGV 3 is 3 or 4 also trace (may be
 --       empty); where it is 4 also the hash of the voter's code. `codec.rs` describes the payload
@@ -23,7 +24,8 @@
 --
 -- The script makes the entry IDs itself, from Redis' clock and the stream's last ID. So the ID of an
 -- accepted entry proves that the ballot came in time.
-local stream, rules_key, accepted_key, codes_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, rules_key, accepted_key = KEYS[1], KEYS[2], KEYS[3]
+local codes_key, codes_key_before = KEYS[4], KEYS[5]
 local backlog_max, poll, arguments_per_ballot = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local call, pcall, sub = redis.call, redis.pcall, string.sub
 
@@ -78,7 +80,9 @@ local function register(bucket, voter, payload, trace, code_hash)
     if not rules or replaces == nil or needs_code == nil or (needs_code and not code_hash) then
         return 'U'
     end
-    if needs_code and call('SISMEMBER', codes_key, code_hash) == 0 then
+    -- Right after an update the hashes may not be there yet. Postgres decides which ballots count.
+    if needs_code and call('SISMEMBER', codes_key, code_hash) == 0
+        and call('SISMEMBER', codes_key_before, voter) == 0 then
         return 'B'
     end
     local entry = entry_start .. string.format('%d', seq + 1)
@@ -131,11 +135,11 @@ local function register(bucket, voter, payload, trace, code_hash)
 end
 
 local replies = { ms_text, seq + 1, 0 }
-for i = 1, #KEYS - 4 do
+for i = 1, #KEYS - 5 do
     local at = 4 + (i - 1) * arguments_per_ballot
     local trace = arguments_per_ballot >= 3 and ARGV[at + 2]
     local code_hash = arguments_per_ballot == 4 and ARGV[at + 3]
-    local verdict = register(KEYS[4 + i], ARGV[at], ARGV[at + 1], trace, code_hash)
+    local verdict = register(KEYS[5 + i], ARGV[at], ARGV[at + 1], trace, code_hash)
     if failure then
         break
     elseif verdict then

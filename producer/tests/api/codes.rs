@@ -260,3 +260,17 @@ async fn many_wrong_codes_are_answered_slowly_and_right_ones_at_once() {
     }
     assert!((20..=40).contains(&refused), "{refused}");
 }
+
+/// Right after an update Redis has the codes only as the release before kept them.
+#[tokio::test]
+async fn a_code_that_only_the_release_before_has_copied_is_accepted() {
+    let (service, _) = start(VotePolicy::KeepFirst, 0).await;
+    let (code, other) = (Code::generate(), Code::generate());
+    let poll = service.poll("pets").id;
+    let voter = code.voter(poll);
+    let key = service.keys.codes_before_hashes(voter.partition(service.setup.partitions), poll);
+    let _: i64 = service.redis().await.sadd(key, voter.0.as_bytes().as_slice()).await.unwrap();
+    assert_eq!(cast(&service, "cats", &code.printed()).send().await.status, 202);
+    let wrong = cast(&service, "cats", &other.printed()).send().await;
+    assert_eq!(outcome(&wrong), (403, "bad-code".to_owned()));
+}

@@ -8,6 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::error::Error;
 use crate::PollId;
+use crate::watermark::StreamState;
 
 /// How far counting has come for one poll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -32,21 +33,29 @@ pub async fn progress(client: &impl GenericClient, poll: PollId) -> Result<Progr
     }))
 }
 
-/// Moves watermarks forward, each to the time given for its partition in milliseconds since the epoch. A watermark never
-/// goes back.
+/// Moves the watermarks of these partitions forward, and never back. One whose position is not the stored one was measured
+/// before or after a change that somebody else has stored, so it stays. All stay while a loss is recorded of which
+/// nobody has taken note.
 ///
 /// # Errors
 /// Returns the database's error; nothing is stored then.
 pub async fn advance(
     client: &impl GenericClient,
-    complete_to_ms: &BTreeMap<u16, i64>,
+    streams: &BTreeMap<u16, StreamState>,
 ) -> Result<(), Error> {
-    let partitions: Vec<i16> = complete_to_ms.keys().map(|partition| *partition as i16).collect();
-    let times: Vec<i64> = complete_to_ms.values().copied().collect();
+    let partitions: Vec<i16> = streams.keys().map(|partition| *partition as i16).collect();
+    let of =
+        |number: fn(&StreamState) -> i64| -> Vec<i64> { streams.values().map(number).collect() };
     client
         .query_typed(
             include_str!("../../sql/watermark_advance.sql"),
-            &[(&partitions, Type::INT2_ARRAY), (&times, Type::INT8_ARRAY)],
+            &[
+                (&partitions, Type::INT2_ARRAY),
+                (&of(StreamState::complete_to_ms), Type::INT8_ARRAY),
+                (&of(|stream| stream.position.last.ms), Type::INT8_ARRAY),
+                (&of(|stream| stream.position.last.seq), Type::INT8_ARRAY),
+                (&of(|stream| stream.position.added), Type::INT8_ARRAY),
+            ],
         )
         .await?;
     Ok(())

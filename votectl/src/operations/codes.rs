@@ -1,8 +1,8 @@
 //! One-time voting codes.
 //!
 //! Invariant: a code that somebody holds is known to Redis and to Postgres. Only hashes are stored, so a
-//! new code is seen once: in the value that [`issue`] returns. Both servers change under the
-//! lock of the copies, so no consumer takes codes that only Redis knows yet for wrong ones.
+//! new code is seen once: in the value that [`issue`] returns. Postgres has a
+//! code first, and loses it last, because it decides which ballots count.
 
 use std::collections::HashSet;
 
@@ -30,6 +30,8 @@ pub struct Issued {
     pub poll: Poll,
     /// The codes, in the order in which they were made.
     pub codes: Vec<Code>,
+    /// Why Redis does not have them yet; the consumers copy them when it is back.
+    pub not_copied: Option<Error>,
 }
 
 /// Makes `count` new codes for a poll.
@@ -38,8 +40,8 @@ pub struct Issued {
 /// Returns the errors of [`add`]. In each case no code was issued.
 pub async fn issue(servers: &Servers, slug: &Slug, count: u32) -> Result<Issued, Error> {
     let codes = generate(count as usize);
-    let Added { poll, .. } = add(servers, slug, &codes).await?;
-    Ok(Issued { poll, codes })
+    let Added { poll, not_copied, .. } = add(servers, slug, &codes).await?;
+    Ok(Issued { poll, codes, not_copied })
 }
 
 /// The outcome of [`add`].
@@ -53,6 +55,8 @@ pub struct Added {
     pub already_there: u64,
     /// The part of `already_there` that was revoked, and stays revoked.
     pub revoked: u64,
+    /// Why Redis does not have them yet; the consumers copy them when it is back.
+    pub not_copied: Option<Error>,
 }
 
 /// Adds codes to a poll. No two of `codes` may be alike.
@@ -66,10 +70,21 @@ pub async fn add(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Added
     takes_codes(&poll)?;
     let hashes: Vec<CodeHash> =
         codes.iter().map(|code| CodeHash::of(code.voter(poll.id))).collect();
-    let stored = store(&mut postgres, &mut redis, &poll, &hashes).await;
-    let (added, revoked) =
+    let stored = store(&mut postgres, &poll, &hashes).await;
+    let (added, good) =
         stored.map_err(|error| error.explained("no code was added; run it again"))?;
-    Ok(Added { poll, added, already_there: hashes.len() as u64 - added, revoked })
+    // Postgres first: a ballot with a code that only Redis knows would not be counted.
+    let not_copied = copy(&mut redis, &poll, &good).await.err();
+    let (all, revoked) = (hashes.len() as u64, (hashes.len() - good.len()) as u64);
+    Ok(Added { poll, added, already_there: all - added, revoked, not_copied })
+}
+
+/// Says in words that codes are stored and that Redis does not have them yet.
+pub fn not_copied(error: &Error) -> String {
+    format!(
+        "postgres has the codes; redis could not be reached ({error}). The consumers copy them when it is back; until then \
+         ballots with them are refused"
+    )
 }
 
 fn takes_codes(poll: &Poll) -> Result<(), Error> {
@@ -92,14 +107,13 @@ fn generate(count: usize) -> Vec<Code> {
     new.take(count).collect()
 }
 
-/// Stores the codes that the poll does not have yet in both servers. Returns their number, and how many of the others
-/// are revoked. If the transaction fails at its end, Redis has codes that nobody holds; the consumers remove them.
+/// Stores the codes that the poll does not have yet in Postgres. Returns their number, and all given codes that are not
+/// revoked.
 async fn store(
     postgres: &mut Client,
-    redis: &mut Redis,
     poll: &Poll,
     hashes: &[CodeHash],
-) -> Result<(u64, u64), Error> {
+) -> Result<(u64, Vec<CodeHash>), Error> {
     let transaction = postgres.transaction().await?;
     db::locks::share_copies(&transaction).await?;
     let mut added = 0;
@@ -115,13 +129,18 @@ async fn store(
     }
     let good: Vec<CodeHash> =
         hashes.iter().copied().filter(|hash| !revoked.contains(hash)).collect();
+    transaction.commit().await?;
+    Ok((added, good))
+}
+
+/// Copies codes that Postgres has to Redis, where producers look for them.
+async fn copy(redis: &mut Redis, poll: &Poll, hashes: &[CodeHash]) -> Result<(), Error> {
     for partition in 0..redis.partitions {
-        let here = of_partition(&good, partition, redis.partitions);
+        let here = of_partition(hashes, partition, redis.partitions);
         let keys = &redis.keys;
         poll_copy::add_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
     }
-    transaction.commit().await?;
-    Ok((added, revoked.len() as u64))
+    Ok(())
 }
 
 fn of_partition(hashes: &[CodeHash], partition: u16, partitions: u16) -> Vec<CodeHash> {
@@ -169,6 +188,18 @@ pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Re
         // After this no ballot with them is accepted; entries of ballots that were have no later time than this.
         let keys = &redis.keys;
         poll_copy::remove_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
+        // Producers of the release before look here.
+        let before = voters.iter().copied();
+        let before: Vec<VoterId> =
+            before.filter(|voter| voter.partition(redis.partitions) == partition).collect();
+        poll_copy::remove_voters_before_hashes(
+            &mut redis.connection,
+            keys,
+            partition,
+            poll.id,
+            &before,
+        )
+        .await?;
         let last_ms: i64 = redis.send(&projection::clock_script(&redis.keys, partition)).await?;
         let here: Vec<Uuid> = here.iter().map(|hash| hash.0).collect();
         let sql = "UPDATE voting_codes SET revoked_at_ms = $3 \

@@ -52,10 +52,13 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     let CodeFile { codes, repeated_lines } = file::read(&args.file)?;
     let warnings: Vec<String> =
         guessable::warnings(&codes).iter().map(Warning::to_string).collect();
-    let Added { added, already_there, revoked, .. } =
+    let Added { added, already_there, revoked, not_copied, .. } =
         codes::add(servers, &args.slug, &codes).await?;
     for warning in &warnings {
         note(warning);
+    }
+    if let Some(error) = not_copied {
+        note(&codes::not_copied(&error));
     }
     let repeated_in_file = repeated_lines.len();
     let imported =

@@ -13,7 +13,7 @@ use votestream_votectl::operations::codes::{self, CODES_MAX};
 use super::address::BallotAddress;
 use super::handout::{Format, Handout};
 use crate::cli_error::CliError;
-use crate::output::Output;
+use crate::output::{Output, note};
 
 const EXAMPLES: &str = "Examples:
   votectl codes issue members-vote --count 500
@@ -81,6 +81,9 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
             return Err(error.into());
         }
     };
+    if let Some(error) = &issued.not_copied {
+        note(&codes::not_copied(error));
+    }
     let printed = |text: &dyn Fn(&Code) -> String| issued.codes.iter().map(text).collect();
     let mut result = Printed { poll: slug, issued: *count, codes: None, links: None, file: path };
     match (file, handout) {
