@@ -354,15 +354,15 @@ def image_by_its_tag(d):
     container(d, "consumer")["image"] = "registry.example.com/votestream/consumer:1"
 
 
-@mistake("eks", "clouds", "Ingress/results: a stream is ended after 20 s of silence")
+@mistake("eks", "clouds", "Ingress/results: a stream is ended after 3 s of silence")
 def idle_time_of_aws(d):
     key = "alb.ingress.kubernetes.io/load-balancer-attributes"
-    d.get("Ingress", "results")["metadata"]["annotations"][key] = "idle_timeout.timeout_seconds=20"
+    d.get("Ingress", "results")["metadata"]["annotations"][key] = "idle_timeout.timeout_seconds=3"
 
 
-@mistake("minikube", "clouds", "Ingress/results: a stream is ended after 10 s of silence")
+@mistake("minikube", "clouds", "Ingress/results: a stream is ended after 3 s of silence")
 def read_time_of_nginx(d):
-    d.get("Ingress", "results")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"] = "10"
+    d.get("Ingress", "results")["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"] = "3"
 
 
 @mistake("minikube", "clouds", "a stream is ended after 3600 s of silence")
