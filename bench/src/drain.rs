@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use votestream_consumer::pipeline::batch::Vote;
 use votestream_consumer::pipeline::store;
-use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, PollId, VoterId, codec};
+use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, PollId, VoterKey, codec};
 use votestream_service::config::RedisArgs;
 use votestream_service::redis as service_redis;
 
@@ -43,7 +43,7 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
 
 fn ballot() -> anyhow::Result<Ballot> {
     let choices = Choices::from_mask(1).context("the mask holds a choice")?;
-    Ok(Ballot { poll: PollId(1), voter: VoterId::new(), id: BallotId::new(), choices })
+    Ok(Ballot { poll: PollId(1), voter: VoterKey::new(), id: BallotId::new(), choices })
 }
 
 /// Runs the consumer's upsert over one connection, a transaction for each batch, with votes made beforehand. Returns rows

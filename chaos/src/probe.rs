@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use tokio_postgres::Client;
-use uuid::Uuid;
 use votestream_loadtest::{ExpectedVote, VoterRecord};
 use votestream_schema::poll::now_ms;
+use votestream_schema::poll::voter_key::PollSecret;
 use votestream_schema::voter::CookieKind;
 use votestream_schema::{EntryId, VoterId};
 
@@ -124,9 +124,12 @@ async fn is_counted(testbed: &Testbed, sql: &mut Option<Client>, voter: VoterId)
         *sql = testbed.sql().await.ok();
     }
     let Some(client) = sql else { return false };
-    let voter: Uuid = voter.0;
-    let voter: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&voter];
-    let asked = client.query_opt("SELECT FROM votes WHERE voter = $1", &voter);
+    let asked = async {
+        let sql = "SELECT secret FROM poll_secrets JOIN polls ON id = poll_id WHERE slug = $1";
+        let row = client.query_one(sql, &[&POLL]).await?;
+        let secret = PollSecret::read(row.get(0)).expect("the table checks the length");
+        client.query_opt("SELECT FROM votes WHERE voter = $1", &[&secret.key_of(voter).0]).await
+    };
     match tokio::time::timeout(ANSWER_WITHIN, asked).await {
         Ok(Ok(row)) => row.is_some(),
         _ => {

@@ -6,6 +6,6 @@ FROM (
     SELECT (SELECT count(*) FROM voting_codes c WHERE c.poll_id = p.id AND c.revoked_at_ms IS NULL) AS issued,
            coalesce((SELECT voters FROM poll_tally t WHERE t.poll_id = p.id), 0) AS used
     FROM polls p
-    WHERE voter_policy = 'code' AND archived_at_ms IS NULL
+    WHERE voter_policy IN ('code', 'keyed_code') AND archived_at_ms IS NULL
       AND opens_at_ms <= $1 AND coalesce(closes_at_ms > $1, true)
 ) polls

@@ -46,8 +46,12 @@ impl PollCache {
         let session = self.pool.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
-        let query = tokio::time::timeout(self.response_timeout, db::polls::all(&**session)).await;
-        let Ok(polls) = query else {
+        let query = async {
+            let mut stored = db::polls::all(&**session).await?;
+            db::secrets::fill(&**session, &mut stored.readable).await?;
+            Ok::<_, db::Error>(stored)
+        };
+        let Ok(polls) = tokio::time::timeout(self.response_timeout, query).await else {
             // The session still owes an answer, so the pool must not lend it again.
             session.give_up();
             return Err(ServerError::PostgresTimeout(self.response_timeout));

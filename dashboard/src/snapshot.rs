@@ -179,6 +179,7 @@ fn to_json(body: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use votestream_schema::PollId;
+    use votestream_schema::poll::secrecy::Secrecy;
     use votestream_schema::poll::{PollOption, VotePolicy, VoterPolicy};
 
     fn snapshot(visibility: Visibility) -> Snapshot {
@@ -202,6 +203,7 @@ mod tests {
             closes_at_ms: Some(10_000),
             archived_at_ms: None,
             revision: 1,
+            secrecy: Secrecy::default(),
         };
         let tally = Tally { version: 12, voters: 99, votes: vec![60, 39] };
         let progress = Progress { complete_to_ms: Some(4_000), waiting: Some(3) };

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
+use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::submission::Submission;
 use votestream_schema::{Poll, PollId, PollOption};
 
@@ -20,6 +21,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     closes_at_ms: None,
     archived_at_ms: None,
     revision: 1,
+    secrecy: Secrecy::default(),
 });
 
 fn option(slug: &str) -> PollOption {

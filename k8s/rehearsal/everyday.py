@@ -189,7 +189,8 @@ def restore(stage, row):
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-scratch"},
         "spec": {"backoffLimit": 0, "template": {"metadata": spec["metadata"], "spec": spec["spec"]}}})
     stage.completed("restore-scratch", 300)
-    restored, counted = stage.postgres.rows(SCRATCH), stage.postgres.rows()
+    restored = stage.postgres.rows(stage.backed_up, SCRATCH)
+    counted = stage.postgres.rows(stage.backed_up)
     comparison = compare(stage.backed_up, restored)
     if not comparison.holds:
         raise Broken(f"restored: {comparison}")
@@ -203,7 +204,8 @@ def restore(stage, row):
 def end(stage, row):
     """Ends the load and audits the votes: none is lost, none is invented, and the page shows the counted votes."""
     stage.end_load()
-    comparison = compare(stage.ballots(), stage.postgres.rows(), complete=True)
+    ballots = stage.ballots()
+    comparison = compare(ballots, stage.postgres.rows(ballots), complete=True)
     rows = {}
 
     def agree():

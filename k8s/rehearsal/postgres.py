@@ -1,6 +1,6 @@
 """Reads the votes from Postgres, in its own pod.
 
-If Postgres runs outside the cluster, `k8s/votectl poll export` reads them.
+If Postgres runs outside the cluster, `k8s/votectl poll export` reads them, and `poll voter-keys` names their voters.
 """
 
 import csv
@@ -8,6 +8,7 @@ import io
 import subprocess
 
 from .kubectl import Failed, run
+from .voter_keys import key_of
 
 # A database beside the production database.
 SCRATCH = "votestream_scratch"
@@ -20,6 +21,8 @@ class Postgres:
 
     def __init__(self, kubectl, votectl, poll):
         self.kubectl, self.votectl, self.poll = kubectl, votectl, poll
+        # The keys of the voters seen so far, by id.
+        self.keys = {}
         if kubectl.find("statefulset", "postgres"):
             self.kind = "component postgres"
         elif kubectl.find("crd", CLUSTERS) and kubectl.find(CLUSTERS, "postgres-cnpg"):
@@ -56,8 +59,25 @@ class Postgres:
         except (Failed, LookupError, subprocess.TimeoutExpired):
             return False
 
-    def rows(self, database="votestream"):
-        """Returns every vote: voter and choices."""
+    def rows(self, ballots=(), database="votestream"):
+        """Returns every vote: voter and choices. The voters of these ballots are named as in the ballots, by the ids in
+        their cookies; all others by their keys."""
+        ids = self._ids({ballot.voter for ballot in ballots if ballot.voter})
+        return [(ids.get(voter, voter), choices) for voter, choices in self._stored(database)]
+
+    def _ids(self, voters):
+        """Returns the id of each of these voters, by key."""
+        new = sorted(voters - self.keys.keys())
+        if new and self.kind == "outside":
+            told = run(self.votectl, "poll", "voter-keys", self.poll, input="\n".join(new)).stdout
+            self.keys.update(zip(new, told.split(), strict=True))
+        elif new:
+            [[secret]] = self.sql(f"SELECT encode(secret, 'hex') FROM poll_secrets JOIN polls ON id = poll_id "
+                                  f"WHERE slug = '{self.poll}'")
+            self.keys.update((voter, key_of(bytes.fromhex(secret), voter)) for voter in new)
+        return {self.keys[voter]: voter for voter in voters}
+
+    def _stored(self, database):
         if self.kind == "outside":
             return self._exported()
         text = (f"SELECT replace(voter::text, '-', ''), choices FROM votes JOIN polls ON polls.id = poll_id "

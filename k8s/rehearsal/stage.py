@@ -83,7 +83,7 @@ class Stage:
     def compared(self, ballots):
         """Compares these ballots with the rows; returns None while Postgres does not answer."""
         try:
-            return compare(ballots, self.postgres.rows())
+            return compare(ballots, self.postgres.rows(ballots))
         except (Failed, subprocess.TimeoutExpired, LookupError):
             return None
 

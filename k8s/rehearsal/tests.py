@@ -7,7 +7,7 @@ import json
 import tempfile
 import unittest
 
-from . import load, settings, stage, tree
+from . import load, postgres, settings, stage, tree, voter_keys
 from .ballots import Ballot, Journal, compare, parse, window
 from .clock import Slow, eventually
 from .definitions import CRDS, definition, structural
@@ -118,6 +118,21 @@ class Comparisons(unittest.TestCase):
 
     def test_who_sent_nothing_may_not_be_counted(self):
         self.assertEqual(compare(self.told[4:], [("voter5", 1)], complete=True).invented, ["voter5"])
+
+
+class Postgreses(unittest.TestCase):
+    def test_a_row_has_the_id_of_its_voter(self):
+        made = postgres.Postgres.__new__(postgres.Postgres)
+        made.kind, made.poll, made.keys = "component postgres", "lunch", {}
+        # The key is the one that `schema/src/poll/voter_key.rs` expects.
+        voter, key = "0190c42ab6f87abc8def0123456789ab", "0190c42a804c8d0cbc30ef6b9386d2c2"
+        answers = {"secret": [["0b" * 32]], "votes": [[key, "1"], ["cd" * 16, "2"]]}
+        made.sql = lambda text, database="": answers["secret" if "poll_secrets" in text else "votes"]
+        self.assertEqual(made.rows([ballot(1, 1.0, voter=voter)]), [(voter, 1), ("cd" * 16, 2)])
+
+    def test_a_code_has_no_time_in_its_key(self):
+        key = voter_keys.key_of(b"\x0b" * 32, "0190c42ab6f88abc8def0123456789ab")
+        self.assertEqual(key, "cf72efd1e5a08088afdce90c6f37258a")
 
 
 class Results(unittest.TestCase):
@@ -318,7 +333,7 @@ class FakePostgres:
     def __init__(self, *rows):
         self.sets = list(rows)
 
-    def rows(self):
+    def rows(self, ballots=()):
         return self.sets.pop(0) if len(self.sets) > 1 else self.sets[0]
 
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use votestream_schema::{Keys, Poll};
+use votestream_schema::{Keys, Poll, projection};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Error, Pool};
@@ -62,7 +62,7 @@ impl Refresher {
             redis::cmd("HGETALL").arg(self.keys.polls()).query_async(&mut *connection).await?;
         let polls: Polls = definitions
             .into_iter()
-            .filter_map(|(slug, json)| match serde_json::from_str::<Poll>(&json) {
+            .filter_map(|(slug, json)| match projection::read_definition(&json) {
                 Ok(poll) => Some((slug, Arc::new(poll))),
                 Err(error) => {
                     tracing::warn!(

@@ -103,6 +103,8 @@ pub struct BallotPage {
     pub vote_is_unknown: bool,
     /// Whether the register of the poll, which is over, has been removed.
     pub vote_is_not_kept: bool,
+    /// Whether archiving the poll also seals it, so that nobody can find out any more who chose what.
+    pub is_secret: bool,
 }
 
 impl BallotPage {

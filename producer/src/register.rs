@@ -9,8 +9,9 @@
 use redis::{Pipeline, RedisError, Script, Value};
 use votestream_schema::code::CodeHash;
 use votestream_schema::keys::BUCKETS;
+use votestream_schema::poll::stored_voter_policy::StoredVoterPolicy;
 use votestream_schema::poll::{VotePolicy, VoterPolicy};
-use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterId, codec};
+use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterKey, codec};
 
 /// The register's decision on one ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +73,10 @@ const _: () = assert!(TAG_DIGITS <= codec::ID_DIGITS, "the tag is a part of the 
 fn script_text() -> String {
     let table = |entries: Vec<String>| format!("{{ {} }}", entries.join(", "));
     let replaces = VotePolicy::ALL.iter().map(|policy| format!("{policy} = {}", policy.replaces()));
-    let needs_code =
-        VoterPolicy::ALL.iter().map(|policy| format!("{policy} = {}", policy.needs_code()));
+    let voters = VoterPolicy::ALL
+        .iter()
+        .flat_map(|&policy| [false, true].map(|is_keyed| StoredVoterPolicy { policy, is_keyed }));
+    let needs_code = voters.map(|stored| format!("{stored} = {}", stored.policy.needs_code()));
     format!(
         "local REPLACES, NEEDS_CODE = {}, {}; \
          local BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES, TAG_DIGITS = {}, {}, {TAG_DIGITS}\n{}",
@@ -172,7 +175,7 @@ impl Register {
     }
 
     /// Returns the commands that read a voter's standing vote. The reply is a [`StandingReply`].
-    pub fn standing_query(&self, partitions: u16, poll: PollId, voter: VoterId) -> Pipeline {
+    pub fn standing_query(&self, partitions: u16, poll: PollId, voter: VoterKey) -> Pipeline {
         let partition = voter.partition(partitions);
         let mut query = redis::pipe();
         query.hget(self.keys.register(partition, poll, voter), voter.0.as_bytes().as_slice());
@@ -234,7 +237,9 @@ mod tests {
             assert!(first.contains(&format!("{policy} = {}", policy.replaces())), "{first}");
         }
         for policy in VoterPolicy::ALL {
-            assert!(first.contains(&format!("{policy} = {}", policy.needs_code())), "{first}");
+            for word in [policy.to_string(), format!("keyed_{policy}")] {
+                assert!(first.contains(&format!("{word} = {}", policy.needs_code())), "{first}");
+            }
             // Only the first line names a policy: what follows looks it up.
             assert!(
                 !include_str!("register/register.lua").contains(&format!("'{policy}'")),

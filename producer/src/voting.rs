@@ -180,6 +180,9 @@ impl VotingService {
     pub(crate) async fn standing(&self, poll: &Poll, voter: Option<VoterId>) -> Standing {
         let is_over = matches!(poll.state(now_ms()), PollState::Closed | PollState::Archived);
         let Some(voter) = voter else { return Standing::None };
+        let Some(voter) = poll.secrecy.keys.key_of(voter) else {
+            return if is_over { Standing::NotKept } else { Standing::Unknown };
+        };
         let query = self.register.standing_query(self.partitions, poll.id, voter);
         let Ok(mut connection) = self.pool.get().await else { return Standing::Unknown };
         let answer: Result<StandingReply, _> = query.query_async(&mut *connection).await;
@@ -315,6 +318,9 @@ impl VotingService {
             (None, Some(key)) => key.ballot(voter),
             (None, None) => BallotId::new(),
         };
+        let Some(voter) = poll.secrecy.keys.key_of(voter) else {
+            return caster.result(Err(being_set_up()));
+        };
         let ballot = Ballot { poll: poll.id, voter, id, choices };
         let replaces = poll.vote_policy.replaces();
         let needs_code = poll.voter_policy.needs_code();
@@ -345,9 +351,7 @@ impl VotingService {
             Ok(Verdict::KeyReused) => {
                 Err(Problem::unavailable("your vote could not be stored; it is safe to try again"))
             }
-            Ok(Verdict::UnknownPoll) => {
-                Err(Problem::unavailable("this poll is being set up; try again in a moment"))
-            }
+            Ok(Verdict::UnknownPoll) => Err(being_set_up()),
             Ok(Verdict::Full) => {
                 Err(Problem::unavailable("too many ballots wait to be counted").retry_after(5))
             }
@@ -528,6 +532,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
             .map_err(|error| Problem::malformed(error.to_string())),
         (Some(_), Some(_)) => Err(Problem::malformed("there is more than one Idempotency-Key")),
     }
+}
+
+fn being_set_up() -> Problem {
+    Problem::unavailable("this poll is being set up; try again in a moment")
 }
 
 fn key_reused() -> Problem {

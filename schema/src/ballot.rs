@@ -1,6 +1,6 @@
 //! A ballot: one immutable submission of a voter, as it travels through a stream.
 
-use crate::{BallotId, Choices, PollId, VoterId};
+use crate::{BallotId, Choices, PollId, VoterKey};
 
 /// One voter's submission to one poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,7 @@ pub struct Ballot {
     /// The number of the poll that it answers.
     pub poll: PollId,
     /// The voter who submitted it.
-    pub voter: VoterId,
+    pub voter: VoterKey,
     /// Its own id, which stays the same in every entry in which it travels.
     pub id: BallotId,
     /// The options that it chooses, at least one.

@@ -8,7 +8,7 @@ use rand::RngExt;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{PollId, VoterId};
+use crate::{Poll, PollId, VoterId, VoterKey};
 
 mod typed;
 
@@ -64,6 +64,11 @@ impl Code {
         let bytes: [u8; 16] = std::array::from_fn(|i| hash[i]);
         VoterId(Uuid::new_v8(bytes))
     }
+
+    /// The key under which the poll stores that voter. Returns `None` if the poll's secret is not known.
+    pub fn key_in(&self, poll: &Poll) -> Option<VoterKey> {
+        poll.secrecy.keys.key_of(self.voter(poll.id))
+    }
 }
 
 /// All that the servers keep of an unused code: a hash of its voter.
@@ -75,7 +80,7 @@ pub struct CodeHash(pub Uuid);
 
 impl CodeHash {
     /// The hash of a voter, as it is kept if the voter has a code.
-    pub fn of(voter: VoterId) -> Self {
+    pub fn of(voter: VoterKey) -> Self {
         let hash = Sha256::new()
             .chain_update(b"votestream code hash\0")
             .chain_update(voter.0.as_bytes())
@@ -87,7 +92,7 @@ impl CodeHash {
 
     /// The partition, in `0..partitions`, of the voter's ballots.
     pub fn partition(self, partitions: u16) -> u16 {
-        VoterId(self.0).partition(partitions)
+        VoterKey(self.0).partition(partitions)
     }
 }
 
@@ -119,11 +124,11 @@ mod tests {
 
     #[test]
     fn a_hash_shows_the_partition_and_not_the_voter() {
-        let voter = Code::parse("0123-4567-89AB-CDEF").unwrap().voter(PollId(1));
+        let voter = VoterKey(Code::parse("0123-4567-89AB-CDEF").unwrap().voter(PollId(1)).0);
         let hash = CodeHash::of(voter);
         assert_eq!(hash.partition(1_024), voter.partition(1_024));
         assert_ne!(hash.0.as_bytes()[..12], voter.0.as_bytes()[..12]);
         assert_eq!(hash, CodeHash::of(voter));
-        assert_ne!(CodeHash::of(VoterId(hash.0)), hash);
+        assert_ne!(CodeHash::of(VoterKey(hash.0)), hash);
     }
 }

@@ -22,7 +22,7 @@
 
 use uuid::Uuid;
 
-use crate::{Ballot, BallotId, Choices, EntryId, PollId, VoterId};
+use crate::{Ballot, BallotId, Choices, EntryId, PollId, VoterKey};
 
 /// The name of the field that holds the ballot.
 pub const FIELD_BALLOT: &str = "ballot";
@@ -132,7 +132,7 @@ fn decode_v1<'a>(mut parts: impl Iterator<Item = &'a str>) -> Result<Ballot, Err
     Ok(Ballot {
         poll: PollId(poll.ok_or(Error::InvalidPart("poll"))?),
         choices: choices.ok_or(Error::InvalidPart("choices"))?,
-        voter: VoterId(voter.ok_or(Error::InvalidPart("voter"))?),
+        voter: VoterKey(voter.ok_or(Error::InvalidPart("voter"))?),
         id: BallotId(ballot.ok_or(Error::InvalidPart("ballot"))?),
     })
 }
@@ -160,7 +160,7 @@ mod tests {
         Ballot {
             poll: PollId(7),
             choices: Choices::from_mask(5).unwrap(),
-            voter: VoterId(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab)),
+            voter: VoterKey(Uuid::from_u128(0x0190c42a_b6f8_7abc_8def_0123456789ab)),
             id: BallotId(Uuid::from_u128(0x0190c42a_b6f9_7abc_8def_0123456789ab)),
         }
     }
@@ -224,7 +224,7 @@ mod tests {
             let ballot = Ballot {
                 poll: PollId(poll),
                 choices: Choices::from_mask(mask).unwrap(),
-                voter: VoterId(Uuid::from_u128(voter)),
+                voter: VoterKey(Uuid::from_u128(voter)),
                 id: BallotId(Uuid::from_u128(ballot)),
             };
             let payload = encode(&ballot);

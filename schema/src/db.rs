@@ -10,6 +10,7 @@ pub mod migrations;
 pub mod polls;
 pub mod positions;
 pub mod results;
+pub mod secrets;
 pub mod watermarks;
 
 pub use error::{Error, UnreadablePoll, describe};

@@ -20,10 +20,7 @@ impl fmt::Display for PollId {
 }
 
 /// The id of a voter: a UUIDv7 from a signed cookie or token, or a UUIDv8 made of a voting code or of an
-/// idempotency key.
-///
-/// Ids that are ordered by time nearly double the rate at which Postgres inserts, because new rows lie side
-/// by side in the index.
+/// idempotency key. It is not stored on any server; see [`VoterKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoterId(pub Uuid);
 
@@ -31,6 +28,32 @@ impl VoterId {
     /// Makes the id of a voter who was never seen before.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
+    }
+}
+
+impl Default for VoterId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for VoterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
+/// The key of a voter in one poll, as ballots, the register and votes hold it ([`crate::poll::voter_key`]).
+///
+/// Keys begin with a time, because ids that are ordered by time nearly double the rate at which Postgres inserts:
+/// new rows lie close together in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VoterKey(pub Uuid);
+
+impl VoterKey {
+    /// Makes the key of a voter who was never seen before, in a poll without a secret.
+    pub fn new() -> Self {
+        Self(VoterId::new().0)
     }
 
     /// The partition, in `0..partitions`, whose stream carries all ballots of this voter.
@@ -48,13 +71,13 @@ impl VoterId {
     }
 }
 
-impl Default for VoterId {
+impl Default for VoterKey {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Display for VoterId {
+impl fmt::Display for VoterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.simple().fmt(f)
     }
@@ -231,7 +254,7 @@ mod tests {
     fn voters_spread_evenly_over_partitions() {
         let mut counts = [0; 4];
         for _ in 0..4_000 {
-            counts[usize::from(VoterId::new().partition(4))] += 1;
+            counts[usize::from(VoterKey::new().partition(4))] += 1;
         }
         assert!(counts.iter().all(|n| (800..1_200).contains(n)), "{counts:?}");
     }

@@ -16,7 +16,7 @@
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
 //! | `votes:audit` | hash | the findings of the last standing audit |
 
-use crate::{PollId, VoterId};
+use crate::{PollId, VoterKey};
 
 /// The name of the consumer group of every partition's stream.
 pub const GROUP: &str = "tally";
@@ -74,7 +74,7 @@ impl Keys {
     }
 
     /// The key of the bucket of the register that holds this voter.
-    pub fn register(&self, partition: u16, poll: PollId, voter: VoterId) -> String {
+    pub fn register(&self, partition: u16, poll: PollId, voter: VoterKey) -> String {
         self.register_bucket(partition, poll, voter.bucket(BUCKETS))
     }
 
@@ -159,7 +159,7 @@ mod tests {
             keys.rules(3),
             keys.accepted(3),
             keys.forgotten(3),
-            keys.register(3, PollId(1), VoterId::new()),
+            keys.register(3, PollId(1), VoterKey::new()),
             keys.code_hashes(3, PollId(1)),
             keys.codes_before_hashes(3, PollId(1)),
         ] {

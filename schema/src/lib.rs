@@ -2,7 +2,8 @@
 //!
 //! Owns the terms of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), the format in which a ballot
 //! travels ([`codec`]), the names of Redis keys ([`keys`]), the identity of a voter ([`voter`], [`code`],
-//! [`idempotency`]), the forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`,
+//! [`idempotency`]) and the key of a voter in one poll ([`poll::voter_key`],
+//! [`poll::secrecy`]), the forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`,
 //! the Postgres schema ([`db`]).
 //!
 //! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`,
@@ -34,6 +35,6 @@ pub mod watermark;
 
 pub use ballot::Ballot;
 pub use choices::Choices;
-pub use ids::{BallotId, EntryId, PollId, Slug, VoterId};
+pub use ids::{BallotId, EntryId, PollId, Slug, VoterId, VoterKey};
 pub use keys::Keys;
 pub use poll::{Poll, PollOption, PollState};

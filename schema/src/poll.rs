@@ -4,6 +4,10 @@
 //! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
 //! every replica and every replay decides the same.
 
+pub mod secrecy;
+pub mod stored_voter_policy;
+pub mod voter_key;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::OPTIONS_MAX;
 use crate::{Choices, PollId, Slug};
+use secrecy::{KEEP_VOTES_DAYS_MAX, Secrecy};
 
 /// The length of the longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
@@ -176,6 +181,12 @@ pub struct Definition {
     /// Decides who sees the tally, and when.
     #[serde(default = "always")]
     pub visibility: Visibility,
+    /// Whether archiving the poll also seals it: from then on nobody can find out who chose what.
+    #[serde(default)]
+    pub secret: bool,
+    /// For how many days after the closing time the votes are kept; `votectl forget` then deletes them.
+    #[serde(default)]
+    pub keep_votes_days: Option<u16>,
     /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
@@ -223,6 +234,9 @@ impl Definition {
                 "choices_min..choices_max must lie within 1..{}, not {min}..{max}",
                 self.options.len()
             ));
+        }
+        if self.keep_votes_days.is_some_and(|days| days > KEEP_VOTES_DAYS_MAX) {
+            return fail(format!("keep_votes_days must be at most {KEEP_VOTES_DAYS_MAX}"));
         }
         match (self.opens_at, self.closes_at) {
             (Some(opens), Some(closes)) if closes <= opens => {
@@ -293,6 +307,9 @@ pub struct Poll {
     pub archived_at_ms: Option<i64>,
     /// A number that grows with every change, so that an older copy never overwrites a newer one.
     pub revision: i32,
+    /// How long, and by whom, it can be known who chose what.
+    #[serde(flatten)]
+    pub secrecy: Secrecy,
 }
 
 impl Poll {
@@ -426,6 +443,7 @@ mod tests {
             closes_at_ms: Some(200),
             archived_at_ms: None,
             revision: 1,
+            secrecy: Secrecy::default(),
         }
     }
 
@@ -488,6 +506,8 @@ mod tests {
             vote_policy: VotePolicy::KeepFirst,
             voter_policy: VoterPolicy::Open,
             visibility: Visibility::Always,
+            secret: false,
+            keep_votes_days: None,
             opens_at: None,
             closes_at: None,
         };

@@ -14,7 +14,7 @@ use tokio_postgres::types::Type;
 
 use crate::code::CodeHash;
 use crate::projection;
-use crate::{Keys, Poll, PollId, VoterId};
+use crate::{Keys, Poll, PollId, VoterKey};
 
 /// Codes that one command adds or removes at most, so that no single command blocks Redis for long.
 const CODES_AT_ONCE: usize = 10_000;
@@ -112,7 +112,7 @@ pub async fn remove_voters_before_hashes(
     keys: &Keys,
     partition: u16,
     poll: PollId,
-    voters: &[VoterId],
+    voters: &[VoterKey],
 ) -> Result<u64, RedisError> {
     let voters: Vec<CodeHash> = voters.iter().map(|voter| CodeHash(voter.0)).collect();
     change_codes("SREM", redis, &keys.codes_before_hashes(partition, poll), &voters).await

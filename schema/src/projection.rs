@@ -10,8 +10,13 @@
 //!
 //! Everything here is text; the caller sends it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::keys::BUCKETS;
-use crate::poll::{VotePolicy, VoterPolicy};
+use crate::poll::VotePolicy;
+use crate::poll::secrecy::{Secrecy, VoterKeys};
+use crate::poll::stored_voter_policy::StoredVoterPolicy;
+use crate::poll::voter_key::PollSecret;
 use crate::{Keys, Poll, PollId};
 
 /// "Never" as a time in milliseconds: the largest whole number that Lua's doubles hold exactly.
@@ -28,8 +33,8 @@ pub struct Rules {
     pub closes_at_ms: i64,
     /// Decides which of a voter's ballots stands.
     pub vote_policy: VotePolicy,
-    /// Decides who may vote.
-    pub voter_policy: VoterPolicy,
+    /// Decides who may vote, and how voters are named.
+    pub voter_policy: StoredVoterPolicy,
 }
 
 impl Rules {
@@ -40,7 +45,10 @@ impl Rules {
             opens_at_ms: poll.opens_at_ms.unwrap_or(NEVER_MS),
             closes_at_ms: poll.closes_at_ms.unwrap_or(NEVER_MS),
             vote_policy: poll.vote_policy,
-            voter_policy: poll.voter_policy,
+            voter_policy: StoredVoterPolicy {
+                policy: poll.voter_policy,
+                is_keyed: poll.secrecy.keys.is_keyed(),
+            },
         }
     }
 
@@ -112,8 +120,40 @@ pub fn definition(keys: &Keys, poll: &Poll) -> Command {
     if poll.opens_at_ms.is_none() {
         return command(["HDEL", &keys.polls(), poll.slug.as_str()]);
     }
-    let json = serde_json::to_string(poll).expect("a poll is plain data");
-    command(["HSET", &keys.polls(), poll.slug.as_str(), &json])
+    command(["HSET", &keys.polls(), poll.slug.as_str(), &write_definition(poll)])
+}
+
+/// A keyed poll in Redis: its secret (64 hexadecimal digits; none once it is sealed) beside its definition.
+///
+/// The form differs from that of other polls, so that a producer from before there were secrets does not read it.
+#[derive(Serialize, Deserialize)]
+struct KeyedDefinition<P> {
+    secret: Option<String>,
+    poll: P,
+}
+
+fn write_definition(poll: &Poll) -> String {
+    let written = match &poll.secrecy.keys {
+        VoterKeys::Ids => serde_json::to_string(poll),
+        keys => {
+            let secret = keys.secret().map(PollSecret::to_hex);
+            serde_json::to_string(&KeyedDefinition { secret, poll })
+        }
+    };
+    written.expect("a poll is plain data")
+}
+
+/// Reads a poll's definition, as [`definition`] wrote it.
+///
+/// # Errors
+/// Returns the error of the JSON parser.
+pub fn read_definition(json: &str) -> Result<Poll, serde_json::Error> {
+    let Ok(KeyedDefinition::<Poll> { secret, poll }) = serde_json::from_str(json) else {
+        return serde_json::from_str(json);
+    };
+    let secret = secret.and_then(|digits| PollSecret::from_hex(&digits));
+    let keys = secret.map_or(VoterKeys::Unknown, VoterKeys::Secret);
+    Ok(Poll { secrecy: Secrecy { keys, ..poll.secrecy }, ..poll })
 }
 
 /// Stores the number of partitions, unless it is there.
@@ -158,6 +198,24 @@ pub(crate) fn command<const N: usize>(parts: [&str; N]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::poll::VoterPolicy;
+
+    #[test]
+    fn a_definition_in_redis_has_the_secret_of_a_keyed_poll_and_is_not_read_by_older_releases() {
+        let json = r#"{"id": 1, "slug": "pets", "title": "Pets", "options": [], "choices_min": 1, "choices_max": 1,
+            "vote_policy": "replace", "voter_policy": "open", "visibility": "always", "opens_at_ms": 5,
+            "closes_at_ms": null, "archived_at_ms": null, "revision": 1}"#;
+        let plain = read_definition(json).unwrap();
+        assert_eq!(plain.secrecy, Secrecy::default());
+        assert_eq!(read_definition(&write_definition(&plain)).unwrap(), plain);
+        for keys in [VoterKeys::Secret(PollSecret::generate()), VoterKeys::Unknown] {
+            let keyed = Poll { secrecy: Secrecy { keys, ..Secrecy::default() }, ..plain.clone() };
+            let written = write_definition(&keyed);
+            assert_eq!(read_definition(&written).unwrap(), keyed);
+            assert!(serde_json::from_str::<Poll>(&written).is_err(), "{written}");
+        }
+        assert!(read_definition("{}").is_err());
+    }
 
     #[test]
     fn rules_are_written_as_the_scripts_read_them() {
@@ -166,9 +224,9 @@ mod tests {
             opens_at_ms: 5,
             closes_at_ms: NEVER_MS,
             vote_policy: VotePolicy::KeepFirst,
-            voter_policy: VoterPolicy::Code,
+            voter_policy: StoredVoterPolicy { policy: VoterPolicy::Code, is_keyed: true },
         };
-        assert_eq!(rules.encode(), "3 5 9007199254740991 keep_first code");
+        assert_eq!(rules.encode(), "3 5 9007199254740991 keep_first keyed_code");
         assert_eq!(rules.encode().parse(), Ok(rules));
         for bad in ["", "3 5 7 keep_first", "3 5 7 keep_first code x", "x 5 7 keep_first code"] {
             assert!(bad.parse::<Rules>().is_err(), "{bad:?}");

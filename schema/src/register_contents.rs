@@ -17,7 +17,7 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use crate::{BallotId, EntryId, Keys, PollId, VoterId, codec};
+use crate::{BallotId, EntryId, Keys, PollId, VoterKey, codec};
 
 /// The most entries of a stream or of its dead letters that are searched for ballots which are nowhere else.
 const SEARCHED_MAX: usize = 100_000;
@@ -66,7 +66,7 @@ impl Contents {
 /// The ballot that stands for a voter, by the register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Registered {
-    voter: VoterId,
+    voter: VoterKey,
     choices: i64,
     tag: u32,
     entry: EntryId,
@@ -77,7 +77,7 @@ impl Registered {
     fn parse(voter: &[u8], line: &[u8]) -> Option<Self> {
         let mut parts = str::from_utf8(line).ok()?.split(' ');
         let registered = Self {
-            voter: VoterId(Uuid::from_slice(voter).ok()?),
+            voter: VoterKey(Uuid::from_slice(voter).ok()?),
             choices: parts.next()?.parse().ok()?,
             tag: u32::from_str_radix(parts.next()?, 16).ok()?,
             entry: parts.next()?.parse().ok()?,
@@ -180,8 +180,8 @@ pub async fn unregistered<E: From<RedisError> + From<tokio_postgres::Error>>(
         let sql =
             "SELECT voter FROM votes WHERE poll_id = $1 AND voter > $2 ORDER BY voter LIMIT 10000";
         let rows = postgres.query_typed(sql, &[(&poll.0, Type::INT4), (&last, Type::UUID)]).await?;
-        let voters: Vec<VoterId> = rows.iter().map(|row| VoterId(row.get(0))).collect();
-        let Some(VoterId(end)) = voters.last().copied() else { return Ok(unregistered) };
+        let voters: Vec<VoterKey> = rows.iter().map(|row| VoterKey(row.get(0))).collect();
+        let Some(VoterKey(end)) = voters.last().copied() else { return Ok(unregistered) };
         last = end;
         // One pipeline for each partition, since a cluster sends a pipeline to one slot.
         for partition in 0..partitions {
@@ -200,7 +200,7 @@ pub async fn unregistered<E: From<RedisError> + From<tokio_postgres::Error>>(
 }
 
 /// Removes those that were found, and returns their number.
-fn settle(left: &mut Vec<Registered>, found: &HashSet<VoterId>) -> u64 {
+fn settle(left: &mut Vec<Registered>, found: &HashSet<VoterKey>) -> u64 {
     let before = left.len();
     left.retain(|ballot| !found.contains(&ballot.voter));
     (before - left.len()) as u64
@@ -211,7 +211,7 @@ async fn votes(
     postgres: &impl GenericClient,
     poll: PollId,
     ballots: &[Registered],
-) -> Result<HashSet<VoterId>, tokio_postgres::Error> {
+) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {
     if ballots.is_empty() {
         return Ok(HashSet::new());
     }
@@ -220,9 +220,9 @@ async fn votes(
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&poll.0, Type::INT4), (&voters, Type::UUID_ARRAY)];
     let rows = postgres.query_typed(sql, &parameters).await?;
-    let stored: HashMap<VoterId, (i64, u32)> = rows
+    let stored: HashMap<VoterKey, (i64, u32)> = rows
         .iter()
-        .map(|row| (VoterId(row.get(0)), (row.get(1), BallotId(row.get(2)).tag())))
+        .map(|row| (VoterKey(row.get(0)), (row.get(1), BallotId(row.get(2)).tag())))
         .collect();
     let is_vote =
         |ballot: &&Registered| stored.get(&ballot.voter) == Some(&(ballot.choices, ballot.tag));
@@ -234,7 +234,7 @@ async fn set_aside(
     postgres: &impl GenericClient,
     poll: PollId,
     ballots: &[Registered],
-) -> Result<HashSet<VoterId>, tokio_postgres::Error> {
+) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {
     if ballots.is_empty() {
         return Ok(HashSet::new());
     }
@@ -255,7 +255,7 @@ async fn in_stream(
     keys: &Keys,
     partition: u16,
     ballots: &[Registered],
-) -> Result<HashSet<VoterId>, RedisError> {
+) -> Result<HashSet<VoterKey>, RedisError> {
     let mut query = redis::pipe();
     let stream = keys.stream(partition);
     for ballot in ballots {
@@ -278,7 +278,7 @@ async fn changed(
     partition: u16,
     poll: PollId,
     ballots: &[Registered],
-) -> Result<HashSet<VoterId>, RedisError> {
+) -> Result<HashSet<VoterKey>, RedisError> {
     let mut query = redis::pipe();
     for Registered { voter, .. } in ballots {
         query.hget(keys.register(partition, poll, *voter), voter.0.as_bytes().as_slice());
@@ -302,7 +302,7 @@ async fn search(
     stream: &str,
     field: &str,
     is_complete: &mut bool,
-) -> Result<HashSet<(VoterId, u32)>, RedisError> {
+) -> Result<HashSet<(VoterKey, u32)>, RedisError> {
     let (mut from, mut searched, mut ballots) = ("-".to_owned(), 0, HashSet::new());
     loop {
         let mut range = redis::cmd("XRANGE");
@@ -325,7 +325,7 @@ async fn search(
     }
 }
 
-fn found(left: &[Registered], ballots: &HashSet<(VoterId, u32)>) -> HashSet<VoterId> {
+fn found(left: &[Registered], ballots: &HashSet<(VoterKey, u32)>) -> HashSet<VoterKey> {
     let is_there = |ballot: &&Registered| ballots.contains(&(ballot.voter, ballot.tag));
     left.iter().filter(is_there).map(|ballot| ballot.voter).collect()
 }
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_line_of_the_register_is_read_and_anything_else_is_not() {
-        let voter = VoterId::new();
+        let voter = VoterKey::new();
         let read = |line: &str| Registered::parse(voter.0.as_bytes(), line.as_bytes());
         let entry = EntryId { ms: 5, seq: 6 };
         let right = Registered { voter, choices: 3, tag: 0xa0b1_c2d3, entry };

@@ -1,5 +1,5 @@
--- Grants the rights that the dashboard needs, and no others: it reads no votes and no codes. votectl replaces
--- the role by its quoted name.
+-- Grants the rights that the dashboard needs, and no others: it reads no votes, no codes and no
+-- secrets of polls. votectl replaces the role by its quoted name.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, options, tally, poll_tally, series, deployment, progress TO :role;

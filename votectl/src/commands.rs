@@ -3,6 +3,7 @@
 mod audit;
 mod codes;
 mod dead_letters;
+mod forget;
 mod migrate;
 mod poll;
 
@@ -23,6 +24,7 @@ pub enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
     Audit(audit::Args),
+    Forget(forget::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -33,5 +35,6 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Codes(command) => codes::run(command, servers, output).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
+        Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,
     }
 }

@@ -5,6 +5,7 @@ use votestream_schema::poll::PollState;
 use votestream_schema::{Slug, db};
 
 use crate::letter_id::LetterId;
+use crate::unsettled::Unsettled;
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +127,15 @@ pub enum Refusal {
     /// Only closed polls and drafts are archived.
     #[error("is {0}; close it first, with `votectl poll close`")]
     NotClosed(PollState),
+    /// Its secret has been destroyed.
+    #[error("is sealed: nobody can find out any more which voter a code belongs to")]
+    IsSealed,
+    /// Only archived polls are sealed and erased.
+    #[error("is {0}; archive it first, with `votectl poll archive`")]
+    NotArchived(PollState),
+    /// Not every ballot is counted, or it is not known.
+    #[error("has ballots that may still be counted: {0}")]
+    NotFinal(Unsettled),
     /// Nobody could use a voting code any more.
     #[error("is {0}: nobody could use a code")]
     TakesNoBallots(PollState),

@@ -16,9 +16,11 @@ mod letter_id;
 mod moment;
 pub mod operations;
 pub mod servers;
+mod unsettled;
 
 pub use error::Error;
 pub use in_flight::InFlight;
 pub use letter_id::{InvalidLetterId, LetterId};
 pub use moment::{InvalidMoment, Moment};
 pub use servers::Servers;
+pub use unsettled::Unsettled;

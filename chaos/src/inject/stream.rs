@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use votestream_schema::keys::GROUP;
-use votestream_schema::{Ballot, BallotId, Choices, EntryId, PollId, VoterId, codec};
+use votestream_schema::{Ballot, BallotId, Choices, EntryId, PollId, VoterKey, codec};
 
 use super::cure::{Cure, Injection};
 use crate::connection::redis_connection;
@@ -104,7 +104,7 @@ pub(super) async fn replay(testbed: &mut Testbed) -> anyhow::Result<Injection> {
     for (chunk, rows) in rows.chunks(PIPELINE).enumerate() {
         let mut pipeline = redis::pipe();
         for (nth, row) in rows.iter().enumerate() {
-            let voter = VoterId(row.get::<_, Uuid>(1));
+            let voter = VoterKey(row.get::<_, Uuid>(1));
             let choices = Choices::from_mask(row.get(2));
             let ballot = Ballot {
                 poll: PollId(row.get(0)),

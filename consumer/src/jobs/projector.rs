@@ -31,6 +31,9 @@ pub struct Projector {
     partitions: u16,
 }
 
+/// The word for rules in logs and metrics.
+const RULES: &str = "rules";
+
 /// The fields of a hash in Redis. Names and values may be anything, since others may have written them.
 type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
@@ -127,7 +130,7 @@ impl Projector {
             }
             match found {
                 Some(found) if revision == Some(Some(right.revision)) => {
-                    record_repair("rules", &self.keys.rules(partition), found);
+                    record_repair(RULES, &self.keys.rules(partition), found);
                 }
                 _ => {
                     tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
@@ -155,7 +158,8 @@ impl Projector {
         if !db::locks::take_copies(&transaction).await? {
             return Ok(());
         }
-        let stored = db::polls::all(&transaction).await?;
+        let mut stored = db::polls::all(&transaction).await?;
+        db::secrets::fill(&transaction, &mut stored.readable).await?;
         // The copies of a poll that this release cannot read are left to the release that can.
         let is_readable = |is_named: &dyn Fn(&db::UnreadablePoll) -> bool| {
             !stored.unreadable.iter().any(is_named)
@@ -182,7 +186,7 @@ impl Projector {
                 let name = String::from_utf8_lossy(&id);
                 let right = polls.get(&*name).map(|poll| Rules::of(poll).encode());
                 if is_readable(&|poll| poll.id.to_string() == name) {
-                    repair_field(connection, "rules", &key, &id, &found, right).await?;
+                    repair_field(connection, RULES, &key, &id, &found, right).await?;
                 }
             }
         }
@@ -212,7 +216,11 @@ async fn repair_field(
 /// Counts and logs a copy that was replaced although nobody had changed the poll.
 fn record_repair(what: &'static str, key: &str, found: &[u8]) {
     metrics::COPIES_REPAIRED.with([what]).increment(1);
-    let found: String = String::from_utf8_lossy(found).chars().take(100).collect();
+    // A definition may hold the secret of its poll, which no log must have.
+    let found: String = match what {
+        RULES => String::from_utf8_lossy(found).chars().take(100).collect(),
+        _ => "not shown".to_owned(),
+    };
     tracing::error!(
         key,
         found,

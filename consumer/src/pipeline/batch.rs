@@ -72,6 +72,7 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
             }
         };
         match polls.get(&ballot.poll) {
+            Some(poll) if poll.secrecy.is_sealed() => batch.dead.push((source, sealed(&ballot))),
             Some(poll) if poll.allows(ballot.choices) && poll.takes_entry_at(id.ms) => {
                 let replaces = poll.vote_policy.replaces();
                 let needs_code = poll.voter_policy.needs_code();
@@ -103,6 +104,13 @@ fn read(entry: &Entry) -> Result<(Ballot, EntryId), codec::Error> {
 
 fn no_such_poll(ballot: &Ballot) -> String {
     format!("there is no poll {} that this consumer can read", ballot.poll)
+}
+
+fn sealed(ballot: &Ballot) -> String {
+    format!(
+        "poll {} is sealed: every ballot was counted before, and it counts no more",
+        ballot.poll
+    )
 }
 
 fn not_allowed(ballot: &Ballot) -> String {

@@ -9,7 +9,7 @@ use votestream_consumer::pipeline::batch::{self, Batch, Vote};
 use votestream_consumer::pipeline::store::{Error, Store};
 use votestream_consumer::polls::Polls;
 use votestream_consumer::streams::entry::Entry;
-use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
+use votestream_schema::{Ballot, EntryId, Poll, VoterKey, codec};
 
 use crate::support::{TestDeployment, ballot};
 
@@ -50,7 +50,7 @@ async fn meet_on_the_same_voters(vote_policy: &str, standing_round: i64) {
     let deployment = TestDeployment::with_poll(json!({"vote_policy": vote_policy})).await;
     let (store, polls) = deployment.store(10_000).await;
     let (store, polls) = (Arc::new(store), Arc::new(polls));
-    let voters: Vec<VoterId> = (0..40).map(|_| VoterId::new()).collect();
+    let voters: Vec<VoterKey> = (0..40).map(|_| VoterKey::new()).collect();
     let rounds = 8;
     let cast: Vec<Vec<Ballot>> = (0..rounds)
         .map(|round| {
@@ -117,7 +117,7 @@ async fn batches_in_opposite_order_do_not_block_each_other_for_ever() {
 async fn an_older_ballot_that_comes_after_a_newer_one_does_not_replace_it() {
     let deployment = TestDeployment::with_poll(json!({"vote_policy": "replace"})).await;
     let (store, polls) = deployment.store(10_000).await;
-    let voter = VoterId::new();
+    let voter = VoterKey::new();
     let (older, newer) = (ballot(&deployment.poll, voter, 1), ballot(&deployment.poll, voter, 2));
     count(&store, &polls, &[entry(&newer, NOW_MS, 10)]).await;
     // 9 is below 10 as a number, although not as text.
@@ -130,7 +130,7 @@ async fn entry_ids_that_regress_after_a_failover_count_nobody_twice() {
     for (policy, first_stands) in [("keep_first", false), ("replace", true)] {
         let deployment = TestDeployment::with_poll(json!({"vote_policy": policy})).await;
         let (store, polls) = deployment.store(10_000).await;
-        let voter = VoterId::new();
+        let voter = VoterKey::new();
         let (one, other) = (ballot(&deployment.poll, voter, 1), ballot(&deployment.poll, voter, 2));
         count(&store, &polls, &[entry(&one, NOW_MS, 0)]).await;
         // After a failover to a server whose clock is behind, the later ballot has the lower ID.
@@ -150,7 +150,7 @@ async fn entry_ids_that_regress_after_a_failover_count_nobody_twice() {
 async fn the_same_id_issued_twice_is_decided_by_the_ballots_own_ids() {
     let deployment = TestDeployment::with_poll(json!({"vote_policy": "replace"})).await;
     let (store, polls) = deployment.store(10_000).await;
-    let voter = VoterId::new();
+    let voter = VoterKey::new();
     let (one, other) = (ballot(&deployment.poll, voter, 1), ballot(&deployment.poll, voter, 2));
     for ballots in [[one, other], [other, one], [one, other]] {
         for ballot in ballots {
@@ -166,7 +166,7 @@ async fn one_voter_twice_in_a_batch_is_one_vote() {
     let deployment = TestDeployment::new().await;
     let (store, polls) = deployment.store(10_000).await;
     let twice = |poll: &Poll| {
-        let voter = VoterId::new();
+        let voter = VoterKey::new();
         [ballot(poll, voter, 1), ballot(poll, voter, 2)]
     };
     let ballots: Vec<[Ballot; 2]> = (0..50).map(|_| twice(&deployment.poll)).collect();

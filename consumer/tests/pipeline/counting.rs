@@ -4,9 +4,9 @@ use serde_json::json;
 use testkit::eventually;
 use votestream_schema::db;
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, VoterId};
+use votestream_schema::{Poll, VoterKey};
 
-use crate::support::{SOON, TestDeployment, ballot, create_poll, voters};
+use crate::support::{SOON, TestDeployment, ballot, create_poll, voters, wait_for_dead_letters};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ballots_are_counted_acknowledged_and_removed() {
@@ -66,11 +66,11 @@ async fn a_poll_created_or_opened_a_moment_ago_loses_no_ballot() {
     let opens_at_ms = Some(now_ms() - 1_000);
     let opened = Poll { opens_at_ms, revision: draft.revision + 1, ..draft };
     db::polls::set_times(&sql, &opened).await.unwrap();
-    deployment.add(&[ballot(&opened, VoterId::new(), 1)]).await;
+    deployment.add(&[ballot(&opened, VoterKey::new(), 1)]).await;
     counts(&deployment, &opened, 1).await;
 
     let created = create_poll(&mut sql, json!({})).await;
-    deployment.add(&[ballot(&created, VoterId::new(), 2)]).await;
+    deployment.add(&[ballot(&created, VoterKey::new(), 2)]).await;
     counts(&deployment, &created, 1).await;
 
     assert!(deployment.dead_letters().await.is_empty());
@@ -109,5 +109,29 @@ async fn the_origin_of_a_replayed_ballot_decides_its_time() {
     let sql = deployment.sql().await;
     let row = sql.query_one("SELECT entry_ms, entry_seq FROM votes", &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1_577_880_000_000, 5));
+    assert!(consumer.stop().await);
+}
+
+/// A ballot that comes a second time would no longer be recognised, because the votes have lost their voters.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_poll_counts_no_ballot_even_if_this_consumer_does_not_know_yet() {
+    let deployment = TestDeployment::new().await;
+    let ballots = deployment.ballots(2);
+    let consumer = deployment.start(&[]);
+    deployment.add(&ballots[..1]).await;
+    deployment.settles_at(1).await;
+    let sql = deployment.sql().await;
+    let seal = "UPDATE votes SET voter = gen_random_uuid(), entry_ms = 0; \
+                UPDATE polls SET sealed_at_ms = 1, revision = revision + 1";
+    sql.batch_execute(seal).await.unwrap();
+    // The consumer's copy of the poll is up to a second old, and the database refuses meanwhile.
+    deployment.add(&ballots).await;
+    let letters = wait_for_dead_letters(&deployment, 2).await;
+    assert!(
+        letters
+            .iter()
+            .all(|letter| { String::from_utf8_lossy(&letter["reason"]).contains("is sealed") })
+    );
+    assert_eq!(voters(&sql, &deployment.poll).await, 1);
     assert!(consumer.stop().await);
 }

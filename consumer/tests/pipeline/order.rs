@@ -15,7 +15,7 @@ use votestream_consumer::pipeline::store::Store;
 use votestream_consumer::polls::Polls;
 use votestream_consumer::streams::entry::Entry;
 use votestream_schema::poll::VotePolicy;
-use votestream_schema::{Ballot, EntryId, Poll, VoterId, codec};
+use votestream_schema::{Ballot, EntryId, Poll, VoterKey, codec};
 
 use crate::support::{TestDeployment, ballot, create_poll, results_equal_recount};
 
@@ -77,7 +77,7 @@ struct StoredVotes {
 /// The naive model: decides from all ballots of a voter at once.
 fn model(poll: &Poll, cast: &[(Ballot, EntryId)]) -> StoredVotes {
     let mut stored = StoredVotes::default();
-    let mut by_voter: BTreeMap<VoterId, Vec<(EntryId, Ballot)>> = BTreeMap::new();
+    let mut by_voter: BTreeMap<VoterKey, Vec<(EntryId, Ballot)>> = BTreeMap::new();
     for (ballot, entry) in cast {
         if (OPENS_MS..CLOSES_MS).contains(&entry.ms) {
             by_voter.entry(ballot.voter).or_default().push((*entry, *ballot));
@@ -144,7 +144,7 @@ async fn check(
     let (submissions, sent_again, batches) = case;
     let poll = create_poll(sql, changes).await;
     let polls = Polls::from([(poll.id, std::sync::Arc::new(poll.clone()))]);
-    let voters: [VoterId; 4] = std::array::from_fn(|_| VoterId::new());
+    let voters: [VoterKey; 4] = std::array::from_fn(|_| VoterKey::new());
     let mut cast: Vec<(Ballot, EntryId)> = submissions
         .iter()
         .enumerate()

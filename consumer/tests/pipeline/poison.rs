@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use redis::aio::MultiplexedConnection;
 use serde_json::json;
 use testkit::eventually;
-use votestream_schema::{Ballot, VoterId, codec};
+use votestream_schema::{Ballot, VoterKey, codec};
 
 use crate::support::{SOON, TestDeployment, ballot, create_poll, wait_for_dead_letters};
 
@@ -299,7 +299,7 @@ async fn a_poll_that_cannot_be_read_holds_up_no_other() {
     );
     sql.batch_execute(&change).await.expect("the owner may change a table");
     deployment.add(&deployment.ballots(30)).await;
-    deployment.add(&[ballot(&unreadable, VoterId::new(), 1)]).await;
+    deployment.add(&[ballot(&unreadable, VoterKey::new(), 1)]).await;
 
     let consumer = deployment.spawn(&[]);
     deployment.settles_at(30).await;

@@ -125,7 +125,7 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
     let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
     let mut sql = deployment.sql().await;
     let by_code = create_poll(&mut sql, json!({"voter_policy": "code"})).await;
-    let hash = |_| CodeHash::of(Code::generate().voter(by_code.id));
+    let hash = |_| CodeHash::of(Code::generate().key_in(&by_code).unwrap());
     let hashes: Vec<CodeHash> = (0..50).map(hash).collect();
     for hash in &hashes {
         let insert = "INSERT INTO voting_codes (poll_id, hash) VALUES ($1, $2)";
@@ -165,7 +165,7 @@ async fn is_whole(
         let definition: Option<String> =
             redis.hget(deployment.keys.polls(), poll.slug.as_str()).await.unwrap();
         let definition = definition.ok_or("a definition is missing")?;
-        let read: votestream_schema::Poll = serde_json::from_str(&definition).unwrap();
+        let read = votestream_schema::projection::read_definition(&definition).unwrap();
         assert_eq!(read, **poll);
         for partition in 0..deployment.partitions {
             let rules: Option<String> =

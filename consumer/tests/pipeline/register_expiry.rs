@@ -4,7 +4,7 @@ use redis::AsyncCommands;
 use serde_json::json;
 use testkit::eventually;
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, VoterId, db, projection};
+use votestream_schema::{Poll, VoterKey, db, projection};
 
 use crate::support::{SOON, TestDeployment, create_poll};
 
@@ -17,7 +17,7 @@ async fn poll_that_closes(deployment: &TestDeployment, in_ms: i64) -> (Poll, Vec
     let mut redis = deployment.redis().await;
     let mut buckets = Vec::new();
     for partition in 0..deployment.partitions {
-        let bucket = deployment.keys.register(partition, poll.id, VoterId::new());
+        let bucket = deployment.keys.register(partition, poll.id, VoterKey::new());
         let _: () = redis.hset(&bucket, "voter", "1 0 1-0").await.unwrap();
         buckets.push(bucket);
     }

@@ -19,7 +19,7 @@ use votestream_consumer::pipeline::store::Store;
 use votestream_consumer::polls::Polls;
 use votestream_schema::db;
 use votestream_schema::keys::GROUP;
-use votestream_schema::{Ballot, BallotId, Choices, Keys, Poll, VoterId, codec};
+use votestream_schema::{Ballot, BallotId, Choices, Keys, Poll, VoterKey, codec};
 use votestream_service::CancellationToken;
 use votestream_service::config::PostgresArgs;
 use votestream_service::health::Health;
@@ -94,7 +94,7 @@ impl TestDeployment {
 
     /// Makes a ballot of a new voter for the option at this position.
     pub fn ballot(&self, position: usize) -> Ballot {
-        ballot(&self.poll, VoterId::new(), 1 << position)
+        ballot(&self.poll, VoterKey::new(), 1 << position)
     }
 
     /// Makes `n` ballots of new voters, spread evenly over the options.
@@ -356,7 +356,7 @@ pub async fn http(address: SocketAddr, head: &str, body: &str) -> std::io::Resul
 }
 
 /// Makes a ballot of this voter with this mask of options.
-pub fn ballot(poll: &Poll, voter: VoterId, mask: i64) -> Ballot {
+pub fn ballot(poll: &Poll, voter: VoterKey, mask: i64) -> Ballot {
     let choices = Choices::from_mask(mask).expect("something is chosen");
     Ballot { poll: poll.id, voter, id: BallotId::new(), choices }
 }
@@ -385,7 +385,7 @@ pub async fn create_poll(sql: &mut Client, changes: Value) -> Poll {
     let transaction = sql.transaction().await.expect("Postgres begins");
     db::polls::create(&transaction, &definition).await.expect("the slug is free");
     transaction.commit().await.expect("Postgres commits");
-    let poll = db::polls::by_slug(sql, &definition.slug).await.expect("Postgres answers");
+    let poll = db::polls::with_secret(sql, &definition.slug).await.expect("Postgres answers");
     poll.expect("the poll is there")
 }
 

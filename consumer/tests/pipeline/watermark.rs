@@ -109,7 +109,7 @@ async fn waiting_ballots_are_known_by_poll() {
     lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
     deployment.add(&deployment.ballots(7)).await;
     let ballots: Vec<_> = (0..5)
-        .map(|_| crate::support::ballot(&other, votestream_schema::VoterId::new(), 1))
+        .map(|_| crate::support::ballot(&other, votestream_schema::VoterKey::new(), 1))
         .collect();
     deployment.add(&ballots).await;
     let client = deployment.sql().await;

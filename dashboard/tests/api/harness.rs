@@ -38,6 +38,8 @@ pub fn poll(slug: &str) -> Definition {
         vote_policy: VotePolicy::KeepFirst,
         voter_policy: VoterPolicy::Open,
         visibility: Visibility::Always,
+        secret: false,
+        keep_votes_days: None,
         opens_at: Some(in_ms(-60_000)),
         closes_at: None,
     }

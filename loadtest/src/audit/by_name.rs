@@ -41,11 +41,11 @@ impl ByNameAudit<'_> {
         let mut unnamed: Vec<ExpectedVote> = Vec::new();
         for record in self.voters_by_name {
             match record.voter {
-                Some(voter) => _ = open.insert(voter, record.expected),
+                Some(voter) => _ = open.insert(stored.key_of(voter), record.expected),
                 None => unnamed.push(record.expected),
             }
         }
-        // Compare every row with the voter of its id. Rows of unknown voters are strangers.
+        // Compare every row with the voter of its key. Rows of unknown voters are strangers.
         let mut strangers = Vec::new();
         for (voter, choices) in &stored.rows {
             match open.remove(voter) {
@@ -162,6 +162,7 @@ fn id(voter: u128) -> String {
 mod tests {
     use super::*;
     use crate::poll::{VotePolicy, sample};
+    use votestream_schema::poll::secrecy::VoterKeys;
 
     fn checked(
         rows: &[(u128, u64)],
@@ -183,7 +184,12 @@ mod tests {
         let before = HashSet::from([100]);
         let check =
             ByNameAudit { poll: &poll, voters_by_name: &voters_by_name, before: &before, is_part };
-        check.run(&StoredVotes { rows: rows.to_vec(), votes: votes.to_vec(), voters })
+        check.run(&StoredVotes {
+            keys: VoterKeys::Ids,
+            rows: rows.to_vec(),
+            votes: votes.to_vec(),
+            voters,
+        })
     }
 
     #[test]

@@ -11,6 +11,9 @@ use anyhow::{Context as _, bail};
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{Client, IsolationLevel, NoTls};
 use uuid::Uuid;
+use votestream_schema::VoterId;
+use votestream_schema::poll::secrecy::VoterKeys;
+use votestream_schema::poll::voter_key::PollSecret;
 
 use crate::poll::Poll;
 
@@ -18,12 +21,15 @@ use crate::poll::Poll;
 pub(crate) struct Database {
     client: Client,
     poll_id: i32,
+    keys: VoterKeys,
 }
 
 /// The votes of a poll and its tally, as of one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct StoredVotes {
-    /// The voter's id and the choices (bit mask by option position) of every row.
+    /// How the poll names its voters in the rows.
+    pub(crate) keys: VoterKeys,
+    /// The voter's key and the choices (bit mask by option position) of every row.
     pub(crate) rows: Vec<(u128, u64)>,
     /// Votes in the tally, by option position.
     pub(crate) votes: Vec<u64>,
@@ -31,12 +37,21 @@ pub(crate) struct StoredVotes {
     pub(crate) voters: u64,
 }
 
+impl StoredVotes {
+    /// Returns the key under which the poll stores the voter whose cookie has this id.
+    pub(crate) fn key_of(&self, voter: u128) -> u128 {
+        let key = self.keys.key_of(VoterId(Uuid::from_u128(voter)));
+        key.map_or(voter, |key| key.0.as_u128())
+    }
+}
+
 impl Database {
     /// Connects to the database. Uses TLS unless the address says `sslmode=disable`, or says
     /// nothing about TLS.
     ///
     /// # Errors
-    /// Returns an error if the database cannot be reached, or has no such poll.
+    /// Returns an error if the database cannot be reached, has no such poll, or does not tell how the poll names its
+    /// voters.
     pub(crate) async fn open(
         url: &str,
         ca_file: Option<&Path>,
@@ -65,14 +80,17 @@ impl Database {
             tokio::spawn(connection);
             client
         };
-        let row = client.query_opt("SELECT id FROM polls WHERE slug = $1", &[&poll.slug]).await;
-        match row.context("the database has no readable table of polls")? {
-            Some(row) => Ok(Self { client, poll_id: row.get(0) }),
-            None => bail!("the database has no poll '{}'", poll.slug),
-        }
+        let sql = "SELECT id, voter_policy LIKE 'keyed%' FROM polls WHERE slug = $1";
+        let row = client.query_opt(sql, &[&poll.slug]).await;
+        let Some(row) = row.context("the database has no readable table of polls")? else {
+            bail!("the database has no poll '{}'", poll.slug);
+        };
+        let (poll_id, is_keyed) = (row.get(0), row.get(1));
+        let keys = if is_keyed { secret(&client, poll_id).await? } else { VoterKeys::Ids };
+        Ok(Self { client, poll_id, keys })
     }
 
-    /// Returns the ids of all voters who have a row now.
+    /// Returns the keys of all voters who have a row now.
     pub(crate) async fn voters(&self) -> anyhow::Result<HashSet<u128>> {
         let sql = "SELECT voter FROM votes WHERE poll_id = $1";
         let mut rows = pin!(self.client.query_raw(sql, [self.poll_id]).await?);
@@ -99,8 +117,11 @@ impl Database {
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true);
         let snapshot = snapshot.start().await?;
-        let mut stored =
-            StoredVotes { votes: vec![0; poll.options.len()], ..StoredVotes::default() };
+        let mut stored = StoredVotes {
+            votes: vec![0; poll.options.len()],
+            keys: self.keys.clone(),
+            ..StoredVotes::default()
+        };
         {
             // The rows are read one by one, because a poll may have millions.
             let sql = "SELECT voter, choices FROM votes WHERE poll_id = $1";
@@ -123,6 +144,17 @@ impl Database {
         }
         Ok(stored)
     }
+}
+
+/// Reads the secret with which the poll makes the keys of its voters.
+async fn secret(client: &Client, poll_id: i32) -> anyhow::Result<VoterKeys> {
+    let sql = "SELECT secret FROM poll_secrets WHERE poll_id = $1";
+    let row = client.query_opt(sql, &[&poll_id]).await.context(
+        "cannot compare voters by name: the role in the database's address may not read the table poll_secrets",
+    )?;
+    let row = row.context("cannot compare voters by name: the poll is sealed")?;
+    let secret = PollSecret::read(row.get(0)).context("the poll's secret has a wrong length")?;
+    Ok(VoterKeys::Secret(secret))
 }
 
 fn unsigned(count: i64) -> u64 {

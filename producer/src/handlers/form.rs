@@ -152,6 +152,7 @@ fn ballot_page(
         token: visitor.token.clone(),
         vote_is_unknown: vote == Standing::Unknown,
         vote_is_not_kept: vote == Standing::NotKept,
+        is_secret: poll.secrecy.secret,
     }
 }
 

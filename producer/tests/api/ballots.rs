@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use votestream_schema::Poll;
 use votestream_schema::poll::{now_ms, rfc3339};
 
-use crate::harness::{Setup, entry_of, poll};
+use crate::harness::{Setup, entry_of, key_in, poll};
 
 const PATH: &str = "/api/polls/pets/ballots";
 
@@ -19,7 +19,8 @@ async fn an_accepted_ballot_is_stored_under_the_entry_in_its_reply() {
     assert_eq!(entries[0].id, entry_of(&reply));
     assert_eq!(entries[0].ballot.choices.mask(), 0b10);
     let cookie = reply.cookie().unwrap();
-    assert!(cookie.contains(&entries[0].ballot.voter.to_string()), "{cookie}");
+    assert_eq!(key_in(cookie), entries[0].ballot.voter);
+    assert!(!cookie.contains(&entries[0].ballot.voter.to_string()), "{cookie}");
     assert_eq!(service.standing("pets", cookie).await, json!(["dogs"]));
 }
 

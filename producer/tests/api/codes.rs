@@ -15,10 +15,10 @@ pub async fn start(vote_policy: VotePolicy, codes: usize) -> (Service, Vec<Code>
     let service = Setup::new().polls([code_poll]).start().await;
     let codes: Vec<Code> = (0..codes).map(|_| Code::generate()).collect();
     let mut redis = service.redis().await;
-    let poll = service.poll("pets").id;
+    let poll = service.poll("pets");
     for code in &codes {
-        let hash = CodeHash::of(code.voter(poll));
-        let key = service.keys.code_hashes(hash.partition(service.setup.partitions), poll);
+        let hash = CodeHash::of(code.key_in(poll).unwrap());
+        let key = service.keys.code_hashes(hash.partition(service.setup.partitions), poll.id);
         let _: i64 = redis.sadd(key, hash.0.as_bytes().as_slice()).await.unwrap();
     }
     (service, codes)
@@ -183,8 +183,8 @@ async fn a_code_is_taken_from_form_and_json_however_it_is_typed() {
     }
     let voters = service.entries().await.into_iter().map(|entry| entry.ballot.voter);
     let voters: std::collections::BTreeSet<_> = voters.collect();
-    let poll = service.poll("pets").id;
-    assert_eq!(voters, codes.iter().map(|code| code.voter(poll)).collect());
+    let poll = service.poll("pets");
+    assert_eq!(voters, codes.iter().map(|code| code.key_in(poll).unwrap()).collect());
 }
 
 #[tokio::test]
@@ -266,9 +266,9 @@ async fn many_wrong_codes_are_answered_slowly_and_right_ones_at_once() {
 async fn a_code_that_only_the_release_before_has_copied_is_accepted() {
     let (service, _) = start(VotePolicy::KeepFirst, 0).await;
     let (code, other) = (Code::generate(), Code::generate());
-    let poll = service.poll("pets").id;
-    let voter = code.voter(poll);
-    let key = service.keys.codes_before_hashes(voter.partition(service.setup.partitions), poll);
+    let poll = service.poll("pets");
+    let voter = code.key_in(poll).unwrap();
+    let key = service.keys.codes_before_hashes(voter.partition(service.setup.partitions), poll.id);
     let _: i64 = service.redis().await.sadd(key, voter.0.as_bytes().as_slice()).await.unwrap();
     assert_eq!(cast(&service, "cats", &code.printed()).send().await.status, 202);
     let wrong = cast(&service, "cats", &other.printed()).send().await;

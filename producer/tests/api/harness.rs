@@ -15,10 +15,12 @@ use testkit::http::{Client, Contract, Reply, Request};
 use testkit::{eventually, unique_name};
 use tokio::task::JoinHandle;
 use votestream_producer::Config;
+use votestream_schema::poll::secrecy::{Secrecy, VoterKeys};
+use votestream_schema::poll::voter_key::{PollSecret, SECRET_BYTES};
 use votestream_schema::poll::{PollOption, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::projection::{self, Command};
 use votestream_schema::voter::KeyRing;
-use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, codec};
+use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, VoterId, VoterKey, codec};
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
@@ -49,7 +51,19 @@ pub fn poll(slug: &str) -> Poll {
         closes_at_ms: None,
         archived_at_ms: None,
         revision: 1,
+        secrecy: Secrecy { keys: VoterKeys::Secret(secret()), ..Secrecy::default() },
     }
+}
+
+/// The secret of all polls of these tests.
+fn secret() -> PollSecret {
+    PollSecret::from_bytes([5; SECRET_BYTES])
+}
+
+/// The voter whom the value of a cookie or token names, as [`poll`] stores it.
+pub fn key_in(value: &str) -> VoterKey {
+    let voter = value.split("v1.").nth(1).unwrap().split('.').next().unwrap();
+    secret().key_of(VoterId(voter.parse().unwrap()))
 }
 
 pub fn option(slug: &str, label: &str) -> PollOption {

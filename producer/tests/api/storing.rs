@@ -9,10 +9,10 @@ use testkit::{RedisServer, eventually, own_redis, own_redis_with, redis_connecti
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use votestream_schema::poll::{VotePolicy, now_ms};
-use votestream_schema::{EntryId, Poll};
+use votestream_schema::{EntryId, Poll, VoterKey};
 use votestream_service::listener::IDLE_GRACE;
 
-use crate::harness::{Service, Setup, entry_of, poll};
+use crate::harness::{Service, Setup, entry_of, key_in, poll};
 use crate::proxy::Proxy;
 use testkit::http::Reply;
 
@@ -26,21 +26,20 @@ fn expect_unavailable(reply: &Reply) {
 
 /// Which ballot a reply acknowledges: its voter, by the cookie, and its entry. Entry IDs alone are
 /// distinct within a partition only.
-fn acknowledged(reply: &Reply, cookie: &str) -> (String, EntryId) {
-    (cookie.split('.').nth(1).unwrap().to_owned(), entry_of(reply))
+fn acknowledged(reply: &Reply, cookie: &str) -> (VoterKey, EntryId) {
+    (key_in(cookie), entry_of(reply))
 }
 
 /// The same of all ballots that are stored.
-async fn stored(service: &Service) -> HashSet<(String, EntryId)> {
+async fn stored(service: &Service) -> HashSet<(VoterKey, EntryId)> {
     let entries = service.entries().await;
-    let stored: HashSet<_> =
-        entries.iter().map(|entry| (entry.ballot.voter.to_string(), entry.id)).collect();
+    let stored: HashSet<_> = entries.iter().map(|entry| (entry.ballot.voter, entry.id)).collect();
     assert_eq!(stored.len(), entries.len());
     stored
 }
 
 /// Casts this many ballots at once, each of a new voter; those acknowledged, which is all.
-async fn cast_many(service: &Service, ballots: usize) -> HashSet<(String, EntryId)> {
+async fn cast_many(service: &Service, ballots: usize) -> HashSet<(VoterKey, EntryId)> {
     let casts = (0..ballots).map(|_| tokio::spawn(service.ballot("pets", &["cats"]).send()));
     let mut all = HashSet::new();
     for cast in casts.collect::<Vec<_>>() {

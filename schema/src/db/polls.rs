@@ -2,6 +2,8 @@
 //!
 //! Invariant: a row that this release cannot read (a newer one wrote it, or somebody by hand) hides no
 //! other poll. [`all`] returns it beside the others, for the log and a metric.
+//!
+//! Absent on purpose: the secrets of polls, which not every role may read ([`super::secrets`]).
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{GenericClient, Row, Transaction};
 
 use super::error::{Error, UnreadablePoll};
-use super::locks;
+use super::{locks, secrets};
+use crate::poll::secrecy::{Secrecy, VoterKeys};
+use crate::poll::stored_voter_policy::StoredVoterPolicy;
 use crate::poll::{Definition, Invalid, Poll, PollOption};
 use crate::{PollId, Slug};
 
@@ -90,9 +94,19 @@ pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Err
     locks::share_copies(tx).await?;
     let sql = "SELECT FROM polls WHERE slug = $1 FOR NO KEY UPDATE";
     match tx.query_opt(sql, &[&slug.as_str()]).await? {
-        Some(_) => by_slug(tx, slug).await,
+        Some(_) => with_secret(tx, slug).await,
         None => Ok(None),
     }
+}
+
+/// Reads the poll with this slug, and its secret. The role needs the right to read secrets.
+///
+/// # Errors
+/// As [`by_slug`].
+pub async fn with_secret(client: &impl GenericClient, slug: &Slug) -> Result<Option<Poll>, Error> {
+    let Some(mut poll) = by_slug(client, slug).await? else { return Ok(None) };
+    secrets::fill(client, std::slice::from_mut(&mut poll)).await?;
+    Ok(Some(poll))
 }
 
 /// Stores a new poll with an empty tally; `definition` must have been validated.
@@ -108,6 +122,7 @@ pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
         other => other?.get(0),
     };
     tx.execute("INSERT INTO poll_tally (poll_id) VALUES ($1)", &[&id]).await?;
+    secrets::create(tx, PollId(id)).await?;
     insert_options(tx, id, &definition.options).await?;
     Ok(PollId(id))
 }
@@ -153,6 +168,8 @@ async fn write(
             &definition.visibility.as_str(),
             &ms(definition.opens_at),
             &ms(definition.closes_at),
+            &definition.secret,
+            &definition.keep_votes_days.map(i32::from),
         ],
     )
     .await
@@ -202,6 +219,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
             Ok(PollOption { slug: slug(name)?, label, description, colour })
         })
         .collect::<Result<_, Invalid>>()?;
+    let voters: StoredVoterPolicy = row.get::<_, &str>("voter_policy").parse()?;
     Ok(Poll {
         id: PollId(id),
         slug: slug(row.get("slug"))?,
@@ -210,11 +228,18 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         choices_min: row.get::<_, i16>("choices_min") as u8,
         choices_max: row.get::<_, i16>("choices_max") as u8,
         vote_policy: row.get::<_, &str>("vote_policy").parse()?,
-        voter_policy: row.get::<_, &str>("voter_policy").parse()?,
+        voter_policy: voters.policy,
         visibility: row.get::<_, &str>("visibility").parse()?,
         opens_at_ms: row.get("opens_at_ms"),
         closes_at_ms: row.get("closes_at_ms"),
         archived_at_ms: row.get("archived_at_ms"),
         revision: row.get("revision"),
+        secrecy: Secrecy {
+            keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
+            secret: row.get("secret"),
+            keep_votes_days: row.get::<_, Option<i32>>("keep_votes_days").map(|days| days as u16),
+            sealed_at_ms: row.get("sealed_at_ms"),
+            erased_at_ms: row.get("erased_at_ms"),
+        },
     })
 }

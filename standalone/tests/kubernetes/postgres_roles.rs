@@ -85,7 +85,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
     // The consumers write votes and tallies, and cannot delete votes or change polls.
     let consumer = role("votestream_consumer").await;
     may(&consumer, &[
-        "SELECT * FROM polls, options, codes, deployment",
+        "SELECT * FROM polls, poll_secrets, options, codes, deployment",
         VOTE,
         "UPDATE votes SET choices = 2",
         "UPDATE tally SET votes = votes + 1",
@@ -99,6 +99,8 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
             "UPDATE polls SET closes_at_ms = 2",
             "INSERT INTO codes VALUES (1, gen_random_uuid())",
             "INSERT INTO voting_codes VALUES (1, gen_random_uuid())",
+            "DELETE FROM poll_secrets",
+            "UPDATE poll_secrets SET secret = sha256('mine')",
             "UPDATE voting_codes SET revoked_at_ms = NULL",
             "DELETE FROM stream_regressions",
             "INSERT INTO schema_migrations VALUES (99, 'x', 'x')",
@@ -132,6 +134,7 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
         &dashboard,
         &[
             "SELECT * FROM votes",
+            "SELECT * FROM poll_secrets",
             "SELECT * FROM codes",
             "SELECT * FROM set_aside",
             "SELECT * FROM voting_codes",

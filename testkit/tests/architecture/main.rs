@@ -42,6 +42,11 @@ fn the_lowest_crates_import_no_other_crate_of_the_workspace() {
 }
 
 #[test]
+fn the_load_tester_knows_the_definitions_and_no_service() {
+    assert_eq!(imports("loadtest"), set(&["schema"]));
+}
+
+#[test]
 fn votectl_knows_what_the_parts_agree_on_and_no_service() {
     assert_eq!(imports("votectl"), set(&["schema", "service"]));
 }
@@ -108,7 +113,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 23] = [
+const SQL: [&str; 26] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/code_repair.rs",
@@ -121,6 +126,7 @@ const SQL: [&str; 23] = [
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",
     "schema/src/db/results.rs",
+    "schema/src/db/secrets.rs",
     "schema/src/db/watermarks.rs",
     "schema/src/poll_copy.rs",
     "schema/src/register_contents.rs",
@@ -131,7 +137,9 @@ const SQL: [&str; 23] = [
     "votectl/src/operations/audit/recount.rs",
     "votectl/src/operations/codes.rs",
     "votectl/src/operations/migrate.rs",
+    "votectl/src/operations/polls/erase.rs",
     "votectl/src/operations/polls/export.rs",
+    "votectl/src/operations/polls/seal.rs",
 ];
 
 #[test]

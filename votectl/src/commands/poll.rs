@@ -6,8 +6,11 @@ mod create;
 mod export;
 mod list;
 mod open;
+mod progress;
+mod seal;
 mod show;
 mod state;
+mod voter_keys;
 
 use clap::Subcommand;
 use votestream_votectl::Servers;
@@ -15,16 +18,18 @@ use votestream_votectl::Servers;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
-/// Create, open, close, archive, list, show and export polls
+/// Create, open, close, archive, seal, list, show and export polls
 #[derive(Subcommand)]
 pub enum Command {
     Create(Box<create::Args>),
     Open(open::Args),
     Close(close::Args),
     Archive(archive::Args),
+    Seal(seal::Args),
     List(list::Args),
     Show(show::Args),
     Export(export::Args),
+    VoterKeys(voter_keys::Args),
 }
 
 /// Runs the command.
@@ -34,8 +39,10 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Open(args) => open::run(&args, servers, output).await,
         Command::Close(args) => close::run(&args, servers, output).await,
         Command::Archive(args) => archive::run(&args, servers, output).await,
+        Command::Seal(args) => seal::run(&args, servers, output).await,
         Command::List(args) => list::run(&args, servers, output).await,
         Command::Show(args) => show::run(&args, servers, output).await,
         Command::Export(args) => export::run(&args, servers, output).await,
+        Command::VoterKeys(args) => voter_keys::run(&args, servers, output).await,
     }
 }

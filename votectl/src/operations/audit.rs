@@ -105,7 +105,7 @@ async fn audit_polls(
         let of = |ballots: &HashMap<PollId, i64>| ballots.get(&poll.id).copied().unwrap_or(0);
         let balance = Balance {
             accepted: (before.accepted(poll.id), after.accepted(poll.id)),
-            counted: recount.recounted.voters,
+            counted: recount.voters(),
             superseded: recount.superseded,
             out_of_time: recount.out_of_time,
             dead: of(&in_dead_letters),

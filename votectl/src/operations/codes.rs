@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, PollState, Slug, VoterId, db, poll_copy, projection};
+use votestream_schema::{Poll, PollState, Slug, VoterKey, db, poll_copy, projection};
 
 use super::polls;
 use crate::error::{Error, Refusal};
@@ -66,10 +66,9 @@ pub struct Added {
 /// closed or archived, else the error of the server that failed. In each case no code was added.
 pub async fn add(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Added, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let poll = polls::find(&postgres, slug).await?;
+    let poll = polls::find_with_secret(&postgres, slug).await?;
     takes_codes(&poll)?;
-    let hashes: Vec<CodeHash> =
-        codes.iter().map(|code| CodeHash::of(code.voter(poll.id))).collect();
+    let hashes: Vec<CodeHash> = keys_of(&poll, codes)?.into_iter().map(CodeHash::of).collect();
     let stored = store(&mut postgres, &poll, &hashes).await;
     let (added, good) =
         stored.map_err(|error| error.explained("no code was added; run it again"))?;
@@ -98,6 +97,13 @@ fn takes_codes(poll: &Poll) -> Result<(), Error> {
         }
         PollState::Draft | PollState::Scheduled | PollState::Open => Ok(()),
     }
+}
+
+/// The keys of the voters whom these codes identify.
+fn keys_of(poll: &Poll, codes: &[Code]) -> Result<Vec<VoterKey>, Error> {
+    let keys: Option<_> = codes.iter().map(|code| code.key_in(poll)).collect();
+    let sealed = || Error::PollRefuses { slug: poll.slug.clone(), reason: Refusal::IsSealed };
+    keys.ok_or_else(sealed)
 }
 
 /// New codes, no two of them alike.
@@ -171,11 +177,11 @@ pub struct Revoked {
 /// code was revoked; the consumers give back to Redis what was taken away there.
 pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Revoked, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let poll = polls::find(&postgres, slug).await?;
+    let poll = polls::find_with_secret(&postgres, slug).await?;
     if !poll.voter_policy.needs_code() {
         return Err(Error::TakesNoCodes(poll.slug));
     }
-    let voters: Vec<VoterId> = codes.iter().map(|code| code.voter(poll.id)).collect();
+    let voters = keys_of(&poll, codes)?;
     let hashes: Vec<CodeHash> = voters.iter().copied().map(CodeHash::of).collect();
     let transaction = postgres.transaction().await?;
     db::locks::share_copies(&transaction).await?;
@@ -190,7 +196,7 @@ pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Re
         poll_copy::remove_codes(&mut redis.connection, keys, partition, poll.id, &here).await?;
         // Producers of the release before look here.
         let before = voters.iter().copied();
-        let before: Vec<VoterId> =
+        let before: Vec<VoterKey> =
             before.filter(|voter| voter.partition(redis.partitions) == partition).collect();
         poll_copy::remove_voters_before_hashes(
             &mut redis.connection,

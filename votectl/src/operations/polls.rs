@@ -1,21 +1,28 @@
-//! Polls: create, open, close, archive, list, show and export them.
+//! Polls: create, open, close, archive, seal, erase, list, show and export them.
 
 mod archive;
 mod close;
 mod create;
+mod erase;
 mod export;
 mod list;
 mod open;
 mod publish;
+mod seal;
+mod settled;
 mod show;
 mod stored;
+mod voter_keys;
 
 pub use archive::archive;
 pub use close::{Closed, close};
 pub use create::{Created, IfExists, create};
+pub use erase::{Due, Erased, erase};
 pub use export::{Export, ExportedVote, Snapshot};
 pub use list::{Listed, PollList, list};
 pub use open::open;
+pub use seal::seal;
 pub use show::{OptionResult, PollWithResults, Results, show};
 pub use stored::PollNow;
-pub(crate) use stored::find;
+pub(crate) use stored::{find, find_with_secret};
+pub use voter_keys::voter_keys;

@@ -2,13 +2,13 @@ use std::os::unix::fs::PermissionsExt;
 
 use testkit::{Browser, BrowserOptions};
 use uuid::Uuid;
-use votestream_schema::Poll;
 use votestream_schema::code::{Code, CodeHash};
+use votestream_schema::{Poll, VoterKey};
 
 use super::deployment::{Deployment, PARTITIONS};
 
 async fn is_known(deployment: &mut Deployment, poll: &Poll, code: &Code) -> bool {
-    let hash = CodeHash::of(code.voter(poll.id));
+    let hash = CodeHash::of(code.key_in(poll).unwrap());
     let partition = hash.partition(PARTITIONS);
     let mut ask = redis::cmd("SISMEMBER");
     ask.arg(deployment.keys.code_hashes(partition, poll.id)).arg(hash.0.as_bytes().as_slice());
@@ -27,12 +27,15 @@ async fn issued_codes_are_known_to_both_servers_as_hashes() {
     let stored: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(stored.len(), 50);
     for code in &codes {
-        let voter = code.voter(poll.id);
-        assert!(stored.contains(&CodeHash::of(voter).0) && !stored.contains(&voter.0));
+        let (voter, key) = (code.voter(poll.id), code.key_in(&poll).unwrap());
+        assert!(stored.contains(&CodeHash::of(key).0));
+        assert!(!stored.contains(&key.0) && !stored.contains(&voter.0));
+        let by_list_alone = CodeHash::of(VoterKey(voter.0)).0;
+        assert!(!stored.contains(&by_list_alone), "it takes the secret of the poll");
         assert!(is_known(&mut deployment, &poll, code).await);
     }
     let ballot = votestream_schema::Ballot {
-        voter: codes[0].voter(poll.id),
+        voter: codes[0].key_in(&poll).unwrap(),
         ..super::deployment::ballot(&poll, 0)
     };
     deployment.count(&ballot, "1700000000000-0").await;
@@ -116,7 +119,7 @@ async fn a_sheet_has_a_card_for_each_code_and_loads_nothing() {
     let mut known = deployment.postgres.query("SELECT hash FROM voting_codes", &[]).await.unwrap();
     for card in sheet.split("<article").skip(1) {
         let printed = card.split("<p class=\"code\">").nth(1).unwrap().split('<').next().unwrap();
-        let hash = CodeHash::of(Code::parse(printed).unwrap().voter(poll.id)).0;
+        let hash = CodeHash::of(Code::parse(printed).unwrap().key_in(&poll).unwrap()).0;
         known.retain(|row| row.get::<_, Uuid>(0) != hash);
         assert!(card.contains("<path d=\"M0 0h7v1h-7z"), "{card}");
         assert!(card.replace("<wbr>", "").contains(&format!("<strong>{LINK}</strong>")), "{card}");
@@ -318,7 +321,7 @@ async fn revoked_codes_admit_nobody_and_stay_revoked() {
     let printed = deployment.run(&["codes", "issue", "pets", "--count", "5"]).ok();
     let codes: Vec<Code> = printed.lines().map(|line| Code::parse(line).unwrap()).collect();
     let ballot = votestream_schema::Ballot {
-        voter: codes[0].voter(poll.id),
+        voter: codes[0].key_in(&poll).unwrap(),
         ..super::deployment::ballot(&poll, 0)
     };
     deployment.count(&ballot, "1700000000000-0").await;

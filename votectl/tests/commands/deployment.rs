@@ -5,7 +5,9 @@ use std::process::Command;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue};
 use tokio_postgres::{Client, NoTls};
-use votestream_schema::{Ballot, BallotId, Choices, EntryId, Keys, Poll, Slug, VoterId, codec, db};
+use votestream_schema::{
+    Ballot, BallotId, Choices, EntryId, Keys, Poll, Slug, VoterKey, codec, db,
+};
 
 /// How many partitions every test's deployment has.
 pub const PARTITIONS: u16 = 3;
@@ -161,10 +163,10 @@ impl Deployment {
         self.run(&[&poll, ["--option", "Dogs"].as_slice(), more].concat()).ok();
     }
 
-    /// The poll `pets` as stored.
+    /// The poll `pets` as stored, with its secret.
     pub async fn poll(&self) -> Poll {
         let slug: Slug = "pets".parse().unwrap();
-        db::polls::by_slug(&self.postgres, &slug).await.unwrap().unwrap()
+        db::polls::with_secret(&self.postgres, &slug).await.unwrap().unwrap()
     }
 
     /// Sends a command to Redis.
@@ -272,7 +274,7 @@ impl Deployment {
 pub fn ballot(poll: &Poll, position: usize) -> Ballot {
     Ballot {
         poll: poll.id,
-        voter: VoterId::new(),
+        voter: VoterKey::new(),
         id: BallotId::new(),
         choices: Choices::from_positions([position]).unwrap(),
     }

@@ -1,7 +1,7 @@
 use serde_json::json;
+use votestream_schema::PollState;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy, now_ms};
-use votestream_schema::projection::Rules;
-use votestream_schema::{Poll, PollState};
+use votestream_schema::projection::{self, Rules};
 
 use super::deployment::{Deployment, ballot};
 
@@ -21,7 +21,7 @@ async fn a_created_poll_is_in_postgres_and_in_every_partition() {
     assert_eq!(deployment.rules(&poll).await, [rules.clone(), rules.clone(), rules]);
     let key = deployment.keys.polls();
     let page: String = deployment.redis(redis::cmd("HGET").arg(key).arg("pets")).await;
-    assert_eq!(serde_json::from_str::<Poll>(&page).unwrap(), poll);
+    assert_eq!(projection::read_definition(&page).unwrap(), poll);
 }
 
 #[tokio::test]
@@ -235,9 +235,11 @@ async fn every_command_explains_itself_with_examples() {
         "poll open",
         "poll close",
         "poll archive",
+        "poll seal",
         "poll list",
         "poll show",
         "poll export",
+        "poll voter-keys",
         "codes issue",
         "codes import",
         "codes count",
@@ -246,6 +248,7 @@ async fn every_command_explains_itself_with_examples() {
         "dead-letters replay",
         "dead-letters drop",
         "audit",
+        "forget",
     ];
     for command in commands {
         let words: Vec<&str> = command.split(' ').chain(["--help"]).collect();

@@ -89,7 +89,7 @@ async fn a_redis_that_dies_on_the_way_leaves_postgres_right() {
     said.refused(1, &["OOM", "postgres has the poll already"]);
     let postgres = connect(&database).await;
     let slug: Slug = "pets".parse().unwrap();
-    let poll = db::polls::by_slug(&postgres, &slug).await.unwrap().unwrap();
+    let poll = db::polls::with_secret(&postgres, &slug).await.unwrap().unwrap();
     assert_eq!(poll.state(now_ms()), PollState::Open);
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
     let again = [create.as_slice(), &["--open", "--if-missing"]].concat();

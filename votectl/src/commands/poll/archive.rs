@@ -1,11 +1,11 @@
 //! `votectl poll archive`.
 
-use std::io::{IsTerminal, Write};
-
 use votestream_schema::Slug;
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls;
 
+use super::progress::show_progress;
+use super::seal::sealed_in_words;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
@@ -13,7 +13,8 @@ const EXAMPLES: &str = "Examples:
   votectl poll archive cats-vs-dogs
 
 Votes and results are kept, and `votectl poll show` and `export` go on showing them. What Redis
-knows of the poll's voters is forgotten.";
+knows of the poll's voters is forgotten. A poll with `secret = true` is also sealed; see
+`votectl poll seal --help`.";
 
 /// Archive a closed poll, or a draft
 #[derive(clap::Args)]
@@ -26,18 +27,21 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
     let archived = polls::archive(servers, &args.slug, show_progress).await?;
-    output.print(&archived, || format!("poll `{}` is archived", archived.poll.slug))
-}
-
-/// Shows progress on standard error: on one line of a terminal, else only at the end.
-fn show_progress(done: u16, partitions: u16) {
-    let text = format!("forgetting voters: partition {done} of {partitions}");
-    let mut stderr = std::io::stderr().lock();
-    // Progress that cannot be shown is no reason to stop.
-    let _ = match (stderr.is_terminal(), done == partitions) {
-        (true, false) => write!(stderr, "\r{text}"),
-        (true, true) => writeln!(stderr, "\r{text}"),
-        (false, true) => writeln!(stderr, "{text}"),
-        (false, false) => Ok(()),
-    };
+    let slug = &archived.poll.slug;
+    let secrecy = &archived.poll.secrecy;
+    if secrecy.secret && !secrecy.is_sealed() {
+        let sealed = polls::seal(servers, slug, show_progress).await.map_err(|error| {
+            error.explained(format!(
+                "the poll is archived and not sealed; later run `votectl poll seal {slug} --yes`"
+            ))
+        })?;
+        return output
+            .print(&sealed, || format!("poll `{slug}` is archived\n{}", sealed_in_words(&sealed)));
+    }
+    output.print(&archived, || match secrecy.is_sealed() {
+        true => format!("poll `{slug}` is archived"),
+        false => format!(
+            "poll `{slug}` is archived; operators can still find out who chose what, until `votectl poll seal {slug} --yes`"
+        ),
+    })
 }

@@ -25,6 +25,8 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   vote_policy = "keep_first"    # or "replace"
   voter_policy = "open"         # or "code"
   visibility = "always"         # or "after_close", "admin"
+  secret = false                # true: archiving the poll also seals it
+  keep_votes_days = 30          # default: votes are kept
   opens_at = "2026-03-01T12:00:00Z"     # default: a draft
   closes_at = "2026-03-01T13:00:00Z"    # default: closed by hand
   [[options]]
@@ -42,7 +44,8 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
 pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
     #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max",
-                                      "vote_policy", "voter_policy", "visibility"])]
+                                      "vote_policy", "voter_policy", "visibility", "secret",
+                                      "keep_votes_days"])]
     file: Option<PathBuf>,
     /// The poll's name in URLs: a-z, 0-9 and inner hyphens
     #[arg(long, required_unless_present = "file")]
@@ -68,6 +71,12 @@ pub struct Args {
     /// Who sees the result: always (everybody), after_close (then everybody), admin (only votectl)
     #[arg(long, default_value_t = Visibility::Always)]
     visibility: Visibility,
+    /// Seal the poll when it is archived: from then on nobody can find out who chose what
+    #[arg(long)]
+    secret: bool,
+    /// Keep the votes for this many days after the closing time; then `votectl forget` deletes them and keeps the results
+    #[arg(long, value_name = "DAYS")]
+    keep_votes_days: Option<u16>,
     /// When it opens by itself: RFC 3339, `now`, `+10m`, `+2h`; a draft when absent
     #[arg(long, value_name = "TIME")]
     opens_at: Option<Moment>,
@@ -116,6 +125,8 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
             vote_policy: args.vote_policy,
             voter_policy: args.voter_policy,
             visibility: args.visibility,
+            secret: args.secret,
+            keep_votes_days: args.keep_votes_days,
             opens_at: None,
             closes_at: None,
         },

@@ -14,20 +14,27 @@ use crate::error::Error;
 pub struct Recount {
     /// The tally as it is stored.
     pub stored: Tally,
-    /// The tally by the votes.
-    pub recounted: Tally,
+    /// The tally by the votes; `None` if the poll's votes were deleted.
+    pub recounted: Option<Tally>,
     /// The sum of the stored series: people counted, over all seconds.
     pub series: i64,
-    /// Seconds in which the series differs from the votes.
-    pub seconds_different: i64,
+    /// Seconds in which the series differs from the votes; `None` if the votes have no times any more.
+    pub seconds_different: Option<i64>,
     /// Ballots that another one replaced or beat.
     pub superseded: i64,
     /// Ballots that came before the opening or after the close.
     pub out_of_time: i64,
-    /// Votes without a voting code; `None` if the poll needs none.
+    /// Votes without a voting code; `None` if the poll needs none, or the votes have no voters any more.
     pub without_code: Option<i64>,
-    /// The partitions from which votes came.
+    /// The partitions from which votes came; all of them if that is no longer known.
     pub partitions: Vec<i32>,
+}
+
+impl Recount {
+    /// The people counted: by the votes, or as it is stored if there are no votes any more.
+    pub fn voters(&self) -> i64 {
+        self.recounted.as_ref().unwrap_or(&self.stored).voters
+    }
 }
 
 /// Recounts a poll at the moment of the transaction.
@@ -50,7 +57,8 @@ pub async fn of_poll(
     }
     let series = moment.query_one(include_str!("../../../sql/audit_series.sql"), &[&id]).await?;
     let aside = moment.query_one(include_str!("../../../sql/audit_set_aside.sql"), &[&id]).await?;
-    let without_code = match poll.voter_policy.needs_code() {
+    let is_sealed = poll.secrecy.is_sealed();
+    let without_code = match poll.voter_policy.needs_code() && !is_sealed {
         true => {
             let sql = include_str!("../../../sql/audit_without_code.sql");
             Some(moment.query_one(sql, &[&id]).await?.get(0))
@@ -58,16 +66,20 @@ pub async fn of_poll(
         false => None,
     };
     let sql = include_str!("../../../sql/audit_partitions.sql");
-    let partitions = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
+    let known = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
+    let partitions = match is_sealed {
+        true => (0..i32::from(partitions)).collect(),
+        false => known.iter().map(|row| row.get(0)).collect(),
+    };
     Ok(Recount {
         stored: db::results::tally(moment, poll.id).await?,
-        recounted,
+        recounted: poll.secrecy.erased_at_ms.is_none().then_some(recounted),
         series: series.get("stored"),
-        seconds_different: series.get("seconds_different"),
+        seconds_different: (!is_sealed).then(|| series.get("seconds_different")),
         superseded: aside.get("superseded"),
         out_of_time: aside.get("out_of_time"),
         without_code,
-        partitions: partitions.iter().map(|row| row.get(0)).collect(),
+        partitions,
     })
 }
 

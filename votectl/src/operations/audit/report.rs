@@ -29,7 +29,7 @@ pub struct Check {
 pub struct PollReport {
     /// The poll.
     pub poll: Slug,
-    /// The stored results against a recount.
+    /// The stored results against a recount; empty if the poll's votes were deleted.
     pub checks: Vec<Check>,
     /// The accepted ballots against those that were found.
     pub balance: BalanceCheck,
@@ -44,26 +44,8 @@ impl PollReport {
         balance: BalanceCheck,
         register: Option<ContentsCheck>,
     ) -> Self {
-        let Recount { stored, recounted, .. } = recount;
-        let check = |check: String, stored: i64, recounted: i64| Check {
-            verdict: CheckOutcome::of(stored, recounted),
-            check,
-            stored,
-            recounted,
-        };
-        let votes =
-            |tally: &Tally, position: usize| tally.votes.get(position).copied().unwrap_or(0);
-        let options = poll.options.iter().enumerate().map(|(position, option)| {
-            let name = format!("votes for {}", option.slug);
-            check(name, votes(stored, position), votes(recounted, position))
-        });
-        let rest = [
-            check("voters".to_owned(), stored.voters, recounted.voters),
-            check("series, sum".to_owned(), recount.series, recounted.voters),
-            check("series, wrong seconds".to_owned(), recount.seconds_different, 0),
-        ];
-        let codes = recount.without_code.map(|n| check("votes without a code".to_owned(), n, 0));
-        let checks = options.chain(rest).chain(codes).collect();
+        let checks = recount.recounted.as_ref();
+        let checks = checks.map_or_else(Vec::new, |recounted| checks_of(poll, recount, recounted));
         Self { poll: poll.slug.clone(), checks, balance, register }
     }
 
@@ -75,6 +57,30 @@ impl PollReport {
             .chain(register)
             .all(|verdict| verdict != CheckOutcome::Different)
     }
+}
+
+/// Compares the stored results with a recount of the votes.
+fn checks_of(poll: &Poll, recount: &Recount, recounted: &Tally) -> Vec<Check> {
+    let stored = &recount.stored;
+    let check = |check: String, stored: i64, recounted: i64| Check {
+        verdict: CheckOutcome::of(stored, recounted),
+        check,
+        stored,
+        recounted,
+    };
+    let votes = |tally: &Tally, position: usize| tally.votes.get(position).copied().unwrap_or(0);
+    let options = poll.options.iter().enumerate().map(|(position, option)| {
+        let name = format!("votes for {}", option.slug);
+        check(name, votes(stored, position), votes(recounted, position))
+    });
+    let sums = [
+        check("voters".to_owned(), stored.voters, recounted.voters),
+        check("series, sum".to_owned(), recount.series, recounted.voters),
+    ];
+    let seconds =
+        recount.seconds_different.map(|n| check("series, wrong seconds".to_owned(), n, 0));
+    let codes = recount.without_code.map(|n| check("votes without a code".to_owned(), n, 0));
+    options.chain(sums).chain(seconds).chain(codes).collect()
 }
 
 /// The whole audit.

@@ -46,7 +46,7 @@ pub async fn archive(
 }
 
 /// Removes the poll's register, a few buckets at a time so that no single command blocks Redis for long.
-async fn remove_register(
+pub(super) async fn remove_register(
     redis: &mut Redis,
     poll: &Poll,
     mut progress: impl FnMut(u16, u16),

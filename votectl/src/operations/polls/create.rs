@@ -6,7 +6,7 @@ use votestream_schema::poll::{Definition, now_ms};
 use votestream_schema::{Poll, PollState, db};
 
 use super::publish::publish;
-use super::stored::{TOO_CLOSE_MS, find, find_and_lock, refuse};
+use super::stored::{TOO_CLOSE_MS, find_and_lock, find_with_secret, refuse};
 use crate::error::{Error, Refusal};
 use crate::servers::Servers;
 
@@ -72,7 +72,7 @@ async fn write(
                 // Somebody created it after it was looked for.
                 Err(db::Error::SlugTaken(_)) if if_exists == IfExists::Keep => {
                     drop(transaction);
-                    return Ok((find(postgres, slug).await?, "kept"));
+                    return Ok((find_with_secret(postgres, slug).await?, "kept"));
                 }
                 created => created.map(|_| "created")?,
             }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::TryStreamExt;
 use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
 use uuid::Uuid;
-use votestream_schema::{BallotId, Choices, EntryId, Poll, Slug, VoterId, db};
+use votestream_schema::{BallotId, Choices, EntryId, Poll, Slug, VoterKey, db};
 
 use super::show::Results;
 use super::stored::find;
@@ -16,7 +16,7 @@ use crate::servers::Servers;
 #[derive(Clone, Debug)]
 pub struct ExportedVote<'a> {
     /// The voter.
-    pub voter: VoterId,
+    pub voter: VoterKey,
     /// The options chosen, by slug, in the order shown to voters.
     pub choices: Vec<&'a str>,
     /// The ID of the stream entry in which the ballot came in.
@@ -97,7 +97,7 @@ fn vote<'a>(poll: &'a Poll, row: &Row) -> ExportedVote<'a> {
     let chosen = Choices::from_mask(row.get("choices"));
     let slugs = chosen.into_iter().flat_map(|choices| poll.chosen(choices));
     ExportedVote {
-        voter: VoterId(row.get::<_, Uuid>("voter")),
+        voter: VoterKey(row.get::<_, Uuid>("voter")),
         choices: slugs.map(|option| option.slug.as_str()).collect(),
         entry: EntryId { ms: row.get("entry_ms"), seq: row.get("entry_seq") },
         ballot: BallotId(row.get::<_, Uuid>("ballot")),

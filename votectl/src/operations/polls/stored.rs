@@ -32,7 +32,16 @@ pub(crate) async fn find(client: &impl GenericClient, slug: &Slug) -> Result<Pol
     poll.ok_or_else(|| Error::NoSuchPoll(slug.clone()))
 }
 
-/// Reads the poll with this slug, and keeps others from changing it until the transaction ends.
+/// Reads the poll with this slug, and its secret.
+pub(crate) async fn find_with_secret(
+    client: &impl GenericClient,
+    slug: &Slug,
+) -> Result<Poll, Error> {
+    let poll = db::polls::with_secret(client, slug).await?;
+    poll.ok_or_else(|| Error::NoSuchPoll(slug.clone()))
+}
+
+/// Reads the poll with this slug and its secret, and keeps others from changing it until the transaction ends.
 pub(super) async fn find_and_lock(
     transaction: &Transaction<'_>,
     slug: &Slug,
