@@ -15,8 +15,8 @@ HEADER = """\
 #
 # Rates are recorded over 5 minutes. A longer window averages these rates, so each minute counts by the number of its
 # events. An alert fires when both of its windows are above the limit: the long one shows that the errors matter, the
-# short one that they still go on. Of the budget of 30 days, a burn rate of 14.4 spends 2 % in an hour, 6 spends 5 % in
-# six hours, 3 spends 10 % in a day, and 1 spends 10 % in three days.
+# short one that they still go on, and has ten bad events, so that single ones raise no alert. Of the budget of 30 days, a
+# burn rate of 14.4 spends 2 % in an hour, 6 spends 5 % in six hours, 3 spends 10 % in a day, and 1 spends 10 % in three days.
 groups:
 """
 
@@ -84,8 +84,10 @@ def alert(objective: Objective, burn: Burn) -> str:
   expr: >-
     {objective.ratio(burn.long)} > {limit}
     and {objective.ratio(burn.short)} > {limit}
+    and {objective.events(burn.short)} >= {burn.events}
   labels:
     severity: {burn.severity}
+    service: votestream
     slo: {objective.key}
     window: {burn.long}
   annotations:

@@ -58,8 +58,8 @@ def rows(objective: Objective) -> list[Row | str]:
             lines(
                 f"{name}: burn rates",
                 "How fast is the error budget spent, in each window? At 1 it lasts exactly "
-                f"{days} days. Pages fire at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 (1d and 2h) and 1 (3d "
-                "and 6h).",
+                f"{days} days. Critical alerts fire at 14.4 (1h and 5m) and 6 (6h and 30m), warnings at 3 (1d and 2h) and 1 "
+                "(3d and 6h).",
                 "short",
                 [Query(f"max({objective.ratio(window)}{{#}}) / {budget}", window) for window in windows],
                 limits=steps((None, "transparent"), (1, WARN), (14.4, BAD)),

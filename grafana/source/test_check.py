@@ -137,16 +137,28 @@ class Planted(unittest.TestCase):
         self.assertEqual(generate.render()[path], path.read_text())
 
     def test_alert_without_severity(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "severity: page", "severity: red")
+        self.text("prometheus/rules/alerts.yml", "severity: critical", "severity: red")
         self.expect("no severity")
 
+    def test_alert_without_the_name_of_the_project(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "service: votestream", "service: others")
+        self.expect("no label service")
+
+    def test_alert_that_mixes_deployments(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max by (job) (votes")
+        self.expect("has max by (job), which mixes deployments")
+
+    def test_alert_that_mixes_everything(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max(votes")
+        self.expect("has max, which mixes deployments")
+
     def test_alert_without_its_value(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "{{ $value }} producers have", "No producer has")
-        self.expect("NoProducer (page): no description with the value")
+        self.text("prometheus/rules/alerts.yml", "None of {{ $value }} producers has", "No producer has")
+        self.expect("NoProducer (critical): no description with the value")
 
     def test_alert_that_leads_to_another_runbook(self) -> None:
         self.text("prometheus/rules/alerts.yml", "/TallyDrift.md'", "/Drift.md'")
-        self.expect("TallyDrift (page): runbook_url is not")
+        self.expect("TallyDrift (critical): runbook_url is not")
 
     def test_alert_without_runbook(self) -> None:
         (self.root / "runbooks/DeadLetters.md").unlink()
@@ -173,7 +185,8 @@ class Planted(unittest.TestCase):
         self.expect("votestream_entries_done is not named level:metric:operation")
 
     def test_recorded_sum_that_nobody_uses(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "unless job:votestream_entries_done:rate1m > 0", "unless up")
+        for use in ("unless job:votestream_entries_done:rate1m > 0", "job:votestream_entries_done:rate1m == 0"):
+            self.text("prometheus/rules/alerts.yml", use, "unless up" if "unless" in use else "up")
         self.expect("job:votestream_entries_done:rate1m is recorded, and used by nobody")
 
     def test_recorded_sum_that_is_not_there(self) -> None:
@@ -184,7 +197,7 @@ class Planted(unittest.TestCase):
 
     def test_objective_without_a_burn_rate(self) -> None:
         self.text("prometheus/rules/slo.yml", "> 14.4 * 0.001", "> 10 * 0.001")
-        self.expect("objective accepting has no page at 14.4 within 1h and 5m")
+        self.expect("objective accepting has no critical at 14.4 within 1h and 5m")
 
     def cases(self, alert: str, keep: Callable[[dict], bool]) -> None:
         """Leaves those of an alert's cases that are to be kept."""
@@ -192,17 +205,17 @@ class Planted(unittest.TestCase):
             tests = read(path)
             for test in tests["tests"]:
                 test["alert_rule_test"] = [
-                    case for case in test["alert_rule_test"] if case["alertname"] != alert or keep(case)
+                    case for case in test.get("alert_rule_test", []) if case["alertname"] != alert or keep(case)
                 ]
             path.write_text(yaml.safe_dump(tests))
 
     def test_alert_that_no_test_sees_firing(self) -> None:
         self.cases("ViewersNearBound", lambda case: not case["exp_alerts"])
-        self.expect("ViewersNearBound (ticket): no test in which it fires")
+        self.expect("ViewersNearBound (warning): no test in which it fires")
 
     def test_alert_that_no_test_sees_silent(self) -> None:
         self.cases("ViewersNearBound", lambda case: bool(case["exp_alerts"]))
-        self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
+        self.expect("ViewersNearBound (warning): no test in which it is fed and does not fire")
 
     def test_alert_that_is_silent_for_want_of_its_metric(self) -> None:
         self.cases("ViewersNearBound", lambda case: bool(case["exp_alerts"]))
@@ -210,7 +223,7 @@ class Planted(unittest.TestCase):
         case = {"eval_time": "1m", "alertname": "ViewersNearBound", "exp_alerts": []}
         tests["tests"].append({"input_series": [{"series": "other", "values": "0"}], "alert_rule_test": [case]})
         (self.root / "prometheus/tests/showing.yml").write_text(yaml.safe_dump(tests))
-        self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
+        self.expect("ViewersNearBound (warning): no test in which it is fed and does not fire")
 
 
 class Selectors(unittest.TestCase):
