@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
-from source.panels import DATASOURCE, WIDTH, Panel, promql
+from source.panels import DATASOURCE, IDENTITY, WIDTH, Panel, promql
 
 TAG = "votestream"
 
@@ -37,6 +37,8 @@ class Board:
     # For each pair of variables: the name of the job variable, that of the instance variable, and the metric whose
     # labels are their values.
     choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
+    # Whether the dashboard shows one deployment, which its variables select.
+    of_deployment: bool = True
     refresh: str = "10s"
     since: str = "now-30m"
     # Selects the services whose deployments are marked, as a PromQL matcher.
@@ -65,9 +67,14 @@ class Board:
             .link(links())
             .with_variable(builders.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
         )
+        chosen: list[str] = []
+        for label in IDENTITY if self.of_deployment else ():
+            # One value, and not all: a sum over deployments would hide that one is dead.
+            board.with_variable(choice(label, values("votestream_build_info", chosen, label), one=True))
+            chosen.append(f'{label}=~"${label}"')
         for job, instance, metric in self.choices:
-            board.with_variable(choice(job, f"label_values({metric}, job)"))
-            board.with_variable(choice(instance, f'label_values({metric}{{job=~"${job}"}}, instance)'))
+            board.with_variable(choice(job, values(metric, chosen, "job")))
+            board.with_variable(choice(instance, values(metric, [*chosen, f'job=~"${job}"'], "instance")))
         for variable in self.more:
             board.with_variable(variable)
         mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
@@ -113,19 +120,24 @@ def tidy(lines: list[str]) -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
-def choice(name: str, query: str) -> builders.QueryVariable:
-    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
-    return (
+def values(metric: str, matchers: list[str], label: str) -> str:
+    """Returns the query for the values of a label."""
+    return f"label_values({metric}{{{', '.join(matchers)}}}, {label})" if matchers else f"label_values({metric}, {label})"
+
+
+def choice(name: str, query: str, one: bool = False) -> builders.QueryVariable:
+    variable = (
         builders.QueryVariable(name)
         .label(name.replace("_", " ").capitalize())
         .datasource(DATASOURCE)
         .query(query)
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(everything)
     )
+    if one:
+        return variable
+    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
+    return variable.multi(True).include_all(True).current(everything)
 
 
 def links() -> builders.DashboardLink:

@@ -37,6 +37,7 @@ def rows(objective: Objective) -> list[Row | str]:
                 f"1 - max({spent})",
                 steps((None, BAD), (objective.target, GOOD)),
                 decimals=3,
+                idle=f"{objective.rate('all')}{{#}}",
             ),
             number(
                 f"{name}: budget left",
@@ -45,6 +46,7 @@ def rows(objective: Objective) -> list[Row | str]:
                 f"min(1 - {spent} / {budget})",
                 steps((None, BAD), (0, WARN), (0.25, GOOD)),
                 decimals=1,
+                idle=f"{objective.rate('all')}{{#}}",
             ),
             lines(
                 f"{name} now",
@@ -96,7 +98,7 @@ BOARD = Board(
                 "short",
                 [
                     Query(
-                        'max by (alertname, window) (ALERTS{#, alertname=~".+BudgetBurns", alertstate="firing"})',
+                        'max by (alertname, window) (ALERTS{#, service="votestream", alertname=~".+BudgetBurns", alertstate="firing"})',
                         "{{alertname}} {{window}}",
                         "none fires",
                     )

@@ -13,7 +13,7 @@ from source import check, check_dashboards, generate
 from source.check_rules import read
 
 ROOT = Path(__file__).parent.parent
-PANEL = 1  # one with two matchers and a rate: "Refused" of the overview
+PANEL = 3  # one with all matchers and a rate: "Refused" of the overview
 
 
 class Planted(unittest.TestCase):
@@ -82,6 +82,27 @@ class Planted(unittest.TestCase):
     def test_selector_without_job(self) -> None:
         self.expr(lambda expr: expr.replace('job=~"$job", ', "", 1))
         self.expect("is not matched by job")
+
+    def test_selector_without_deployment(self) -> None:
+        self.expr(lambda expr: expr.replace('deployment=~"$deployment", ', "", 1))
+        self.expect("is not matched by deployment")
+
+    def test_alerts_of_everybody(self) -> None:
+        def edit(panel: dict) -> None:
+            expr = panel["targets"][0]["expr"]
+            panel["targets"][0]["expr"] = expr.replace('service="votestream", ', "")
+            self.assertNotEqual(expr, panel["targets"][0]["expr"], "nothing was planted")
+
+        self.board(lambda board: edit(board["panels"][0]))
+        self.expect("ALERTS are not ours alone")
+
+    def test_number_of_the_past(self) -> None:
+        self.panel(lambda panel: panel["targets"][0].update(instant=False))
+        self.expect("its query is not instant")
+
+    def test_number_that_stays_green_when_all_is_dead(self) -> None:
+        self.expr(lambda expr: expr.removesuffix(" or on () vector(NaN)"))
+        self.expect("it is not red while its series are silent")
 
     def test_selector_without_instance(self) -> None:
         self.expr(lambda expr: expr.replace(', instance=~"$instance"', "", 1))
