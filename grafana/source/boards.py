@@ -122,7 +122,9 @@ def tidy(lines: list[str]) -> str:
 
 def values(metric: str, matchers: list[str], label: str) -> str:
     """Returns the query for the values of a label."""
-    return f"label_values({metric}{{{', '.join(matchers)}}}, {label})" if matchers else f"label_values({metric}, {label})"
+    return (
+        f"label_values({metric}{{{', '.join(matchers)}}}, {label})" if matchers else f"label_values({metric}, {label})"
+    )
 
 
 def choice(name: str, query: str, one: bool = False) -> builders.QueryVariable:

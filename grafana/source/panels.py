@@ -138,7 +138,9 @@ def meanings(words: dict[int, str]) -> list:
     for index, (value, word) in enumerate(words.items(), start=2):
         result = dashboard.ValueMappingResult(text=word, color=BAD, index=index)
         mappings.append(
-            dashboard.RangeMap(dashboard.DashboardRangeMapOptions(from_val=float(value), to=float(NEVER), result=result))
+            dashboard.RangeMap(
+                dashboard.DashboardRangeMapOptions(from_val=float(value), to=float(NEVER), result=result)
+            )
         )
     return mappings
 

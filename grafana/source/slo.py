@@ -98,7 +98,8 @@ BOARD = Board(
                 "short",
                 [
                     Query(
-                        'max by (alertname, window) (ALERTS{#, service="votestream", alertname=~".+BudgetBurns", alertstate="firing"})',
+                        'max by (alertname, window) (ALERTS{#, service="votestream", '
+                        'alertname=~".+BudgetBurns", alertstate="firing"})',
                         "{{alertname}} {{window}}",
                         "none fires",
                     )

@@ -124,12 +124,16 @@ class Notified(unittest.TestCase):
     def test_the_same_fault_of_another_deployment_is_a_page_of_its_own(self) -> None:
         self.fire([{"alertname": "DependencyDown", "severity": "critical", "job": "producer", "dependency": "redis"}])
         for label in ("cluster", "namespace", "deployment"):
-            self.fire([{"alertname": "ProducerRefusing", "severity": "critical", "job": "producer"}], LIVE | {label: "b"})
+            self.fire(
+                [{"alertname": "ProducerRefusing", "severity": "critical", "job": "producer"}], LIVE | {label: "b"}
+            )
         self.until(lambda: len(self.names("pager")) == 4)
         self.assertEqual(sorted(self.names("pager")), [["DependencyDown"]] + [["ProducerRefusing"]] * 3)
 
     def test_a_fault_of_the_dashboards_hides_none_of_the_producers(self) -> None:
-        self.fire([{"alertname": "DependencyDown", "severity": "critical", "job": "dashboard", "dependency": "postgres"}])
+        self.fire(
+            [{"alertname": "DependencyDown", "severity": "critical", "job": "dashboard", "dependency": "postgres"}]
+        )
         self.fire([{"alertname": "NoDashboard", "severity": "critical", "component": "dashboard"}])
         self.fire([{"alertname": "ProducerRefusing", "severity": "critical", "job": "producer"}])
         self.fire([{"alertname": "TargetDown", "severity": "warning", "job": "producer", "component": "producer"}])
@@ -158,7 +162,12 @@ class Written(unittest.TestCase):
             self.assertEqual(run.stdout.strip(), receiver, labels)
 
     def test_it_names_only_alerts_that_exist(self) -> None:
-        rules = [rule for path in (ROOT / "prometheus/rules").glob("*.yml") for group in read(path)["groups"] for rule in group["rules"]]
+        rules = [
+            rule
+            for path in (ROOT / "prometheus/rules").glob("*.yml")
+            for group in read(path)["groups"]
+            for rule in group["rules"]
+        ]
         alerts = {rule["alert"] for rule in rules if "alert" in rule}
         named = {
             name

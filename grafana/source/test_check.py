@@ -166,7 +166,9 @@ class Planted(unittest.TestCase):
         self.expect("no label service")
 
     def test_alert_that_mixes_deployments(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max by (job) (votes")
+        self.text(
+            "prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max by (job) (votes"
+        )
         self.expect("has max by (job), which mixes deployments")
 
     def test_alert_that_mixes_everything(self) -> None:

@@ -1,4 +1,4 @@
-"""Computes the numbers of the overview with promtool: for a vote, for an idle night, and for a deployment that is dead."""
+"""Computes the numbers of the overview with promtool: for a vote, an idle night, and a deployment that is dead."""
 
 import json
 import re
@@ -66,9 +66,11 @@ class Numbers(unittest.TestCase):
         self.expect("Replicas missing", {'up{job="producer",instance="p"}': "1x59 0x61"}, 1)
 
     def test_an_idle_night_is_no_fault(self) -> None:
-        ballots = {f'votestream_ballots_total{{outcome="{outcome}"}}': "5x120" for outcome in ("accepted", "unavailable")}
+        ballots = {
+            f'votestream_ballots_total{{outcome="{outcome}"}}': "5x120" for outcome in ("accepted", "unavailable")
+        }
         self.expect("Refused", ballots, NONE)
-        waits = {f'votestream_ballot_to_commit_seconds_{part}': "5x120" for part in ("count", 'bucket{le="+Inf"}')}
+        waits = {f"votestream_ballot_to_commit_seconds_{part}": "5x120" for part in ("count", 'bucket{le="+Inf"}')}
         self.expect("Click to count, p99", waits, NONE)
 
     def test_time_to_drain_is_infinite_while_nothing_is_counted(self) -> None:
