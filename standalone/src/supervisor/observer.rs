@@ -127,7 +127,10 @@ fn configuration(port: u16, ports: &Ports, rules: &Path) -> String {
     let job = |name: &str, ports: &[u16]| {
         let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let targets = targets.join(", ");
-        format!("  - job_name: {name}\n    static_configs:\n      - targets: [{targets}]\n")
+        format!(
+            "  - job_name: {name}\n    static_configs:\n      - targets: [{targets}]\n        \
+             labels: {{deployment: votestream}}\n"
+        )
     };
     [
         "global:\n  scrape_interval: 5s\n  evaluation_interval: 5s\n".to_owned(),

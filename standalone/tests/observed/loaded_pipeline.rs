@@ -50,6 +50,7 @@ impl LoadedPipeline {
             ("CLAIM_IDLE_MS", "2500"),
             ("BACKLOG_MAX", "400"),
             ("VIEWERS_MAX", "40"),
+            ("CONNECTIONS_MAX", "300"),
         ]);
         let [redis_url, database_url] =
             ["REDIS_URL", "DATABASE_URL"].map(|name| pipeline.variable(name));

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
+mod clients;
 mod expressions;
 mod loaded_pipeline;
 mod prometheus;
@@ -14,12 +15,11 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clients::{ballots_without_a_code, failing_requests, unfinished_request, viewer};
 use loaded_pipeline::{Helper, LoadedPipeline, root, until};
 use prometheus::{Prometheus, get, shortened};
 use rustix::process::Signal;
 use testkit::{eventually, free_port};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(60);
 /// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
@@ -92,8 +92,9 @@ impl Observation {
     }
 }
 
-/// Alerts on what Kubernetes reports of its Jobs, which one machine has not; promtool's cases let them fire.
-const OF_KUBERNETES: [&str; 2] = ["BackupFailed", "BackupOverdue"];
+/// Rules on what Kubernetes reports of its objects, which one machine has not; promtool's cases feed them.
+const OF_KUBERNETES: [&str; 3] =
+    ["BackupFailed", "BackupOverdue", "service:votestream_replicas_wanted:max"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_and_every_alert_fires() {
@@ -131,8 +132,11 @@ async fn every_panel_has_data_and_every_alert_fires() {
     viewers_are_served_late(&mut watched).await;
     an_entry_comes_from_tomorrow(&mut watched).await;
     drop((doomed, exporters));
+    producers_have_no_room(&mut watched).await;
+    services_come_and_go(&mut watched).await;
     services_do_not_answer(&mut watched).await;
     drop(load);
+    every_ballot_is_refused(&mut watched).await;
 
     let mut unseen: Vec<_> = watched.alerts().difference(&watched.seen).cloned().collect();
     unseen.retain(|(name, ..)| !OF_KUBERNETES.contains(&name.as_str()));
@@ -177,7 +181,10 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
     let recorded = || prometheus.rules().into_iter().filter(|rule| rule["type"] == "recording");
     eventually(SOON, async || recorded().next().ok_or("no rules yet")).await;
     for rule in recorded() {
-        wanted.insert(rule["name"].as_str().unwrap().to_owned(), BTreeSet::from(["a rule".into()]));
+        let name = rule["name"].as_str().unwrap();
+        if !OF_KUBERNETES.contains(&name) {
+            wanted.insert(name.to_owned(), BTreeSet::from(["a rule".into()]));
+        }
     }
     for expression in excused.keys() {
         let places = wanted.remove(expression);
@@ -244,7 +251,7 @@ fn exported(port: u16) -> BTreeSet<String> {
 async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation) {
     let barrier = watched.pipeline.sql().await;
     barrier.batch_execute(NOBODY_COUNTS).await.unwrap();
-    watched.see(&["OldestEntryWaits", "OldestPendingStuck"]).await;
+    watched.see(&["OldestEntryWaits", "OldestPendingStuck", "RetriesGoOn"]).await;
     // Somebody deletes entries that are pending and entries that are not delivered yet, and the consumers die.
     for partition in 0..4 {
         let stream = format!("{{votes:{partition}}}:stream");
@@ -258,9 +265,21 @@ async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation
     watched.pipeline.signal("consumer", Signal::KILL);
     watched.see(&["EntriesLost", "LagUnknown", "BacklogNotDraining", "BacklogNearBound"]).await;
     watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
+    requests_fail(watched).await;
     barrier.batch_execute("ROLLBACK").await.unwrap();
     ballots_are_counted_late(watched, &barrier).await;
     watched.see(&["AcceptingBudgetBurns", "EntriesVanished", "BallotsMissing"]).await;
+}
+
+/// Lets requests fail again and again: a counter that begins with its first scrape does not grow for a rate.
+async fn requests_fail(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("PagesFail") {
+        let failed = failing_requests(&watched.pipeline.pipeline.results).await;
+        assert!(failed >= 20, "{failed} requests failed");
+        assert!(Instant::now() < until, "failing pages are not seen: {:?}", watched.seen);
+        watched.firing();
+    }
 }
 
 /// Makes ballots late again and again. Once would not do: a consumer that has just started may count its late ballots
@@ -372,41 +391,41 @@ async fn services_do_not_answer(watched: &mut Observation) {
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::STOP);
     }
-    watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard"]).await;
+    watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard", "ReplicasMissing"]).await;
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::CONT);
     }
 }
 
-/// Casts ballots without a voting code in the poll that needs one, and returns how many were refused for that.
-async fn ballots_without_a_code(vote: &str) -> usize {
-    let address = vote.trim_start_matches("http://").trim_end_matches('/');
-    let body = r#"{"choices":["o0"]}"#;
-    let request = format!(
-        "POST /api/polls/codes/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut refused = 0;
-    for _ in 0..800 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).await.unwrap();
-        refused += usize::from(reply.contains("/problems/bad-code"));
+/// Requests whose bodies never come hold the producer's connections until BODY_TIMEOUT_MS.
+async fn producers_have_no_room(watched: &mut Observation) {
+    let mut requests = Vec::new();
+    for _ in 0..300 {
+        requests.push(unfinished_request(&watched.pipeline.pipeline.vote).await);
     }
-    refused
+    watched.see(&["ConnectionsNearBound"]).await;
 }
 
-/// Opens an event stream that nobody reads.
-async fn viewer(results: &str) -> TcpStream {
-    let address = results.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /api/polls/cats-vs-dogs/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    stream.read_exact(&mut first).await.unwrap();
-    stream
+/// Freezes the dashboard again and again: for as long as a scrape waits, and not long enough to be missing.
+async fn services_come_and_go(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("ServiceInterrupted") || !watched.seen_all("ReplicaRestarts") {
+        assert!(Instant::now() < until, "interruptions are not seen: {:?}", watched.seen);
+        watched.pipeline.signal("dashboard", Signal::STOP);
+        tokio::time::sleep(Duration::from_millis(2_200)).await;
+        watched.pipeline.signal("dashboard", Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        watched.firing();
+    }
+}
+
+async fn every_ballot_is_refused(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("BallotsRefused") {
+        assert!(Instant::now() < until, "refusals are not seen: {:?}", watched.seen);
+        ballots_without_a_code(&watched.pipeline.pipeline.vote).await;
+        watched.firing();
+    }
 }
 
 /// Returns the first of four free ports in a row, away from those that [`free_port`] gives next.
