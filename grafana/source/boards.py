@@ -9,6 +9,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
 from source.panels import DATASOURCE, IDENTITY, WIDTH, Panel, promql
+from source.runbook_links import SERVED_AT
+from source.runbook_links import links as links_to_runbooks
 
 TAG = "votestream"
 
@@ -43,7 +45,6 @@ class Board:
     since: str = "now-30m"
     # Selects the services whose deployments are marked, as a PromQL matcher.
     marked: str = "{@}"
-    more: list[builders.TextBoxVariable] = field(default_factory=list)
 
     def render(self) -> str:
         """Returns the dashboard as JSON with sorted keys, so that equal dashboards give equal files."""
@@ -75,8 +76,8 @@ class Board:
         for job, instance, metric in self.choices:
             board.with_variable(choice(job, values(metric, chosen, "job")))
             board.with_variable(choice(instance, values(metric, [*chosen, f'job=~"${job}"'], "instance")))
-        for variable in self.more:
-            board.with_variable(variable)
+        if self.of_deployment:
+            board.with_variable(builders.TextBoxVariable("runbooks").label("Runbooks at").default_value(SERVED_AT))
         mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
         board.annotation(mark.icon_color("purple").expr(deployed(self.marked)))
         for row in self.rows:
@@ -88,6 +89,8 @@ class Board:
         built = board.build()
         for number, panel in enumerate(built.panels or [], start=1):
             panel.id_val = number
+            if self.of_deployment and panel.type_val != "row":
+                panel.links = links_to_runbooks([target.expr for target in panel.targets]) or None
         return built
 
     def document(self) -> str:

@@ -51,6 +51,9 @@ def check_board(path: Path, board: dict) -> Iterator[str]:
     for panel in panels:
         for finding in check_panel(panel):
             yield f"panel {panel.get('title') or panel.get('id')}: {finding}"
+    known = {runbook.name for runbook in (path.parent.parent / "runbooks").glob("*.md")}
+    for name in sorted(set(re.findall(r"\$\{runbooks\}/(\w+\.md)", json.dumps(panels))) - known):
+        yield f"a panel leads to the runbook {name}, which does not exist"
     document = path.with_suffix(".md")
     text = " ".join(document.read_text().split()) if document.exists() else ""
     for panel in panels:

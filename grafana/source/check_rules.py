@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from source.rules import DASHBOARD
+
 # Every alert and recorded sum says with these labels whose it is.
 IDENTITY = "cluster, namespace, deployment"
 LEVELS = {"instance", "service", "job", "job_partition"}
@@ -109,6 +111,8 @@ def fields(alert: dict) -> Iterator[str]:
     expected = f'{{{{ or $externalLabels.runbooks "grafana/runbooks" }}}}/{alert["alert"]}.md'
     if notes.get("runbook_url") != expected:
         yield f"runbook_url is not {expected}"
+    if notes.get("dashboard_url") != DASHBOARD:
+        yield f"dashboard_url is not {DASHBOARD}"
 
 
 def runbooks(root: Path, alerts: list[dict]) -> Iterator[str]:

@@ -1,7 +1,5 @@
 """The overview: one screen, for whoever is on call while a show is live."""
 
-from grafana_foundation_sdk.builders.dashboard import TextBoxVariable
-
 from source.boards import Board, Row
 from source.objectives import OBJECTIVES, PERIOD
 from source.panels import BAD, CALM, GOOD, NEVER, WARN, Query, lines, number, quantile, quantiles, rows_of, steps
@@ -41,7 +39,6 @@ BOARD = Board(
         "well. A red `silent` means that Prometheus has no figure at all, and `none` that nothing happens. The variables at "
         "the top choose one deployment."
     ),
-    more=[TextBoxVariable("runbooks").label("Runbooks at").default_value("https://example.org/grafana/runbooks")],
     rows=[
         Row(
             5,

@@ -187,6 +187,14 @@ class Planted(unittest.TestCase):
         (self.root / "runbooks/DeadLetters.md").unlink()
         self.expect("alert DeadLetters has no runbook")
 
+    def test_alert_that_leads_to_no_dashboard(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "/d/votestream-overview", "/d/overview")
+        self.expect("dashboard_url is not")
+
+    def test_panel_that_leads_to_no_runbook(self) -> None:
+        self.panel(lambda panel: panel["links"][0].update(url="${runbooks}/Old.md"))
+        self.expect("a panel leads to the runbook Old.md")
+
     def test_runbook_without_alert(self) -> None:
         (self.root / "runbooks/Old.md").write_text("# Old\n")
         self.expect("runbook Old has no alert")
