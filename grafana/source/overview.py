@@ -148,12 +148,13 @@ BOARD = Board(
             number(
                 "Lost or wrong",
                 "Is every acknowledged ballot counted once, and nothing else? Sum of the entries that were deleted, the "
-                "ballots that the audit misses or that no producer accepted, the votes without a code, and the votes by "
+                "ballots and voters that the audit misses, the ballots that no producer accepted, the votes without a code, and the votes by "
                 "which the tally is wrong. Must be 0.",
                 "locale",
                 "sum(votestream_vanished_entries_total{@})"
                 " + sum(max by (job, partition) (votestream_stream_lost_entries{@}))"
-                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_drift_votes{@})"
+                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_unaccounted_voters{@})"
+                " + max(votestream_audit_drift_votes{@})"
                 # Surplus ballots are NaN where the audit cannot know their number.
                 " + (max(votestream_audit_surplus_ballots{@}) >= 0 or 0 * max(votestream_audit_drift_votes{@}))"
                 " + (max(votestream_audit_votes_without_code{@}) or 0 * max(votestream_audit_drift_votes{@}))",
