@@ -41,6 +41,7 @@ impl LoadedPipeline {
         let pipeline = Pipeline::start(&[
             ("OBSERVE", "1"),
             ("PROMETHEUS_PORT", &prometheus_port),
+            ("ALERTMANAGER_PORT", "0"),
             ("GRAFANA_PORT", "0"),
             ("METRICS_PORT", &metrics_port),
             ("GRAFANA_DIR", grafana_dir.to_str().unwrap()),

@@ -21,7 +21,8 @@ use prometheus::{Prometheus, get, shortened};
 use rustix::process::Signal;
 use testkit::{eventually, free_port};
 
-const SOON: Duration = Duration::from_secs(60);
+/// After a slow audit, the next one waits for a minute or two.
+const SOON: Duration = Duration::from_secs(180);
 /// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
 const AUDIT_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'audit' FOR UPDATE";
 /// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
@@ -152,6 +153,14 @@ async fn prometheus_of_make_up_scrapes_everything(port: u16) {
         if (targets.len(), up) == (5, 5) { Ok(()) } else { Err(format!("{targets:?}")) }
     })
     .await;
+    eventually(SOON, async || {
+        let found = get(port, "/api/v1/alertmanagers")?;
+        let active = found["data"]["activeAlertmanagers"].as_array().map_or(0, Vec::len);
+        if active == 1 { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
+    let served = get(port, "/consoles/NoProducer.md").unwrap_err();
+    assert!(served.contains("# NoProducer\n") && served.contains("## Do this"), "{served}");
     let rules = get(port, "/api/v1/rules").unwrap();
     assert!(rules["data"]["groups"].as_array().is_some_and(|groups| groups.len() > 3), "{rules}");
 }

@@ -31,8 +31,9 @@ const WINDOWS: [(&str, &str); 12] = [
 const AGES: [(&str, &str, &str); 4] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
-    ("AuditOverdue", "> 600", "> 5"),
-    ("AuditOverdue", "> 43200", "> 60"),
+    ("AuditOverdue", "> 600 + 30 *", "> 5 + 2 *"),
+    // The times between audits, over more than the test lasts.
+    ("AuditOverdue", "[25s])) > 43200", "[10m])) > 60"),
 ];
 /// The variables of the dashboards.
 const VARIABLES: [&str; 9] = [
