@@ -106,8 +106,10 @@ impl<'a> Pipeline<'a> {
                 self.observers.push((Supervised::new(alertmanager), ports.alertmanager));
             }
             None => {
-                say("Alertmanager is not installed, so nobody is notified of alerts; install it with \
-                     `bin/install observe`");
+                say(
+                    "Alertmanager is not installed, so nobody is notified of alerts; install it with \
+                     `bin/install observe`",
+                );
             }
         }
         match Observer::grafana(ports, folder, self.data_dir)? {

@@ -15,8 +15,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402, the backend comes first
 from matplotlib.axes import Axes  # noqa: E402
 
-from source.scenarios import FAULT, SCENARIOS, STEP  # noqa: E402
-from source.shown import END, TIMES, Shown, show, with_unit  # noqa: E402
+from source.drawing.scenarios import FAULT, SCENARIOS, STEP  # noqa: E402
+from source.drawing.shown import END, TIMES, Shown, show, with_unit  # noqa: E402
 
 COLORS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "yellow": "#fade2a"}
 COLORS |= {"purple": "#b877d9"}

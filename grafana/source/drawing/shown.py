@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from source.scenarios import LABELS, STEP, STEPS, Scenario, Series
+from source.drawing.scenarios import LABELS, STEP, STEPS, Scenario, Series
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 RULES = [str(ROOT / f"prometheus/rules/{name}.yml") for name in ("recording", "alerts", "slo")]
 CHOSEN = LABELS | {"job": ".+", "instance": ".+"}
 WINDOWS = {"$__rate_interval": "1m", "$__range": "5m"}
