@@ -16,6 +16,7 @@ use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 
@@ -211,6 +212,7 @@ impl Feed {
             return;
         }
         metrics::BOARD_AGE_SECONDS.set(age_ms as f64 / 1_000.0);
+        metrics::UNREADABLE_POLLS.set(UNKNOWN);
         for shown in self.board.all() {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);
