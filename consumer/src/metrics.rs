@@ -139,6 +139,11 @@ votestream_service::metrics! {
     pub(crate) static POSTGRES_CONNECTIONS_MAX: Gauge =
         ("votestream_postgres_connections_max", "sessions", &[]);
 
+    /// 1 if Postgres refused this consumer's last votes because its disk is full, 0 if it stored them. Absent before the
+    /// first votes.
+    pub(crate) static POSTGRES_DISK_FULL: Gauge =
+        ("votestream_postgres_disk_full", "0 or 1", &[]);
+
     /// When the deployment's last audit ended; 0 before the first, and then what an audit finds is NaN.
     pub(crate) static AUDIT_TIMESTAMP_SECONDS: Gauge =
         ("votestream_audit_timestamp_seconds", "unix seconds", &[]);

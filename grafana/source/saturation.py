@@ -86,13 +86,14 @@ ROWS: list[Row | str] = [
             max_val=1,
         ),
         lines(
-            "Postgres connections",
-            "Which share of max_connections is in use, by all clients together?",
+            "Postgres connections and disk",
+            "Which share of max_connections is in use, by all clients together? And is the disk of Postgres full (1)?",
             "percentunit",
             [
                 Query(
                     "max(votestream_postgres_connections{@}) / max(votestream_postgres_connections_max{@})", "sessions"
-                )
+                ),
+                Query("max(votestream_postgres_disk_full{@})", "disk full"),
             ],
             limits=steps(DRAWN, (0.9, WARN)),
             max_val=1,

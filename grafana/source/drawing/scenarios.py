@@ -68,7 +68,7 @@ def deployment(rate: float, viewers: int, waits: float = 0.02, **labels: str) ->
             fast = bound != "0.032" or waits < 0.032
             add("votestream_ballot_to_commit_seconds_bucket", "consumer", instance, grows(fast * counted, 900), **le)
         add("votestream_ballot_to_commit_seconds_count", "consumer", instance, grows(counted, 900))
-        for name in ("dead_letters_total", "vanished_entries_total", "audit_missing_ballots", "audit_drift_votes"):
+        for name in ("postgres_disk_full", "dead_letters_total", "vanished_entries_total", "audit_missing_ballots", "audit_drift_votes"):
             add(f"votestream_{name}", "consumer", instance, stays(0))
         for name in ("surplus_ballots", "votes_without_code", "unaccounted_voters"):
             add(f"votestream_audit_{name}", "consumer", instance, stays(0))
@@ -131,6 +131,7 @@ def full_postgres() -> Series:
     for part in ("bucket", "count"):
         changed(series, f"votestream_ballot_to_commit_seconds_{part}", lambda value, _: value)
     changed(series, "votestream_retries_total", lambda _, step: 8.0 * step, what="postgres")
+    changed(series, "votestream_postgres_disk_full", lambda *_: 1)
     changed(series, "votestream_stream_entries", lambda _, step: 240.0 * STEP * step)
     for name in ("oldest_age_seconds", "oldest_pending_age_seconds"):
         changed(series, f"votestream_stream_{name}", lambda _, step: float(STEP * step))

@@ -77,7 +77,7 @@ class Overview(unittest.TestCase):
     def test_a_full_postgres_is_red_and_never_drains(self) -> None:
         waits = {name: ("5 min", "red") for name in ("Click to count, p99", "Oldest entry")}
         differs = waits | {"Time to drain": ("never", "red"), "Turnout": ("0", "blue")}
-        self.expect("full-postgres", differs, {"OldestEntryWaits": 95, "BacklogNotDraining": 95})
+        self.expect("full-postgres", differs, {"PostgresDiskFull": 15, "OldestEntryWaits": 95})
 
     def test_a_deployment_that_is_well_hides_no_other(self) -> None:
         self.expect("two-deployments", NO_PRODUCERS, {"NoProducer": 25})

@@ -27,6 +27,11 @@ const SOON: Duration = Duration::from_secs(180);
 const AUDIT_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'audit' FOR UPDATE";
 /// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";
+/// Has Postgres refuse every vote with the error of a full disk.
+const DISK_IS_FULL: &str = "
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON votes EXECUTE FUNCTION full_disk()";
 /// Metrics that a service exports only if it has a certificate.
 const ABSENT: [&str; 1] = ["votestream_certificate_expiry_timestamp_seconds"];
 
@@ -276,6 +281,9 @@ async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation
     watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
     requests_fail(watched).await;
     barrier.batch_execute("ROLLBACK").await.unwrap();
+    barrier.batch_execute(DISK_IS_FULL).await.unwrap();
+    watched.see(&["PostgresDiskFull"]).await;
+    barrier.batch_execute("DROP FUNCTION full_disk CASCADE").await.unwrap();
     ballots_are_counted_late(watched, &barrier).await;
     watched.see(&["AcceptingBudgetBurns", "EntriesVanished", "BallotsMissing"]).await;
 }
@@ -400,7 +408,9 @@ async fn services_do_not_answer(watched: &mut Observation) {
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::STOP);
     }
-    watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard", "ReplicasMissing"]).await;
+    watched
+        .see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard", "ReplicasMissing"])
+        .await;
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::CONT);
     }
