@@ -23,6 +23,10 @@ OUTCOME_COLORS = {
 # Quantiles of a histogram end at its last bound, 30 s; above it, the age of the oldest ballot that waits says more.
 P99 = quantile(0.99, CLICK_TO_COUNT)
 P99_UNCAPPED = f"{P99} < 30 or on () (max(votestream_stream_oldest_age_seconds{{@}}) > 30) or on () {P99} >= 30"
+# Some alerts have a namespace and no deployment.
+OURS = (
+    'service="votestream", cluster=~"|$cluster", namespace=~"|$namespace", deployment=~"|$deployment"'
+)
 COUNTED = 'votestream_votes_total{@, outcome="counted"}'
 
 BOARD = Board(
@@ -44,16 +48,18 @@ BOARD = Board(
             5,
             rows_of(
                 "Firing alerts",
-                "Which alerts of this deployment fire now? Each has the name of its runbook.",
-                "short",
+                "Which alerts of this deployment fire now, and since when was their condition true? Each has the name of its "
+                "runbook.",
+                "s",
                 Query(
-                    'count by (alertname, severity) (ALERTS{alertstate="firing", service="votestream", '
-                    'cluster=~"|$cluster", namespace=~"|$namespace", deployment=~"|$deployment"})',
+                    f"time() - min by (alertname, severity) (ALERTS_FOR_STATE{{{OURS}}})"
+                    f' and on (alertname, severity) ALERTS{{alertstate="firing", {OURS}}}',
                     "",
                     "none fires",
                 ),
-                ["Time", "Value"],
+                "age",
                 {"alertname": "${runbooks}/${__value.text}.md"},
+                {"severity": {"critical": BAD, "warning": WARN}},
             ),
             number(
                 "Silent for",

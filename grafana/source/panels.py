@@ -219,13 +219,27 @@ def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
     )
 
 
-def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
-    """Returns a table of an expression's present values; `links` maps a column to the address behind its values."""
+def rows_of(
+    title: str, answers: str, unit: str, query: Query, value: str, links: dict[str, str], colors: dict[str, dict[str, str]]
+) -> table.Panel:
+    """Returns a table of an expression's present values, in a column called `value`, the largest first.
+
+    `links` maps a column to the address behind its texts, and `colors` a column to the colours of its texts.
+    """
     now = target(query, 0).instant().format(PromQueryFormat.TABLE)
     panel = table.Panel()
     for column, url in links.items():
         link = [{"title": "Runbook", "url": url, "targetBlank": True}]
         panel.override_by_name(column, [dashboard.DynamicConfigValue(id_val="links", value=link)])
+    for column, of in colors.items():
+        shades = {text: {"color": color, "index": index} for index, (text, color) in enumerate(of.items())}
+        colored = {
+            "mappings": [{"type": "value", "options": shades}],
+            "custom.cellOptions": {"type": "color-text"},
+        }
+        panel.override_by_name(
+            column, [dashboard.DynamicConfigValue(id_val=name, value=setting) for name, setting in colored.items()]
+        )
     return (
         panel.title(title)
         .description(answers)
@@ -234,8 +248,11 @@ def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str]
         .with_target(now)
         .no_value("nothing")
         .with_transformation(
-            dashboard.DataTransformerConfig(id_val="organize", options={"excludeByName": dict.fromkeys(hidden, True)})
+            dashboard.DataTransformerConfig(
+                id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": {"Value": value}}
+            )
         )
+        .sort_by([common_builders.TableSortByFieldState().display_name(value).desc(True)])
     )
 
 

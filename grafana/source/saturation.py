@@ -127,6 +127,12 @@ ROWS: list[Row | str] = [
             ],
         ),
         lines(
+            "Spans lost",
+            "Do traces have gaps? Spans lost per second, because too many waited or because the collector did not take them.",
+            "short",
+            [Query("sum by (reason) (rate(votestream_spans_lost_total{@}[@]))", "{{reason}}")],
+        ),
+        lines(
             "Certificates",
             "How long are the certificates of Redis and Postgres still valid? Empty without TLS.",
             "s",
@@ -138,5 +144,6 @@ ROWS: list[Row | str] = [
                 )
             ],
         ),
+        widths=(5, 5, 5, 5, 4),
     ),
 ]

@@ -56,13 +56,14 @@ def draw(shown: Shown, title: str, path: Path) -> int:
 
 
 def rows(axes: Axes, shown: Shown, panel: dict) -> None:
-    """Writes the rows of a table: the labels of each series."""
+    """Writes the rows of a table: the labels of each series, and its value."""
     samples = shown.samples[panel["title"]][0].get(END, [])
     if not samples:
         axes.text(0.5, 0.45, "nothing", color=TEXT, fontsize=14, ha="center")
-    for number, (labels, _) in enumerate(samples):
+    unit = panel["fieldConfig"]["defaults"]["unit"]
+    for number, (labels, value) in enumerate(sorted(samples, key=lambda sample: -sample[1])):
         color = COLORS["red" if labels.get("severity") == "critical" else "orange"]
-        text = "   ".join(labels[name] for name in sorted(labels))
+        text = "   ".join([*(labels[name] for name in sorted(labels)), with_unit(value, unit, None)])
         axes.text(0.04, 0.8 - 0.12 * number, text, color=color, fontsize=10, va="top")
 
 

@@ -62,6 +62,10 @@ class Overview(unittest.TestCase):
 
     def test_dead_producers_are_red_and_say_since_when(self) -> None:
         self.expect("dead-producers", NO_PRODUCERS, {"NoProducer": 25})
+        # The age of an alert begins with its condition, before it fires.
+        [firing] = self.shown["dead-producers"].samples["Firing alerts"]
+        ages = {labels["alertname"]: age for labels, age in firing[FAULT_AT * 2]}
+        self.assertEqual(ages, {"NoProducer": 300, "TargetDown": 300, "ReplicasMissing": 300})
 
     def test_dead_consumers_are_red_and_nothing_is_known_of_the_backlog(self) -> None:
         unknown = ("Click to count, p99", "Oldest entry", "Time to drain", "Turnout", "Lost or wrong")

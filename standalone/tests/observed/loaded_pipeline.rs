@@ -33,8 +33,9 @@ pub struct LoadedPipeline {
 }
 
 impl LoadedPipeline {
-    /// Starts `make up OBSERVE=1` with limits low enough for a test to reach them.
-    pub fn start(prometheus_port: u16, metrics_port: u16) -> Self {
+    /// Starts `make up OBSERVE=1` with limits low enough for a test to reach them. A part of the traces goes to
+    /// `collector`.
+    pub fn start(prometheus_port: u16, metrics_port: u16, collector: &str) -> Self {
         let (prometheus_port, metrics_port) =
             (prometheus_port.to_string(), metrics_port.to_string());
         let grafana_dir = root().join("grafana");
@@ -47,6 +48,10 @@ impl LoadedPipeline {
             ("GRAFANA_DIR", grafana_dir.to_str().unwrap()),
             ("PARTITIONS", "4"),
             ("AUDIT_MS", "1000"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "500"),
             ("STATEMENT_TIMEOUT_MS", "1000"),
             ("CLAIM_IDLE_MS", "2500"),
             ("BACKLOG_MAX", "400"),

@@ -28,9 +28,11 @@ const WINDOWS: [(&str, &str); 12] = [
     ("$__range", "60s"),
 ];
 /// Thresholds that no test can wait for: the alert, its threshold, and the replacement.
-const AGES: [(&str, &str, &str); 4] = [
+const AGES: [(&str, &str, &str); 6] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
+    ("ServiceInterrupted", "[10s]", "[15s]"),
+    ("ReplicaRestarts", "[15s]", "[30s]"),
     ("AuditOverdue", "> 600 + 30 *", "> 5 + 2 *"),
     // The times between audits, over more than the test lasts.
     ("AuditOverdue", "[25s])) > 43200", "[10m])) > 60"),
