@@ -112,6 +112,8 @@ impl Feed {
         let (snapshots, now_ms, began) =
             read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
         let window = ReadWindow { began, previous_began: self.last_read_began };
+        let on_air = snapshots.iter().filter(|snapshot| snapshot.poll.archived_at_ms.is_none());
+        metrics::VOTERS.set(on_air.map(|snapshot| snapshot.tally.voters).sum::<i64>() as f64);
         for snapshot in snapshots {
             self.board.put(snapshot, Some(window));
         }
@@ -213,6 +215,7 @@ impl Feed {
         }
         metrics::BOARD_AGE_SECONDS.set(age_ms as f64 / 1_000.0);
         metrics::UNREADABLE_POLLS.set(UNKNOWN);
+        metrics::VOTERS.set(UNKNOWN);
         for shown in self.board.all() {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);

@@ -27,7 +27,6 @@ P99_UNCAPPED = f"{P99} < 30 or on () (max(votestream_stream_oldest_age_seconds{{
 OURS = (
     'service="votestream", cluster=~"|$cluster", namespace=~"|$namespace", deployment=~"|$deployment"'
 )
-COUNTED = 'votestream_votes_total{@, outcome="counted"}'
 
 BOARD = Board(
     uid="votestream-overview",
@@ -143,11 +142,10 @@ BOARD = Board(
             ),
             number(
                 "Turnout",
-                "How many voters were counted for the first time, within the time range of the dashboard? Exact, unless a "
-                "consumer restarted under the same address meanwhile.",
+                "How many voters are counted, in all polls that are not archived? Exact: a dashboard reads the number from "
+                "Postgres.",
                 "locale",
-                f"sum(max_over_time({COUNTED}[$__range])"
-                f" - ({COUNTED} offset $__range or 0 * max_over_time({COUNTED}[$__range])))",
+                "max(votestream_voters{@})",
                 steps((None, CALM)),
                 decimals=0,
             ),

@@ -82,6 +82,7 @@ def deployment(rate: float, viewers: int, waits: float = 0.02, **labels: str) ->
             for name in ("stream_lost_entries", "dead_letters_held"):
                 add(f"votestream_{name}", "consumer", instance, stays(0), **of)
     for instance in SERVICES["dashboard"]:
+        add("votestream_voters", "dashboard", instance, grows(0.96 * rate, 1_000))
         add("votestream_viewers", "dashboard", instance, stays(viewers / 2))
         add("votestream_viewers_max", "dashboard", instance, stays(15_000))
         add("votestream_board_read_timestamp_seconds", "dashboard", instance, grows(1, -0.1))
@@ -103,6 +104,8 @@ def dead(job: str) -> Series:
     for name, labels in list(series):
         if dict(labels)["job"] == job:
             changed(series, name, lambda _, step, name=name: 0 if name == "up" else GONE, job=job)
+    # Without either of them nobody else is counted.
+    changed(series, "votestream_voters", lambda value, _: value)
     return series
 
 
@@ -111,7 +114,8 @@ def frozen_redis() -> Series:
     series = deployment(500, 10_000)
     changed(series, "votestream_ballots_total", lambda value, _: value)
     changed(series, "votestream_ballots_total", lambda value, step: value + 250 * STEP * step, outcome="unavailable")
-    changed(series, "votestream_votes_total", lambda value, _: value)
+    for name in ("votes_total", "voters"):
+        changed(series, f"votestream_{name}", lambda value, _: value)
     for part in ("bucket", "count"):
         changed(series, f"votestream_ballot_to_commit_seconds_{part}", lambda value, _: value)
     changed(series, "votestream_retries_total", lambda _, step: 2.0 * step, what="redis")
@@ -127,7 +131,8 @@ def frozen_redis() -> Series:
 def full_postgres() -> Series:
     """Ballots are accepted, and none is counted: the disk of Postgres is full. Reading goes on."""
     series = deployment(500, 10_000)
-    changed(series, "votestream_votes_total", lambda value, _: value)
+    for name in ("votes_total", "voters"):
+        changed(series, f"votestream_{name}", lambda value, _: value)
     for part in ("bucket", "count"):
         changed(series, f"votestream_ballot_to_commit_seconds_{part}", lambda value, _: value)
     changed(series, "votestream_retries_total", lambda _, step: 8.0 * step, what="postgres")

@@ -20,11 +20,13 @@ WELL = {
     "Viewers": ("10,000", "blue"),
     "Results read": ("0 s", "green"),
     "Replicas missing": ("0", "green"),
-    "Turnout": ("144,000", "blue"),
+    "Turnout": ("289,000", "blue"),
     "Lost or wrong": ("0", "green"),
 }
 SILENT = ("silent", "red")
-NO_PRODUCERS = {"Silent for": ("5 min", "red"), "Replicas missing": ("2", "red"), "Accepted": SILENT, "Refused": SILENT}
+# The turnout when the fault began: nobody was counted since.
+HALTED = {"Turnout": ("145,000", "blue")}
+NO_PRODUCERS = {"Silent for": ("5 min", "red"), "Replicas missing": ("2", "red"), "Accepted": SILENT, "Refused": SILENT} | HALTED
 
 
 class Overview(unittest.TestCase):
@@ -51,7 +53,7 @@ class Overview(unittest.TestCase):
 
     def test_an_idle_night_is_calm(self) -> None:
         nothing = {name: ("none", "blue") for name in ("Refused", "Click to count, p99")}
-        zero = {"Accepted": ("0", "blue"), "Turnout": ("0", "blue"), "Viewers": ("3", "blue")}
+        zero = {"Accepted": ("0", "blue"), "Turnout": ("1,000", "blue"), "Viewers": ("3", "blue")}
         still = {name: ("0 s", "green") for name in ("Oldest entry", "Time to drain")}
         self.expect("idle-night", nothing | zero | still, {})
         self.assertEqual(self.shown["idle-night"].firing, {})
@@ -68,19 +70,19 @@ class Overview(unittest.TestCase):
         self.assertEqual(ages, {"NoProducer": 300, "TargetDown": 300, "ReplicasMissing": 300})
 
     def test_dead_consumers_are_red_and_nothing_is_known_of_the_backlog(self) -> None:
-        unknown = ("Click to count, p99", "Oldest entry", "Time to drain", "Turnout", "Lost or wrong")
+        unknown = ("Click to count, p99", "Oldest entry", "Time to drain", "Lost or wrong")
         gone = {"Silent for": ("5 min", "red"), "Replicas missing": ("2", "red")}
-        self.expect("dead-consumers", gone | dict.fromkeys(unknown, SILENT), {"NoConsumer": 25})
+        self.expect("dead-consumers", gone | HALTED | dict.fromkeys(unknown, SILENT), {"NoConsumer": 25})
 
     def test_a_frozen_redis_is_red(self) -> None:
         unknown = ("Oldest entry", "Time to drain", "Lost or wrong")
-        refused = {"Accepted": ("0", "blue"), "Refused": ("100.00%", "red"), "Turnout": ("0", "blue")}
+        refused = {"Accepted": ("0", "blue"), "Refused": ("100.00%", "red")} | HALTED
         differs = refused | {"Click to count, p99": ("none", "blue")} | dict.fromkeys(unknown, SILENT)
         self.expect("frozen-redis", differs, {"ProducerRefusing": 30, "DependencyDown": 35})
 
     def test_a_full_postgres_is_red_and_never_drains(self) -> None:
         waits = {name: ("5 min", "red") for name in ("Click to count, p99", "Oldest entry")}
-        differs = waits | {"Time to drain": ("never", "red"), "Turnout": ("0", "blue")}
+        differs = waits | {"Time to drain": ("never", "red")} | HALTED
         self.expect("full-postgres", differs, {"PostgresDiskFull": 15, "OldestEntryWaits": 95})
 
     def test_a_deployment_that_is_well_hides_no_other(self) -> None:

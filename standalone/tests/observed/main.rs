@@ -149,6 +149,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     services_do_not_answer(&mut watched).await;
     drop(load);
     every_ballot_is_refused(&mut watched).await;
+    the_turnout_is_exact(&watched).await;
 
     let mut unseen: Vec<_> = watched.alerts().difference(&watched.seen).cloned().collect();
     unseen.retain(|(name, ..)| !OF_KUBERNETES.contains(&name.as_str()));
@@ -459,6 +460,24 @@ async fn every_ballot_is_refused(watched: &mut Observation) {
         ballots_without_a_code(&watched.pipeline.pipeline.vote).await;
         watched.firing();
     }
+}
+
+/// The overview's turnout is the number in Postgres. Nobody votes any more.
+async fn the_turnout_is_exact(watched: &Observation) {
+    let sql = watched.pipeline.sql().await;
+    let sum = "SELECT sum(t.voters)::float8 FROM poll_tally t JOIN polls p ON p.id = t.poll_id
+        WHERE p.slug <> 'ranked'";
+    eventually(SOON, async || {
+        let counted: f64 = sql.query_one(sum, &[]).await.unwrap().get(0);
+        let shown = watched.prometheus.query("max(votestream_voters{job=\"dashboard\"})")?;
+        let shown = shown.first().and_then(|sample| sample["value"][1].as_str()?.parse().ok());
+        if shown == Some(counted) && counted > 1_000.0 {
+            Ok(())
+        } else {
+            Err(format!("{shown:?} of {counted}"))
+        }
+    })
+    .await;
 }
 
 /// Returns the first of four free ports in a row, away from those that [`free_port`] gives next.
