@@ -22,7 +22,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
-	@echo '  OBSERVE=1 also starts Prometheus, and Grafana where it is installed: PROMETHEUS_PORT GRAFANA_PORT'
+	@echo '  OBSERVE=1 also starts Prometheus and Alertmanager, and Grafana where it is installed: PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT'
 	@echo '  PROFILE=dev builds faster; the programs are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" runs one part of the benchmark'
@@ -116,5 +116,5 @@ clean-data: ## delete the votes and all other data of make up
 	@home=$$(cat "$(DATA_DIR)/run/postgres.home" 2>/dev/null); \
 	case $$home in /var/lib/votestream/?*/postgres) rm -rf "$${home%/postgres}" ;; esac
 	rm -rf "$(DATA_DIR)/postgres" "$(DATA_DIR)/redis" "$(DATA_DIR)/redis-cluster" "$(DATA_DIR)/log" "$(DATA_DIR)/run" \
-		"$(DATA_DIR)/prometheus" "$(DATA_DIR)/grafana" "$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
+		"$(DATA_DIR)/prometheus" "$(DATA_DIR)/alertmanager" "$(DATA_DIR)/grafana" "$(DATA_DIR)/secrets" "$(DATA_DIR)/env" "$(DATA_DIR)/lock"
 	@rmdir "$(DATA_DIR)" 2>/dev/null || true

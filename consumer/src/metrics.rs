@@ -1,4 +1,6 @@
 //! The consumer's metrics, with the help texts that /metrics and docs/METRICS.md show.
+//!
+//! A gauge whose measurement failed is NaN until the next one succeeds ([`UNKNOWN`](votestream_service::metric::UNKNOWN)).
 
 use votestream_service::metric::{
     Counter, ENTRIES, Gauge, Histogram, LabelValues, Metric, SECONDS,
@@ -137,7 +139,12 @@ votestream_service::metrics! {
     pub(crate) static POSTGRES_CONNECTIONS_MAX: Gauge =
         ("votestream_postgres_connections_max", "sessions", &[]);
 
-    /// When the deployment's last audit ended; 0 before the first.
+    /// 1 if Postgres refused this consumer's last votes because its disk is full, 0 if it stored them. Absent before the
+    /// first votes.
+    pub(crate) static POSTGRES_DISK_FULL: Gauge =
+        ("votestream_postgres_disk_full", "0 or 1", &[]);
+
+    /// When the deployment's last audit ended; 0 before the first, and then what an audit finds is NaN.
     pub(crate) static AUDIT_TIMESTAMP_SECONDS: Gauge =
         ("votestream_audit_timestamp_seconds", "unix seconds", &[]);
 
@@ -184,6 +191,7 @@ votestream_service::metrics! {
     /// Voting codes of open polls that were used to vote, as of the last audit.
     pub(crate) static CODES_USED: Gauge = ("votestream_codes_used", "codes", &[]);
 
-    /// The smallest share of unused voting codes in any open poll, 0 to 1; 1 when no poll uses codes.
+    /// The smallest share of unused voting codes in any open poll, 0 to 1; 1 when no poll uses codes, NaN
+    /// before the first audit.
     pub(crate) static CODES_UNUSED_RATIO: Gauge = ("votestream_codes_unused_ratio", "ratio", &[]);
 }

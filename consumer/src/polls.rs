@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use votestream_schema::{Poll, PollId, db};
+use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::{Pool, describe_checkout};
 
 use crate::error::ServerError;
@@ -43,6 +44,14 @@ impl PollCache {
     /// # Errors
     /// Returns the Postgres error, or [`ServerError::PostgresTimeout`] when the server does not answer in time.
     pub(crate) async fn reload(&self) -> Result<Arc<Polls>, ServerError> {
+        let polls = self.read().await;
+        if polls.is_err() {
+            metrics::UNREADABLE_POLLS.set(UNKNOWN);
+        }
+        polls
+    }
+
+    async fn read(&self) -> Result<Arc<Polls>, ServerError> {
         let session = self.pool.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;

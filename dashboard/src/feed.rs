@@ -16,6 +16,7 @@ use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 
@@ -111,6 +112,8 @@ impl Feed {
         let (snapshots, now_ms, began) =
             read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
         let window = ReadWindow { began, previous_began: self.last_read_began };
+        let on_air = snapshots.iter().filter(|snapshot| snapshot.poll.archived_at_ms.is_none());
+        metrics::VOTERS.set(on_air.map(|snapshot| snapshot.tally.voters).sum::<i64>() as f64);
         for snapshot in snapshots {
             self.board.put(snapshot, Some(window));
         }
@@ -211,6 +214,8 @@ impl Feed {
             return;
         }
         metrics::BOARD_AGE_SECONDS.set(age_ms as f64 / 1_000.0);
+        metrics::UNREADABLE_POLLS.set(UNKNOWN);
+        metrics::VOTERS.set(UNKNOWN);
         for shown in self.board.all() {
             let mut stale = (*shown).clone();
             stale.stale_since_ms = Some(self.read_ms);

@@ -8,7 +8,9 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard
 
-from source.panels import DATASOURCE, WIDTH, Panel, promql
+from source.panels import DATASOURCE, IDENTITY, WIDTH, Panel, promql
+from source.runbook_links import SERVED_AT
+from source.runbook_links import links as links_to_runbooks
 
 TAG = "votestream"
 
@@ -37,11 +39,12 @@ class Board:
     # For each pair of variables: the name of the job variable, that of the instance variable, and the metric whose
     # labels are their values.
     choices: list[tuple[str, str, str]] = field(default_factory=lambda: [("job", "instance", "votestream_build_info")])
+    # Whether the dashboard shows one deployment, which its variables select.
+    of_deployment: bool = True
     refresh: str = "10s"
     since: str = "now-30m"
     # Selects the services whose deployments are marked, as a PromQL matcher.
     marked: str = "{@}"
-    more: list[builders.TextBoxVariable] = field(default_factory=list)
 
     def render(self) -> str:
         """Returns the dashboard as JSON with sorted keys, so that equal dashboards give equal files."""
@@ -65,11 +68,16 @@ class Board:
             .link(links())
             .with_variable(builders.DatasourceVariable("datasource").label("Prometheus").type("prometheus"))
         )
+        chosen: list[str] = []
+        for label in IDENTITY if self.of_deployment else ():
+            # One value, and not all: a sum over deployments would hide that one is dead.
+            board.with_variable(choice(label, values("votestream_build_info", chosen, label), one=True))
+            chosen.append(f'{label}=~"${label}"')
         for job, instance, metric in self.choices:
-            board.with_variable(choice(job, f"label_values({metric}, job)"))
-            board.with_variable(choice(instance, f'label_values({metric}{{job=~"${job}"}}, instance)'))
-        for variable in self.more:
-            board.with_variable(variable)
+            board.with_variable(choice(job, values(metric, chosen, "job")))
+            board.with_variable(choice(instance, values(metric, [*chosen, f'job=~"${job}"'], "instance")))
+        if self.of_deployment:
+            board.with_variable(builders.TextBoxVariable("runbooks").label("Runbooks at").default_value(SERVED_AT))
         mark = builders.AnnotationQuery().name("Deployments").datasource(DATASOURCE).enable(True)
         board.annotation(mark.icon_color("purple").expr(deployed(self.marked)))
         for row in self.rows:
@@ -81,6 +89,8 @@ class Board:
         built = board.build()
         for number, panel in enumerate(built.panels or [], start=1):
             panel.id_val = number
+            if self.of_deployment and panel.type_val != "row":
+                panel.links = links_to_runbooks([target.expr for target in panel.targets]) or None
         return built
 
     def document(self) -> str:
@@ -113,19 +123,26 @@ def tidy(lines: list[str]) -> str:
     return "\n".join(out).rstrip() + "\n"
 
 
-def choice(name: str, query: str) -> builders.QueryVariable:
-    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
+def values(metric: str, matchers: list[str], label: str) -> str:
+    """Returns the query for the values of a label."""
     return (
+        f"label_values({metric}{{{', '.join(matchers)}}}, {label})" if matchers else f"label_values({metric}, {label})"
+    )
+
+
+def choice(name: str, query: str, one: bool = False) -> builders.QueryVariable:
+    variable = (
         builders.QueryVariable(name)
         .label(name.replace("_", " ").capitalize())
         .datasource(DATASOURCE)
         .query(query)
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(everything)
     )
+    if one:
+        return variable
+    everything = dashboard.VariableOption(selected=True, text="All", value="$__all")
+    return variable.multi(True).include_all(True).current(everything)
 
 
 def links() -> builders.DashboardLink:

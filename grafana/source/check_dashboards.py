@@ -19,7 +19,7 @@ SCREEN = 22
 ANNOTATION_EXTRAS = {"titleFormat", "step"}
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\$\w+|[a-zA-Z_:][\w:]*|\d[\w.]*|[=!]~|\S')
 GROUPING = {"by", "without", "on", "ignoring", "group_left", "group_right"}
-WORDS = {"sum", "max", "min", "count", "avg", "topk", "or", "and", "unless", "offset", "bool"}
+WORDS = {"sum", "max", "min", "count", "avg", "topk", "or", "and", "unless", "offset", "bool", "NaN"}
 
 plugins.register_default_plugins()
 
@@ -51,6 +51,9 @@ def check_board(path: Path, board: dict) -> Iterator[str]:
     for panel in panels:
         for finding in check_panel(panel):
             yield f"panel {panel.get('title') or panel.get('id')}: {finding}"
+    known = {runbook.name for runbook in (path.parent.parent / "runbooks").glob("*.md")}
+    for name in sorted(set(re.findall(r"\$\{runbooks\}/(\w+\.md)", json.dumps(panels))) - known):
+        yield f"a panel leads to the runbook {name}, which does not exist"
     document = path.with_suffix(".md")
     text = " ".join(document.read_text().split()) if document.exists() else ""
     for panel in panels:
@@ -66,6 +69,12 @@ def check_panel(panel: dict) -> Iterator[str]:
         yield "no unit"
     if not panel.get("targets"):
         yield "no query"
+    if panel["type"] == "stat":
+        for query in panel.get("targets", []):
+            if not query.get("instant"):
+                yield "it shows the past: its query is not instant"
+            if not query["expr"].endswith("or on () vector(NaN)"):
+                yield "it is not red while its series are silent"
     for part in [panel, *panel.get("targets", [])]:
         if part.get("datasource") != DATASOURCE:
             yield "its data source is not the dashboard's variable"
@@ -78,14 +87,21 @@ def check_panel(panel: dict) -> Iterator[str]:
 
 
 def unmatched(metric: str, matchers: str) -> Iterator[str]:
-    """Checks that the variables select a metric. Recorded sums have no instance; ALERTS need neither variable."""
-    wanted = ["job", "instance"]
-    if ":" in metric:
-        wanted = ["job"]
-    elif metric == "ALERTS":
-        wanted = []
+    """Checks that the variables select a metric: deployment, job and instance. Recorded sums keep fewer labels."""
+    wanted = ["cluster", "namespace", "deployment", "job", "instance"]
+    if metric.startswith("service:"):
+        wanted = wanted[:3]
+    elif metric.startswith("job"):
+        wanted = wanted[:4]
+    elif metric.startswith("ALERTS"):
+        # Some alerts have a namespace and no deployment.
+        wanted = wanted[:3]
+        if 'service="votestream"' not in matchers:
+            yield "ALERTS are not ours alone"
+    elif metric.startswith(("redis_", "pg_")):
+        wanted = wanted[3:]
     for label in wanted:
-        if not re.search(rf'(^|[,\s]){label}=~"\$\w*{label}"', matchers):
+        if not re.search(rf'(^|[,\s]){label}=~"\|?\$\w*{label}"', matchers):
             yield f"{metric} is not matched by {label}"
 
 

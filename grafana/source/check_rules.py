@@ -6,15 +6,19 @@ from pathlib import Path
 
 import yaml
 
-LEVELS = {"job", "job_partition"}
-SEVERITIES = {"page", "ticket"}
+from source.rules import DASHBOARD
+
+# Every alert and recorded sum says with these labels whose it is.
+IDENTITY = "cluster, namespace, deployment"
+LEVELS = {"instance", "service", "job", "job_partition"}
+SEVERITIES = {"critical", "warning"}
 HEADINGS = ["## What it means", "## Look here first", "## Do this"]
 # Google SRE workbook, chapter 5: factor, long window, short window, severity.
 BURNS = [
-    ("14.4", "1h", "5m", "page"),
-    ("6", "6h", "30m", "page"),
-    ("3", "1d", "2h", "ticket"),
-    ("1", "3d", "6h", "ticket"),
+    ("14.4", "1h", "5m", "critical"),
+    ("6", "6h", "30m", "critical"),
+    ("3", "1d", "2h", "warning"),
+    ("1", "3d", "6h", "warning"),
 ]
 
 
@@ -30,6 +34,7 @@ def check(root: Path) -> Iterator[str]:
     alerts = [rule for rule in rules if "alert" in rule]
     yield from records(recorded, rules)
     yield from idle(root, recorded, rules)
+    yield from identities(rules)
     yield from burns(alerts)
     yield from runbooks(root, alerts)
     for alert in alerts:
@@ -62,6 +67,15 @@ def records(recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
                 yield f"{rule.get('alert') or rule.get('record')} uses {metric}, which is not recorded"
 
 
+def identities(rules: list[dict]) -> Iterator[str]:
+    """Checks that no sum adds several deployments. What Kubernetes reports has a namespace, and no deployment of ours."""
+    for rule in rules:
+        for operator, grouping in re.findall(r"(?<![:\w])(sum|max|min|count|avg)( by \([^)]*\))? ?\(", rule["expr"]):
+            wanted = "cluster, namespace" if "kube_" in rule["expr"] else IDENTITY
+            if not grouping.startswith(f" by ({wanted}"):
+                yield f"{rule.get('alert') or rule.get('record')} has {operator}{grouping}, which mixes deployments"
+
+
 def idle(root: Path, recorded: dict[str, str], rules: list[dict]) -> Iterator[str]:
     """Checks that every recorded sum is used, because Prometheus computes it at each evaluation."""
     used = {metric for rule in rules for metric in re.findall(r"\b\w+:\w+:\w+\b", rule["expr"])}
@@ -88,6 +102,8 @@ def fields(alert: dict) -> Iterator[str]:
     notes = alert.get("annotations", {})
     if alert.get("labels", {}).get("severity") not in SEVERITIES:
         yield "no severity"
+    if alert.get("labels", {}).get("service") != "votestream":
+        yield "no label service"
     if not notes.get("summary"):
         yield "no summary"
     if "$value" not in notes.get("description", ""):
@@ -95,6 +111,8 @@ def fields(alert: dict) -> Iterator[str]:
     expected = f'{{{{ or $externalLabels.runbooks "grafana/runbooks" }}}}/{alert["alert"]}.md'
     if notes.get("runbook_url") != expected:
         yield f"runbook_url is not {expected}"
+    if notes.get("dashboard_url") != DASHBOARD:
+        yield f"dashboard_url is not {DASHBOARD}"
 
 
 def runbooks(root: Path, alerts: list[dict]) -> Iterator[str]:
@@ -131,7 +149,7 @@ def tested(alert: dict, tests: list[dict], recorded: dict[str, str]) -> Iterator
     fires = silent = False
     for test in tests:
         fed = {re.split(r"[{\s]", series["series"])[0] for series in test["input_series"]}
-        for case in test["alert_rule_test"]:
+        for case in test.get("alert_rule_test", []):
             if case["alertname"] != alert["alert"]:
                 continue
             if any(own <= expected["exp_labels"].items() for expected in case["exp_alerts"]):

@@ -35,27 +35,38 @@ class Objective:
         """The name of the recorded rate of bad events, or of all."""
         return f"job:votestream_{self.key}_{which}:rate{WINDOWS[0]}"
 
+    def events(self, window: str) -> str:
+        """PromQL for the number of bad events within `window`."""
+        rate = self.rate("bad")
+        return f"{rate if window == WINDOWS[0] else f'avg_over_time({rate}[{window}])'} * {seconds(window)}"
+
     def ratio(self, window: str) -> str:
         """The name of the recorded share of bad events within `window`."""
         return f"job:votestream_{self.key}_errors:ratio_rate{window}"
 
 
+def seconds(window: str) -> int:
+    return int(window[:-1]) * {"m": 60, "h": 3600, "d": 86400}[window[-1]]
+
+
 @dataclass(frozen=True)
 class Burn:
-    """An alert that fires when the budget burns at over `factor` times its planned rate in both windows."""
+    """An alert on the budget: it burns at over `factor` times its planned rate in both windows, by enough events."""
 
     factor: float
     long: str
     short: str
     severity: str
+    # At least so many bad events within the short window: in a quiet night a single one is a large share.
+    events: int
 
 
 # From the Google SRE workbook, chapter 5, table 5-8, for a budget of 30 days.
 BURNS = [
-    Burn(14.4, "1h", "5m", "page"),
-    Burn(6, "6h", "30m", "page"),
-    Burn(3, "1d", "2h", "ticket"),
-    Burn(1, "3d", "6h", "ticket"),
+    Burn(14.4, "1h", "5m", "critical", 10),
+    Burn(6, "6h", "30m", "critical", 10),
+    Burn(3, "1d", "2h", "warning", 10),
+    Burn(1, "3d", "6h", "warning", 10),
 ]
 
 OBJECTIVES = [
@@ -65,10 +76,10 @@ OBJECTIVES = [
         promise="99.9 % of the ballots that may be accepted are accepted, not answered 503",
         target=0.999,
         bad=(
-            'sum by (job) (rate(votestream_ballots_total{{outcome="unavailable"}}[{window}]))\n'
-            'or 0 * sum by (job) (rate(votestream_ballots_total{{outcome="accepted"}}[{window}]))'
+            'sum by (cluster, namespace, deployment, job) (rate(votestream_ballots_total{{outcome="unavailable"}}[{window}]))\n'
+            'or 0 * sum by (cluster, namespace, deployment, job) (rate(votestream_ballots_total{{outcome="accepted"}}[{window}]))'
         ),
-        all='sum by (job) (rate(votestream_ballots_total{{outcome=~"accepted|unavailable"}}[{window}]))',
+        all='sum by (cluster, namespace, deployment, job) (rate(votestream_ballots_total{{outcome=~"accepted|unavailable"}}[{window}]))',
     ),
     Objective(
         key="freshness",
@@ -76,11 +87,11 @@ OBJECTIVES = [
         promise="99 % of votes are counted within 2 s of being accepted",
         target=0.99,
         bad=(
-            "sum by (job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))\n"
-            "- sum by (job) (rate(votestream_ballot_to_commit_seconds_bucket"
+            "sum by (cluster, namespace, deployment, job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))\n"
+            "- sum by (cluster, namespace, deployment, job) (rate(votestream_ballot_to_commit_seconds_bucket"
             f"{{{{{WITHIN_2_S}}}}}[{{window}}]))"
         ),
-        all="sum by (job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))",
+        all="sum by (cluster, namespace, deployment, job) (rate(votestream_ballot_to_commit_seconds_count[{window}]))",
     ),
     Objective(
         key="delivery",
@@ -88,10 +99,10 @@ OBJECTIVES = [
         promise="99 % of frames reach their viewer within 1 s of the change that they show",
         target=0.99,
         bad=(
-            "sum by (job) (rate(votestream_delivery_seconds_count[{window}]))\n"
-            "- sum by (job) (rate(votestream_delivery_seconds_bucket"
+            "sum by (cluster, namespace, deployment, job) (rate(votestream_delivery_seconds_count[{window}]))\n"
+            "- sum by (cluster, namespace, deployment, job) (rate(votestream_delivery_seconds_bucket"
             f"{{{{{WITHIN_1_S}}}}}[{{window}}]))"
         ),
-        all="sum by (job) (rate(votestream_delivery_seconds_count[{window}]))",
+        all="sum by (cluster, namespace, deployment, job) (rate(votestream_delivery_seconds_count[{window}]))",
     ),
 ]

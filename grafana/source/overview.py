@@ -1,10 +1,8 @@
 """The overview: one screen, for whoever is on call while a show is live."""
 
-from grafana_foundation_sdk.builders.dashboard import TextBoxVariable
-
 from source.boards import Board, Row
 from source.objectives import OBJECTIVES, PERIOD
-from source.panels import BAD, GOOD, WARN, Query, lines, number, quantile, quantiles, rows_of, steps
+from source.panels import BAD, CALM, GOOD, NEVER, WARN, Query, lines, number, quantile, quantiles, rows_of, steps
 
 BACKLOG = "sum(max by (job, partition) (votestream_stream_entries{@}))"
 DONE = "(sum(rate(votestream_votes_total{@}[@])) + sum(rate(votestream_dead_letters_total{@}[@])))"
@@ -22,6 +20,14 @@ OUTCOME_COLORS = {
     "bad-code": "purple",
 }
 
+# Quantiles of a histogram end at its last bound, 30 s; above it, the age of the oldest ballot that waits says more.
+P99 = quantile(0.99, CLICK_TO_COUNT)
+P99_UNCAPPED = f"{P99} < 30 or on () (max(votestream_stream_oldest_age_seconds{{@}}) > 30) or on () {P99} >= 30"
+# Some alerts have a namespace and no deployment.
+OURS = (
+    'service="votestream", cluster=~"|$cluster", namespace=~"|$namespace", deployment=~"|$deployment"'
+)
+
 BOARD = Board(
     uid="votestream-overview",
     file="overview",
@@ -31,20 +37,44 @@ BOARD = Board(
         "fire."
     ),
     reading=(
-        "Read the top row from left to right: it follows a ballot from the click to the screen. Green and blue mean "
-        "that all is well. If a panel has another colour, look at *Firing alerts*: each alert has the name of its "
-        "runbook, which is a file in `grafana/runbooks`."
+        "Begin at the top left: each firing alert has the name of its runbook, which is a file in `grafana/runbooks`. The "
+        "numbers beside it follow a ballot from the click to the screen, as it is now. Green and blue mean that all is "
+        "well. A red `silent` means that Prometheus has no figure at all, and `none` that nothing happens. The variables at "
+        "the top choose one deployment."
     ),
-    more=[TextBoxVariable("runbooks").label("Runbooks at").default_value("https://example.org/grafana/runbooks")],
     rows=[
         Row(
-            4,
+            5,
+            rows_of(
+                "Firing alerts",
+                "Which alerts of this deployment fire now, and since when was their condition true? Each has the name of its "
+                "runbook.",
+                "s",
+                Query(
+                    f"time() - min by (alertname, severity) (ALERTS_FOR_STATE{{{OURS}}})"
+                    f' and on (alertname, severity) ALERTS{{alertstate="firing", {OURS}}}',
+                    "",
+                    "none fires",
+                ),
+                "age",
+                {"alertname": "${runbooks}/${__value.text}.md"},
+                {"severity": {"critical": BAD, "warning": WARN}},
+            ),
+            number(
+                "Silent for",
+                "Since when has a service not answered? Time since any of its replicas last answered Prometheus, for each "
+                "service.",
+                "s",
+                "max by (component) (service:votestream_silence:seconds{&})",
+                steps((None, GOOD), (20, BAD)),
+                decimals=0,
+                legend="{{component}}",
+            ),
             number(
                 "Accepted",
                 "Do ballots arrive? Ballots that were acknowledged, per second.",
                 "short",
                 'sum(rate(votestream_ballots_total{@, outcome="accepted"}[@]))',
-                decimals=0,
             ),
             number(
                 "Refused",
@@ -54,14 +84,16 @@ BOARD = Board(
                 REFUSED,
                 steps((None, GOOD), (0.001, WARN), (0.05, BAD)),
                 decimals=2,
+                idle="votestream_ballots_total{@}",
             ),
             number(
                 "Click to count, p99",
                 "How late is the bar? Time from storing a ballot in Redis to its commit in Postgres, for 99 of 100 "
-                "ballots. The promise is 2 s.",
+                "ballots; above 30 s, the age of the oldest ballot that waits. The promise is 2 s.",
                 "s",
-                quantile(0.99, CLICK_TO_COUNT),
+                P99_UNCAPPED,
                 steps((None, GOOD), (1, WARN), (2, BAD)),
+                idle=f"{CLICK_TO_COUNT}_count{{@}}",
             ),
             number(
                 "Oldest entry",
@@ -70,41 +102,72 @@ BOARD = Board(
                 "max(votestream_stream_oldest_age_seconds{@})",
                 steps((None, GOOD), (5, WARN), (30, BAD)),
             ),
+            widths=(6, 6, 3, 3, 3, 3),
+        ),
+        Row(
+            4,
             number(
                 "Time to drain",
-                "How long until every ballot is counted, at the present rate and if no further ballot arrived? "
-                "Shows `none` while nothing is counted.",
+                "How long until every ballot is counted, at the present rate and if no further ballot arrived? `never` "
+                "while ballots wait and none is counted.",
                 "s",
-                f"{BACKLOG} / ({DONE} > 0)",
+                f"clamp_max(({BACKLOG} > 0) / {DONE}, {NEVER}) or on () 0 * {BACKLOG}",
                 steps((None, GOOD), (10, WARN), (60, BAD)),
+                words={NEVER // 1000: "never"},
             ),
             number(
                 "Viewers",
                 "How many people watch? Event streams that are open at all dashboards.",
-                "short",
+                "locale",
                 "sum(votestream_viewers{@})",
                 decimals=0,
             ),
             number(
                 "Results read",
-                "Are the results that people see fresh? Time since the slowest dashboard last read the tally.",
+                "Are the results that people see fresh? Time since the slowest dashboard last read the tally. The least "
+                "value within the time range is taken for the difference of the clocks.",
                 "s",
-                "max(timestamp(votestream_board_read_timestamp_seconds{@})"
-                " - votestream_board_read_timestamp_seconds{@})",
-                steps((None, GOOD), (2, WARN), (5, BAD)),
+                "max(instance:votestream_board_delay:seconds{@}"
+                " - min_over_time(instance:votestream_board_delay:seconds{@}[$__range]))",
+                steps((None, GOOD), (6, WARN), (30, BAD)),
                 decimals=1,
             ),
             number(
                 "Replicas missing",
                 "Is a replica down? Number of replicas that do not answer Prometheus.",
                 "short",
-                "count(up{@} == 0) or vector(0)",
+                "sum(service:votestream_replicas:count{&}) - sum(service:votestream_replicas_up:sum{&})",
+                steps((None, GOOD), (1, BAD)),
+                decimals=0,
+            ),
+            number(
+                "Turnout",
+                "How many voters are counted, in all polls that are not archived? Exact: a dashboard reads the number from "
+                "Postgres.",
+                "locale",
+                "max(votestream_voters{@})",
+                steps((None, CALM)),
+                decimals=0,
+            ),
+            number(
+                "Lost or wrong",
+                "Is every acknowledged ballot counted once, and nothing else? Sum of the entries that were deleted, the "
+                "ballots and voters that the audit misses, the ballots that no producer accepted, the votes without a code, and the votes by "
+                "which the tally is wrong. Must be 0.",
+                "locale",
+                "sum(votestream_vanished_entries_total{@})"
+                " + sum(max by (job, partition) (votestream_stream_lost_entries{@}))"
+                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_unaccounted_voters{@})"
+                " + max(votestream_audit_drift_votes{@})"
+                # Surplus ballots are NaN where the audit cannot know their number.
+                " + (max(votestream_audit_surplus_ballots{@}) >= 0 or 0 * max(votestream_audit_drift_votes{@}))"
+                " + (max(votestream_audit_votes_without_code{@}) or 0 * max(votestream_audit_drift_votes{@}))",
                 steps((None, GOOD), (1, BAD)),
                 decimals=0,
             ),
         ),
         Row(
-            8,
+            7,
             lines(
                 "Ballots by outcome",
                 "Which answers do voters get? Answers per second: `accepted`, or the name of the problem. "
@@ -118,23 +181,18 @@ BOARD = Board(
             lines(
                 "Click to count",
                 "How much time passes from storing a ballot to counting it, for 50, 95 and 99 of 100 ballots? "
-                "The dashed line is the promise.",
+                "These are capped at 30 s; the age of the oldest ballot that still waits is not. The dashed line is the "
+                "promise.",
                 "s",
-                quantiles(CLICK_TO_COUNT),
+                [
+                    *quantiles(CLICK_TO_COUNT),
+                    Query("max(votestream_stream_oldest_age_seconds{@})", "the oldest that waits"),
+                ],
                 limits=steps((None, "transparent"), (2, BAD)),
             ),
-            number(
-                "Turnout",
-                "How many voters were counted for the first time, within the time range of the dashboard?",
-                "short",
-                'sum(increase(votestream_votes_total{@, outcome="counted"}[$__range]))',
-                decimals=0,
-                instant=True,
-            ),
-            widths=(10, 10, 4),
         ),
         Row(
-            7,
+            6,
             lines(
                 "Backlog",
                 "How many ballots wait to be counted, and do they become fewer? Entries in the streams, whether "
@@ -164,21 +222,6 @@ BOARD = Board(
                 "short",
                 [Query("sum by (job) (up{@})", "{{job}}")],
             ),
-            number(
-                "Lost or wrong",
-                "Is every acknowledged ballot counted once, and nothing else? Sum of the entries that were deleted, the "
-                "ballots that the audit misses or that no producer accepted, the votes without a code, and the votes by "
-                "which the tally is wrong. Must be 0.",
-                "short",
-                "sum(votestream_vanished_entries_total{@})"
-                " + sum(max by (job, partition) (votestream_stream_lost_entries{@}))"
-                " + max(votestream_audit_missing_ballots{@}) + max(votestream_audit_drift_votes{@})"
-                # Surplus ballots are NaN where the audit cannot know their number.
-                " + (max(votestream_audit_surplus_ballots{@}) >= 0 or 0 * max(votestream_audit_drift_votes{@}))"
-                " + (max(votestream_audit_votes_without_code{@}) or 0 * max(votestream_audit_drift_votes{@}))",
-                steps((None, GOOD), (1, BAD)),
-                decimals=0,
-            ),
             lines(
                 "Budget left",
                 f"How much of the error budget of {PERIOD[:-1]} days is left, for each promise? Below 0 the promise "
@@ -192,15 +235,6 @@ BOARD = Board(
                 max_val=1,
                 min_val=None,
             ),
-            rows_of(
-                "Firing alerts",
-                "Which alerts fire now? Each has the name of its runbook.",
-                "short",
-                Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "", "none fires"),
-                ["Time", "Value"],
-                {"alertname": "${runbooks}/${__value.text}.md"},
-            ),
-            widths=(5, 5, 3, 3, 4, 4),
         ),
     ],
 )

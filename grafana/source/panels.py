@@ -2,8 +2,9 @@
 
 Expressions are PromQL with three shorthands, which `promql` expands:
 
-    {@}   {@, le="1"}    the job and instance chosen on the dashboard
-    {#}                  the job alone, for recorded sums, which have no instance
+    {@}   {@, le="1"}    the deployment, job and instance chosen on the dashboard
+    {#}                  the deployment and job, for recorded sums, which have no instance
+    {&}                  the deployment alone, for recorded sums of its services
     [@]                  Grafana's $__rate_interval
 """
 
@@ -23,6 +24,13 @@ DATASOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 WIDTH = 24
 
 GOOD, WARN, BAD, CALM = "green", "orange", "red", "blue"
+
+# The labels that say whose a series is, and the variables of the same names. A deployment without one of these labels has
+# no value for the variable, and an empty matcher selects series without the label.
+IDENTITY = ("cluster", "namespace", "deployment")
+CHOSEN = ", ".join(f'{label}=~"${label}"' for label in IDENTITY)
+# Values of a number that stand for words.
+IDLE, NEVER = -1_000_000, 1_000_000_000
 
 
 # Expressions that may return nothing although all is well, with the reasons. `target` fills it.
@@ -46,10 +54,11 @@ class Query:
     empty: str = ""
 
 
-def promql(text: str, job: str = "job", instance: str = "instance") -> str:
+def promql(text: str, job: str = "job", instance: str = "instance", whose: str = f"{CHOSEN}, ") -> str:
     """Expands the shorthands; `job` and `instance` are the names of the dashboard's variables."""
     chosen = f'job=~"${job}", instance=~"${instance}"'
-    text = text.replace("{@", "{" + chosen).replace("{#", "{" + f'job=~"${job}"')
+    text = text.replace("{@", "{" + whose + chosen).replace("{#", "{" + whose + f'job=~"${job}"')
+    text = text.replace("{&", "{" + whose.removesuffix(", "))
     return text.replace("[@]", "[$__rate_interval]")
 
 
@@ -88,24 +97,52 @@ def number(
     expr: str,
     thresholds: ThresholdsConfig | None = None,
     decimals: int | None = None,
-    instant: bool = False,
+    idle: str = "",
+    legend: str = "",
+    words: dict[int, str] | None = None,
 ) -> stat.Panel:
-    """Returns a panel with one large number. Unless `instant`, a line shows its recent history."""
-    query = target(Query(expr), 0)
+    """Returns a panel with one large number, as it is now: a value of the past would stay green while all is dead.
+
+    If the expression returns nothing, the panel is red and says `silent`. `idle` selects series that are there while
+    nothing happens; then the panel says `none` instead. `words` are shown in red from these values on.
+    """
+    fallbacks = [f"0 * max({idle}) - {-IDLE}"] if idle else []
+    whole = " or on () ".join([f"({expr})", *fallbacks, "vector(NaN)"])
     panel = (
         stat.Panel()
         .title(title)
         .description(answers)
         .unit(unit)
         .datasource(DATASOURCE)
-        .with_target(query.instant() if instant else query)
+        .with_target(target(Query(whole, legend), 0).instant())
         .reduce_options(common_builders.ReduceDataOptions().calcs(["lastNotNull"]))
-        .graph_mode(common.BigValueGraphMode.NONE if instant else common.BigValueGraphMode.AREA)
+        .graph_mode(common.BigValueGraphMode.NONE)
         .color_mode(common.BigValueColorMode.VALUE)
         .thresholds(thresholds or steps((None, CALM)))
-        .no_value("none")
+        .mappings(meanings(words or {}))
+        .no_value("silent")
     )
     return panel if decimals is None else panel.decimals(decimals)
+
+
+def meanings(words: dict[int, str]) -> list:
+    """Returns the words that are shown instead of a number."""
+    silent = dashboard.ValueMappingResult(text="silent", color=BAD, index=0)
+    none = dashboard.ValueMappingResult(text="none", color=CALM, index=1)
+    mappings: list = [
+        dashboard.SpecialValueMap(
+            dashboard.DashboardSpecialValueMapOptions(match=dashboard.SpecialValueMatch.NULL_AND_NAN, result=silent)
+        ),
+        dashboard.ValueMap({str(IDLE): none}),
+    ]
+    for index, (value, word) in enumerate(words.items(), start=2):
+        result = dashboard.ValueMappingResult(text=word, color=BAD, index=index)
+        mappings.append(
+            dashboard.RangeMap(
+                dashboard.DashboardRangeMapOptions(from_val=float(value), to=float(NEVER), result=result)
+            )
+        )
+    return mappings
 
 
 def lines(
@@ -182,13 +219,27 @@ def heat(title: str, answers: str, unit: str, metric: str) -> heatmap.Panel:
     )
 
 
-def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str], links: dict[str, str]) -> table.Panel:
-    """Returns a table of an expression's present values; `links` maps a column to the address behind its values."""
+def rows_of(
+    title: str, answers: str, unit: str, query: Query, value: str, links: dict[str, str], colors: dict[str, dict[str, str]]
+) -> table.Panel:
+    """Returns a table of an expression's present values, in a column called `value`, the largest first.
+
+    `links` maps a column to the address behind its texts, and `colors` a column to the colours of its texts.
+    """
     now = target(query, 0).instant().format(PromQueryFormat.TABLE)
     panel = table.Panel()
     for column, url in links.items():
         link = [{"title": "Runbook", "url": url, "targetBlank": True}]
         panel.override_by_name(column, [dashboard.DynamicConfigValue(id_val="links", value=link)])
+    for column, of in colors.items():
+        shades = {text: {"color": color, "index": index} for index, (text, color) in enumerate(of.items())}
+        colored = {
+            "mappings": [{"type": "value", "options": shades}],
+            "custom.cellOptions": {"type": "color-text"},
+        }
+        panel.override_by_name(
+            column, [dashboard.DynamicConfigValue(id_val=name, value=setting) for name, setting in colored.items()]
+        )
     return (
         panel.title(title)
         .description(answers)
@@ -197,8 +248,11 @@ def rows_of(title: str, answers: str, unit: str, query: Query, hidden: list[str]
         .with_target(now)
         .no_value("nothing")
         .with_transformation(
-            dashboard.DataTransformerConfig(id_val="organize", options={"excludeByName": dict.fromkeys(hidden, True)})
+            dashboard.DataTransformerConfig(
+                id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": {"Value": value}}
+            )
         )
+        .sort_by([common_builders.TableSortByFieldState().display_name(value).desc(True)])
     )
 
 

@@ -57,8 +57,7 @@ BOARD = Board(
     file="pipeline",
     title="Votestream: pipeline",
     about=(
-        "Where ballots are late or fail: each service, the streams between them, and resources that are nearly "
-        "used up."
+        "Where ballots are late or fail: each service, the streams between them, and resources that are nearly used up."
     ),
     reading=(
         "The rows follow a ballot from top to bottom. Look for the first row that is not as usual: its fault also "

@@ -86,13 +86,14 @@ ROWS: list[Row | str] = [
             max_val=1,
         ),
         lines(
-            "Postgres connections",
-            "Which share of max_connections is in use, by all clients together?",
+            "Postgres connections and disk",
+            "Which share of max_connections is in use, by all clients together? And is the disk of Postgres full (1)?",
             "percentunit",
             [
                 Query(
                     "max(votestream_postgres_connections{@}) / max(votestream_postgres_connections_max{@})", "sessions"
-                )
+                ),
+                Query("max(votestream_postgres_disk_full{@})", "disk full"),
             ],
             limits=steps(DRAWN, (0.9, WARN)),
             max_val=1,
@@ -126,6 +127,12 @@ ROWS: list[Row | str] = [
             ],
         ),
         lines(
+            "Spans lost",
+            "Do traces have gaps? Spans lost per second, because too many waited or because the collector did not take them.",
+            "short",
+            [Query("sum by (reason) (rate(votestream_spans_lost_total{@}[@]))", "{{reason}}")],
+        ),
+        lines(
             "Certificates",
             "How long are the certificates of Redis and Postgres still valid? Empty without TLS.",
             "s",
@@ -137,5 +144,6 @@ ROWS: list[Row | str] = [
                 )
             ],
         ),
+        widths=(5, 5, 5, 5, 4),
     ),
 ]

@@ -7,11 +7,11 @@ DRAWN = (None, "transparent")
 
 
 def redis(text: str) -> str:
-    return promql(text, "redis_job", "redis_instance")
+    return promql(text, "redis_job", "redis_instance", "")
 
 
 def postgres(text: str) -> str:
-    return promql(text, "postgres_job", "postgres_instance")
+    return promql(text, "postgres_job", "postgres_instance", "")
 
 
 def of(server, *queries: tuple[str, ...]) -> list[Query]:
@@ -41,6 +41,7 @@ BOARD = Board(
         "Without them it is empty; the other dashboards do not need them."
     ),
     choices=[("redis_job", "redis_instance", "redis_up"), ("postgres_job", "postgres_instance", "pg_up")],
+    of_deployment=False,
     marked="",
     rows=[
         "Redis",
@@ -174,7 +175,6 @@ BOARD = Board(
                 postgres("sum(increase(pg_stat_database_deadlocks{@}[$__range]))"),
                 steps((None, GOOD), (1, WARN)),
                 decimals=0,
-                instant=True,
             ),
             lines(
                 "Postgres transactions",
@@ -252,18 +252,20 @@ BOARD = Board(
             lines(
                 "Checkpoints",
                 "How many checkpoints are there per second, on schedule (timed) or because there was too much WAL "
-                "(requested)?",
+                "(requested)? Since Postgres 17 this needs postgres_exporter 0.16 or newer with `--collector.stat_checkpointer`.",
                 "short",
                 of(
                     postgres,
                     (
                         "sum(rate(pg_stat_bgwriter_checkpoints_timed_total{@}[@]))"
-                        " or sum(rate(pg_stat_bgwriter_checkpoints_timed{@}[@]))",
+                        " or sum(rate(pg_stat_bgwriter_checkpoints_timed{@}[@]))"
+                        " or sum(rate(pg_stat_checkpointer_num_timed_total{@}[@]))",
                         "timed",
                     ),
                     (
                         "sum(rate(pg_stat_bgwriter_checkpoints_req_total{@}[@]))"
-                        " or sum(rate(pg_stat_bgwriter_checkpoints_req{@}[@]))",
+                        " or sum(rate(pg_stat_bgwriter_checkpoints_req{@}[@]))"
+                        " or sum(rate(pg_stat_checkpointer_num_requested_total{@}[@]))",
                         "requested",
                     ),
                 ),

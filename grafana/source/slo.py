@@ -37,6 +37,7 @@ def rows(objective: Objective) -> list[Row | str]:
                 f"1 - max({spent})",
                 steps((None, BAD), (objective.target, GOOD)),
                 decimals=3,
+                idle=f"{objective.rate('all')}{{#}}",
             ),
             number(
                 f"{name}: budget left",
@@ -45,6 +46,7 @@ def rows(objective: Objective) -> list[Row | str]:
                 f"min(1 - {spent} / {budget})",
                 steps((None, BAD), (0, WARN), (0.25, GOOD)),
                 decimals=1,
+                idle=f"{objective.rate('all')}{{#}}",
             ),
             lines(
                 f"{name} now",
@@ -58,8 +60,8 @@ def rows(objective: Objective) -> list[Row | str]:
             lines(
                 f"{name}: burn rates",
                 "How fast is the error budget spent, in each window? At 1 it lasts exactly "
-                f"{days} days. Pages fire at 14.4 (1h and 5m) and 6 (6h and 30m), tickets at 3 (1d and 2h) and 1 (3d "
-                "and 6h).",
+                f"{days} days. Critical alerts fire at 14.4 (1h and 5m) and 6 (6h and 30m), warnings at 3 (1d and 2h) and 1 "
+                "(3d and 6h).",
                 "short",
                 [Query(f"max({objective.ratio(window)}{{#}}) / {budget}", window) for window in windows],
                 limits=steps((None, "transparent"), (1, WARN), (14.4, BAD)),
@@ -96,7 +98,8 @@ BOARD = Board(
                 "short",
                 [
                     Query(
-                        'max by (alertname, window) (ALERTS{#, alertname=~".+BudgetBurns", alertstate="firing"})',
+                        'max by (alertname, window) (ALERTS{#, service="votestream", '
+                        'alertname=~".+BudgetBurns", alertstate="firing"})',
                         "{{alertname}} {{window}}",
                         "none fires",
                     )

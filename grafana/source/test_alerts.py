@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import unittest
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -13,6 +14,12 @@ import yaml
 from source.check_rules import name, read
 
 PROMETHEUS = Path(__file__).parent.parent / "prometheus"
+
+
+def output_of(file: str) -> str:
+    """Returns the output of a file's tests."""
+    run = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
+    return run.stdout + run.stderr
 
 
 class Changed(unittest.TestCase):
@@ -33,10 +40,12 @@ class Changed(unittest.TestCase):
                     if "alert" in rule:
                         edit(rule)
             path.write_text(yaml.safe_dump(rules))
-        files = sorted(str(path) for path in (self.root / "tests").glob("*.yml"))
-        run = subprocess.run(["promtool", "test", "rules", *files], capture_output=True, text=True, check=False)
+        # The quiet nights take long, and expect that nothing fires: they would notice no alert by its name.
+        files = sorted(str(path) for path in (self.root / "tests").glob("*.yml") if "quiet" not in path.name)
+        with ThreadPoolExecutor() as pool:
+            outputs = "".join(pool.map(output_of, files))
         missed = set()
-        for labels in re.findall(r"Labels:\{(alertname=.*?)\}", run.stdout + run.stderr):
+        for labels in re.findall(r"Labels:\{(alertname=.*?)\}", outputs):
             found = dict(re.findall(r'(\w+)="([^"]*)"', labels))
             missed.add(name({"alert": found["alertname"], "labels": found}))
         return missed

@@ -13,7 +13,7 @@ from source import check, check_dashboards, generate
 from source.check_rules import read
 
 ROOT = Path(__file__).parent.parent
-PANEL = 1  # one with two matchers and a rate: "Refused" of the overview
+PANEL = 3  # one with all matchers and a rate: "Refused" of the overview
 
 
 class Planted(unittest.TestCase):
@@ -83,6 +83,27 @@ class Planted(unittest.TestCase):
         self.expr(lambda expr: expr.replace('job=~"$job", ', "", 1))
         self.expect("is not matched by job")
 
+    def test_selector_without_deployment(self) -> None:
+        self.expr(lambda expr: expr.replace('deployment=~"$deployment", ', "", 1))
+        self.expect("is not matched by deployment")
+
+    def test_alerts_of_everybody(self) -> None:
+        def edit(panel: dict) -> None:
+            expr = panel["targets"][0]["expr"]
+            panel["targets"][0]["expr"] = expr.replace('service="votestream", ', "")
+            self.assertNotEqual(expr, panel["targets"][0]["expr"], "nothing was planted")
+
+        self.board(lambda board: edit(board["panels"][0]))
+        self.expect("ALERTS are not ours alone")
+
+    def test_number_of_the_past(self) -> None:
+        self.panel(lambda panel: panel["targets"][0].update(instant=False))
+        self.expect("its query is not instant")
+
+    def test_number_that_stays_green_when_all_is_dead(self) -> None:
+        self.expr(lambda expr: expr.removesuffix(" or on () vector(NaN)"))
+        self.expect("it is not red while its series are silent")
+
     def test_selector_without_instance(self) -> None:
         self.expr(lambda expr: expr.replace(', instance=~"$instance"', "", 1))
         self.expect("is not matched by instance")
@@ -137,20 +158,42 @@ class Planted(unittest.TestCase):
         self.assertEqual(generate.render()[path], path.read_text())
 
     def test_alert_without_severity(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "severity: page", "severity: red")
+        self.text("prometheus/rules/alerts.yml", "severity: critical", "severity: red")
         self.expect("no severity")
 
+    def test_alert_without_the_name_of_the_project(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "service: votestream", "service: others")
+        self.expect("no label service")
+
+    def test_alert_that_mixes_deployments(self) -> None:
+        self.text(
+            "prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max by (job) (votes"
+        )
+        self.expect("has max by (job), which mixes deployments")
+
+    def test_alert_that_mixes_everything(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "max by (cluster, namespace, deployment, job) (votes", "max(votes")
+        self.expect("has max, which mixes deployments")
+
     def test_alert_without_its_value(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "{{ $value }} producers have", "No producer has")
-        self.expect("NoProducer (page): no description with the value")
+        self.text("prometheus/rules/alerts.yml", "None of {{ $value }} producers has", "No producer has")
+        self.expect("NoProducer (critical): no description with the value")
 
     def test_alert_that_leads_to_another_runbook(self) -> None:
         self.text("prometheus/rules/alerts.yml", "/TallyDrift.md'", "/Drift.md'")
-        self.expect("TallyDrift (page): runbook_url is not")
+        self.expect("TallyDrift (critical): runbook_url is not")
 
     def test_alert_without_runbook(self) -> None:
         (self.root / "runbooks/DeadLetters.md").unlink()
         self.expect("alert DeadLetters has no runbook")
+
+    def test_alert_that_leads_to_no_dashboard(self) -> None:
+        self.text("prometheus/rules/alerts.yml", "/d/votestream-overview", "/d/overview")
+        self.expect("dashboard_url is not")
+
+    def test_panel_that_leads_to_no_runbook(self) -> None:
+        self.panel(lambda panel: panel["links"][0].update(url="${runbooks}/Old.md"))
+        self.expect("a panel leads to the runbook Old.md")
 
     def test_runbook_without_alert(self) -> None:
         (self.root / "runbooks/Old.md").write_text("# Old\n")
@@ -173,7 +216,8 @@ class Planted(unittest.TestCase):
         self.expect("votestream_entries_done is not named level:metric:operation")
 
     def test_recorded_sum_that_nobody_uses(self) -> None:
-        self.text("prometheus/rules/alerts.yml", "unless job:votestream_entries_done:rate1m > 0", "unless up")
+        for use in ("unless job:votestream_entries_done:rate1m > 0", "job:votestream_entries_done:rate1m == 0"):
+            self.text("prometheus/rules/alerts.yml", use, "unless up" if "unless" in use else "up")
         self.expect("job:votestream_entries_done:rate1m is recorded, and used by nobody")
 
     def test_recorded_sum_that_is_not_there(self) -> None:
@@ -184,7 +228,7 @@ class Planted(unittest.TestCase):
 
     def test_objective_without_a_burn_rate(self) -> None:
         self.text("prometheus/rules/slo.yml", "> 14.4 * 0.001", "> 10 * 0.001")
-        self.expect("objective accepting has no page at 14.4 within 1h and 5m")
+        self.expect("objective accepting has no critical at 14.4 within 1h and 5m")
 
     def cases(self, alert: str, keep: Callable[[dict], bool]) -> None:
         """Leaves those of an alert's cases that are to be kept."""
@@ -192,17 +236,17 @@ class Planted(unittest.TestCase):
             tests = read(path)
             for test in tests["tests"]:
                 test["alert_rule_test"] = [
-                    case for case in test["alert_rule_test"] if case["alertname"] != alert or keep(case)
+                    case for case in test.get("alert_rule_test", []) if case["alertname"] != alert or keep(case)
                 ]
             path.write_text(yaml.safe_dump(tests))
 
     def test_alert_that_no_test_sees_firing(self) -> None:
         self.cases("ViewersNearBound", lambda case: not case["exp_alerts"])
-        self.expect("ViewersNearBound (ticket): no test in which it fires")
+        self.expect("ViewersNearBound (warning): no test in which it fires")
 
     def test_alert_that_no_test_sees_silent(self) -> None:
         self.cases("ViewersNearBound", lambda case: bool(case["exp_alerts"]))
-        self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
+        self.expect("ViewersNearBound (warning): no test in which it is fed and does not fire")
 
     def test_alert_that_is_silent_for_want_of_its_metric(self) -> None:
         self.cases("ViewersNearBound", lambda case: bool(case["exp_alerts"]))
@@ -210,7 +254,7 @@ class Planted(unittest.TestCase):
         case = {"eval_time": "1m", "alertname": "ViewersNearBound", "exp_alerts": []}
         tests["tests"].append({"input_series": [{"series": "other", "values": "0"}], "alert_rule_test": [case]})
         (self.root / "prometheus/tests/showing.yml").write_text(yaml.safe_dump(tests))
-        self.expect("ViewersNearBound (ticket): no test in which it is fed and does not fire")
+        self.expect("ViewersNearBound (warning): no test in which it is fed and does not fire")
 
 
 class Selectors(unittest.TestCase):

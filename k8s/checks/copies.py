@@ -1,6 +1,7 @@
 """Checks that content that exists in two places is equal; `k8s/check copy` writes the copies."""
 
 import functools
+import math
 import re
 import shutil
 
@@ -16,6 +17,8 @@ SCRIPTS = {
     "components/external-postgres/wait-for-postgres.sh": "components/backup/wait-for-postgres.sh",
 }
 RULES = ROOT / "grafana/prometheus/rules"
+# Series of a replica that do not depend on the number of partitions; a consumer has some 150.
+OTHER_SERIES = 1_000
 
 
 def check(deployment):
@@ -68,8 +71,10 @@ def write():
 
 @functools.lru_cache(None)
 def groups():
+    """Returns the groups of rules. For the operator each has an interval: its own default, 30 s, is too slow."""
     files = sorted(RULES.glob("*.yml"))
-    return [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+    found = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
+    return [{"interval": "5s"} | group for group in found]
 
 
 def monitoring(deployment):
@@ -84,6 +89,20 @@ def monitoring(deployment):
             found.update(config["data"])
     if found != shipped:
         yield f"the dashboards {sorted(found)} are not those of grafana/dashboards, {sorted(shipped)}"
+    yield from targets(deployment.get("PodMonitor", "votestream"))
+
+
+def targets(monitor):
+    """Checks that Prometheus accepts every series of a consumer with the most partitions, and knows whose they are."""
+    partitions = re.search(r"PARTITIONS_MAX: u16 = ([\d_]+);", (ROOT / "schema/src/keys.rs").read_text())[1]
+    each = re.findall(r"^\| `votestream_\w+` \|[^|]+\|[^|]+\| `partition` \|", (ROOT / "docs/METRICS.md").read_text(), re.M)
+    needed = len(each) * int(partitions) + OTHER_SERIES
+    limit = monitor["spec"].get("sampleLimit", math.inf)
+    if not each or limit < needed:
+        yield f"PodMonitor/votestream: its sampleLimit is {limit}, and a consumer may have {needed} series"
+    for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+        if "deployment" not in [rule.get("targetLabel") for rule in endpoint.get("relabelings", [])]:
+            yield "PodMonitor/votestream: the targets have no label deployment, which the rules go by"
 
 
 def connection_limits():

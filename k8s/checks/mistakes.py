@@ -726,6 +726,16 @@ def dashboard_that_is_missing(d):
     d.objects.remove(d.get("ConfigMap", "dashboard-slo"))
 
 
+@mistake("on-prem", "copies", "its sampleLimit is 5000")
+def limit_that_takes_large_deployments_down(d):
+    d.get("PodMonitor", "votestream")["spec"]["sampleLimit"] = 5000
+
+
+@mistake("on-prem", "copies", "the targets have no label deployment")
+def targets_that_are_nobodys(d):
+    del d.get("PodMonitor", "votestream")["spec"]["podMetricsEndpoints"][0]["relabelings"]
+
+
 @mistake("minikube", "copies", "a restart loses ballots")
 def default_user_without_rights(d):
     data = d.get("Secret", "redis-server")["data"]

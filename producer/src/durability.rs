@@ -4,7 +4,7 @@
 //! it never promises more than Redis does. Most managed Redis servers do not show their disk settings; with
 //! them, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use redis::RedisError;
 use votestream_schema::{Keys, replay};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::metric::UNKNOWN;
 use votestream_service::redis::replay::{ReplayRights, replay_rights};
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
@@ -67,6 +68,8 @@ pub struct Watcher {
     replicas_min: u32,
     is_met: Arc<AtomicBool>,
     files: Mutex<ProvenFiles>,
+    /// The settings that were compared at any time.
+    checked: Mutex<BTreeSet<&'static str>>,
 }
 
 /// Creates a status, which is not met before the first check of the [`Watcher`], and the watcher.
@@ -86,6 +89,7 @@ pub fn new(
         replicas_min,
         is_met: is_met.clone(),
         files: Mutex::default(),
+        checked: Mutex::default(),
     };
     (DurabilityStatus { is_met }, watcher)
 }
@@ -139,7 +143,14 @@ impl Watcher {
             match self.ask().await {
                 Ok(outcome) => break outcome,
                 Err(error) => {
-                    // The status stays as it is: a Redis that is away stores nothing anyway.
+                    // The status stays as it is: a Redis that is away stores nothing anyway. But nobody knows now
+                    // how it is set up.
+                    metrics::REDIS_DURABLE.set(UNKNOWN);
+                    for setting in
+                        self.checked.lock().unwrap_or_else(PoisonError::into_inner).iter()
+                    {
+                        metrics::REDIS_SETTING_KEPT.with([*setting]).set(UNKNOWN);
+                    }
                     tracing::debug!(
                         "cannot read the durability settings of redis at {}, retrying in {} ms: {error}",
                         self.manager.servers(),
@@ -170,6 +181,8 @@ impl Watcher {
                 findings.push((FILE_IN_EFFECT, finding));
             }
             record(&findings);
+            let settings = findings.iter().map(|(setting, _)| *setting);
+            self.checked.lock().unwrap_or_else(PoisonError::into_inner).extend(settings);
             let outcome = findings.into_iter().try_for_each(|(_, finding)| finding);
             if outcome.is_err() {
                 return Ok(outcome);

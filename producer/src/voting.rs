@@ -326,6 +326,7 @@ impl VotingService {
         let needs_code = poll.voter_policy.needs_code();
         let caller = trace::traceparent(headers);
         let mut span = Span::of_request("cast ballot", caller);
+        span.set("votestream.poll", &poll.id);
         // A caller's trace reaches the consumer even while this service records none.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
         let answer =
@@ -333,8 +334,8 @@ impl VotingService {
         // Translate the verdict.
         let outcome = match answer {
             Ok(Verdict::Accepted(entry)) => {
-                tracing::debug!(poll = %poll.slug, %entry, "ballot accepted");
-                span.set("votestream.poll", &poll.id);
+                let trace_id = span.trace_id();
+                tracing::debug!(poll = %poll.slug, %entry, trace_id, "ballot accepted");
                 span.set("votestream.entry", &entry);
                 Ok(Accepted { entry, choices })
             }
@@ -357,6 +358,7 @@ impl VotingService {
             }
             Err(unavailable) => {
                 span.fail("not stored");
+                span.set("error.message", &unavailable);
                 Err(Problem::unavailable(format!(
                     "your vote could not be stored; it is safe to try again ({unavailable})"
                 )))

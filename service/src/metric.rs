@@ -26,6 +26,10 @@ pub const SECONDS: &[f64] = &[
 pub const ENTRIES: &[f64] =
     &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0];
 
+/// The value of a gauge whose measurement failed. It equals nothing and exceeds nothing, so no alert takes it for a
+/// number, and dashboards say that it is not known.
+pub const UNKNOWN: f64 = f64::NAN;
+
 /// The exporter ignores these facts about where a metric is recorded, but every registration needs them.
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 

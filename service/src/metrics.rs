@@ -22,6 +22,11 @@ crate::metrics! {
     pub(crate) static HTTP_CONNECTIONS_MAX: Gauge<1> =
         ("votestream_http_connections_max", "connections", &[("listener", &[])]);
 
+    /// Trace spans that were lost: because more of them waited than OTEL_BSP_MAX_QUEUE_SIZE, or because the collector did
+    /// not take them. Grows only while traces are on.
+    pub(crate) static SPANS_LOST: Counter<1> =
+        ("votestream_spans_lost_total", "spans", &[("reason", &["queue-full", "not-taken"])]);
+
     /// Open connections of a pool, by state.
     pub(crate) static POOL_CONNECTIONS: Gauge<2> = (
         "votestream_pool_connections",

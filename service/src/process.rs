@@ -59,7 +59,7 @@ where
     fd_limit::raise();
     let traces = trace::start(service)?;
     let listener = listener::bind(admin_addr)?;
-    tracing::info!(service, admin = %admin_addr, "{service} starts, admin port {admin_addr}");
+    tracing::info!(admin = %admin_addr, "{service} starts, admin port {admin_addr}");
 
     // A signal closes `/readyz` at once, and cancels `shutdown` after the drain delay.
     let health = Health::new();
@@ -79,7 +79,7 @@ where
     // A failed admin task changes nothing any more.
     let _ = admin.await;
     let end = if drained { "all work in hand was finished" } else { "the grace period ran out" };
-    tracing::info!(service, drained, "{service} stopped: {end}");
+    tracing::info!(drained, "{service} stopped: {end}");
     Ok(())
 }
 

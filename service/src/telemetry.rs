@@ -1,5 +1,6 @@
 //! Starts logs and metrics, once per process.
 
+mod json_lines;
 mod redis_log;
 
 use std::time::Duration;
@@ -7,10 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::JsonFields;
 
 use crate::config::{CommonArgs, LogFormat};
 use crate::metric::Metric;
 use crate::{metric, metrics};
+use json_lines::JsonLines;
 
 /// Holds whatever `LOG_LEVEL` says: at debug level tokio-postgres logs the parameters of statements,
 /// which are who voted for which option.
@@ -28,14 +31,13 @@ pub fn start(
     tables: &[&[Metric]],
     args: &CommonArgs,
 ) -> anyhow::Result<PrometheusHandle> {
-    start_logging(args)?;
+    start_logging(service, args)?;
     crate::tls::install_crypto_provider();
     let tables = [&[metrics::COMMON, metrics::PROCESS], tables].concat();
     let exporter = metric::exporter(&tables)?;
     let handle = exporter.install_recorder().context("metrics were started twice")?;
     tables.iter().for_each(|table| metric::describe(table));
-    let version = env!("CARGO_PKG_VERSION");
-    metrics::BUILD_INFO.with([service, version, REVISION.unwrap_or("unknown")]).set(1.0);
+    metrics::BUILD_INFO.with([service, VERSION, REVISION.unwrap_or("unknown")]).set(1.0);
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -46,21 +48,25 @@ pub fn start(
     Ok(handle)
 }
 
+/// Version of all our programs.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Revision of the source, set at build time by the release's build.
 const REVISION: Option<&str> = option_env!("VOTESTREAM_REVISION");
 
-/// Starts logging without metrics, for command-line tools.
+/// Starts logging without metrics. Lines of JSON name `service` and its version.
 ///
 /// # Errors
 /// Returns an error if the log filter does not parse, or if logging was started before.
-pub fn start_logging(args: &CommonArgs) -> anyhow::Result<()> {
+pub fn start_logging(service: &str, args: &CommonArgs) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&args.log_level)?)
         .with_writer(std::io::stderr);
     let started = match args.log_format {
         LogFormat::Text => tracing::subscriber::set_global_default(builder.finish()),
         LogFormat::Json => {
-            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+            let lines = JsonLines::new(service, VERSION);
+            let builder = builder.fmt_fields(JsonFields::new()).event_format(lines);
+            tracing::subscriber::set_global_default(builder.finish())
         }
     };
     started.context("logging was started twice")?;

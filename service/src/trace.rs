@@ -7,15 +7,16 @@
 //! Invariant: a span names polls and entries, never voters or choices.
 
 mod export;
+mod losses;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+pub use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{
-    Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _,
-    TracerProvider as _,
+    Link, Span as _, SpanKind, Status, TraceContextExt, Tracer as _, TracerProvider as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{SpanExporter, WithHttpConfig};
@@ -23,10 +24,13 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
+use crate::telemetry;
 use export::Client;
 
 /// Variables that switch traces on, one of them being enough.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+/// The attribute that tells the replicas of a service apart.
+const INSTANCE: &str = "service.instance.id";
 /// Longest time for sending the last spans when the process ends.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 /// The header that carries a trace from service to service (W3C Trace Context, section 3.2).
@@ -58,9 +62,15 @@ pub fn start(service: &'static str) -> anyhow::Result<Traces> {
     if std::env::var_os("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(format!("votestream-{service}"));
     }
-    let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    // An id that a deployment gives to its instances is better than a random one.
+    let given = std::env::var("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+    if !given.contains(INSTANCE) {
+        let id = uuid::Uuid::new_v4().to_string();
+        resource = resource.with_attribute(KeyValue::new(INSTANCE, id));
+    }
+    let version = KeyValue::new("service.version", telemetry::VERSION);
     let provider = SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
+        .with_span_processor(losses::counted(exporter))
         .with_resource(resource.with_attribute(version).build())
         .build();
     if TRACER.set(provider.tracer("votestream")).is_err() {
@@ -145,6 +155,12 @@ impl Span {
         let context = Context::new().with_remote_span_context(context);
         TraceContextPropagator::new().inject_context(&context, &mut carrier);
         Some(carrier.0)
+    }
+
+    /// Returns the id of the span's trace, for log lines; `None` if it is not recorded.
+    pub fn trace_id(&self) -> Option<String> {
+        let context = self.context().filter(SpanContext::is_sampled)?;
+        Some(context.trace_id().to_string())
     }
 
     /// Adds an attribute to the span.

@@ -51,6 +51,7 @@ impl Collector {
             let attributes = of_resource.resource.unwrap_or_default().attributes;
             let service = attributes.iter().find(|attribute| attribute.key == "service.name");
             let service = format!("{:?}", service.and_then(|service| service.value.clone()));
+            assert!(attributes.iter().any(|attribute| attribute.key == "service.instance.id"));
             let spans = of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
             let spans = spans.map(|span| (service.clone(), span));
             self.0.lock().unwrap().extend(spans);
@@ -112,6 +113,7 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
         ("OTEL_BSP_SCHEDULE_DELAY", "200"),
         ("LOG_LEVEL", "trace"),
+        ("LOG_FORMAT", "json"),
     ];
     let pipeline = tokio::task::block_in_place(|| Pipeline::start(&variables));
     let made = Command::new(binary("votectl"))
@@ -158,7 +160,13 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
     let logs = logs(&pipeline);
     for wanted in ["ballot accepted", "ballot committed"] {
         let line = logs.lines().find(|line| line.contains(wanted) && line.contains(&entry));
-        assert!(line.is_some_and(|line| line.contains("poll")), "{wanted} {entry} is not logged");
+        let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+        assert!(!line["poll"].is_null() && line["version"].is_string(), "{line}");
+        assert_eq!(line["trace_id"], TRACE, "{line}");
+    }
+    for service in ["producer", "consumer", "dashboard"] {
+        let own = format!("{{\"service\":\"{service}\",\"version\":\"");
+        assert!(logs.lines().any(|line| line.starts_with(&own)), "no line names the {service}");
     }
     for secret in [&voter, &voter.replace('-', ""), &cookie, "zanzibar"] {
         let line = logs.lines().find(|line| line.contains(secret));

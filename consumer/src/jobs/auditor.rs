@@ -20,6 +20,7 @@ use votestream_schema::keys::DROPPED_PREFIX;
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Keys, db};
 use votestream_service::CancellationToken;
+use votestream_service::metric::{self, Gauge};
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
@@ -269,6 +270,19 @@ async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio
     }))
 }
 
+/// What an audit finds, beside its time.
+const RESULTS: [&Gauge; 9] = [
+    &metrics::AUDIT_DURATION_SECONDS,
+    &metrics::AUDIT_DRIFT_VOTES,
+    &metrics::AUDIT_MISSING_BALLOTS,
+    &metrics::AUDIT_SURPLUS_BALLOTS,
+    &metrics::AUDIT_UNACCOUNTED_VOTERS,
+    &metrics::AUDIT_VOTES_WITHOUT_CODE,
+    &metrics::CODES_ISSUED,
+    &metrics::CODES_USED,
+    &metrics::CODES_UNUSED_RATIO,
+];
+
 impl AuditResult {
     fn fields(&self) -> [(&'static str, i64); 12] {
         [
@@ -294,6 +308,11 @@ impl AuditResult {
 
     fn record(&self) {
         metrics::AUDIT_TIMESTAMP_SECONDS.set(self.ended_ms as f64 / 1e3);
+        if self.ended_ms == 0 {
+            // Before the first audit nothing is known.
+            RESULTS.iter().for_each(|gauge| gauge.set(metric::UNKNOWN));
+            return;
+        }
         metrics::AUDIT_DURATION_SECONDS.set(self.duration_ms as f64 / 1e3);
         metrics::AUDIT_DRIFT_VOTES.set(self.drift_votes as f64);
         metrics::AUDIT_MISSING_BALLOTS.set(self.missing_ballots as f64);
@@ -306,8 +325,7 @@ impl AuditResult {
         metrics::AUDIT_VOTES_WITHOUT_CODE.set(self.votes_without_code as f64);
         metrics::CODES_ISSUED.set(self.codes_issued as f64);
         metrics::CODES_USED.set(self.codes_used as f64);
-        let unused = if self.ended_ms == 0 { 1.0 } else { self.codes_unused_ppm as f64 / 1e6 };
-        metrics::CODES_UNUSED_RATIO.set(unused);
+        metrics::CODES_UNUSED_RATIO.set(self.codes_unused_ppm as f64 / 1e6);
     }
 
     fn warn(&self) {

@@ -13,7 +13,7 @@ use redis::{FromRedisValue, RedisError, Script, Value, from_redis_value};
 use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{EntryId, Keys};
-use votestream_service::metric::Gauge;
+use votestream_service::metric::{Gauge, UNKNOWN};
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
@@ -27,6 +27,21 @@ pub struct Monitor {
     partitions: u16,
     script: Arc<Script>,
 }
+
+/// Everything that [`record`] sets.
+const GAUGES: [&Gauge<1>; 11] = [
+    &metrics::STREAM_ENTRIES,
+    &metrics::STREAM_BYTES,
+    &metrics::STREAM_LOST_ENTRIES,
+    &metrics::STREAM_LAG,
+    &metrics::STREAM_LAG_UNKNOWN,
+    &metrics::STREAM_PENDING,
+    &metrics::STREAM_OLDEST_PENDING_AGE_SECONDS,
+    &metrics::STREAM_OLDEST_AGE_SECONDS,
+    &metrics::STREAM_CLOCK_AHEAD_SECONDS,
+    &metrics::STREAM_CONSUMERS,
+    &metrics::DEAD_LETTERS_HELD,
+];
 
 /// The backlog of one partition at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,14 +71,24 @@ impl Monitor {
     /// Measures all partitions once and sets their gauges.
     ///
     /// # Errors
-    /// Returns the Redis error if a partition cannot be measured; its gauges and the following ones keep their values.
+    /// Returns the Redis error if a partition cannot be measured. The gauges of that partition and of the following ones
+    /// are unknown (NaN) from then on, until they are measured again.
     pub async fn measure(&self) -> Result<(), ServerError> {
+        let mut measured = 0;
+        let outcome = self.measure_all(&mut measured).await;
+        (measured..self.partitions).for_each(forget);
+        outcome
+    }
+
+    /// Measures one partition after the other; `measured` is the number of those that are done.
+    async fn measure_all(&self, measured: &mut u16) -> Result<(), ServerError> {
         let connection = self.pool.get().await;
         let mut connection =
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         for partition in 0..self.partitions {
             let backlog = self.backlog(&mut connection, partition).await?;
             record(partition, &backlog);
+            *measured = partition + 1;
         }
         Ok(())
     }
@@ -118,6 +143,13 @@ fn record(partition: u16, backlog: &Backlog) {
     set(&metrics::STREAM_CLOCK_AHEAD_SECONDS, backlog.ahead_ms / 1e3);
     set(&metrics::STREAM_CONSUMERS, backlog.consumers as f64);
     set(&metrics::DEAD_LETTERS_HELD, backlog.dead_letters as f64);
+}
+
+/// Says of every gauge of a partition that its value is not known.
+fn forget(partition: u16) {
+    for gauge in GAUGES {
+        gauge.with([partition.to_string()]).set(UNKNOWN);
+    }
 }
 
 /// Returns how many entries were added, are gone, and were not removed by a consumer. The result is 0 where Redis does

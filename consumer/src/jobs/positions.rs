@@ -20,6 +20,7 @@ use votestream_schema::position::Position;
 use votestream_schema::watermark::{self, StreamState};
 use votestream_schema::{Keys, Poll, PollId, db};
 use votestream_service::CancellationToken;
+use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres;
 use votestream_service::redis::{Pool, describe_checkout};
 
@@ -64,6 +65,7 @@ impl Positions {
                 match self.follow(&polls, fence).await {
                     Ok(complete_to) => complete_to_ms = complete_to,
                     Err(error) => {
+                        metrics::STREAM_REGRESSIONS.set(UNKNOWN);
                         tracing::debug!(%error, "the positions of the streams could not be compared");
                     }
                 }

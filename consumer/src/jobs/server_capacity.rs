@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::RedisError;
 use votestream_schema::{Keys, replay};
+use votestream_service::metric::{Gauge, UNKNOWN};
 use votestream_service::redis::{Pool, describe_checkout};
 use votestream_service::replay::{ReplayRights, replay_rights};
 use votestream_service::{CancellationToken, postgres};
@@ -15,6 +16,8 @@ use crate::error::ServerError;
 use crate::metrics;
 
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// Longest time for Postgres to answer. A frozen server enforces no time-out of its own.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Measures the capacity of both servers of a deployment.
 #[derive(Clone, Debug)]
@@ -32,8 +35,8 @@ impl ServerCapacity {
         Self { redis, postgres, keys, partitions }
     }
 
-    /// Measures until `shutdown`. When a server does not answer, its gauges keep their values; the readiness gates
-    /// report that it is down.
+    /// Measures until `shutdown`. When a server does not answer, its gauges are unknown (NaN); the readiness gates report
+    /// that it is down.
     pub async fn watch(self, shutdown: CancellationToken) {
         let measure = async {
             loop {
@@ -42,6 +45,16 @@ impl ServerCapacity {
                     self.measure_replay(),
                     self.measure_postgres()
                 );
+                if redis.is_err() {
+                    self.forget(&[&metrics::REDIS_MEMORY_BYTES, &metrics::REDIS_MEMORY_MAX_BYTES]);
+                }
+                if replay.is_err() {
+                    self.forget(&[&metrics::REDIS_REPLAYS_BALLOTS]);
+                }
+                if postgres.is_err() {
+                    metrics::POSTGRES_CONNECTIONS.set(UNKNOWN);
+                    metrics::POSTGRES_CONNECTIONS_MAX.set(UNKNOWN);
+                }
                 for error in [redis, replay, postgres].into_iter().filter_map(Result::err) {
                     tracing::debug!(%error, "the capacity of a server could not be measured");
                 }
@@ -51,6 +64,16 @@ impl ServerCapacity {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = measure => {}
+        }
+    }
+
+    /// Says of these gauges that their values are not known, whatever the partition: the next ones that are measured are
+    /// set again.
+    fn forget(&self, gauges: &[&Gauge<1>]) {
+        for partition in 0..self.partitions {
+            for gauge in gauges {
+                gauge.with([partition.to_string()]).set(UNKNOWN);
+            }
         }
     }
 
@@ -73,8 +96,7 @@ impl ServerCapacity {
         Ok(())
     }
 
-    /// Measures whether Redis could replay its append-only file. A partition whose server does not answer keeps its last
-    /// value, or has none: an unknown state is never exported as 1.
+    /// Measures whether Redis could replay its append-only file. An unknown state is never exported as 1.
     async fn measure_replay(&self) -> Result<(), ServerError> {
         let connection = self.redis.get().await;
         let mut connection =
@@ -94,9 +116,15 @@ impl ServerCapacity {
 
     async fn measure_postgres(&self) -> Result<(), ServerError> {
         let session = self.postgres.get().await;
-        let session =
+        let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let rows = session.query_typed(include_str!("../../sql/sessions.sql"), &[]).await?;
+        let query = session.query_typed(include_str!("../../sql/sessions.sql"), &[]);
+        let Ok(rows) = tokio::time::timeout(ANSWER_WITHIN, query).await else {
+            // The session still owes an answer, so the pool must not lend it again.
+            session.give_up();
+            return Err(ServerError::PostgresTimeout(ANSWER_WITHIN));
+        };
+        let rows = rows?;
         // An aggregate without GROUP BY always returns one row.
         let Some(row) = rows.first() else { return Ok(()) };
         let count = |column| row.get::<_, i64>(column) as f64;

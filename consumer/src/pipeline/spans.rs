@@ -25,10 +25,7 @@ impl BatchSpans {
         if !trace::is_on() {
             return None;
         }
-        let traced = entries.iter().filter_map(|entry| {
-            let context = str::from_utf8(entry.field(codec::FIELD_TRACE)?).ok()?;
-            Some((entry, trace::sampled_context(context)?))
-        });
+        let traced = entries.iter().filter_map(|entry| Some((entry, context(entry)?)));
         let traced: Vec<_> = traced.take(TRACED_MAX).collect();
         if traced.is_empty() {
             return None;
@@ -67,10 +64,20 @@ impl Drop for BatchSpans {
 }
 
 /// Logs each counted ballot on a line of its own, at debug level only, since there may be 100,000 a second.
-pub fn log_committed(votes: &[Vote]) {
+pub fn log_committed(votes: &[Vote], entries: &[Entry]) {
     if tracing::enabled!(tracing::Level::DEBUG) {
         for vote in votes {
-            tracing::debug!(poll = %vote.ballot.poll, entry = %vote.entry, "ballot committed");
+            let trace_id = trace_id(&entries[vote.source]);
+            tracing::debug!(poll = %vote.ballot.poll, entry = %vote.entry, trace_id, "ballot committed");
         }
     }
+}
+
+/// Returns the id of the trace to which a ballot belongs, for log lines.
+pub fn trace_id(entry: &Entry) -> Option<String> {
+    Some(context(entry)?.trace_id().to_string())
+}
+
+fn context(entry: &Entry) -> Option<trace::SpanContext> {
+    trace::sampled_context(str::from_utf8(entry.field(codec::FIELD_TRACE)?).ok()?)
 }

@@ -114,6 +114,7 @@ impl Store {
                 "the wait for a synchronous standby was cancelled, so the commit is not safe";
             return Err(Error::Transient(reason.to_owned()));
         }
+        record_disk(&outcome);
         outcome.map_err(|error| {
             session.judge(&error);
             match error.code() {
@@ -146,6 +147,17 @@ impl Store {
             }
             outcome => outcome,
         }
+    }
+}
+
+/// Exports whether the disk has room for votes. Other errors say nothing about it.
+fn record_disk(outcome: &Result<Outcome, tokio_postgres::Error>) {
+    match outcome {
+        Ok(_) => metrics::POSTGRES_DISK_FULL.set(0.0),
+        Err(error) if error.code() == Some(&SqlState::DISK_FULL) => {
+            metrics::POSTGRES_DISK_FULL.set(1.0);
+        }
+        Err(_) => {}
     }
 }
 

@@ -264,7 +264,7 @@ impl Worker {
         let mut batch = self.sort(&entries).await?;
         self.count(&mut batch, entries.len()).await?;
         record_latency(&batch.votes);
-        spans::log_committed(&batch.votes);
+        spans::log_committed(&batch.votes, &entries);
 
         // Move bad entries to the dead letters, which acknowledges them too.
         for (source, reason) in &batch.dead {
@@ -272,6 +272,7 @@ impl Worker {
             tracing::warn!(
                 partition = entry.partition,
                 entry = entry.id,
+                trace_id = spans::trace_id(entry),
                 reason,
                 "moving an entry to the dead letters"
             );

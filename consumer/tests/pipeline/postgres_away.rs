@@ -94,6 +94,41 @@ async fn a_database_killed_or_frozen_in_the_middle_of_it_counts_everybody_once()
     }
 }
 
+/// A real disk is not filled here: a trigger fails with the error of a full one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_counts_nobody_twice() {
+    let postgres = own_postgres().await;
+    let deployment =
+        TestDeployment::on(testkit::redis(), create_database(&postgres).await, 2, json!({})).await;
+    let consumer = deployment.spawn(&[]);
+    deployment.add(&deployment.ballots(10)).await;
+    deployment.settles_at(10).await;
+    let is_full = async |wanted: f64| {
+        eventually(SOON, async || {
+            match consumer.metric("votestream_postgres_disk_full", "").await {
+                Some(found) if found == wanted => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+    };
+    is_full(0.0).await;
+    let sql = deployment.sql().await;
+    sql.batch_execute(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$;
+         CREATE TRIGGER full_disk BEFORE INSERT ON votes EXECUTE FUNCTION full_disk()",
+    )
+    .await
+    .unwrap();
+    deployment.add(&deployment.ballots(10)).await;
+    is_full(1.0).await;
+    sql.batch_execute("DROP FUNCTION full_disk CASCADE").await.unwrap();
+    deployment.settles_at(20).await;
+    is_full(0.0).await;
+    assert!(deployment.dead_letters().await.is_empty());
+}
+
 /// Simulates a failover that left sessions open to the old server, which answers but refuses to write.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_became_read_only_are_given_up() {

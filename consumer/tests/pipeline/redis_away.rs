@@ -2,7 +2,7 @@
 
 use redis::AsyncCommands;
 use serde_json::json;
-use testkit::{database, eventually, own_redis};
+use testkit::{create_database, database, eventually, own_postgres, own_redis};
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::keys::GROUP;
 use votestream_schema::projection::Rules;
@@ -40,6 +40,49 @@ async fn a_redis_frozen_for_a_while_holds_nothing_up_afterwards() {
     deployment.settles_at(20).await;
     consumer.ready().await;
     assert!(consumer.stop().await);
+}
+
+/// A value of the past would stay green while Redis is frozen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_measured_is_exported_as_not_known() {
+    let mut server = own_redis();
+    let mut postgres = own_postgres().await;
+    let deployment =
+        TestDeployment::on(server.url(), create_database(&postgres).await, 2, json!({})).await;
+    let consumer = deployment.spawn(&["--monitor-ms=100", "--statement-timeout-ms=500"]);
+    consumer.ready().await;
+    let are = async |names: &[&str], known: bool| {
+        for name in names {
+            eventually(SOON, async || {
+                let value = consumer.metric(name, "").await;
+                if value.is_some_and(|value| value.is_nan() != known) {
+                    Ok(())
+                } else {
+                    Err((*name, value))
+                }
+            })
+            .await;
+        }
+    };
+    let of_redis = [
+        "votestream_stream_entries",
+        "votestream_stream_oldest_age_seconds",
+        "votestream_stream_lost_entries",
+        "votestream_dead_letters_held",
+        "votestream_redis_memory_bytes",
+        "votestream_redis_replays_ballots",
+    ];
+    let of_postgres = ["votestream_unreadable_polls", "votestream_postgres_connections"];
+    are(&of_redis, true).await;
+    are(&of_postgres, true).await;
+    server.freeze();
+    are(&of_redis, false).await;
+    server.thaw();
+    are(&of_redis, true).await;
+    postgres.freeze();
+    are(&of_postgres, false).await;
+    postgres.thaw();
+    are(&of_postgres, true).await;
 }
 
 /// The server behind a fixed address becomes the replica of another one, and then a master again.

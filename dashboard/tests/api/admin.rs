@@ -32,6 +32,7 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
     let names = [
         "votestream_build_info",
         "votestream_viewers",
+        "votestream_voters",
         "votestream_frames_sent_total",
         "votestream_frames_skipped_total",
         "votestream_tick_duration_seconds",

@@ -53,7 +53,7 @@ pub struct Config {
           num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     pub cluster: bool,
-    /// Start Prometheus and Grafana as well, where they are installed
+    /// Start Prometheus, Alertmanager and Grafana as well, where they are installed
     #[arg(long, env = "OBSERVE", default_value = "false", num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set,
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -61,6 +61,9 @@ pub struct Config {
     /// Serve Prometheus on this port of 127.0.0.1; 0 for any free one
     #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9090)]
     pub prometheus_port: u16,
+    /// Serve Alertmanager on this port of 127.0.0.1; 0 for any free one
+    #[arg(long, env = "ALERTMANAGER_PORT", default_value_t = 9093)]
+    pub alertmanager_port: u16,
     /// Serve Grafana on this port of 127.0.0.1; 0 for any free one
     #[arg(long, env = "GRAFANA_PORT", default_value_t = 3000)]
     pub grafana_port: u16,
@@ -80,8 +83,16 @@ pub(super) struct Ports {
     pub(super) producer_metrics: u16,
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
-    /// The ports of Prometheus and Grafana; `None` without `OBSERVE`.
-    pub(super) observers: Option<(u16, u16)>,
+    /// `None` without `OBSERVE`.
+    pub(super) observers: Option<ObserverPorts>,
+}
+
+/// The ports of the programs that watch the pipeline.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ObserverPorts {
+    pub(super) prometheus: u16,
+    pub(super) alertmanager: u16,
+    pub(super) grafana: u16,
 }
 
 impl Config {
@@ -111,10 +122,11 @@ impl Config {
             }
         }
         let observers = match self.observe {
-            true => Some((
-                chosen(self.prometheus_port, "PROMETHEUS_PORT")?,
-                chosen(self.grafana_port, "GRAFANA_PORT")?,
-            )),
+            true => Some(ObserverPorts {
+                prometheus: chosen(self.prometheus_port, "PROMETHEUS_PORT")?,
+                alertmanager: chosen(self.alertmanager_port, "ALERTMANAGER_PORT")?,
+                grafana: chosen(self.grafana_port, "GRAFANA_PORT")?,
+            }),
             false => None,
         };
         Ok(Ports {

@@ -1,7 +1,8 @@
-//! Prometheus and Grafana beside the pipeline, where they are installed (`OBSERVE=1`).
+//! Prometheus, Alertmanager and Grafana beside the pipeline, where they are installed (`OBSERVE=1`).
 //!
-//! Prometheus scrapes the services and evaluates the rules in `grafana/`; Grafana reads the dashboards there. No service
-//! depends on either. If one is not installed, the supervisor prints a line; if one dies, it is restarted.
+//! Prometheus scrapes the services and evaluates the rules in `grafana/`, Alertmanager groups the alerts, and Grafana reads
+//! the dashboards there. No service depends on any of them. If one is not installed, the supervisor prints a line; if one
+//! dies, it is restarted.
 
 use std::{
     fs,
@@ -9,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use super::config::Ports;
+use super::config::{ObserverPorts, Ports};
 use super::data_dir::DataDir;
 use super::error::Error;
 use super::supervised::Child;
@@ -18,7 +19,7 @@ use crate::servers::{self, Process};
 /// The folder in which Grafana's packages install files that it needs at run time.
 const GRAFANA_HOME: &str = "/usr/share/grafana";
 
-/// A running Prometheus or Grafana, and the command that started it.
+/// A running Prometheus, Alertmanager or Grafana, and the command that started it.
 #[derive(Debug)]
 pub(super) struct Observer {
     name: &'static str,
@@ -31,9 +32,9 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    /// Starts Prometheus on this port, to scrape the services. Returns `None` if it is not installed.
+    /// Starts Prometheus, to scrape the services; it also serves the runbooks. Returns `None` if it is not installed.
     pub(super) fn prometheus(
-        port: u16,
+        observers: ObserverPorts,
         ports: &Ports,
         grafana_dir: &Path,
         data_dir: &DataDir,
@@ -41,7 +42,7 @@ impl Observer {
         let Some(program) = found("prometheus") else { return Ok(None) };
         let rules = absolute(&grafana_dir.join("prometheus/rules"))?.join("*.yml");
         let config = data_dir.run().join("prometheus.yml");
-        write(&config, &configuration(port, ports, &rules))?;
+        write(&config, &configuration(observers, ports, &rules))?;
         let data = data_dir.root().join("prometheus");
         let arguments = vec![
             format!("--config.file={}", absolute(&config)?.display()),
@@ -50,17 +51,44 @@ impl Observer {
                 absolute(data_dir.root())?.join("prometheus").display()
             ),
             "--storage.tsdb.retention.time=40d".to_owned(),
-            format!("--web.listen-address=127.0.0.1:{port}"),
+            format!("--web.listen-address=127.0.0.1:{}", observers.prometheus),
+            // Prometheus serves the files of this folder below /consoles.
+            format!(
+                "--web.console.templates={}",
+                absolute(&grafana_dir.join("runbooks"))?.display()
+            ),
             "--log.level=warn".to_owned(),
         ];
         make_folder(&data)?;
         Self::start("prometheus", program, arguments, Vec::new(), data_dir).map(Some)
     }
 
-    /// Starts Grafana on this port, to query the Prometheus on the other. Returns `None` if it is not installed.
-    pub(super) fn grafana(
+    /// Starts Alertmanager with the configuration in `grafana/`. Returns `None` if it is not installed.
+    pub(super) fn alertmanager(
         port: u16,
-        prometheus_port: u16,
+        grafana_dir: &Path,
+        data_dir: &DataDir,
+    ) -> Result<Option<Self>, Error> {
+        // Debian's name for the program, and that of its authors.
+        let program = found("prometheus-alertmanager").or_else(|| found("alertmanager"));
+        let Some(program) = program else { return Ok(None) };
+        let data = data_dir.root().join("alertmanager");
+        make_folder(&data)?;
+        let config = absolute(&grafana_dir.join("alertmanager/alertmanager.yml"))?;
+        let arguments = vec![
+            format!("--config.file={}", config.display()),
+            format!("--storage.path={}", absolute(&data)?.display()),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+            // One Alertmanager needs no port for others.
+            "--cluster.listen-address=".to_owned(),
+            "--log.level=warn".to_owned(),
+        ];
+        Self::start("alertmanager", program, arguments, Vec::new(), data_dir).map(Some)
+    }
+
+    /// Starts Grafana, to query Prometheus. Returns `None` if it is not installed.
+    pub(super) fn grafana(
+        ports: ObserverPorts,
         grafana_dir: &Path,
         data_dir: &DataDir,
     ) -> Result<Option<Self>, Error> {
@@ -73,10 +101,10 @@ impl Observer {
             ("GF_PATHS_DATA", path(&data)?),
             ("GF_PATHS_LOGS", path(&data)?),
             ("GF_SERVER_HTTP_ADDR", "127.0.0.1".to_owned()),
-            ("GF_SERVER_HTTP_PORT", port.to_string()),
+            ("GF_SERVER_HTTP_PORT", ports.grafana.to_string()),
             // Grafana listens on loopback only, and everybody on this machine may see the dashboards.
             ("GF_AUTH_ANONYMOUS_ENABLED", "true".to_owned()),
-            ("PROMETHEUS_URL", format!("http://127.0.0.1:{prometheus_port}")),
+            ("PROMETHEUS_URL", format!("http://127.0.0.1:{}", ports.prometheus)),
             ("VOTESTREAM_DASHBOARDS", path(&grafana_dir.join("dashboards"))?),
         ];
         let arguments = vec![format!("--homepath={GRAFANA_HOME}")];
@@ -123,20 +151,29 @@ fn spawn(
 }
 
 /// Returns the configuration of Prometheus: that of grafana/prometheus/prometheus.yml with the ports of this pipeline.
-fn configuration(port: u16, ports: &Ports, rules: &Path) -> String {
+fn configuration(observers: ObserverPorts, ports: &Ports, rules: &Path) -> String {
+    let ObserverPorts { prometheus, alertmanager, grafana } = observers;
     let job = |name: &str, ports: &[u16]| {
         let targets: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let targets = targets.join(", ");
-        format!("  - job_name: {name}\n    static_configs:\n      - targets: [{targets}]\n")
+        format!(
+            "  - job_name: {name}\n    static_configs:\n      - targets: [{targets}]\n        \
+             labels: {{deployment: votestream}}\n"
+        )
     };
     [
         "global:\n  scrape_interval: 5s\n  evaluation_interval: 5s\n".to_owned(),
+        // Where a browser on this machine reads runbooks and dashboards; alerts lead there.
+        format!("  external_labels:\n    runbooks: http://localhost:{prometheus}/consoles\n"),
+        format!("    grafana: http://localhost:{grafana}\n"),
+        "alerting:\n  alertmanagers:\n    - static_configs:\n".to_owned(),
+        format!("        - targets: [127.0.0.1:{alertmanager}]\n"),
         format!("rule_files:\n  - '{}'\n", rules.display()),
         "scrape_configs:\n".to_owned(),
         job("producer", &[ports.producer_metrics]),
         job("dashboard", &[ports.dashboard_metrics]),
         job("consumer", &ports.consumer_metrics),
-        job("prometheus", &[port]),
+        job("prometheus", &[prometheus]),
     ]
     .concat()
 }

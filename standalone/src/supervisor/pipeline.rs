@@ -86,14 +86,14 @@ impl<'a> Pipeline<'a> {
         self.start_observers()
     }
 
-    /// Starts Prometheus and Grafana, if `OBSERVE` is set and they are installed.
+    /// Starts Prometheus, Alertmanager and Grafana, if `OBSERVE` is set and they are installed.
     fn start_observers(&mut self) -> Result<(), Error> {
-        let Some((prometheus_port, grafana_port)) = self.ports.observers else { return Ok(()) };
+        let Some(ports) = self.ports.observers else { return Ok(()) };
         let folder = &self.config.grafana_dir;
-        let prometheus = Observer::prometheus(prometheus_port, &self.ports, folder, self.data_dir)?;
+        let prometheus = Observer::prometheus(ports, &self.ports, folder, self.data_dir)?;
         match prometheus {
             Some(prometheus) => {
-                self.observers.push((Supervised::new(prometheus), prometheus_port));
+                self.observers.push((Supervised::new(prometheus), ports.prometheus));
             }
             None => say(&format!(
                 "Prometheus is not installed; install it with `bin/install observe`, or point one \
@@ -101,9 +101,19 @@ impl<'a> Pipeline<'a> {
                 folder.join("prometheus/prometheus.yml").display()
             )),
         }
-        let grafana = Observer::grafana(grafana_port, prometheus_port, folder, self.data_dir)?;
-        match grafana {
-            Some(grafana) => self.observers.push((Supervised::new(grafana), grafana_port)),
+        match Observer::alertmanager(ports.alertmanager, folder, self.data_dir)? {
+            Some(alertmanager) => {
+                self.observers.push((Supervised::new(alertmanager), ports.alertmanager));
+            }
+            None => {
+                say(
+                    "Alertmanager is not installed, so nobody is notified of alerts; install it with \
+                     `bin/install observe`",
+                );
+            }
+        }
+        match Observer::grafana(ports, folder, self.data_dir)? {
+            Some(grafana) => self.observers.push((Supervised::new(grafana), ports.grafana)),
             None => say(&format!(
                 "Grafana is not installed; {} describes how to connect one of your own to \
                  Prometheus and the dashboards",

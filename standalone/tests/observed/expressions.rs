@@ -5,7 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Returns every expression of every panel and annotation, with the places where it is used.
+/// What a number shows when there are no data.
+const SILENT: &str = " or on () vector(NaN)";
+
+/// Returns every expression of every panel and annotation, with the places where it is used. Numbers lose the part that
+/// stands for silence, so that they are empty where data are missing.
 pub fn of_dashboards(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in std::fs::read_dir(folder).unwrap().flatten() {
@@ -34,7 +38,8 @@ fn collect(value: &Value, place: &str, found: &mut BTreeMap<String, BTreeSet<Str
             let title = fields.get("title").and_then(Value::as_str);
             let place = title.map_or(place.to_owned(), |title| format!("{place}: {title}"));
             if let Some(Value::String(expression)) = fields.get("expr") {
-                found.entry(expression.clone()).or_default().insert(place.clone());
+                let expression = expression.trim_end_matches(SILENT).to_owned();
+                found.entry(expression).or_default().insert(place.clone());
             }
             fields.values().for_each(|value| collect(value, &place, found));
         }

@@ -33,23 +33,30 @@ pub struct LoadedPipeline {
 }
 
 impl LoadedPipeline {
-    /// Starts `make up OBSERVE=1` with limits low enough for a test to reach them.
-    pub fn start(prometheus_port: u16, metrics_port: u16) -> Self {
+    /// Starts `make up OBSERVE=1` with limits low enough for a test to reach them. A part of the traces goes to
+    /// `collector`.
+    pub fn start(prometheus_port: u16, metrics_port: u16, collector: &str) -> Self {
         let (prometheus_port, metrics_port) =
             (prometheus_port.to_string(), metrics_port.to_string());
         let grafana_dir = root().join("grafana");
         let pipeline = Pipeline::start(&[
             ("OBSERVE", "1"),
             ("PROMETHEUS_PORT", &prometheus_port),
+            ("ALERTMANAGER_PORT", "0"),
             ("GRAFANA_PORT", "0"),
             ("METRICS_PORT", &metrics_port),
             ("GRAFANA_DIR", grafana_dir.to_str().unwrap()),
             ("PARTITIONS", "4"),
             ("AUDIT_MS", "1000"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "500"),
             ("STATEMENT_TIMEOUT_MS", "1000"),
             ("CLAIM_IDLE_MS", "2500"),
             ("BACKLOG_MAX", "400"),
             ("VIEWERS_MAX", "40"),
+            ("CONNECTIONS_MAX", "300"),
         ]);
         let [redis_url, database_url] =
             ["REDIS_URL", "DATABASE_URL"].map(|name| pipeline.variable(name));

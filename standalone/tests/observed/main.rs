@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
 
+mod clients;
+mod collector;
 mod expressions;
 mod loaded_pipeline;
 mod prometheus;
@@ -14,18 +16,24 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use clients::{ballots_without_a_code, failing_requests, unfinished_request, viewer};
+use collector::Collector;
 use loaded_pipeline::{Helper, LoadedPipeline, root, until};
 use prometheus::{Prometheus, get, shortened};
 use rustix::process::Signal;
 use testkit::{eventually, free_port};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-const SOON: Duration = Duration::from_secs(60);
+/// After a slow audit, the next one waits for a minute or two.
+const SOON: Duration = Duration::from_secs(180);
 /// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
 const AUDIT_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'audit' FOR UPDATE";
 /// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";
+/// Has Postgres refuse every vote with the error of a full disk.
+const DISK_IS_FULL: &str = "
+    CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON votes EXECUTE FUNCTION full_disk()";
 /// Metrics that a service exports only if it has a certificate.
 const ABSENT: [&str; 1] = ["votestream_certificate_expiry_timestamp_seconds"];
 
@@ -92,13 +100,17 @@ impl Observation {
     }
 }
 
-/// Alerts on what Kubernetes reports of its Jobs, which one machine has not; promtool's cases let them fire.
-const OF_KUBERNETES: [&str; 2] = ["BackupFailed", "BackupOverdue"];
+/// Rules on what Kubernetes reports of its objects, which one machine has not; promtool's cases feed them.
+const OF_KUBERNETES: [&str; 3] =
+    ["BackupFailed", "BackupOverdue", "service:votestream_replicas_wanted:max"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_and_every_alert_fires() {
     let (own_prometheus, metrics) = (free_port(), four_free_ports());
-    let pipeline = tokio::task::block_in_place(|| LoadedPipeline::start(own_prometheus, metrics));
+    let collector = Collector::listen().await;
+    let pipeline = tokio::task::block_in_place(|| {
+        LoadedPipeline::start(own_prometheus, metrics, &collector.address)
+    });
     prometheus_of_make_up_scrapes_everything(own_prometheus).await;
 
     let load = pipeline.load();
@@ -130,9 +142,14 @@ async fn every_panel_has_data_and_every_alert_fires() {
     results_and_redis_are_tampered_with(&mut watched).await;
     viewers_are_served_late(&mut watched).await;
     an_entry_comes_from_tomorrow(&mut watched).await;
-    drop((doomed, exporters));
+    drop((doomed, exporters, collector));
+    watched.see(&["SpansLost"]).await;
+    producers_have_no_room(&mut watched).await;
+    services_come_and_go(&mut watched).await;
     services_do_not_answer(&mut watched).await;
     drop(load);
+    every_ballot_is_refused(&mut watched).await;
+    the_turnout_is_exact(&watched).await;
 
     let mut unseen: Vec<_> = watched.alerts().difference(&watched.seen).cloned().collect();
     unseen.retain(|(name, ..)| !OF_KUBERNETES.contains(&name.as_str()));
@@ -148,6 +165,14 @@ async fn prometheus_of_make_up_scrapes_everything(port: u16) {
         if (targets.len(), up) == (5, 5) { Ok(()) } else { Err(format!("{targets:?}")) }
     })
     .await;
+    eventually(SOON, async || {
+        let found = get(port, "/api/v1/alertmanagers")?;
+        let active = found["data"]["activeAlertmanagers"].as_array().map_or(0, Vec::len);
+        if active == 1 { Ok(()) } else { Err(found.to_string()) }
+    })
+    .await;
+    let served = get(port, "/consoles/NoProducer.md").unwrap_err();
+    assert!(served.contains("# NoProducer\n") && served.contains("## Do this"), "{served}");
     let rules = get(port, "/api/v1/rules").unwrap();
     assert!(rules["data"]["groups"].as_array().is_some_and(|groups| groups.len() > 3), "{rules}");
 }
@@ -177,7 +202,10 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
     let recorded = || prometheus.rules().into_iter().filter(|rule| rule["type"] == "recording");
     eventually(SOON, async || recorded().next().ok_or("no rules yet")).await;
     for rule in recorded() {
-        wanted.insert(rule["name"].as_str().unwrap().to_owned(), BTreeSet::from(["a rule".into()]));
+        let name = rule["name"].as_str().unwrap();
+        if !OF_KUBERNETES.contains(&name) {
+            wanted.insert(name.to_owned(), BTreeSet::from(["a rule".into()]));
+        }
     }
     for expression in excused.keys() {
         let places = wanted.remove(expression);
@@ -244,7 +272,7 @@ fn exported(port: u16) -> BTreeSet<String> {
 async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation) {
     let barrier = watched.pipeline.sql().await;
     barrier.batch_execute(NOBODY_COUNTS).await.unwrap();
-    watched.see(&["OldestEntryWaits", "OldestPendingStuck"]).await;
+    watched.see(&["OldestEntryWaits", "OldestPendingStuck", "RetriesGoOn"]).await;
     // Somebody deletes entries that are pending and entries that are not delivered yet, and the consumers die.
     for partition in 0..4 {
         let stream = format!("{{votes:{partition}}}:stream");
@@ -258,9 +286,30 @@ async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation
     watched.pipeline.signal("consumer", Signal::KILL);
     watched.see(&["EntriesLost", "LagUnknown", "BacklogNotDraining", "BacklogNearBound"]).await;
     watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
+    requests_fail(watched).await;
     barrier.batch_execute("ROLLBACK").await.unwrap();
+    barrier.batch_execute(DISK_IS_FULL).await.unwrap();
+    watched.see(&["PostgresDiskFull"]).await;
+    barrier.batch_execute("DROP FUNCTION full_disk CASCADE").await.unwrap();
     ballots_are_counted_late(watched, &barrier).await;
+    the_next_audit_is_due(watched).await;
     watched.see(&["AcceptingBudgetBurns", "EntriesVanished", "BallotsMissing"]).await;
+}
+
+/// Lets requests fail again and again: a counter that begins with its first scrape does not grow for a rate.
+async fn requests_fail(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("PagesFail") {
+        let failed = failing_requests(&watched.pipeline.pipeline.results).await;
+        assert!(failed >= 20, "{failed} requests failed");
+        assert!(Instant::now() < until, "failing pages are not seen: {:?}", watched.seen);
+        watched.firing();
+    }
+}
+
+/// An audit that waited for a locked table took long, and the next one would wait for twenty times as long.
+async fn the_next_audit_is_due(watched: &Observation) {
+    watched.pipeline.redis::<i64>(&["HSET", "votes:audit", "duration_ms", "0"]).await;
 }
 
 /// Makes ballots late again and again. Once would not do: a consumer that has just started may count its late ballots
@@ -319,6 +368,7 @@ async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
     .await
     .unwrap();
     redis(&["HSET", "{votes:0}:polls", "1", "2147483647 0 1 keep_first code"]).await;
+    the_next_audit_is_due(watched).await;
     watched.see(&["RedisNotDurable", "DeadLetters", "TallyDrift", "CodePoolLow"]).await;
     watched.see(&["BallotsSurplus", "VotesWithoutCode", "CopiesRepaired"]).await;
     let refused = ballots_without_a_code(&watched.pipeline.pipeline.vote).await;
@@ -372,41 +422,62 @@ async fn services_do_not_answer(watched: &mut Observation) {
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::STOP);
     }
-    watched.see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard"]).await;
+    watched
+        .see(&["TargetDown", "NoProducer", "NoConsumer", "NoDashboard", "ReplicasMissing"])
+        .await;
     for service in ["producer", "consumer", "dashboard"] {
         watched.pipeline.signal(service, Signal::CONT);
     }
 }
 
-/// Casts ballots without a voting code in the poll that needs one, and returns how many were refused for that.
-async fn ballots_without_a_code(vote: &str) -> usize {
-    let address = vote.trim_start_matches("http://").trim_end_matches('/');
-    let body = r#"{"choices":["o0"]}"#;
-    let request = format!(
-        "POST /api/polls/codes/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut refused = 0;
-    for _ in 0..800 {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).await.unwrap();
-        refused += usize::from(reply.contains("/problems/bad-code"));
+/// Requests whose bodies never come hold the producer's connections until BODY_TIMEOUT_MS.
+async fn producers_have_no_room(watched: &mut Observation) {
+    let mut requests = Vec::new();
+    for _ in 0..300 {
+        requests.push(unfinished_request(&watched.pipeline.pipeline.vote).await);
     }
-    refused
+    watched.see(&["ConnectionsNearBound"]).await;
 }
 
-/// Opens an event stream that nobody reads.
-async fn viewer(results: &str) -> TcpStream {
-    let address = results.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /api/polls/cats-vs-dogs/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut first = [0; 12];
-    stream.read_exact(&mut first).await.unwrap();
-    stream
+/// Freezes the dashboard again and again. A scrape waits for a second, and the rules see only those that have ended, so
+/// they see about half of the time that it is frozen.
+async fn services_come_and_go(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("ServiceInterrupted") || !watched.seen_all("ReplicaRestarts") {
+        assert!(Instant::now() < until, "interruptions are not seen: {:?}", watched.seen);
+        watched.pipeline.signal("dashboard", Signal::STOP);
+        tokio::time::sleep(Duration::from_millis(3_200)).await;
+        watched.pipeline.signal("dashboard", Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+        watched.firing();
+    }
+}
+
+async fn every_ballot_is_refused(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("BallotsRefused") {
+        assert!(Instant::now() < until, "refusals are not seen: {:?}", watched.seen);
+        ballots_without_a_code(&watched.pipeline.pipeline.vote).await;
+        watched.firing();
+    }
+}
+
+/// The overview's turnout is the number in Postgres. Nobody votes any more.
+async fn the_turnout_is_exact(watched: &Observation) {
+    let sql = watched.pipeline.sql().await;
+    let sum = "SELECT sum(t.voters)::float8 FROM poll_tally t JOIN polls p ON p.id = t.poll_id
+        WHERE p.slug <> 'ranked'";
+    eventually(SOON, async || {
+        let counted: f64 = sql.query_one(sum, &[]).await.unwrap().get(0);
+        let shown = watched.prometheus.query("max(votestream_voters{job=\"dashboard\"})")?;
+        let shown = shown.first().and_then(|sample| sample["value"][1].as_str()?.parse().ok());
+        if shown == Some(counted) && counted > 1_000.0 {
+            Ok(())
+        } else {
+            Err(format!("{shown:?} of {counted}"))
+        }
+    })
+    .await;
 }
 
 /// Returns the first of four free ports in a row, away from those that [`free_port`] gives next.

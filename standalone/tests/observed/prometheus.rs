@@ -12,7 +12,9 @@ use serde_json::Value;
 use testkit::{folder, free_port};
 
 /// The time windows of the rules and their replacements: short enough for a test, and still in the same order.
-const WINDOWS: [(&str, &str); 11] = [
+const WINDOWS: [(&str, &str); 12] = [
+    // The first, because some of the replacements below read the same.
+    ("30s", "4s"),
     ("1m", "10s"),
     ("5m", "10s"),
     ("30m", "15s"),
@@ -26,10 +28,26 @@ const WINDOWS: [(&str, &str); 11] = [
     ("$__range", "60s"),
 ];
 /// Thresholds that no test can wait for: the alert, its threshold, and the replacement.
-const AGES: [(&str, &str, &str); 3] = [
+const AGES: [(&str, &str, &str); 6] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
-    ("AuditOverdue", "> 600", "> 5"),
+    ("ServiceInterrupted", "[10s]", "[15s]"),
+    ("ReplicaRestarts", "[15s]", "[30s]"),
+    ("AuditOverdue", "> 600 + 30 *", "> 5 + 2 *"),
+    // The times between audits, over more than the test lasts.
+    ("AuditOverdue", "[25s])) > 43200", "[10m])) > 60"),
+];
+/// The variables of the dashboards.
+const VARIABLES: [&str; 9] = [
+    "cluster",
+    "namespace",
+    "deployment",
+    "redis_instance",
+    "redis_job",
+    "postgres_instance",
+    "postgres_job",
+    "instance",
+    "job",
 ];
 
 /// A running Prometheus. Dropping the value stops it.
@@ -53,8 +71,9 @@ impl Prometheus {
             let targets: Vec<String> =
                 ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
             let targets = targets.join(", ");
-            config +=
-                &format!("  - {{job_name: {job}, static_configs: [{{targets: [{targets}]}}]}}\n");
+            config += &format!(
+                "  - {{job_name: {job}, static_configs: [{{targets: [{targets}], labels: {{deployment: votestream}}}}]}}\n"
+            );
         }
         fs::write(home.join("prometheus.yml"), config).unwrap();
         let log = fs::File::create(home.join("log")).unwrap();
@@ -101,10 +120,9 @@ pub fn shortened(expression: &str) -> String {
     let mut text = expression.to_owned();
     for (window, short) in WINDOWS {
         text = text.replace(&format!("[{window}]"), &format!("[{short}]"));
+        text = text.replace(&format!("offset {window} "), &format!("offset {short} "));
     }
-    for variable in
-        ["redis_instance", "redis_job", "postgres_instance", "postgres_job", "instance", "job"]
-    {
+    for variable in VARIABLES {
         text = text.replace(&format!("${variable}\""), ".*\"");
     }
     assert!(!text.contains('$'), "a variable of Grafana that is not known here: {text}");
@@ -138,8 +156,10 @@ fn copy_rules(from: &Path, home: &Path) -> PathBuf {
             if let Some(name) = words.strip_prefix("alert: ") {
                 name.clone_into(&mut alert);
             }
-            if words.starts_with("for: ") {
-                return line.split_once("for: ").unwrap().0.to_owned() + "for: 0s";
+            for (key, short) in [("for: ", "0s"), ("keep_firing_for: ", "2s")] {
+                if words.starts_with(key) {
+                    return format!("{}{key}{short}", line.split_once(key).unwrap().0);
+                }
             }
             let mut line = line.replace("interval: 1m", "interval: 2s");
             for (window, short) in WINDOWS {

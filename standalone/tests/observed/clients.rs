@@ -1,0 +1,74 @@
+//! Clients that ask for what a browser would not: ballots without a code, requests that never end, streams that nobody
+//! reads.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Casts ballots without a voting code in the poll that needs one, and returns how many were refused for that.
+pub async fn ballots_without_a_code(vote: &str) -> usize {
+    let address = address(vote);
+    let body = r#"{"choices":["o0"]}"#;
+    let request = format!(
+        "POST /api/polls/codes/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut refused = 0;
+    for _ in 0..800 {
+        let reply = answer(address, &request).await;
+        refused += usize::from(reply.contains("/problems/bad-code"));
+    }
+    refused
+}
+
+/// Requests the series of the poll 40 times at once, and returns how many requests were answered with 503.
+pub async fn failing_requests(results: &str) -> usize {
+    let address = address(results);
+    let request = format!(
+        "GET /api/polls/cats-vs-dogs/series?seconds=99 HTTP/1.1\r\nhost: {address}\r\n\
+         connection: close\r\n\r\n"
+    );
+    let mut requests = JoinSet::new();
+    for _ in 0..40 {
+        let (address, request) = (address.to_owned(), request.clone());
+        requests.spawn(async move { answer(&address, &request).await });
+    }
+    let replies = requests.join_all().await;
+    replies.iter().filter(|reply| reply.starts_with("HTTP/1.1 503")).count()
+}
+
+/// Opens a connection with a request whose body never comes.
+pub async fn unfinished_request(vote: &str) -> TcpStream {
+    let address = address(vote);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: {address}\r\n\
+         content-type: application/json\r\ncontent-length: 20\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Opens an event stream that nobody reads.
+pub async fn viewer(results: &str) -> TcpStream {
+    let address = address(results);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /api/polls/cats-vs-dogs/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    stream
+}
+
+async fn answer(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    reply
+}
+
+fn address(url: &str) -> &str {
+    url.trim_start_matches("http://").trim_end_matches('/')
+}
