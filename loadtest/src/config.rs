@@ -71,10 +71,13 @@ pub struct Config {
     pub reply_time_max: Duration,
     /// Missing votes count as lost once the tally has not changed for this long.
     pub drain_time_max: Duration,
-    /// How long to watch, after everything is counted, whether more is counted than was cast.
-    pub settle: Duration,
+    /// How long to watch, after everything is counted, whether more is counted than was cast. `None`
+    /// watches until the deployment says that nothing waits, and for 35 s if it never says so.
+    pub settle: Option<Duration>,
     /// Whether to audit the run.
     pub audit: bool,
+    /// The largest share of wrong outcomes, from 0 to 1. A run with more of them is missed.
+    pub errors_max: f64,
     /// The file that receives a line for each ballot as soon as its outcome is known; `-` is
     /// standard output.
     pub journal: Option<PathBuf>,
@@ -110,8 +113,9 @@ impl Config {
             connections_max: None,
             reply_time_max: Duration::from_secs(10),
             drain_time_max: Duration::from_secs(60),
-            settle: Duration::from_secs(1),
+            settle: None,
             audit: true,
+            errors_max: 0.01,
             journal: None,
         }
     }

@@ -64,7 +64,9 @@ pub use report::data::{Report, SCHEMA_VERSION};
 pub use report::html::render as render_html;
 pub use report::merge::merge;
 pub use report::slo::Slo;
-pub use report::verdict::{EXIT_AUDIT, EXIT_MISSED, EXIT_OK, EXIT_USAGE};
+pub use report::verdict::{
+    EXIT_AUDIT, EXIT_INCOMPLETE, EXIT_MISSED, EXIT_OK, EXIT_USAGE, EXIT_WRITE,
+};
 pub use rng::Rng;
 pub use run::progress::{Progress, Stage};
 pub use run::stop::Stop;

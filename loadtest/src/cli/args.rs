@@ -26,10 +26,11 @@ Examples:
         --viewers 1000 --slo 'p99<50ms' --slo 'errors<0.1%' --slo 'click_to_screen_p99<1s'
 
   The highest rate: steps up to 30,000 a second, until p99 exceeds 100 ms
-    loadtest run --target http://localhost:8080 --profile step --rate 30000 --slo 'p99<100ms'
+    loadtest run --target http://localhost:8080 --results http://localhost:8081 \\
+        --profile step --rate 30000 --slo 'p99<100ms'
 
   The highest throughput: 64 connections without a pause
-    loadtest run --target http://localhost:8080 --connections 64 --duration 10s
+    loadtest run --target http://localhost:8080 --connections 64 --duration 10s --no-audit
 
   Check every voter against its row in the database
     loadtest run --target http://localhost:8080 --results http://localhost:8081 \\
@@ -41,9 +42,11 @@ Examples:
 
 Exit codes:
   0  all thresholds were met, and the audit found no fault
-  1  a threshold was missed, or the run or its audit is void
+  1  a threshold was missed, too many outcomes were wrong, or the run or its audit is void
   2  votes were lost, duplicated, invented or changed, no matter how fast it was
-  3  bad arguments, a refused or an unreachable target: no load was sent";
+  3  bad arguments, a refused or an unreachable target: no load was sent
+  4  a report or a journal could not be written
+  5  incomplete: the deployment was still counting when the wait ended";
 
 /// Drives load at a Votestream deployment and audits it.
 ///
@@ -119,15 +122,20 @@ pub(crate) struct RunArgs {
     /// 'rate>1000/s'; a missed one gives exit code 1; may be repeated
     #[arg(long, value_name = "SLO", help_heading = "Verdict")]
     slo: Vec<String>,
-    /// Skip the audit, for a poll in which other people vote at the same time
+    /// Skip the audit, for a poll in which other people vote at the same time or whose results are
+    /// hidden
     #[arg(long, help_heading = "Verdict")]
     no_audit: bool,
     /// Count missing votes as lost once the tally has not changed for this long
     #[arg(long, value_name = "DURATION", default_value = "60s", help_heading = "Verdict")]
     drain_timeout: String,
     /// Watch for this long, after everything is counted, whether more is counted than was cast
-    #[arg(long, value_name = "DURATION", default_value = "1s", help_heading = "Verdict")]
-    settle: String,
+    /// [default: until the results say that nothing waits; 35s if they never say so]
+    #[arg(long, value_name = "DURATION", help_heading = "Verdict")]
+    settle: Option<String>,
+    /// Allow this share of wrong outcomes (5xx, refused ballots, no reply); more give exit code 1
+    #[arg(long, value_name = "SHARE", default_value = "1%", help_heading = "Verdict")]
+    errors_max: String,
 
     #[command(flatten)]
     pub(crate) files: FileArgs,
@@ -276,7 +284,8 @@ impl RunArgs {
         config.metrics = parse(&self.metrics)?;
         config.wait = duration(&self.wait)?;
         config.allowed = parse(&self.yes_really_load)?;
-        config.database_url.clone_from(&self.database_url);
+        // An empty variable of the environment means that there is none.
+        config.database_url = self.database_url.clone().filter(|url| !url.trim().is_empty());
         config.ca_file.clone_from(&self.ca_file);
         config.database_ca_file.clone_from(&self.database_ca_file);
         // Load and people.
@@ -295,7 +304,8 @@ impl RunArgs {
         config.audit = !self.no_audit;
         config.journal.clone_from(&self.journal);
         config.drain_time_max = duration(&self.drain_timeout)?;
-        config.settle = duration(&self.settle)?;
+        config.settle = self.settle.as_deref().map(duration).transpose()?;
+        config.errors_max = crate::units::parse_share(&self.errors_max)?;
         // Generator: the part of this process, its threads and connections.
         config.shard = self.generator.shard;
         config.seed = self.generator.seed;

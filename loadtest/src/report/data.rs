@@ -1,7 +1,8 @@
 //! The data of a report, as they are written in JSON.
 //!
 //! `loadtest/README.md` documents the schema, and [`SCHEMA_VERSION`] is its number. Under the same
-//! number fields may be added, but never renamed, removed or given another unit.
+//! number fields may be added, but never renamed, removed or given another unit. A field that an
+//! older version did not write has its default value.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +23,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// The report of one run, or of several merged ones.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// The [`SCHEMA_VERSION`] of the version that wrote the report.
     pub schema_version: u32,
@@ -57,8 +59,9 @@ pub struct Report {
 
 /// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LoadVerdict {
-    /// The exit code of the process: 0, 1 or 2.
+    /// The exit code of the process: 0, 1, 2 or 5.
     pub exit_code: u8,
     /// The result in one line.
     pub headline: String,
@@ -79,6 +82,7 @@ pub struct SloResult {
 
 /// The settings and the machine of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Setup {
     /// The address of the producer, which received the ballots.
     pub target: String,
@@ -114,10 +118,14 @@ pub struct Setup {
     pub machine: String,
     /// Whether the operator ended the load early.
     pub ended_early: bool,
+    /// The largest share of wrong outcomes that was allowed, from 0 to 1; absent in reports that knew
+    /// no such limit.
+    pub errors_max_ratio: Option<f64>,
 }
 
 /// Whether the load tester kept its timetable.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Schedule {
     /// The model of the load: `open` or `closed`.
     pub model: String,
@@ -138,6 +146,7 @@ pub struct Schedule {
 
 /// The ballots by outcome, with their latencies.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ballots {
     /// The number of requests of each outcome. The warm-up is included, because the audit counts
     /// it, too.
@@ -160,6 +169,7 @@ pub struct Ballots {
 
 /// The figures of one phase.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PhaseReport {
     /// The name of the phase.
     pub name: String,
@@ -198,6 +208,7 @@ pub struct Knee {
 
 /// The figures of all viewers together.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ViewersReport {
     /// The number of viewers that read. If none was requested, one still watches for the ballots of
     /// the run.
@@ -234,6 +245,7 @@ pub struct ViewersReport {
 
 /// The latencies from the click to the screen.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ScreenReport {
     /// The latency from the voter's intended start.
     pub from_click: Distribution,
@@ -245,6 +257,7 @@ pub struct ScreenReport {
 
 /// The figures from the target's own metrics.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MetricsReport {
     /// The addresses that were read.
     pub addresses: Vec<String>,
@@ -263,6 +276,7 @@ pub struct MetricsReport {
 
 /// The figures over time, in intervals of equal length.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Series {
     /// The length of an interval in seconds.
     pub interval_seconds: f64,
@@ -276,6 +290,7 @@ pub struct Series {
 
 /// The figures of one interval.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Point {
     /// Voters who were due in this interval.
     pub intended: u64,
@@ -301,6 +316,7 @@ pub struct Point {
 
 /// The resources that the load tester used.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Generator {
     /// Processor time during the load over all threads, in seconds.
     pub cpu_seconds: f64,

@@ -135,6 +135,9 @@ fn audit(report: &Report) -> String {
             found.indeterminate_absent
         ),
         AuditVerdict::Void => "void".to_owned(),
+        AuditVerdict::Incomplete => {
+            format!("incomplete: {} not counted yet", number(report.audit.missing))
+        }
         AuditVerdict::Partial => "open until all shards are merged".to_owned(),
         AuditVerdict::Skipped => "none".to_owned(),
     }

@@ -26,7 +26,7 @@ pub(crate) struct Prepared {
     pub(crate) endpoint: Endpoint,
     pub(crate) results: Option<ResultsSource>,
     pub(crate) scraper: Scraper,
-    pub(crate) database: Option<(Database, HashSet<u128>)>,
+    pub(crate) database: Option<RowsSource>,
     /// The most connections that send ballots, over all threads.
     pub(crate) connections_max: usize,
 }
@@ -37,6 +37,15 @@ pub(crate) struct ResultsSource {
     pub(crate) client: ApiClient,
     /// The tally before the run; `None` if the poll hides it.
     pub(crate) before: Option<Snapshot>,
+}
+
+/// The database, with its state from before the run.
+pub(crate) struct RowsSource {
+    pub(crate) database: Database,
+    /// The keys of all rows before the run.
+    pub(crate) voters: HashSet<u128>,
+    /// How the database's poll differs from the target's; `None` if they agree.
+    pub(crate) difference: Option<String>,
 }
 
 /// A connection that takes longer to open counts as failed.
@@ -128,8 +137,10 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
         Some(url) => {
             let database =
                 Database::open(url, config.database_ca_file.as_deref(), &crowd.poll).await?;
-            let before = database.voters().await.context("cannot read the votes")?;
-            Some((database, before))
+            let voters = database.voters().await.context("cannot read the votes")?;
+            let difference = database.difference(&crowd.poll).await;
+            let difference = difference.context("cannot read the poll in the database")?;
+            Some(RowsSource { database, voters, difference })
         }
         None => None,
     };

@@ -80,15 +80,13 @@ impl ReportBuilder<'_> {
         report
     }
 
-    /// Makes the audit void if others voted, because a surplus may then be theirs.
+    /// Notes that others voted, in this poll or in another one of the deployment.
     fn judge_foreign(&mut self, foreign: u64) {
-        let why =
-            format!("The producers accepted {foreign} ballots that this generator did not send.");
-        if matches!(self.audit.verdict, AuditVerdict::Violated | AuditVerdict::Balanced)
-            && !self.config.shard.is_part()
-        {
-            self.audit.verdict = AuditVerdict::Void;
-            self.audit.notes.insert(0, why);
+        let why = format!(
+            "The producers accepted {foreign} ballots that this load tester did not send, in this poll or in another one."
+        );
+        if !self.config.shard.is_part() && self.audit.verdict != AuditVerdict::Skipped {
+            self.audit.others_may_have_voted(why);
         }
     }
 
@@ -112,6 +110,7 @@ impl ReportBuilder<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: crate::measure::machine::machine(),
             ended_early: self.load.ended_early,
+            errors_max_ratio: Some(config.errors_max),
         }
     }
 

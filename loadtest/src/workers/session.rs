@@ -122,7 +122,10 @@ impl Sessions {
                 let mut recorder = self.recorder();
                 recorder.finish(sent, Outcome::NoPage, now_us);
                 recorder.sample(|| match failed {
-                    Ok(reply) => format!("ballot page: status {}", reply.status),
+                    Ok(reply) => {
+                        let text = text_of(session.connection, &reply);
+                        format!("ballot page: status {} {text}", reply.status)
+                    }
                     Err(error) => format!("ballot page: {error}"),
                 });
                 None
@@ -165,7 +168,7 @@ impl Sessions {
                 if reply.status == 503 && !reply.retry_after {
                     self.recorder().unavailable_without_retry_after += 1;
                 }
-                Outcome::of_status(reply.status)
+                Outcome::of_status(reply.status, session.voter.form)
             }
         };
         self.enter(
@@ -177,11 +180,10 @@ impl Sessions {
             now_us,
         );
         if kind.is_error(outcome) {
-            let body = reply.map(|reply| {
-                String::from_utf8_lossy(session.connection.text(&reply.body)).into_owned()
+            self.recorder().sample(|| {
+                let body = reply.ok().map(|reply| text_of(session.connection, &reply));
+                sample(session.voter.number, kind, outcome, &body.unwrap_or_default())
             });
-            self.recorder()
-                .sample(|| sample(session.voter.number, kind, outcome, &body.unwrap_or_default()));
         }
         now_us
     }
@@ -257,13 +259,23 @@ fn outcome_of(error: ExchangeError) -> Outcome {
     }
 }
 
+/// Returns the address to which a reply redirects, or else the beginning of its body.
+fn text_of(connection: &Connection, reply: &Reply) -> String {
+    let printable = |range| crate::text::printable(connection.text(range), 200);
+    match &reply.location {
+        Some(location) if (300..400).contains(&reply.status) => {
+            format!("redirected to {}", printable(location))
+        }
+        _ => printable(&reply.body),
+    }
+}
+
 fn sample(number: u64, kind: RequestKind, outcome: Outcome, body: &str) -> String {
     let what = match kind {
         RequestKind::First => "first ballot",
         RequestKind::Second { .. } | RequestKind::Retry => "second ballot",
         RequestKind::Rubbish => "rubbish",
     };
-    let body: String = body.chars().take(200).collect();
     let class = match outcome.class() {
         OutcomeClass::Unsent => "not sent: ",
         _ => "",
