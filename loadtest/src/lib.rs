@@ -54,6 +54,7 @@ pub use audit::findings::{Findings, NamedFinding};
 pub use audit::ledger::Ledger;
 pub use audit::result::{Audit, AuditVerdict};
 pub use config::Config;
+pub use http::addresses::Resolve;
 pub use http::target::{Target, TargetError};
 pub use measure::histogram::{Distribution, Latencies};
 pub use plan::profile::{Profile, Shape};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const OPTIONS_MAX: usize = 63;
 
 /// A poll as `GET /api/polls/{slug}` describes it, with only the fields that the load tester needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Poll {
     /// The poll's short name in addresses.
     pub slug: String,
@@ -30,7 +30,7 @@ pub struct Poll {
 }
 
 /// One option of the poll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PollOption {
     /// The option's short name, as it stands in ballots.
     pub slug: String,
@@ -39,7 +39,7 @@ pub struct PollOption {
 }
 
 /// Which of a voter's ballots counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VotePolicy {
     /// The first one counts, and later ones are refused.
@@ -60,7 +60,7 @@ impl VotePolicy {
 }
 
 /// Who may vote in the poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VoterPolicy {
     /// Anybody may vote, once for each cookie.
@@ -113,7 +113,7 @@ impl Poll {
 }
 
 /// The tally at one moment, with votes in the order of the poll's options.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Snapshot {
     /// A number that grows with every change of the tally.

@@ -87,12 +87,12 @@ pub(crate) struct Drained {
 }
 
 impl<'a> DrainWait<'a> {
-    pub(crate) fn new(goal: DrainGoal<'a>) -> Self {
-        let now = Instant::now();
+    /// Begins a wait after the last reply to a ballot came at `began`.
+    pub(crate) fn new(goal: DrainGoal<'a>, began: Instant) -> Self {
         Self {
             goal,
-            began: now,
-            moved: now,
+            began,
+            moved: began,
             full: None,
             moves: 0,
             complete: None,
@@ -237,7 +237,8 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.enter(ExpectedVote { certain: Some(2), possible: None });
         let before = shot(0, [0, 0]);
-        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 60));
+        let mut waiting =
+            DrainWait::new(goal(&poll, &ledger, &before, SECOND * 60), Instant::now());
         let start = Instant::now();
         assert_eq!(waiting.take(shot(0, [0, 0]), start), DrainState::Draining(0));
         // The voter is counted, but still with its first choice.
@@ -251,7 +252,7 @@ mod tests {
     fn what_is_missing_is_waited_for_as_long_as_the_tally_moves() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before) = (ledger(9), shot(0, [0, 0]));
-        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5));
+        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5), Instant::now());
         let start = Instant::now();
         for counted in 0..8 {
             let look =
@@ -266,7 +267,7 @@ mod tests {
     fn a_tally_that_others_keep_moving_is_not_watched_for_ever() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before) = (Ledger::default(), shot(0, [0, 0]));
-        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5));
+        let mut waiting = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5), Instant::now());
         let start = Instant::now();
         for n in 0..12_u32 {
             let look = waiting.take(shot(u64::from(n), [u64::from(n), 0]), start + SECOND * n / 2);
@@ -280,7 +281,7 @@ mod tests {
     fn what_still_waits_when_the_time_is_up_is_not_over() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before) = (ledger(9), waiting(0, Some(0)));
-        let mut wait = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5));
+        let mut wait = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 5), Instant::now());
         let start = Instant::now();
         assert_eq!(wait.take(waiting(6, Some(3)), start), DrainState::Draining(6));
         assert_eq!(wait.take(waiting(6, Some(3)), start + SECOND * 6), DrainState::Done);
@@ -292,7 +293,7 @@ mod tests {
     fn nothing_waits_only_once_the_last_ballot_must_be_known() {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before) = (ledger(9), waiting(0, Some(0)));
-        let mut wait = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 9));
+        let mut wait = DrainWait::new(goal(&poll, &ledger, &before, SECOND * 9), Instant::now());
         let start = Instant::now();
         // The number is three seconds old, and knows nothing of the ballots of this run.
         assert_eq!(wait.take(waiting(8, Some(0)), start + SECOND * 3), DrainState::Draining(8));
@@ -308,7 +309,7 @@ mod tests {
         let poll = sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst);
         let (ledger, before) = (ledger(9), shot(0, [0, 0]));
         let goal = DrainGoal { settle: None, ..goal(&poll, &ledger, &before, SECOND * 60) };
-        let mut wait = DrainWait::new(goal);
+        let mut wait = DrainWait::new(goal, Instant::now());
         let start = Instant::now();
         assert_eq!(wait.take(shot(9, [9, 0]), start), DrainState::Settling(9));
         assert_eq!(wait.take(shot(9, [9, 0]), start + SECOND * 31), DrainState::Settling(9));

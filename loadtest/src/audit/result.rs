@@ -22,7 +22,9 @@ use crate::poll::{Counting, Poll, Snapshot};
 use crate::text::{number, one_or_many, seconds};
 
 /// The result of the audit in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditVerdict {
     /// Everything that was acknowledged is counted once, with the choice that should be stored.
@@ -41,7 +43,9 @@ pub enum AuditVerdict {
 }
 
 /// The source that the verdict is based on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// The sums of the public tally.
@@ -52,7 +56,7 @@ pub enum Basis {
 }
 
 /// The audit as it stands in the report.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Audit {
     /// The result of the audit in one word.

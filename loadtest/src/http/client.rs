@@ -24,7 +24,7 @@ impl ApiClient {
 
     /// Sends a GET request for this path. Returns the status and the body.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let request = request::get(&self.endpoint.target, path, "");
+        let request = request::get(&self.endpoint, path, "");
         let reply = self.connection.exchange(&request, self.reply_time_max).await;
         let reply = reply.with_context(|| format!("GET {}{path}", self.endpoint.target))?;
         if let Some(location) = reply.location.filter(|_| (300..400).contains(&reply.status)) {

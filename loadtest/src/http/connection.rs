@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
@@ -37,12 +37,14 @@ pub(crate) struct Connection {
     endpoint: Arc<Endpoint>,
     wire: Option<ByteStream>,
     buffer: Vec<u8>,
+    /// How long it took to open the connection, until somebody asks.
+    connect_time: Option<Duration>,
 }
 
 impl Connection {
     /// Returns a connection that is not open yet.
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self { endpoint, wire: None, buffer: Vec::with_capacity(1024) }
+        Self { endpoint, wire: None, buffer: Vec::with_capacity(1024), connect_time: None }
     }
 
     /// Opens the connection, unless it is open already.
@@ -54,9 +56,16 @@ impl Connection {
             self.wire = None;
         }
         if self.wire.is_none() {
+            let began = Instant::now();
             self.wire = Some(self.endpoint.connect().await.map_err(ExchangeError::Connect)?);
+            self.connect_time = Some(began.elapsed());
         }
         Ok(())
+    }
+
+    /// Returns how long it took to open the connection, once for each connection.
+    pub(crate) fn take_connect_time(&mut self) -> Option<Duration> {
+        self.connect_time.take()
     }
 
     /// Closes the connection. The next request opens a new one.

@@ -11,6 +11,7 @@ use crate::report::charts::{charts, comparison_charts};
 use crate::report::compare::Comparison;
 use crate::report::data::Report;
 use crate::report::facts::facts;
+use crate::report::slo::SAMPLES_MIN;
 use crate::report::tables::{Table, tables};
 use crate::report::verdict::EXIT_INCOMPLETE;
 use crate::text::{duration, moment, number, rate, seconds};
@@ -176,7 +177,10 @@ fn tiles(report: &Report) -> Vec<Tile> {
         tile(
             "latency p99",
             time(&ballots.latency, "p99"),
-            format!("max {}", time(&ballots.latency, "max")),
+            match ballots.latency.count {
+                few if few < SAMPLES_MIN => format!("only {few} samples"),
+                _ => format!("max {}", time(&ballots.latency, "max")),
+            },
         ),
         Tile {
             tone: if ballots.errors > 0 { "bad" } else { "" },

@@ -36,6 +36,7 @@ pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
         add(&mut merged, report)?;
     }
     merged.setup.shard = None;
+    merged.setup.command_line = None;
     merged.setup.parts = reports.iter().map(|report| report.setup.parts).sum();
     merged.audit = audit(reports)?;
     merged.screen = None;
@@ -127,6 +128,11 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     ballots.acknowledged_per_second = rounded(acknowledged / ballots.measured_seconds.max(1e-9));
     add_distribution(&mut ballots.latency, &more.latency)?;
     add_distribution(&mut ballots.page_latency, &more.page_latency)?;
+    add_distribution(&mut ballots.connect_time, &more.connect_time)?;
+    for (outcome, latency) in &more.latency_by_outcome {
+        let sum = ballots.latency_by_outcome.entry(outcome.clone()).or_default();
+        add_distribution(sum, latency)?;
+    }
     sum.schedule.intended += other.schedule.intended;
     sum.schedule.sent += other.schedule.sent;
     sum.schedule.sent_in_time += other.schedule.sent_in_time;
@@ -153,6 +159,9 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     generator.requests += more.requests;
     generator.cpu_us_per_request = rounded(cpu_us / generator.requests.max(1) as f64);
     generator.cpu_seconds += more.cpu_seconds;
+    generator.cores_busy += more.cores_busy;
+    generator.faults += more.faults;
+    generator.fault = generator.fault.take().or_else(|| more.fault.clone());
     sum.generator.resident_bytes_max =
         sum.generator.resident_bytes_max.max(other.generator.resident_bytes_max);
     sum.samples.extend(other.samples.iter().cloned());
@@ -208,6 +217,7 @@ fn add_point(point: &mut Point, more: &Point) -> anyhow::Result<()> {
     point.intended += more.intended;
     point.sent += more.sent;
     point.acknowledged += more.acknowledged;
+    point.acknowledged_voters += more.acknowledged_voters;
     point.refused += more.refused;
     point.errors += more.errors;
     point.frames += more.frames;

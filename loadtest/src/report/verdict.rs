@@ -47,23 +47,30 @@ pub(crate) fn of(report: &Report) -> LoadVerdict {
     if report.schedule.void {
         reasons.push(schedule_reason(report));
     }
+    reasons.extend(fault_reason(report));
     reasons.extend(errors_reason(report));
     for slo in report.slos.iter().filter(|slo| !slo.kept) {
         let measured = slo.measured.as_deref().unwrap_or("nothing");
-        reasons.push(format!("{} missed: measured {measured}", slo.slo));
+        reasons.push(match &slo.not_judged {
+            Some(why) => format!("{} {why} (measured {measured})", slo.slo),
+            None => format!("{} missed: measured {measured}", slo.slo),
+        });
     }
+    let is_void = report.schedule.void
+        || nothing
+        || report.generator.faults > 0
+        || report.audit.verdict == AuditVerdict::Void;
     let (exit_code, word) = match (violated, incomplete, reasons.is_empty()) {
         (true, ..) => (EXIT_AUDIT, "FAILED"),
         (_, true, _) => (EXIT_INCOMPLETE, "INCOMPLETE"),
         (.., true) => (EXIT_OK, "OK"),
-        _ if report.schedule.void || nothing || report.audit.verdict == AuditVerdict::Void => {
-            (EXIT_MISSED, "VOID")
-        }
+        _ if is_void => (EXIT_MISSED, "VOID"),
         _ => (EXIT_MISSED, "MISSED"),
     };
     let audited = if nothing { "nothing was acknowledged".to_owned() } else { audited(report) };
     let schedule = if report.schedule.void { "the schedule was not kept; " } else { "" };
-    let headline = format!("{word}: {schedule}{audited}{}", errors_text(report));
+    let headline =
+        format!("{word}: {schedule}{audited}{}{}", errors_text(report), limits_text(report));
     LoadVerdict { exit_code, headline, reasons }
 }
 
@@ -124,9 +131,27 @@ fn errors_text(report: &Report) -> String {
     }
 }
 
+/// Returns the knee, and how many thresholds were kept.
+fn limits_text(report: &Report) -> String {
+    let mut text = String::new();
+    if let Some(knee) = &report.knee {
+        text += &match (knee.rate_per_second, knee.found) {
+            (Some(rate), true) => format!("; knee at {}/s", crate::text::rate(rate)),
+            (Some(rate), false) => format!("; knee beyond {}/s", crate::text::rate(rate)),
+            (None, _) => "; knee below the first step".to_owned(),
+        };
+    }
+    let kept = report.slos.iter().filter(|slo| slo.kept).count();
+    if !report.slos.is_empty() {
+        let all = report.slos.len() as u64;
+        text += &format!("; {kept} of {} kept", plural(all, "threshold", "s"));
+    }
+    text
+}
+
 /// Returns the reason if more outcomes were wrong than allowed. A search for the highest rate goes
 /// beyond it on purpose.
-fn errors_reason(report: &Report) -> Option<String> {
+pub(crate) fn errors_reason(report: &Report) -> Option<String> {
     let ballots = &report.ballots;
     let allowed = report.setup.errors_max_ratio.unwrap_or(ERRORS_MAX);
     if report.knee.is_some() || ballots.error_ratio <= allowed {
@@ -149,13 +174,34 @@ fn errors_reason(report: &Report) -> Option<String> {
     ))
 }
 
-fn schedule_reason(report: &Report) -> String {
+pub(crate) fn schedule_reason(report: &Report) -> String {
     let ratio = report.schedule.achieved_ratio.unwrap_or(0.0) * 100.0;
     let limit = report.setup.connections_max;
     format!(
         "run void: only {ratio:.1}% of the timetable was sent in time. Either the target kept all {} connections \
          busy (it is slower than this rate: see the latencies, raise --connections-max or lower --rate), or the \
-         generator lacks processor time (then use --threads or --shard)",
-        number(limit)
+         load tester lacked processor time: {} (then use --threads or --shard, or lower --rate)",
+        number(limit),
+        busy_text(report)
     )
+}
+
+/// Returns how much processor time the load tester used.
+pub(crate) fn busy_text(report: &Report) -> String {
+    format!(
+        "it kept {:.2} cores busy with {} of its own, on {}",
+        report.generator.cores_busy,
+        plural(report.setup.threads, "thread", "s"),
+        report.setup.machine
+    )
+}
+
+/// Returns the reason if the machine of the load tester could not open connections.
+fn fault_reason(report: &Report) -> Option<String> {
+    let fault = report.generator.fault.as_ref()?;
+    Some(format!(
+        "run void: the load tester's own machine could not open {}: {fault}. That says nothing about the target. \
+         Raise its limits of files and ports, lower --connections-max, or divide the load with --shard",
+        plural(report.generator.faults, "connection", "s")
+    ))
 }

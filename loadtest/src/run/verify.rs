@@ -28,6 +28,15 @@ enum AuditError {
     Unreadable(Option<String>),
 }
 
+/// What the load has left behind for the audit.
+pub(crate) struct EndedLoad<'a> {
+    /// The record of the votes that must and may be counted.
+    pub(crate) ledger: Ledger,
+    pub(crate) voters_by_name: &'a [VoterRecord],
+    /// The moment of the last reply.
+    pub(crate) last_reply: Instant,
+}
+
 /// The progress that is shown during the wait.
 pub(crate) struct ProgressView<'a> {
     pub(crate) monitor: Monitor,
@@ -49,16 +58,16 @@ pub(crate) async fn audit(
     config: &Config,
     prepared: &mut Prepared,
     view: &mut ProgressView<'_>,
-    ledger: Ledger,
-    voters_by_name: &[VoterRecord],
+    ended: EndedLoad<'_>,
     stop: &Stop,
     disturbed: Option<String>,
 ) -> Audit {
+    let EndedLoad { ledger, voters_by_name, last_reply } = ended;
     if !config.audit {
         return Audit::without(AuditVerdict::Skipped, ledger, "Not audited, as asked.");
     }
-    let began = Instant::now();
-    let (mut audit, restless) = match over_http(config, prepared, view, &ledger, stop).await {
+    let over_http = over_http(config, prepared, view, &ledger, last_reply, stop).await;
+    let (mut audit, restless) = match over_http {
         Some(Ok(audited)) => audited,
         Some(Err(why)) => {
             let verdict = match why {
@@ -70,7 +79,7 @@ pub(crate) async fn audit(
         None => (Audit::without(AuditVerdict::Void, ledger, NO_TALLY), None),
     };
     if prepared.database.is_some() {
-        by_name(config, prepared, view, &mut audit, voters_by_name, stop, began).await;
+        by_name(config, prepared, view, &mut audit, voters_by_name, last_reply, stop).await;
     }
     for why in disturbed.into_iter().chain(restless) {
         audit.others_voted(why);
@@ -90,6 +99,7 @@ async fn over_http(
     prepared: &mut Prepared,
     view: &mut ProgressView<'_>,
     ledger: &Ledger,
+    last_reply: Instant,
     stop: &Stop,
 ) -> Option<Result<Audited, AuditError>> {
     let results = prepared.results.as_mut()?;
@@ -103,7 +113,7 @@ async fn over_http(
         still_max: config.drain_time_max,
         settle: config.settle.max(part_settle),
     };
-    let mut waiting = DrainWait::new(goal);
+    let mut waiting = DrainWait::new(goal, last_reply);
     let expected = ledger.certain();
     let mut shown = Instant::now();
     loop {
@@ -153,8 +163,8 @@ async fn by_name(
     view: &mut ProgressView<'_>,
     audit: &mut Audit,
     voters_by_name: &[VoterRecord],
+    last_reply: Instant,
     stop: &Stop,
-    began: Instant,
 ) {
     let Some(source) = prepared.database.as_mut() else { return };
     if let Some(difference) = &source.difference {
@@ -177,7 +187,7 @@ async fn by_name(
             (counted_before, still_since) = (stored.voters, Instant::now());
         }
         let counting = match stored.counting {
-            Counting::Settled if began.elapsed() < WAITING_AGE_MAX => Counting::Unknown,
+            Counting::Settled if last_reply.elapsed() < WAITING_AGE_MAX => Counting::Unknown,
             Counting::Unstated if stop.wait.is_cancelled() => Counting::Unknown,
             counting => counting,
         };

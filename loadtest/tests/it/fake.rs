@@ -60,7 +60,7 @@ pub(crate) enum Policy {
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 struct State {
@@ -116,15 +116,23 @@ impl Fake {
             socket.listen(4096).unwrap()
         });
         let address = listener.local_addr().unwrap();
-        runtime.spawn(accept(listener, Arc::clone(&state)));
+        runtime.spawn(accept(listener, Arc::clone(&state), ""));
         if matches!(fault, Fault::OthersVote | Fault::OthersKeepVoting) {
             runtime.spawn(vote_on(Arc::clone(&state)));
         }
-        Self { address, state, _runtime: runtime }
+        Self { address, state, runtime: runtime }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Serves another address, too, and returns it. Its requests are counted as `second: METHOD path`.
+    pub(crate) fn also_listen(&self) -> String {
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        self.runtime.spawn(accept(listener, Arc::clone(&self.state), "second: "));
+        format!("http://{address}")
     }
 
     /// Returns the number of requests that begin with `start`, such as `POST
@@ -155,11 +163,11 @@ async fn vote_on(state: Arc<Mutex<State>>) {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, place: &'static str) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         stream.set_nodelay(true).unwrap();
-        tokio::spawn(serve(stream, Arc::clone(&state)));
+        tokio::spawn(serve(stream, Arc::clone(&state), place));
     }
 }
 
@@ -171,7 +179,11 @@ struct Request {
     body: Vec<u8>,
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    state: Arc<Mutex<State>>,
+    place: &'static str,
+) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     loop {
         let patience = match state.lock().unwrap().fault {
@@ -180,7 +192,8 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resu
         };
         let read = tokio::time::timeout(patience, read(&mut stream, &mut buffer)).await;
         let Ok(Some(request)) = read.unwrap_or(Ok(None)) else { return Ok(()) };
-        *state.lock().unwrap().requests.entry(request.line.clone()).or_default() += 1;
+        let line = format!("{place}{}", request.line);
+        *state.lock().unwrap().requests.entry(line).or_default() += 1;
         if request.line.ends_with("/events") {
             return events(stream, state).await;
         }
@@ -254,7 +267,8 @@ fn reply(status: &str, cookie: Option<u128>, body: &str) -> String {
 }
 
 fn answer(state: &mut State, request: &Request, shared: &Arc<Mutex<State>>) -> String {
-    match request.line.as_str() {
+    // A proxy is asked for the whole address.
+    match request.line.replace(" http://vote.example", " ").as_str() {
         "GET /api/polls/cats-vs-dogs" => reply("200 OK", None, &state.poll()),
         "GET /api/polls/cats-vs-dogs/tally" if state.fault == Fault::Hidden => {
             reply("403 Forbidden", None, "{}")
