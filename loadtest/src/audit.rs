@@ -5,8 +5,10 @@
 
 pub(crate) mod balance;
 pub(crate) mod by_name;
+pub(crate) mod claims;
 pub(crate) mod database;
 pub(crate) mod drain;
 pub(crate) mod findings;
 pub(crate) mod ledger;
 pub(crate) mod result;
+pub(crate) mod row_key;

@@ -2,19 +2,20 @@
 
 mod args;
 mod live;
+mod output;
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 
-use crate::cli::args::{Cli, Command, CompareArgs, FileArgs, MergeArgs, ReportArgs, RunArgs};
-use crate::cli::live::Live;
+use crate::cli::args::{Cli, Command, CompareArgs, MergeArgs, ReportArgs, RunArgs};
+use crate::cli::live::{Live, WAITING_HINT};
+use crate::cli::output::{Output, Outputs, WriteError, print};
+use crate::report::compare::FailOn;
 use crate::report::data::Report;
-use crate::report::summary::summary;
-use crate::report::verdict::EXIT_USAGE;
-use crate::run::run;
+use crate::report::schema::schema;
+use crate::report::verdict::{EXIT_MISSED, EXIT_OK, EXIT_USAGE, EXIT_WRITE};
+use crate::run::drive;
 use crate::run::stop::Stop;
 
 /// Runs the command line of this process, and returns its exit code.
@@ -33,40 +34,49 @@ pub fn main() -> ExitCode {
         Command::Merge(args) => merge_command(&args),
         Command::Compare(args) => compare_command(&args),
         Command::Report(args) => report_command(&args),
+        Command::Schema => schema_command(),
     };
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("loadtest: {error:#}");
-            ExitCode::from(EXIT_USAGE)
+            let is_write = error.downcast_ref::<WriteError>().is_some();
+            ExitCode::from(if is_write { EXIT_WRITE } else { EXIT_USAGE })
         }
     }
 }
 
 fn run_command(args: &RunArgs) -> anyhow::Result<u8> {
     let config = args.config()?;
-    args.files.check()?;
+    let outputs = Outputs::open(&args.files)?;
     let title = format!("{} → {}  poll {}", config.plan.name, config.target, config.poll);
-    let mut live = Live::new(title, args.quiet);
     let stop = Stop::default();
+    let mut live = Live::new(title, args.quiet, stop.clone());
+    let draws = live.draws();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
-        let signals = tokio::spawn(listen_for_signals(stop.clone()));
-        let report = Box::pin(run(&config, &stop, &mut |progress| live.show(progress))).await;
+    let done = runtime.block_on(async {
+        let signals = tokio::spawn(listen_for_signals(stop.clone(), draws));
+        let done = Box::pin(drive(&config, &stop, &mut |progress| live.show(progress))).await;
         signals.abort();
-        report
+        done
     });
     live.finish();
-    let report = report?;
-    args.files.write(&report)
+    let done = done?;
+    let code = outputs.write(&done.report)?;
+    match done.journal_error {
+        Some(error) => Err(WriteError::new("the whole journal", error).into()),
+        None => Ok(code),
+    }
 }
 
 /// Handles interrupts. The first ends the load, the second ends the wait for the count, and the
-/// third ends the process.
-async fn listen_for_signals(stop: Stop) {
+/// third ends the process. A terminal that closes interrupts, too. `draws` says that the live view
+/// shows what the next interrupt does.
+async fn listen_for_signals(stop: Stop, draws: bool) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(kinds[0]), signal(kinds[1]), signal(kinds[2]))
     else {
         return; // signals then end the process, as they do by default
     };
@@ -74,13 +84,14 @@ async fn listen_for_signals(stop: Stop) {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         match press {
             0 => {
-                eprintln!(
-                    "\nending the load; waiting until all acknowledged ballots are counted (interrupt again to skip the wait)"
-                );
                 stop.load.cancel();
+                if !draws {
+                    eprintln!("\nending the load; {WAITING_HINT}");
+                }
             }
             1 => stop.wait.cancel(),
             _ => std::process::exit(130),
@@ -89,77 +100,45 @@ async fn listen_for_signals(stop: Stop) {
 }
 
 fn merge_command(args: &MergeArgs) -> anyhow::Result<u8> {
-    args.files.check()?;
+    let outputs = Outputs::open(&args.files)?;
     let reports = args
         .reports
         .iter()
         .map(|path| Report::from_file(path))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    args.files.write(&crate::report::merge::merge(&reports)?)
+    outputs.write(&crate::report::merge::merge(&reports)?)
 }
 
 fn compare_command(args: &CompareArgs) -> anyhow::Result<u8> {
+    let limits: Vec<FailOn> =
+        args.fail_on.iter().map(|limit| limit.parse()).collect::<anyhow::Result<_>>()?;
+    let html = args.html.as_deref().map(Output::open).transpose()?;
     let (before, after) = (Report::from_file(&args.before)?, Report::from_file(&args.after)?);
     let comparison = crate::report::compare::compare(&before, &after);
-    print!("{}", comparison.to_text());
-    if let Some(path) = &args.html {
-        write_file(path, &crate::report::html::render_comparison(&before, &after, &comparison)?)?;
+    let failed: Vec<String> =
+        limits.iter().filter_map(|limit| limit.check(&before, &after)).collect();
+    let to_stdout = args.html.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    if let Some(html) = html {
+        html.write(&crate::report::html::render_comparison(&before, &after, &comparison)?)?;
     }
-    Ok(0)
+    let mut text = comparison.to_text();
+    for why in &failed {
+        text.push_str(&format!("FAILED: {why}\n"));
+    }
+    if to_stdout {
+        eprint!("{text}");
+    } else {
+        print(&text)?;
+    }
+    Ok(if failed.is_empty() { EXIT_OK } else { EXIT_MISSED })
 }
 
 fn report_command(args: &ReportArgs) -> anyhow::Result<u8> {
-    let report = Report::from_file(&args.report)?;
-    println!("{}", summary(&report).trim());
-    if let Some(path) = &args.html {
-        write_file(path, &crate::report::html::render(&report)?)?;
-    }
-    Ok(report.verdict.exit_code)
+    let outputs = Outputs::open(&args.files)?;
+    outputs.write(&Report::from_file(&args.report)?)
 }
 
-impl FileArgs {
-    /// Checks that the folders of the report's files exist, so that a long run does not end without
-    /// its report.
-    fn check(&self) -> anyhow::Result<()> {
-        for path in [&self.json, &self.html].into_iter().flatten() {
-            if path.as_os_str() == "-" {
-                continue;
-            }
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
-            ensure!(
-                folder.is_dir(),
-                "there is no folder {} for {}: create it first",
-                folder.display(),
-                path.display()
-            );
-        }
-        Ok(())
-    }
-
-    /// Writes the files, prints the summary, and returns the exit code.
-    fn write(&self, report: &Report) -> anyhow::Result<u8> {
-        let to_stdout = self.json.as_deref().is_some_and(|path| path.as_os_str() == "-");
-        if to_stdout {
-            print!("{}", report.to_json());
-            eprintln!("{}", summary(report));
-        } else {
-            println!("{}", summary(report));
-        }
-        if let Some(path) = self.json.as_deref().filter(|_| !to_stdout) {
-            write_file(path, &report.to_json())?;
-        }
-        if let Some(path) = &self.html {
-            write_file(path, &crate::report::html::render(report)?)?;
-        }
-        Ok(report.verdict.exit_code)
-    }
-}
-
-fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    eprintln!("wrote {}", path.display());
-    Ok(())
+fn schema_command() -> anyhow::Result<u8> {
+    print(&schema())?;
+    Ok(EXIT_OK)
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::addresses::Resolve;
 use crate::http::target::Target;
 use crate::plan::shard::Shard;
 use crate::plan::timetable::Plan;
@@ -15,6 +16,8 @@ use crate::voters::mix::Mix;
 pub struct Config {
     /// The producer, which receives the ballots.
     pub target: Target,
+    /// Further producers of the same deployment. Voters are spread over all of them.
+    pub more_targets: Vec<Target>,
     /// The dashboard, which shows the results. Without it there are no viewers and no audit over
     /// HTTP.
     pub results: Option<Target>,
@@ -50,6 +53,16 @@ pub struct Config {
     pub metrics: Vec<Target>,
     /// The address of the database, for the audit by name.
     pub database_url: Option<String>,
+    /// Further headers (name, value) of every request.
+    pub headers: Vec<(String, String)>,
+    /// Addresses to use for a host and a port, instead of the resolver's.
+    pub resolve: Vec<Resolve>,
+    /// Accept every certificate for https.
+    pub insecure: bool,
+    /// When the load begins; `None` is as soon as everything is ready.
+    pub start_at: Option<jiff::Timestamp>,
+    /// The command line of the run, for the report.
+    pub command_line: Option<String>,
     /// A file with additional root certificates for target and results.
     pub ca_file: Option<PathBuf>,
     /// A file with additional root certificates for the database.
@@ -71,10 +84,13 @@ pub struct Config {
     pub reply_time_max: Duration,
     /// Missing votes count as lost once the tally has not changed for this long.
     pub drain_time_max: Duration,
-    /// How long to watch, after everything is counted, whether more is counted than was cast.
-    pub settle: Duration,
+    /// How long to watch, after everything is counted, whether more is counted than was cast. `None`
+    /// watches until the deployment says that nothing waits, and for 35 s if it never says so.
+    pub settle: Option<Duration>,
     /// Whether to audit the run.
     pub audit: bool,
+    /// The largest share of wrong outcomes, from 0 to 1. A run with more of them is missed.
+    pub errors_max: f64,
     /// The file that receives a line for each ballot as soon as its outcome is known; `-` is
     /// standard output.
     pub journal: Option<PathBuf>,
@@ -85,6 +101,7 @@ impl Config {
     pub fn new(target: Target, poll: impl Into<String>, plan: Plan) -> Self {
         Self {
             target,
+            more_targets: Vec::new(),
             results: None,
             poll: poll.into(),
             plan,
@@ -100,6 +117,11 @@ impl Config {
             slos: Vec::new(),
             metrics: Vec::new(),
             database_url: None,
+            headers: Vec::new(),
+            resolve: Vec::new(),
+            insecure: false,
+            start_at: None,
+            command_line: None,
             ca_file: None,
             database_ca_file: None,
             wait: Duration::ZERO,
@@ -110,21 +132,21 @@ impl Config {
             connections_max: None,
             reply_time_max: Duration::from_secs(10),
             drain_time_max: Duration::from_secs(60),
-            settle: Duration::from_secs(1),
+            settle: None,
             audit: true,
+            errors_max: 0.01,
             journal: None,
         }
     }
 
-    /// Returns the length of an interval of the series. It is about a second, and longer for plans
-    /// of more than ten minutes, so that there are at most six hundred intervals.
+    /// Returns the length with which the intervals of the series begin. It is a second, and less in
+    /// short runs. Intervals are joined once there are too many of them.
     pub(crate) fn interval(&self) -> Duration {
         let seconds = self.plan.seconds();
         match seconds {
             s if s <= 5.0 => Duration::from_millis(100),
             s if s <= 20.0 => Duration::from_millis(250),
-            s if s <= 600.0 => Duration::from_secs(1),
-            s => Duration::from_secs((s / 600.0).ceil() as u64),
+            _ => Duration::from_secs(1),
         }
     }
 }

@@ -54,6 +54,7 @@ pub use audit::findings::{Findings, NamedFinding};
 pub use audit::ledger::Ledger;
 pub use audit::result::{Audit, AuditVerdict};
 pub use config::Config;
+pub use http::addresses::Resolve;
 pub use http::target::{Target, TargetError};
 pub use measure::histogram::{Distribution, Latencies};
 pub use plan::profile::{Profile, Shape};
@@ -64,7 +65,9 @@ pub use report::data::{Report, SCHEMA_VERSION};
 pub use report::html::render as render_html;
 pub use report::merge::merge;
 pub use report::slo::Slo;
-pub use report::verdict::{EXIT_AUDIT, EXIT_MISSED, EXIT_OK, EXIT_USAGE};
+pub use report::verdict::{
+    EXIT_AUDIT, EXIT_INCOMPLETE, EXIT_MISSED, EXIT_OK, EXIT_USAGE, EXIT_WRITE,
+};
 pub use rng::Rng;
 pub use run::progress::{Progress, Stage};
 pub use run::stop::Stop;

@@ -2,4 +2,5 @@
 
 pub(crate) mod clock;
 pub(crate) mod histogram;
+pub(crate) mod intervals;
 pub(crate) mod machine;

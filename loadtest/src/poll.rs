@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 const OPTIONS_MAX: usize = 63;
 
 /// A poll as `GET /api/polls/{slug}` describes it, with only the fields that the load tester needs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Poll {
     /// The poll's short name in addresses.
     pub slug: String,
@@ -30,7 +30,7 @@ pub struct Poll {
 }
 
 /// One option of the poll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PollOption {
     /// The option's short name, as it stands in ballots.
     pub slug: String,
@@ -39,7 +39,7 @@ pub struct PollOption {
 }
 
 /// Which of a voter's ballots counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VotePolicy {
     /// The first one counts, and later ones are refused.
@@ -60,7 +60,7 @@ impl VotePolicy {
 }
 
 /// Who may vote in the poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VoterPolicy {
     /// Anybody may vote, once for each cookie.
@@ -113,7 +113,8 @@ impl Poll {
 }
 
 /// The tally at one moment, with votes in the order of the poll's options.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Snapshot {
     /// A number that grows with every change of the tally.
     pub version: u64,
@@ -123,6 +124,29 @@ pub struct Snapshot {
     pub votes: Vec<u64>,
     /// The time at which the tally was read, as RFC 3339.
     pub at: String,
+    /// Accepted ballots that are not settled yet, as the deployment says; absent if it does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<u64>,
+    /// The watermark: every ballot that came in before this time is settled, as RFC 3339; absent if
+    /// the deployment does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete_to: Option<String>,
+    /// Whether the result is final; absent if the deployment never says how far counting has come.
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    pub is_final: Option<bool>,
+}
+
+/// How far counting has come, as the deployment says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// Nothing waits any more.
+    Settled,
+    /// This many accepted ballots are not settled yet.
+    Waiting(u64),
+    /// The deployment does not know at present.
+    Unknown,
+    /// The deployment is of a release that never says it.
+    Unstated,
 }
 
 #[derive(Deserialize)]
@@ -132,6 +156,10 @@ struct Tally {
     options: Vec<TallyOption>,
     #[serde(default)]
     stale: bool,
+    waiting: Option<u64>,
+    complete_to: Option<String>,
+    #[serde(rename = "final")]
+    is_final: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -162,7 +190,20 @@ impl Snapshot {
             voters: tally.voters,
             votes,
             at: crate::measure::clock::utc_now(),
+            waiting: tally.waiting,
+            complete_to: tally.complete_to,
+            is_final: tally.is_final,
         })
+    }
+
+    /// Returns how far counting has come.
+    pub(crate) fn counting(&self) -> Counting {
+        match (self.is_final, self.waiting) {
+            (None, _) => Counting::Unstated,
+            (Some(true), _) | (_, Some(0)) => Counting::Settled,
+            (_, Some(waiting)) => Counting::Waiting(waiting),
+            (_, None) => Counting::Unknown,
+        }
     }
 }
 
@@ -200,6 +241,23 @@ mod tests {
             let ours: VotePolicy = serde_json::from_str(&format!("\"{theirs}\"")).unwrap();
             assert_eq!(ours.replaces(), theirs.replaces(), "{theirs}");
         }
+    }
+
+    #[test]
+    fn what_waits_is_known_unknown_or_never_stated() {
+        let poll = sample(&["cats"], 1, VotePolicy::KeepFirst);
+        let counting = |more: &str| {
+            let json = format!(
+                r#"{{"version":4,"voters":3,"options":[{{"slug":"cats","votes":2}}]{more}}}"#
+            );
+            Snapshot::parse(json.as_bytes(), &poll).unwrap().counting()
+        };
+        assert_eq!(counting(""), Counting::Unstated);
+        let open = r#","final":false,"complete_to":null,"waiting":"#;
+        assert_eq!(counting(&format!("{open}null")), Counting::Unknown);
+        assert_eq!(counting(&format!("{open}300")), Counting::Waiting(300));
+        assert_eq!(counting(&format!("{open}0")), Counting::Settled);
+        assert_eq!(counting(r#","final":true,"waiting":null"#), Counting::Settled);
     }
 
     #[test]

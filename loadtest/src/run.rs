@@ -28,7 +28,7 @@ use crate::run::preflight::{Prepared, prepare};
 use crate::run::progress::{Progress, Stage};
 use crate::run::report_builder::{LoadResult, ReportBuilder};
 use crate::run::stop::{Stop, TICK};
-use crate::run::verify::{ProgressView, audit};
+use crate::run::verify::{EndedLoad, ProgressView, audit};
 use crate::viewers::audience::ViewersConfig;
 use crate::viewers::click_to_screen::ClickToScreen;
 use crate::viewers::thread::ViewersThread;
@@ -47,6 +47,8 @@ pub struct CompletedRun {
     pub voters_by_name: Vec<VoterRecord>,
     /// The number of 503 replies without a `Retry-After` header.
     pub unavailable_without_retry_after: u64,
+    /// The error after which nothing was written to the journal any more.
+    pub journal_error: Option<std::io::Error>,
     poll: Arc<Poll>,
 }
 
@@ -100,35 +102,37 @@ pub async fn drive(
 ) -> anyhow::Result<CompletedRun> {
     show(&Progress::default());
     // Before the load: check the target, open the viewers, and see whether somebody else votes.
+    let journal = config.journal.as_deref().map(Journal::open).transpose()?.map(Arc::new);
     let mut prepared = prepare(config).await?;
     let interval_us = micros(config.interval());
     let viewers = admit(config, &prepared, stop, interval_us, show).await?;
     let disturbed = disturbance(config, &mut prepared).await;
 
     // The load: all threads start at the same instant and record until their voters have finished.
-    let clock = Clock::starting_in(Duration::from_millis(20));
-    let started_at = utc_now();
-    let journal = config.journal.as_deref().map(Journal::open).transpose()?.map(Arc::new);
+    let clock = Clock::starting_in(head_start(config)?);
+    let started_at = config.start_at.map_or_else(utc_now, |start| format!("{start:.3}"));
     let workers = start_workers(config, &prepared, &viewers, stop, clock, journal.as_ref())?;
     let monitor = Monitor::new(config, clock, interval_us);
     let cpu_before = crate::measure::machine::process_time();
     let (monitor, records) =
         load(config, &mut prepared, &viewers, workers, monitor, stop, show).await?;
     let cpu = crate::measure::machine::process_time().saturating_sub(cpu_before);
-    let over_us = clock.now_us();
     let ended_early = stop.load.is_cancelled() && !monitor.knee_passed;
-    journal.map_or(Ok(()), |journal| journal.check())?;
+    let journal_error = journal.and_then(|journal| journal.take_error());
 
     // After the load: wait for the count, audit, and end the viewers, who have seen the last votes by then.
     let mut record = Recorder::new(recorder_config(config, interval_us, false));
     for part in &records {
         record.add(part);
     }
+    // The run has noticed the last reply a moment after it came.
+    let over_us = record.last_us.min(clock.now_us());
+    let last_reply = clock.instant(over_us);
     let ledger = std::mem::take(&mut record.ledger);
     let voters_by_name = std::mem::take(&mut record.voters_by_name);
+    let ended = EndedLoad { ledger, voters_by_name: &voters_by_name, last_reply };
     let mut view = ProgressView { monitor, viewers: &viewers, show };
-    let mut audit =
-        audit(config, &mut prepared, &mut view, ledger, &voters_by_name, stop, disturbed).await;
+    let mut audit = audit(config, &mut prepared, &mut view, ended, stop, disturbed).await;
     audit.contradicted = record.contradicted;
     let monitor = view.monitor;
     let stats = viewers.map(ViewersThread::join).transpose()?;
@@ -150,7 +154,25 @@ pub async fn drive(
     let report =
         ReportBuilder { config, poll: &prepared.poll, load, monitor, stats, audit, metrics }
             .report();
-    Ok(CompletedRun { report, voters_by_name, unavailable_without_retry_after, poll })
+    Ok(CompletedRun {
+        report,
+        voters_by_name,
+        unavailable_without_retry_after,
+        journal_error,
+        poll,
+    })
+}
+
+/// Returns how long to wait before the load begins.
+///
+/// # Errors
+/// Returns an error if the time at which it should begin has passed.
+fn head_start(config: &Config) -> anyhow::Result<Duration> {
+    let Some(start) = config.start_at else { return Ok(Duration::from_millis(20)) };
+    let ahead = start.duration_since(jiff::Timestamp::now());
+    Duration::try_from(ahead).map_err(|_| {
+        anyhow::anyhow!("the start at {start} has passed: choose a later time for all shards")
+    })
 }
 
 fn recorder_config(config: &Config, interval_us: u64, watches_screen: bool) -> RecorderConfig {
@@ -184,7 +206,7 @@ async fn admit(
     }
     let path = format!("/api/polls/{}/events", prepared.poll.slug);
     let viewers_config = ViewersConfig {
-        request: request::get(&results.endpoint.target, &path, "accept: text/event-stream\r\n"),
+        request: request::get(&results.endpoint, &path, "accept: text/event-stream\r\n"),
         endpoint: results.endpoint.clone(),
         watching,
         stalled: config.stalled_viewers,
@@ -257,7 +279,7 @@ fn start_workers(
         closed: None,
         voters_max: config.voters_max,
         crowd: prepared.crowd.clone(),
-        endpoint: prepared.endpoint.clone(),
+        endpoints: prepared.endpoints.clone(),
         clock,
         connections_max: prepared.connections_max.div_ceil(config.threads),
         reply_time_max: config.reply_time_max,
@@ -275,10 +297,15 @@ fn start_workers(
     let workers = workers.collect::<anyhow::Result<Vec<_>>>()?;
     // The viewers collect the acknowledgements from the workers to match them with frames.
     if let (Some(viewers), Some(before)) = (viewers, screen) {
+        let planned_us = (config.plan.seconds() * 1e6) as u64;
         let mut stats = viewers.stats();
         stats.recorders = workers.iter().map(WorkerThread::recorder).collect();
-        stats.screen =
-            Some(ClickToScreen::new(before.voters, recorder_config.warm_up_us, interval_us));
+        stats.screen = Some(ClickToScreen::new(
+            before.voters,
+            recorder_config.warm_up_us,
+            interval_us,
+            planned_us,
+        ));
     }
     if let Some(viewers) = viewers {
         viewers.stats().load = Some(clock);

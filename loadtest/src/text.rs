@@ -30,6 +30,11 @@ pub(crate) fn plural(count: u64, thing: &str, ending: &str) -> String {
     format!("{} {thing}{}", number(count), if count == 1 { "" } else { ending })
 }
 
+/// Formats a count with the words that fit it, such as `1 vote is` or `3 votes are`.
+pub(crate) fn one_or_many(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(count), if count == 1 { one } else { many })
+}
+
 /// Formats a rate: whole from ten up, with one digit below.
 pub(crate) fn rate(per_second: f64) -> String {
     if per_second >= 10.0 { number(per_second.round() as u64) } else { format!("{per_second:.1}") }
@@ -59,9 +64,37 @@ pub(crate) fn moment(rfc3339: &str) -> String {
     rfc3339.get(..19).unwrap_or(rfc3339).replace('T', " ") + " UTC"
 }
 
+/// Returns the beginning of a server's text, at most `max` characters, in a form that cannot act on a
+/// terminal: control characters are escaped.
+pub(crate) fn printable(bytes: &[u8], max: usize) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * max)]);
+    let mut out = String::new();
+    for letter in text.chars().take(max) {
+        match letter {
+            letter if letter.is_control() || is_invisible(letter) => {
+                out.extend(letter.escape_default());
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// Returns whether a character reverses or hides the text around it.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_of_a_server_cannot_act_on_the_terminal() {
+        let text = printable(b"\x1b[2J\x1b]0;x\x07\nRED \xff", 200);
+        assert_eq!(text, "\\u{1b}[2J\\u{1b}]0;x\\u{7}\\nRED \u{fffd}");
+        assert_eq!(printable("é\u{202e}x".as_bytes(), 2), "é\\u{202e}");
+    }
 
     #[test]
     fn figures_read_well() {

@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
+use crate::audit::claims::Claims;
 use crate::audit::database::StoredVotes;
 use crate::audit::findings::{Findings, NamedFinding};
+use crate::audit::row_key::RowKeys;
 use crate::poll::Poll;
 use crate::voters::expected_vote::{ExpectedVote, VoterRecord};
 
@@ -29,6 +31,10 @@ pub(crate) struct ByNameAudit<'a> {
 pub(crate) struct ByNameFindings {
     pub(crate) findings: Findings,
     pub(crate) named: Vec<NamedFinding>,
+    /// Voters of the run whose own row was found.
+    pub(crate) recognised: u64,
+    /// Voters of the run whose row is not known, because no cookie names it.
+    pub(crate) unnamed: u64,
 }
 
 impl ByNameAudit<'_> {
@@ -37,46 +43,63 @@ impl ByNameAudit<'_> {
         let mut out = ByNameFindings::default();
         let mut open: HashMap<u128, ExpectedVote> =
             HashMap::with_capacity(self.voters_by_name.len());
-        // Voters whose replies set no cookie have no id. They are compared by their choices alone.
-        let mut unnamed: Vec<ExpectedVote> = Vec::new();
+        // Voters whose row is not known are compared by their choices alone.
+        let keys = RowKeys::new(self.poll, &stored.keys);
+        let mut unnamed = Claims::default();
         for record in self.voters_by_name {
-            match record.voter {
-                Some(voter) => _ = open.insert(stored.key_of(voter), record.expected),
-                None => unnamed.push(record.expected),
+            match record.voter.and_then(|id| keys.of(id)) {
+                Some(voter) => _ = open.insert(voter, record.expected),
+                None => {
+                    out.unnamed += 1;
+                    unnamed.voter(record.expected);
+                }
             }
         }
         // Compare every row with the voter of its key. Rows of unknown voters are strangers.
-        let mut strangers = Vec::new();
+        let mut strangers: Vec<(u128, u64)> = Vec::new();
         for (voter, choices) in &stored.rows {
             match open.remove(voter) {
-                Some(expected) => self.check_row(&mut out, *voter, &expected, *choices),
+                Some(expected) => {
+                    out.recognised += 1;
+                    self.check_row(&mut out, *voter, &expected, *choices);
+                }
                 None if self.before.contains(voter) => {}
-                None => strangers.push((*voter, *choices)),
+                None => {
+                    strangers.push((*voter, *choices));
+                    unnamed.row(*choices);
+                }
             }
         }
         // Voters without a row are lost, if they were acknowledged.
         for (voter, expected) in &open {
             self.check_absent(&mut out, &id(*voter), expected);
         }
-        // A stranger may be a voter without a cookie. If none fits, the row is a phantom.
-        for (voter, choices) in strangers {
-            match unnamed.iter().position(|expected| expected.allows(Some(choices))) {
-                Some(at) => {
-                    let expected = unnamed.swap_remove(at);
-                    out.findings.indeterminate_counted += u64::from(expected.certain.is_none());
-                }
-                None if self.is_part => {}
-                None => {
-                    out.findings.phantom += 1;
-                    out.name("phantom", &id(voter), "no ballot", self.show(Some(choices)));
-                }
-            }
-        }
-        for expected in &unnamed {
-            self.check_absent(&mut out, "a voter without a cookie", expected);
-        }
+        self.check_unnamed(&mut out, unnamed, &strangers);
         self.check_tally(&mut out, stored);
         out
+    }
+
+    /// Compares the voters whose row is not known with the rows of strangers. A row that none of
+    /// them can have is a phantom.
+    fn check_unnamed(&self, out: &mut ByNameFindings, unnamed: Claims, strangers: &[(u128, u64)]) {
+        let mut claimed = unnamed.settle();
+        out.findings.indeterminate_counted += claimed.indeterminate_counted;
+        out.findings.indeterminate_absent += claimed.indeterminate_absent;
+        for (expected, count) in &claimed.lost {
+            out.findings.lost += count;
+            let who = format!("{count} voters without a name");
+            out.name("lost", &who, &self.show(expected.certain), "no row".to_owned());
+        }
+        if self.is_part {
+            return;
+        }
+        for (voter, choices) in strangers {
+            if let Some(left) = claimed.unclaimed.get_mut(choices).filter(|left| **left > 0) {
+                *left -= 1;
+                out.findings.phantom += 1;
+                out.name("phantom", &id(*voter), "no ballot", self.show(Some(*choices)));
+            }
+        }
     }
 
     fn check_row(
@@ -145,6 +168,11 @@ impl ByNameAudit<'_> {
 }
 
 impl ByNameFindings {
+    /// Returns whether every voter has the row that it must have.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.findings.lost == 0 && self.findings.wrong_choice == 0
+    }
+
     fn name(&mut self, finding: &str, who: &str, expected: &str, found: String) {
         if self.named.len() < NAMED_MAX {
             let (finding, who, expected) =
@@ -161,8 +189,7 @@ fn id(voter: u128) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::poll::{VotePolicy, sample};
-    use votestream_schema::poll::secrecy::VoterKeys;
+    use crate::poll::{VotePolicy, VoterPolicy, sample};
 
     fn checked(
         rows: &[(u128, u64)],
@@ -185,10 +212,10 @@ mod tests {
         let check =
             ByNameAudit { poll: &poll, voters_by_name: &voters_by_name, before: &before, is_part };
         check.run(&StoredVotes {
-            keys: VoterKeys::Ids,
             rows: rows.to_vec(),
             votes: votes.to_vec(),
             voters,
+            ..StoredVotes::default()
         })
     }
 
@@ -222,6 +249,42 @@ mod tests {
 
         let twice = checked(&[(100, 1), (1, 1), (2, 2)], [3, 1], 4, false);
         assert_eq!(twice.findings, Findings { duplicated: 1, ..absent });
+    }
+
+    #[test]
+    fn in_a_poll_with_codes_acknowledged_voters_claim_their_rows_first() {
+        // The row belongs to the code, so the id in the cookie of those who loaded the page is not
+        // that of their row.
+        let poll = Poll {
+            voter_policy: VoterPolicy::Code,
+            ..sample(&["cats", "dogs"], 1, VotePolicy::KeepFirst)
+        };
+        let hung_up = |voter| VoterRecord {
+            voter: Some(voter),
+            expected: ExpectedVote { certain: None, possible: Some(1) },
+        };
+        let acknowledged = VoterRecord {
+            voter: None,
+            expected: ExpectedVote { certain: Some(1), possible: None },
+        };
+        let voters_by_name = [hung_up(1), hung_up(2), acknowledged, acknowledged];
+        let before = HashSet::new();
+        let check = ByNameAudit {
+            poll: &poll,
+            voters_by_name: &voters_by_name,
+            before: &before,
+            is_part: false,
+        };
+        let rows = vec![(77, 1), (78, 1), (79, 1)];
+        let found = check.run(&StoredVotes {
+            rows,
+            votes: vec![3, 0],
+            voters: 3,
+            ..StoredVotes::default()
+        });
+        let expected =
+            Findings { indeterminate_counted: 1, indeterminate_absent: 1, ..Findings::default() };
+        assert_eq!((found.findings, found.unnamed), (expected, 4));
     }
 
     #[test]

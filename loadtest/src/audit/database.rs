@@ -11,21 +11,22 @@ use anyhow::{Context as _, bail};
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{Client, IsolationLevel, NoTls};
 use uuid::Uuid;
-use votestream_schema::VoterId;
 use votestream_schema::poll::secrecy::VoterKeys;
 use votestream_schema::poll::voter_key::PollSecret;
 
-use crate::poll::Poll;
+use crate::poll::{Counting, Poll, VoterPolicy};
 
 /// A connection to the database, for one poll.
 pub(crate) struct Database {
     client: Client,
     poll_id: i32,
     keys: VoterKeys,
+    /// Whether this release stores how far counting has come, and our role may read it.
+    has_progress: bool,
 }
 
 /// The votes of a poll and its tally, as of one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredVotes {
     /// How the poll names its voters in the rows.
     pub(crate) keys: VoterKeys,
@@ -35,13 +36,19 @@ pub(crate) struct StoredVotes {
     pub(crate) votes: Vec<u64>,
     /// The number of voters in the tally.
     pub(crate) voters: u64,
+    /// How far counting has come.
+    pub(crate) counting: Counting,
 }
 
-impl StoredVotes {
-    /// Returns the key under which the poll stores the voter whose cookie has this id.
-    pub(crate) fn key_of(&self, voter: u128) -> u128 {
-        let key = self.keys.key_of(VoterId(Uuid::from_u128(voter)));
-        key.map_or(voter, |key| key.0.as_u128())
+impl Default for StoredVotes {
+    fn default() -> Self {
+        Self {
+            keys: VoterKeys::Ids,
+            rows: Vec::new(),
+            votes: Vec::new(),
+            voters: 0,
+            counting: Counting::Unstated,
+        }
     }
 }
 
@@ -87,7 +94,51 @@ impl Database {
         };
         let (poll_id, is_keyed) = (row.get(0), row.get(1));
         let keys = if is_keyed { secret(&client, poll_id).await? } else { VoterKeys::Ids };
-        Ok(Self { client, poll_id, keys })
+        let sql = "SELECT coalesce(has_table_privilege(to_regclass('progress'), 'SELECT'), false)";
+        let has_progress = client.query_one(sql, &[]).await?.get(0);
+        Ok(Self { client, poll_id, keys, has_progress })
+    }
+
+    /// Returns how the database describes the poll, if that differs from `poll`. Then it belongs to
+    /// another deployment.
+    ///
+    /// # Errors
+    /// Returns an error if the database cannot be read.
+    pub(crate) async fn difference(&self, poll: &Poll) -> anyhow::Result<Option<String>> {
+        let sql = "SELECT title, vote_policy, replace(voter_policy, 'keyed_', ''), choices_min::int4, choices_max::int4, \
+                   array(SELECT slug FROM options WHERE poll_id = id ORDER BY position) FROM polls WHERE id = $1";
+        let row = self.client.query_one(sql, &[&self.poll_id]).await?;
+        let texts = [0, 1, 2].map(|at| row.get::<_, String>(at));
+        let described =
+            |title: &str, vote: &str, voter: &str, min: i64, max: i64, options: &str| {
+                format!(
+                    "'{title}' with the options {options}, {min} to {max} choices, {vote}, {voter}"
+                )
+            };
+        let stored = described(
+            &texts[0],
+            &texts[1],
+            &texts[2],
+            row.get::<_, i32>(3).into(),
+            row.get::<_, i32>(4).into(),
+            &row.get::<_, Vec<String>>(5).join(", "),
+        );
+        let options: Vec<&str> = poll.options.iter().map(|option| option.slug.as_str()).collect();
+        let voter_policy = match poll.voter_policy {
+            VoterPolicy::Open => "open",
+            VoterPolicy::Code => "code",
+        };
+        let vote_policy = if poll.vote_policy.replaces() { "replace" } else { "keep_first" };
+        let served = described(
+            &poll.title,
+            vote_policy,
+            voter_policy,
+            poll.choices_min.into(),
+            poll.choices_max.into(),
+            &options.join(", "),
+        );
+        Ok((stored != served)
+            .then(|| format!("the database has the poll {stored}; the target has {served}")))
     }
 
     /// Returns the keys of all voters who have a row now.
@@ -99,13 +150,6 @@ impl Database {
             voters.insert(row.get::<_, Uuid>(0).as_u128());
         }
         Ok(voters)
-    }
-
-    /// Returns the number of voters in the tally now; 0 if the poll has none yet.
-    pub(crate) async fn counted(&self) -> anyhow::Result<u64> {
-        let sql = "SELECT voters::int8 FROM poll_tally WHERE poll_id = $1";
-        let row = self.client.query_opt(sql, &[&self.poll_id]).await?;
-        Ok(row.map_or(0, |row| unsigned(row.get(0))))
     }
 
     /// Reads the rows and the tally of the poll in one snapshot.
@@ -141,6 +185,16 @@ impl Database {
         let sql = "SELECT voters::int8 FROM poll_tally WHERE poll_id = $1";
         if let Some(row) = snapshot.query_opt(sql, &[&id]).await? {
             stored.voters = unsigned(row.get(0));
+        }
+        if self.has_progress {
+            let sql = "SELECT CASE WHEN waiting_by_poll IS NOT NULL \
+                       THEN coalesce((waiting_by_poll ->> $1::int4::text)::int8, 0) END FROM progress";
+            stored.counting = match snapshot.query_one(sql, &[&id]).await?.get::<_, Option<i64>>(0)
+            {
+                Some(0) => Counting::Settled,
+                Some(waiting) => Counting::Waiting(unsigned(waiting)),
+                None => Counting::Unknown,
+            };
         }
         Ok(stored)
     }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 /// The number of faults of each kind. They are counted in voters, or in votes where a poll allows
 /// several choices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct Findings {
     /// Ballots that were acknowledged but are not counted.
     pub lost: u64,
@@ -38,7 +40,7 @@ impl Findings {
 }
 
 /// The account of one option: its votes before and after the run, and the gain that was expected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OptionBalance {
     /// The option's short name, as it stands in ballots.
     pub slug: String,
@@ -54,7 +56,7 @@ pub struct OptionBalance {
 }
 
 /// One fault with the name of its voter, found in the database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NamedFinding {
     /// The kind of fault: `lost`, `duplicated`, `phantom` or `wrong_choice`.
     pub finding: String,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::voters::expected_vote::ExpectedVote;
 
 /// A number of voters who have the same expected vote, as one entry of the JSON report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LedgerEntry {
     /// The vote that is expected of each of them.
     #[serde(flatten)]
@@ -21,8 +21,9 @@ pub struct LedgerEntry {
 }
 
 /// The expected votes of one worker, or of a whole run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(from = "Vec<LedgerEntry>", into = "Vec<LedgerEntry>")]
+#[schemars(with = "Vec<LedgerEntry>")]
 pub struct Ledger {
     voters: BTreeMap<ExpectedVote, u64>,
 }

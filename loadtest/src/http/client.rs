@@ -24,9 +24,18 @@ impl ApiClient {
 
     /// Sends a GET request for this path. Returns the status and the body.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let request = request::get(&self.endpoint.target, path, "");
+        let request = request::get(&self.endpoint, path, "");
         let reply = self.connection.exchange(&request, self.reply_time_max).await;
         let reply = reply.with_context(|| format!("GET {}{path}", self.endpoint.target))?;
+        if let Some(location) = reply.location.filter(|_| (300..400).contains(&reply.status)) {
+            bail!(
+                "GET {}{path}: status {}, redirected to {}. Redirects are not followed: give the address \
+                 to which it leads",
+                self.endpoint.target,
+                reply.status,
+                crate::text::printable(self.connection.text(&location), 200)
+            );
+        }
         Ok((reply.status, self.connection.text(&reply.body).to_vec()))
     }
 
@@ -64,5 +73,5 @@ impl ApiClient {
 }
 
 fn start(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).chars().take(200).collect()
+    crate::text::printable(body, 200)
 }

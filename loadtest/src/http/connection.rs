@@ -5,16 +5,15 @@
 //! Invariant: a connection on which anything failed is never used again.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 
 use crate::http::endpoint::{ByteStream, Endpoint};
 use crate::http::reply::{self, REPLY_BYTES_MAX, Reply};
-
-/// A connection that was idle for longer is checked first, because the server may have closed it.
-const REST_MAX: Duration = Duration::from_millis(500);
 
 /// The reason why there is no reply.
 #[derive(Debug, thiserror::Error)]
@@ -38,13 +37,14 @@ pub(crate) struct Connection {
     endpoint: Arc<Endpoint>,
     wire: Option<ByteStream>,
     buffer: Vec<u8>,
-    used: Instant,
+    /// How long it took to open the connection, until somebody asks.
+    connect_time: Option<Duration>,
 }
 
 impl Connection {
     /// Returns a connection that is not open yet.
     pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
-        Self { endpoint, wire: None, buffer: Vec::with_capacity(1024), used: Instant::now() }
+        Self { endpoint, wire: None, buffer: Vec::with_capacity(1024), connect_time: None }
     }
 
     /// Opens the connection, unless it is open already.
@@ -52,13 +52,20 @@ impl Connection {
     /// # Errors
     /// Returns [`ExchangeError::Connect`] if no connection can be opened.
     pub(crate) async fn open(&mut self) -> Result<(), ExchangeError> {
-        if self.wire.is_some() && self.used.elapsed() > REST_MAX && self.has_ended().await {
+        if self.wire.as_mut().is_some_and(has_ended) {
             self.wire = None;
         }
         if self.wire.is_none() {
+            let began = Instant::now();
             self.wire = Some(self.endpoint.connect().await.map_err(ExchangeError::Connect)?);
+            self.connect_time = Some(began.elapsed());
         }
         Ok(())
+    }
+
+    /// Returns how long it took to open the connection, once for each connection.
+    pub(crate) fn take_connect_time(&mut self) -> Option<Duration> {
+        self.connect_time.take()
     }
 
     /// Closes the connection. The next request opens a new one.
@@ -97,9 +104,8 @@ impl Connection {
             Ok(reply) => reply,
             Err(_) => Err(ExchangeError::Timeout),
         };
-        match &reply {
-            Ok(reply) if !reply.close => self.used = Instant::now(),
-            _ => self.wire = None,
+        if !matches!(&reply, Ok(reply) if !reply.close) {
+            self.wire = None;
         }
         reply
     }
@@ -138,14 +144,13 @@ impl Connection {
             }
         }
     }
+}
 
-    /// Returns whether the server closed the connection while it was idle.
-    async fn has_ended(&mut self) -> bool {
-        let Some(ByteStream::Plain(stream)) = &mut self.wire else { return false };
-        let mut byte = [0_u8; 1];
-        match stream.try_read(&mut byte) {
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-            Ok(_) => true, // an end, or bytes nobody asked for
-        }
-    }
+/// Returns whether the server closed an idle connection, or sent bytes that nobody asked for. Without
+/// news from the system this costs no system call. TLS handles its own messages meanwhile.
+fn has_ended(wire: &mut ByteStream) -> bool {
+    let mut byte = [0_u8; 1];
+    let mut buffer = ReadBuf::new(&mut byte);
+    let mut context = Context::from_waker(Waker::noop());
+    !matches!(Pin::new(wire).poll_read(&mut context, &mut buffer), Poll::Pending)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Reply {
     pub(crate) cookie: Option<Range<usize>>,
     /// Whether the reply has a `Retry-After` header.
     pub(crate) retry_after: bool,
+    /// The address to which the reply redirects.
+    pub(crate) location: Option<Range<usize>>,
     /// The range of the body. Chunked bodies are joined in place.
     pub(crate) body: Range<usize>,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Head {
     pub(crate) close: bool,
     pub(crate) cookie: Option<Range<usize>>,
     pub(crate) retry_after: bool,
+    pub(crate) location: Option<Range<usize>>,
     pub(crate) length: Length,
 }
 
@@ -53,18 +56,75 @@ pub(crate) enum Length {
     ToEnd,
 }
 
-/// Parses the head. Returns `None` if more bytes are needed.
+/// Header fields of a head that is parsed without an allocation.
+const HEADERS_USUAL: usize = 32;
+
+/// The most header fields of a head, as in browsers and proxies.
+const HEADERS_MAX: usize = 1024;
+
+/// The largest head in bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Parses the head of the final reply. Interim replies (status 1xx) in front of it are skipped.
+/// Returns `None` if more bytes are needed.
 pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, MalformedReply> {
-    let mut headers = [httparse::EMPTY_HEADER; 48];
-    let mut response = httparse::Response::new(&mut headers);
-    let bytes = match response.parse(buffer) {
-        Ok(httparse::Status::Complete(bytes)) => bytes,
-        Ok(httparse::Status::Partial) if buffer.len() > 64 << 10 => {
-            return Err(MalformedReply("endless head"));
+    let mut start = 0;
+    loop {
+        let rest = &buffer[start..];
+        let parsed = match parse_one_head(rest, &mut [httparse::EMPTY_HEADER; HEADERS_USUAL]) {
+            Err(httparse::Error::TooManyHeaders) => {
+                parse_one_head(rest, &mut vec![httparse::EMPTY_HEADER; HEADERS_MAX])
+            }
+            parsed => parsed,
+        };
+        match parsed {
+            Ok(Ok(Some(head))) if is_interim(head.status) => start += head.bytes,
+            Ok(Ok(Some(head))) => return Ok(Some(head.moved(start))),
+            Ok(Ok(None)) if rest.len() > HEAD_BYTES_MAX => {
+                return Err(MalformedReply("endless head"));
+            }
+            Ok(parsed) => return parsed,
+            Err(_) => return Err(MalformedReply("bad head")),
         }
-        Ok(httparse::Status::Partial) => return Ok(None),
-        Err(_) => return Err(MalformedReply("bad head")),
-    };
+    }
+}
+
+/// Returns whether another reply follows. After 101 the connection speaks another protocol.
+fn is_interim(status: u16) -> bool {
+    (100..200).contains(&status) && status != 101
+}
+
+impl Head {
+    /// Returns the head with all positions moved by `start` bytes.
+    fn moved(self, start: usize) -> Self {
+        let moved = |range: Range<usize>| range.start + start..range.end + start;
+        Self {
+            bytes: self.bytes + start,
+            cookie: self.cookie.map(moved),
+            location: self.location.map(moved),
+            ..self
+        }
+    }
+}
+
+/// Parses the first head in the buffer with room for some header fields.
+fn parse_one_head<'b>(
+    buffer: &'b [u8],
+    headers: &mut [httparse::Header<'b>],
+) -> Result<Result<Option<Head>, MalformedReply>, httparse::Error> {
+    let mut response = httparse::Response::new(headers);
+    match response.parse(buffer)? {
+        httparse::Status::Complete(bytes) => Ok(read_head(buffer, &response, bytes).map(Some)),
+        httparse::Status::Partial => Ok(Ok(None)),
+    }
+}
+
+/// Reads the parts that matter out of a parsed head of this many bytes.
+fn read_head(
+    buffer: &[u8],
+    response: &httparse::Response<'_, '_>,
+    bytes: usize,
+) -> Result<Head, MalformedReply> {
     let status = response.code.ok_or(MalformedReply("no status"))?;
     let mut head = Head {
         status,
@@ -72,20 +132,32 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, MalformedReply> 
         close: response.version == Some(0),
         cookie: None,
         retry_after: false,
+        location: None,
         length: Length::ToEnd,
     };
-    if status == 204 || status == 304 {
+    if status == 204 || status == 304 || is_interim(status) {
         head.length = Length::Known(0);
     }
+    let range = |value: &[u8], length: usize| {
+        let start = value.as_ptr() as usize - buffer.as_ptr() as usize;
+        start..start + length
+    };
     for header in response.headers.iter() {
         match header.name.len() {
+            8 if header.name.eq_ignore_ascii_case("location") => {
+                head.location = Some(range(header.value, header.value.len()));
+            }
             10 if header.name.eq_ignore_ascii_case("connection") => {
-                head.close = header.value.eq_ignore_ascii_case(b"close");
+                // The value is a list, such as `close, X-Foo`.
+                let mut names = header.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+                head.close |= names.clone().any(|name| name.eq_ignore_ascii_case(b"close"));
+                if names.any(|name| name.eq_ignore_ascii_case(b"keep-alive")) {
+                    head.close = false; // HTTP/1.0 closes unless it says so
+                }
             }
             10 if header.name.eq_ignore_ascii_case("set-cookie") => {
                 if let Some(cookie) = voter_cookie(header.value) {
-                    let start = header.value.as_ptr() as usize - buffer.as_ptr() as usize;
-                    head.cookie = Some(start..start + cookie);
+                    head.cookie = Some(range(header.value, cookie));
                 }
             }
             11 if header.name.eq_ignore_ascii_case("retry-after") => head.retry_after = true,
@@ -100,7 +172,7 @@ pub(crate) fn parse_head(buffer: &[u8]) -> Result<Option<Head>, MalformedReply> 
             _ => {}
         }
     }
-    Ok(Some(head))
+    Ok(head)
 }
 
 /// Parses a complete reply. Returns `None` if more bytes are needed. `ended` says that the server
@@ -120,8 +192,8 @@ pub(crate) fn parse(buffer: &mut [u8], ended: bool) -> Result<Option<Reply>, Mal
         Length::ToEnd => return Ok(None),
     };
     let close = head.close || head.length == Length::ToEnd;
-    let Head { status, cookie, retry_after, .. } = head;
-    Ok(Some(Reply { status, close, cookie, retry_after, body }))
+    let Head { status, cookie, retry_after, location, .. } = head;
+    Ok(Some(Reply { status, close, cookie, retry_after, location, body }))
 }
 
 /// Returns the length of `name=value` if this `Set-Cookie` value is the voter's cookie.
@@ -205,6 +277,45 @@ mod tests {
             parse(&mut text.into_bytes(), false).unwrap().unwrap().retry_after
         };
         assert!(reply("Retry-After: 2\r\n") && !reply(""));
+    }
+
+    #[test]
+    fn interim_replies_are_skipped() {
+        let early = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
+        let text = format!("HTTP/1.1 100 Continue\r\n\r\n{early}");
+        assert_eq!(parse(&mut text.clone().into_bytes(), false).unwrap(), None);
+        let mut bytes = [text.as_bytes(), ACCEPTED].concat();
+        let reply = parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!((reply.status, &bytes[reply.body]), (202, b"hello".as_slice()));
+        assert_eq!(&bytes[reply.cookie.unwrap()], b"voter_1a2b3c4d=v1.ab.cd.ef");
+    }
+
+    #[test]
+    fn heads_of_many_fields_are_read() {
+        let fields: String = (0..300).map(|n| format!("x-h-{n}: v\r\n")).collect();
+        let text = format!("HTTP/1.1 202 Accepted\r\n{fields}content-length: 0\r\n\r\n");
+        assert_eq!(parse(&mut text.into_bytes(), false).unwrap().unwrap().status, 202);
+    }
+
+    #[test]
+    fn close_may_stand_in_a_list() {
+        let closes = |version: &str, value: &str| {
+            let text = format!(
+                "HTTP/{version} 200 OK\r\nconnection: {value}\r\ncontent-length: 0\r\n\r\n"
+            );
+            parse(&mut text.into_bytes(), false).unwrap().unwrap().close
+        };
+        assert!(closes("1.1", "close, X-Foo") && closes("1.1", "X-Foo ,Close"));
+        assert!(!closes("1.1", "X-Foo") && !closes("1.0", "Keep-Alive"));
+    }
+
+    #[test]
+    fn a_redirect_says_where_to() {
+        let mut bytes =
+            b"HTTP/1.1 301 Moved\r\nLocation: https://a.example/x\r\ncontent-length: 0\r\n\r\n"
+                .to_vec();
+        let reply = parse(&mut bytes, false).unwrap().unwrap();
+        assert_eq!(&bytes[reply.location.unwrap()], b"https://a.example/x");
     }
 
     #[test]

@@ -21,6 +21,11 @@ impl Clock {
         micros(Instant::now().saturating_duration_since(self.start))
     }
 
+    /// Returns the instant that lies `us` after the start.
+    pub(crate) fn instant(self, us: u64) -> Instant {
+        self.start + Duration::from_micros(us)
+    }
+
     /// Returns the time from now until `us`; zero if that has passed.
     pub(crate) fn until(self, us: u64) -> Duration {
         (self.start + Duration::from_micros(us)).saturating_duration_since(Instant::now())

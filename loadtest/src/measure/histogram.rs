@@ -94,7 +94,7 @@ impl Latencies {
 }
 
 /// A distribution of latencies as it stands in reports.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Distribution {
     /// The number of recorded latencies.
     pub count: u64,

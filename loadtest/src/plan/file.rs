@@ -8,26 +8,36 @@ use serde::Deserialize;
 use crate::plan::timetable::{Phase, Plan, Spacing};
 
 /// A plan as it is written in a file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PlanFile {
+pub(crate) struct PlanFile {
+    /// The name of the plan in reports.
     name: String,
+    /// How arrivals are spread over each phase.
     #[serde(default)]
     arrivals: Spacing,
+    /// The length in seconds of a warm-up in front, which is left out of the figures.
     #[serde(default)]
     warm_up_seconds: f64,
+    /// Whether to look for the highest rate within the limits, and to end once it is found.
     #[serde(default)]
     seeks_knee: bool,
+    /// The phases in order. Each has either `rate`, or `rate_from` and `rate_to`.
     phase: Vec<PhaseEntry>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PhaseEntry {
+    /// The name of the phase in reports.
     name: Option<String>,
+    /// The length of the phase in seconds.
     seconds: f64,
+    /// Voters per second in the whole phase.
     rate: Option<f64>,
+    /// Voters per second at the beginning of the phase.
     rate_from: Option<f64>,
+    /// Voters per second at the end of the phase.
     rate_to: Option<f64>,
 }
 

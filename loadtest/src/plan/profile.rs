@@ -120,6 +120,13 @@ mod tests {
     }
 
     #[test]
+    fn the_only_voter_is_not_spent_on_the_warm_up() {
+        let shape = Shape { rate: Some(0.1), seconds: Some(10.0), ..Shape::default() };
+        let plan = Plan::of(Profile::Constant, &shape).unwrap();
+        assert_eq!((plan.voters(), plan.warm_up_seconds, plan.phases.len()), (1, 0.0, 1));
+    }
+
+    #[test]
     fn warm_up_stands_in_front() {
         let plan = Plan::of(Profile::Constant, &Shape::default()).unwrap();
         assert_eq!(plan.phases[0].name, "warm-up");

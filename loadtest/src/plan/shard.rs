@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// One of several processes that share a load, such as the second of four: `2/4`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Shard {
     /// The position of this process, from 1.
     pub nth: u64,
@@ -31,9 +31,10 @@ impl Shard {
     }
 
     /// Returns the slice of thread number `thread` (from 0) out of `threads` threads of this
-    /// process.
+    /// process. The voters of the process are the same for every number of threads, so that
+    /// processes with different numbers of them do not use each other's voting codes.
     pub(crate) fn slice(self, thread: u64, threads: u64) -> Slice {
-        Slice { nth: (self.nth - 1) * threads + thread, of: self.of * threads }
+        Slice { nth: (self.nth - 1) + self.of * thread, of: self.of * threads }
     }
 }
 
@@ -85,6 +86,20 @@ mod tests {
         for text in ["0/4", "5/4", "2", "a/b", "1/0", "-1/2", "4:4", "0:4/4", "-1:2"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn shards_with_different_threads_share_no_voter() {
+        let voters = |nth, threads| -> Vec<u64> {
+            let shard = Shard { nth, of: 3 };
+            let slices = (0..threads).map(|thread| shard.slice(thread, threads));
+            slices
+                .flat_map(|slice| (0..slice.share(100)).map(move |k| slice.nth + k * slice.of))
+                .collect()
+        };
+        let mut all = [voters(1, 1), voters(2, 4), voters(3, 2)].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
     }
 
     #[test]

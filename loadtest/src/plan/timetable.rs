@@ -8,7 +8,18 @@ use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 
 /// How arrivals are spread over a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Spacing {
     /// Arrive as independent people do, with random gaps around the rate
@@ -19,7 +30,7 @@ pub enum Spacing {
 }
 
 /// A stretch of time in which the rate changes linearly from one value to another.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Phase {
     /// The phase's name in reports.
     pub name: String,
@@ -44,7 +55,7 @@ impl Phase {
 }
 
 /// The phases of a load, one after the other without a gap.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Plan {
     /// The name of the profile, or the name in the plan's file.
     pub name: String,
@@ -84,8 +95,9 @@ impl Plan {
             seconds.is_finite() && (0.0..=3600.0).contains(&seconds),
             "the warm-up must last 0 to 3600 s"
         );
-        if seconds > 0.0 {
-            let rate = self.phases[0].rate_from;
+        // A warm-up in which hardly anybody comes would take a voter away from the load.
+        let rate = self.phases[0].rate_from;
+        if seconds > 0.0 && (rate == 0.0 || rate * seconds >= 1.0) {
             self.phases.insert(0, Phase::new("warm-up", seconds, rate, rate));
             self.warm_up_seconds = seconds;
         }

@@ -2,7 +2,8 @@
 //! `templates/chart.html`.
 //!
 //! All coordinates are those of the view box, rounded to a tenth so that files stay small.
-//! Absent on purpose: scripts. `<title>` elements and tables show the values instead of a pointer.
+//! Absent on purpose: scripts. Invisible stripes with `<title>` elements show the values under the
+//! pointer.
 
 /// The width of the view box.
 pub(crate) const WIDTH: f64 = 560.0;
@@ -70,6 +71,14 @@ pub(crate) struct ChartPath {
     pub(crate) path: String,
 }
 
+/// An invisible stripe of a chart that shows the values at its place.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stripe {
+    pub(crate) left: String,
+    pub(crate) width: String,
+    pub(crate) text: String,
+}
+
 /// A chart, ready for the template.
 #[derive(Debug, Clone)]
 pub(crate) struct Chart {
@@ -80,6 +89,7 @@ pub(crate) struct Chart {
     pub(crate) x_ticks: Vec<Tick>,
     pub(crate) y_ticks: Vec<Tick>,
     pub(crate) shapes: Vec<ChartPath>,
+    pub(crate) stripes: Vec<Stripe>,
     /// The left edge and the width of the warm-up; `None` if there was none.
     pub(crate) warm_up: Option<(String, String)>,
     pub(crate) left: String,
@@ -148,6 +158,7 @@ pub(crate) fn draw(
         x_ticks,
         y_ticks: y.ticks(),
         shapes: shapes.collect(),
+        stripes: stripes(axis, series, x, &y),
         warm_up: (warm_up > 0.0)
             .then(|| (coordinate(LEFT), coordinate(x(warm_up.min(axis.max)) - LEFT))),
         left: coordinate(LEFT),
@@ -155,6 +166,50 @@ pub(crate) fn draw(
         top: coordinate(TOP),
         bottom: coordinate(HEIGHT - BOTTOM),
     })
+}
+
+/// The most stripes of a chart, so that files stay small.
+const STRIPES_MAX: usize = 80;
+
+/// Returns the stripes of a chart, each with the values of all series at its place.
+fn stripes(
+    axis: &Axis,
+    series: &[ChartSeries],
+    x: impl Fn(f64) -> f64,
+    y: &Vertical,
+) -> Vec<Stripe> {
+    let points = series.iter().map(|one| one.points.len()).max().unwrap_or(0);
+    let count = points.clamp(1, STRIPES_MAX);
+    let width = axis.max / count as f64;
+    let stripe = |nth: usize| {
+        let (from, to) = (nth as f64 * width, (nth + 1) as f64 * width);
+        let values = series.iter().enumerate().filter_map(|(layer, one)| {
+            let mut inside = one.points.iter().enumerate();
+            let (place, value) = inside.find_map(|(place, (at, value))| {
+                Some((place, (*value)?)).filter(|_| (from..to).contains(at))
+            })?;
+            // An area lies on top of the next one.
+            let below = series.get(layer + 1).filter(|_| one.style == Style::Area);
+            let below = below.and_then(|below| below.points.get(place)?.1).unwrap_or(0.0);
+            Some(format!("{}: {}", one.name, y.show(value - below)))
+        });
+        let values: Vec<String> = values.collect();
+        let at = match &axis.ticks {
+            None => format!("{} to {} {}\n", brief(from), brief(to), axis.label),
+            Some(_) => String::new(),
+        };
+        (!values.is_empty()).then(|| Stripe {
+            left: coordinate(x(from)),
+            width: coordinate(x(to) - x(from)),
+            text: format!("{at}{}", values.join("\n")),
+        })
+    };
+    (0..count).filter_map(stripe).collect()
+}
+
+/// Formats a place on the x axis, with a digit after the point if it is small.
+fn brief(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 /// Stacks series: each becomes the sum of itself and of those before it.
@@ -321,6 +376,14 @@ mod tests {
             draw("t", &AXIS, Scale::Count, &[series(&[(0.0, None)], Style::Line)], 0.0).is_none()
         );
         assert!(draw("t", &AXIS, Scale::Count, &[], 0.0).is_none());
+    }
+
+    #[test]
+    fn stripes_show_the_values_at_their_place() {
+        let points: Vec<_> = (0..200).map(|n| (f64::from(n) / 20.0, Some(f64::from(n)))).collect();
+        let chart = draw("t", &AXIS, Scale::Count, &[series(&points, Style::Line)], 0.0).unwrap();
+        assert_eq!(chart.stripes.len(), STRIPES_MAX);
+        assert_eq!(chart.stripes[8].text, "1.0 to 1.1 s\nsent: 20");
     }
 
     #[test]

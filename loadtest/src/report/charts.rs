@@ -49,10 +49,25 @@ fn over_time(report: &Report, of: impl Fn(&Point) -> Option<f64>) -> Points {
     points.map(|(at, point)| ((at as f64 + 0.5) * step, of(point))).collect()
 }
 
+/// Returns rates. Several short intervals are drawn as one if few events fall into each, because
+/// the rhythm of the intervals would else show instead of the rate.
 fn per_second(report: &Report, of: fn(&Point) -> u64) -> Points {
     let step = report.series.interval_seconds.max(1e-9);
-    over_time(report, |point| Some(of(point) as f64 / step))
+    let points = &report.series.points;
+    let total: u64 = points.iter().map(|point| point.sent).sum();
+    let busy = points.iter().filter(|point| point.sent > 0).count().max(1);
+    let wanted = (EVENTS_MIN * busy as f64 / total.max(1) as f64).ceil() as usize;
+    let group = wanted.clamp(1, (1.0 / step).round().max(1.0) as usize);
+    let drawn = points.chunks(group).enumerate().map(|(nth, chunk)| {
+        let middle = (nth * group) as f64 + chunk.len() as f64 / 2.0;
+        let sum: u64 = chunk.iter().map(of).sum();
+        (middle * step, Some(sum as f64 / (chunk.len() as f64 * step)))
+    });
+    drawn.collect()
 }
+
+/// An interval of a rate is drawn with at least this many events, but is no longer than a second.
+const EVENTS_MIN: f64 = 50.0;
 
 fn quantile(report: &Report, name: &str, of: fn(&Point) -> &Distribution) -> Points {
     over_time(report, |point| (of(point).count > 0).then(|| of(point).named_us(name) as f64))
@@ -89,8 +104,12 @@ fn dashed(name: &'static str, colour: u8, points: Points) -> ChartSeries {
 fn rates(report: &Report) -> Option<Chart> {
     let is_open = report.setup.closed_connections.is_none() && report.setup.shard.is_none();
     let plan = report.setup.plan.as_ref().filter(|_| is_open);
+    // Older reports know only the ballots.
+    let is_known = report.series.points.iter().any(|point| point.acknowledged_voters > 0);
+    let voters: fn(&Point) -> u64 =
+        if is_known { |point| point.acknowledged_voters } else { |point| point.acknowledged };
     let series = [
-        line("acknowledged", 2, per_second(report, |point| point.acknowledged)),
+        line("acknowledged", 2, per_second(report, voters)),
         line("sent", 1, per_second(report, |point| point.sent)),
         dashed("intended", 0, plan.map(intended).unwrap_or_default()),
     ];
@@ -235,4 +254,21 @@ pub(crate) fn comparison_charts(first: &Report, second: &Report) -> anyhow::Resu
         ])?,
     ];
     Ok(drawn.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_rate_is_a_straight_line_in_short_intervals_too() {
+        // 15 a second in intervals of 100 ms: one and two in turn.
+        let mut report = Report::default();
+        report.series.interval_seconds = 0.1;
+        let point = |nth: u64| Point { sent: 1 + nth % 2, ..Point::default() };
+        report.series.points = (0..40).map(point).collect();
+        let drawn = per_second(&report, |point| point.sent);
+        assert_eq!(drawn.len(), 4);
+        assert!(drawn.iter().all(|(_, rate)| *rate == Some(15.0)), "{drawn:?}");
+    }
 }

@@ -1,7 +1,12 @@
 //! Compares the figures of two reports.
 
+use std::str::FromStr;
+
+use anyhow::Context as _;
+
 use crate::measure::histogram::Distribution;
 use crate::report::data::Report;
+use crate::report::slo::{Metric, SAMPLES_MIN};
 use crate::text::{duration, rate};
 
 /// One figure of both runs.
@@ -26,6 +31,58 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// Differences between the runs that make them hard to compare.
     pub warnings: Vec<String>,
+}
+
+/// A change that must not happen, such as `p99>+10%`: a figure by the names of thresholds, and how
+/// far it may rise (`>+`) or fall (`<-`).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FailOn {
+    text: String,
+    metric: Metric,
+    /// The limit of `after ÷ before − 1`; for shares that of the difference.
+    limit: f64,
+    rises: bool,
+}
+
+impl FromStr for FailOn {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let form = || format!("'{text}' is not a change such as 'p99>+10%' or 'rate<-5%'");
+        let at = text.find(['<', '>']).with_context(form)?;
+        let (rises, sign) = if text[at..].starts_with('>') { (true, '+') } else { (false, '-') };
+        let limit = text[at + 1..].trim().strip_prefix(sign).with_context(form)?;
+        let limit = crate::units::parse_share(limit).with_context(form)?;
+        let metric = Metric::parse(text[..at].trim())?;
+        Ok(Self { text: text.to_owned(), metric, limit: if rises { limit } else { -limit }, rises })
+    }
+}
+
+impl FailOn {
+    /// Returns the reason if the change has happened, or cannot be judged.
+    pub(crate) fn check(&self, before: &Report, after: &Report) -> Option<String> {
+        let (one, two) = (self.metric.measure(before), self.metric.measure(after));
+        let (Some(one), Some(two)) = (one, two) else {
+            return Some(format!("{}: not measured in both runs", self.text));
+        };
+        let samples = [before, after].map(|report| self.metric.samples(report));
+        let counts = samples.map(|count| count.map_or_else(|| "–".to_owned(), crate::text::number));
+        let counts = format!("samples {} and {}", counts[0], counts[1]);
+        if samples.into_iter().flatten().any(|count| count < SAMPLES_MIN) {
+            return Some(format!("{}: not judged, {counts}; {SAMPLES_MIN} are needed", self.text));
+        }
+        let change = match self.metric {
+            Metric::Errors | Metric::Achieved => two - one,
+            _ if one == 0.0 && two > 0.0 => f64::INFINITY,
+            _ if one == 0.0 => 0.0,
+            _ => two / one - 1.0,
+        };
+        let is_beyond = if self.rises { change > self.limit } else { change < self.limit };
+        is_beyond.then(|| {
+            let [one, two] = [one, two].map(|value| self.metric.show(value));
+            format!("{}: {one} became {two} ({:+.1}%, {counts})", self.text, change * 100.0)
+        })
+    }
 }
 
 /// Relative changes up to this one count as noise.
@@ -97,6 +154,14 @@ fn latencies(changes: &mut Vec<Change>, what: &str, before: &Distribution, after
     if before.count == 0 || after.count == 0 {
         return;
     }
+    let samples = figure(
+        &format!("{what} samples"),
+        before.count as f64,
+        after.count as f64,
+        true,
+        |count| crate::text::number(count as u64),
+    );
+    changes.push(Change { better: None, ..samples });
     for name in ["p50", "p90", "p99", "p99.9", "max"] {
         let (one, two) = (before.named_us(name) as f64, after.named_us(name) as f64);
         changes.push(figure(&format!("{what} {name}"), one, two, false, duration));
@@ -182,6 +247,36 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn report(latencies: &[u64], rate: f64) -> Report {
+        let mut all = crate::measure::histogram::Latencies::default();
+        latencies.iter().for_each(|us| all.record(*us));
+        let mut report = Report::default();
+        report.ballots.latency = (&all).into();
+        report.ballots.acknowledged_per_second = rate;
+        report
+    }
+
+    #[test]
+    fn a_change_beyond_the_limit_fails() {
+        let (before, after) = (report(&[1000; 200], 100.0), report(&[1200; 200], 97.0));
+        let check = |limit: &str| limit.parse::<FailOn>().unwrap().check(&before, &after);
+        let why = check("p99>+10%").unwrap();
+        assert!(why.contains("+20.") && why.contains("samples 200 and 200"), "{why}");
+        assert_eq!((check("p99>+25%"), check("rate<-5%"), check("p99<-1%")), (None, None, None));
+        assert!(check("rate<-2%").is_some());
+        assert!(check("click_to_screen_p99>+10%").unwrap().contains("not measured"));
+        for text in ["p99", "p99>10%", "p99<+5%", "speed>+5%", "p99>+fast"] {
+            assert!(text.parse::<FailOn>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn few_samples_are_not_judged() {
+        let (before, after) = (report(&[1000; 200], 1.0), report(&[1000; 99], 1.0));
+        let why = "p99>+10%".parse::<FailOn>().unwrap().check(&before, &after).unwrap();
+        assert!(why.contains("samples 200 and 99"), "{why}");
+    }
 
     #[test]
     fn direction_decides_what_is_better() {

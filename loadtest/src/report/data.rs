@@ -1,7 +1,8 @@
 //! The data of a report, as they are written in JSON.
 //!
 //! `loadtest/README.md` documents the schema, and [`SCHEMA_VERSION`] is its number. Under the same
-//! number fields may be added, but never renamed, removed or given another unit.
+//! number fields may be added, but never renamed, removed or given another unit. A field that an
+//! older version did not write has its default value.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,8 @@ use crate::voters::outcome::Outcome;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The report of one run, or of several merged ones.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Report {
     /// The [`SCHEMA_VERSION`] of the version that wrote the report.
     pub schema_version: u32,
@@ -56,9 +58,10 @@ pub struct Report {
 }
 
 /// The result of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct LoadVerdict {
-    /// The exit code of the process: 0, 1 or 2.
+    /// The exit code of the process: 0, 1, 2 or 5.
     pub exit_code: u8,
     /// The result in one line.
     pub headline: String,
@@ -67,7 +70,7 @@ pub struct LoadVerdict {
 }
 
 /// A threshold and the measured value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SloResult {
     /// The threshold as it was given.
     pub slo: String,
@@ -75,10 +78,14 @@ pub struct SloResult {
     pub measured: Option<String>,
     /// Whether the threshold was met. A threshold without a measurement is not met.
     pub kept: bool,
+    /// Why the threshold was not judged, such as too few samples. It is then not met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_judged: Option<String>,
 }
 
 /// The settings and the machine of a run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Setup {
     /// The address of the producer, which received the ballots.
     pub target: String,
@@ -114,10 +121,16 @@ pub struct Setup {
     pub machine: String,
     /// Whether the operator ended the load early.
     pub ended_early: bool,
+    /// The command line, without passwords; absent if another program drove the load.
+    pub command_line: Option<String>,
+    /// The largest share of wrong outcomes that was allowed, from 0 to 1; absent in reports that knew
+    /// no such limit.
+    pub errors_max_ratio: Option<f64>,
 }
 
 /// Whether the load tester kept its timetable.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Schedule {
     /// The model of the load: `open` or `closed`.
     pub model: String,
@@ -137,7 +150,8 @@ pub struct Schedule {
 }
 
 /// The ballots by outcome, with their latencies.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Ballots {
     /// The number of requests of each outcome. The warm-up is included, because the audit counts
     /// it, too.
@@ -156,10 +170,16 @@ pub struct Ballots {
     pub latency: Distribution,
     /// The latency of ballot pages, from the voter's intended start.
     pub page_latency: Distribution,
+    /// `latency` by outcome, for the outcomes that happened.
+    pub latency_by_outcome: BTreeMap<String, Distribution>,
+    /// The time it took to open each connection, with TLS. Its count is the number of connections
+    /// that were opened.
+    pub connect_time: Distribution,
 }
 
 /// The figures of one phase.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct PhaseReport {
     /// The name of the phase.
     pub name: String,
@@ -185,7 +205,7 @@ pub struct PhaseReport {
 }
 
 /// The knee: the highest rate within the limits.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Knee {
     /// The rate in voters per second; absent if even the first step exceeded the limits.
     pub rate_per_second: Option<f64>,
@@ -197,7 +217,8 @@ pub struct Knee {
 }
 
 /// The figures of all viewers together.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct ViewersReport {
     /// The number of viewers that read. If none was requested, one still watches for the ballots of
     /// the run.
@@ -233,7 +254,8 @@ pub struct ViewersReport {
 }
 
 /// The latencies from the click to the screen.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct ScreenReport {
     /// The latency from the voter's intended start.
     pub from_click: Distribution,
@@ -244,14 +266,15 @@ pub struct ScreenReport {
 }
 
 /// The figures from the target's own metrics.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct MetricsReport {
     /// The addresses that were read.
     pub addresses: Vec<String>,
-    /// The largest backlog: lag and pending entries.
-    pub backlog_max: u64,
-    /// The backlog at the end of the run.
-    pub backlog_end: u64,
+    /// The largest backlog: lag and pending entries; absent if no address shows it.
+    pub backlog_max: Option<u64>,
+    /// The backlog at the end of the run; absent if no address shows it.
+    pub backlog_end: Option<u64>,
     /// The time from ballot to commit over the run, as the consumers measured it: quantiles by
     /// name, each as the upper bound of its bucket in µs.
     pub ballot_to_commit_us: BTreeMap<String, u64>,
@@ -262,7 +285,8 @@ pub struct MetricsReport {
 }
 
 /// The figures over time, in intervals of equal length.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Series {
     /// The length of an interval in seconds.
     pub interval_seconds: f64,
@@ -275,7 +299,8 @@ pub struct Series {
 }
 
 /// The figures of one interval.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Point {
     /// Voters who were due in this interval.
     pub intended: u64,
@@ -283,6 +308,8 @@ pub struct Point {
     pub sent: u64,
     /// Ballots that were acknowledged.
     pub acknowledged: u64,
+    /// Voters whose first acknowledgement came in this interval.
+    pub acknowledged_voters: u64,
     /// Ballots that were refused, rightly.
     pub refused: u64,
     /// Requests whose outcome was wrong.
@@ -300,7 +327,8 @@ pub struct Point {
 }
 
 /// The resources that the load tester used.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default)]
 pub struct Generator {
     /// Processor time during the load over all threads, in seconds.
     pub cpu_seconds: f64,
@@ -310,6 +338,12 @@ pub struct Generator {
     pub requests: u64,
     /// The most resident memory in bytes.
     pub resident_bytes_max: u64,
+    /// The number of cores that the load tester kept busy on average during the load.
+    pub cores_busy: f64,
+    /// Connections that the machine of the load tester could not open. They make the run void.
+    pub faults: u64,
+    /// The system's error of the first of them.
+    pub fault: Option<String>,
 }
 
 impl Report {

@@ -58,8 +58,9 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     fact(
         "its needs",
         Some(format!(
-            "{:.1} µs of processor a request, {} resident at most",
+            "{:.1} µs of processor a request, {:.2} cores busy, {} resident at most",
             report.generator.cpu_us_per_request,
+            report.generator.cores_busy,
             bytes(report.generator.resident_bytes_max)
         )),
     );
@@ -85,13 +86,31 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
             } else {
                 format!("; ballot to commit {}", commits.join(", "))
             };
+            let shown = |backlog: Option<u64>| backlog.map_or_else(|| "unknown".to_owned(), number);
+            match metrics.backlog_max {
+                None => format!("no address shows the backlog{commits}"),
+                Some(most) => format!(
+                    "backlog at most {}, {} at the end{commits}",
+                    number(most),
+                    shown(metrics.backlog_end)
+                ),
+            }
+        }),
+    );
+    let connections = &report.ballots.connect_time;
+    fact(
+        "connections",
+        (connections.count > 0).then(|| {
             format!(
-                "backlog at most {}, {} at the end{commits}",
-                number(metrics.backlog_max),
-                number(metrics.backlog_end)
+                "{} opened; connect time p50 {}, p99 {}, max {}",
+                number(connections.count),
+                duration(connections.named_us("p50") as f64),
+                duration(connections.named_us("p99") as f64),
+                duration(connections.named_us("max") as f64)
             )
         }),
     );
+    fact("command", setup.command_line.clone());
     fact("seed", Some(setup.seed.to_string()));
     fact("version", Some(setup.version.clone()));
     facts

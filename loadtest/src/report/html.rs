@@ -11,7 +11,9 @@ use crate::report::charts::{charts, comparison_charts};
 use crate::report::compare::Comparison;
 use crate::report::data::Report;
 use crate::report::facts::facts;
+use crate::report::slo::SAMPLES_MIN;
 use crate::report::tables::{Table, tables};
+use crate::report::verdict::EXIT_INCOMPLETE;
 use crate::text::{duration, moment, number, rate, seconds};
 
 /// A figure that stands out at the top of the page.
@@ -93,7 +95,7 @@ fn title(report: &Report) -> String {
 fn tone(report: &Report) -> &'static str {
     match report.verdict.exit_code {
         0 => "good",
-        1 => "warn",
+        1 | EXIT_INCOMPLETE => "warn",
         _ => "bad",
     }
 }
@@ -104,7 +106,10 @@ fn basis(report: &Report) -> &'static str {
             "Checked by name: every voter's row in the database, and the tally against all rows."
         }
         (AuditVerdict::Balanced | AuditVerdict::Violated, Basis::Http) => {
-            "Checked by sums: what the public tally gained against what was acknowledged."
+            "Checked by sums: what the public tally gained against what was acknowledged. Sums do not show single voters."
+        }
+        (AuditVerdict::Incomplete, _) => {
+            "Not established: the deployment was still counting when the wait ended."
         }
         _ => "Not established.",
     }
@@ -143,9 +148,9 @@ fn audit_tiles(report: &Report) -> Vec<Tile> {
 fn indeterminate_note(report: &Report) -> String {
     let found = &report.audit.findings;
     match report.audit.indeterminate_voters {
-        0 => "no voter was left without a reply".to_owned(),
+        0 => "every voter has a certain answer".to_owned(),
         _ => format!(
-            "without a reply: {} counted, {} absent",
+            "without a certain answer: {} counted, {} absent",
             number(found.indeterminate_counted),
             number(found.indeterminate_absent)
         ),
@@ -172,7 +177,10 @@ fn tiles(report: &Report) -> Vec<Tile> {
         tile(
             "latency p99",
             time(&ballots.latency, "p99"),
-            format!("max {}", time(&ballots.latency, "max")),
+            match ballots.latency.count {
+                few if few < SAMPLES_MIN => format!("only {few} samples"),
+                _ => format!("max {}", time(&ballots.latency, "max")),
+            },
         ),
         Tile {
             tone: if ballots.errors > 0 { "bad" } else { "" },

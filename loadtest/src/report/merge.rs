@@ -1,5 +1,8 @@
 //! Merges the reports of several load testers that loaded the same poll together.
 //!
+//! Reports of runs that did not overlap in time, or that differ in their options, are refused: they
+//! are no parts of one load.
+//!
 //! Histograms are added, never averaged. Ledgers are added and compared again with the earliest and
 //! the latest tally.
 //! Absent on purpose: the latency from click to screen, which no single load tester can measure.
@@ -22,20 +25,18 @@ use crate::units::rounded;
 pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
     let (first, rest) = reports.split_first().context("no report was given to merge")?;
     for report in rest {
-        ensure!(report.setup.poll == first.setup.poll, "the reports are about different polls");
-        ensure!(report.setup.plan == first.setup.plan, "the reports followed different plans");
-        ensure!(report.setup.seed == first.setup.seed, "the reports had different seeds");
-        ensure!(
-            report.series.interval_seconds == first.series.interval_seconds,
-            "the reports have series of different intervals"
-        );
+        if let Some(what) = difference(first, report) {
+            bail!("the reports are no parts of one load: they have different {what}");
+        }
     }
     check_shards(reports)?;
+    check_times(reports)?;
     let mut merged = first.clone();
     for report in rest {
         add(&mut merged, report)?;
     }
     merged.setup.shard = None;
+    merged.setup.command_line = None;
     merged.setup.parts = reports.iter().map(|report| report.setup.parts).sum();
     merged.audit = audit(reports)?;
     merged.screen = None;
@@ -50,6 +51,48 @@ pub fn merge(reports: &[Report]) -> anyhow::Result<Report> {
     merged.slos = Slo::check_all(&slos, &merged);
     merged.verdict = verdict::of(&merged);
     Ok(merged)
+}
+
+/// Returns the first setting in which two reports differ, although parts of one load cannot.
+fn difference(first: &Report, other: &Report) -> Option<&'static str> {
+    let (one, two) = (&first.setup, &other.setup);
+    let slos = |report: &Report| -> Vec<String> {
+        report.slos.iter().map(|result| result.slo.clone()).collect()
+    };
+    let settings = [
+        ("polls", one.poll == two.poll),
+        ("plans", one.plan == two.plan),
+        ("seeds", one.seed == two.seed),
+        ("results", one.results == two.results),
+        ("mixes of voters", one.mix == two.mix),
+        ("weights of the options", one.weights == two.weights),
+        ("limits of errors", one.errors_max_ratio == two.errors_max_ratio),
+        ("thresholds", slos(first) == slos(other)),
+        ("intervals", first.series.interval_seconds == other.series.interval_seconds),
+        ("ways to audit", first.audit.basis == other.audit.basis),
+    ];
+    settings.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
+}
+
+/// Checks that at some moment all runs were under way.
+fn check_times(reports: &[Report]) -> anyhow::Result<()> {
+    let moment = |text: &str| text.parse::<jiff::Timestamp>();
+    let mut starts = Vec::new();
+    let mut ends = Vec::new();
+    for report in reports {
+        let setup = &report.setup;
+        let time = || format!("shard {:?} has no readable times", setup.shard);
+        starts.push(moment(&setup.started_at).with_context(time)?);
+        ends.push(moment(&setup.ended_at).with_context(time)?);
+    }
+    let (last_start, first_end) = (starts.iter().max(), ends.iter().min());
+    if let (Some(start), Some(end)) = (last_start, first_end) {
+        ensure!(
+            start <= end,
+            "the reports are no parts of one load: one run began at {start}, when another had ended at {end}"
+        );
+    }
+    Ok(())
 }
 
 /// Checks that every shard is there exactly once.
@@ -85,6 +128,11 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     ballots.acknowledged_per_second = rounded(acknowledged / ballots.measured_seconds.max(1e-9));
     add_distribution(&mut ballots.latency, &more.latency)?;
     add_distribution(&mut ballots.page_latency, &more.page_latency)?;
+    add_distribution(&mut ballots.connect_time, &more.connect_time)?;
+    for (outcome, latency) in &more.latency_by_outcome {
+        let sum = ballots.latency_by_outcome.entry(outcome.clone()).or_default();
+        add_distribution(sum, latency)?;
+    }
     sum.schedule.intended += other.schedule.intended;
     sum.schedule.sent += other.schedule.sent;
     sum.schedule.sent_in_time += other.schedule.sent_in_time;
@@ -111,6 +159,9 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     generator.requests += more.requests;
     generator.cpu_us_per_request = rounded(cpu_us / generator.requests.max(1) as f64);
     generator.cpu_seconds += more.cpu_seconds;
+    generator.cores_busy += more.cores_busy;
+    generator.faults += more.faults;
+    generator.fault = generator.fault.take().or_else(|| more.fault.clone());
     sum.generator.resident_bytes_max =
         sum.generator.resident_bytes_max.max(other.generator.resident_bytes_max);
     sum.samples.extend(other.samples.iter().cloned());
@@ -166,6 +217,7 @@ fn add_point(point: &mut Point, more: &Point) -> anyhow::Result<()> {
     point.intended += more.intended;
     point.sent += more.sent;
     point.acknowledged += more.acknowledged;
+    point.acknowledged_voters += more.acknowledged_voters;
     point.refused += more.refused;
     point.errors += more.errors;
     point.frames += more.frames;
@@ -193,9 +245,11 @@ fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
         ledger.add(&report.audit.ledger);
     }
     let audits = || reports.iter().map(|report| &report.audit);
-    if let Some(void) =
-        audits().find(|audit| matches!(audit.verdict, AuditVerdict::Void | AuditVerdict::Skipped))
-    {
+    let is_open = |audit: &&Audit| {
+        use AuditVerdict::{Incomplete, Skipped, Void};
+        matches!(audit.verdict, Void | Skipped | Incomplete)
+    };
+    if let Some(void) = audits().find(is_open) {
         return Ok(Audit::without(void.verdict, ledger, &void.notes.join(" ")));
     }
     let poll = reports[0].setup.poll.as_ref().context("the first report has no poll")?;
@@ -208,22 +262,28 @@ fn audit(reports: &[Report]) -> anyhow::Result<Audit> {
         .filter_map(|audit| audit.after.clone())
         .max_by_key(|shot| (shot.version, shot.voters));
     let mut merged = match (before, after) {
-        (Some(before), Some(after)) => Audit::over_http(ledger, poll, before, after),
-        _ => Audit::without(AuditVerdict::Skipped, ledger, "No tally to balance."),
+        (Some(before), Some(after)) => {
+            let counting = after.counting();
+            Audit::over_http(ledger, poll, before, after, counting)
+        }
+        _ => Audit::without(AuditVerdict::Void, ledger, "No tally to balance."),
     };
     merged.contradicted = audits().map(|audit| audit.contradicted).sum();
     merged.drained_after_seconds =
         audits().filter_map(|audit| audit.drained_after_seconds).max_by(f64::total_cmp);
     if audits().all(|audit| audit.basis == Basis::Database) {
-        // The rows show losses and wrong choices of each shard. Phantoms show only in the sums of
-        // all shards.
-        let mut findings = Findings { phantom: merged.findings.phantom, ..Findings::default() };
+        // The rows show losses and wrong choices of each shard. Rows that belong to nobody show only
+        // in the sums of all shards, as a surplus.
+        let mut findings = Findings::default();
         audits().for_each(|audit| findings.add(&audit.findings));
         merged.basis = Basis::Database;
         merged.named = audits().flat_map(|audit| audit.named.iter().cloned()).take(100).collect();
         merged.findings = findings;
-        merged.verdict =
-            if findings.is_violated() { AuditVerdict::Violated } else { AuditVerdict::Balanced };
+        merged.verdict = match (findings.is_violated(), merged.surplus) {
+            (true, _) => AuditVerdict::Violated,
+            (false, 0) => AuditVerdict::Balanced,
+            (false, _) => AuditVerdict::Void,
+        };
     }
     Ok(merged)
 }

@@ -8,6 +8,9 @@ use anyhow::{Context as _, bail};
 use crate::measure::histogram::Distribution;
 use crate::report::data::{Report, SloResult};
 
+/// Quantiles of fewer samples are not judged.
+pub(crate) const SAMPLES_MIN: u64 = 100;
+
 /// One threshold: a metric, an operator and a limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Slo {
@@ -19,7 +22,7 @@ pub struct Slo {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Metric {
+pub(crate) enum Metric {
     /// A quantile of a latency, in µs.
     Latency(Subject, f64),
     /// The mean of a latency, in µs.
@@ -33,7 +36,7 @@ enum Metric {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Subject {
+pub(crate) enum Subject {
     Ballot,
     Page,
     ClickToScreen,
@@ -76,8 +79,22 @@ impl fmt::Display for Slo {
     }
 }
 
+impl Subject {
+    /// Returns the latencies of this subject; `None` if nothing was measured.
+    fn of(self, report: &Report) -> Option<&Distribution> {
+        let found = match self {
+            Self::Ballot => &report.ballots.latency,
+            Self::Page => &report.ballots.page_latency,
+            Self::ClickToScreen => &report.screen.as_ref()?.from_click,
+            Self::FirstState => &report.viewers.as_ref()?.first_state,
+            Self::Spread => &report.viewers.as_ref()?.spread,
+        };
+        (found.count > 0).then_some(found)
+    }
+}
+
 impl Metric {
-    fn parse(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(name: &str) -> anyhow::Result<Self> {
         match name {
             "errors" => return Ok(Self::Errors),
             "achieved" => return Ok(Self::Achieved),
@@ -113,38 +130,33 @@ impl Metric {
         match self {
             Self::Latency(..) | Self::Mean(_) => Ok(crate::units::parse_seconds(text)? * 1e6),
             Self::Errors | Self::Achieved => Ok(crate::units::parse_share(text)?),
-            Self::Rate => {
-                let number = text.trim_end_matches("/s").trim().parse::<f64>().ok();
-                number
-                    .filter(|rate| rate.is_finite())
-                    .with_context(|| format!("'{text}' is not a rate such as 1000/s"))
-            }
+            Self::Rate => Ok(crate::units::parse_rate(text)?),
         }
     }
 
-    fn measure(self, report: &Report) -> Option<f64> {
-        let measured =
-            |distribution: &Distribution| (distribution.count > 0).then(|| distribution.clone());
-        let of = |subject| match subject {
-            Subject::Ballot => measured(&report.ballots.latency),
-            Subject::Page => measured(&report.ballots.page_latency),
-            Subject::ClickToScreen => measured(&report.screen.as_ref()?.from_click),
-            Subject::FirstState => measured(&report.viewers.as_ref()?.first_state),
-            Subject::Spread => measured(&report.viewers.as_ref()?.spread),
-        };
+    /// Returns the number of samples behind a quantile; `None` for other figures, and if there are
+    /// none.
+    pub(crate) fn samples(self, report: &Report) -> Option<u64> {
+        match self {
+            Self::Latency(subject, quantile) if quantile < 1.0 => Some(subject.of(report)?.count),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn measure(self, report: &Report) -> Option<f64> {
         match self {
             Self::Latency(subject, quantile) => {
-                let latencies = of(subject)?.latencies().ok()?;
+                let latencies = subject.of(report)?.latencies().ok()?;
                 Some(latencies.quantile_us(quantile) as f64)
             }
-            Self::Mean(subject) => Some(of(subject)?.mean_us),
+            Self::Mean(subject) => Some(subject.of(report)?.mean_us),
             Self::Errors => Some(report.ballots.error_ratio),
             Self::Achieved => report.schedule.achieved_ratio,
             Self::Rate => Some(report.ballots.acknowledged_per_second),
         }
     }
 
-    fn show(self, value: f64) -> String {
+    pub(crate) fn show(self, value: f64) -> String {
         match self {
             Self::Latency(..) | Self::Mean(_) => crate::text::duration(value),
             Self::Errors | Self::Achieved => format!("{:.3}%", value * 100.0),
@@ -157,16 +169,22 @@ impl Slo {
     /// Compares the measured value of a run with the threshold.
     pub fn check(&self, report: &Report) -> SloResult {
         let measured = self.metric.measure(report);
-        let kept = measured.is_some_and(|value| match self.operator {
-            Operator::Less => value < self.limit,
-            Operator::LessOrEqual => value <= self.limit,
-            Operator::Greater => value > self.limit,
-            Operator::GreaterOrEqual => value >= self.limit,
+        let not_judged = self.metric.samples(report).filter(|samples| *samples < SAMPLES_MIN);
+        let not_judged = not_judged.map(|samples| {
+            format!("not judged: {samples} samples, and a quantile needs {SAMPLES_MIN}")
         });
+        let kept = not_judged.is_none()
+            && measured.is_some_and(|value| match self.operator {
+                Operator::Less => value < self.limit,
+                Operator::LessOrEqual => value <= self.limit,
+                Operator::Greater => value > self.limit,
+                Operator::GreaterOrEqual => value >= self.limit,
+            });
         SloResult {
             slo: self.text.clone(),
             measured: measured.map(|value| self.metric.show(value)),
             kept,
+            not_judged,
         }
     }
 
@@ -182,6 +200,7 @@ impl Slo {
                     .rate_per_second
                     .map(|at| format!("up to {}/s", crate::text::rate(at))),
                 kept: knee.rate_per_second.is_some(),
+                not_judged: None,
             },
             _ => slo.check(report),
         };

@@ -3,6 +3,8 @@
 use crate::audit::result::AuditVerdict;
 use crate::report::data::Report;
 use crate::report::outcomes::by_class;
+use crate::report::slo::SAMPLES_MIN;
+use crate::report::tables::slo_word;
 use crate::text::{bytes, duration, number, rate, seconds};
 
 /// Formats the report for standard output.
@@ -46,6 +48,10 @@ pub(crate) fn summary(report: &Report) -> String {
         ["p50", "p90", "p99", "p99.9", "max"]
             .map(|name| format!("{name} {}", duration(distribution.named_us(name) as f64)))
             .join("  ")
+            + &match distribution.count {
+                count if count < SAMPLES_MIN => format!("  (only {count} samples)"),
+                _ => String::new(),
+            }
     };
     row("latency", quantiles(&report.ballots.latency));
     if let Some(screen) = report.screen.as_ref().filter(|screen| screen.from_click.count > 0) {
@@ -94,15 +100,19 @@ pub(crate) fn summary(report: &Report) -> String {
     row(
         "generator",
         format!(
-            "{:.1} µs of processor a request, {} resident at most",
+            "{:.1} µs of processor a request, {:.2} cores busy, {} resident at most",
             report.generator.cpu_us_per_request,
+            report.generator.cores_busy,
             bytes(report.generator.resident_bytes_max)
         ),
     );
     // The thresholds, and the details of each fault.
     for slo in &report.slos {
         let measured = slo.measured.as_deref().unwrap_or("nothing measured");
-        row(if slo.kept { "kept" } else { "MISSED" }, format!("{}  ({measured})", slo.slo));
+        let why = slo.not_judged.as_ref().map_or_else(String::new, |why| format!("; {why}"));
+        let word = slo_word(slo);
+        let word = if slo.kept { word.to_owned() } else { word.to_uppercase() };
+        row(&word, format!("{}  ({measured}{why})", slo.slo));
     }
     for named in report.audit.named.iter().take(10) {
         row(
@@ -135,6 +145,9 @@ fn audit(report: &Report) -> String {
             found.indeterminate_absent
         ),
         AuditVerdict::Void => "void".to_owned(),
+        AuditVerdict::Incomplete => {
+            format!("incomplete: {} not counted yet", number(report.audit.missing))
+        }
         AuditVerdict::Partial => "open until all shards are merged".to_owned(),
         AuditVerdict::Skipped => "none".to_owned(),
     }

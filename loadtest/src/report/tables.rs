@@ -1,7 +1,7 @@
 //! The figures of a report as tables.
 
 use crate::measure::histogram::{Distribution, QUANTILES};
-use crate::report::data::Report;
+use crate::report::data::{Report, SloResult, outcome_name};
 use crate::report::outcomes::by_class;
 use crate::text::{duration, number, rate, seconds};
 use crate::voters::outcome::Outcome;
@@ -34,7 +34,7 @@ fn words(head: &[&str]) -> Vec<String> {
 fn slo_table(report: &Report) -> Option<Table> {
     let rows = report.slos.iter().map(|slo| {
         let measured = slo.measured.clone().unwrap_or_else(|| "not measured".to_owned());
-        vec![slo.slo.clone(), measured, if slo.kept { "kept" } else { "missed" }.to_owned()]
+        vec![slo.slo.clone(), measured, slo_word(slo).to_owned()]
     });
     Some(Table {
         title: "Thresholds",
@@ -42,6 +42,15 @@ fn slo_table(report: &Report) -> Option<Table> {
         head: words(&["threshold", "measured", ""]),
         rows: rows.collect(),
     })
+}
+
+/// Returns the result of a threshold in a few words.
+pub(crate) fn slo_word(slo: &SloResult) -> &'static str {
+    match (&slo.not_judged, slo.kept) {
+        (Some(_), _) => "not judged",
+        (None, true) => "kept",
+        (None, false) => "missed",
+    }
 }
 
 fn option_table(report: &Report) -> Option<Table> {
@@ -117,6 +126,14 @@ fn quantile_table(report: &Report) -> Option<Table> {
             row("viewers: behind the first", &viewers.spread);
         }
     }
+    // One outcome is what all ballots had.
+    let outcomes = &report.ballots.latency_by_outcome;
+    for outcome in Outcome::ALL.into_iter().filter(|_| outcomes.len() > 1) {
+        if let Some(latency) = outcomes.get(&outcome_name(outcome)) {
+            row(outcome.label(), latency);
+        }
+    }
+    row("opening a connection", &report.ballots.connect_time);
     row("the generator's lateness", &report.schedule.lateness);
     let mut head = words(&["", "count", "mean"]);
     head.extend(QUANTILES.iter().map(|(_, name)| (*name).to_owned()));

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::measure::clock::Clock;
 use crate::measure::histogram::Latencies;
+use crate::measure::intervals::Intervals;
 use crate::run::knee::{is_within, knee_limit_us};
 use crate::run::progress::{Progress, Stage};
 use crate::run::stop::TICK;
@@ -23,7 +24,6 @@ const FAILED_STEPS: usize = 2;
 /// Collects the figures of all workers and viewers while the run goes on.
 pub(crate) struct Monitor {
     clock: Clock,
-    interval_us: u64,
     warm_up_us: u64,
     viewers: u64,
     ends_us: Vec<u64>,
@@ -31,9 +31,9 @@ pub(crate) struct Monitor {
     last: Totals,
     progress: Progress,
     /// Acknowledged voters who are not on screen, by interval.
-    pub(crate) behind: Vec<Option<u64>>,
+    pub(crate) behind: Intervals<Option<u64>>,
     /// Lag and pending entries, by interval.
-    pub(crate) backlogs: Vec<Option<u64>>,
+    pub(crate) backlogs: Intervals<Option<u64>>,
     /// Whether the load was ended because the last steps exceeded the limits.
     pub(crate) knee_passed: bool,
 }
@@ -50,15 +50,14 @@ impl Monitor {
     pub(crate) fn new(config: &Config, clock: Clock, interval_us: u64) -> Self {
         Self {
             clock,
-            interval_us,
             warm_up_us: (config.plan.warm_up_seconds * 1e6) as u64,
             viewers: config.viewers as u64,
             ends_us: config.plan.ends_us(),
             looked: Instant::now(),
             last: Totals::default(),
             progress: Progress { load_seconds: config.plan.seconds(), ..Progress::default() },
-            behind: Vec::new(),
-            backlogs: Vec::new(),
+            behind: Intervals::new(interval_us),
+            backlogs: Intervals::new(interval_us),
             knee_passed: false,
         }
     }
@@ -153,14 +152,14 @@ impl Monitor {
             stats.collect();
             stats.screen.as_ref().map(crate::viewers::click_to_screen::ClickToScreen::behind)
         });
-        book(&mut self.behind, self.clock.now_us() / self.interval_us, behind);
+        *self.behind.at(self.clock.now_us()) = behind;
     }
 
     /// Records the lag and the pending entries.
     pub(crate) fn backlog(&mut self, backlog: Option<u64>) {
         if backlog.is_some() {
             self.progress.backlog = backlog;
-            book(&mut self.backlogs, self.clock.now_us() / self.interval_us, backlog);
+            *self.backlogs.at(self.clock.now_us()) = backlog;
         }
     }
 
@@ -182,12 +181,4 @@ impl Monitor {
         self.knee_passed = failed;
         failed
     }
-}
-
-fn book(series: &mut Vec<Option<u64>>, at: u64, value: Option<u64>) {
-    let at = usize::try_from(at).unwrap_or(usize::MAX).min(4096);
-    if at >= series.len() {
-        series.resize(at + 1, None);
-    }
-    series[at] = value;
 }

@@ -10,9 +10,11 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::audit::database::Database;
 use crate::config::Config;
+use crate::http::addresses::Addresses;
 use crate::http::client::ApiClient;
 use crate::http::connection::ExchangeError;
-use crate::http::endpoint::{Endpoint, tls_roots};
+use crate::http::endpoint::{Endpoint, tls_roots, tls_unverified};
+use crate::http::proxy::Proxy;
 use crate::http::target::Target;
 use crate::poll::{Poll, Snapshot, VoterPolicy};
 use crate::run::scrape::Scraper;
@@ -23,10 +25,11 @@ use crate::voters::weights::Weights;
 pub(crate) struct Prepared {
     pub(crate) poll: Arc<Poll>,
     pub(crate) crowd: Crowd,
-    pub(crate) endpoint: Endpoint,
+    /// The targets; the poll was read from the first.
+    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) results: Option<ResultsSource>,
     pub(crate) scraper: Scraper,
-    pub(crate) database: Option<(Database, HashSet<u128>)>,
+    pub(crate) database: Option<RowsSource>,
     /// The most connections that send ballots, over all threads.
     pub(crate) connections_max: usize,
 }
@@ -37,6 +40,15 @@ pub(crate) struct ResultsSource {
     pub(crate) client: ApiClient,
     /// The tally before the run; `None` if the poll hides it.
     pub(crate) before: Option<Snapshot>,
+}
+
+/// The database, with its state from before the run.
+pub(crate) struct RowsSource {
+    pub(crate) database: Database,
+    /// The keys of all rows before the run.
+    pub(crate) voters: HashSet<u128>,
+    /// How the database's poll differs from the target's; `None` if they agree.
+    pub(crate) difference: Option<String>,
 }
 
 /// A connection that takes longer to open counts as failed.
@@ -82,17 +94,30 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
     ensure!((1..=256).contains(&config.threads), "--threads must be 1 to 256");
     // Resolve all addresses, and check whether each of them may be loaded.
     let https = std::iter::once(&config.target)
+        .chain(&config.more_targets)
         .chain(&config.results)
         .chain(&config.metrics)
         .any(|t| t.https);
-    let roots = if https { Some(tls_roots(config.ca_file.as_deref())?) } else { None };
+    let roots = match (https, config.insecure) {
+        (false, _) => None,
+        (true, false) => Some(tls_roots(config.ca_file.as_deref())?),
+        (true, true) => Some(tls_unverified()?),
+    };
     let endpoint = async |target: &Target| -> anyhow::Result<Endpoint> {
-        let addresses = target.resolve().await?;
-        target.check(&addresses, &config.allowed)?;
-        Endpoint::new(target.clone(), addresses, roots.as_ref(), CONNECT_TIME_MAX)
+        let addresses = Addresses::of(target, &config.allowed, &config.resolve).await?;
+        let proxy = Proxy::of(target, |name| std::env::var(name).ok())?;
+        let (headers, target) = (config.headers.as_slice(), target.clone());
+        let endpoint = Endpoint::new(target, addresses, roots.as_ref(), headers, CONNECT_TIME_MAX)?;
+        match proxy {
+            Some(proxy) => Ok(endpoint.through(proxy.resolve().await?)),
+            None => Ok(endpoint),
+        }
     };
     // All addresses are checked before a request is sent to any of them.
-    let target = endpoint(&config.target).await?;
+    let mut endpoints = vec![endpoint(&config.target).await?];
+    for target in &config.more_targets {
+        endpoints.push(endpoint(target).await?);
+    }
     let results = match &config.results {
         Some(results) => Some(endpoint(results).await?),
         None => None,
@@ -108,11 +133,20 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
     let connections_max = connections_max(config)?;
 
     // Read the poll, and make the voters for it.
-    let mut producer = ApiClient::new(Arc::new(target.clone()), config.reply_time_max);
-    let poll = producer
-        .poll(&config.poll)
-        .await
-        .with_context(|| format!("the target {} cannot be loaded", config.target))?;
+    let mut polls = Vec::new();
+    for endpoint in &endpoints {
+        let mut producer = ApiClient::new(Arc::new(endpoint.clone()), config.reply_time_max);
+        let poll = producer.poll(&config.poll).await;
+        polls.push(
+            poll.with_context(|| format!("the target {} cannot be loaded", endpoint.target))?,
+        );
+    }
+    let poll = polls.swap_remove(0);
+    ensure!(
+        polls.iter().all(|other| *other == poll),
+        "the targets describe the poll '{}' differently: they are not one deployment",
+        poll.slug
+    );
     ensure!(poll.state == "open", "the poll '{}' is {}, not open", poll.slug, poll.state);
     let crowd = crowd(config, Arc::new(poll))?;
     // Take the figures from before the load: the tally, the metrics, and the rows of the database.
@@ -128,13 +162,15 @@ async fn prepare_now(config: &Config) -> anyhow::Result<Prepared> {
         Some(url) => {
             let database =
                 Database::open(url, config.database_ca_file.as_deref(), &crowd.poll).await?;
-            let before = database.voters().await.context("cannot read the votes")?;
-            Some((database, before))
+            let voters = database.voters().await.context("cannot read the votes")?;
+            let difference = database.difference(&crowd.poll).await;
+            let difference = difference.context("cannot read the poll in the database")?;
+            Some(RowsSource { database, voters, difference })
         }
         None => None,
     };
     let poll = Arc::clone(&crowd.poll);
-    Ok(Prepared { poll, crowd, endpoint: target, results, scraper, database, connections_max })
+    Ok(Prepared { poll, crowd, endpoints, results, scraper, database, connections_max })
 }
 
 async fn results_of(
@@ -177,6 +213,7 @@ fn connections_max(config: &Config) -> anyhow::Result<usize> {
     let allowed =
         usize::try_from(crate::measure::machine::raise_open_files()).unwrap_or(usize::MAX);
     let left = allowed.saturating_sub(config.viewers + config.stalled_viewers + FILES_SPARE);
+    let left = left / (1 + config.more_targets.len());
     let wanted = config.closed_connections.or(config.connections_max);
     let given = wanted.unwrap_or(CONNECTIONS_MAX.min(left));
     ensure!(

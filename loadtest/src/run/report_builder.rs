@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::audit::result::{Audit, AuditVerdict};
 use crate::config::Config;
-use crate::measure::clock::utc_now;
-use crate::measure::histogram::Distribution;
+use crate::measure::clock::{micros, utc_now};
+use crate::measure::intervals::Intervals;
 use crate::poll::Poll;
 use crate::report::data::{
     Ballots, Generator, Knee, MetricsReport, PhaseReport, Point, Report, SCHEMA_VERSION, Schedule,
@@ -80,22 +80,25 @@ impl ReportBuilder<'_> {
         report
     }
 
-    /// Makes the audit void if others voted, because a surplus may then be theirs.
+    /// Notes that others voted, in this poll or in another one of the deployment.
     fn judge_foreign(&mut self, foreign: u64) {
-        let why =
-            format!("The producers accepted {foreign} ballots that this generator did not send.");
-        if matches!(self.audit.verdict, AuditVerdict::Violated | AuditVerdict::Balanced)
-            && !self.config.shard.is_part()
-        {
-            self.audit.verdict = AuditVerdict::Void;
-            self.audit.notes.insert(0, why);
+        let why = format!(
+            "The producers accepted {foreign} ballots that this load tester did not send, in this poll or in another one."
+        );
+        if !self.config.shard.is_part() && self.audit.verdict != AuditVerdict::Skipped {
+            self.audit.others_may_have_voted(why);
         }
     }
 
     fn setup(&self) -> Setup {
         let config = self.config;
         Setup {
-            target: config.target.to_string(),
+            target: std::iter::once(&config.target)
+                .chain(&config.more_targets)
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+            command_line: config.command_line.clone(),
             results: config.results.as_ref().map(ToString::to_string),
             poll: Some(self.poll.clone()),
             plan: Some(config.plan.clone()),
@@ -112,6 +115,7 @@ impl ReportBuilder<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             machine: crate::measure::machine::machine(),
             ended_early: self.load.ended_early,
+            errors_max_ratio: Some(config.errors_max),
         }
     }
 
@@ -151,7 +155,9 @@ impl ReportBuilder<'_> {
         let acknowledged: u64 = self.measured().map(|(_, phase)| phase.acknowledged).sum();
         let planned = self.config.plan.seconds();
         let over = self.load.over_us as f64 / 1e6;
-        let end = if self.load.ended_early || self.monitor.knee_passed {
+        // The closed model may run out of voters before its time is up.
+        let is_short = self.config.closed_connections.is_some();
+        let end = if self.load.ended_early || self.monitor.knee_passed || is_short {
             over
         } else {
             over.max(planned)
@@ -166,6 +172,13 @@ impl ReportBuilder<'_> {
             acknowledged_per_second: rounded(acknowledged as f64 / measured_seconds),
             latency: (&record.ballots).into(),
             page_latency: (&record.pages).into(),
+            latency_by_outcome: Outcome::ALL
+                .into_iter()
+                .zip(&record.by_outcome)
+                .filter(|(_, latencies)| latencies.count() > 0)
+                .map(|(outcome, latencies)| (outcome_name(outcome), latencies.into()))
+                .collect(),
+            connect_time: (&record.connect_times).into(),
         }
     }
 
@@ -239,11 +252,25 @@ impl ReportBuilder<'_> {
     }
 
     fn series(&self, shown: &ScreenLatencies) -> Series {
-        let intervals = &self.load.record.intervals;
-        let (behind, backlogs) = (&self.monitor.behind, &self.monitor.backlogs);
+        // All series are brought to the length of the widest one.
+        let first_us = micros(self.config.interval());
+        let mut intervals = self.load.record.intervals.clone();
+        let (mut behind, mut backlogs) =
+            (self.monitor.behind.clone(), self.monitor.backlogs.clone());
+        let mut shown = shown.intervals.clone().unwrap_or_else(|| Intervals::new(first_us));
         let stats = self.stats.as_ref();
-        let shown = &shown.intervals;
-        let frames = stats.map_or(&[][..], |stats| &stats.frames_by_interval);
+        let frames = stats.and_then(|stats| stats.frames_by_interval.clone());
+        let mut frames = frames.unwrap_or_else(|| Intervals::new(first_us));
+        let lengths = [intervals.length_us(), behind.length_us(), backlogs.length_us()];
+        let length_us =
+            lengths.into_iter().fold(shown.length_us().max(frames.length_us()), u64::max);
+        intervals.widen(length_us);
+        behind.widen(length_us);
+        backlogs.widen(length_us);
+        shown.widen(length_us);
+        frames.widen(length_us);
+        let (intervals, frames) = (intervals.values(), frames.values());
+        let (behind, backlogs, shown) = (behind.values(), backlogs.values(), shown.values());
         let length = intervals.len().max(behind.len()).max(backlogs.len()).max(shown.len());
         let point = |at: usize| {
             let interval = intervals.get(at).cloned().unwrap_or_default();
@@ -251,17 +278,18 @@ impl ReportBuilder<'_> {
                 intended: interval.intended,
                 sent: interval.sent,
                 acknowledged: interval.acknowledged,
+                acknowledged_voters: interval.acknowledged_voters,
                 refused: interval.refused,
                 errors: interval.errors,
                 latency: (&interval.latencies).into(),
                 frames: frames.get(at).copied().unwrap_or(0),
-                click_to_screen: shown.get(at).map(Distribution::from).unwrap_or_default(),
+                click_to_screen: shown.get(at).map(|shown| (&shown.0).into()).unwrap_or_default(),
                 behind: behind.get(at).copied().flatten(),
                 backlog: backlogs.get(at).copied().flatten(),
             }
         };
         Series {
-            interval_seconds: self.config.interval().as_secs_f64(),
+            interval_seconds: length_us as f64 / 1e6,
             warm_up_seconds: self.config.plan.warm_up_seconds,
             load_seconds: rounded(self.config.plan.seconds().min(self.load.over_us as f64 / 1e6)),
             points: (0..length).map(point).collect(),
@@ -278,6 +306,11 @@ impl ReportBuilder<'_> {
             ),
             requests,
             resident_bytes_max: crate::measure::machine::resident_bytes_max(),
+            cores_busy: rounded(
+                self.load.cpu.as_secs_f64() / (self.load.over_us as f64 / 1e6).max(1e-3),
+            ),
+            faults: self.load.record.own_faults,
+            fault: self.load.record.own_fault.clone(),
         }
     }
 

@@ -26,14 +26,14 @@ pub(crate) struct Scraper {
     clients: Vec<(String, String, ApiClient)>,
     first: Option<Sample>,
     last: Option<Sample>,
-    backlog_max: f64,
+    backlog_max: Option<f64>,
     failures: u64,
 }
 
 impl Scraper {
     /// Returns a scraper of these `(address, path, client)`.
     pub(crate) fn new(clients: Vec<(String, String, ApiClient)>) -> Self {
-        Self { clients, first: None, last: None, backlog_max: 0.0, failures: 0 }
+        Self { clients, first: None, last: None, backlog_max: None, failures: 0 }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -49,8 +49,10 @@ impl Scraper {
                 _ => self.failures += 1,
             }
         }
-        self.backlog_max = self.backlog_max.max(sample.backlog);
         let backlog = sample.has_backlog.then_some(sample.backlog as u64);
+        if sample.has_backlog {
+            self.backlog_max = Some(self.backlog_max.unwrap_or(0.0).max(sample.backlog));
+        }
         self.first.get_or_insert_with(|| sample.clone());
         self.last = Some(sample);
         backlog
@@ -68,8 +70,8 @@ impl Scraper {
         };
         Some(MetricsReport {
             addresses: self.clients.iter().map(|(address, ..)| address.clone()).collect(),
-            backlog_max: self.backlog_max as u64,
-            backlog_end: last.backlog as u64,
+            backlog_max: self.backlog_max.map(|most| most as u64),
+            backlog_end: last.has_backlog.then_some(last.backlog as u64),
             ballot_to_commit_us: quantiles(&first.commits, &last.commits),
             foreign_ballots: foreign,
             failures: self.failures,

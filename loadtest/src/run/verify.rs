@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::audit::by_name::ByNameAudit;
-use crate::audit::drain::{DrainGoal, DrainState, DrainWait};
+use crate::audit::by_name::{ByNameAudit, ByNameFindings};
+use crate::audit::database::StoredVotes;
+use crate::audit::drain::{DrainGoal, DrainState, DrainWait, WAITING_AGE_MAX};
 use crate::audit::ledger::Ledger;
-use crate::audit::result::{Audit, AuditVerdict, Basis};
+use crate::audit::result::{Audit, AuditVerdict};
 use crate::config::Config;
-use crate::poll::Snapshot;
+use crate::poll::{Counting, Snapshot};
 use crate::run::monitor::Monitor;
 use crate::run::preflight::Prepared;
 use crate::run::progress::{Progress, Stage};
@@ -27,6 +28,15 @@ enum AuditError {
     Unreadable(Option<String>),
 }
 
+/// What the load has left behind for the audit.
+pub(crate) struct EndedLoad<'a> {
+    /// The record of the votes that must and may be counted.
+    pub(crate) ledger: Ledger,
+    pub(crate) voters_by_name: &'a [VoterRecord],
+    /// The moment of the last reply.
+    pub(crate) last_reply: Instant,
+}
+
 /// The progress that is shown during the wait.
 pub(crate) struct ProgressView<'a> {
     pub(crate) monitor: Monitor,
@@ -42,39 +52,46 @@ impl ProgressView<'_> {
     }
 }
 
-/// Waits until the pipeline has counted everything, and audits.
+/// Waits until the pipeline has counted everything, and audits. `disturbed` says why others seem to
+/// vote at the same time.
 pub(crate) async fn audit(
     config: &Config,
     prepared: &mut Prepared,
     view: &mut ProgressView<'_>,
-    ledger: Ledger,
-    voters_by_name: &[VoterRecord],
+    ended: EndedLoad<'_>,
     stop: &Stop,
     disturbed: Option<String>,
 ) -> Audit {
+    let EndedLoad { ledger, voters_by_name, last_reply } = ended;
     if !config.audit {
         return Audit::without(AuditVerdict::Skipped, ledger, "Not audited, as asked.");
     }
-    let over_http = over_http(config, prepared, view, &ledger, stop).await;
-    let mut audit = match (over_http, disturbed) {
-        (Some(Ok(mut audit)), Some(why)) => {
-            audit.verdict = AuditVerdict::Void;
-            audit.notes.insert(0, why);
-            audit
+    let over_http = over_http(config, prepared, view, &ledger, last_reply, stop).await;
+    let (mut audit, restless) = match over_http {
+        Some(Ok(audited)) => audited,
+        Some(Err(why)) => {
+            let verdict = match why {
+                AuditError::Interrupted => AuditVerdict::Incomplete,
+                AuditError::Unreadable(_) => AuditVerdict::Void,
+            };
+            (Audit::without(verdict, ledger, &why.to_string()), None)
         }
-        (Some(Ok(audit)), None) => audit,
-        (Some(Err(why)), _) => Audit::without(AuditVerdict::Void, ledger, &why.to_string()),
-        (None, _) => Audit::without(
-            AuditVerdict::Skipped,
-            ledger,
-            "No tally to balance: give --results (and a poll whose results are visible) or --database-url.",
-        ),
+        None => (Audit::without(AuditVerdict::Void, ledger, NO_TALLY), None),
     };
     if prepared.database.is_some() {
-        deepen(config, prepared, view, &mut audit, voters_by_name, stop).await;
+        by_name(config, prepared, view, &mut audit, voters_by_name, last_reply, stop).await;
+    }
+    for why in disturbed.into_iter().chain(restless) {
+        audit.others_voted(why);
     }
     audit
 }
+
+const NO_TALLY: &str = "There is no tally to compare. Give --results for a poll with visible results, or \
+     --database-url; or say --no-audit.";
+
+/// The audit over HTTP, and the reason if others vote all the time.
+type Audited = (Audit, Option<String>);
 
 /// Audits over HTTP. Returns `None` if there is no visible tally.
 async fn over_http(
@@ -82,24 +99,21 @@ async fn over_http(
     prepared: &mut Prepared,
     view: &mut ProgressView<'_>,
     ledger: &Ledger,
+    last_reply: Instant,
     stop: &Stop,
-) -> Option<Result<Audit, AuditError>> {
+) -> Option<Result<Audited, AuditError>> {
     let results = prepared.results.as_mut()?;
     let before: Snapshot = results.before.clone()?;
-    let settle = if config.shard.is_part() {
-        config.settle.max(Duration::from_secs(2))
-    } else {
-        config.settle
-    };
+    let part_settle = config.shard.is_part().then_some(Duration::from_secs(2));
     // Read the tally until everything is counted and quiet, or the time is up.
     let goal = DrainGoal {
         poll: &prepared.poll,
         ledger,
         before: &before,
         still_max: config.drain_time_max,
-        settle,
+        settle: config.settle.max(part_settle),
     };
-    let mut waiting = DrainWait::new(goal);
+    let mut waiting = DrainWait::new(goal, last_reply);
     let expected = ledger.certain();
     let mut shown = Instant::now();
     loop {
@@ -122,87 +136,94 @@ async fn over_http(
     let (Some(after), None) = (drained.after, &drained.failure) else {
         return Some(Err(AuditError::Unreadable(drained.failure)));
     };
-    let mut audit = Audit::over_http(ledger.clone(), &prepared.poll, before, after);
+    let counting = match (drained.counting, prepared.scraper.scrape().await) {
+        (Counting::Unstated, Some(backlog)) if backlog > 0 => Counting::Waiting(backlog),
+        (counting, _) => counting,
+    };
+    let mut audit = Audit::over_http(ledger.clone(), &prepared.poll, before, after, counting);
     audit.drained_after_seconds = drained.after_seconds;
+    audit.watched(drained.watched_seconds);
     if config.shard.is_part() {
         audit.verdict = AuditVerdict::Partial;
         audit.notes = vec![
             "Other shards vote at the same time: `loadtest merge` balances all of them.".to_owned(),
         ];
+        return Some(Ok((audit, None)));
     }
-    Some(Ok(audit))
+    let restless = drained.is_restless.then(|| {
+        format!("The tally has not stood still in {:?}: others vote.", config.drain_time_max)
+    });
+    Some(Ok((audit, restless)))
 }
 
 /// Replaces the comparison of sums by the comparison of every voter with its row.
-async fn deepen(
+async fn by_name(
     config: &Config,
     prepared: &mut Prepared,
     view: &mut ProgressView<'_>,
     audit: &mut Audit,
     voters_by_name: &[VoterRecord],
+    last_reply: Instant,
     stop: &Stop,
 ) {
-    let Some((database, before)) = prepared.database.as_mut() else { return };
-    let by_name = ByNameAudit {
-        poll: &prepared.poll,
-        voters_by_name,
-        before,
-        is_part: config.shard.is_part(),
-    };
+    let Some(source) = prepared.database.as_mut() else { return };
+    if let Some(difference) = &source.difference {
+        audit.void(format!("{OTHER_DATABASE}: {difference}."));
+        return;
+    }
+    let is_part = config.shard.is_part();
+    let check =
+        ByNameAudit { poll: &prepared.poll, voters_by_name, before: &source.voters, is_part };
     // Compare the rows again and again until no vote is missing, or their number stands still.
     let mut still_since = Instant::now();
     let mut counted_before = u64::MAX;
-    let checked = loop {
-        let checked = match database.stored_votes(&prepared.poll).await {
-            Ok(stored) => by_name.run(&stored),
-            Err(error) => {
-                audit.verdict = AuditVerdict::Void;
-                audit.notes.push(format!("The database cannot be read: {error:#}."));
-                return;
-            }
+    let (stored, checked, counting) = loop {
+        let stored = match source.database.stored_votes(&prepared.poll).await {
+            Ok(stored) => stored,
+            Err(error) => return audit.void(format!("The database cannot be read: {error:#}.")),
         };
-        let counted = database.counted().await.unwrap_or(0);
-        if counted != counted_before {
-            (counted_before, still_since) = (counted, Instant::now());
+        let checked = check.run(&stored);
+        if stored.voters != counted_before {
+            (counted_before, still_since) = (stored.voters, Instant::now());
         }
-        let complete = checked.findings.lost == 0 && checked.findings.wrong_choice == 0;
-        if complete || still_since.elapsed() > config.drain_time_max || stop.wait.is_cancelled() {
-            break checked;
+        let counting = match stored.counting {
+            Counting::Settled if last_reply.elapsed() < WAITING_AGE_MAX => Counting::Unknown,
+            Counting::Unstated if stop.wait.is_cancelled() => Counting::Unknown,
+            counting => counting,
+        };
+        let is_over = matches!(counting, Counting::Settled | Counting::Unstated);
+        let is_still = still_since.elapsed() > config.drain_time_max;
+        if (checked.is_complete() && is_over) || is_still || stop.wait.is_cancelled() {
+            break (stored, checked, counting);
         }
         view.show(Stage::Draining, None);
         tokio::time::sleep(TICK).await;
     };
-    // Put the findings by name in the place of the sums.
-    audit.basis = Basis::Database;
-    if audit.findings.is_violated()
-        && audit.verdict == AuditVerdict::Violated
-        && !checked.findings.is_violated()
-    {
-        audit.notes.push(
-            "Every voter's row is right, but the public tally does not agree with it.".to_owned(),
-        );
-        return;
+    match disagreement(audit, &stored, &checked) {
+        Some(why) => audit.void(why),
+        None => audit.by_name(checked, counting, is_part),
     }
-    if matches!(
-        audit.verdict,
-        AuditVerdict::Balanced | AuditVerdict::Violated | AuditVerdict::Skipped
-    ) {
-        audit.notes.clear(); // they are about the limits of sums
+}
+
+const OTHER_DATABASE: &str =
+    "The database (--database-url or DATABASE_URL) seems to belong to another deployment";
+
+/// Returns the reason why the rows of the database cannot be those of the deployment: it does not
+/// know any voter of the run, and its tally is not the one that the results show.
+fn disagreement(audit: &Audit, stored: &StoredVotes, checked: &ByNameFindings) -> Option<String> {
+    let shown = audit.after.as_ref()?;
+    let same = (shown.voters, &shown.votes) == (stored.voters, &stored.votes);
+    let is_known = checked.recognised > 0 || audit.acknowledged_voters == 0;
+    if same || is_known {
+        return None;
     }
-    let unnamed = voters_by_name.iter().filter(|record| record.voter.is_none()).count();
-    if unnamed > 0 {
-        audit.notes.push(format!(
-            "{unnamed} voters have no cookie that names them (a poll with voting codes, or no reply): \
-             they are checked by number and choice."
-        ));
-    }
-    audit.findings = checked.findings;
-    audit.named = checked.named;
-    if audit.verdict != AuditVerdict::Void {
-        audit.verdict = match checked.findings.is_violated() {
-            true => AuditVerdict::Violated,
-            false if config.shard.is_part() => AuditVerdict::Partial,
-            false => AuditVerdict::Balanced,
-        };
-    }
+    let sums = |votes: &[u64]| votes.iter().sum::<u64>();
+    Some(format!(
+        "{OTHER_DATABASE}: its tally has {} voters and {} votes, the results show {} voters and {} votes, and no \
+         voter of this run has a row.",
+        stored.voters,
+        sums(&stored.votes),
+        shown.voters,
+        sums(&shown.votes)
+    ))
 }

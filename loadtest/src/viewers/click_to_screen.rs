@@ -10,6 +10,7 @@
 //! poll without other traffic.
 
 use crate::measure::histogram::Latencies;
+use crate::measure::intervals::Intervals;
 use crate::workers::recorder::VoterEvent;
 
 /// The number of voters that are remembered, with eight bytes each. Later ones are only counted.
@@ -22,6 +23,7 @@ pub(crate) struct ClickToScreen {
     before: u64,
     warm_up_us: u64,
     interval_us: u64,
+    tick_us: u64,
     /// The ticks of the acknowledgement and of the click of each voter.
     acknowledged: Vec<(u32, u32)>,
     /// The ticks of the clicks that were never answered.
@@ -41,21 +43,41 @@ pub(crate) struct ScreenLatencies {
     /// The latency from the acknowledgement to the screen.
     pub(crate) from_acknowledgement: Latencies,
     /// `from_click` by the interval of the frame.
-    pub(crate) intervals: Vec<Latencies>,
+    pub(crate) intervals: Option<Intervals<ShortLatencies>>,
     /// Acknowledged voters who never appeared on screen.
     pub(crate) never: u64,
 }
 
-/// Times are kept in ticks of this many µs, so that half a day fits into 32 bits.
+/// Times are kept in ticks of this many µs, so that eleven hours fit into 32 bits.
 const TICK_US: u64 = 10;
 
-fn ticks(us: u64) -> u32 {
-    u32::try_from(us / TICK_US).unwrap_or(u32::MAX)
+/// The length of a tick in runs of eleven hours and more, in µs: 49 days fit.
+const LONG_TICK_US: u64 = 1_000;
+
+/// Runs that are planned to last longer than this have long ticks. Unit: µs.
+const SHORT_RUN_US: u64 = 11 * 3_600_000_000;
+
+/// The latencies of one interval, with fewer digits than those of the whole run.
+#[derive(Debug, Clone)]
+pub(crate) struct ShortLatencies(pub(crate) Latencies);
+
+impl Default for ShortLatencies {
+    fn default() -> Self {
+        Self(Latencies::with_digits(2))
+    }
+}
+
+impl crate::measure::intervals::Join for ShortLatencies {
+    fn join(&mut self, later: &Self) {
+        self.0.add(&later.0);
+    }
 }
 
 impl ClickToScreen {
-    pub(crate) fn new(before: u64, warm_up_us: u64, interval_us: u64) -> Self {
+    /// Returns a record of a run that is planned to last `planned_us`.
+    pub(crate) fn new(before: u64, warm_up_us: u64, interval_us: u64, planned_us: u64) -> Self {
         Self {
+            tick_us: if planned_us > SHORT_RUN_US { LONG_TICK_US } else { TICK_US },
             before,
             warm_up_us,
             interval_us,
@@ -66,6 +88,10 @@ impl ClickToScreen {
         }
     }
 
+    fn ticks(&self, us: u64) -> u32 {
+        u32::try_from(us / self.tick_us).unwrap_or(u32::MAX)
+    }
+
     /// Records events of voters, in any order.
     pub(crate) fn record_voters(&mut self, events: &[VoterEvent]) {
         for event in events {
@@ -73,12 +99,13 @@ impl ClickToScreen {
                 VoterEvent::Acknowledged { clicked_us, acknowledged_us } => {
                     self.count += 1;
                     if self.acknowledged.len() < VOTERS_MAX {
-                        self.acknowledged.push((ticks(acknowledged_us), ticks(clicked_us)));
+                        let voter = (self.ticks(acknowledged_us), self.ticks(clicked_us));
+                        self.acknowledged.push(voter);
                     }
                 }
                 VoterEvent::Unanswered { clicked_us } => {
                     if self.unanswered.len() < VOTERS_MAX {
-                        self.unanswered.push(ticks(clicked_us));
+                        self.unanswered.push(self.ticks(clicked_us));
                     }
                 }
             }
@@ -89,7 +116,7 @@ impl ClickToScreen {
     pub(crate) fn frame(&mut self, voters: u64, now_us: u64) {
         let gain = voters.saturating_sub(self.before);
         if gain > self.shown() {
-            self.frames.push((ticks(now_us), gain));
+            self.frames.push((self.ticks(now_us), gain));
         }
     }
 
@@ -130,19 +157,15 @@ impl ClickToScreen {
     }
 
     fn record(&self, shown: &mut ScreenLatencies, frame: u32, acknowledged: u32, clicked: u32) {
-        if u64::from(clicked) * TICK_US < self.warm_up_us {
+        if u64::from(clicked) * self.tick_us < self.warm_up_us {
             return;
         }
         // A frame may arrive before the reply does.
-        let us = |since: u32| u64::from(frame.saturating_sub(since)) * TICK_US;
+        let us = |since: u32| u64::from(frame.saturating_sub(since)) * self.tick_us;
         shown.from_acknowledgement.record(us(acknowledged));
         shown.from_click.record(us(clicked));
-        let interval = u64::from(frame) * TICK_US / self.interval_us;
-        let at = usize::try_from(interval).unwrap_or(usize::MAX).min(4096);
-        if at >= shown.intervals.len() {
-            shown.intervals.resize_with(at + 1, || Latencies::with_digits(2));
-        }
-        shown.intervals[at].record(us(clicked));
+        let intervals = shown.intervals.get_or_insert_with(|| Intervals::new(self.interval_us));
+        intervals.at(u64::from(frame) * self.tick_us).0.record(us(clicked));
     }
 }
 
@@ -160,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_first_frame_that_counts_a_voter_shows_it() {
-        let mut screen = ClickToScreen::new(100, 0, 1_000_000);
+        let mut screen = ClickToScreen::new(100, 0, 1_000_000, 0);
         screen.record_voters(&[acknowledged(100, 2_000), acknowledged(0, 1_000)]);
         screen.frame(101, 51_000);
         assert_eq!((screen.behind(), screen.shown()), (1, 1));
@@ -174,8 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_a_day_is_measured_to_its_end() {
+        const HOUR_US: u64 = 3_600_000_000;
+        let mut screen = ClickToScreen::new(0, 0, 1_000_000, 24 * HOUR_US);
+        screen.record_voters(&[acknowledged(23 * HOUR_US, 23 * HOUR_US + 50_000)]);
+        screen.frame(1, 23 * HOUR_US + 400_000);
+        assert_near(screen.matched().from_click.quantile_us(1.0), 400_000);
+    }
+
+    #[test]
     fn a_frame_may_overtake_the_reply() {
-        let mut screen = ClickToScreen::new(0, 0, 1_000_000);
+        let mut screen = ClickToScreen::new(0, 0, 1_000_000, 0);
         screen.frame(1, 500);
         screen.record_voters(&[acknowledged(0, 600)]);
         let shown = screen.matched();
@@ -185,7 +217,7 @@ mod tests {
 
     #[test]
     fn warm_up_is_matched_but_not_measured() {
-        let mut screen = ClickToScreen::new(0, 1_000, 1_000_000);
+        let mut screen = ClickToScreen::new(0, 1_000, 1_000_000, 0);
         screen.record_voters(&[acknowledged(0, 10), acknowledged(2_000, 2_010)]);
         screen.frame(2, 3_000);
         assert_eq!((screen.behind(), screen.matched().from_click.count()), (0, 1));
@@ -196,7 +228,7 @@ mod tests {
         // One voter comes each millisecond, and a frame every 100 ms. Every fourth voter hangs up,
         // and of those `counted` in ten are counted.
         for counted in [0, 5, 10] {
-            let mut screen = ClickToScreen::new(0, 0, 1_000_000);
+            let mut screen = ClickToScreen::new(0, 0, 1_000_000, 0);
             let (mut on_screen, mut hung_up) = (0, 0);
             for ms in 0..4_000_u64 {
                 if ms % 100 == 99 {
@@ -221,7 +253,7 @@ mod tests {
 
     #[test]
     fn who_never_appears_is_counted() {
-        let mut screen = ClickToScreen::new(0, 0, 1_000_000);
+        let mut screen = ClickToScreen::new(0, 0, 1_000_000, 0);
         screen.record_voters(&[acknowledged(0, 10), acknowledged(0, 20)]);
         screen.frame(1, 100);
         assert_eq!((screen.behind(), screen.matched().never), (1, 1));

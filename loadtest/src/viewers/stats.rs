@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::lock::lock;
 use crate::measure::clock::Clock;
 use crate::measure::histogram::Latencies;
+use crate::measure::intervals::Intervals;
 use crate::viewers::click_to_screen::ClickToScreen;
 use crate::workers::recorder::Recorder;
 
@@ -40,7 +41,7 @@ pub(crate) struct ViewerStats {
     /// The time from the first viewer that had a version to each of the others.
     pub(crate) spread: Latencies,
     /// The number of frames by interval.
-    pub(crate) frames_by_interval: Vec<u64>,
+    pub(crate) frames_by_interval: Option<Intervals<u64>>,
     pub(crate) screen: Option<ClickToScreen>,
     /// The clock of the load, once that has begun. The viewers are opened before it.
     pub(crate) load: Option<Clock>,
@@ -74,11 +75,8 @@ impl ViewerStats {
     /// Counts a frame in the interval in which it came.
     pub(crate) fn book_frame(&mut self, interval_us: u64) {
         let Some(load) = self.load else { return };
-        let at = usize::try_from(load.now_us() / interval_us).unwrap_or(usize::MAX).min(4096);
-        if at >= self.frames_by_interval.len() {
-            self.frames_by_interval.resize(at + 1, 0);
-        }
-        self.frames_by_interval[at] += 1;
+        let frames = self.frames_by_interval.get_or_insert_with(|| Intervals::new(interval_us));
+        *frames.at(load.now_us()) += 1;
     }
 
     /// Records a frame of the viewer who watches for the ballots of the run.

@@ -6,7 +6,19 @@ use crate::poll::VotePolicy;
 use crate::voters::outcome::{Outcome, OutcomeClass};
 
 /// The vote that must be stored for one voter, and the vote that may be stored instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct ExpectedVote {
     /// The acknowledged choices that must be stored, as a bit mask; `None` if nothing was
     /// acknowledged.

@@ -9,7 +9,7 @@ use crate::units::parse_share;
 
 /// Shares of the voters, each from 0 to 1. A voter has at most one of the first five. The others
 /// are independent.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Mix {
     /// Voters who send the same ballot again.

@@ -34,6 +34,9 @@ pub enum Outcome {
     NotConnected,
     /// The ballot page could not be loaded, so no ballot was sent.
     NoPage,
+    /// Status 3xx: the address is another one. It is never followed, because a load tester would
+    /// then load a server that nobody named.
+    Redirected,
 }
 
 /// The class of an outcome, which decides how the ledger counts it.
@@ -47,7 +50,7 @@ pub(crate) enum OutcomeClass {
 
 impl Outcome {
     /// All outcomes, in the order in which reports count them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Acknowledged,
         Self::RefusedAlreadyVoted,
         Self::RefusedForbidden,
@@ -60,12 +63,16 @@ impl Outcome {
         Self::HungUp,
         Self::NotConnected,
         Self::NoPage,
+        Self::Redirected,
     ];
 
-    /// Returns the outcome of a ballot that was answered with this status.
-    pub(crate) fn of_status(status: u16) -> Self {
+    /// Returns the outcome of a ballot that was answered with this status. `form` says that it was
+    /// the HTML form, after which a browser is sent on.
+    pub(crate) fn of_status(status: u16, form: bool) -> Self {
         match status {
-            200..=204 | 303 => Self::Acknowledged,
+            200..=204 => Self::Acknowledged,
+            303 if form => Self::Acknowledged,
+            300..=399 => Self::Redirected,
             403 => Self::RefusedForbidden,
             409 => Self::RefusedAlreadyVoted,
             429 => Self::RefusedTooMany,
@@ -102,6 +109,7 @@ impl Outcome {
             Self::HungUp => "voter hung up (planned)",
             Self::NotConnected => "no connection",
             Self::NoPage => "no ballot page",
+            Self::Redirected => "redirected (3xx)",
         }
     }
 }
@@ -173,8 +181,15 @@ mod tests {
 
     #[test]
     fn unavailable_is_indeterminate_not_refused() {
-        assert_eq!(Outcome::of_status(503).class(), OutcomeClass::Indeterminate);
-        assert_eq!(Outcome::of_status(409).class(), OutcomeClass::Refused);
+        assert_eq!(Outcome::of_status(503, false).class(), OutcomeClass::Indeterminate);
+        assert_eq!(Outcome::of_status(409, false).class(), OutcomeClass::Refused);
+    }
+
+    #[test]
+    fn a_redirect_acknowledges_only_the_form() {
+        assert_eq!(Outcome::of_status(303, true), Outcome::Acknowledged);
+        assert_eq!(Outcome::of_status(303, false), Outcome::Redirected);
+        assert_eq!(Outcome::of_status(301, true), Outcome::Redirected);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use std::cell::RefCell;
 use std::io::Write as _;
 
+use crate::http::endpoint::Endpoint;
 use crate::http::request::USER_AGENT;
-use crate::http::target::Target;
 use crate::poll::Poll;
 use crate::voters::crowd::Voter;
 
@@ -22,12 +22,12 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// Composes the parts that are the same for all ballots.
-    pub(crate) fn new(target: &Target, poll: &Poll) -> Self {
+    pub(crate) fn new(endpoint: &Endpoint, poll: &Poll) -> Self {
+        let Endpoint { target, host, headers, .. } = endpoint;
         let head = |method: &str, path: &str, more: &str| {
-            let path = format!("{}{path}", target.base);
+            let path = format!("{}{}{path}", endpoint.origin(), target.base);
             format!(
-                "{method} {path} HTTP/1.1\r\nhost: {}\r\nuser-agent: {USER_AGENT}\r\n{more}",
-                target.authority()
+                "{method} {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {USER_AGENT}\r\n{headers}{more}"
             )
             .into_bytes()
         };
@@ -169,6 +169,8 @@ fn write_decimal(out: &mut Vec<u8>, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::addresses::Addresses;
+    use crate::http::target::Target;
     use crate::poll::{VotePolicy, sample};
     use crate::voters::crowd::Crowd;
     use crate::voters::mix::Mix;
@@ -181,20 +183,26 @@ mod tests {
             .voter(number)
     }
 
-    fn requests() -> Requests {
+    async fn requests<const N: usize>(headers: [(&str, &str); N]) -> Requests {
         let poll = sample(&["cats", "dogs"], 2, VotePolicy::KeepFirst);
-        Requests::new(&Target::parse("http://localhost:8080/a").unwrap(), &poll)
+        let target = Target::parse("http://127.0.0.1:8080/a").unwrap();
+        let addresses = Addresses::of(&target, &[], &[]).await.unwrap();
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let time_max = std::time::Duration::from_secs(1);
+        let endpoint =
+            Endpoint::new(target, addresses, None, headers.as_slice(), time_max).unwrap();
+        Requests::new(&endpoint, &poll)
     }
 
-    #[test]
-    fn json_ballot_is_golden() {
+    #[tokio::test]
+    async fn json_ballot_is_golden() {
         let mut out = Vec::new();
         let voter = Voter { cookie: Some("voter=v1.x".into()), ..voter(0) };
-        requests().ballot(&mut out, &voter, 0b11, Some("a\"b"));
+        requests([]).await.ballot(&mut out, &voter, 0b11, Some("a\"b"));
         let body = r#"{"choices":["cats","dogs"],"code":"a\"b"}"#;
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with(
-            "POST /a/api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: localhost:8080\r\n"
+            "POST /a/api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n"
         ));
         assert!(text.ends_with(&format!(
             "\r\ncookie: voter=v1.x\r\ncontent-length: {}\r\n\r\n{body}",
@@ -202,20 +210,33 @@ mod tests {
         )));
     }
 
-    #[test]
-    fn form_ballot_repeats_the_field() {
+    #[tokio::test]
+    async fn further_headers_go_with_every_request() {
+        let requests = requests([("Host", "vote.example"), ("x-team", "one")]).await;
+        let (mut ballot, mut page) = (Vec::new(), Vec::new());
+        requests.ballot(&mut ballot, &voter(0), 1, None);
+        requests.page(&mut page, &voter(0));
+        for request in [ballot, page] {
+            let text = String::from_utf8(request).unwrap();
+            assert!(text.contains("\r\nhost: vote.example\r\n"), "{text}");
+            assert!(text.contains("\r\nx-team: one\r\n") && !text.contains("127.0.0.1"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn form_ballot_repeats_the_field() {
         let mut out = Vec::new();
-        requests().ballot(&mut out, &Voter { form: true, ..voter(0) }, 0b11, Some("a b"));
+        requests([]).await.ballot(&mut out, &Voter { form: true, ..voter(0) }, 0b11, Some("a b"));
         assert!(
             String::from_utf8(out).unwrap().ends_with("\r\n\r\nvote=cats&vote=dogs&code=a%20b")
         );
     }
 
-    #[test]
-    fn every_kind_of_rubbish_is_well_formed_http() {
+    #[tokio::test]
+    async fn every_kind_of_rubbish_is_well_formed_http() {
         for number in 0..RUBBISH {
             let mut out = Vec::new();
-            requests().rubbish(&mut out, &voter(number));
+            requests([]).await.rubbish(&mut out, &voter(number));
             let mut headers = [httparse::EMPTY_HEADER; 8];
             assert!(httparse::Request::new(&mut headers).parse(&out).unwrap().is_complete());
         }

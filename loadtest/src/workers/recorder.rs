@@ -6,6 +6,7 @@
 
 use crate::audit::ledger::Ledger;
 use crate::measure::histogram::Latencies;
+use crate::measure::intervals::{Intervals, Join};
 use crate::voters::expected_vote::{ExpectedVote, VoterRecord};
 use crate::voters::outcome::{Outcome, OutcomeCounts, RequestKind};
 
@@ -30,9 +31,23 @@ pub(crate) struct Interval {
     pub(crate) intended: u64,
     pub(crate) sent: u64,
     pub(crate) acknowledged: u64,
+    /// Voters whose first acknowledgement came in this interval.
+    pub(crate) acknowledged_voters: u64,
     pub(crate) refused: u64,
     pub(crate) errors: u64,
     pub(crate) latencies: Latencies,
+}
+
+impl Join for Interval {
+    fn join(&mut self, later: &Self) {
+        self.intended += later.intended;
+        self.sent += later.sent;
+        self.acknowledged += later.acknowledged;
+        self.acknowledged_voters += later.acknowledged_voters;
+        self.refused += later.refused;
+        self.errors += later.errors;
+        self.latencies.add(&later.latencies);
+    }
 }
 
 impl Default for Interval {
@@ -41,6 +56,7 @@ impl Default for Interval {
             intended: 0,
             sent: 0,
             acknowledged: 0,
+            acknowledged_voters: 0,
             refused: 0,
             errors: 0,
             latencies: Latencies::with_digits(2),
@@ -108,10 +124,18 @@ pub(crate) struct Recorder {
     pub(crate) ballots: Latencies,
     /// The latency of ballot pages from their intended start.
     pub(crate) pages: Latencies,
+    /// The time it took to open each connection.
+    pub(crate) connect_times: Latencies,
+    /// The latency of ballots by outcome, in the order of [`Outcome::ALL`].
+    pub(crate) by_outcome: Vec<Latencies>,
+    /// Connections that the machine of the load tester could not open.
+    pub(crate) own_faults: u64,
+    /// The error of the first of them.
+    pub(crate) own_fault: Option<String>,
     /// The time from the intended start of a voter to its handover to a connection, which is the
     /// load tester's own lateness.
     pub(crate) lateness: Latencies,
-    pub(crate) intervals: Vec<Interval>,
+    pub(crate) intervals: Intervals<Interval>,
     pub(crate) phases: Vec<PhaseRecord>,
     /// The outcome of every request for a ballot, with the warm-up.
     pub(crate) outcomes: OutcomeCounts,
@@ -125,6 +149,8 @@ pub(crate) struct Recorder {
     /// Voters who are due so far.
     pub(crate) due: u64,
     pub(crate) through: u64,
+    /// The time at which the last voter finished, in µs.
+    pub(crate) last_us: u64,
     /// The processor time of the worker's thread.
     pub(crate) cpu: std::time::Duration,
     /// Second ballots whose "already voted" reply named other choices than those that should be
@@ -141,8 +167,12 @@ impl Recorder {
         Self {
             ballots: Latencies::default(),
             pages: Latencies::default(),
+            connect_times: Latencies::default(),
+            by_outcome: vec![Latencies::default(); Outcome::ALL.len()],
+            own_faults: 0,
+            own_fault: None,
             lateness: Latencies::default(),
-            intervals: Vec::new(),
+            intervals: Intervals::new(config.interval_us),
             phases: vec![PhaseRecord::default(); config.phases],
             outcomes: OutcomeCounts::default(),
             measured: 0,
@@ -152,6 +182,7 @@ impl Recorder {
             voter_events: Vec::new(),
             due: 0,
             through: 0,
+            last_us: 0,
             cpu: std::time::Duration::ZERO,
             contradicted: 0,
             unavailable_without_retry_after: 0,
@@ -183,6 +214,7 @@ impl Recorder {
     /// Records the outcome of a request for a ballot.
     pub(crate) fn finish(&mut self, sent: Sent, outcome: Outcome, now_us: u64) {
         let error = sent.kind.is_error(outcome);
+        self.last_us = self.last_us.max(now_us);
         self.outcomes.count(outcome);
         let interval = self.interval(now_us);
         match outcome {
@@ -203,6 +235,7 @@ impl Recorder {
             let latency = now_us.saturating_sub(sent.due_us);
             record.latencies.record(latency);
             self.ballots.record(latency);
+            self.by_outcome[outcome as usize].record(latency);
             self.interval(sent.due_us).latencies.record(latency);
         }
     }
@@ -212,6 +245,12 @@ impl Recorder {
         if due_us >= self.config.warm_up_us {
             self.pages.record(now_us.saturating_sub(due_us));
         }
+    }
+
+    /// Records the first acknowledgement of a voter who should have started at `clicked_us`.
+    pub(crate) fn acknowledge(&mut self, clicked_us: u64, acknowledged_us: u64) {
+        self.interval(acknowledged_us).acknowledged_voters += 1;
+        self.note(VoterEvent::Acknowledged { clicked_us, acknowledged_us });
     }
 
     /// Keeps an event of a voter, if the latency to the screen is measured.
@@ -238,28 +277,22 @@ impl Recorder {
     }
 
     fn interval(&mut self, us: u64) -> &mut Interval {
-        let at =
-            usize::try_from(us / self.config.interval_us).unwrap_or(usize::MAX).min(INTERVALS_MAX);
-        if at >= self.intervals.len() {
-            self.intervals.resize_with(at + 1, Interval::default);
-        }
-        &mut self.intervals[at]
+        self.intervals.at(us)
     }
 
     /// Adds the figures of another worker.
     pub(crate) fn add(&mut self, other: &Self) {
         self.ballots.add(&other.ballots);
         self.pages.add(&other.pages);
-        self.lateness.add(&other.lateness);
-        for (at, interval) in other.intervals.iter().enumerate() {
-            let sum = self.interval(at as u64 * self.config.interval_us);
-            sum.intended += interval.intended;
-            sum.sent += interval.sent;
-            sum.acknowledged += interval.acknowledged;
-            sum.refused += interval.refused;
-            sum.errors += interval.errors;
-            sum.latencies.add(&interval.latencies);
+        self.connect_times.add(&other.connect_times);
+        for (sum, more) in self.by_outcome.iter_mut().zip(&other.by_outcome) {
+            sum.add(more);
         }
+        self.own_faults += other.own_faults;
+        self.own_fault = self.own_fault.take().or_else(|| other.own_fault.clone());
+        self.lateness.add(&other.lateness);
+        self.intervals.add(&other.intervals, Interval::join);
+        self.last_us = self.last_us.max(other.last_us);
         for (sum, phase) in self.phases.iter_mut().zip(&other.phases) {
             sum.add(phase);
         }
@@ -278,9 +311,6 @@ impl Recorder {
         }
     }
 }
-
-/// The most intervals. Later events are counted in the last one.
-const INTERVALS_MAX: usize = 4096;
 
 /// The most replies that are kept word for word.
 const SAMPLES_MAX: usize = 8;

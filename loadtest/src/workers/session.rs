@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::http::connection::{Connection, ExchangeError};
+use crate::http::endpoint::is_own_fault;
 use crate::http::reply::Reply;
 use crate::lock::lock;
-use crate::measure::clock::Clock;
+use crate::measure::clock::{Clock, micros};
 use crate::plan::arrivals::Arrival;
+use crate::rng::Rng;
 use crate::voters::crowd::{Behaviour, Crowd, Voter};
 use crate::voters::expected_vote::ExpectedVote;
 use crate::voters::outcome::{Outcome, OutcomeClass, RequestKind};
@@ -19,7 +21,8 @@ use crate::workers::recorder::{Recorder, Sent, VoterEvent};
 
 /// Everything that the sessions of one worker share.
 pub(crate) struct Sessions {
-    pub(crate) requests: Requests,
+    /// The composers of requests, one for each target.
+    pub(crate) requests: Vec<Requests>,
     pub(crate) recorder: Arc<Mutex<Recorder>>,
     pub(crate) crowd: Crowd,
     pub(crate) clock: Clock,
@@ -29,9 +32,14 @@ pub(crate) struct Sessions {
     pub(crate) ends_us: Vec<u64>,
 }
 
+/// Keeps the choice of a target apart from a voter's other random numbers.
+const ROUTE_SEED: u64 = 0x0052_4F55_5445;
+
 /// The session of one voter, while it goes on.
 struct VoterSession<'a> {
     connection: &'a mut Connection,
+    /// The composer for the target of this connection.
+    requests: &'a Requests,
     request: &'a mut Vec<u8>,
     voter: Voter,
     expected: ExpectedVote,
@@ -44,10 +52,10 @@ impl Sessions {
         lock(&self.recorder)
     }
 
-    /// Plays one voter from its arrival to its end.
+    /// Plays one voter from its arrival to its end. There is a connection for each target.
     pub(crate) async fn serve(
         &self,
-        connection: &mut Connection,
+        connections: &mut [Connection],
         request: &mut Vec<u8>,
         arrival: Arrival,
     ) {
@@ -55,11 +63,14 @@ impl Sessions {
         let phase_end_us = self.ends_us.get(arrival.phase).copied().unwrap_or(u64::MAX);
         self.recorder().start(arrival.due_us, arrival.phase, now_us, phase_end_us);
         let voter = self.crowd.voter(arrival.voter);
+        let route = self.route(arrival.voter);
+        let connection = &mut connections[route];
         if voter.fresh {
             connection.close();
         }
         let mut session = VoterSession {
             connection,
+            requests: &self.requests[route],
             request,
             voter,
             expected: ExpectedVote::default(),
@@ -73,6 +84,14 @@ impl Sessions {
         recorder.settle(session.voter.id(), session.expected);
     }
 
+    /// Returns the position of the target of this voter.
+    fn route(&self, voter: u64) -> usize {
+        match self.requests.len() {
+            1 => 0,
+            targets => Rng::for_index(self.crowd.seed ^ ROUTE_SEED, voter).below(targets),
+        }
+    }
+
     async fn vote(&self, session: &mut VoterSession<'_>, mut due_us: u64) {
         // A browser loads the ballot page first, and its latency counts from there.
         if session.voter.page {
@@ -82,7 +101,7 @@ impl Sessions {
             }
         }
         if session.voter.behaviour == Behaviour::Rubbish {
-            self.requests.rubbish(session.request, &session.voter);
+            session.requests.rubbish(session.request, &session.voter);
             self.cast(session, None, RequestKind::Rubbish, due_us).await;
             return;
         }
@@ -107,8 +126,9 @@ impl Sessions {
     /// Loads the ballot page for its cookie. Returns the time at which it came, in µs; `None` if it
     /// did not.
     async fn load_page(&self, session: &mut VoterSession<'_>, due_us: u64) -> Option<u64> {
-        self.requests.page(session.request, &session.voter);
+        session.requests.page(session.request, &session.voter);
         let reply = session.connection.exchange(session.request, self.reply_time_max).await;
+        self.note_connection(session, reply.as_ref().err());
         let now_us = self.clock.now_us();
         match reply {
             Ok(reply) if reply.status == 200 => {
@@ -122,7 +142,10 @@ impl Sessions {
                 let mut recorder = self.recorder();
                 recorder.finish(sent, Outcome::NoPage, now_us);
                 recorder.sample(|| match failed {
-                    Ok(reply) => format!("ballot page: status {}", reply.status),
+                    Ok(reply) => {
+                        let text = text_of(session.connection, &reply);
+                        format!("ballot page: status {} {text}", reply.status)
+                    }
                     Err(error) => format!("ballot page: {error}"),
                 });
                 None
@@ -142,22 +165,23 @@ impl Sessions {
         // Compose and send the request.
         if let Some(choices) = choices {
             let code = self.crowd.code(session.voter.number);
-            self.requests.ballot(session.request, &session.voter, choices, code);
+            session.requests.ballot(session.request, &session.voter, choices, code);
         }
         let reply = match session.voter.behaviour {
-            Behaviour::HangUp => Err(hang_up(session).await),
-            _ => session
-                .connection
-                .exchange(session.request, self.reply_time_max)
-                .await
-                .map_err(outcome_of),
+            Behaviour::HangUp => hang_up(session).await,
+            _ => {
+                let exchange = session.connection.exchange(session.request, self.reply_time_max);
+                exchange.await.map(Answer::Reply)
+            }
         };
+        self.note_connection(session, reply.as_ref().err());
         let now_us = self.clock.now_us();
         // Read the reply: the cookie, the stored choices, and whether a 503 says when to retry.
         let mut choices_in_reply = None;
         let outcome = match &reply {
-            Err(outcome) => *outcome,
-            Ok(reply) => {
+            Err(error) => outcome_of(error),
+            Ok(Answer::HungUp) => Outcome::HungUp,
+            Ok(Answer::Reply(reply)) => {
                 keep_cookie(session, reply);
                 if reply.status == 409 {
                     choices_in_reply = self.read_choices(session.connection.text(&reply.body));
@@ -165,7 +189,7 @@ impl Sessions {
                 if reply.status == 503 && !reply.retry_after {
                     self.recorder().unavailable_without_retry_after += 1;
                 }
-                Outcome::of_status(reply.status)
+                Outcome::of_status(reply.status, session.voter.form)
             }
         };
         self.enter(
@@ -177,11 +201,14 @@ impl Sessions {
             now_us,
         );
         if kind.is_error(outcome) {
-            let body = reply.map(|reply| {
-                String::from_utf8_lossy(session.connection.text(&reply.body)).into_owned()
+            self.recorder().sample(|| {
+                let text = match &reply {
+                    Ok(Answer::Reply(reply)) => text_of(session.connection, reply),
+                    Ok(Answer::HungUp) => String::new(),
+                    Err(error) => format!("({error})"),
+                };
+                sample(session.voter.number, kind, outcome, &text)
             });
-            self.recorder()
-                .sample(|| sample(session.voter.number, kind, outcome, &body.unwrap_or_default()));
         }
         now_us
     }
@@ -205,14 +232,28 @@ impl Sessions {
         let mut recorder = self.recorder();
         recorder.finish(sent, outcome, now_us);
         if before.certain.is_none() && session.expected.certain.is_some() {
-            let clicked_us = sent.due_us;
-            recorder.note(VoterEvent::Acknowledged { clicked_us, acknowledged_us: now_us });
+            recorder.acknowledge(sent.due_us, now_us);
         }
         if choices_in_reply.is_some()
             && session.expected.certain.is_some()
             && choices_in_reply != session.expected.certain
         {
             recorder.contradicted += 1;
+        }
+    }
+
+    /// Records a connection that was opened for the last request, or that the machine of the load
+    /// tester could not open.
+    fn note_connection(&self, session: &mut VoterSession<'_>, error: Option<&ExchangeError>) {
+        if let Some(time) = session.connection.take_connect_time() {
+            self.recorder().connect_times.record(micros(time));
+        }
+        if let Some(ExchangeError::Connect(error)) = error
+            && is_own_fault(error)
+        {
+            let mut recorder = self.recorder();
+            recorder.own_faults += 1;
+            recorder.own_fault.get_or_insert_with(|| error.to_string());
         }
     }
 
@@ -241,19 +282,36 @@ fn keep_cookie(session: &mut VoterSession<'_>, reply: &Reply) {
     }
 }
 
-async fn hang_up(session: &mut VoterSession<'_>) -> Outcome {
-    let sent = session.connection.send(session.request).await;
-    session.connection.close();
-    sent.map_or_else(outcome_of, |()| Outcome::HungUp)
+/// What followed a request.
+enum Answer {
+    Reply(Reply),
+    /// The voter did not wait for a reply.
+    HungUp,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a mapping of errors")]
-fn outcome_of(error: ExchangeError) -> Outcome {
+async fn hang_up(session: &mut VoterSession<'_>) -> Result<Answer, ExchangeError> {
+    let sent = session.connection.send(session.request).await;
+    session.connection.close();
+    sent.map(|()| Answer::HungUp)
+}
+
+fn outcome_of(error: &ExchangeError) -> Outcome {
     match error {
         ExchangeError::Connect(_) => Outcome::NotConnected,
         ExchangeError::Timeout => Outcome::TimedOut,
         ExchangeError::Broken(_) => Outcome::Broken,
         ExchangeError::MalformedReply(_) => Outcome::ServerError,
+    }
+}
+
+/// Returns the address to which a reply redirects, or else the beginning of its body.
+fn text_of(connection: &Connection, reply: &Reply) -> String {
+    let printable = |range| crate::text::printable(connection.text(range), 200);
+    match &reply.location {
+        Some(location) if (300..400).contains(&reply.status) => {
+            format!("redirected to {}", printable(location))
+        }
+        _ => printable(&reply.body),
     }
 }
 
@@ -263,7 +321,6 @@ fn sample(number: u64, kind: RequestKind, outcome: Outcome, body: &str) -> Strin
         RequestKind::Second { .. } | RequestKind::Retry => "second ballot",
         RequestKind::Rubbish => "rubbish",
     };
-    let body: String = body.chars().take(200).collect();
     let class = match outcome.class() {
         OutcomeClass::Unsent => "not sent: ",
         _ => "",

@@ -39,7 +39,8 @@ pub(crate) struct WorkerConfig {
     /// Closed model: voters with this number or a higher one are not sent.
     pub(crate) voters_max: u64,
     pub(crate) crowd: Crowd,
-    pub(crate) endpoint: Endpoint,
+    /// The targets; voters are spread over them.
+    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) clock: Clock,
     /// The most connections at a time.
     pub(crate) connections_max: usize,
@@ -104,7 +105,11 @@ fn drive(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let worker = Rc::new(Worker {
         sessions: Sessions {
-            requests: Requests::new(&config.endpoint.target, &config.crowd.poll),
+            requests: config
+                .endpoints
+                .iter()
+                .map(|endpoint| Requests::new(endpoint, &config.crowd.poll))
+                .collect(),
             recorder,
             crowd: config.crowd.clone(),
             clock: config.clock,
@@ -112,7 +117,7 @@ fn drive(
             journal: config.journal.clone(),
             ends_us: if config.closed.is_some() { Vec::new() } else { config.plan.ends_us() },
         },
-        endpoint: Arc::new(config.endpoint.clone()),
+        endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
         dispatcher: Dispatcher::default(),
         open: Cell::new(0),
     });
@@ -130,7 +135,7 @@ fn drive(
 /// The state of a worker on its own thread.
 struct Worker {
     sessions: Sessions,
-    endpoint: Arc<Endpoint>,
+    endpoints: Vec<Arc<Endpoint>>,
     dispatcher: Dispatcher,
     /// The number of connections, busy and idle.
     open: Cell<usize>,
@@ -179,13 +184,18 @@ impl Worker {
         }
     }
 
-    /// Serves voters on one connection until there are no more.
+    /// Returns a connection to each target, none of which is open yet.
+    fn connections(&self) -> Vec<Connection> {
+        self.endpoints.iter().map(|endpoint| Connection::new(Arc::clone(endpoint))).collect()
+    }
+
+    /// Serves voters on one connection to each target until there are no more.
     async fn work(self: Rc<Self>) {
-        let mut connection = Connection::new(Arc::clone(&self.endpoint));
+        let mut connections = self.connections();
         let mut request = Vec::with_capacity(512);
         let idle = Rc::new(IdleConnection::default());
         while let Some(arrival) = self.dispatcher.next(&idle).await {
-            self.sessions.serve(&mut connection, &mut request, arrival).await;
+            self.sessions.serve(&mut connections, &mut request, arrival).await;
         }
     }
 
@@ -202,11 +212,11 @@ impl Worker {
         for _ in 0..connections {
             let (worker, next, config) = (Rc::clone(self), Rc::clone(&next), config.clone());
             tasks.spawn_local(async move {
-                let mut connection = Connection::new(Arc::clone(&worker.endpoint));
+                let mut connections = worker.connections();
                 let mut request = Vec::with_capacity(512);
                 let ends_us = config.plan.ends_us();
                 while let Some(arrival) = next_closed(&next, &config, slice, &ends_us) {
-                    worker.sessions.serve(&mut connection, &mut request, arrival).await;
+                    worker.sessions.serve(&mut connections, &mut request, arrival).await;
                 }
             });
         }

@@ -33,6 +33,20 @@ pub(crate) enum Fault {
     UnavailableButCounted,
     /// Somebody else votes during the whole run.
     OthersVote,
+    /// Others vote this often, once the run has cast fifty ballots.
+    OthersVoteLater(u64),
+    /// Others begin to vote with the fiftieth ballot of the run, and go on for ever.
+    OthersKeepVoting,
+    /// Every ballot is answered with this status, and none is counted.
+    Answer(u16),
+    /// From the fiftieth ballot on, ballots wait, and the tally says how many.
+    Wait,
+    /// The tally is always hidden.
+    Hidden,
+    /// Replies are as proxies write them: with interim replies, many fields, and `close` in a list.
+    Proxy,
+    /// A connection is closed once it was idle for this long.
+    Idle(Duration),
 }
 
 /// Which of a voter's ballots counts.
@@ -46,7 +60,7 @@ pub(crate) enum Policy {
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 struct State {
@@ -57,6 +71,7 @@ struct State {
     voters: u64,
     version: u64,
     ballots: u64,
+    waiting: u64,
     next_voter: u128,
     register: HashMap<u128, usize>,
     stalled_until: Option<Instant>,
@@ -82,6 +97,7 @@ impl Fake {
             voters: 10,
             version: 10,
             ballots: 0,
+            waiting: 0,
             next_voter: 1,
             register: HashMap::new(),
             stalled_until: None,
@@ -100,15 +116,23 @@ impl Fake {
             socket.listen(4096).unwrap()
         });
         let address = listener.local_addr().unwrap();
-        runtime.spawn(accept(listener, Arc::clone(&state)));
-        if fault == Fault::OthersVote {
+        runtime.spawn(accept(listener, Arc::clone(&state), ""));
+        if matches!(fault, Fault::OthersVote | Fault::OthersKeepVoting) {
             runtime.spawn(vote_on(Arc::clone(&state)));
         }
-        Self { address, state, _runtime: runtime }
+        Self { address, state, runtime: runtime }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Serves another address, too, and returns it. Its requests are counted as `second: METHOD path`.
+    pub(crate) fn also_listen(&self) -> String {
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        self.runtime.spawn(accept(listener, Arc::clone(&self.state), "second: "));
+        format!("http://{address}")
     }
 
     /// Returns the number of requests that begin with `start`, such as `POST
@@ -132,15 +156,18 @@ impl Fake {
 async fn vote_on(state: Arc<Mutex<State>>) {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        state.lock().unwrap().count(0, 1, 1);
+        let mut state = state.lock().unwrap();
+        if state.fault == Fault::OthersVote || state.ballots >= 50 {
+            state.count(0, 1, 1);
+        }
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn accept(listener: TcpListener, state: Arc<Mutex<State>>, place: &'static str) {
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         stream.set_nodelay(true).unwrap();
-        tokio::spawn(serve(stream, Arc::clone(&state)));
+        tokio::spawn(serve(stream, Arc::clone(&state), place));
     }
 }
 
@@ -152,19 +179,41 @@ struct Request {
     body: Vec<u8>,
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    state: Arc<Mutex<State>>,
+    place: &'static str,
+) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     loop {
-        let Some(request) = read(&mut stream, &mut buffer).await? else { return Ok(()) };
-        *state.lock().unwrap().requests.entry(request.line.clone()).or_default() += 1;
+        let patience = match state.lock().unwrap().fault {
+            Fault::Idle(patience) => patience,
+            _ => Duration::from_secs(3600),
+        };
+        let read = tokio::time::timeout(patience, read(&mut stream, &mut buffer)).await;
+        let Ok(Some(request)) = read.unwrap_or(Ok(None)) else { return Ok(()) };
+        let line = format!("{place}{}", request.line);
+        *state.lock().unwrap().requests.entry(line).or_default() += 1;
         if request.line.ends_with("/events") {
             return events(stream, state).await;
         }
         let delay = state.lock().unwrap().delay(&request);
         tokio::time::sleep_until(delay.into()).await;
         let reply = answer(&mut state.lock().unwrap(), &request, &state);
+        if state.lock().unwrap().fault == Fault::Proxy {
+            return stream.write_all(through_a_proxy(&reply).as_bytes()).await;
+        }
         stream.write_all(reply.as_bytes()).await?;
     }
+}
+
+fn through_a_proxy(reply: &str) -> String {
+    let fields: String = (0..60).map(|n| format!("x-h-{n}: v\r\n")).collect();
+    let (status, rest) = reply.split_once("\r\n").unwrap();
+    format!(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n\
+         {status}\r\n{fields}connection: close, X-Foo\r\n{rest}"
+    )
 }
 
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Request>> {
@@ -218,8 +267,12 @@ fn reply(status: &str, cookie: Option<u128>, body: &str) -> String {
 }
 
 fn answer(state: &mut State, request: &Request, shared: &Arc<Mutex<State>>) -> String {
-    match request.line.as_str() {
+    // A proxy is asked for the whole address.
+    match request.line.replace(" http://vote.example", " ").as_str() {
         "GET /api/polls/cats-vs-dogs" => reply("200 OK", None, &state.poll()),
+        "GET /api/polls/cats-vs-dogs/tally" if state.fault == Fault::Hidden => {
+            reply("403 Forbidden", None, "{}")
+        }
         "GET /api/polls/cats-vs-dogs/tally" => reply("200 OK", None, &state.tally()),
         "GET /polls/cats-vs-dogs" => {
             let id = state.new_voter();
@@ -246,8 +299,15 @@ impl State {
 
     fn tally(&self) -> String {
         let [cats, dogs] = self.votes;
+        let progress = match self.fault {
+            Fault::Wait => format!(
+                r#""final":false,"complete_to":"2025-01-01T00:00:00Z","waiting":{},"#,
+                self.waiting
+            ),
+            _ => String::new(),
+        };
         format!(
-            r#"{{"poll":"cats-vs-dogs","state":"open","version":{},"voters":{},"options":[{{"slug":"cats","label":"Cats","votes":{cats}}},{{"slug":"dogs","label":"Dogs","votes":{dogs}}}],"as_of":"2025-01-01T00:00:00Z","stale":false,"stale_since":null}}"#,
+            r#"{{"poll":"cats-vs-dogs","state":"open","version":{},"voters":{},"options":[{{"slug":"cats","label":"Cats","votes":{cats}}},{{"slug":"dogs","label":"Dogs","votes":{dogs}}}],{progress}"as_of":"2025-01-01T00:00:00Z","stale":false,"stale_since":null}}"#,
             self.version, self.voters
         )
     }
@@ -285,6 +345,9 @@ impl State {
     }
 
     fn ballot(&mut self, request: &Request, shared: &Arc<Mutex<Self>>) -> String {
+        if let Fault::Answer(status) = self.fault {
+            return reply(&format!("{status} No\r\nlocation: https://vote.example/x"), None, "{}");
+        }
         let Some(option) = chosen(request) else {
             return reply("422 Unprocessable Content", None, "{}");
         };
@@ -316,6 +379,11 @@ impl State {
             }
             Fault::Invent if planted => self.count(option, 2, 2),
             Fault::Swap if planted => self.count(1 - option, 1, 1),
+            Fault::Wait if self.ballots >= 50 => self.waiting += 1,
+            Fault::OthersVoteLater(others) if planted => {
+                self.count(option, 1, 1);
+                self.count(0, others, others);
+            }
             Fault::UnavailableButCounted if planted => {
                 self.count(option, 1, 1);
                 return reply("503 Service Unavailable", None, "{}");

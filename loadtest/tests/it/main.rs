@@ -4,7 +4,9 @@
 
 mod fake;
 mod faults;
+mod files;
 mod omission;
+mod options;
 mod people;
 mod reports;
 mod safety;

@@ -50,7 +50,7 @@ fn schedule_that_cannot_be_kept_voids_the_run() {
 #[test]
 fn missed_threshold_is_exit_code_1() {
     let fake = Fake::with(Fault::Slow(Duration::from_millis(3)));
-    let load = "--rate 50 --duration 1s --warm-up 0s --slo p99<1ms --slo p50<1s --slo errors<0.1%";
+    let load = "--rate 120 --duration 1s --warm-up 0s --slo p99<1ms --slo p50<1s --slo errors<0.1%";
     let (done, report) = run(&fake.url(), load);
     assert_eq!(done.code, 1, "{}", done.stdout);
     assert_eq!(report.slos.iter().map(|slo| slo.kept).collect::<Vec<_>>(), [false, true, true]);

@@ -71,12 +71,21 @@ fn plan_of_ones_own_is_followed_phase_by_phase() {
 
 #[test]
 fn interrupt_ends_the_load_early_and_still_reports() {
+    ended_by(rustix::process::Signal::INT);
+}
+
+#[test]
+fn a_terminal_that_closes_ends_the_load_like_an_interrupt() {
+    ended_by(rustix::process::Signal::HUP);
+}
+
+fn ended_by(signal: rustix::process::Signal) {
     let fake = Fake::with(Fault::None);
     let folder = Folder::new();
     let json = folder.join("report.json");
     let url = fake.url();
     let line = format!(
-        "run --target {url} --results {url} --rate 200 --duration 10m --json {}",
+        "run --target {url} --results {url} --rate 200 --duration 24h --settle 200ms --json {}",
         json.display()
     );
     let child = command(&line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -86,11 +95,14 @@ fn interrupt_ends_the_load_early_and_still_reports() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
     let done = done(child.wait_with_output().unwrap());
     assert_eq!(done.code, 0, "{}", done.stderr);
     let report = report(&json);
     assert!(report.setup.ended_early);
+    // A long plan that was stopped after seconds still shows every second.
+    assert_eq!(report.series.interval_seconds, 1.0);
+    assert!(report.series.points.len() > 2, "{} intervals", report.series.points.len());
     assert_eq!(report.audit.acknowledged_voters, fake.voters());
 }
 

@@ -82,8 +82,18 @@ fn reports_that_do_not_belong_together_are_not_merged() {
     let refused = |parts: &[votestream_loadtest::Report]| merge(parts).unwrap_err().to_string();
     assert!(refused(&parts[..2]).contains("shard 3/3 is missing"));
     assert!(refused(&[parts[0].clone(), parts[0].clone(), parts[2].clone()]).contains("twice"));
-    let mut other = parts.clone();
-    other[1].setup.seed += 1;
-    assert!(refused(&other).contains("seeds"));
+    let altered = |alter: fn(&mut votestream_loadtest::Report)| {
+        let mut other = parts.clone();
+        alter(&mut other[1]);
+        refused(&other)
+    };
+    assert!(altered(|report| report.setup.seed += 1).contains("seeds"));
+    assert!(altered(|report| report.setup.mix.twice = 0.5).contains("mixes of voters"));
+    assert!(altered(|report| report.setup.weights = Some("cats=1".into())).contains("weights"));
+    let later = altered(|report| {
+        report.setup.started_at = "2999-01-01T00:00:00Z".into();
+        report.setup.ended_at = "2999-01-01T00:00:09Z".into();
+    });
+    assert!(later.contains("one run began at 2999-01-01T00:00:00Z"), "{later}");
     assert!(merge(&[]).is_err());
 }

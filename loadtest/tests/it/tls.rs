@@ -75,4 +75,21 @@ fn unknown_authority_is_not_trusted() {
     assert_eq!(done.code, 3, "{}", done.stdout);
     assert!(done.stderr.contains("certificate"), "{}", done.stderr);
     assert_eq!(fake.requests(""), 0);
+    let load = "--insecure --rate 50 --duration 1s --warm-up 0s";
+    let (done, _) = run(&format!("https://localhost:{port}"), load);
+    assert_eq!((done.code, fake.voters()), (0, 50), "{}", done.stdout);
+}
+
+#[test]
+fn tls_connections_that_the_server_closes_when_idle_are_opened_again() {
+    let fake = Fake::with(Fault::Idle(std::time::Duration::from_millis(100)));
+    let folder = Folder::new();
+    let authority = folder.join("authority.pem");
+    let (_runtime, port) = terminate(fake.address, &authority);
+    let load = format!(
+        "--ca-file {} --rate 5 --duration 2s --warm-up 0s --arrivals constant",
+        authority.display()
+    );
+    let (done, report) = run(&format!("https://localhost:{port}"), &load);
+    assert_eq!((done.code, report.ballots.errors), (0, 0), "{}", done.stdout);
 }

@@ -9,4 +9,5 @@ mod cluster;
 mod deployment;
 mod durability;
 mod rolling;
+mod verdicts;
 mod versions;

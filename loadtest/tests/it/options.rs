@@ -1,0 +1,109 @@
+//! Options that users of other load testers expect.
+
+use std::time::Duration;
+
+use votestream_loadtest::AuditVerdict;
+
+use crate::fake::{Fake, Fault};
+use crate::tool::{Folder, command, done, loadtest, report, run};
+
+#[test]
+fn several_targets_share_the_voters() {
+    let fake = Fake::with(Fault::None);
+    let second = fake.also_listen();
+    let (done, report) =
+        run(&fake.url(), &format!("--target {second} --rate 200 --duration 1s --warm-up 0s"));
+    assert_eq!((done.code, report.audit.verdict), (0, AuditVerdict::Balanced), "{}", done.stdout);
+    let there = fake.requests("second: POST");
+    assert!((60..140).contains(&there), "{there} of 200");
+    assert_eq!(fake.requests("POST") + there, 200);
+    assert!(report.setup.target.contains(&second), "{}", report.setup.target);
+}
+
+#[test]
+fn a_name_can_be_given_an_address() {
+    let fake = Fake::with(Fault::None);
+    let port = fake.address.port();
+    let url = format!("http://vote.example:{port}");
+    let load = "--rate 50 --duration 1s --warm-up 0s --viewers 2 --header x-team:one";
+    let (done, report) = run(&url, &format!("{load} --resolve vote.example:{port}:127.0.0.1"));
+    assert_eq!((done.code, fake.voters()), (0, 50), "{}", done.stdout);
+    let command = report.setup.command_line.unwrap();
+    assert!(command.contains("--header *** --resolve vote.example"), "{command}");
+}
+
+#[test]
+fn all_shards_can_begin_at_one_time() {
+    let fake = Fake::with(Fault::None);
+    let start = jiff::Timestamp::now() + Duration::from_secs(3);
+    let load = "--rate 50 --duration 1s --warm-up 0s";
+    let (done, report) = run(&fake.url(), &format!("{load} --start-at {start}"));
+    assert_eq!((done.code, fake.voters()), (0, 50), "{}", done.stdout);
+    let began: jiff::Timestamp = report.setup.started_at.parse().unwrap();
+    let late = began.duration_since(start).as_secs_f64();
+    assert!((-0.01..0.5).contains(&late), "{late}");
+    let done = loadtest(&format!("run --target {} --start-at 2020-01-01T00:00:00Z", fake.url()));
+    assert_eq!(done.code, 3, "{}", done.stdout);
+    assert!(done.stderr.contains("has passed"), "{}", done.stderr);
+}
+
+#[test]
+fn few_samples_are_not_judged() {
+    let fake = Fake::with(Fault::None);
+    let load = "--rate 50 --duration 1s --warm-up 0s --slo p99<10s --slo max<10s";
+    let (done, report) = run(&fake.url(), load);
+    assert_eq!(done.code, 1, "{}", done.stdout);
+    assert_eq!(report.slos.iter().map(|slo| slo.kept).collect::<Vec<_>>(), [false, true]);
+    assert!(done.stdout.contains("p99<10s not judged: 50 samples"), "{}", done.stdout);
+    assert!(done.stdout.contains("(only 50 samples)"), "{}", done.stdout);
+}
+
+#[test]
+fn rates_and_times_of_short_runs_are_exact() {
+    let fake = Fake::with(Fault::None);
+    let (done, report) = run(&fake.url(), "--rate 200 --duration 1s --warm-up 0s");
+    assert_eq!(done.code, 0, "{}", done.stdout);
+    let rate = report.ballots.acknowledged_per_second;
+    assert!((195.0..=200.5).contains(&rate), "{rate}");
+    let drained = report.audit.drained_after_seconds.unwrap();
+    assert!(drained < 0.5, "{drained}");
+}
+
+#[test]
+fn a_few_voters_of_the_closed_model_are_measured() {
+    let fake = Fake::with(Fault::None);
+    let (done, report) = run(&fake.url(), "--connections 8 --voters 100");
+    assert_eq!((done.code, fake.voters()), (0, 100), "{}", done.stdout);
+    assert_eq!((report.ballots.measured, report.ballots.latency.count), (100, 100));
+    assert!(report.ballots.acknowledged_per_second > 100.0, "{}", done.stdout);
+    // Each connection was opened once.
+    assert_eq!(report.ballots.connect_time.count, 8, "{}", done.stdout);
+    assert_eq!(report.ballots.latency_by_outcome["acknowledged"].count, 100);
+}
+
+#[test]
+fn times_beyond_every_clock_are_refused() {
+    let fake = Fake::with(Fault::None);
+    for option in ["--timeout 99999999999999999999h", "--drain-timeout 99999999h", "--wait 400d"] {
+        let done = loadtest(&format!("run --target {} {option}", fake.url()));
+        assert_eq!(done.code, 3, "{option}: {}", done.stderr);
+        assert!(done.stderr.contains("longer than a year"), "{option}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_proxy_gets_the_whole_address() {
+    // The deployment plays the proxy. It knows the paths of the requests with the address in front.
+    let fake = Fake::with(Fault::None);
+    let folder = Folder::new();
+    let json = folder.join("report.json");
+    let line = format!(
+        "run --target http://vote.example --results http://vote.example --resolve vote.example:80:10.0.0.9 \
+         --rate 50 --duration 1s --warm-up 0s --settle 200ms --json {}",
+        json.display()
+    );
+    let done = done(command(&line).env("http_proxy", fake.url()).output().unwrap());
+    assert_eq!((done.code, fake.voters()), (0, 50), "{}\n{}", done.stdout, done.stderr);
+    assert_eq!(fake.requests("POST http://vote.example/api/polls/cats-vs-dogs/ballots"), 50);
+    assert_eq!(report(&json).audit.acknowledged_voters, 50);
+}
