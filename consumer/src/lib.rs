@@ -250,6 +250,7 @@ async fn drain(
 
 fn worker_config(config: &Config) -> WorkerConfig {
     WorkerConfig {
+        postgres: postgres::servers_of(&config.postgres),
         bounds: BatchBounds {
             entries: config.batch_max as usize,
             bytes: config.batch_bytes_max as usize,

@@ -49,6 +49,11 @@ votestream_service::metrics! {
     pub(crate) static CLAIMED_ENTRIES: Counter =
         ("votestream_claimed_entries_total", "entries", &[]);
 
+    /// Entries that the group had passed and that no consumer held, and that were taken and counted again: somebody deleted a
+    /// consumer or moved the group's position by hand, or Redis refused to remove counted entries. Should be 0.
+    pub(crate) static ABANDONED_ENTRIES: Counter =
+        ("votestream_abandoned_entries_total", "entries", &[]);
+
     /// Polls in Postgres that this consumer cannot read, because a newer release or a manual change wrote them. Their
     /// ballots become dead letters here; the log names the polls. Should be 0.
     pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);

@@ -10,6 +10,7 @@
 //! Redis' delivery counter, so the counter says nothing about the entry itself. Only when Postgres refuses the data of
 //! an entry does it become a dead letter.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -28,9 +29,14 @@ use crate::polls::PollCache;
 use crate::streams::entry::{Delivered, Entry};
 use crate::streams::{BatchBounds, Streams};
 
+/// The interval at which a worker searches for entries that no consumer holds. So they are counted within a minute.
+const SEARCH_EVERY: Duration = Duration::from_secs(20);
+
 /// The settings of a worker's loop; every worker of a process has the same.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkerConfig {
+    /// Host and port of the Postgres server, for log lines.
+    pub postgres: Arc<str>,
     /// The most entries and bytes of one batch.
     pub bounds: BatchBounds,
     /// How long to wait for more entries after a read that returned few.
@@ -46,7 +52,7 @@ pub struct WorkerConfig {
 impl WorkerConfig {
     /// The interval for removing idle consumers. On the way the worker shows Redis that it is alive itself, so the
     /// interval is a quarter of the expiry: other workers never see this one as idle for long enough.
-    fn removal_interval(self) -> Duration {
+    fn removal_interval(&self) -> Duration {
         Duration::from_millis(self.consumer_expiry_ms / 4)
     }
 }
@@ -73,6 +79,7 @@ pub struct Worker {
     found_few: bool,
     next_claim: Instant,
     next_removal: Instant,
+    next_search: Instant,
 }
 
 /// Why a step of the loop failed.
@@ -101,16 +108,17 @@ impl Worker {
             streams,
             store,
             polls,
-            config,
             read_size: AdaptiveReadSize::new(config.bounds.entries, config.bounds.bytes),
             part_size: AtomicUsize::new(usize::MAX),
+            next_removal: now + config.removal_interval(),
+            config,
             shutdown,
             force_stop,
             connection: None,
             has_own_pending: false,
             found_few: false,
             next_claim: now,
-            next_removal: now + config.removal_interval(),
+            next_search: now,
         }
     }
 
@@ -131,7 +139,12 @@ impl Worker {
                 Err(Error::Redis(error)) => {
                     let wait = backoff.next_wait();
                     let wait_ms = wait.as_millis() as u64;
-                    tracing::warn!(wait_ms, "redis failed, reconnecting in {wait_ms} ms: {error}");
+                    let servers = self.manager.servers();
+                    tracing::warn!(
+                        wait_ms,
+                        %servers,
+                        "redis at {servers} failed, reconnecting in {wait_ms} ms: {error}"
+                    );
                     metrics::RETRIES.with(["redis"]).increment(1);
                     self.connection = None;
                     tokio::select! {
@@ -160,6 +173,9 @@ impl Worker {
     async fn work(&mut self, connection: &mut Connection) -> Result<(), Error> {
         if Instant::now() >= self.next_claim {
             return self.claim_stale(connection).await;
+        }
+        if Instant::now() >= self.next_search && !self.has_own_pending {
+            self.take_abandoned(connection).await?;
         }
         if Instant::now() >= self.next_removal {
             self.next_removal = Instant::now() + self.config.removal_interval();
@@ -233,6 +249,32 @@ impl Worker {
         }
         // A third of the idle time, so that an entry is claimed soon after it became stale.
         self.next_claim = Instant::now() + Duration::from_millis((idle_ms / 3).max(50));
+        Ok(())
+    }
+
+    /// Takes entries that no consumer holds although the group has passed them, so that the next reads find them among
+    /// this worker's own pending ones.
+    async fn take_abandoned(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let most = self.config.bounds.entries;
+        let mut is_complete = true;
+        for partition in self.streams.partitions().collect::<Vec<_>>() {
+            let taken = self.streams.take_abandoned(connection, partition, most).await?;
+            if taken == 0 {
+                continue;
+            }
+            self.has_own_pending = true;
+            is_complete &= taken < most as u64;
+            metrics::ABANDONED_ENTRIES.increment(taken);
+            tracing::warn!(
+                partition,
+                entries = taken,
+                "{taken} entries of partition {partition} were held by no consumer although the group had passed them; \
+                 they are counted now. Somebody ran XGROUP DELCONSUMER or SETID, or Redis refused to remove them"
+            );
+        }
+        if is_complete {
+            self.next_search = Instant::now() + SEARCH_EVERY;
+        }
         Ok(())
     }
 
@@ -372,7 +414,12 @@ impl Worker {
     ) -> Result<(), Error> {
         let wait = backoff.next_wait();
         let wait_ms = wait.as_millis() as u64;
-        tracing::warn!(wait_ms, "postgres failed, retrying in {wait_ms} ms: {reason}");
+        let servers = &self.config.postgres;
+        tracing::warn!(
+            wait_ms,
+            %servers,
+            "postgres at {servers} failed, retrying in {wait_ms} ms: {reason}"
+        );
         metrics::RETRIES.with(["postgres"]).increment(1);
         self.unless_forced_to_stop(tokio::time::sleep(wait), in_hand).await
     }

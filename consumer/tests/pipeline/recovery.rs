@@ -1,5 +1,7 @@
 //! Consumers that crash, freeze or lose their connection with entries in hand.
 
+mod abandoned;
+
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
