@@ -1,5 +1,7 @@
 //! The metrics by which an operator watches a consumer.
 
+mod standing_audit;
+
 use serde_json::json;
 use testkit::{database, eventually};
 
