@@ -6,6 +6,7 @@
 pub(crate) mod audit_cut;
 pub(crate) mod auditor;
 pub(crate) mod code_repair;
+pub(crate) mod epoch;
 pub(crate) mod monitor;
 pub(crate) mod positions;
 pub(crate) mod projector;

@@ -113,6 +113,11 @@ votestream_service::metrics! {
     pub(crate) static STREAM_OLDEST_AGE_SECONDS: Gauge<1> =
         ("votestream_stream_oldest_age_seconds", "seconds", PARTITION);
 
+    /// Time for which entries of a stream have waited and none was counted, by any replica; 0 while there is none. After 30 s
+    /// no consumer is ready.
+    pub(crate) static STREAM_STALLED_SECONDS: Gauge<1> =
+        ("votestream_stream_stalled_seconds", "seconds", PARTITION);
+
     /// Time by which a stream's last ID is ahead of Redis' clock. The ID decides whether a ballot is in time, so ballots are
     /// treated as later by this much. Should be about 0.
     pub(crate) static STREAM_CLOCK_AHEAD_SECONDS: Gauge<1> =

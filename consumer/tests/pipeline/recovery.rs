@@ -1,6 +1,7 @@
 //! Consumers that crash, freeze or lose their connection with entries in hand.
 
 mod abandoned;
+mod output_limit;
 
 use std::time::Duration;
 

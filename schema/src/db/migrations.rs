@@ -18,6 +18,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("stream_positions", include_str!("../../migrations/0002_stream_positions.sql")),
     ("code_hashes", include_str!("../../migrations/0003_code_hashes.sql")),
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
+    ("epoch", include_str!("../../migrations/0006_epoch.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

@@ -10,4 +10,5 @@ mod deployment;
 mod export;
 mod migrate;
 mod poll;
+mod resync;
 mod servers_away;

@@ -6,7 +6,7 @@ use crate::support::{CLAIM_SOON, SOON, TestDeployment};
 use votestream_schema::keys::GROUP;
 
 /// Makes all entries of a deployment pending under the name of a consumer that does not run.
-async fn deliver_to_nobody(deployment: &TestDeployment) {
+pub(super) async fn deliver_to_nobody(deployment: &TestDeployment) {
     let mut redis = deployment.redis().await;
     for partition in 0..deployment.partitions {
         let stream = deployment.keys.stream(partition);
