@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -43,9 +44,8 @@ fn run_and_report(config: &Config) -> anyhow::Result<u8> {
     let stop = CancellationToken::new();
     let signal = stop.clone();
     runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("ending early; acknowledged ballots are still counted and audited");
-            signal.cancel();
+        if let Err(error) = end_on_signals(&signal).await {
+            eprintln!("chaos: cannot listen for signals: {error}");
         }
     });
     let running = runtime.spawn({
@@ -61,6 +61,29 @@ fn run_and_report(config: &Config) -> anyhow::Result<u8> {
     }
     println!("the report is in {}", config.report.display());
     Ok(report.verdict.exit_code)
+}
+
+/// Ends the run early on the first Ctrl-C, and at once on SIGTERM or a second Ctrl-C. The watchdog of the run's folder then
+/// ends servers and services.
+async fn end_on_signals(stop: &CancellationToken) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {
+            eprintln!("ending early; acknowledged ballots are still counted and audited (Ctrl-C again: at once)");
+            stop.cancel();
+        }
+        _ = terminate.recv() => end_at_once(143),
+    }
+    tokio::select! {
+        _ = interrupt.recv() => end_at_once(130),
+        _ = terminate.recv() => end_at_once(143),
+    }
+}
+
+fn end_at_once(exit_code: i32) -> ! {
+    eprintln!("ending at once, without an audit");
+    std::process::exit(exit_code)
 }
 
 fn write(config: &Config, report: &Report) -> anyhow::Result<()> {

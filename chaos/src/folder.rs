@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use standalone::servers::{Signal, find_leftovers, process_start_time};
+use testkit::watchdog::Watchdog;
 
 const PREFIX: &str = "votestream-chaos-";
 /// The size of a small disk: large enough for Postgres, and filled within seconds.
@@ -35,6 +36,8 @@ pub(crate) struct Folder {
     path: PathBuf,
     kept: bool,
     small_disks: bool,
+    /// Ends everything that works in the folder when this process has ended, also by SIGKILL.
+    _watchdog: Watchdog,
 }
 
 impl Folder {
@@ -52,7 +55,8 @@ impl Folder {
         // If this process runs as root, Postgres runs as another user, who must be able to enter the folder.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
         fs::create_dir(path.join("run"))?;
-        Ok(Self { path, kept, small_disks })
+        let watchdog = Watchdog::over(&path, kept).context("starting sh as a watchdog")?;
+        Ok(Self { path, kept, small_disks, _watchdog: watchdog })
     }
 
     /// Returns the path of the folder.

@@ -1,8 +1,10 @@
 //! A short selection of faults, and fraud that the audit must find, with the real programs and real servers.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use testkit::{binary, folder};
 
 /// Builds the services and returns their folder.
@@ -12,13 +14,17 @@ fn programs() -> PathBuf {
 }
 
 fn chaos(report: &Path, arguments: &[&str]) -> Output {
+    command(report, arguments).output().expect("chaos can be started")
+}
+
+fn command(report: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
     command.args(["--rate", "120", "--viewers", "5", "--programs"]).arg(programs());
     command.arg("--report").arg(report).args(arguments);
     for name in ["SEED", "DURATION", "FAULTS"] {
         command.env_remove(name);
     }
-    command.output().expect("chaos can be started")
+    command
 }
 
 fn read(report: &Path, name: &str) -> String {
@@ -74,4 +80,60 @@ fn a_run_that_cannot_be_carried_out_has_exit_code_1() {
     let none = chaos(&report, &["--duration", "1s"]);
     assert_eq!(none.status.code(), Some(1), "{}", said(&none));
     assert!(!report.join("report.md").exists());
+}
+
+/// A promoted replica that dies must come back as a master: no pair of faults may depend on their order.
+#[test]
+fn a_promoted_redis_that_is_killed_comes_back() {
+    let report = folder("chaos");
+    let faults = "redis-promote,redis-kill";
+    let order = ["--once", "--seed", "5", "--faults", faults];
+    let output = chaos(&report, &order);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = read(&report, "report.md");
+    let at = |fault: &str| text.find(fault).expect("each fault struck");
+    assert!(at("redis-promote") < at("redis-kill"), "{text}");
+}
+
+/// The processes that work below the folder of this run.
+fn processes_of(run: &Child) -> Vec<String> {
+    let needle = format!("votestream-chaos-{}-", run.id());
+    let processes = std::fs::read_dir("/proc").expect("/proc is there").flatten();
+    let ours = processes.filter_map(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let folder = std::fs::read_link(process.path().join("cwd")).unwrap_or_default();
+        let ours = line.contains(&needle) || folder.to_string_lossy().contains(&needle);
+        (ours && !line.is_empty()).then_some(line)
+    });
+    ours.collect()
+}
+
+fn wait_until(within: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + within;
+    while Instant::now() < deadline {
+        if is_so() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+#[test]
+fn everything_that_a_run_started_ends_with_it() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        let report = folder("chaos");
+        let mut run =
+            command(&report, &["--duration", "60s"]).spawn().expect("chaos can be started");
+        let has = |name: &str| processes_of(&run).iter().any(|line| line.contains(name));
+        let all = ["redis-server", "postgres", "producer", "consumer", "dashboard"];
+        let started = wait_until(Duration::from_secs(60), || all.iter().all(|name| has(name)));
+        assert!(started, "{:?}", processes_of(&run));
+        let pid = Pid::from_raw(run.id().cast_signed()).expect("a process has an id");
+        rustix::process::kill_process(pid, signal).expect("the run is a child of this test");
+        run.wait().expect("the run is a child of this test");
+        let ended = wait_until(Duration::from_secs(20), || processes_of(&run).is_empty());
+        assert!(ended, "{signal:?} left {:?}", processes_of(&run));
+    }
 }

@@ -41,6 +41,12 @@ pub enum ServerError {
         /// The number of partitions stored in Postgres.
         postgres: u16,
     },
+    /// The servers are not of the same time.
+    #[error(transparent)]
+    Epoch(#[from] votestream_schema::projection::epoch::Mismatch),
+    /// The commit of a statement was not confirmed by a synchronous standby.
+    #[error("postgres: the wait for a synchronous standby was cancelled")]
+    UnconfirmedCommit,
     /// The pool had no Postgres session to give within its time-out.
     #[error("cannot get a postgres session: {0}")]
     PostgresCheckout(String),

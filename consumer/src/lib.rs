@@ -30,11 +30,13 @@ pub use config::Config;
 use error::ServerError;
 use jobs::auditor::Auditor;
 use jobs::code_repair::CodeRepair;
+use jobs::epoch::{EpochCheck, SameTime};
 use jobs::monitor::Monitor;
 use jobs::positions::Positions;
 use jobs::projector::Projector;
 use jobs::register_expiry::RegisterExpiry;
 use jobs::server_capacity::ServerCapacity;
+use pipeline::last_failure::LastFailure;
 use pipeline::store::Store;
 use pipeline::worker::{Worker, WorkerConfig};
 use polls::PollCache;
@@ -44,6 +46,9 @@ use streams::{BatchBounds, Streams};
 const REDIS_CONNECTIONS_MAX: u32 = 5;
 /// Postgres sessions for the background jobs, in addition to one for each worker.
 const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 4;
+
+/// Polls that were read longer ago are not written to Redis: a consumer that is cut off from Postgres knows no changes.
+const POLLS_AGE_MAX: Duration = Duration::from_secs(3);
 
 /// The voting codes in Redis are compared each time that definitions were compared this often.
 const PROJECTIONS_PER_CODE_REPAIR: u32 = 5;
@@ -103,7 +108,13 @@ pub async fn run(
     // Background jobs.
     let jobs = TaskTracker::new();
     spawn_poll_jobs(&jobs, &deployment, &config, &polls, &health, postgres_gate, &shutdown);
-    spawn_measuring_jobs(&jobs, &deployment, &config, &polls, redis_gate, &shutdown)?;
+    let last_failure = LastFailure::default();
+    let same_time = SameTime::default();
+    let epoch =
+        EpochCheck::new(deployment.keys.clone(), health.gate("deployment"), same_time.clone());
+    let gates = (redis_gate, health.gate("counting"));
+    let measured = (&polls, &last_failure, epoch);
+    spawn_measuring_jobs(&jobs, &deployment, &config, measured, gates, &shutdown)?;
     jobs.close();
 
     // The workers that count.
@@ -115,7 +126,7 @@ pub async fn run(
         let streams = Streams::new(deployment.keys.clone(), &partitions, name);
         let store = Store::new(deployment.postgres.clone(), response_timeout);
         let tokens = (shutdown.clone(), force_stop.clone());
-        let settings = worker_config(&config);
+        let settings = worker_config(&config, last_failure.clone(), same_time.clone());
         let worker = Worker::new(manager.clone(), streams, store, polls.clone(), settings, tokens);
         workers.spawn(worker.run());
     }
@@ -140,6 +151,7 @@ fn spawn_poll_jobs(
     shutdown: &CancellationToken,
 ) {
     let Deployment { redis, postgres, keys, partitions, .. } = deployment;
+    let age_max = POLLS_AGE_MAX.max(Duration::from_millis(3 * config.project_ms));
     let period = Duration::from_millis(config.project_ms);
     jobs.spawn(postgres_gate.watch(period, shutdown.clone(), {
         let polls = polls.clone();
@@ -164,8 +176,9 @@ fn spawn_poll_jobs(
         let polls = polls.clone();
         move || {
             let (projector, expiry) = (projector.clone(), expiry.clone());
-            let polls = polls.polls();
+            let polls = polls.clone();
             async move {
+                let polls = polls.recent(age_max).await?;
                 projector.project(&polls).await?;
                 expiry.expire_next(&polls).await
             }
@@ -181,8 +194,8 @@ fn spawn_measuring_jobs(
     jobs: &TaskTracker,
     deployment: &Deployment,
     config: &Config,
-    polls: &PollCache,
-    redis_gate: Gate,
+    (polls, last_failure, epoch): (&PollCache, &LastFailure, EpochCheck),
+    (redis_gate, counting_gate): (Gate, Gate),
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let Deployment { redis, postgres, keys, partitions, is_cluster, .. } = deployment;
@@ -205,19 +218,30 @@ fn spawn_measuring_jobs(
     jobs.spawn(auditor.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);
-    let positions =
-        Positions::new(redis.clone(), postgres.clone(), polls.clone(), keys.clone(), *partitions);
+    let positions = Positions::new(
+        redis.clone(),
+        postgres.clone(),
+        polls.clone(),
+        (keys.clone(), *partitions),
+        epoch,
+    );
     jobs.spawn(positions.watch(monitor_every, shutdown.clone()));
 
     let monitor = Monitor::new(redis.clone(), keys.clone(), *partitions);
     jobs.spawn(redis_gate.watch(monitor_every, shutdown.clone(), {
         let (redis, postgres) = (redis.clone(), postgres.clone());
+        let last_failure = last_failure.clone();
         let postgres_connections_max = deployment.postgres_connections_max;
         move || {
             telemetry::record_pool("postgres", &postgres.state(), postgres_connections_max);
             telemetry::record_pool("redis", &redis.state(), REDIS_CONNECTIONS_MAX);
-            let monitor = monitor.clone();
-            async move { monitor.measure().await }
+            let (monitor, last_failure) = (monitor.clone(), last_failure.clone());
+            let counting_gate = counting_gate.clone();
+            async move {
+                monitor.measure().await?;
+                counting_gate.report(monitor.stalls().check(last_failure.get()));
+                Ok::<(), ServerError>(())
+            }
         }
     }));
     Ok(())
@@ -248,8 +272,11 @@ async fn drain(
     }
 }
 
-fn worker_config(config: &Config) -> WorkerConfig {
+fn worker_config(config: &Config, last_failure: LastFailure, same_time: SameTime) -> WorkerConfig {
     WorkerConfig {
+        postgres: postgres::servers_of(&config.postgres),
+        last_failure,
+        same_time,
         bounds: BatchBounds {
             entries: config.batch_max as usize,
             bytes: config.batch_bytes_max as usize,

@@ -51,6 +51,11 @@ votestream_service::metrics! {
     pub(crate) static CLAIMED_ENTRIES: Counter =
         ("votestream_claimed_entries_total", "entries", &[]);
 
+    /// Entries that the group had passed and that no consumer held, and that were taken and counted again: somebody deleted a
+    /// consumer or moved the group's position by hand, or Redis refused to remove counted entries. Should be 0.
+    pub(crate) static ABANDONED_ENTRIES: Counter =
+        ("votestream_abandoned_entries_total", "entries", &[]);
+
     /// Polls in Postgres that this consumer cannot read, because a newer release or a manual change wrote them. Their
     /// ballots become dead letters here; the log names the polls. Should be 0.
     pub(crate) static UNREADABLE_POLLS: Gauge = ("votestream_unreadable_polls", "polls", &[]);
@@ -109,6 +114,11 @@ votestream_service::metrics! {
     /// Age of the oldest entry not yet acknowledged; 0 when there is none.
     pub(crate) static STREAM_OLDEST_AGE_SECONDS: Gauge<1> =
         ("votestream_stream_oldest_age_seconds", "seconds", PARTITION);
+
+    /// Time for which entries of a stream have waited and none was counted, by any replica; 0 while there is none. After 30 s
+    /// no consumer is ready.
+    pub(crate) static STREAM_STALLED_SECONDS: Gauge<1> =
+        ("votestream_stream_stalled_seconds", "seconds", PARTITION);
 
     /// Time by which a stream's last ID is ahead of Redis' clock. The ID decides whether a ballot is in time, so ballots are
     /// treated as later by this much. Should be about 0.

@@ -5,6 +5,7 @@
 //! use the types of [`batch`].
 
 pub mod batch;
+pub mod last_failure;
 mod read_size;
 mod spans;
 pub mod store;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::{Pool, describe_checkout};
@@ -24,6 +25,7 @@ pub(crate) struct PollCache {
     response_timeout: Duration,
     polls: watch::Sender<Arc<Polls>>,
     unreadable: Arc<Mutex<db::polls::UnreadableLog>>,
+    read_at: Arc<Mutex<Option<Instant>>>,
 }
 
 impl PollCache {
@@ -31,12 +33,25 @@ impl PollCache {
     /// enforces no time-out of its own.
     pub(crate) fn new(pool: Pool, response_timeout: Duration) -> Self {
         let (polls, unreadable) = (watch::Sender::new(Arc::default()), Arc::default());
-        Self { pool, response_timeout, polls, unreadable }
+        Self { pool, response_timeout, polls, unreadable, read_at: Arc::default() }
     }
 
     /// Returns the polls of the last successful reload, without asking Postgres.
     pub(crate) fn polls(&self) -> Arc<Polls> {
         self.polls.borrow().clone()
+    }
+
+    /// Returns the polls, and reads them first if the last successful reload began longer than `age_max` ago: another program
+    /// may have changed them since.
+    ///
+    /// # Errors
+    /// Returns the error of [`PollCache::reload`].
+    pub(crate) async fn recent(&self, age_max: Duration) -> Result<Arc<Polls>, ServerError> {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        match read_at.map(|at| at.elapsed()) {
+            Some(age) if age <= age_max => Ok(self.polls()),
+            _ => self.reload().await,
+        }
     }
 
     /// Reads all polls from Postgres, replaces the cached ones and returns them.
@@ -55,6 +70,7 @@ impl PollCache {
         let session = self.pool.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
+        let began = Instant::now();
         let query = async {
             let mut stored = db::polls::all(&**session).await?;
             db::secrets::fill(&**session, &mut stored.readable).await?;
@@ -73,6 +89,7 @@ impl PollCache {
         let polls = stored.readable.into_iter().map(|poll| (poll.id, Arc::new(poll)));
         let polls: Arc<Polls> = Arc::new(polls.collect());
         self.polls.send_replace(polls.clone());
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
         Ok(polls)
     }
 }

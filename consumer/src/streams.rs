@@ -16,6 +16,7 @@ use votestream_schema::keys::{FIELD_REMOVED, GROUP};
 use votestream_schema::{Keys, codec};
 use votestream_service::redis::Connection;
 
+mod abandoned;
 pub mod entry;
 
 /// The streams that one worker reads, and the consumer name under which it reads them.

@@ -145,6 +145,7 @@ BOARD = Board(
                 "short",
                 [
                     Query("sum(rate(votestream_claimed_entries_total{@}[@]))", "entries taken over"),
+                    Query("sum(rate(votestream_abandoned_entries_total{@}[@]))", "entries of nobody"),
                     Query("sum(rate(votestream_consumers_removed_total{@}[@]))", "consumers removed"),
                 ],
             ),

@@ -3,15 +3,22 @@
 //! A page may be a second out of date. Whether a ballot is in time is decided by the register script, never
 //! by this copy.
 
+mod sign_of_life;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use votestream_schema::{Keys, Poll, projection};
+use votestream_schema::projection::presence::UNREADABLE_MAX;
+use votestream_schema::projection::{self, epoch};
+use votestream_schema::{Keys, Poll};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Error, Pool};
+
+use sign_of_life::SignOfLife;
 
 /// Time between two readings of the polls.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
@@ -22,12 +29,31 @@ type Polls = HashMap<String, Arc<Poll>>;
 #[derive(Clone, Debug)]
 pub struct Catalog {
     polls: watch::Receiver<Arc<Polls>>,
+    same_time: SameTime,
+}
+
+/// Whether Redis and Postgres are of the same time, unless a consumer has noted in Redis that they are not. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct SameTime {
+    is_refuted: Arc<AtomicBool>,
+}
+
+impl SameTime {
+    /// Returns whether nobody has found otherwise.
+    pub fn is_so(&self) -> bool {
+        !self.is_refuted.load(Ordering::Relaxed)
+    }
 }
 
 impl Catalog {
     /// Returns the poll with this slug, if this replica knows it.
     pub fn get(&self, slug: &str) -> Option<Arc<Poll>> {
         self.polls.borrow().get(slug).cloned()
+    }
+
+    /// Whether Redis and Postgres are of the same time.
+    pub fn same_time(&self) -> SameTime {
+        self.same_time.clone()
     }
 
     /// Returns whether polls were ever read. Before that, an unknown slug may well be a poll.
@@ -42,24 +68,44 @@ pub struct Refresher {
     pool: Pool,
     keys: Keys,
     polls: watch::Sender<Arc<Polls>>,
+    sign_of_life: SignOfLife,
+    same_time: SameTime,
+    deployment_gate: Gate,
 }
 
-/// Creates an empty catalog, and the task that fills it.
-pub fn new(pool: Pool, keys: Keys) -> (Catalog, Refresher) {
+/// Creates an empty catalog, and the task that fills it. The gate is closed while Redis and Postgres are of different times.
+pub fn new(pool: Pool, keys: Keys, deployment_gate: Gate) -> (Catalog, Refresher) {
     let (sender, polls) = watch::channel(Arc::default());
-    (Catalog { polls }, Refresher { pool, keys, polls: sender })
+    let (sign_of_life, same_time) = (SignOfLife::new(), SameTime::default());
+    let catalog = Catalog { polls, same_time: same_time.clone() };
+    (catalog, Refresher { pool, keys, polls: sender, sign_of_life, same_time, deployment_gate })
 }
 
 impl Refresher {
     /// Reads the polls every second until `shutdown`, and reports to `gate` whether Redis answers.
     pub async fn run(self, gate: Gate, shutdown: CancellationToken) {
         gate.watch(REFRESH_EVERY, shutdown, || self.refresh()).await;
+        if let Ok(mut connection) = self.pool.get().await {
+            // A field that stays is forgotten after a minute.
+            let _ = self.sign_of_life.remove(&mut connection, &self.keys).await;
+        }
     }
 
     async fn refresh(&self) -> Result<(), Error> {
         let mut connection = self.pool.get().await?;
+        let noted = sign_of_life::cmd(&epoch::noted(&self.keys));
+        let mismatch: Option<String> = noted.query_async(&mut *connection).await?;
+        self.same_time.is_refuted.store(mismatch.is_some(), Ordering::Relaxed);
+        self.deployment_gate.report(mismatch.map_or(Ok(()), Err));
+        // Asked first: every change made before is in the polls that are read then.
+        let time = redis::cmd("TIME");
+        let time = connection.query_at(&self.keys.polls(), &time).await?;
+        let (seconds, micros): (i64, i64) =
+            redis::from_redis_value(time).map_err(redis::RedisError::from)?;
+        let read_at_ms = seconds * 1_000 + micros / 1_000;
         let definitions: HashMap<String, String> =
             redis::cmd("HGETALL").arg(self.keys.polls()).query_async(&mut *connection).await?;
+        let mut unreadable = Vec::new();
         let polls: Polls = definitions
             .into_iter()
             .filter_map(|(slug, json)| match projection::read_definition(&json) {
@@ -69,6 +115,9 @@ impl Refresher {
                         slug,
                         "poll `{slug}` is left out, its definition in redis does not parse: {error}"
                     );
+                    if unreadable.len() < UNREADABLE_MAX {
+                        unreadable.push(slug);
+                    }
                     None
                 }
             })
@@ -81,6 +130,7 @@ impl Refresher {
                 changed
             });
         }
+        self.sign_of_life.write(&mut connection, &self.keys, read_at_ms, unreadable).await?;
         Ok(())
     }
 }

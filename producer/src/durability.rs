@@ -4,6 +4,8 @@
 //! it never promises more than Redis does. Most managed Redis servers do not show their disk settings; with
 //! them, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
 
+mod write_probe;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +19,10 @@ use votestream_service::metric::UNKNOWN;
 use votestream_service::redis::replay::{ReplayRights, replay_rights};
 use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
+use crate::catalog::SameTime;
 use crate::metrics;
+
+pub use write_probe::WriteProbe;
 
 /// The durability that the answer "accepted" promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,12 +54,15 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct DurabilityStatus {
     is_met: Arc<AtomicBool>,
+    /// Whether Redis and Postgres are of the same time, as far as consumers have said.
+    same_time: SameTime,
 }
 
 impl DurabilityStatus {
-    /// Returns whether the last check found Redis set up for the promised durability.
+    /// Returns whether the last check found Redis set up for the promised durability, and no consumer has found that Redis
+    /// and Postgres are of different times: then a ballot may belong to a poll that does not exist.
     pub fn is_met(&self) -> bool {
-        self.is_met.load(Ordering::Relaxed)
+        self.is_met.load(Ordering::Relaxed) && self.same_time.is_so()
     }
 }
 
@@ -77,8 +85,8 @@ pub fn new(
     manager: Manager,
     keys: Keys,
     partitions: u16,
-    durability: Durability,
-    replicas_min: u32,
+    (durability, replicas_min): (Durability, u32),
+    same_time: SameTime,
 ) -> (DurabilityStatus, Watcher) {
     let is_met = Arc::new(AtomicBool::new(false));
     let watcher = Watcher {
@@ -91,7 +99,7 @@ pub fn new(
         files: Mutex::default(),
         checked: Mutex::default(),
     };
-    (DurabilityStatus { is_met }, watcher)
+    (DurabilityStatus { is_met, same_time }, watcher)
 }
 
 /// Redis is not set up for the promised durability.

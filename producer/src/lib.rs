@@ -39,6 +39,7 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process};
 pub use config::Config;
 
 use client::Trust;
+use durability::WriteProbe;
 use limiter::Limiter;
 use publisher::{LaneConfig, Publisher};
 use register::Register;
@@ -84,9 +85,14 @@ pub async fn run(
         replicas_min: config.replicas_min,
     };
     let publisher = Publisher::start(&manager, &lane_config, health.gate("lanes"), &lanes);
-    let (catalog, refresher) = catalog::new(manager.pool(1), keys.clone());
+    let refusals = publisher.refusals();
+    let asked = if manager.is_cluster() { partitions } else { 1 };
+    let write_probe = WriteProbe::new(manager.pool(1), keys.clone(), asked);
+    let (catalog, refresher) =
+        catalog::new(manager.pool(1), keys.clone(), health.gate("deployment"));
+    let promise = (config.durability, config.replicas_min);
     let (durability, watcher) =
-        durability::new(manager, keys.clone(), partitions, config.durability, config.replicas_min);
+        durability::new(manager, keys.clone(), partitions, promise, catalog.same_time());
     let limiter =
         Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 
@@ -95,6 +101,8 @@ pub async fn run(
     background.spawn(certificates::watch(endpoints, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
     background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
+    background.spawn(write_probe.run(health.gate("writes"), shutdown.clone()));
+    background.spawn(refusals.run(health.gate("ballots"), shutdown.clone()));
     let wrong_codes = Arc::new(WrongCodes::default());
     let limits = (limiter.clone(), wrong_codes.clone());
     background.spawn(housekeeping(pool.clone(), limits, key_refresher, shutdown.clone()));

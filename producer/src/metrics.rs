@@ -58,6 +58,11 @@ votestream_service::metrics! {
     pub(crate) static PUBLISH_RETRIES: Counter =
         ("votestream_publish_retries_total", "round trips", &[]);
 
+    /// Time for which every ballot has been refused, although ballots come in; 0 once one is stored. Refusals by the rules
+    /// of a poll do not count.
+    pub(crate) static BALLOTS_REFUSED_SECONDS: Gauge =
+        ("votestream_ballots_refused_seconds", "seconds", &[]);
+
     /// 1 while Redis is set up for the durability that DURABILITY promises, else 0; no ballot is accepted
     /// then.
     pub(crate) static REDIS_DURABLE: Gauge = ("votestream_redis_durable", "bool", &[]);

@@ -8,6 +8,7 @@
 //! Invariant: [`Accepted`](crate::register::Verdict::Accepted) is answered only after Redis has confirmed it, with the configured
 //! durability. While that is unknown the answer is [`Unavailable`], and repeating the ballot is harmless.
 
+mod refusals;
 mod writer;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use votestream_service::redis::Manager;
 use crate::register::Registration;
 use writer::{FirstConnections, Pending, Writer};
 
+pub use refusals::Refusals;
 pub use writer::{ANSWER_WITHIN, Answer, BATCH_MAX, LaneConfig, Unavailable};
 
 /// Most ballots that wait for one lane; voters beyond are asked to try again.
@@ -31,6 +33,7 @@ pub struct Publisher {
     /// One queue per lane; partition `p` belongs to lane `p % lanes`.
     lanes: Vec<mpsc::Sender<Pending>>,
     partitions: u16,
+    refusals: Refusals,
 }
 
 impl Publisher {
@@ -39,17 +42,27 @@ impl Publisher {
     pub fn start(manager: &Manager, config: &LaneConfig, gate: Gate, tasks: &TaskTracker) -> Self {
         let lanes = if manager.is_cluster() { config.partitions } else { config.lanes };
         let lanes = lanes.clamp(1, config.partitions);
+        let refusals = Refusals::default();
         let first_connections = Arc::new(FirstConnections::new(lanes, gate));
         let lanes = (0..lanes)
             .map(|_| {
                 let (queue, pending) = mpsc::channel(QUEUE_MAX);
-                let writer =
-                    Writer::new(manager.clone(), config.clone(), first_connections.clone());
+                let writer = Writer::new(
+                    manager.clone(),
+                    config.clone(),
+                    first_connections.clone(),
+                    refusals.clone(),
+                );
                 tasks.spawn(writer.run(pending));
                 queue
             })
             .collect();
-        Self { lanes, partitions: config.partitions }
+        Self { lanes, partitions: config.partitions, refusals }
+    }
+
+    /// The ballots that were not stored, for whoever reports them.
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
     }
 
     /// Stores one ballot and returns its verdict.
@@ -61,7 +74,8 @@ impl Publisher {
         let lane = &self.lanes[usize::from(partition) % self.lanes.len()];
         let (answer, verdict) = oneshot::channel();
         lane.try_send(Pending { registration, since: Instant::now(), answer })
-            .map_err(|_| Unavailable::QueueFull)?;
+            .map_err(|_| Unavailable::QueueFull)
+            .inspect_err(|full| self.refusals.refused(1, &full.to_string()))?;
         verdict.await.unwrap_or(Err(Unavailable::Stopping))
     }
 }

@@ -1,9 +1,10 @@
 //! The part of Postgres that all parts share: migrations, locks, poll definitions, results, stream
-//! positions.
+//! positions, and whether Redis is of the same time.
 //!
 //! Absent on purpose: the statements that count votes, which are the consumer's, and those that read
 //! tallies every tick, which are the dashboard's.
 
+pub mod epoch;
 mod error;
 pub mod locks;
 pub mod migrations;

@@ -12,8 +12,10 @@
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
+//! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
+//! | `votes:producers` | hash | producer → how recent its copy of the polls is ([`crate::projection::presence`]) |
 //! | `votes:audit` | hash | the findings of the last standing audit |
 
 use crate::{PollId, VoterKey};
@@ -104,6 +106,11 @@ impl Keys {
         format!("{{{}:{partition}}}:codes:{poll}", self.prefix)
     }
 
+    /// The key that producers write to see whether Redis takes writes; nobody reads it.
+    pub fn probe(&self, partition: u16) -> String {
+        self.of(partition, "probe")
+    }
+
     /// The key of all poll definitions, for the producer's pages.
     pub fn polls(&self) -> String {
         format!("{}:polls", self.prefix)
@@ -112,6 +119,11 @@ impl Keys {
     /// The key of the facts that the first migration fixed.
     pub fn meta(&self) -> String {
         format!("{}:meta", self.prefix)
+    }
+
+    /// The key of the producers that are alive.
+    pub fn producers(&self) -> String {
+        format!("{}:producers", self.prefix)
     }
 
     /// The key of the findings of the last standing audit.
@@ -159,6 +171,7 @@ mod tests {
             keys.rules(3),
             keys.accepted(3),
             keys.forgotten(3),
+            keys.probe(3),
             keys.register(3, PollId(1), VoterKey::new()),
             keys.code_hashes(3, PollId(1)),
             keys.codes_before_hashes(3, PollId(1)),

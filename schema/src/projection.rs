@@ -10,6 +10,9 @@
 //!
 //! Everything here is text; the caller sends it.
 
+pub mod epoch;
+pub mod presence;
+
 use serde::{Deserialize, Serialize};
 
 use crate::keys::BUCKETS;

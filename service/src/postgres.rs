@@ -38,6 +38,9 @@ const CHECKOUT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A pool of sessions with Postgres, which are opened when needed.
 pub type Pool = bb8::Pool<Manager>;
 
+/// A session that a pool has lent; it goes back when it is dropped.
+pub type Borrowed<'a> = bb8::PooledConnection<'a, Manager>;
+
 /// Opens the sessions of a pool, and notices those that a failover has made read-only.
 #[derive(Clone)]
 pub struct Manager {
@@ -395,6 +398,11 @@ fn config(
 pub(crate) fn address(url: &Secret) -> anyhow::Result<tokio_postgres::Config> {
     let (_, url) = SslMode::of(url.reveal()).context("DATABASE_URL")?;
     url.parse().context("DATABASE_URL")
+}
+
+/// Returns host and port of each server that the settings name, for log lines.
+pub fn servers_of(args: &PostgresArgs) -> Arc<str> {
+    args.url().map(|url| servers(&url)).unwrap_or_default().into()
 }
 
 /// Host and port of each server in the URL, for the log.

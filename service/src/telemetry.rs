@@ -2,6 +2,7 @@
 
 mod json_lines;
 mod redis_log;
+mod repeats;
 
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use anyhow::Context;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::config::{CommonArgs, LogFormat};
 use crate::metric::Metric;
 use crate::{metric, metrics};
 use json_lines::JsonLines;
+use repeats::Repeats;
 
 /// Holds whatever `LOG_LEVEL` says: at debug level tokio-postgres logs the parameters of statements,
 /// which are who voted for which option.
@@ -31,7 +34,9 @@ pub fn start(
     tables: &[&[Metric]],
     args: &CommonArgs,
 ) -> anyhow::Result<PrometheusHandle> {
-    start_logging(service, args)?;
+    let repeats = Repeats::default();
+    log_through(service, args, Some(repeats.clone()))?;
+    tokio::spawn(repeats.write_sums());
     crate::tls::install_crypto_provider();
     let tables = [&[metrics::COMMON, metrics::PROCESS], tables].concat();
     let exporter = metric::exporter(&tables)?;
@@ -58,15 +63,21 @@ const REVISION: Option<&str> = option_env!("VOTESTREAM_REVISION");
 /// # Errors
 /// Returns an error if the log filter does not parse, or if logging was started before.
 pub fn start_logging(service: &str, args: &CommonArgs) -> anyhow::Result<()> {
+    // Such a tool says each thing once, and an operator reads every line.
+    log_through(service, args, None)
+}
+
+/// Starts logging; `repeats` holds back lines that repeat.
+fn log_through(service: &str, args: &CommonArgs, repeats: Option<Repeats>) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&args.log_level)?)
         .with_writer(std::io::stderr);
     let started = match args.log_format {
-        LogFormat::Text => tracing::subscriber::set_global_default(builder.finish()),
+        LogFormat::Text => tracing::subscriber::set_global_default(builder.finish().with(repeats)),
         LogFormat::Json => {
             let lines = JsonLines::new(service, VERSION);
-            let builder = builder.fmt_fields(JsonFields::new()).event_format(lines);
-            tracing::subscriber::set_global_default(builder.finish())
+            let json = builder.fmt_fields(JsonFields::new()).event_format(lines).finish();
+            tracing::subscriber::set_global_default(json.with(repeats))
         }
     };
     started.context("logging was started twice")?;

@@ -2,9 +2,8 @@
 
 use std::{
     env, fs,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -12,41 +11,15 @@ use std::{
     time::Duration,
 };
 
+use crate::watchdog::Watchdog;
 use standalone::servers::{find_leftovers, kill_by_argument, process_start_time, random_secret};
 
 const PREFIX: &str = "votestream-testkit-";
 
-/// A shell script that waits until the test process is gone (its end of the pipe closes), then kills the processes
-/// and removes the files that the test left behind.
-///
-/// A process id alone does not prove that a process belongs to the test, because ids are used again. The script kills
-/// only processes that work below the folder or carry it in their command line.
-const WATCHDOG: &str = r#"
-cat >/dev/null
-tries=0
-while [ -e "$VOTESTREAM_TESTKIT_HOME" ] && [ $tries -lt 50 ]; do
-    for file in "$VOTESTREAM_TESTKIT_HOME"/*/*.pid; do
-        [ -e "$file" ] || continue
-        read -r pid rest <"$file"
-        case $(readlink "/proc/$pid/cwd") in
-            "$VOTESTREAM_TESTKIT_HOME"/*) kill -9 "$pid" ;;
-        esac
-    done
-    for process in /proc/[0-9]*; do
-        if grep -qsF -e "$VOTESTREAM_TESTKIT_HOME" "$process/cmdline"; then
-            kill -9 "${process#/proc/}"
-        fi
-    done
-    rm -rf "$VOTESTREAM_TESTKIT_HOME"
-    tries=$((tries + 1))
-    sleep 0.1
-done
-"#;
-
 struct Home {
     path: PathBuf,
-    /// Holds the watchdog's input open for as long as this process lives.
-    _watchdog: Child,
+    /// Clears the folder when this process has ended.
+    _watchdog: Watchdog,
 }
 
 /// Makes a new folder whose name begins with `name`. It is removed when the test process ends.
@@ -85,16 +58,7 @@ fn make_home() -> Home {
     fs::create_dir(&path).expect("the test process's folder can be made");
     // When the tests run as root, Postgres runs as another user, who must be able to enter this folder.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the folder is ours");
-    let watchdog = Command::new("sh")
-        .args(["-c", WATCHDOG])
-        .env("VOTESTREAM_TESTKIT_HOME", &path)
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .expect("sh can be started");
+    let watchdog = Watchdog::over(&path, false).expect("sh can be started");
     Home { path, _watchdog: watchdog }
 }
 

@@ -20,6 +20,7 @@ mod pipeline;
 mod postgres;
 pub mod proxy;
 mod redis;
+pub mod watchdog;
 
 pub use binaries::{binaries, binary};
 pub use browser::{Browser, BrowserOptions, axe_violations};

@@ -66,7 +66,7 @@ async fn killed_test_process_leaves_nothing() {
 #[tokio::test]
 async fn next_test_process_clears_up_when_the_watchdog_was_killed_too() {
     let (mut holder, home) = start_holder();
-    let watchdog = format!("VOTESTREAM_TESTKIT_HOME={}", home.display());
+    let watchdog = format!("VOTESTREAM_GUARDED={}", home.display());
     let has_it = |process: &PathBuf| {
         let environment = fs::read(process.join("environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|one| one == watchdog.as_bytes())

@@ -6,6 +6,7 @@ mod dead_letters;
 mod forget;
 mod migrate;
 mod poll;
+mod resync;
 
 use clap::Subcommand;
 use votestream_votectl::Servers;
@@ -25,6 +26,7 @@ pub enum Command {
     DeadLetters(dead_letters::Command),
     Audit(audit::Args),
     Forget(forget::Args),
+    Resync(resync::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -34,6 +36,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Poll(command) => Box::pin(poll::run(command, servers, output)).await,
         Command::Codes(command) => codes::run(command, servers, output).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
+        Command::Resync(resync::Args {}) => resync::run(servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
         Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,
     }

@@ -33,6 +33,18 @@ pub enum Error {
         /// Partitions by Postgres.
         postgres: u16,
     },
+    /// One of the servers was restored to an earlier state.
+    #[error(transparent)]
+    OtherTime(#[from] votestream_schema::projection::epoch::Mismatch),
+    /// Redis is of a release that lacks commands which we need.
+    #[error("redis {0} is too old: Votestream needs Redis 7.0 or newer, or Valkey")]
+    RedisTooOld(String),
+    /// The database has another encoding than UTF8.
+    #[error(
+        "the database has the encoding {0}, in which titles and labels would be damaged; create it with \
+         `CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0`"
+    )]
+    NotUtf8(String),
     /// Redis would lose ballots when it restarts.
     #[error(
         "redis would lose all ballots that wait, and the register, when it restarts: it replays its \

@@ -8,3 +8,4 @@ pub mod codes;
 pub mod dead_letters;
 pub mod migrate;
 pub mod polls;
+pub mod resync;

@@ -2,12 +2,15 @@
 //!
 //! Invariant: no password is ever shown; of an address, host and port alone.
 
+pub(crate) mod supported;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue};
 use tokio_postgres::Client;
 use votestream_schema::position::{self, Position};
+use votestream_schema::projection::epoch::{self, Stamp};
 use votestream_schema::{Keys, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
 use votestream_service::postgres;
@@ -191,6 +194,37 @@ impl Redis {
             positions.insert(partition, Position { last, added });
         }
         Ok(positions)
+    }
+
+    /// The epoch and the generation in Redis.
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
+    pub async fn stamp(&mut self) -> Result<Stamp, Error> {
+        let (epoch, generation) = self.send(&epoch::read(&self.keys)).await?;
+        Ok(epoch::parse(epoch, generation))
+    }
+
+    /// Checks that neither server was restored to an earlier state than the other.
+    ///
+    /// # Errors
+    /// Returns [`Error::OtherTime`] if one was, or the error of the server that failed.
+    pub async fn check_same_time(&mut self, postgres: &Client) -> Result<(), Error> {
+        let in_redis = self.stamp().await?;
+        epoch::compare(&in_redis, &db::epoch::of_postgres(postgres).await?)?;
+        Ok(())
+    }
+
+    /// Redis' clock, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
+    pub async fn now_ms(&mut self) -> Result<i64, Error> {
+        let key = self.keys.polls();
+        let time = self.connection.query_at(&key, &redis::cmd("TIME")).await?;
+        let (seconds, micros): (i64, i64) =
+            redis::from_redis_value(time).map_err(redis::RedisError::from)?;
+        Ok(seconds * 1_000 + micros / 1_000)
     }
 
     /// Sends one command.

@@ -96,9 +96,9 @@ pub(super) async fn lose_redis(testbed: &mut Testbed) -> anyhow::Result<Injectio
 /// Promotes the replica, lets the proxies forward to it, and restarts the producers with their usual durability.
 pub(super) async fn promote_redis(
     testbed: &mut Testbed,
-    replica: RedisServer,
+    mut replica: RedisServer,
 ) -> anyhow::Result<()> {
-    replica.command(&["REPLICAOF", "NO", "ONE"])?;
+    replica.promote()?;
     testbed.links_to("redis").for_each(|link| link.aim(replica.port()));
     testbed.redis = replica;
     // Counters that the master had not replicated are lost with it.

@@ -4,10 +4,10 @@
 //! and, for a part of the register, voter by voter. Its
 //! result is stored in Redis, and every replica exports the same numbers.
 //!
-//! Invariants: no two replicas recount at once, because the recount holds a lock in Postgres that ends with its transaction.
-//! Audits take at most a twentieth of the time. Redis is read before Postgres, and a ballot leaves a stream only after
-//! its commit, so a ballot that is only on its way is never reported as missing. The counters are read once more after
-//! Postgres, so that a ballot which came in meanwhile is never reported as one that no producer accepted.
+//! Invariants: no two replicas audit at once, because an audit holds a lock in Postgres that ends with its transaction.
+//! Audits take at most a twentieth of the time. Both servers are compared at one moment ([`Cut`]), so ballots on their
+//! way are neither reported nor hide a loss. Postgres' clock decides when an audit is due, so that the clock of no replica
+//! can put it off.
 //! Absent on purpose: which poll is affected, and what to do about it; `votectl audit` answers that.
 
 use std::collections::HashMap;
@@ -15,9 +15,8 @@ use std::time::Duration;
 
 use redis::RedisError;
 use tokio::time::Instant;
-use tokio_postgres::{IsolationLevel, Transaction};
-use votestream_schema::keys::DROPPED_PREFIX;
-use votestream_schema::poll::now_ms;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{GenericClient, IsolationLevel, Transaction};
 use votestream_schema::{Keys, db};
 use votestream_service::CancellationToken;
 use votestream_service::metric::{self, Gauge};
@@ -25,6 +24,7 @@ use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::jobs::audit_cut::Cut;
 use crate::jobs::register_audit::{RegisterAudit, Rotation};
 use crate::metrics;
 use crate::polls::PollCache;
@@ -103,50 +103,61 @@ impl Auditor {
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         let last = self.load(&mut connection).await?;
         last.record();
-        if now_ms() < last.due_ms(self.period) {
+        let mut session = self.session().await?;
+        if !last.is_due(self.period, clock_ms(&**session).await?) {
             return Ok(());
         }
-        let audited = self.audit(&mut connection, last.rotation).await?;
-        let Some(result) = audited else { return Ok(()) };
+        // Another replica may have made this audit while this one waited for a session.
+        let turn = session.transaction().await?;
+        if !db::locks::take_audit(&turn).await? {
+            return Ok(());
+        }
+        let last = self.load(&mut connection).await?;
+        if !last.is_due(self.period, clock_ms(&turn).await?) {
+            return Ok(());
+        }
+        let result = self.audit(&mut connection, last.rotation).await?;
+        self.save(&mut connection, &result).await?;
+        turn.commit().await?;
         result.warn();
         result.record();
-        Ok(self.save(&mut connection, &result).await?)
+        Ok(())
     }
 
-    /// Audits once; returns `None` when another replica is auditing.
+    async fn session(&self) -> Result<postgres::Borrowed<'_>, ServerError> {
+        let session = self.postgres.get().await;
+        session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))
+    }
+
+    /// Audits once.
     async fn audit(
         &self,
         connection: &mut Connection,
         rotation: Rotation,
-    ) -> Result<Option<AuditResult>, ServerError> {
+    ) -> Result<AuditResult, ServerError> {
+        let mut session = self.session().await?;
+        let cut_at_ms = clock_ms(&**session).await?;
+        let cut = Cut::read(connection, &self.keys, self.partitions).await?;
+        let settled = cut.settle(connection, &self.keys).await?;
+        // The wait for the consumers is no work.
         let started = Instant::now();
-        let session = self.postgres.get().await;
-        let mut session =
-            session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        // Redis first: see the invariants above.
-        let accepted = self.accepted(connection).await?;
-        let in_flight = self.in_flight(connection).await?;
         // One transaction that sees one moment, so that recount and stored results belong together.
         let transaction = session.build_transaction();
         let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
         let transaction = transaction.start().await?;
-        let Some(recount) = recount(&transaction).await? else { return Ok(None) };
+        let recount = recount(&transaction, &cut, cut_at_ms).await?;
+        let ended_ms = clock_ms(&transaction).await?;
         transaction.commit().await?;
         drop(session);
-        // The lock is released, so say first that an audit was made: other replicas need not recount now.
-        let mut made = redis::cmd("HSET");
-        made.arg(self.keys.audit()).arg("ended_ms").arg(now_ms());
-        made.exec_async(&mut *connection).await?;
         let rotation = self.registers.compare_next(connection, rotation).await?;
-        // Once more, after Postgres: every ballot that is counted was accepted before.
-        let accepted_since = self.accepted(connection).await?;
-        Ok(Some(AuditResult {
-            ended_ms: now_ms(),
+        let elsewhere = settled.waiting + settled.dead_letters;
+        Ok(AuditResult {
+            ended_ms,
             duration_ms: started.elapsed().as_millis() as i64,
             drift_votes: recount.drift_votes,
-            missing_ballots: (accepted.kept() - in_flight - recount.known_ballots).max(0),
+            missing_ballots: (cut.accepted() - elsewhere - recount.known_at_most).max(0),
             surplus_ballots: match recount.counters_are_complete {
-                true => (recount.known_ballots - accepted_since.ballots).max(0),
+                true => (recount.known_at_least - cut.accepted()).max(0),
                 false => UNKNOWN,
             },
             votes_without_code: recount.votes_without_code,
@@ -154,46 +165,7 @@ impl Auditor {
             codes_used: recount.codes_used,
             codes_unused_ppm: (recount.codes_unused * 1e6) as i64,
             rotation,
-        }))
-    }
-
-    /// Reads the counters of all partitions.
-    async fn accepted(&self, connection: &mut Connection) -> Result<Accepted, RedisError> {
-        let mut sum = Accepted::default();
-        for partition in 0..self.partitions {
-            let get = redis::cmd("HGETALL").arg(self.keys.accepted(partition)).clone();
-            let counters: HashMap<String, i64> = get.query_async(connection).await?;
-            for (field, n) in counters {
-                // Accepted ballots are counted under the poll's number; the other fields have names.
-                match field.bytes().next() {
-                    Some(b'0'..=b'9') => sum.ballots += n,
-                    _ if field.starts_with(DROPPED_PREFIX) => sum.dropped += n,
-                    _ => {}
-                }
-            }
-        }
-        Ok(sum)
-    }
-
-    /// Returns the number of entries in streams and dead letters. A stream is read before its dead letters, since entries
-    /// move from the former to the latter and would be missed in the other order.
-    async fn in_flight(&self, connection: &mut Connection) -> Result<i64, RedisError> {
-        let in_streams = self.lengths(connection, Keys::stream).await?;
-        Ok(in_streams + self.lengths(connection, Keys::dead_letters).await?)
-    }
-
-    /// Returns the number of entries in one stream of each partition.
-    async fn lengths(
-        &self,
-        connection: &mut Connection,
-        stream: impl Fn(&Keys, u16) -> String,
-    ) -> Result<i64, RedisError> {
-        let mut sum = 0;
-        for partition in 0..self.partitions {
-            let key = stream(&self.keys, partition);
-            sum += redis::cmd("XLEN").arg(key).query_async::<i64>(connection).await?;
-        }
-        Ok(sum)
+        })
     }
 
     async fn load(&self, connection: &mut Connection) -> Result<AuditResult, RedisError> {
@@ -216,28 +188,14 @@ impl Auditor {
     }
 }
 
-/// The counters of ballots, over all partitions.
-#[derive(Clone, Copy, Debug, Default)]
-struct Accepted {
-    /// Ballots ever accepted.
-    ballots: i64,
-    /// Dead letters that an operator dropped.
-    dropped: i64,
-}
-
-impl Accepted {
-    /// The number of accepted ballots that must still be somewhere.
-    fn kept(self) -> i64 {
-        self.ballots - self.dropped
-    }
-}
-
 /// The numbers that an audit reads from Postgres.
 struct Recount {
     /// Whether Redis has never gone back to an earlier state, in which it knew of fewer ballots.
     counters_are_complete: bool,
     drift_votes: i64,
-    known_ballots: i64,
+    /// Ballots whose entry is before the cut: no more than this many, and no fewer than this many.
+    known_at_most: i64,
+    known_at_least: i64,
     votes_without_code: i64,
     codes_issued: i64,
     codes_used: i64,
@@ -245,29 +203,43 @@ struct Recount {
     codes_unused: f64,
 }
 
-/// Recounts all votes; returns `None` when another replica holds the audit's lock.
-async fn recount(transaction: &Transaction<'_>) -> Result<Option<Recount>, tokio_postgres::Error> {
-    if !db::locks::take_audit(transaction).await? {
-        return Ok(None);
-    }
+/// Recounts all votes. `cut_at_ms` is Postgres' time before the cut was read.
+async fn recount(
+    transaction: &Transaction<'_>,
+    cut: &Cut,
+    cut_at_ms: i64,
+) -> Result<Recount, tokio_postgres::Error> {
     transaction.batch_execute(STATEMENT_TIMEOUT).await?;
     let drift = transaction.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
-    let known = transaction.query_one(include_str!("../../sql/audit_known.sql"), &[]).await?;
+    let known = include_str!("../../sql/audit_known.sql");
+    let (last_ms, first_ms) = (cut.last_ms(), cut.first_ms());
+    let times: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&last_ms, Type::INT8), (&first_ms, Type::INT8), (&cut_at_ms, Type::INT8)];
+    let known = transaction.query_typed(known, &times).await?;
+    let known = |column| known.first().map_or(0, |row| row.get(column));
     let without_code =
         transaction.query_one(include_str!("../../sql/audit_without_code.sql"), &[]).await?;
     let regressions =
         transaction.query_typed("SELECT NOT EXISTS (SELECT FROM stream_regressions)", &[]).await?;
     let codes =
-        transaction.query_one(include_str!("../../sql/audit_codes.sql"), &[&now_ms()]).await?;
-    Ok(Some(Recount {
+        transaction.query_one(include_str!("../../sql/audit_codes.sql"), &[&cut_at_ms]).await?;
+    Ok(Recount {
         counters_are_complete: regressions.first().is_some_and(|row| row.get(0)),
         drift_votes: drift.get(0),
-        known_ballots: known.get(0),
+        known_at_most: known(0),
+        known_at_least: known(1),
         votes_without_code: without_code.get(0),
         codes_issued: codes.get(0),
         codes_used: codes.get(1),
         codes_unused: codes.get(2),
-    }))
+    })
+}
+
+/// Reads Postgres' clock, in milliseconds since the epoch.
+async fn clock_ms(client: &impl GenericClient) -> Result<i64, tokio_postgres::Error> {
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let rows = client.query_typed(sql, &[]).await?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
 /// What an audit finds, beside its time.
@@ -304,6 +276,11 @@ impl AuditResult {
     /// Returns when the next audit is due, in milliseconds since the epoch.
     fn due_ms(&self, period: Duration) -> i64 {
         self.ended_ms + (period.as_millis() as i64).max(REST_FACTOR * self.duration_ms)
+    }
+
+    /// Whether the next audit is due. A result from the future has been stored by a clock that was wrong.
+    fn is_due(&self, period: Duration, now_ms: i64) -> bool {
+        now_ms >= self.due_ms(period) || now_ms < self.ended_ms
     }
 
     fn record(&self) {
@@ -397,5 +374,13 @@ mod tests {
             |duration_ms| AuditResult { ended_ms: 0, duration_ms, ..AuditResult::default() };
         assert_eq!(ended(10).due_ms(period), 60_000);
         assert_eq!(ended(10_000).due_ms(period), 200_000);
+        assert!(ended(10).is_due(period, 60_000) && !ended(10).is_due(period, 59_999));
+    }
+
+    #[test]
+    fn a_result_from_the_future_puts_off_no_audit() {
+        let wrong = AuditResult { ended_ms: 10_800_000, ..AuditResult::default() };
+        assert!(wrong.is_due(Duration::from_secs(60), 1_000));
+        assert!(!wrong.is_due(Duration::from_secs(60), 10_800_000));
     }
 }

@@ -5,6 +5,8 @@
 //! somebody else trimmed or deleted it.
 //! Absent on purpose: Redis' own figure for the lag. XINFO returns nil for good once an undelivered entry was deleted.
 
+pub(crate) mod stalls;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::metrics;
+use stalls::Stalls;
 
 /// Measures the streams of all partitions; cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ pub struct Monitor {
     keys: Keys,
     partitions: u16,
     script: Arc<Script>,
+    stalls: Stalls,
 }
 
 /// Everything that [`record`] sets.
@@ -47,6 +51,8 @@ const GAUGES: [&Gauge<1>; 11] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Backlog {
     length: i64,
+    /// Entries that consumers have taken out of the stream, if they are counted yet.
+    removed: Option<i64>,
     bytes: i64,
     /// Entries that left the stream without being removed by a consumer.
     lost: i64,
@@ -65,7 +71,12 @@ impl Monitor {
     /// Creates a monitor of these partitions; it shares the script's compiled form among its clones.
     pub fn new(pool: Pool, keys: Keys, partitions: u16) -> Self {
         let script = Arc::new(Script::new(include_str!("../streams/backlog.lua")));
-        Self { pool, keys, partitions, script }
+        Self { pool, keys, partitions, script, stalls: Stalls::default() }
+    }
+
+    /// The partitions that stand still, as far as they were measured.
+    pub(crate) fn stalls(&self) -> &Stalls {
+        &self.stalls
     }
 
     /// Measures all partitions once and sets their gauges.
@@ -89,6 +100,7 @@ impl Monitor {
             let backlog = self.backlog(&mut connection, partition).await?;
             record(partition, &backlog);
             *measured = partition + 1;
+            self.stalls.note(partition, backlog.length, backlog.removed.unwrap_or_default());
         }
         Ok(())
     }
@@ -112,6 +124,7 @@ impl Monitor {
         let (pending, oldest_pending) = pending_facts(&pending.unwrap_or_default());
         Ok(Backlog {
             length,
+            removed,
             bytes,
             lost: lost(added, length, removed),
             pending,

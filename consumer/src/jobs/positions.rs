@@ -17,14 +17,16 @@ use std::time::Duration;
 use votestream_schema::poll::{PollState, now_ms};
 use votestream_schema::poll_copy::cmd;
 use votestream_schema::position::Position;
+use votestream_schema::projection::epoch::Stamp;
 use votestream_schema::watermark::{self, StreamState};
 use votestream_schema::{Keys, Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres;
-use votestream_service::redis::{Pool, describe_checkout};
+use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
+use crate::jobs::epoch::EpochCheck;
 use crate::metrics;
 use crate::polls::{PollCache, Polls};
 
@@ -41,6 +43,7 @@ pub struct Positions {
     polls: PollCache,
     keys: Keys,
     partitions: u16,
+    epoch: EpochCheck,
 }
 
 impl Positions {
@@ -49,10 +52,10 @@ impl Positions {
         redis: Pool,
         postgres: postgres::Pool,
         polls: PollCache,
-        keys: Keys,
-        partitions: u16,
+        (keys, partitions): (Keys, u16),
+        epoch: EpochCheck,
     ) -> Self {
-        Self { redis, postgres, polls, keys, partitions }
+        Self { redis, postgres, polls, keys, partitions, epoch }
     }
 
     /// Measures every `period` until `shutdown`. When a server is down, the readiness gates report it.
@@ -84,8 +87,13 @@ impl Positions {
         let session = self.postgres.get().await;
         let session = session
             .map_err(|error| ServerError::PostgresCheckout(postgres::describe_checkout(error)))?;
+        let connection = self.redis.get().await;
+        let mut connection =
+            connection.map_err(|error| ServerError::RedisCheckout(describe_checkout(error)))?;
+        // A database from another time must not be written to.
+        let stamp = self.epoch.check(&mut connection, &session).await?;
         let before = db::positions::seen(&**session).await?;
-        let streams = self.measure(fence).await?;
+        let streams = self.measure(&mut connection, fence).await?;
         let now: BTreeMap<u16, Position> =
             streams.iter().map(|(partition, stream)| (*partition, stream.position)).collect();
         let gone_back = db::positions::advance(&**session, &before, &now, now_ms()).await?;
@@ -105,7 +113,14 @@ impl Positions {
         let complete_to = streams.values().map(StreamState::complete_to_ms).min();
         let only = only_poll(polls, complete_to, now_ms());
         let waiting = watermark::waiting(streams.values(), only);
-        db::watermarks::store_waiting(&**session, waiting.as_ref()).await?;
+        let warnings = session.warnings();
+        warnings.forget();
+        let generation = db::watermarks::store_waiting(&**session, waiting.as_ref()).await?;
+        // A standby that takes over may not have it, and Redis must never be ahead of Postgres.
+        if warnings.are_there() {
+            return Err(ServerError::UnconfirmedCommit);
+        }
+        self.epoch.copy(&mut connection, &Stamp { generation, ..stamp }).await?;
         if !regressions.is_empty() {
             return Ok(None);
         }
@@ -114,14 +129,15 @@ impl Positions {
     }
 
     /// Reads the current state of every stream from Redis.
-    async fn measure(&self, fence: bool) -> Result<BTreeMap<u16, StreamState>, ServerError> {
-        let connection = self.redis.get().await;
-        let mut connection =
-            connection.map_err(|error| ServerError::RedisCheckout(describe_checkout(error)))?;
+    async fn measure(
+        &self,
+        connection: &mut Connection,
+        fence: bool,
+    ) -> Result<BTreeMap<u16, StreamState>, ServerError> {
         let mut streams = BTreeMap::new();
         for partition in 0..self.partitions {
             let script = cmd(&watermark::script(&self.keys, partition, fence));
-            let reply: Vec<String> = script.query_async(&mut *connection).await?;
+            let reply: Vec<String> = script.query_async(connection).await?;
             let stream = StreamState::parse(&reply).ok_or(ServerError::IncompleteRedisReply {
                 command: "the script of watermarks",
                 missing: "state of the stream",

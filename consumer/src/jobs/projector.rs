@@ -81,23 +81,26 @@ impl Projector {
         Err(ServerError::OtherDeployment { redis: known, postgres: self.partitions })
     }
 
-    /// Writes the definitions that differ; pages read them. Returns whether Redis has one that these polls have not.
+    /// Writes the definitions that differ; pages read them. Returns whether Redis has one that these polls have not: of another
+    /// poll, or of a later revision.
     async fn definitions(
         &self,
         connection: &mut Connection,
         polls: &Polls,
     ) -> Result<bool, RedisError> {
         let known = fields(connection, &self.keys.polls()).await?;
-        let mut ours = 0;
+        let (mut ours, mut is_unknown) = (0, false);
         for poll in polls.values() {
             let command = projection::definition(&self.keys, poll);
             let found = known.get(poll.slug.as_str().as_bytes());
             ours += usize::from(found.is_some());
-            if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes) {
+            if found.is_some_and(|found| is_later(found, poll)) {
+                is_unknown = true;
+            } else if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes) {
                 poll_copy::definition(connection, &self.keys, poll).await?;
             }
         }
-        Ok(ours < known.len())
+        Ok(is_unknown || ours < known.len())
     }
 
     /// Writes the rules that differ in one partition; the register script reads them. Returns whether it has rules that
@@ -109,35 +112,63 @@ impl Projector {
         partition: u16,
     ) -> Result<bool, ServerError> {
         let known = fields(connection, &self.keys.rules(partition)).await?;
-        let (mut ours, mut is_unknown) = (0, false);
-        for poll in polls.values() {
-            let found = known.get(poll.id.to_string().as_bytes());
+        let (mut ours, mut is_unknown, mut failed) = (0, false, None);
+        // Polls with many voting codes take long, and one that cannot be written stops no other.
+        let (with_codes, others): (Vec<_>, Vec<_>) =
+            polls.values().partition(|poll| poll.voter_policy.needs_code());
+        for poll in others.into_iter().chain(with_codes) {
+            let found = known.get(poll.id.to_string().as_bytes()).map(Vec::as_slice);
             ours += usize::from(found.is_some());
-            let right = Rules::of(poll);
-            if found.map(Vec::as_slice) == Some(right.encode().as_bytes()) {
-                continue;
-            }
-            let revision = found.map(|found| read_rules(found).map(|rules| rules.revision));
-            if revision.is_some_and(|found| found.is_none_or(|found| found > right.revision)) {
-                is_unknown = true;
-                continue;
-            }
-            let codes = async || self.codes(poll.id).await;
-            let place = (partition, self.partitions);
-            let is_known = found.is_some();
-            if !poll_copy::rules(connection, &self.keys, place, poll, is_known, codes).await? {
-                continue;
-            }
-            match found {
-                Some(found) if revision == Some(Some(right.revision)) => {
-                    record_repair(RULES, &self.keys.rules(partition), found);
-                }
-                _ => {
-                    tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
+            match self.rules_of(connection, poll, partition, found).await {
+                Ok(is_later) => is_unknown |= is_later,
+                Err(error) => {
+                    tracing::warn!(
+                        poll = %poll.slug,
+                        partition,
+                        "cannot copy the rules of poll `{}` to redis, trying again: {error}",
+                        poll.slug
+                    );
+                    failed.get_or_insert(error);
                 }
             }
         }
-        Ok(is_unknown || ours < known.len())
+        match failed {
+            None => Ok(is_unknown || ours < known.len()),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Writes the rules of one poll to one partition if they differ from those that were `found` there. Returns whether
+    /// those are of a later revision, or not readable.
+    async fn rules_of(
+        &self,
+        connection: &mut Connection,
+        poll: &Poll,
+        partition: u16,
+        found: Option<&[u8]>,
+    ) -> Result<bool, ServerError> {
+        let right = Rules::of(poll);
+        if found == Some(right.encode().as_bytes()) {
+            return Ok(false);
+        }
+        let revision = found.map(|found| read_rules(found).map(|rules| rules.revision));
+        if revision.is_some_and(|found| found.is_none_or(|found| found > right.revision)) {
+            return Ok(true);
+        }
+        let codes = async || self.codes(poll.id).await;
+        let place = (partition, self.partitions);
+        if !poll_copy::rules(connection, &self.keys, place, poll, found.is_some(), codes).await? {
+            return Ok(false);
+        }
+        match found {
+            Some(found) if revision == Some(Some(right.revision)) => {
+                record_repair(RULES, &self.keys.rules(partition), found);
+            }
+            _ => {
+                tracing::info!(poll = %poll.slug, partition, revision = poll.revision, "copied the rules of a poll to redis");
+            }
+        }
+        Ok(false)
     }
 
     /// Reads all voting codes of a poll, to restore them after Redis lost its data.
@@ -231,6 +262,11 @@ fn record_repair(what: &'static str, key: &str, found: &[u8]) {
 
 async fn fields(connection: &mut Connection, key: &str) -> Result<Fields, RedisError> {
     redis::cmd("HGETALL").arg(key).query_async(connection).await
+}
+
+/// Whether a definition in Redis is of a later revision than this one, which may be of an earlier reading.
+fn is_later(found: &[u8], poll: &Poll) -> bool {
+    serde_json::from_slice::<Poll>(found).is_ok_and(|found| found.revision > poll.revision)
 }
 
 fn read_rules(text: &[u8]) -> Option<Rules> {

@@ -8,6 +8,8 @@
 
 /// The number of entries that the first read of a connection asks for.
 const FIRST_READ: usize = 256;
+/// Reads of the size after which no connection broke, before a larger one is tried.
+const READS_AT_CEILING: u32 = 64;
 
 /// The number of entries to ask for next; it adapts to the sizes seen on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +17,17 @@ pub struct AdaptiveReadSize {
     count: usize,
     count_max: usize,
     bytes_max: usize,
+    /// Lower than `count_max` after a connection broke, because Redis may have ended it for its reply's size.
+    ceiling: usize,
+    /// Reads at the ceiling since it was set.
+    at_ceiling: u32,
 }
 
 impl AdaptiveReadSize {
     /// Starts at 256 entries, and never exceeds `count_max` entries or, by the estimate, `bytes_max` bytes.
     pub fn new(count_max: usize, bytes_max: usize) -> Self {
-        let mut size = Self { count: 0, count_max: count_max.max(1), bytes_max };
+        let count_max = count_max.max(1);
+        let mut size = Self { count: 0, count_max, bytes_max, ceiling: count_max, at_ceiling: 0 };
         size.reset();
         size
     }
@@ -32,7 +39,14 @@ impl AdaptiveReadSize {
 
     /// Returns to the start value, because a new connection may meet entries of another size.
     pub fn reset(&mut self) {
-        self.count = self.count_max.min(FIRST_READ);
+        self.count = self.ceiling.min(FIRST_READ);
+    }
+
+    /// Asks for half as many from now on, because the connection broke: Redis ends one whose reply exceeds
+    /// `client-output-buffer-limit`, and the same read would end the next one as well.
+    pub fn halve(&mut self) {
+        self.ceiling = (self.count / 2).max(1);
+        (self.count, self.at_ceiling) = (self.ceiling, 0);
     }
 
     /// Adapts to a read that returned this many entries and bytes: at most doubles, and shrinks at once.
@@ -42,7 +56,14 @@ impl AdaptiveReadSize {
         let double = self.count.saturating_mul(2);
         // A few entries say little about the next ones, so only a read that was at least half full lets it grow.
         let wanted = if entries >= self.count / 2 { double } else { self.count };
-        self.count = wanted.min(fit).min(self.count_max);
+        self.count = wanted.min(fit).min(self.ceiling);
+        if self.count == self.ceiling && self.ceiling < self.count_max {
+            self.at_ceiling += 1;
+            if self.at_ceiling >= READS_AT_CEILING {
+                self.ceiling = self.ceiling.saturating_mul(2).min(self.count_max);
+                self.at_ceiling = 0;
+            }
+        }
     }
 }
 
@@ -70,6 +91,24 @@ mod tests {
         assert_eq!(size.count(), 1);
         size.learn(1, 150);
         assert_eq!(size.count(), 2);
+    }
+
+    #[test]
+    fn after_a_broken_connection_fewer_are_asked_for_and_more_only_much_later() {
+        let mut size = AdaptiveReadSize::new(5_000, 8 << 20);
+        size.learn(256, 256 * 150);
+        assert_eq!(size.count(), 512);
+        size.halve();
+        size.reset();
+        assert_eq!(size.count(), 256);
+        for _ in 0..READS_AT_CEILING {
+            assert_eq!(size.count(), 256);
+            size.learn(256, 256 * 150);
+        }
+        size.learn(256, 256 * 150);
+        assert_eq!(size.count(), 512);
+        (0..20).for_each(|_| size.halve());
+        assert_eq!(size.count(), 1);
     }
 
     #[test]

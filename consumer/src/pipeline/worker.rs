@@ -10,6 +10,7 @@
 //! Redis' delivery counter, so the counter says nothing about the entry itself. Only when Postgres refuses the data of
 //! an entry does it become a dead letter.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ use votestream_service::CancellationToken;
 use votestream_service::backoff::Backoff;
 use votestream_service::redis::{Connection, Manager};
 
+use crate::jobs::epoch::SameTime;
 use crate::metrics;
 use crate::pipeline::batch::{self, Batch, Vote};
+use crate::pipeline::last_failure::LastFailure;
 use crate::pipeline::read_size::AdaptiveReadSize;
 use crate::pipeline::spans::{self, BatchSpans};
 use crate::pipeline::store::{self, Outcome, Store};
@@ -28,9 +31,21 @@ use crate::polls::PollCache;
 use crate::streams::entry::{Delivered, Entry};
 use crate::streams::{BatchBounds, Streams};
 
+/// The interval at which a worker searches for entries that no consumer holds. So they are counted within a minute.
+const SEARCH_EVERY: Duration = Duration::from_secs(20);
+
+/// How long a worker waits before it looks again whether both servers are of the same time.
+const NOT_YET: Duration = Duration::from_millis(20);
+
 /// The settings of a worker's loop; every worker of a process has the same.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkerConfig {
+    /// Host and port of the Postgres server, for log lines.
+    pub postgres: Arc<str>,
+    /// Where the reason of a failed step goes.
+    pub last_failure: LastFailure,
+    /// Whether ballots may be counted at all.
+    pub same_time: SameTime,
     /// The most entries and bytes of one batch.
     pub bounds: BatchBounds,
     /// How long to wait for more entries after a read that returned few.
@@ -46,7 +61,7 @@ pub struct WorkerConfig {
 impl WorkerConfig {
     /// The interval for removing idle consumers. On the way the worker shows Redis that it is alive itself, so the
     /// interval is a quarter of the expiry: other workers never see this one as idle for long enough.
-    fn removal_interval(self) -> Duration {
+    fn removal_interval(&self) -> Duration {
         Duration::from_millis(self.consumer_expiry_ms / 4)
     }
 }
@@ -60,6 +75,8 @@ pub struct Worker {
     polls: PollCache,
     config: WorkerConfig,
     read_size: AdaptiveReadSize,
+    /// The most that is read of pending entries at a time: less than configured after a connection broke.
+    pending_bounds: BatchBounds,
     /// The most votes of one transaction.
     part_size: AtomicUsize,
     shutdown: CancellationToken,
@@ -73,6 +90,7 @@ pub struct Worker {
     found_few: bool,
     next_claim: Instant,
     next_removal: Instant,
+    next_search: Instant,
 }
 
 /// Why a step of the loop failed.
@@ -101,16 +119,18 @@ impl Worker {
             streams,
             store,
             polls,
-            config,
             read_size: AdaptiveReadSize::new(config.bounds.entries, config.bounds.bytes),
+            pending_bounds: config.bounds,
             part_size: AtomicUsize::new(usize::MAX),
+            next_removal: now + config.removal_interval(),
+            config,
             shutdown,
             force_stop,
             connection: None,
             has_own_pending: false,
             found_few: false,
             next_claim: now,
-            next_removal: now + config.removal_interval(),
+            next_search: now,
         }
     }
 
@@ -131,8 +151,15 @@ impl Worker {
                 Err(Error::Redis(error)) => {
                     let wait = backoff.next_wait();
                     let wait_ms = wait.as_millis() as u64;
-                    tracing::warn!(wait_ms, "redis failed, reconnecting in {wait_ms} ms: {error}");
+                    let servers = self.manager.servers();
+                    self.config.last_failure.set(format!("redis at {servers}: {error}"));
+                    tracing::warn!(
+                        wait_ms,
+                        %servers,
+                        "redis at {servers} failed, reconnecting in {wait_ms} ms: {error}"
+                    );
                     metrics::RETRIES.with(["redis"]).increment(1);
+                    self.shrink(&error);
                     self.connection = None;
                     tokio::select! {
                         () = self.shutdown.cancelled() => {}
@@ -142,6 +169,19 @@ impl Worker {
             }
         }
         self.leave().await;
+    }
+
+    /// Reads less at a time after a connection broke: Redis ends one whose reply exceeds `client-output-buffer-limit`, and
+    /// the same read would end the next one as well.
+    fn shrink(&mut self, error: &RedisError) {
+        if error.is_connection_refusal() || !(error.is_connection_dropped() || error.is_io_error())
+        {
+            return;
+        }
+        self.read_size.halve();
+        let BatchBounds { entries, bytes } = self.pending_bounds;
+        self.pending_bounds =
+            BatchBounds { entries: entries.div_ceil(2), bytes: bytes.div_ceil(2) };
     }
 
     /// Connects if necessary, then reads, counts and acknowledges one batch.
@@ -158,8 +198,15 @@ impl Worker {
 
     /// Chooses the next batch: stale entries of others when a claim is due, else its own pending entries, else new ones.
     async fn work(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        if !self.config.same_time.is_known() {
+            tokio::time::sleep(NOT_YET).await;
+            return Ok(());
+        }
         if Instant::now() >= self.next_claim {
             return self.claim_stale(connection).await;
+        }
+        if Instant::now() >= self.next_search && !self.has_own_pending {
+            self.take_abandoned(connection).await?;
         }
         if Instant::now() >= self.next_removal {
             self.next_removal = Instant::now() + self.config.removal_interval();
@@ -171,8 +218,11 @@ impl Worker {
             self.has_own_pending = true;
         }
         if self.has_own_pending {
-            let delivered = self.streams.read_pending(connection, self.config.bounds).await?;
+            let delivered = self.streams.read_pending(connection, self.pending_bounds).await?;
             self.has_own_pending = !delivered.is_empty();
+            if !self.has_own_pending {
+                self.pending_bounds = self.config.bounds;
+            }
             return self.process(connection, delivered).await;
         }
         let delivered = self.read_new(connection).await?;
@@ -212,7 +262,7 @@ impl Worker {
 
     /// Claims entries that dead consumers left pending, and counts them a batch at a time until none is stale.
     async fn claim_stale(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        let (idle_ms, bounds) = (self.config.claim_idle_ms, self.config.bounds);
+        let (idle_ms, bounds) = (self.config.claim_idle_ms, self.pending_bounds);
         for partition in self.streams.partitions().collect::<Vec<_>>() {
             let mut cursor = "0-0".to_owned();
             loop {
@@ -233,6 +283,32 @@ impl Worker {
         }
         // A third of the idle time, so that an entry is claimed soon after it became stale.
         self.next_claim = Instant::now() + Duration::from_millis((idle_ms / 3).max(50));
+        Ok(())
+    }
+
+    /// Takes entries that no consumer holds although the group has passed them, so that the next reads find them among
+    /// this worker's own pending ones.
+    async fn take_abandoned(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let most = self.config.bounds.entries;
+        let mut is_complete = true;
+        for partition in self.streams.partitions().collect::<Vec<_>>() {
+            let taken = self.streams.take_abandoned(connection, partition, most).await?;
+            if taken == 0 {
+                continue;
+            }
+            self.has_own_pending = true;
+            is_complete &= taken < most as u64;
+            metrics::ABANDONED_ENTRIES.increment(taken);
+            tracing::warn!(
+                partition,
+                entries = taken,
+                "{taken} entries of partition {partition} were held by no consumer although the group had passed them; \
+                 they are counted now. Somebody ran XGROUP DELCONSUMER or SETID, or Redis refused to remove them"
+            );
+        }
+        if is_complete {
+            self.next_search = Instant::now() + SEARCH_EVERY;
+        }
         Ok(())
     }
 
@@ -285,6 +361,7 @@ impl Worker {
         let counted = entries.iter().enumerate().filter(|(position, _)| !is_dead(*position));
         let ids = counted.map(|(_, entry)| (entry.partition, entry.id.as_str()));
         self.streams.acknowledge(connection, ids).await?;
+        self.config.last_failure.clear();
         if let Some(spans) = spans {
             spans.end();
         }
@@ -373,7 +450,13 @@ impl Worker {
     ) -> Result<(), Error> {
         let wait = backoff.next_wait();
         let wait_ms = wait.as_millis() as u64;
-        tracing::warn!(wait_ms, "postgres failed, retrying in {wait_ms} ms: {reason}");
+        let servers = &self.config.postgres;
+        self.config.last_failure.set(format!("postgres at {servers}: {reason}"));
+        tracing::warn!(
+            wait_ms,
+            %servers,
+            "postgres at {servers} failed, retrying in {wait_ms} ms: {reason}"
+        );
         metrics::RETRIES.with(["postgres"]).increment(1);
         self.unless_forced_to_stop(tokio::time::sleep(wait), in_hand).await
     }

@@ -1,5 +1,7 @@
 //! The metrics by which an operator watches a consumer.
 
+mod standing_audit;
+
 use serde_json::json;
 use testkit::{database, eventually};
 
@@ -102,7 +104,7 @@ async fn outcomes_are_counted_and_every_metric_is_explained() {
     reaches(&consumer, "votestream_ballot_to_commit_seconds_count", "", 25.0).await;
     reaches(&consumer, "votestream_vanished_entries_total", "", 0.0).await;
     reaches(&consumer, "votestream_build_info", "service=\"consumer\"", 1.0).await;
-    reaches(&consumer, "votestream_dependency_up", "", 3.0).await;
+    reaches(&consumer, "votestream_dependency_up", "", 5.0).await;
 
     let (status, text) = consumer.ask("/metrics").await.unwrap();
     assert_eq!(status, 200);

@@ -1,5 +1,8 @@
 //! A database that is down, frozen or restarting never makes a ballot a dead letter.
 
+mod epoch;
+mod stalls;
+
 use serde_json::json;
 use testkit::{create_database, eventually, own_postgres};
 

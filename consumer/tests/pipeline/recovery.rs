@@ -1,5 +1,8 @@
 //! Consumers that crash, freeze or lose their connection with entries in hand.
 
+mod abandoned;
+mod output_limit;
+
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;

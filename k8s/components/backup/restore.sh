@@ -1,6 +1,6 @@
 #!/bin/sh
 # Restores a dump into an empty database, all or nothing. Afterwards `votectl migrate` grants the services' roles their
-# rights again.
+# rights again, and `votectl resync` settles a Redis that was kept.
 #   PG*           the server, and the owner of the database as the user
 #   FOLDER        the folder with the dumps
 #   DUMP          the name of the dump; the newest one if empty
@@ -26,4 +26,7 @@ trap 'rm -f "$list"' EXIT
 pg_restore --list "$FOLDER/$DUMP" | grep -v ' SCHEMA - public ' >"$list"
 pg_restore --single-transaction --exit-on-error --no-owner --no-privileges --use-list "$list" \
     --dbname "$PGDATABASE" "$FOLDER/$DUMP"
+# A Redis that was kept is of another time now. The new epoch says so, and no ballot is taken until `votectl resync`.
+ask "DO \$\$ BEGIN UPDATE deployment SET epoch = gen_random_uuid();
+     EXCEPTION WHEN undefined_column THEN NULL; END \$\$" >/dev/null
 echo "restored $DUMP: $(ask 'SELECT count(*) FROM votes') votes in $(ask 'SELECT count(*) FROM polls') polls"

@@ -19,6 +19,7 @@ use votestream_service::redis::{Connection, Manager};
 
 use crate::durability::Durability;
 use crate::metrics;
+use crate::publisher::refusals::Refusals;
 use crate::register::{Register, Registration, Verdict};
 
 /// Most ballots in one batch.
@@ -115,6 +116,7 @@ pub(super) struct Writer {
     connection: Option<Connection>,
     /// Counts this lane's first connection; `None` afterwards.
     first_connections: Option<Arc<FirstConnections>>,
+    refusals: Refusals,
     connect_failures: LogThrottle,
     store_failures: LogThrottle,
 }
@@ -124,6 +126,7 @@ impl Writer {
         manager: Manager,
         config: LaneConfig,
         first_connections: Arc<FirstConnections>,
+        refusals: Refusals,
     ) -> Self {
         Self {
             manager,
@@ -131,6 +134,7 @@ impl Writer {
             config,
             connection: None,
             first_connections: Some(first_connections),
+            refusals,
             connect_failures: LogThrottle::new(WARN_PERIOD),
             store_failures: LogThrottle::new(WARN_PERIOD),
         }
@@ -164,6 +168,7 @@ impl Writer {
             metrics::PUBLISH_BATCH_ENTRIES.record(batch.len() as f64);
             match self.store(&batch, deadline).await {
                 Ok(verdicts) => {
+                    self.note(&verdicts);
                     for (pending, verdict) in batch.drain(..).zip(verdicts) {
                         // A client that went away misses nothing: its ballot is stored.
                         let _ = pending.answer.send(Ok(verdict));
@@ -174,14 +179,26 @@ impl Writer {
         }
     }
 
+    /// Notes whether Redis takes ballots: it does not while the backlog is full.
+    fn note(&self, verdicts: &[Verdict]) {
+        if verdicts.iter().all(|verdict| matches!(verdict, Verdict::Full)) {
+            let max = self.config.backlog_max;
+            let reason = format!("more ballots wait to be counted than BACKLOG_MAX={max} allows");
+            self.refusals.refused(verdicts.len(), &reason);
+        } else {
+            self.refusals.stored();
+        }
+    }
+
     /// Answers a whole batch with an error, and logs it.
     fn answer_unavailable(&mut self, batch: &mut Vec<Pending>, unavailable: &Unavailable) {
+        let (ballots, servers) = (batch.len(), self.manager.servers());
+        let reason = match unavailable {
+            Unavailable::Refused(reason) => reason.clone(),
+            other => other.to_string(),
+        };
+        self.refusals.refused(ballots, &format!("redis at {servers}: {reason}"));
         if let Some(batches) = self.store_failures.happened() {
-            let (ballots, servers) = (batch.len(), self.manager.servers());
-            let reason = match unavailable {
-                Unavailable::Refused(reason) => reason.clone(),
-                other => other.to_string(),
-            };
             tracing::warn!(
                 ballots,
                 batches,

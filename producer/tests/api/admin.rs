@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use testkit::http::{Client, check_metrics};
 use testkit::{eventually, own_redis};
+use votestream_schema::poll::now_ms;
+use votestream_schema::projection::presence;
 use votestream_service::{CancellationToken, admin, listener};
 
 use crate::harness::{Service, Setup, contract};
@@ -45,6 +47,7 @@ async fn each_metric_is_explained_and_each_histogram_has_buckets() {
         "votestream_dependency_up",
         "votestream_pool_connections",
         "votestream_redis_durable",
+        "votestream_ballots_refused_seconds",
         "votestream_redis_setting_kept",
         "votestream_backlog_max_entries",
         "votestream_http_connections_max",
@@ -66,15 +69,45 @@ async fn a_dependency_that_is_down_fails_readiness_and_never_liveness() {
     let admin = serve_admin(&service).await;
     assert_eq!(admin.ask("GET", "/readyz").await.status, 200);
     redis.kill();
-    let reply = eventually(SOON, async || {
+    eventually(SOON, async || {
         let reply = admin.ask("GET", "/readyz").await;
-        (reply.status == 503).then_some(reply)
+        // Other gates may close before that of Redis itself.
+        let is_named = reply.status == 503 && reply.json()["waiting_for"]["redis"].is_string();
+        if is_named { Ok(()) } else { Err(reply.text()) }
     })
     .await;
-    assert!(reply.json()["waiting_for"]["redis"].is_string(), "{}", reply.text());
     assert_eq!(admin.ask("GET", "/healthz").await.status, 200);
     redis.restart().unwrap();
     eventually(SOON, async || admin.ask("GET", "/readyz").await.status == 200).await;
+}
+
+async fn producers(
+    redis: &mut redis::aio::MultiplexedConnection,
+    keys: &votestream_schema::Keys,
+) -> Vec<(String, presence::Presence)> {
+    let read = redis::cmd("HGETALL").arg(keys.producers()).to_owned();
+    presence::parse(read.query_async(redis).await.unwrap())
+}
+
+/// `votectl poll open` waits until each producer that is alive has read the poll.
+#[tokio::test]
+async fn a_producer_says_that_it_is_alive_and_when_it_read_the_polls() {
+    let service = Setup::new().start().await;
+    let mut redis = service.redis().await;
+    let keys = service.keys.clone();
+    let before = eventually(SOON, async || producers(&mut redis, &keys).await.pop()).await;
+    let (name, first) = before;
+    assert!(first.is_alive(now_ms()) && first.unreadable.is_empty(), "{name}: {first:?}");
+    let definitions = redis::cmd("HSET").arg(keys.polls()).arg("odd").arg("{}").to_owned();
+    definitions.exec_async(&mut redis).await.unwrap();
+    eventually(SOON, async || {
+        let (same, later) = producers(&mut redis, &keys).await.pop().unwrap();
+        assert_eq!(same, name);
+        later.read_at_ms > first.read_at_ms && later.unreadable == ["odd"]
+    })
+    .await;
+    assert!(service.stop().await);
+    assert_eq!(producers(&mut redis, &keys).await, [], "it has stopped");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Acknowledged means stored: a ballot that Redis loses, delays or refuses is never answered "accepted".
 
+mod refused_writes;
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("code_hashes", include_str!("../../migrations/0003_code_hashes.sql")),
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
     ("secrecy", include_str!("../../migrations/0005_secrecy.sql")),
+    ("epoch", include_str!("../../migrations/0006_epoch.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

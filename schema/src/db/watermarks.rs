@@ -61,22 +61,20 @@ pub async fn advance(
     Ok(())
 }
 
-/// Stores how many ballots wait, by poll; `None` if that is not known.
+/// Stores how many ballots wait, by poll; `None` if that is not known. Returns the new generation ([`super::epoch`]).
 ///
 /// # Errors
 /// Returns the database's error.
 pub async fn store_waiting(
     client: &impl GenericClient,
     by_poll: Option<&HashMap<PollId, i64>>,
-) -> Result<(), Error> {
+) -> Result<i64, Error> {
     let json = by_poll.map(|by_poll| {
         let by_poll: BTreeMap<String, i64> =
             by_poll.iter().map(|(poll, ballots)| (poll.to_string(), *ballots)).collect();
         serde_json::to_string(&by_poll).expect("a map of numbers always serialises")
     });
-    let sql = "INSERT INTO waiting AS w (measured_at, by_poll) VALUES (clock_timestamp(), $1::text::jsonb) \
-               ON CONFLICT (singleton) DO UPDATE \
-               SET measured_at = excluded.measured_at, by_poll = excluded.by_poll";
-    client.query_typed(sql, &[(&json, Type::TEXT)]).await?;
-    Ok(())
+    let sql = include_str!("../../sql/store_waiting.sql");
+    let rows = client.query_typed(sql, &[(&json, Type::TEXT)]).await?;
+    Ok(rows.first().map_or(0, |row| row.get(0)))
 }

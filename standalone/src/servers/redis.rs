@@ -156,6 +156,16 @@ impl RedisServer {
         self.process.exit_status()
     }
 
+    /// Makes a replica a master, for good: it is one after a restart, too.
+    ///
+    /// # Errors
+    /// Returns the errors of [`RedisServer::command`].
+    pub fn promote(&mut self) -> Result<(), Error> {
+        self.command(&["REPLICAOF", "NO", "ONE"])?;
+        self.options.settings.retain(|(name, _)| name != "replicaof");
+        Ok(())
+    }
+
     /// Sends one command over a connection of its own and returns the reply as text, with each item of an array on a
     /// line.
     ///

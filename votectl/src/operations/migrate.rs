@@ -6,7 +6,7 @@ use votestream_schema::{db, keys, projection};
 use votestream_service::replay::ReplayRights;
 
 use crate::error::Error;
-use crate::servers::{Redis, Servers};
+use crate::servers::{Redis, Servers, supported};
 
 const DATABASE_RIGHTS: &str = include_str!("../../../schema/access/database.sql");
 const ONE_AT_A_TIME: &str = "LOCK TABLE schema_migrations IN SHARE UPDATE EXCLUSIVE MODE";
@@ -43,12 +43,14 @@ pub struct Migrated {
 /// Running it again changes nothing, and any number of runs may overlap.
 ///
 /// # Errors
-/// Returns [`Error::OtherDeployment`] if the servers do not belong together,
+/// Returns [`Error::RedisTooOld`], [`Error::NotUtf8`], [`Error::OtherDeployment`] if the servers do not belong together,
 /// [`Error::LosesBallotsAtRestart`], [`Error::NoSuchRole`], [`Error::Database`] if the history of
 /// migrations or the number of partitions differs, else the error of the server that failed.
 pub async fn migrate(servers: &Servers, options: &Options) -> Result<Migrated, Error> {
     let mut postgres = servers.postgres().await?;
+    supported::check_encoding(&postgres).await?;
     let mut redis = servers.redis_as_is().await?;
+    supported::check_redis(&mut redis).await?;
     // Redis is asked first: a wrong pair of servers is noticed before anything is written.
     let wanted = match db::partitions(&postgres).await {
         Err(db::Error::NotMigrated) => options.partitions.unwrap_or(keys::PARTITIONS_DEFAULT),

@@ -10,5 +10,6 @@ mod deployment;
 mod export;
 mod migrate;
 mod poll;
+mod resync;
 mod secrecy;
 mod servers_away;

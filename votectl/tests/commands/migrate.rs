@@ -32,6 +32,21 @@ async fn a_redis_of_another_deployment_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
+async fn a_database_that_would_damage_texts_is_refused() {
+    let deployment = Deployment::empty().await;
+    let name = testkit::unique_name();
+    let create = format!(
+        "CREATE DATABASE {name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    );
+    deployment.postgres.batch_execute(&create).await.unwrap();
+    let (server, _) = deployment.database_url.rsplit_once('/').unwrap();
+    let url = format!("{server}/{name}");
+    let said = votectl(&deployment.redis_url, &url, &deployment.prefix, &["migrate"]);
+    said.refused(1, &["SQL_ASCII", "ENCODING 'UTF8'"]);
+    deployment.postgres.batch_execute(&format!("DROP DATABASE {name}")).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_empty_database_asks_for_migrate() {
     let deployment = Deployment::empty().await;
     for command in [["poll", "list"].as_slice(), &["audit"], &["dead-letters", "list"]] {

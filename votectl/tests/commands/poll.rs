@@ -1,6 +1,8 @@
 use serde_json::json;
 use votestream_schema::PollState;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy, now_ms};
+use votestream_schema::poll_copy::cmd;
+use votestream_schema::projection::presence::Presence;
 use votestream_schema::projection::{self, Rules};
 
 use super::deployment::{Deployment, ballot};
@@ -258,4 +260,38 @@ async fn every_command_explains_itself_with_examples() {
         assert!(help.contains("--json") && help.contains("REDIS_URL"), "{command}: {help}");
     }
     assert_eq!(deployment.run(&["poll", "elect"]).code, 2);
+}
+
+/// Writes the presence of a producer that read the polls at this time.
+async fn presence(deployment: &mut Deployment, name: &str, read_at_ms: i64) {
+    let presence = Presence { read_at_ms, unreadable: Vec::new() };
+    let write = cmd(&presence.write(&deployment.keys, name));
+    let _: i64 = deployment.redis(&write).await;
+}
+
+#[tokio::test]
+async fn opening_a_poll_waits_for_every_living_producer_and_names_the_late_one() {
+    let mut deployment = Deployment::new().await;
+    let now = now_ms();
+    presence(&mut deployment, "prompt", now + 60_000).await;
+    presence(&mut deployment, "gone", now - 60_000).await;
+    let create =
+        ["poll", "create", "--slug", "one", "--title", "One", "--option", "A", "--option", "B"];
+    let created = deployment.run(&[&create[..], &["--open", "--json"]].concat());
+    assert_eq!(created.err, "", "nobody is late");
+    assert_eq!(created.json()["producers"], serde_json::json!({"serving": 1, "late": []}));
+
+    // This one stays alive and never reads the new poll.
+    presence(&mut deployment, "stuck", now - 1_000).await;
+    let create =
+        ["poll", "create", "--slug", "two", "--title", "Two", "--option", "A", "--option", "B"];
+    let created = deployment.run(&[&create[..], &["--open", "--json"]].concat());
+    assert!(created.err.contains("producer stuck (it last read the polls"), "{created:?}");
+    assert_eq!(created.json()["producers"]["serving"], 1);
+    // A draft is served by nobody.
+    let draft = [
+        "poll", "create", "--slug", "three", "--title", "T", "--option", "A", "--option", "B",
+        "--json",
+    ];
+    assert!(deployment.run(&draft).json().get("producers").is_none());
 }

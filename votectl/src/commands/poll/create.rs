@@ -8,7 +8,7 @@ use votestream_schema::{PollOption, Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
 use votestream_votectl::{Moment, Servers};
 
-use super::state::state_in_words;
+use super::state::{state_in_words, warn_of_late};
 use crate::cli_error::CliError;
 use crate::output::Output;
 
@@ -103,6 +103,7 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         (false, false) => IfExists::Fail,
     };
     let created = polls::create(servers, &definition, if_exists).await?;
+    warn_of_late(created.producers.as_ref());
     output.print(&created, || {
         let outcome = match created.outcome {
             "kept" => "exists already; left as it is",

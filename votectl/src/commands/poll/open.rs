@@ -4,7 +4,7 @@ use votestream_schema::Slug;
 use votestream_votectl::operations::polls;
 use votestream_votectl::{Moment, Servers};
 
-use super::state::state_in_words;
+use super::state::{state_in_words, warn_of_late};
 use crate::cli_error::CliError;
 use crate::output::Output;
 
@@ -30,7 +30,9 @@ pub struct Args {
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
     let opened = polls::open(servers, &args.slug, args.at, args.closes_at).await?;
+    warn_of_late(opened.producers.as_ref());
+    let now = &opened.now;
     output.print(&opened, || {
-        format!("poll `{}` is {}", opened.poll.slug, state_in_words(&opened.poll, opened.state))
+        format!("poll `{}` is {}", now.poll.slug, state_in_words(&now.poll, now.state))
     })
 }

@@ -1,7 +1,10 @@
-//! A poll's state in words.
+//! A poll's state in words, and the producers that do not serve it yet.
 
 use votestream_schema::poll::rfc3339;
 use votestream_schema::{Poll, PollState};
+use votestream_votectl::operations::polls::Served;
+
+use crate::output::note;
 
 /// A state with the time that explains it, such as "open, closes at …"; "draft" has none.
 pub fn state_in_words(poll: &Poll, state: PollState) -> String {
@@ -37,5 +40,12 @@ pub fn secrecy_in_words(poll: &Poll) -> String {
         (None, None) => {
             format!("operators can find out who chose what, until `votectl poll seal`{kept}")
         }
+    }
+}
+
+/// Names the producers that do not serve an open poll yet.
+pub fn warn_of_late(producers: Option<&Served>) {
+    for producer in producers.map_or(&[][..], |producers| &producers.late) {
+        note(&format!("producer {producer} does not serve the poll yet"));
     }
 }

@@ -6,6 +6,7 @@ use votestream_schema::poll::{Definition, now_ms};
 use votestream_schema::{Poll, PollState, db};
 
 use super::publish::publish;
+use super::served::{self, Served};
 use super::stored::{TOO_CLOSE_MS, find_and_lock, find_with_secret, refuse};
 use crate::error::{Error, Refusal};
 use crate::servers::Servers;
@@ -30,12 +31,16 @@ pub struct Created {
     pub poll: Poll,
     /// Its state when the operation ended.
     pub state: PollState,
+    /// Which producers serve it, if it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub producers: Option<Served>,
 }
 
-/// Stores the poll of a definition that was validated, and copies it to Redis.
+/// Stores the poll of a definition that was validated, and copies it to Redis. If it is open, waits until every producer
+/// that is alive serves it, for five seconds at most.
 ///
 /// # Errors
-/// Returns [`Error::Database`] with [`db::Error::SlugTaken`] if the poll exists and `if_exists` is
+/// Returns [`Error::OtherTime`] if one of the servers was restored, [`Error::Database`] with [`db::Error::SlugTaken`] if the poll exists and `if_exists` is
 /// [`IfExists::Fail`], [`Error::PollRefuses`] if it may have ballots already, else the error of the server
 /// that failed. After an error of Redis, Postgres has the poll, and the consumers copy it.
 pub async fn create(
@@ -44,13 +49,20 @@ pub async fn create(
     if_exists: IfExists,
 ) -> Result<Created, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
+    // A number that was given out before the restore would be given out again.
+    redis.check_same_time(&postgres).await?;
     let (poll, outcome) = write(&mut postgres, definition, if_exists).await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(
             "postgres has the poll already: the consumers will tell redis when it is back",
         )
     })?;
-    Ok(Created { outcome, state: poll.state(now_ms()), poll })
+    let state = poll.state(now_ms());
+    let producers = match state {
+        PollState::Open => Some(served::wait(&mut redis, &poll.slug).await?),
+        _ => None,
+    };
+    Ok(Created { outcome, state, poll, producers })
 }
 
 async fn write(

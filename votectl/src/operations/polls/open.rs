@@ -1,15 +1,29 @@
 //! Opens a draft or a scheduled poll, now or at a time.
 
+use serde::Serialize;
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Poll, PollState, Slug, db};
 
 use super::publish::publish;
+use super::served::{self, Served};
 use super::stored::{PollNow, TOO_CLOSE_MS, find_and_lock, refuse};
 use crate::error::{Error, Refusal};
 use crate::moment::Moment;
 use crate::servers::Servers;
 
-/// Sets when a poll opens and, if `closes_at` is given, when it closes.
+/// A poll that was opened.
+#[derive(Debug, Serialize)]
+pub struct Opened {
+    /// The poll with its state.
+    #[serde(flatten)]
+    pub now: PollNow,
+    /// Which producers serve it, if it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub producers: Option<Served>,
+}
+
+/// Sets when a poll opens and, if `closes_at` is given, when it closes. If it is open then, waits until every
+/// producer that is alive serves it, for five seconds at most.
 ///
 /// # Errors
 /// Returns [`Error::NoSuchPoll`], [`Error::PollRefuses`], or the error of the server that failed. After an
@@ -19,7 +33,7 @@ pub async fn open(
     slug: &Slug,
     opens_at: Moment,
     closes_at: Option<Moment>,
-) -> Result<PollNow, Error> {
+) -> Result<Opened, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let transaction = postgres.transaction().await?;
     let poll = find_and_lock(&transaction, slug).await?;
@@ -31,7 +45,11 @@ pub async fn open(
             "postgres has the opening already: the consumers will tell redis when it is back",
         )
     })?;
-    Ok(PollNow::new(poll))
+    let producers = match poll.state(now_ms()) {
+        PollState::Open => Some(served::wait(&mut redis, &poll.slug).await?),
+        _ => None,
+    };
+    Ok(Opened { now: PollNow::new(poll), producers })
 }
 
 /// The poll with its new times, if it may have them at `now_ms`.

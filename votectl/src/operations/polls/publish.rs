@@ -10,7 +10,7 @@ use crate::servers::Redis;
 /// are not accepted yet.
 ///
 /// Postgres holds the truth: if this stops half-way, the consumers finish it.
-pub(super) async fn publish(
+pub(crate) async fn publish(
     postgres: &impl GenericClient,
     redis: &mut Redis,
     poll: &Poll,

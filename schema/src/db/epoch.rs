@@ -1,0 +1,31 @@
+//! The epoch and the generation in Postgres; see [`crate::projection::epoch`].
+
+use tokio_postgres::GenericClient;
+use tokio_postgres::types::Type;
+
+use super::error::Error;
+use crate::projection::epoch::Stamp;
+
+/// Reads the stamp of Postgres.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn of_postgres(client: &impl GenericClient) -> Result<Stamp, Error> {
+    let sql = "SELECT epoch, coalesce((SELECT generation FROM waiting), 0) FROM deployment";
+    let rows = client.query_typed(sql, &[]).await?;
+    Ok(rows
+        .first()
+        .map_or_else(Stamp::default, |row| Stamp { epoch: row.get(0), generation: row.get(1) }))
+}
+
+/// Gives Postgres a new epoch, and a generation that is at least this. Returns its stamp.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn renew(client: &impl GenericClient, generation: i64) -> Result<Stamp, Error> {
+    client.query_typed("UPDATE deployment SET epoch = gen_random_uuid()", &[]).await?;
+    let raise = "INSERT INTO waiting AS w (measured_at, generation) VALUES ('-infinity', $1) \
+                 ON CONFLICT (singleton) DO UPDATE SET generation = greatest(w.generation, excluded.generation)";
+    client.query_typed(raise, &[(&generation, Type::INT8)]).await?;
+    of_postgres(client).await
+}
