@@ -10,8 +10,8 @@ use clap::Parser;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "bench", version)]
 pub struct Args {
-    /// Measure only these: ballots, drain, viewers, generator, cluster; default: all
-    #[arg(value_parser = ["ballots", "drain", "viewers", "generator", "cluster"])]
+    /// Measure only these: ballots, peers, drain, viewers, generator, cluster; default: all
+    #[arg(value_parser = ["ballots", "peers", "drain", "viewers", "generator", "cluster"])]
     pub measurements: Vec<String>,
     /// Send load for this many seconds in each measurement
     #[arg(long, default_value_t = 8)]
@@ -31,10 +31,16 @@ pub struct Args {
     /// Write the table to this file
     #[arg(long, default_value = "bench/RESULTS.md")]
     pub output: PathBuf,
-    /// Serve a baseline instead of measuring: `post` or `sse`; the bench starts itself with this option
+    /// Serve a baseline instead of measuring: `post`, `sse`, `list` or `commit`; the bench starts itself with this option
     #[arg(long, hide = true)]
     pub serve: Option<String>,
     /// Serve the baseline on this port
     #[arg(long, hide = true, default_value_t = 0)]
     pub port: u16,
+    /// The Redis of the baseline `list`
+    #[arg(long, hide = true, default_value = "")]
+    pub redis_url: String,
+    /// The Postgres of the baselines `list` and `commit`
+    #[arg(long, hide = true, default_value = "")]
+    pub database_url: String,
 }

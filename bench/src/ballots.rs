@@ -57,7 +57,10 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
 }
 
 /// Returns the ballots counted per second, from the first request until the last ballot was counted.
-async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64> {
+///
+/// # Errors
+/// Returns an error if a server or the load generator does not start, or a ballot is refused or lost.
+pub async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64> {
     let mut lab = Lab::open().await?;
     lab.start("consumer").await?;
     lab.start("consumer").await?;

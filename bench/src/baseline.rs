@@ -1,4 +1,5 @@
-//! The baselines that the pipeline is compared with: warp alone, without a server behind it.
+//! The baselines that the pipeline is compared with: warp alone, without a server behind it. The
+//! peers with servers behind them are in `peer_servers.rs`.
 
 use std::convert::Infallible;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +13,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use warp::Filter;
 
+use crate::args::Args;
 use crate::lab::{POLL, resident_bytes};
+use crate::peer_servers;
 
 #[derive(Deserialize)]
 struct Ballot {
@@ -42,9 +45,15 @@ impl Drop for Baseline {
 impl Baseline {
     /// Starts the baseline `post` or `sse`, and waits until it listens.
     pub async fn start(name: &str) -> anyhow::Result<Self> {
+        Self::start_on(name, "", "").await
+    }
+
+    /// Starts a baseline on these servers, and waits until it listens.
+    pub async fn start_on(name: &str, redis_url: &str, database_url: &str) -> anyhow::Result<Self> {
         let port = free_port();
         let child = Command::new(std::env::current_exe()?)
             .args(["--serve", name, "--port", &port.to_string()])
+            .args(["--redis-url", redis_url, "--database-url", database_url])
             .stdin(Stdio::null())
             .spawn()?;
         let baseline = Self { child, port };
@@ -65,12 +74,14 @@ impl Baseline {
 /// Serves a baseline until the process is killed.
 ///
 /// # Errors
-/// Returns an error if there is no baseline of this name.
-pub async fn serve(name: &str, port: u16) -> anyhow::Result<()> {
-    let address = ([127, 0, 0, 1], port);
+/// Returns an error if there is no baseline of this name, or its servers cannot be reached.
+pub async fn serve(name: &str, args: &Args) -> anyhow::Result<()> {
+    let address = ([127, 0, 0, 1], args.port);
     match name {
         "post" => warp::serve(post()).run(address).await,
         "sse" => warp::serve(sse()).run(address).await,
+        "list" => peer_servers::serve_list(args.port, &args.redis_url, &args.database_url).await?,
+        "commit" => peer_servers::serve_commit(args.port, &args.database_url).await?,
         other => anyhow::bail!("there is no baseline `{other}`"),
     }
     Ok(())

@@ -11,6 +11,8 @@ mod cluster;
 mod drain;
 mod generator;
 mod lab;
+mod peer_servers;
+mod peers;
 mod report;
 mod viewers;
 mod wrk;
@@ -24,13 +26,16 @@ use report::Report;
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     if let Some(baseline) = &args.serve {
-        return baseline::serve(baseline, args.port).await;
+        return baseline::serve(baseline, &args).await;
     }
     let chosen = &args.measurements;
     let wants = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     let mut report = Report::new(&args);
     if wants("ballots") {
         ballots::measure(&args, &mut report).await?;
+    }
+    if wants("peers") {
+        peers::measure(&args, &mut report).await?;
     }
     if wants("drain") {
         drain::measure(&args, &mut report).await?;

@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn styles_can_be_left_out() {
-        let lines = block("title", &progress(), WAITING_HINT, 80);
+        let lines = block("title", &progress(), WAITING_HINT, 120);
         assert!(lines.iter().all(|line| !line.text(false).contains('\x1b')));
         assert!(lines.iter().any(|line| line.text(true).contains("\x1b[1m")));
         assert!(lines.iter().any(|line| line.text.contains("Ctrl-C again skips")), "{lines:?}");

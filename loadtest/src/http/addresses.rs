@@ -104,8 +104,9 @@ mod tests {
         let ours = ("VOTE.example".to_owned(), 8080, "127.0.0.9".parse().unwrap());
         let other = ("vote.example".to_owned(), 80, "127.0.0.8".parse().unwrap());
         let addresses = Addresses::of(&target, &[], &[other, ours]).await.unwrap();
-        assert_eq!(addresses.list().await, ["127.0.0.9:8080".parse().unwrap()]);
-        assert_eq!(addresses.others(&["127.0.0.9:8080".parse().unwrap()]).await, None);
+        let address: SocketAddr = "127.0.0.9:8080".parse().unwrap();
+        assert_eq!(addresses.list().await, vec![address]);
+        assert_eq!(addresses.others(&[address]).await, None);
         let public = ("vote.example".to_owned(), 8080, "192.0.2.7".parse().unwrap());
         assert!(Addresses::of(&target, &[], &[public]).await.is_err());
     }

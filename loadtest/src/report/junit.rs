@@ -65,7 +65,7 @@ mod tests {
         report.verdict.exit_code = 1;
         report.verdict.reasons = vec!["p99<50ms missed".to_owned()];
         let text = to_junit(&report).unwrap();
-        assert!(text.contains(r#"tests="6" failures="2" errors="0""#), "{text}");
+        assert!(text.contains(r#"tests="6" skipped="1" failures="2" errors="0""#), "{text}");
         assert!(text.contains("p99&lt;50ms"), "{text}");
     }
 }

@@ -120,7 +120,7 @@ impl Fake {
         if matches!(fault, Fault::OthersVote | Fault::OthersKeepVoting) {
             runtime.spawn(vote_on(Arc::clone(&state)));
         }
-        Self { address, state, runtime: runtime }
+        Self { address, state, runtime }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -38,7 +38,7 @@ async fn voters_with_codes_who_hang_up_take_no_row_from_others() {
     let codes = folder("codes").join("codes.txt");
     let mut own = String::new();
     for code in 0..300 {
-        writeln!(own, "CODE-{code:05}-ABCDE").unwrap();
+        writeln!(own, "{code:05}ABCDEFGHJKM").unwrap();
     }
     std::fs::write(&codes, &own).unwrap();
     deployment.votectl(&["codes", "import", "codes", codes.to_str().unwrap()]);
