@@ -90,7 +90,8 @@ impl Sample {
             match name {
                 _ if is_backlog(name) => {
                     sample.has_backlog = true;
-                    sample.backlog += value.max(0.0);
+                    // `max` would make a zero of NaN.
+                    sample.backlog += if value.is_nan() { value } else { value.max(0.0) };
                 }
                 "votestream_ballots_total" if labels.contains("outcome=\"accepted\"") => {
                     *sample.accepted.get_or_insert(0.0) += value;
@@ -102,6 +103,10 @@ impl Sample {
                 }
                 _ => {}
             }
+        }
+        // A consumer that cannot measure the streams says NaN.
+        if sample.backlog.is_nan() {
+            (sample.backlog, sample.has_backlog) = (0.0, false);
         }
         sample
     }
@@ -168,6 +173,11 @@ mod tests {
         // A second replica shows the same backlog, and ballots of its own.
         sample.merge(Sample::read(page));
         assert_eq!((sample.backlog, sample.accepted), (12.0, Some(14.0)));
+        // A third one cannot measure the streams.
+        let unknown = Sample::read("votestream_stream_lag{partition=\"0\"} NaN\n");
+        assert_eq!((unknown.backlog, unknown.has_backlog), (0.0, false));
+        sample.merge(unknown);
+        assert_eq!((sample.backlog, sample.has_backlog), (12.0, true));
     }
 
     #[test]
