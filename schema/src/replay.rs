@@ -33,6 +33,7 @@ pub fn commands(keys: &Keys, partition: u16) -> Vec<Command> {
         command(&["XCLAIM", &stream, GROUP, "c", "0", "1-1"]),
         command(&["XGROUP", "CREATE", &stream, GROUP, "0"]),
         command(&["XGROUP", "DELCONSUMER", &stream, GROUP, "c"]),
+        command(&["XGROUP", "SETID", &stream, GROUP, "1-1"]),
         command(&["UNLINK", &hash]),
         command(&["EXEC"]),
     ]
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     /// Commands of our scripts that only read.
-    const READING: [&str; 11] = [
+    const READING: [&str; 12] = [
         "EXISTS",
         "HGET",
         "HGETALL",
@@ -54,6 +55,7 @@ mod tests {
         "SISMEMBER",
         "TIME",
         "XINFO CONSUMERS",
+        "XINFO GROUPS",
         "XINFO STREAM",
         "XLEN",
         "XPENDING",
