@@ -125,7 +125,7 @@ async fn is_counted(testbed: &Testbed, sql: &mut Option<Client>, voter: VoterId)
     }
     let Some(client) = sql else { return false };
     let asked = async {
-        let sql = "SELECT secret FROM poll_secrets JOIN polls ON id = poll_id WHERE slug = $1";
+        let sql = "SELECT s.secret FROM poll_secrets s JOIN polls ON id = poll_id WHERE slug = $1";
         let row = client.query_one(sql, &[&POLL]).await?;
         let secret = PollSecret::read(row.get(0)).expect("the table checks the length");
         client.query_opt("SELECT FROM votes WHERE voter = $1", &[&secret.key_of(voter).0]).await

@@ -112,8 +112,10 @@ impl Feed {
         let (snapshots, now_ms, began) =
             read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
         let window = ReadWindow { began, previous_began: self.last_read_began };
-        let on_air = snapshots.iter().filter(|snapshot| snapshot.poll.archived_at_ms.is_none());
-        metrics::VOTERS.set(on_air.map(|snapshot| snapshot.tally.voters).sum::<i64>() as f64);
+        // What the pages hide, the metrics hide as well.
+        let shown = |snapshot: &&Snapshot| snapshot.visible && snapshot.poll.archived_at_ms.is_none();
+        let voters = snapshots.iter().filter(shown).map(|snapshot| snapshot.tally.voters);
+        metrics::VOTERS.set(voters.sum::<i64>() as f64);
         for snapshot in snapshots {
             self.board.put(snapshot, Some(window));
         }

@@ -142,8 +142,8 @@ BOARD = Board(
             ),
             number(
                 "Turnout",
-                "How many voters are counted, in all polls that are not archived? Exact: a dashboard reads the number from "
-                "Postgres.",
+                "How many voters are counted, in all polls that are not archived and whose results everybody may see? Exact: a "
+                "dashboard reads the number from Postgres. Polls with hidden results are left out.",
                 "locale",
                 "max(votestream_voters{@})",
                 steps((None, CALM)),

@@ -72,7 +72,7 @@ class Postgres:
             told = run(self.votectl, "poll", "voter-keys", self.poll, input="\n".join(new)).stdout
             self.keys.update(zip(new, told.split(), strict=True))
         elif new:
-            [[secret]] = self.sql(f"SELECT encode(secret, 'hex') FROM poll_secrets JOIN polls ON id = poll_id "
+            [[secret]] = self.sql(f"SELECT encode(s.secret, 'hex') FROM poll_secrets s JOIN polls ON id = poll_id "
                                   f"WHERE slug = '{self.poll}'")
             self.keys.update((voter, key_of(bytes.fromhex(secret), voter)) for voter in new)
         return {self.keys[voter]: voter for voter in voters}

@@ -266,7 +266,8 @@ async fn fields(connection: &mut Connection, key: &str) -> Result<Fields, RedisE
 
 /// Whether a definition in Redis is of a later revision than this one, which may be of an earlier reading.
 fn is_later(found: &[u8], poll: &Poll) -> bool {
-    serde_json::from_slice::<Poll>(found).is_ok_and(|found| found.revision > poll.revision)
+    let found = str::from_utf8(found).ok().and_then(|json| projection::read_definition(json).ok());
+    found.is_some_and(|found| found.revision > poll.revision)
 }
 
 fn read_rules(text: &[u8]) -> Option<Rules> {

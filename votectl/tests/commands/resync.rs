@@ -1,6 +1,7 @@
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll_copy::cmd;
-use votestream_schema::projection::epoch::{self, Stamp};
+use votestream_schema::projection::{self, epoch};
+use votestream_schema::projection::epoch::Stamp;
 
 use super::deployment::Deployment;
 
@@ -16,7 +17,7 @@ async fn after_a_restore_redis_follows_postgres_and_no_number_of_a_poll_returns(
     let first = create(&deployment, "first").json()["poll"]["id"].as_i64().unwrap();
     let second = create(&deployment, "second").json()["poll"]["id"].as_i64().unwrap();
     let restore = format!(
-        "DELETE FROM tally WHERE poll_id = {second}; DELETE FROM poll_tally WHERE poll_id = {second}; DELETE FROM options WHERE poll_id = {second}; DELETE FROM polls WHERE id = {second};
+        "DELETE FROM poll_secrets WHERE poll_id = {second}; DELETE FROM tally WHERE poll_id = {second}; DELETE FROM poll_tally WHERE poll_id = {second}; DELETE FROM options WHERE poll_id = {second}; DELETE FROM polls WHERE id = {second};
          SELECT setval(pg_get_serial_sequence('polls', 'id'), {first})"
     );
     deployment.postgres.batch_execute(&restore).await.unwrap();
@@ -36,6 +37,11 @@ async fn after_a_restore_redis_follows_postgres_and_no_number_of_a_poll_returns(
     assert_eq!(noted, None);
     let third = create(&deployment, "third").json()["poll"]["id"].as_i64().unwrap();
     assert_eq!(third, second + 1, "the number of the lost poll is not given out again");
+    // Without its secret a poll would admit nobody.
+    let get = redis::cmd("HGET").arg(keys.polls()).arg("first").clone();
+    let definition: String = deployment.redis(&get).await;
+    let read = projection::read_definition(&definition).unwrap();
+    assert!(read.secrecy.keys.secret().is_some(), "{:?}", read.secrecy);
     // Again it changes nothing but the epoch.
     assert!(deployment.run(&["resync"]).ok().contains("2 polls were written"));
 }

@@ -61,7 +61,7 @@ async fn a_consumer_that_is_cut_off_from_postgres_writes_no_definitions() {
         .query_async(&mut redis)
         .await
         .unwrap();
-    assert_eq!(serde_json::from_str::<Poll>(&found).unwrap().revision, 2);
+    assert_eq!(projection::read_definition(&found).unwrap().revision, 2);
 
     // Once it reaches Postgres again, Postgres decides.
     proxy.set(Mode::Pass);
@@ -72,7 +72,7 @@ async fn a_consumer_that_is_cut_off_from_postgres_writes_no_definitions() {
             .query_async(&mut redis)
             .await
             .unwrap();
-        let revision = serde_json::from_str::<Poll>(&found).unwrap().revision;
+        let revision = projection::read_definition(&found).unwrap().revision;
         if revision == 1 { Ok(()) } else { Err(json!(revision)) }
     })
     .await;
