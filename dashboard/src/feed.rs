@@ -113,7 +113,8 @@ impl Feed {
             read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
         let window = ReadWindow { began, previous_began: self.last_read_began };
         // What the pages hide, the metrics hide as well.
-        let shown = |snapshot: &&Snapshot| snapshot.visible && snapshot.poll.archived_at_ms.is_none();
+        let shown =
+            |snapshot: &&Snapshot| snapshot.visible && snapshot.poll.archived_at_ms.is_none();
         let voters = snapshots.iter().filter(shown).map(|snapshot| snapshot.tally.voters);
         metrics::VOTERS.set(voters.sum::<i64>() as f64);
         for snapshot in snapshots {

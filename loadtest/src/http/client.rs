@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use crate::http::connection::Connection;
+use crate::http::connection::{Connection, ExchangeError};
 use crate::http::endpoint::Endpoint;
 use crate::http::request;
 use crate::poll::{Poll, Snapshot};
@@ -25,7 +25,11 @@ impl ApiClient {
     /// Sends a GET request for this path. Returns the status and the body.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
         let request = request::get(&self.endpoint, path, "");
-        let reply = self.connection.exchange(&request, self.reply_time_max).await;
+        let mut reply = self.connection.exchange(&request, self.reply_time_max).await;
+        // The server may have closed an idle connection just then. A GET may be sent again.
+        if let Err(ExchangeError::Broken(_)) = reply {
+            reply = self.connection.exchange(&request, self.reply_time_max).await;
+        }
         let reply = reply.with_context(|| format!("GET {}{path}", self.endpoint.target))?;
         if let Some(location) = reply.location.filter(|_| (300..400).contains(&reply.status)) {
             bail!(

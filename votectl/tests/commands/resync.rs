@@ -1,7 +1,7 @@
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll_copy::cmd;
-use votestream_schema::projection::{self, epoch};
 use votestream_schema::projection::epoch::Stamp;
+use votestream_schema::projection::{self, epoch};
 
 use super::deployment::Deployment;
 
