@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::poll::secrecy::Secrecy;
+use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::submission::Submission;
 use votestream_schema::{Poll, PollId, PollOption};
 
