@@ -149,11 +149,11 @@ impl Auditor {
         let ended_ms = clock_ms(&transaction).await?;
         transaction.commit().await?;
         drop(session);
-        let rotation = self.registers.compare_next(connection, rotation).await?;
+        let (rotation, waited) = self.registers.compare_next(connection, rotation).await?;
         let elsewhere = settled.waiting + settled.dead_letters;
         Ok(AuditResult {
             ended_ms,
-            duration_ms: started.elapsed().as_millis() as i64,
+            duration_ms: started.elapsed().saturating_sub(waited).as_millis() as i64,
             drift_votes: recount.drift_votes,
             missing_ballots: (cut.accepted() - elsewhere - recount.known_at_most).max(0),
             surplus_ballots: match recount.counters_are_complete {

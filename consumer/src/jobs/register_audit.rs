@@ -82,7 +82,7 @@ impl RegisterAudit {
         Self { postgres, polls, keys, partitions }
     }
 
-    /// Compares the next parts.
+    /// Compares the next parts. Also returns for how long it waited in between, which is no work.
     ///
     /// # Errors
     /// Returns the error of the server that failed; the rotation then goes on where it was.
@@ -90,7 +90,7 @@ impl RegisterAudit {
         &self,
         redis: &mut Connection,
         rotation: Rotation,
-    ) -> Result<Rotation, ServerError> {
+    ) -> Result<(Rotation, Duration), ServerError> {
         let parts = self.parts();
         let from = usize::try_from(rotation.next_part).unwrap_or(0).min(parts.len());
         let next = &parts[from..parts.len().min(from + PARTS_AT_ONCE)];
@@ -100,17 +100,18 @@ impl RegisterAudit {
                 suspicious.push(*part);
             }
         }
-        let mut found = 0;
+        let (mut found, mut waited) = (0, Duration::ZERO);
         if !suspicious.is_empty() {
             // Parts with dead letters are always suspicious. Another one comes first each time, so that all have a turn.
             let turn = usize::try_from(now_ms() / 1_000).unwrap_or(0) % suspicious.len();
             suspicious.rotate_left(turn);
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            waited = LOOK_AGAIN_AFTER;
         }
         for part in suspicious.into_iter().take(PARTS_SEARCHED_MAX) {
             found += self.missing(redis, part).await?;
         }
-        Ok(rotation.advance(next.len(), found, parts.len()))
+        Ok((rotation.advance(next.len(), found, parts.len()), waited))
     }
 
     /// All parts of the registers that are kept, always in the same order.

@@ -1,22 +1,29 @@
 //! The standing audit while ballots are on their way, and while the clock of a replica is wrong.
 
 use testkit::eventually;
+use votestream_schema::codec;
 
 use crate::support::{SOON, TestDeployment};
 
-/// Adds ballots as producers do: with their count.
+/// Adds ballots as producers do: each partition gets its entries and their count in one atomic step.
 async fn accept(deployment: &TestDeployment, n: usize) {
     let ballots = deployment.ballots(n);
     let mut redis = deployment.redis().await;
     for partition in 0..deployment.partitions {
-        let of = |ballot: &&votestream_schema::Ballot| {
-            ballot.voter.partition(deployment.partitions) == partition
-        };
-        let mut count = redis::cmd("HINCRBY");
-        count.arg(deployment.keys.accepted(partition)).arg(deployment.poll.id.0);
-        count.arg(ballots.iter().filter(of).count()).exec_async(&mut redis).await.unwrap();
+        let mut step = redis::pipe();
+        step.atomic();
+        let mut accepted = 0;
+        for ballot in
+            ballots.iter().filter(|it| it.voter.partition(deployment.partitions) == partition)
+        {
+            let add = step.cmd("XADD").arg(deployment.keys.stream(partition)).arg("*");
+            add.arg(codec::FIELD_BALLOT).arg(codec::encode(ballot));
+            accepted += 1;
+        }
+        let count = step.cmd("HINCRBY").arg(deployment.keys.accepted(partition));
+        count.arg(deployment.poll.id.0).arg(accepted);
+        step.exec_async(&mut redis).await.unwrap();
     }
-    deployment.add(&ballots).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
