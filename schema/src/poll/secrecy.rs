@@ -42,6 +42,11 @@ impl VoterKeys {
         }
     }
 
+    /// How the poll names its voters once its secret is destroyed.
+    pub fn without_secret(&self) -> Self {
+        if self.is_keyed() { Self::Unknown } else { Self::Ids }
+    }
+
     /// The secret, if it is known.
     pub fn secret(&self) -> Option<&PollSecret> {
         if let Self::Secret(secret) = self { Some(secret) } else { None }

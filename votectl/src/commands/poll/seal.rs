@@ -14,7 +14,8 @@ const EXAMPLES: &str = "Examples:
 Sealing destroys the secret with which the poll names its voters, stores the votes in random order
 under random keys, and removes the time of each vote. The results stay. This cannot be undone, and
 a vote can then no longer be audited by its voter. Copies from before (backups, replicas, files of
-`pg_wal`) still hold the secret and the votes: delete them as well.";
+`pg_wal`, and Redis' append-only file until its next rewrite) still hold the secret and the votes:
+delete the backups, and run CHECKPOINT in Postgres and BGREWRITEAOF in Redis.";
 
 /// Destroy what tells who chose what, for an archived poll
 #[derive(clap::Args)]
@@ -42,6 +43,7 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
 pub fn sealed_in_words(sealed: &PollNow) -> String {
     let slug = &sealed.poll.slug;
     format!(
-        "poll `{slug}` is sealed: nobody can find out from its servers who chose what; backups from before still can"
+        "poll `{slug}` is sealed: its tables and its Redis no longer tell who chose what; backups from before, pg_wal and \
+         Redis' append-only file still do (see --help)"
     )
 }

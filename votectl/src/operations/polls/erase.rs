@@ -6,7 +6,7 @@
 use serde::Serialize;
 use tokio_postgres::Client;
 use votestream_schema::poll::now_ms;
-use votestream_schema::poll::secrecy::{Secrecy, VoterKeys};
+use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::{Poll, Slug, db};
 
 use super::archive::remove_register;
@@ -92,10 +92,7 @@ async fn erase_poll(
     let sql = include_str!("../../../sql/mark_erased.sql");
     transaction.execute(sql, &[&poll.id.0, &erased_at_ms]).await?;
     transaction.commit().await?;
-    let keys = match poll.secrecy.keys {
-        VoterKeys::Ids => VoterKeys::Ids,
-        VoterKeys::Secret(_) | VoterKeys::Unknown => VoterKeys::Unknown,
-    };
+    let keys = poll.secrecy.keys.without_secret();
     let secrecy = Secrecy { keys, erased_at_ms, ..poll.secrecy };
     let poll = Poll { secrecy, revision: poll.revision + 1, ..poll };
     let again = format!(

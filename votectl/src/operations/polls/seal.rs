@@ -5,7 +5,7 @@
 //! comes a second time would no longer be recognised.
 
 use votestream_schema::poll::now_ms;
-use votestream_schema::poll::secrecy::{Secrecy, VoterKeys};
+use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::{Poll, Slug};
 
 use super::archive::remove_register;
@@ -38,10 +38,7 @@ pub async fn seal(
         let sealed_at_ms = Some(now_ms());
         let sql = include_str!("../../../sql/mark_sealed.sql");
         transaction.execute(sql, &[&poll.id.0, &sealed_at_ms]).await?;
-        let keys = match poll.secrecy.keys {
-            VoterKeys::Ids => VoterKeys::Ids,
-            VoterKeys::Secret(_) | VoterKeys::Unknown => VoterKeys::Unknown,
-        };
+        let keys = poll.secrecy.keys.without_secret();
         let secrecy = Secrecy { keys, sealed_at_ms, ..poll.secrecy };
         poll = Poll { secrecy, revision: poll.revision + 1, ..poll };
     }
