@@ -14,6 +14,10 @@ class Pages:
     def __init__(self, kubectl, poll):
         self.kubectl, self.poll = kubectl, poll
 
+    def are_up(self):
+        """Returns whether each service with pages has a pod that is ready."""
+        return all(self.kubectl.ready(name) for name in SERVES)
+
     def problems(self):
         """Returns the faults of the pages, for each pod."""
         for name, port in SERVES.items():

@@ -19,6 +19,9 @@ RESTARTS_MAX = 5
 # A step is over when votes were accepted for three times this many seconds without a refusal, and never with a longer gap:
 # while a server is away, ballots may wait for their answers, so that nothing is refused and nothing is accepted.
 GAP_S_MAX = 1.0
+# Votes are accepted without Postgres, but a dashboard is not ready without it. Kubernetes asks each pod whether it is ready every
+# few seconds, so that a step may otherwise be over before it asks again.
+PAGES_UP_S_MAX = 60
 # With few voters, a gap means nothing until so many of them could have voted.
 GAP_VOTERS = 5
 
@@ -113,6 +116,7 @@ class Stage:
             step.act(self, row)
             if self.load:
                 eventually("votes are accepted again without a refusal or a gap", self.is_calm, bound.longest_gap_s + 60)
+            eventually("every page has a ready pod", self.pages.are_up, PAGES_UP_S_MAX)
         except (Broken, Slow, Failed, LoadFailed, LookupError, subprocess.TimeoutExpired) as error:
             row.problems.append(str(error))
         end = time.time()

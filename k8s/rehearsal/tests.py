@@ -337,12 +337,26 @@ class FakePostgres:
         return self.sets.pop(0) if len(self.sets) > 1 else self.sets[0]
 
 
+class FakePages:
+    """Fake pages that have no ready pod until they were asked so many times."""
+
+    def __init__(self, up_after=0):
+        self.down = up_after
+
+    def are_up(self):
+        self.down -= 1
+        return self.down < 0
+
+    def problems(self):
+        return iter(() if self.down < 0 else ["no dashboard is ready"])
+
+
 class Stages(unittest.TestCase):
-    def stage(self, *rows, act=lambda stage, row: None):
+    def stage(self, *rows, act=lambda stage, row: None, pages=FakePages()):
         """Runs a step of a rehearsal in which one ballot was accepted a moment ago."""
         made = stage.Stage.__new__(stage.Stage)
         made.postgres = FakePostgres(*rows)
-        made.pages = type("Pages", (), {"problems": lambda self: iter(())})()
+        made.pages = pages
         journal = Journal()
         moment = int(stage.time.time() * 1000)
         journal.add(line(1).replace(str(1_700_000_000_001), str(moment)))
@@ -365,6 +379,10 @@ class Stages(unittest.TestCase):
             raise stage.Broken("the streams hold 0")
         row = self.stage([], act=act)
         self.assertEqual(row.problems, ["the streams hold 0", "1 lost (ab)"])
+
+    def test_a_step_is_over_when_each_page_has_a_ready_pod(self):
+        row = self.stage([("ab", 1)], pages=FakePages(up_after=2))
+        self.assertEqual(row.problems, [])
 
     def is_calm(self, *ballots, rate=50):
         """Returns whether a stage is calm after ballots at these times before now, in seconds, with these outcomes."""
