@@ -22,10 +22,19 @@ give() {
     mv "/secrets/$1/$3.new" "/secrets/$1/$3"
 }
 
+# A Redis before 7.2 has no WAITAOF, so producers read its settings. This script runs in the image of Redis.
+is_redis_before_7_2() {
+    case $(redis-server --version) in
+        'Redis server v=7.'[01].*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 # user NAME: prints the user's line of Redis' access list, with the hash of its password.
 user() {
     rules=$(sed -n "s/^user $1 //p" /redis-users.acl)
     [ -n "$rules" ] || { echo "redis-users.acl has no user $1" >&2; exit 1; }
+    if [ "$1" = producer ] && is_redis_before_7_2; then rules="$rules +config|get"; fi
     hash=$(printf %s "$(secret "redis-$1")" | sha256sum | cut -d ' ' -f 1)
     echo "user $1 on #$hash $rules"
 }

@@ -150,7 +150,7 @@ fn spawn_poll_jobs(
     postgres_gate: Gate,
     shutdown: &CancellationToken,
 ) {
-    let Deployment { redis, postgres, keys, partitions, .. } = deployment;
+    let Deployment { redis, postgres, keys, partitions, is_cluster, .. } = deployment;
     let age_max = POLLS_AGE_MAX.max(Duration::from_millis(3 * config.project_ms));
     let period = Duration::from_millis(config.project_ms);
     jobs.spawn(postgres_gate.watch(period, shutdown.clone(), {
@@ -160,7 +160,9 @@ fn spawn_poll_jobs(
             async move { polls.reload().await.map(drop) }
         }
     }));
-    let projector = Projector::new(redis.clone(), postgres.clone(), keys.clone(), *partitions);
+    let masters = if *is_cluster { *partitions } else { 1 };
+    let projector =
+        Projector::new(redis.clone(), postgres.clone(), keys.clone(), (*partitions, masters));
     let code_repair = CodeRepair::new(
         redis.clone(),
         postgres.clone(),

@@ -1,6 +1,6 @@
 //! Keeps this replica's copy of the polls: it is read from Redis every second, and stays while Redis is away.
 //!
-//! A page may be a second out of date. Whether a ballot is in time is decided by the register script, never
+//! A page may be a second out of date. Whether a ballot is in time is decided by the register function, never
 //! by this copy.
 
 mod sign_of_life;

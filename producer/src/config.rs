@@ -47,8 +47,8 @@ pub struct Config {
           num_args = 0..=1, default_missing_value = "true")]
     pub cookie_secure: bool,
     /// Answer "accepted" once a ballot is in Redis' memory, on Redis' disk, or in the memory of replicas
-    /// too. `fsync` needs a Redis that allows CONFIG GET; with a managed Redis that refuses it, use
-    /// `replicated`
+    /// too. `fsync` needs a Redis that has WAITAOF (from 7.2 on) or allows CONFIG GET; with a managed Redis that refuses both,
+    /// use `replicated`
     #[arg(long, env = "DURABILITY", default_value = "fsync")]
     pub durability: Durability,
     /// With DURABILITY=replicated, require this many replicas to have a ballot

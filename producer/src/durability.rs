@@ -1,17 +1,21 @@
 //! Checks whether Redis is set up to keep ballots as durably as "accepted" promises.
 //!
 //! The check runs at start-up and every three seconds. While it fails, the producer stores nothing, so that
-//! it never promises more than Redis does. Most managed Redis servers do not show their disk settings; with
-//! them, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
+//! it never promises more than Redis does.
+//!
+//! For DURABILITY=fsync there are two proofs. A Redis from 7.2 on, and each Valkey, has WAITAOF, with which every batch
+//! waits until the disk has it ([`DiskWait`]). An older one must show its settings (CONFIG GET), which most managed servers
+//! refuse; with those, DURABILITY=replicated can be checked and DURABILITY=fsync cannot.
 
+mod proven_files;
 mod write_probe;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use redis::RedisError;
+use redis::{Cmd, RedisError, Value};
 use votestream_schema::{Keys, replay};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
@@ -21,6 +25,7 @@ use votestream_service::redis::{Connection, Manager, RESPONSE_TIMEOUT};
 
 use crate::catalog::SameTime;
 use crate::metrics;
+use proven_files::{Info, ProvenFiles};
 
 pub use write_probe::WriteProbe;
 
@@ -40,15 +45,54 @@ pub enum Durability {
 const ON_DISK: [(&str, &str); 3] =
     [("appendonly", "yes"), ("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")];
 
+/// What to do instead of changing a setting of the disk.
+const OR_MEMORY: &str = "or run the producer with DURABILITY=memory";
+
 /// The name of the finding about the commands that Redis replays, among the settings.
 const REPLAY_RIGHTS: &str = "replay-rights";
 /// The name of the finding about the append-only file.
 const FILE_IN_EFFECT: &str = "file-in-effect";
+/// The name of the finding about a write whose arrival on the disk was waited for.
+const REACHES_DISK: &str = "reaches-disk";
 
 /// Time between two checks, and so the longest time for which voters are refused after Redis is set up again.
 const CHECK_EVERY: Duration = Duration::from_secs(3);
 /// Time to the next attempt after one in which Redis did not answer.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// Longest time for Redis' disk to have a write, in milliseconds. It is time enough for `appendfsync everysec`.
+const ON_DISK_WITHIN_MS: u64 = 1_500;
+
+/// Whether each batch must wait until Redis' disk has it, as the last check found. Clones are cheap and share it.
+#[derive(Clone, Debug, Default)]
+pub struct DiskWait(Arc<AtomicBool>);
+
+impl DiskWait {
+    /// Returns whether the batch must be followed by the command of [`DiskWait::command`].
+    pub fn is_needed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self, is_needed: bool) {
+        self.0.store(is_needed, Ordering::Release);
+    }
+
+    /// Returns the command that waits until Redis' own disk has all writes of its connection.
+    pub fn command() -> Cmd {
+        let mut wait = redis::cmd("WAITAOF");
+        wait.arg(1).arg(0).arg(ON_DISK_WITHIN_MS);
+        wait
+    }
+
+    /// Reads the reply to the command: whether the disk has the writes.
+    ///
+    /// # Errors
+    /// Returns an error if the reply is not that of WAITAOF.
+    pub fn is_on_disk(reply: Value) -> Result<bool, RedisError> {
+        let (local, _replicas): (i64, i64) = redis::from_redis_value(reply)?;
+        Ok(local >= 1)
+    }
+}
 
 /// The outcome of the last check. Clones are cheap and share it.
 #[derive(Clone, Debug)]
@@ -75,17 +119,20 @@ pub struct Watcher {
     durability: Durability,
     replicas_min: u32,
     is_met: Arc<AtomicBool>,
+    disk_wait: DiskWait,
     files: Mutex<ProvenFiles>,
     /// The settings that were compared at any time.
     checked: Mutex<BTreeSet<&'static str>>,
 }
 
-/// Creates a status, which is not met before the first check of the [`Watcher`], and the watcher.
+/// Creates a status, which is not met before the first check of the [`Watcher`], and the watcher, which sets `disk_wait` for
+/// those who store ballots.
 pub fn new(
     manager: Manager,
     keys: Keys,
     partitions: u16,
     (durability, replicas_min): (Durability, u32),
+    disk_wait: DiskWait,
     same_time: SameTime,
 ) -> (DurabilityStatus, Watcher) {
     let is_met = Arc::new(AtomicBool::new(false));
@@ -96,6 +143,7 @@ pub fn new(
         durability,
         replicas_min,
         is_met: is_met.clone(),
+        disk_wait,
         files: Mutex::default(),
         checked: Mutex::default(),
     };
@@ -111,8 +159,8 @@ enum NotDurable {
     )]
     WrongSetting { name: &'static str, found: String, wanted: &'static str, reason: &'static str },
     #[error(
-        "redis does not show its setting {0} (CONFIG GET is refused), so DURABILITY=fsync cannot be \
-         checked: run the producer with DURABILITY=replicated, or let its user call CONFIG GET"
+        "redis has no WAITAOF, which it has from 7.2 on, and does not show its setting {0} (CONFIG GET is refused), so \
+         DURABILITY=fsync cannot be checked: run the producer with DURABILITY=replicated, or let its user call CONFIG GET"
     )]
     HiddenSetting(&'static str),
     #[error(
@@ -121,6 +169,12 @@ enum NotDurable {
          on its disk"
     )]
     FileNotInEffect,
+    #[error(
+        "a write did not reach the disk of redis within {ON_DISK_WITHIN_MS} ms: if redis is rewriting its first \
+         append-only file (INFO persistence), wait until that ends; else set `CONFIG SET appendfsync always` and then \
+         `CONFIG REWRITE`, or look at its disk"
+    )]
+    NotOnDisk,
     #[error("redis has {found} replicas in step, DURABILITY=replicated needs {wanted}")]
     TooFewReplicas { found: u32, wanted: u32 },
     #[error("redis refuses WAIT, without which DURABILITY=replicated cannot be checked")]
@@ -173,20 +227,26 @@ impl Watcher {
         outcome
     }
 
-    /// Reads the settings of each master that holds a partition. The outer error means that Redis did not
-    /// answer.
+    /// Asks each master that holds a partition. The outer error means that Redis did not answer.
     async fn ask(&self) -> Result<Result<(), NotDurable>, RedisError> {
         let mut connection = self.manager.connect(RESPONSE_TIMEOUT).await?;
         let partitions = if self.manager.is_cluster() { self.partitions } else { 1 };
+        let mut waits = false;
         for partition in 0..partitions {
-            let settings = self.settings(&mut connection, partition).await?;
+            let info = self.info(&mut connection, partition).await?;
             let replicas = self.replicas(&mut connection, partition).await?;
-            let mut findings = compare(self.durability, self.replicas_min, &settings, replicas);
+            let mut findings = compare(self.durability, self.replicas_min, &info, replicas);
             let rights = self.replay_rights(&mut connection, partition).await?;
             findings.extend(compare_replay(self.durability, rights));
             if self.durability == Durability::Fsync {
-                let finding = self.file_in_effect(&mut connection, partition).await?;
-                findings.push((FILE_IN_EFFECT, finding));
+                if let Some(finding) = self.reaches_disk(&mut connection, partition).await? {
+                    waits = true;
+                    findings.push(finding);
+                } else {
+                    let settings = self.settings(&mut connection, partition).await?;
+                    findings.extend(compare_disk(&settings));
+                    findings.push(self.file_in_effect(&info));
+                }
             }
             record(&findings);
             let settings = findings.iter().map(|(setting, _)| *setting);
@@ -196,17 +256,60 @@ impl Watcher {
                 return Ok(outcome);
             }
         }
+        self.disk_wait.set(waits);
         Ok(Ok(()))
     }
 
-    /// Reads the settings that matter; empty if Redis does not show them.
+    /// Reads INFO of this partition's master; empty if Redis does not show it.
+    async fn info(&self, connection: &mut Connection, partition: u16) -> Result<Info, RedisError> {
+        match connection.query_at(&self.keys.stream(partition), &redis::cmd("INFO")).await {
+            Ok(reply) => Ok(Info(redis::from_redis_value(reply)?)),
+            Err(error) if is_refusal(&error) => Ok(Info::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a field that nobody reads, and waits until the disk of this partition's master has it. Returns `None` if Redis
+    /// has no WAITAOF, or this user may not call it.
+    async fn reaches_disk(
+        &self,
+        connection: &mut Connection,
+        partition: u16,
+    ) -> Result<Option<Finding>, RedisError> {
+        let mut write = redis::cmd("HSET");
+        write.arg(self.keys.probe(partition)).arg("reaches-disk").arg(1);
+        let at = self.keys.stream(partition);
+        if let Err(error) = connection.query_at(&at, &write).await {
+            // `WriteProbe` tells why Redis takes no writes.
+            return if is_answer(&error) {
+                Ok(Some((REACHES_DISK, Err(NotDurable::NotOnDisk))))
+            } else {
+                Err(error)
+            };
+        }
+        let finding = match connection.query_at(&at, &DiskWait::command()).await {
+            Ok(reply) if DiskWait::is_on_disk(reply.clone())? => Ok(()),
+            Ok(_) => Err(NotDurable::NotOnDisk),
+            // With the append-only file switched off, Redis refuses the command as it refuses an unknown one.
+            Err(error) if is_refusal(&error) && error.to_string().contains("appendonly") => {
+                let (name, wanted) = ON_DISK[0];
+                let found = "no".to_owned();
+                Err(NotDurable::WrongSetting { name, found, wanted, reason: OR_MEMORY })
+            }
+            Err(error) if is_refusal(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some((REACHES_DISK, finding)))
+    }
+
+    /// Reads the settings of the disk; empty if Redis does not show them.
     async fn settings(
         &self,
         connection: &mut Connection,
         partition: u16,
     ) -> Result<HashMap<String, String>, RedisError> {
         let mut get = redis::cmd("CONFIG");
-        get.arg("GET").arg(&["maxmemory-policy"]).arg(&ON_DISK.map(|(name, _)| name));
+        get.arg("GET").arg(&ON_DISK.map(|(name, _)| name));
         match connection.query_at(&self.keys.stream(partition), &get).await {
             Ok(reply) => Ok(redis::from_redis_value(reply)?),
             Err(error) if is_refusal(&error) => Ok(HashMap::new()),
@@ -214,24 +317,12 @@ impl Watcher {
         }
     }
 
-    /// Asks whether what this partition's master appends goes into a file that it would read after a restart.
-    async fn file_in_effect(
-        &self,
-        connection: &mut Connection,
-        partition: u16,
-    ) -> Result<Result<(), NotDurable>, RedisError> {
-        let info = redis::cmd("INFO");
-        let info: String = match connection.query_at(&self.keys.stream(partition), &info).await {
-            Ok(reply) => redis::from_redis_value(reply)?,
-            // The settings are known all the same, or the finding about them says that they are hidden.
-            Err(error) if is_refusal(&error) => return Ok(Ok(())),
-            Err(error) => return Err(error),
-        };
+    /// Finds out whether what a master appends goes into a file that it would read after a restart.
+    fn file_in_effect(&self, info: &Info) -> Finding {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(match files.is_in_effect(&info) {
-            true => Ok(()),
-            false => Err(NotDurable::FileNotInEffect),
-        })
+        // If there is no INFO, the finding about the settings says that they are hidden.
+        let is_in_effect = info.0.is_empty() || files.is_in_effect(info);
+        (FILE_IN_EFFECT, if is_in_effect { Ok(()) } else { Err(NotDurable::FileNotInEffect) })
     }
 
     /// Asks whether this partition's master would replay its ballots after a restart.
@@ -262,74 +353,32 @@ impl Watcher {
     }
 }
 
-/// The servers whose append-only file is known to be in effect, by their run id.
-///
-/// When a running Redis is told to keep such a file (`CONFIG SET appendonly yes`), INFO shows it as enabled at once. But
-/// until the first rewrite has ended, Redis writes into a file that a restart does not read. A rewrite that is under way
-/// when a server is first seen may be that one, so the server is trusted once no rewrite is under way or due, and the last
-/// one has succeeded. Later rewrites replace a file that is in effect.
-#[derive(Debug, Default)]
-struct ProvenFiles(HashSet<String>);
-
-impl ProvenFiles {
-    /// Reads the reply to INFO of one server.
-    fn is_in_effect(&mut self, info: &str) -> bool {
-        let field = |name: &str| {
-            let mut lines = info.lines().map(str::trim);
-            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-        };
-        let run_id = field("run_id").unwrap_or_default().to_owned();
-        if field("aof_enabled") != Some("1") {
-            self.0.remove(&run_id);
-            return false;
-        }
-        let rests = field("aof_rewrite_in_progress") == Some("0")
-            && field("aof_rewrite_scheduled") == Some("0")
-            && field("aof_last_bgrewrite_status") == Some("ok");
-        if rests {
-            self.0.insert(run_id.clone());
-        }
-        self.0.contains(&run_id)
-    }
-}
-
 /// Returns whether Redis will always answer like this: it does not have the command, or this user may not
 /// call it.
 fn is_refusal(error: &RedisError) -> bool {
     matches!(error.code(), Some("ERR" | "NOPERM"))
 }
 
+/// Returns whether Redis answered with this error, whatever it says.
+fn is_answer(error: &RedisError) -> bool {
+    error.code().is_some()
+}
+
 /// The name of a setting, as the metric's label has it, and whether it is right.
 type Finding = (&'static str, Result<(), NotDurable>);
 
-/// Compares the settings with the promised durability. Settings of the disk must be shown; that Redis evicts
-/// nothing is assumed where it does not say.
+/// Compares what every durability needs, and the replicas, with the promise. That Redis evicts nothing is assumed where it
+/// does not say.
 fn compare(
     durability: Durability,
     replicas_min: u32,
-    settings: &HashMap<String, String>,
+    info: &Info,
     replicas: Option<u32>,
 ) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    let mut expect = |name, wanted: &'static str, reason, found: Option<&String>| {
-        let finding = match found {
-            Some(found) if found == wanted => Ok(()),
-            Some(found) => {
-                Err(NotDurable::WrongSetting { name, found: found.clone(), wanted, reason })
-            }
-            None => Err(NotDurable::HiddenSetting(name)),
-        };
-        findings.push((name, finding));
-    };
-    if let Some(found) = settings.get("maxmemory-policy") {
+    if let Some(found) = info.field("maxmemory_policy") {
         let reason = "because it may throw ballots away";
-        expect("maxmemory-policy", "noeviction", reason, Some(found));
-    }
-    if durability == Durability::Fsync {
-        let or = "or run the producer with DURABILITY=memory";
-        for (name, wanted) in ON_DISK {
-            expect(name, wanted, or, settings.get(name));
-        }
+        findings.push(setting("maxmemory-policy", "noeviction", Some(found), reason));
     }
     if durability == Durability::Replicated {
         let finding = match replicas {
@@ -340,6 +389,28 @@ fn compare(
         findings.push(("replicas", finding));
     }
     findings
+}
+
+/// Compares the settings of the disk, which Redis must show, with those that DURABILITY=fsync needs.
+fn compare_disk(settings: &HashMap<String, String>) -> Vec<Finding> {
+    let found = |name| settings.get(name).map(String::as_str);
+    ON_DISK.map(|(name, wanted)| setting(name, wanted, found(name), OR_MEMORY)).to_vec()
+}
+
+fn setting(
+    name: &'static str,
+    wanted: &'static str,
+    found: Option<&str>,
+    reason: &'static str,
+) -> Finding {
+    let finding = match found {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => {
+            Err(NotDurable::WrongSetting { name, found: found.to_owned(), wanted, reason })
+        }
+        None => Err(NotDurable::HiddenSetting(name)),
+    };
+    (name, finding)
 }
 
 /// Compares the default user's rights with the promised durability. Fsync needs proof that Redis reads its
@@ -369,62 +440,47 @@ fn record(findings: &[Finding]) {
 mod tests {
     use super::*;
 
-    fn settings(pairs: [(&str, &str); 4]) -> HashMap<String, String> {
-        pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
-    }
-
-    fn compared(
-        durability: Durability,
-        replicas_min: u32,
-        settings: &HashMap<String, String>,
-        replicas: Option<u32>,
-    ) -> Result<(), NotDurable> {
-        let findings = compare(durability, replicas_min, settings, replicas);
+    fn outcome(findings: Vec<Finding>) -> Result<(), NotDurable> {
         findings.into_iter().try_for_each(|(_, finding)| finding)
     }
 
     #[test]
-    fn a_setting_that_breaks_the_promise_is_named_with_its_remedy() {
-        let [on, always, also_then] = ON_DISK;
-        let always = [on, always, also_then, ("maxmemory-policy", "noeviction")];
-        assert!(compared(Durability::Fsync, 0, &settings(always), None).is_ok());
-        let mut lazy = settings(always);
-        lazy.insert("appendfsync".into(), "everysec".into());
-        let problem = compared(Durability::Fsync, 0, &lazy, None).unwrap_err().to_string();
-        assert!(problem.contains("CONFIG SET appendfsync always"), "{problem}");
-        assert!(compared(Durability::Memory, 0, &lazy, None).is_ok());
-        let mut now_and_then = settings(always);
-        now_and_then.insert("no-appendfsync-on-rewrite".into(), "yes".into());
-        assert!(compared(Durability::Fsync, 0, &now_and_then, None).is_err());
-        lazy.insert("maxmemory-policy".into(), "allkeys-lru".into());
-        assert!(compared(Durability::Memory, 0, &lazy, None).is_err());
-        assert!(compared(Durability::Replicated, 1, &settings(always), Some(0)).is_err());
-        assert!(compared(Durability::Replicated, 1, &settings(always), Some(1)).is_ok());
+    fn a_setting_of_the_disk_that_breaks_the_promise_is_named_with_its_remedy() {
+        let shown: HashMap<_, _> =
+            ON_DISK.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        assert!(outcome(compare_disk(&shown)).is_ok());
+        for (name, wrong) in [("appendfsync", "everysec"), ("no-appendfsync-on-rewrite", "yes")] {
+            let mut lazy = shown.clone();
+            lazy.insert(name.to_owned(), wrong.to_owned());
+            let problem = outcome(compare_disk(&lazy)).unwrap_err().to_string();
+            assert!(problem.contains(&format!("CONFIG SET {name}")), "{problem}");
+        }
+        let problem = outcome(compare_disk(&HashMap::new())).unwrap_err().to_string();
+        assert!(problem.contains("DURABILITY=replicated"), "{problem}");
     }
 
     #[test]
-    fn an_append_only_file_counts_once_its_first_rewrite_has_ended() {
-        let info = |run_id: &str, enabled: u8, in_progress: u8, scheduled: u8, status: &str| {
-            format!(
-                "# Server\r\nrun_id:{run_id}\r\n# Persistence\r\naof_enabled:{enabled}\r\n\
-                 aof_rewrite_in_progress:{in_progress}\r\naof_rewrite_scheduled:{scheduled}\r\n\
-                 aof_last_bgrewrite_status:{status}\r\n"
-            )
+    fn a_redis_that_evicts_or_has_too_few_replicas_breaks_the_promise() {
+        let info = |policy: &str| Info(format!("used_memory:1\r\nmaxmemory_policy:{policy}\r\n"));
+        let compared = |durability, policy: &str, replicas| {
+            outcome(compare(durability, 1, &info(policy), replicas))
         };
-        let mut files = ProvenFiles::default();
-        for not_yet in [
-            info("a", 0, 0, 0, "ok"),
-            info("a", 1, 1, 0, "ok"),
-            info("a", 1, 0, 1, "ok"),
-            info("a", 1, 0, 0, "err"),
-        ] {
-            assert!(!files.is_in_effect(&not_yet), "{not_yet}");
-        }
-        assert!(files.is_in_effect(&info("a", 1, 0, 0, "ok")));
-        assert!(files.is_in_effect(&info("a", 1, 1, 0, "ok")), "a later rewrite");
-        assert!(!files.is_in_effect(&info("b", 1, 1, 0, "ok")), "another server");
-        assert!(!files.is_in_effect(&info("a", 0, 0, 0, "ok")));
-        assert!(!files.is_in_effect(&info("a", 1, 1, 0, "ok")), "it was off meanwhile");
+        assert!(compared(Durability::Memory, "noeviction", None).is_ok());
+        let problem = compared(Durability::Memory, "allkeys-lru", None).unwrap_err().to_string();
+        assert!(problem.contains("CONFIG SET maxmemory-policy noeviction"), "{problem}");
+        assert!(compared(Durability::Replicated, "noeviction", Some(0)).is_err());
+        assert!(compared(Durability::Replicated, "noeviction", Some(1)).is_ok());
+        let problem = compared(Durability::Replicated, "noeviction", None).unwrap_err().to_string();
+        assert!(problem.contains("WAIT"), "{problem}");
+        assert!(outcome(compare(Durability::Fsync, 0, &Info::default(), None)).is_ok());
+    }
+
+    #[test]
+    fn a_batch_is_on_disk_when_redis_own_disk_has_it() {
+        let reply = |local, replicas| Value::Array(vec![Value::Int(local), Value::Int(replicas)]);
+        assert!(DiskWait::is_on_disk(reply(1, 0)).unwrap());
+        assert!(!DiskWait::is_on_disk(reply(0, 3)).unwrap());
+        assert!(DiskWait::is_on_disk(Value::Int(1)).is_err(), "the reply of WAIT");
     }
 
     #[test]
@@ -444,16 +500,5 @@ mod tests {
         assert!(problem.contains("+acl|dryrun"), "{problem}");
         assert!(compared(Durability::Replicated, &unknown).is_ok());
         assert!(compared(Durability::Memory, &missing).is_ok());
-    }
-
-    #[test]
-    fn a_disk_whose_settings_are_hidden_is_not_promised() {
-        let hidden = HashMap::new();
-        let problem = compared(Durability::Fsync, 0, &hidden, None).unwrap_err().to_string();
-        assert!(problem.contains("DURABILITY=replicated"), "{problem}");
-        assert!(compared(Durability::Memory, 0, &hidden, None).is_ok());
-        assert!(compared(Durability::Replicated, 1, &hidden, Some(1)).is_ok());
-        let problem = compared(Durability::Replicated, 1, &hidden, None).unwrap_err().to_string();
-        assert!(problem.contains("WAIT"), "{problem}");
     }
 }

@@ -39,7 +39,7 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process};
 pub use config::Config;
 
 use client::Trust;
-use durability::WriteProbe;
+use durability::{DiskWait, WriteProbe};
 use limiter::Limiter;
 use publisher::{LaneConfig, Publisher};
 use register::Register;
@@ -76,6 +76,7 @@ pub async fn run(
 
     // Start the lanes, the copy of the polls, and the checks of Redis and its certificates.
     let lanes = TaskTracker::new();
+    let disk_wait = DiskWait::default();
     let lane_config = LaneConfig {
         keys: keys.clone(),
         partitions,
@@ -83,6 +84,7 @@ pub async fn run(
         backlog_max: config.backlog_max,
         durability: config.durability,
         replicas_min: config.replicas_min,
+        disk_wait: disk_wait.clone(),
     };
     let publisher = Publisher::start(&manager, &lane_config, health.gate("lanes"), &lanes);
     let refusals = publisher.refusals();
@@ -92,7 +94,7 @@ pub async fn run(
         catalog::new(manager.pool(1), keys.clone(), health.gate("deployment"));
     let promise = (config.durability, config.replicas_min);
     let (durability, watcher) =
-        durability::new(manager, keys.clone(), partitions, promise, catalog.same_time());
+        durability::new(manager, keys.clone(), partitions, promise, disk_wait, catalog.same_time());
     let limiter =
         Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
 

@@ -34,6 +34,7 @@ const SETTINGS: &[&str] = &[
     "no-appendfsync-on-rewrite",
     "replay-rights",
     "file-in-effect",
+    "reaches-disk",
     "replicas",
 ];
 

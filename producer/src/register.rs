@@ -1,16 +1,15 @@
-//! Calls the Lua script that registers ballots and appends them to a stream in one atomic step.
+//! Calls the Redis function that registers ballots and appends them to a stream in one atomic step.
 //!
-//! The register, which knows who has voted, and the stream lie in the same slot, so one script changes both:
-//! a voter is registered exactly when the entry exists. The script is idempotent by a ballot's id. After a
+//! The register, which knows who has voted, and the stream lie in the same slot, so one function changes both:
+//! a voter is registered exactly when the entry exists. The function is idempotent by a ballot's id. After a
 //! lost reply the caller repeats the same call, and the answer says how the first one ended.
 //!
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
-use redis::{Pipeline, RedisError, Script, Value};
+use redis::{Pipeline, RedisError, Value};
 use votestream_schema::code::CodeHash;
 use votestream_schema::keys::BUCKETS;
-use votestream_schema::poll::stored_voter_policy::StoredVoterPolicy;
-use votestream_schema::poll::{VotePolicy, VoterPolicy};
+use votestream_schema::projection::functions;
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterKey, codec};
 
 /// The register's decision on one ballot.
@@ -55,64 +54,30 @@ pub struct Registration {
 /// The reply to [`Register::standing_query`]: the standing vote, and whether the register of the poll has been removed.
 pub type StandingReply = (Option<String>, bool);
 
-/// Builds calls of the script and reads the replies.
+/// Builds calls of the function and reads the replies.
 #[derive(Clone, Debug)]
 pub struct Register {
     keys: Keys,
     backlog_max: u64,
-    text: std::sync::Arc<str>,
-    script: std::sync::Arc<Script>,
-}
-
-/// Digits at the end of a ballot's id that tell it from the voter's other ballots.
-const TAG_DIGITS: usize = 8;
-const _: () = assert!(TAG_DIGITS <= codec::ID_DIGITS, "the tag is a part of the ballot's id");
-
-/// The script, with a first line that holds what Rust decides: the meaning of each policy, and where
-/// the parts of a ballot stand.
-fn script_text() -> String {
-    let table = |entries: Vec<String>| format!("{{ {} }}", entries.join(", "));
-    let replaces = VotePolicy::ALL.iter().map(|policy| format!("{policy} = {}", policy.replaces()));
-    let voters = VoterPolicy::ALL
-        .iter()
-        .flat_map(|&policy| [false, true].map(|is_keyed| StoredVoterPolicy { policy, is_keyed }));
-    let needs_code = voters.map(|stored| format!("{stored} = {}", stored.policy.needs_code()));
-    format!(
-        "local REPLACES, NEEDS_CODE = {}, {}; \
-         local BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES, TAG_DIGITS = {}, {}, {TAG_DIGITS}\n{}",
-        table(replaces.collect()),
-        table(needs_code.collect()),
-        codec::BEFORE_CHOICES_BYTES,
-        codec::AFTER_CHOICES_BYTES,
-        include_str!("register/register.lua"),
-    )
 }
 
 impl Register {
     /// Creates calls for the deployment with these keys, whose streams hold at most `backlog_max` entries.
     pub fn new(keys: Keys, backlog_max: u64) -> Self {
-        let text = script_text();
-        let script = std::sync::Arc::new(Script::new(&text));
-        Self { keys, backlog_max, text: text.into(), script }
+        Self { keys, backlog_max }
     }
 
     /// Adds one call to a pipeline. All ballots of `batch` must be for `poll` and belong to `partition`.
-    ///
-    /// `by_text` sends the whole script instead of its digest, for a server that does not have it.
     pub fn add_call(
         &self,
         pipeline: &mut Pipeline,
         partition: u16,
         poll: PollId,
         batch: &[&Registration],
-        by_text: bool,
     ) {
-        let call = if by_text {
-            pipeline.cmd("EVAL").arg(&*self.text)
-        } else {
-            pipeline.cmd("EVALSHA").arg(self.script.get_hash())
-        };
-        call.arg(5 + batch.len())
+        let call = pipeline.cmd("FCALL");
+        call.arg(&functions::library().register)
+            .arg(5 + batch.len())
             .arg(self.keys.stream(partition))
             .arg(self.keys.rules(partition))
             .arg(self.keys.accepted(partition))
@@ -123,7 +88,7 @@ impl Register {
             call.arg(buckets.of(ballot.voter.bucket(BUCKETS)));
         }
         // Send traces only if a ballot has one, and hashes of codes only where they are needed: each argument costs
-        // the script time.
+        // the function time.
         let has_codes = batch.iter().any(|registration| registration.needs_code);
         let has_traces = has_codes || batch.iter().any(|registration| registration.trace.is_some());
         call.arg(self.backlog_max).arg(poll.0);
@@ -142,7 +107,7 @@ impl Register {
     /// Reads the reply to a call with this number of ballots, and returns their verdicts in order.
     ///
     /// # Errors
-    /// Returns an error if the reply does not have the script's form, or lacks the verdict of a ballot.
+    /// Returns an error if the reply does not have the function's form, or lacks the verdict of a ballot.
     pub fn read_reply(reply: Value, ballots: usize) -> Result<Vec<Verdict>, RedisError> {
         // Three numbers: time and first sequence of the accepted entries, and how many there are.
         let parts = match reply {
@@ -174,6 +139,11 @@ impl Register {
         }
     }
 
+    /// Returns whether Redis answered with this error because it does not have the function.
+    pub fn is_missing(error: &RedisError) -> bool {
+        error.to_string().contains("Function not found")
+    }
+
     /// Returns the commands that read a voter's standing vote. The reply is a [`StandingReply`].
     pub fn standing_query(&self, partitions: u16, poll: PollId, voter: VoterKey) -> Pipeline {
         let partition = voter.partition(partitions);
@@ -195,7 +165,7 @@ fn integers<const N: usize>(values: &[Value]) -> Result<[i64; N], RedisError> {
     Ok(integers?.try_into().expect("the slice has N values"))
 }
 
-/// Reads the verdict of one ballot that was not accepted now; the script lists the letters.
+/// Reads the verdict of one ballot that was not accepted now; `register.lua` lists the letters.
 fn verdict(reply: &Value) -> Option<Verdict> {
     let Value::BulkString(text) = reply else { return None };
     let text = str::from_utf8(text).ok()?;
@@ -218,7 +188,7 @@ fn verdict(reply: &Value) -> Option<Verdict> {
 
 fn unreadable(reply: &Value) -> RedisError {
     let text: String = format!("{reply:?}").chars().take(80).collect();
-    (redis::ErrorKind::UnexpectedReturnType, "the register script answered", text).into()
+    (redis::ErrorKind::UnexpectedReturnType, "the register function answered", text).into()
 }
 
 #[cfg(test)]
@@ -227,26 +197,6 @@ mod tests {
 
     fn text(text: &str) -> Value {
         Value::BulkString(text.as_bytes().to_vec())
-    }
-
-    #[test]
-    fn the_script_is_given_the_meaning_of_every_policy() {
-        let text = script_text();
-        let first = text.lines().next().unwrap();
-        for policy in VotePolicy::ALL {
-            assert!(first.contains(&format!("{policy} = {}", policy.replaces())), "{first}");
-        }
-        for policy in VoterPolicy::ALL {
-            for word in [policy.to_string(), format!("keyed_{policy}")] {
-                assert!(first.contains(&format!("{word} = {}", policy.needs_code())), "{first}");
-            }
-            // Only the first line names a policy: what follows looks it up.
-            assert!(
-                !include_str!("register/register.lua").contains(&format!("'{policy}'")),
-                "{policy}"
-            );
-        }
-        assert!(first.ends_with("TAG_DIGITS = 3, 66, 8"), "{first}");
     }
 
     fn read(reply: &[Value], ballots: usize) -> Result<Vec<Verdict>, RedisError> {

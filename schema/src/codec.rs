@@ -14,7 +14,7 @@
 //! Two more fields may follow. [`FIELD_ORIGIN`] is the entry ID under which a replayed ballot first
 //! travelled, which decides whether it came in time. [`FIELD_TRACE`] is a W3C `traceparent`.
 //!
-//! The producer's register script cuts the choices and the tail of the ballot's id out of the value by
+//! The producer's register function cuts the choices and the tail of the ballot's id out of the value by
 //! position. It is given those positions from here ([`BEFORE_CHOICES_BYTES`], [`AFTER_CHOICES_BYTES`]).
 //!
 //! The format is text and not binary, so that an operator can read the reply of `XRANGE`. It is one field

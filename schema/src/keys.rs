@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `{votes:K}:stream` | stream | ballots on their way |
 //! | `{votes:K}:dead` | stream | dead letters |
-//! | `{votes:K}:polls` | hash | poll id → rules for the register script ([`crate::projection`]) |
+//! | `{votes:K}:polls` | hash | poll id → rules for the register function ([`crate::projection`]) |
 //! | `{votes:K}:accepted` | hash | poll id → ballots ever accepted, `dropped:<poll>` → dead letters dropped, `removed` → entries that we took out of the stream; for the audit |
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
@@ -65,7 +65,7 @@ impl Keys {
         self.of(partition, "dead")
     }
 
-    /// The key of the rules of each poll, which the register script reads.
+    /// The key of the rules of each poll, which the register function reads.
     pub fn rules(&self, partition: u16) -> String {
         self.of(partition, "polls")
     }

@@ -76,7 +76,7 @@ impl VotePolicy {
     /// Whether a voter's newer ballot takes the place of the older one; if not, the older one stands
     /// and the newer one is refused.
     ///
-    /// This function alone decides the meaning of a policy. The register script, the upsert, the ballot
+    /// This function alone decides the meaning of a policy. The register function, the upsert, the ballot
     /// page and the services are given its answer and never compare the policy's word themselves.
     pub fn replaces(self) -> bool {
         match self {

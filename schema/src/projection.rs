@@ -1,7 +1,7 @@
 //! The copy of a poll in Redis.
 //!
 //! Postgres holds the truth. Redis holds two copies that the producer can reach: the definition as JSON
-//! (for pages, in [`Keys::polls`]), and the [`Rules`] in every partition. The register script checks the
+//! (for pages, in [`Keys::polls`]), and the [`Rules`] in every partition. The register function checks the
 //! rules in the same step in which it stores a ballot. So the ID of an accepted ballot's entry proves that
 //! it came in time, whatever the clock or the cache of a replica says.
 //!
@@ -11,6 +11,7 @@
 //! Everything here is text; the caller sends it.
 
 pub mod epoch;
+pub mod functions;
 pub mod presence;
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,7 @@ use crate::{Keys, Poll, PollId};
 /// "Never" as a time in milliseconds: the largest whole number that Lua's doubles hold exactly.
 pub const NEVER_MS: i64 = (1 << 53) - 1;
 
-/// The rules of a poll, as far as the register script applies them.
+/// The rules of a poll, as far as the register function applies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The revision of the poll from which the rules were made.

@@ -9,6 +9,7 @@
 //! Settings that are files are read again for each new connection. A [`Connection`] is one to a plain
 //! server (or to one behind a fail-over address) or to a Redis Cluster, with the same methods.
 
+pub mod functions;
 mod known_nodes;
 pub mod replay;
 

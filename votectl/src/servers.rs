@@ -11,9 +11,11 @@ use redis::{Cmd, FromRedisValue};
 use tokio_postgres::Client;
 use votestream_schema::position::{self, Position};
 use votestream_schema::projection::epoch::{self, Stamp};
+use votestream_schema::projection::functions;
 use votestream_schema::{Keys, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
 use votestream_service::postgres;
+use votestream_service::redis::functions::load_missing;
 use votestream_service::redis::{Connection, Manager};
 use votestream_service::replay::{ReplayRights, replay_rights};
 
@@ -179,6 +181,20 @@ impl Redis {
             }
         }
         Ok(worst)
+    }
+
+    /// Loads the functions that the producers of this release call into every master that lacks them.
+    ///
+    /// # Errors
+    /// Returns the error of Redis.
+    pub async fn load_functions(&mut self) -> Result<(), Error> {
+        let library = functions::library();
+        // On a plain server all partitions are one server's; asking it again does no harm.
+        for partition in 0..self.partitions.max(1) {
+            let at = self.keys.stream(partition);
+            load_missing(&mut self.connection, &at, &library.name, &library.text).await?;
+        }
+        Ok(())
     }
 
     /// The position of each partition's stream.

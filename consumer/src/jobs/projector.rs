@@ -13,9 +13,10 @@ use std::collections::HashMap;
 use redis::RedisError;
 use votestream_schema::code::CodeHash;
 use votestream_schema::poll_copy::{self, cmd};
-use votestream_schema::projection::{self, Rules};
+use votestream_schema::projection::{self, Rules, functions};
 use votestream_schema::{Keys, Poll, PollId, db};
 use votestream_service::postgres;
+use votestream_service::redis::functions::load_missing;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
@@ -29,6 +30,8 @@ pub struct Projector {
     postgres: postgres::Pool,
     keys: Keys,
     partitions: u16,
+    /// The partitions whose master servers get functions; one alone on a plain server.
+    masters: u16,
 }
 
 /// The word for rules in logs and metrics.
@@ -38,9 +41,15 @@ const RULES: &str = "rules";
 type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
 impl Projector {
-    /// Creates a projector for a deployment with this many partitions.
-    pub fn new(redis: Pool, postgres: postgres::Pool, keys: Keys, partitions: u16) -> Self {
-        Self { redis, postgres, keys, partitions }
+    /// Creates a projector for a deployment with this many partitions. The masters of the first `masters` partitions get
+    /// functions.
+    pub fn new(
+        redis: Pool,
+        postgres: postgres::Pool,
+        keys: Keys,
+        (partitions, masters): (u16, u16),
+    ) -> Self {
+        Self { redis, postgres, keys, partitions, masters }
     }
 
     /// Copies these polls to Redis once, wherever Redis differs.
@@ -59,6 +68,23 @@ impl Projector {
         }
         if is_unknown {
             self.repair(&mut connection).await?;
+        }
+        self.functions(&mut connection).await
+    }
+
+    /// Loads the functions that the producers of this release call into each master that lacks them.
+    async fn functions(&self, connection: &mut Connection) -> Result<(), ServerError> {
+        let library = functions::library();
+        for partition in 0..self.masters {
+            let at = self.keys.stream(partition);
+            if load_missing(connection, &at, &library.name, &library.text).await? {
+                let (name, partition) = (library.name.as_str(), partition);
+                tracing::info!(
+                    partition,
+                    library = name,
+                    "loaded the functions `{name}`, which producers call, into redis"
+                );
+            }
         }
         Ok(())
     }
@@ -103,7 +129,7 @@ impl Projector {
         Ok(is_unknown || ours < known.len())
     }
 
-    /// Writes the rules that differ in one partition; the register script reads them. Returns whether it has rules that
+    /// Writes the rules that differ in one partition; the register function reads them. Returns whether it has rules that
     /// these polls have not: of another poll, of a later revision, or not readable.
     async fn rules(
         &self,

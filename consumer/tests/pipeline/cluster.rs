@@ -6,7 +6,7 @@ use redis::AsyncCommands;
 use redis::cluster::ClusterClient;
 use serde_json::json;
 use testkit::{database, eventually, redis_cluster};
-use votestream_schema::projection::Rules;
+use votestream_schema::projection::{Rules, functions};
 
 use crate::support::{CLAIM_SOON, SOON, TestDeployment, voters};
 
@@ -60,6 +60,14 @@ async fn ballots_of_all_partitions_of_a_cluster_are_counted() {
             let rules: Option<String> =
                 redis.hget(deployment.keys.rules(partition), deployment.poll.id.0).await.unwrap();
             if rules == Some(Rules::of(&deployment.poll).encode()) { Ok(()) } else { Err(rules) }
+        })
+        .await;
+    }
+    // Every master has the functions that producers call.
+    for master in &cluster.masters {
+        eventually(SOON, async || {
+            let listed = master.command(&["FUNCTION", "LIST"]).unwrap();
+            if listed.contains(&functions::library().register) { Ok(()) } else { Err(listed) }
         })
         .await;
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{create_database, database, eventually, own_postgres, own_redis};
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::keys::GROUP;
-use votestream_schema::projection::Rules;
+use votestream_schema::projection::{Rules, functions};
 
 use crate::support::{SOON, TestDeployment, create_poll};
 
@@ -190,6 +190,27 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
         deployment.settles_at(5 * (round + 1)).await;
         server.command(&["FLUSHALL"]).unwrap();
     }
+    assert!(consumer.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_redis_has_lost_are_loaded_again() {
+    let server = own_redis();
+    let deployment = TestDeployment::on(server.url(), database().await, 2, json!({})).await;
+    let consumer = deployment.start(&["--project-ms=100"]);
+    let library = functions::library();
+    let is_loaded = async || {
+        let listed = server.command(&["FUNCTION", "LIST", "LIBRARYNAME", &library.name]).unwrap();
+        if listed.contains(&library.register) { Ok(()) } else { Err(listed) }
+    };
+    eventually(SOON, is_loaded).await;
+    // A library of another release stays: its producers may still be there.
+    let other = library.text.replace(&library.name["votestream_".len()..], "0123456789abcdef");
+    server.command(&["FUNCTION", "LOAD", &other]).unwrap();
+    server.command(&["FUNCTION", "DELETE", &library.name]).unwrap();
+    eventually(SOON, is_loaded).await;
+    let listed = server.command(&["FUNCTION", "LIST"]).unwrap();
+    assert!(listed.contains("votestream_register_0123456789abcdef"), "{listed}");
     assert!(consumer.stop().await);
 }
 

@@ -1,12 +1,14 @@
 //! Asks Redis every second whether it takes writes.
 //!
 //! Redis may answer every read and refuse each write: it cannot write to its disk (MISCONF), has too few replicas
-//! (NOREPLICAS), or is full (OOM). The producer is not ready then, before any voter finds out.
+//! (NOREPLICAS), or is full (OOM); and it may lack the function with which ballots are stored. The producer is not ready
+//! then, before any voter finds out.
 
 use std::time::Duration;
 
-use redis::RedisError;
+use redis::{RedisError, Value};
 use votestream_schema::Keys;
+use votestream_schema::projection::functions;
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Error, Pool};
@@ -36,6 +38,15 @@ pub enum NoWrites {
         /// Redis' answer.
         reason: RedisError,
     },
+    /// A master does not have the function.
+    #[error(
+        "redis does not have the functions `{library}` yet, with which ballots are stored: a consumer or `votectl migrate` of \
+         this release loads them"
+    )]
+    NoFunctions {
+        /// The library of functions that is missing.
+        library: &'static str,
+    },
     /// Redis could not be asked.
     #[error(transparent)]
     Unknown(#[from] Error),
@@ -52,8 +63,10 @@ impl WriteProbe {
         gate.watch(ASK_EVERY, shutdown, || self.ask()).await;
     }
 
-    /// Writes a field that nobody reads.
+    /// Writes a field that nobody reads, and looks for the functions.
     async fn ask(&self) -> Result<(), NoWrites> {
+        let library = functions::library().name.as_str();
+        let list = redis::cmd("FUNCTION").arg("LIST").arg("LIBRARYNAME").arg(library).clone();
         let mut connection = self.pool.get().await.map_err(Error::from)?;
         for partition in 0..self.partitions {
             let mut write = redis::cmd("HSET");
@@ -64,6 +77,11 @@ impl WriteProbe {
                     return Err(NoWrites::Refused { partition, reason });
                 }
                 Err(error) => return Err(Error::Redis(error).into()),
+            }
+            let at = self.keys.stream(partition);
+            let listed = connection.query_at(&at, &list).await.map_err(Error::Redis)?;
+            if matches!(listed, Value::Array(libraries) if libraries.is_empty()) {
+                return Err(NoWrites::NoFunctions { library });
             }
         }
         Ok(())

@@ -17,7 +17,7 @@ use votestream_service::health::Gate;
 use votestream_service::log_throttle::LogThrottle;
 use votestream_service::redis::{Connection, Manager};
 
-use crate::durability::Durability;
+use crate::durability::{DiskWait, Durability};
 use crate::metrics;
 use crate::publisher::refusals::Refusals;
 use crate::register::{Register, Registration, Verdict};
@@ -77,6 +77,8 @@ pub struct LaneConfig {
     pub durability: Durability,
     /// Number of replicas that must have a ballot, for `Durability::Replicated`.
     pub replicas_min: u32,
+    /// Whether each batch waits for Redis' disk, for `Durability::Fsync`.
+    pub disk_wait: DiskWait,
 }
 
 /// A ballot that waits for its verdict.
@@ -242,18 +244,17 @@ impl Writer {
         }
     }
 
-    /// Stores a batch, and tries again until the deadline after a lost connection or while a slot moves to
-    /// another master. Other errors would only repeat.
+    /// Stores a batch, and tries again until the deadline after a lost connection, while a slot moves to another master, or
+    /// while the function is missing. Other errors would only repeat.
     async fn store(
         &mut self,
         batch: &[Pending],
         deadline: Instant,
     ) -> Result<Vec<Verdict>, Unavailable> {
         let mut backoff = Backoff::new();
-        let mut by_text = false;
         loop {
             let started = Instant::now();
-            let outcome = tokio::time::timeout_at(deadline, self.attempt(batch, by_text)).await;
+            let outcome = tokio::time::timeout_at(deadline, self.attempt(batch)).await;
             let Ok(outcome) = outcome else {
                 return Err(match self.connection.take() {
                     Some(_) => Unavailable::NoReply,
@@ -267,11 +268,6 @@ impl Writer {
                 }
                 Err(error) => error,
             };
-            // Redis has lost the script, as after a restart: send its whole text once.
-            if error.code() == Some("NOSCRIPT") {
-                by_text = true;
-                continue;
-            }
             let broken = self.connection.as_ref().is_none_or(Connection::is_broken);
             if broken {
                 self.connection = None;
@@ -280,7 +276,9 @@ impl Writer {
             let wait = backoff.next_wait();
             // The slot is on its way to another master, where the next attempt finds it.
             let moving = matches!(error.code(), Some("ASK" | "TRYAGAIN" | "MOVED"));
-            if !(broken || moving) || Instant::now() + wait >= deadline {
+            // Redis has lost the function, as after a restart without its data: consumers load it again within a second.
+            let may_pass = broken || moving || Register::is_missing(&error);
+            if !may_pass || Instant::now() + wait >= deadline {
                 return Err(Unavailable::Refused(error.to_string()));
             }
             tokio::time::sleep(wait).await;
@@ -288,42 +286,57 @@ impl Writer {
     }
 
     /// Returns whether the calls of a batch go as one transaction. Redis executes a pipeline as it reads
-    /// it, 16 KiB at a time, and flushes its disk after each piece; a transaction is flushed once. WAIT does
-    /// not wait inside a transaction, so replicated durability cannot use one.
+    /// it, 16 KiB at a time, and flushes its disk after each piece; a transaction is flushed once.
     fn shares_flush(&self) -> bool {
         self.config.durability == Durability::Fsync && !self.manager.is_cluster()
     }
 
-    /// Makes one round trip; returns the verdicts in the order of the batch.
-    async fn attempt(
-        &mut self,
-        batch: &[Pending],
-        by_text: bool,
-    ) -> Result<Vec<Verdict>, RedisError> {
-        // Add one call of the script for each partition and poll.
-        let shares_flush = self.shares_flush();
-        let groups = by_partition_and_poll(batch, self.config.partitions);
-        let mut pipeline = Pipeline::with_capacity(groups.len());
-        if shares_flush {
-            pipeline.atomic();
+    /// Returns what a batch waits for once it is stored.
+    fn confirmation(&self) -> Confirmation {
+        match self.config.durability {
+            Durability::Replicated => Confirmation::Replicas(self.config.replicas_min),
+            Durability::Fsync if self.config.disk_wait.is_needed() => Confirmation::Disk,
+            Durability::Fsync | Durability::Memory => Confirmation::None,
         }
+    }
+
+    /// Makes one round trip; returns the verdicts in the order of the batch.
+    async fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<Verdict>, RedisError> {
+        let groups = by_partition_and_poll(batch, self.config.partitions);
+        let (shares_flush, confirmation) = (self.shares_flush(), self.confirmation());
+        let mut pipeline = Pipeline::with_capacity(groups.len() + 4);
+        if shares_flush {
+            pipeline.cmd("MULTI");
+        }
+        // Add one call of the function for each partition and poll.
         for Group { partition, poll, members } in &groups {
             let registrations: Vec<&Registration> =
                 members.iter().map(|i| &batch[*i].registration).collect();
-            self.register.add_call(&mut pipeline, *partition, *poll, &registrations, by_text);
+            self.register.add_call(&mut pipeline, *partition, *poll, &registrations);
         }
-        // Wait for the replicas, if they are to have the ballots.
-        let replicated = self.config.durability == Durability::Replicated;
-        if replicated {
+        // WAIT and WAITAOF cover the writes of their own connection only, so they travel with the ballots. A ballot that an
+        // earlier connection stored is merely looked up by the function; adding 0 to its poll's count is a write that comes
+        // after that ballot's entry, so that they cover the entry as well.
+        if confirmation != Confirmation::None {
             let accepted = self.config.keys.accepted(groups[0].partition);
-            add_wait(&mut pipeline, &accepted, &batch[0].registration, self.config.replicas_min);
+            pipeline.cmd("HINCRBY").arg(accepted).arg(batch[0].registration.ballot.poll.0).arg(0);
         }
+        if shares_flush {
+            pipeline.cmd("EXEC");
+        }
+        // They would not wait inside a transaction.
+        confirmation.add_to(&mut pipeline);
         let mut replies: Vec<Value> = pipeline.query_async(self.connect().await?).await?;
-        if replicated {
-            check_replicas(replies.pop(), self.config.replicas_min)?;
+        confirmation.check(&mut replies)?;
+        if shares_flush {
+            // The last reply is that to EXEC, which has the replies of all calls.
+            replies = redis::from_redis_value(replies.pop().unwrap_or(Value::Nil))?;
         }
         // Put the verdicts into the order of the batch.
         let mut verdicts = vec![Verdict::Full; batch.len()];
+        if replies.len() < groups.len() {
+            return Err((redis::ErrorKind::UnexpectedReturnType, "replies are missing").into());
+        }
         for (group, reply) in groups.iter().zip(replies) {
             let group_verdicts = Register::read_reply(reply, group.members.len())?;
             for (member, verdict) in group.members.iter().zip(group_verdicts) {
@@ -334,7 +347,52 @@ impl Writer {
     }
 }
 
-/// The ballots of one call of the script, as positions in the batch.
+/// What a batch waits for once Redis has it in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Confirmation {
+    /// Nothing: Redis answers once it is stored as durably as promised.
+    None,
+    /// The disk of the server itself.
+    Disk,
+    /// The memory of so many replicas.
+    Replicas(u32),
+}
+
+impl Confirmation {
+    fn add_to(self, pipeline: &mut Pipeline) {
+        match self {
+            Self::None => {}
+            Self::Disk => {
+                pipeline.add_command(DiskWait::command());
+            }
+            Self::Replicas(wanted) => {
+                pipeline.cmd("WAIT").arg(wanted).arg(REPLICAS_WITHIN_MS);
+            }
+        }
+    }
+
+    /// Takes the reply to the wait from the end of the replies, and checks it: both commands succeed even if the time is
+    /// over.
+    fn check(self, replies: &mut Vec<Value>) -> Result<(), RedisError> {
+        let mut reply = || replies.pop().unwrap_or(Value::Nil);
+        let problem = match self {
+            Self::None => None,
+            Self::Disk => (!DiskWait::is_on_disk(reply())?)
+                .then(|| ("the disk of redis does not have the ballots yet", String::new())),
+            Self::Replicas(wanted) => {
+                let reached: u32 = redis::from_redis_value(reply())?;
+                (reached < wanted)
+                    .then(|| ("replicas that have the ballots", format!("{reached} of {wanted}")))
+            }
+        };
+        match problem {
+            None => Ok(()),
+            Some((text, detail)) => Err((redis::ErrorKind::Extension, text, detail).into()),
+        }
+    }
+}
+
+/// The ballots of one call of the function, as positions in the batch.
 struct Group {
     partition: u16,
     poll: PollId,
@@ -352,24 +410,6 @@ fn by_partition_and_poll(batch: &[Pending], partitions: u16) -> Vec<Group> {
         }
     }
     groups
-}
-
-/// Adds WAIT to a pipeline. WAIT covers the writes of its own connection only, so it travels with the
-/// ballots. A ballot that an earlier connection stored is merely looked up by the script; adding 0 to its
-/// poll's count is a write that comes after that ballot's entry, so that WAIT covers the entry as well.
-fn add_wait(pipeline: &mut Pipeline, accepted: &str, one: &Registration, replicas_min: u32) {
-    pipeline.cmd("HINCRBY").arg(accepted).arg(one.ballot.poll.0).arg(0).ignore();
-    pipeline.cmd("WAIT").arg(replicas_min).arg(REPLICAS_WITHIN_MS);
-}
-
-/// Checks the number of replicas that WAIT returns: WAIT succeeds even if there are too few.
-fn check_replicas(reached: Option<Value>, replicas_min: u32) -> Result<(), RedisError> {
-    let reached: u32 = redis::from_redis_value(reached.unwrap_or(Value::Nil))?;
-    if reached >= replicas_min {
-        return Ok(());
-    }
-    let text = format!("{reached} of {replicas_min}");
-    Err((redis::ErrorKind::Extension, "replicas that have the ballots", text).into())
 }
 
 /// Removes the ballots that `refused` selects from a batch, and answers them with an error.

@@ -18,7 +18,7 @@ use votestream_producer::Config;
 use votestream_schema::poll::secrecy::{Secrecy, VoterKeys};
 use votestream_schema::poll::voter_key::{PollSecret, SECRET_BYTES};
 use votestream_schema::poll::{PollOption, Visibility, VotePolicy, VoterPolicy, now_ms};
-use votestream_schema::projection::{self, Command};
+use votestream_schema::projection::{self, Command, functions};
 use votestream_schema::voter::KeyRing;
 use votestream_schema::{Ballot, EntryId, Keys, Poll, PollId, VoterId, VoterKey, codec};
 use votestream_service::health::Health;
@@ -211,6 +211,11 @@ impl Setup {
         let mut redis = testkit::redis_connection(&self.redis_url).await;
         let changed: i64 = send(&mut redis, &projection::partitions(keys, self.partitions)).await;
         assert!(changed <= 1);
+        let load = redis::cmd("FUNCTION").arg("LOAD").arg(&functions::library().text).clone();
+        // The tests share a server, on which another test may have loaded it.
+        if let Err(error) = load.exec_async(&mut redis).await {
+            assert!(error.to_string().contains("already exists"), "{error}");
+        }
         for poll in &self.polls {
             let _: i64 = send(&mut redis, &projection::definition(keys, poll)).await;
             if self.has_rules {

@@ -62,7 +62,7 @@ impl Proxy {
         self.faults.resets.load(Ordering::SeqCst)
     }
 
-    /// Lets the next call of the register script reach Redis, swallows the reply, and cuts the
+    /// Lets the next call of the register function reach Redis, swallows the reply, and cuts the
     /// connection.
     pub fn cut_next_call(&self) {
         self.faults.cuts.store(true, Ordering::SeqCst);
@@ -89,7 +89,7 @@ async fn pass(client: TcpStream, server: TcpStream, delay: Duration, faults: Arc
                     continue;
                 }
                 let asked = &asked[..bytes];
-                let is_call = asked.windows(7).any(|word| word == b"EVALSHA");
+                let is_call = asked.windows(5).any(|word| word == b"FCALL");
                 if to_server.write_all(asked).await.is_err() {
                     return;
                 }

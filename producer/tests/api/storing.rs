@@ -1,5 +1,7 @@
 //! Acknowledged means stored: a ballot that Redis loses, delays or refuses is never answered "accepted".
 
+mod durable;
+mod functions;
 mod refused_writes;
 
 use std::collections::HashSet;
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use redis::AsyncCommands;
 use serde_json::json;
-use testkit::{RedisServer, eventually, own_redis, own_redis_with, redis_connection};
+use testkit::{RedisServer, eventually, own_redis, redis_connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use votestream_schema::poll::{VotePolicy, now_ms};
@@ -60,23 +62,11 @@ fn calls(redis: &RedisServer, command: &str) -> usize {
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
 
-/// The command that creates a user of this name who may call all commands except these.
-fn without<'a>(name: &'a str, commands: &[&'a str]) -> Vec<&'a str> {
-    let mut words = vec!["ACL", "SETUSER", name, "on", "nopass", "~*", "&*", "+@all"];
-    words.extend(commands);
-    words
-}
-
-fn as_user(name: &str, redis: &RedisServer) -> String {
-    format!("redis://{name}:any@127.0.0.1:{}/", redis.port())
-}
-
 #[tokio::test]
 async fn a_lost_reply_is_asked_for_again_and_the_ballot_stored_once() {
     let redis = own_redis();
     let proxy = Proxy::to(&redis, Duration::ZERO).await;
     let service = Setup::on(proxy.redis_url.clone()).start().await;
-    // The first call finds no script yet, and sends it.
     entry_of(&service.ballot("pets", &["cats"]).send().await);
     proxy.cut_next_call();
     let reply = service.ballot("pets", &["dogs"]).send().await;
@@ -145,19 +135,9 @@ async fn ballots_that_wait_and_the_register_survive_a_killed_redis() {
     );
 }
 
-/// Commands of the register script, and one that it does not call.
-const REFUSED_IN_TURN: [&str; 10] = [
-    "hsetnx",
-    "hset",
-    "xadd",
-    "hincrby",
-    "hget",
-    "sismember",
-    "time",
-    "xinfo",
-    "evalsha",
-    "strlen",
-];
+/// Commands of the register function, and one that it does not call.
+const REFUSED_IN_TURN: [&str; 10] =
+    ["hsetnx", "hset", "xadd", "hincrby", "hget", "sismember", "time", "xinfo", "fcall", "strlen"];
 
 /// Redis rolls nothing back when it refuses a command in the middle of a script.
 #[tokio::test(flavor = "multi_thread")]
@@ -238,7 +218,7 @@ async fn many_ballots_share_a_round_trip() {
     let service = Setup::on(proxy.redis_url.clone()).partitions(1).start().await;
     let all = cast_many(&service, 400).await;
     assert_eq!(stored(&service).await, all);
-    let calls = calls(&redis, "evalsha") + calls(&redis, "eval");
+    let calls = calls(&redis, "fcall");
     assert!(calls <= 40, "{calls} calls for 400 ballots");
     let mut redis = redis_connection(&redis.url()).await;
     let accepted: i64 = redis.hget(service.keys.accepted(0), 1).await.unwrap();
@@ -280,17 +260,6 @@ async fn a_ballot_that_was_answered_503_is_not_sent_later() {
     proxy.swallow();
     expect_unavailable(&service.ballot("pets", &["dogs"]).send().await);
     eventually(ANSWERED_WITHIN, async || proxy.resets() > 0).await;
-}
-
-#[tokio::test]
-async fn the_script_is_sent_again_when_redis_has_lost_it() {
-    let redis = own_redis();
-    let service = Setup::on(redis.url()).start().await;
-    for round in 1..=3 {
-        entry_of(&service.ballot("pets", &["cats"]).send().await);
-        assert_eq!(service.entries().await.len(), round);
-        redis.command(&["SCRIPT", "FLUSH"]).unwrap();
-    }
 }
 
 #[tokio::test]
@@ -416,89 +385,6 @@ async fn without_any_poll_the_service_asks_for_patience() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_durable_takes_no_ballots() {
-    let lazy = own_redis_with(|options| {
-        options.settings.push(("appendfsync".to_owned(), "everysec".to_owned()));
-    });
-    let evicting = own_redis_with(|options| {
-        options.settings.push(("maxmemory-policy".to_owned(), "allkeys-lru".to_owned()));
-    });
-    for (redis, words) in [(&lazy, "appendfsync"), (&evicting, "maxmemory-policy")] {
-        let service = Setup::on(redis.url()).impatient().start().await;
-        let closed = eventually(ANSWERED_WITHIN, async || {
-            let closed = service.health.ready().unwrap_err();
-            (closed.keys().eq([&"durability"]) && closed["durability"].contains("CONFIG SET"))
-                .then_some(closed)
-        });
-        assert!(closed.await["durability"].contains(words));
-        let broken = format!("votestream_redis_setting_kept{{setting=\"{words}\"}} 0");
-        // Other services of this test process record theirs beside it.
-        eventually(Duration::from_secs(30), async || service.metrics.render().contains(&broken))
-            .await;
-        expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
-        assert!(service.entries().await.is_empty());
-    }
-    let memory = Setup::on(lazy.url()).flag("durability", "memory").start().await;
-    entry_of(&memory.ballot("pets", &["cats"]).send().await);
-}
-
-#[tokio::test]
-async fn a_redis_that_hides_its_settings_is_not_promised_a_disk() {
-    let redis = own_redis();
-    // Like a managed Redis, this one has no CONFIG for any user, and may have no WAIT.
-    redis.command(&without("guest", &["-config", "-wait"])).unwrap();
-    let setup = Setup::on(as_user("guest", &redis));
-    for (durability, cure) in [("fsync", "DURABILITY=replicated"), ("replicated", "WAIT")] {
-        let setup = setup.clone().flag("durability", durability);
-        let service = setup.impatient().start().await;
-        eventually(ANSWERED_WITHIN, async || {
-            let closed = service.health.ready().unwrap_err();
-            closed.keys().eq([&"durability"]) && closed["durability"].contains(cure)
-        })
-        .await;
-        expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
-        assert!(service.entries().await.is_empty());
-        assert!(service.stop().await);
-    }
-    let memory = setup.flag("durability", "memory").start().await;
-    entry_of(&memory.ballot("pets", &["cats"]).send().await);
-}
-
-#[tokio::test]
-async fn replicated_means_that_replicas_have_the_ballot() {
-    let master = own_redis();
-    let mut replica = own_redis_with(|options| {
-        let of = format!("127.0.0.1 {}", master.port());
-        options.settings.push(("replicaof".to_owned(), of));
-    });
-    let setup = Setup::on(master.url()).flag("durability", "replicated");
-    let alone = setup.clone().flag("replicas-min", "2").impatient().start().await;
-    eventually(ANSWERED_WITHIN, async || {
-        alone.health.ready().is_err_and(|closed| closed.keys().eq([&"durability"]))
-    })
-    .await;
-    expect_unavailable(&alone.ballot("pets", &["cats"]).send().await);
-
-    eventually(Duration::from_secs(20), async || {
-        master.command(&["WAIT", "1", "100"]).unwrap().trim() == "1"
-    })
-    .await;
-    let service = setup.start().await;
-    let entry = entry_of(&service.ballot("pets", &["cats"]).send().await);
-    let found = (0..4).any(|partition| {
-        let stream = service.keys.stream(partition);
-        replica.command(&["XRANGE", &stream, &entry.to_string(), "+"]).unwrap().contains("ballot")
-    });
-    assert!(found, "the replica has it before it is acknowledged");
-    // A Redis that shows none of its settings is not asked for anything else.
-    master.command(&without("guest", &["-config"])).unwrap();
-    let hidden = Setup::on(as_user("guest", &master)).flag("durability", "replicated");
-    entry_of(&hidden.start().await.ballot("pets", &["cats"]).send().await);
-    replica.kill();
-    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
-}
-
-#[tokio::test]
 async fn a_full_backlog_refuses_until_there_is_room() {
     let setup = Setup::new().partitions(1).flag("backlog-max", "3");
     let service = setup.start().await;
@@ -580,44 +466,4 @@ async fn a_connection_in_use_is_answered_once_more_when_the_service_stops_and_an
     let closed = tokio::time::timeout(4 * IDLE_GRACE, idle.read_to_end(&mut rest)).await;
     closed.expect("an idle connection does not hold up the stop").unwrap();
     assert!(service.stop().await, "drained in time");
-}
-
-/// `CONFIG SET appendonly yes` shows as enabled at once, and what Redis appends is read after a restart only once the
-/// first rewrite has ended.
-#[tokio::test]
-async fn nothing_is_accepted_before_the_append_only_file_is_in_effect() {
-    let redis = own_redis();
-    let service = Setup::on(redis.url()).start().await;
-    let set = |name: &str, value: &str| redis.command(&["CONFIG", "SET", name, value]).unwrap();
-    let cast = async || service.ballot("pets", &["cats"]).send().await.status;
-    assert_eq!(cast().await, 202);
-    set("appendonly", "no");
-    eventually(ANSWERED_WITHIN, async || match cast().await {
-        503 => Ok(()),
-        other => Err(other),
-    })
-    .await;
-    // The first rewrite takes some seconds.
-    let fill = "for i = 1, 400 do redis.call('SET', KEYS[1] .. i, 'x') end";
-    redis.command(&["EVAL", fill, "1", "{votes:filler}"]).unwrap();
-    set("rdb-key-save-delay", "20000");
-    set("appendonly", "yes");
-    let rewrites = || {
-        let info = redis.command(&["INFO", "persistence"]).unwrap();
-        info.contains("aof_rewrite_in_progress:1") || info.contains("aof_rewrite_scheduled:1")
-    };
-    assert!(rewrites(), "the rewrite is slow enough to be seen");
-    let mut refused = 0;
-    loop {
-        let status = cast().await;
-        // The answer counts if the rewrite goes on after it.
-        match (status, rewrites()) {
-            (503, _) => refused += 1,
-            (202, true) => panic!("a ballot was accepted during the first rewrite"),
-            (202, false) => break,
-            other => panic!("{other:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(refused > 10, "{refused}");
 }

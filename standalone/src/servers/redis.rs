@@ -199,9 +199,6 @@ fn spawn(
 ) -> Result<Process, Error> {
     let configuration = options.folder.join("redis.conf");
     write_private(&configuration, &configuration_of(options, port, tls_port, bus_port))?;
-    if !options.users.is_empty() {
-        write_private(&options.folder.join("users.acl"), &access_list(&options.users))?;
-    }
     let program = match &options.program {
         Some(program) if program.is_file() => program.clone(),
         Some(program) => {
@@ -212,6 +209,11 @@ fn spawn(
         }
         None => installed()?,
     };
+    if !options.users.is_empty() {
+        let users: Vec<_> =
+            options.users.iter().map(|user| user.with_rights_on(&program)).collect();
+        write_private(&options.folder.join("users.acl"), &access_list(&users))?;
+    }
     let mut command = Command::new(program);
     command.arg(&configuration);
     let log = options.log.join(format!("{}.log", options.name));

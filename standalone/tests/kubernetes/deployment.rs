@@ -28,19 +28,28 @@ impl Secrets {
     /// Generates secrets whose addresses use TLS for these servers (`redis`, `postgres`, separated by a space).
     pub fn make_for(tls: &str) -> Self {
         let secrets = Self(folder("secrets"));
-        succeeds(secrets.script().env("TLS", tls));
+        succeeds(secrets.script().env("TLS", tls).env("REDIS_BEFORE_7_2", ""));
+        secrets
+    }
+
+    /// Generates secrets for the Redis that is installed here. Those of [`Secrets::make`] are for the Redis that is shipped.
+    pub fn make_for_installed_redis() -> Self {
+        let secrets = Self(folder("secrets"));
+        let is_old = if redis_lacks_waitaof() { "yes" } else { "" };
+        succeeds(secrets.script().env("TLS", "").env("REDIS_BEFORE_7_2", is_old));
         secrets
     }
 
     /// Runs the script again. It keeps every secret that exists, and generates those that are missing.
     pub fn make_again(&self) {
-        succeeds(self.script().env_remove("TLS"));
+        succeeds(self.script().env_remove("TLS").env_remove("REDIS_BEFORE_7_2"));
     }
 
     /// Removes the hashes of earlier passwords.
     pub fn forget_old(&self) {
         let mut script = Command::new(project("k8s/components/dev-secrets/make"));
-        succeeds(script.arg("--forget-old").arg(&self.0).env_remove("TLS"));
+        let script = script.arg("--forget-old").arg(&self.0);
+        succeeds(script.env_remove("TLS").env_remove("REDIS_BEFORE_7_2"));
     }
 
     fn script(&self) -> Command {
@@ -70,6 +79,13 @@ impl Secrets {
             fs::write(self.0.join(job).join("PGPORT"), postgres.to_string()).unwrap();
         }
     }
+}
+
+/// Returns whether the installed Redis has no WAITAOF.
+pub fn redis_lacks_waitaof() -> bool {
+    let said = Command::new("redis-server").arg("--version").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    ["Redis server v=7.0.", "Redis server v=7.1."].iter().any(|old| said.starts_with(old))
 }
 
 /// Starts a Redis with the configuration of the component, and replaces its users by those of the manifests.

@@ -31,7 +31,7 @@ struct ManifestDeployment {
 
 impl ManifestDeployment {
     async fn start() -> Self {
-        let secrets = Secrets::make();
+        let secrets = Secrets::make_for_installed_redis();
         let redis = redis(&secrets);
         let postgres = postgres(&secrets).await;
         secrets.point_at(redis.port(), postgres.port());

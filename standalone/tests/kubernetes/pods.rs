@@ -52,7 +52,8 @@ impl Pods {
             nodes: Vec::new(),
             keeper: None,
         });
-        let mut pods = Self { secrets: Secrets::make(), names, pods: pods.collect() };
+        let mut pods =
+            Self { secrets: Secrets::make_for_installed_redis(), names, pods: pods.collect() };
         for number in 0..PODS {
             pods.start_pod(number);
         }

@@ -65,6 +65,7 @@ pub async fn migrate(servers: &Servers, options: &Options) -> Result<Migrated, E
     redis.send::<()>(&setup).await?;
     // Another run may have stored another number meanwhile.
     redis.check_partitions(migrated.partitions).await?;
+    redis.load_functions().await?;
     let granted = grant(&mut postgres, options).await?;
     let rights_left = rights_left(&postgres, &granted).await?;
     let db::Migrated { applied, partitions } = migrated;

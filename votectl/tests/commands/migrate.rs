@@ -1,3 +1,5 @@
+use votestream_schema::projection::functions;
+
 use super::deployment::{Deployment, connect, votectl};
 
 #[tokio::test]
@@ -9,6 +11,10 @@ async fn migrating_again_changes_nothing_and_other_partitions_are_refused() {
     let key = deployment.keys.meta();
     let stored: String = deployment.redis(redis::cmd("HGET").arg(key).arg("partitions")).await;
     assert_eq!(stored, "3");
+    let library = &functions::library().name;
+    let list = redis::cmd("FUNCTION").arg("LIST").arg("LIBRARYNAME").arg(library).clone();
+    let functions: Vec<redis::Value> = deployment.redis(&list).await;
+    assert_eq!(functions.len(), 1, "producers find their functions");
     let again = deployment.run(&["--json", "migrate"]).json();
     assert_eq!((again["applied"].as_array().unwrap().len(), &again["partitions"]), (0, &3.into()));
     assert!(deployment.run(&["migrate"]).ok().contains("up to date"));

@@ -1,5 +1,8 @@
 //! The Redis users that every deployment has, as `schema/access/redis-users.acl` lists them.
 
+use std::path::Path;
+use std::process::Command;
+
 const FILE: &str = include_str!("../../../../schema/access/redis-users.acl");
 
 /// A Redis user with its password and its rights.
@@ -11,6 +14,34 @@ pub struct RedisUser {
     pub password: String,
     /// The rights as rules of `ACL SETUSER`, such as `~* &* +@all`.
     pub rules: String,
+}
+
+impl RedisUser {
+    /// Returns this user with the rights that it needs on this server program. A Redis before 7.2 has no WAITAOF, so the
+    /// producer reads its settings to know that ballots are on disk.
+    pub(super) fn with_rights_on(&self, program: &Path) -> Self {
+        let mut user = self.clone();
+        if user.name == "producer" && has_no_waitaof(program) {
+            user.rules.push_str(" +config|get");
+        }
+        user
+    }
+}
+
+/// Returns whether the program is a Redis before 7.2. A program that does not say its version is taken for a newer one.
+fn has_no_waitaof(program: &Path) -> bool {
+    let said = Command::new(program).arg("--version").output();
+    said.is_ok_and(|output| is_before_7_2(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// Reads the output of `redis-server --version`, such as `Redis server v=7.0.15 sha=…`.
+fn is_before_7_2(said: &str) -> bool {
+    let version = || {
+        let mut numbers = said.strip_prefix("Redis server v=")?.split('.');
+        let (major, minor) = (numbers.next()?, numbers.next()?);
+        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
+    };
+    version().is_some_and(|version| version < (7, 2))
 }
 
 /// Returns the shipped users, the operator first. `password_of` gives the password for the name of a user.
@@ -52,6 +83,19 @@ mod tests {
         let lines = FILE.lines().filter(|line| line.starts_with("user "));
         let mut words = lines.flat_map(str::split_whitespace);
         assert!(words.all(|word| !word.starts_with(['#', '>']) && word != "nopass"));
+    }
+
+    #[test]
+    fn only_a_redis_before_7_2_has_no_waitaof() {
+        assert!(is_before_7_2(
+            "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"
+        ));
+        for newer in
+            ["Redis server v=7.2.4 sha=0:0", "Redis server v=8.0.1", "Valkey server v=7.2.11"]
+        {
+            assert!(!is_before_7_2(newer), "{newer}");
+        }
+        assert!(!is_before_7_2(""));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 -- Registers the ballots of one poll and one partition and appends them to the partition's stream, in one
 -- atomic step.
 --
--- The caller puts a first line in front of this text (`register.rs`), with what Rust alone decides:
+-- This is the body of a Redis function. `functions.rs` defines these values in front of it, which Rust alone decides:
 --   REPLACES              vote policy → whether a newer ballot takes the place of the older one
 --   NEEDS_CODE            voter policy → whether a ballot needs a voting code
 --   BEFORE_CHOICES_BYTES, AFTER_CHOICES_BYTES  around the choices in a payload, beside the poll's digits
