@@ -1,7 +1,7 @@
 //! Errors of operations.
 
 use redis::RedisError;
-use votestream_schema::poll::PollState;
+use votestream_schema::poll::{PollState, rfc3339};
 use votestream_schema::{Slug, db};
 
 use crate::letter_id::LetterId;
@@ -130,6 +130,21 @@ pub enum Refusal {
     /// A poll opens once.
     #[error("is {0}, for good; create another one")]
     IsOver(PollState),
+    /// It would not open by itself.
+    #[error("is a draft: it does not open by itself")]
+    IsNotScheduled,
+    /// It is too late to cancel it.
+    #[error("has opened; `votectl poll close` ends it")]
+    HasOpened,
+    /// It has no closing time to move.
+    #[error("has no closing time; `votectl poll close SLUG --at TIME` sets one")]
+    HasNoEnd,
+    /// The new closing time is no later one.
+    #[error(
+        "closes at {} already: choose a later time, or end it earlier with `votectl poll close SLUG --at TIME`",
+        rfc3339(*.0)
+    )]
+    EndsLaterAlready(i64),
     /// The opening time is past.
     #[error("cannot open in the past: choose a later --at")]
     OpensInThePast,

@@ -1,11 +1,14 @@
 //! `votectl poll`.
 
 mod archive;
+mod cancel;
 mod close;
 mod create;
 mod export;
+mod extend;
 mod list;
 mod open;
+mod option_argument;
 mod progress;
 mod seal;
 mod show;
@@ -18,12 +21,14 @@ use votestream_votectl::Servers;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
-/// Create, open, close, archive, seal, list, show and export polls
+/// Create, open, extend, close, cancel, archive, seal, list, show and export polls
 #[derive(Subcommand)]
 pub enum Command {
     Create(Box<create::Args>),
     Open(open::Args),
+    Extend(extend::Args),
     Close(close::Args),
+    Cancel(cancel::Args),
     Archive(archive::Args),
     Seal(seal::Args),
     List(list::Args),
@@ -37,7 +42,9 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
     match command {
         Command::Create(args) => create::run(&args, servers, output).await,
         Command::Open(args) => open::run(&args, servers, output).await,
+        Command::Extend(args) => extend::run(&args, servers, output).await,
         Command::Close(args) => close::run(&args, servers, output).await,
+        Command::Cancel(args) => cancel::run(&args, servers, output).await,
         Command::Archive(args) => archive::run(&args, servers, output).await,
         Command::Seal(args) => seal::run(&args, servers, output).await,
         Command::List(args) => list::run(&args, servers, output).await,

@@ -1,10 +1,12 @@
-//! Polls: create, open, close, archive, seal, erase, list, show and export them.
+//! Polls: create, open, extend, close, cancel, archive, seal, erase, list, show and export them.
 
 mod archive;
+mod cancel;
 mod close;
 mod create;
 mod erase;
 mod export;
+mod extend;
 mod list;
 mod open;
 mod publish;
@@ -16,10 +18,12 @@ mod stored;
 mod voter_keys;
 
 pub use archive::archive;
+pub use cancel::cancel;
 pub use close::{Closed, close};
 pub use create::{Created, IfExists, create};
 pub use erase::{Due, Erased, erase};
 pub use export::{Export, ExportedVote, Snapshot};
+pub use extend::{Extension, extend};
 pub use list::{Listed, PollList, list};
 pub use open::{Opened, open};
 pub(crate) use publish::publish;

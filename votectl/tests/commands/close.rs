@@ -51,6 +51,49 @@ async fn a_closing_time_can_be_set_and_moved_ahead_of_it() {
     }
 }
 
+#[tokio::test]
+async fn a_poll_can_be_extended_and_not_shortened_by_that() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&[]);
+    deployment.run(&["poll", "extend", "pets", "--by", "5m"]).refused(1, &["no closing time"]);
+    deployment.run(&["poll", "open", "pets", "--closes-at", "+1h"]).ok();
+    let before = deployment.poll().await.closes_at_ms.unwrap();
+    let said = deployment.run(&["poll", "extend", "pets", "--by", "10m"]).ok();
+    assert!(said.contains("closes at"), "{said}");
+    let poll = deployment.poll().await;
+    assert_eq!(poll.closes_at_ms, Some(before + 600_000));
+    assert_eq!(closing_times(&mut deployment, &poll).await, [before + 600_000; 3]);
+    deployment.run(&["poll", "extend", "pets", "--to", "+2h"]).ok();
+    deployment.run(&["poll", "extend", "pets", "--to", "+30m"]).refused(1, &["already"]);
+    deployment.run(&["poll", "extend", "pets"]);
+    assert_eq!(deployment.run(&["poll", "extend", "pets"]).code, 2);
+    let both = ["poll", "extend", "pets", "--to", "+3h", "--by", "1h"];
+    assert_eq!(deployment.run(&both).code, 2);
+    deployment.run(&["poll", "close", "pets"]).ok();
+    deployment.run(&["poll", "extend", "pets", "--by", "1h"]).refused(1, &["closed, for good"]);
+}
+
+#[tokio::test]
+async fn a_scheduled_poll_can_be_cancelled_and_an_open_one_cannot() {
+    let deployment = Deployment::new().await;
+    deployment.create(&[]);
+    deployment.run(&["poll", "cancel", "pets"]).refused(1, &["is a draft"]);
+    deployment.run(&["poll", "open", "pets", "--at", "+3s"]).ok();
+    deployment.run(&["poll", "cancel", "pets"]).refused(1, &["within seconds"]);
+    let mut deployment = Deployment::new().await;
+    deployment.create(&[]);
+    deployment.run(&["poll", "open", "pets", "--at", "+1h", "--closes-at", "+2h"]).ok();
+    let said = deployment.run(&["poll", "cancel", "pets"]).ok();
+    assert!(said.contains("it is a draft"), "{said}");
+    let poll = deployment.poll().await;
+    assert_eq!((poll.opens_at_ms, poll.closes_at_ms), (None, None));
+    for rules in deployment.rules(&poll).await {
+        assert_eq!(rules.unwrap().parse::<Rules>().unwrap(), Rules::of(&poll));
+    }
+    deployment.run(&["poll", "open", "pets"]).ok();
+    deployment.run(&["poll", "cancel", "pets"]).refused(1, &["has opened", "votectl poll close"]);
+}
+
 /// Redis would take ballots that Postgres then refuses as too late.
 #[tokio::test]
 async fn a_later_end_that_postgres_refused_does_not_reach_redis() {

@@ -71,6 +71,11 @@ async fn a_sealed_poll_keeps_its_result_and_nothing_that_names_a_voter() {
     assert!(archived.contains("votectl poll seal pets"), "{archived}");
     let payload = votestream_schema::codec::encode(&ballot(&poll, 0));
     deployment.dead_letter("test", &[("ballot", payload.as_bytes())]).await;
+    // A producer had accepted it.
+    let accepted = deployment.keys.accepted(0);
+    let one: i64 =
+        deployment.redis(redis::cmd("HINCRBY").arg(accepted).arg(poll.id.0).arg(1)).await;
+    assert!(one >= 1);
     deployment
         .run(&["poll", "seal", "pets", "--yes"])
         .refused(1, &["1 dead letters", "replay or drop"]);

@@ -1,13 +1,13 @@
 //! `votectl poll create`.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
-use votestream_schema::{PollOption, Slug, poll_file};
+use votestream_schema::{Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
 use votestream_votectl::{Moment, Servers};
 
+use super::option_argument;
 use super::state::{state_in_words, warn_of_late};
 use crate::cli_error::CliError;
 use crate::output::Output;
@@ -53,9 +53,10 @@ pub struct Args {
     /// The question
     #[arg(long, required_unless_present = "file")]
     title: Option<String>,
-    /// An answer, 2 to 63 times, in the order shown; a bare label makes its own slug
+    /// An answer, 2 to 63 times, in the order shown: LABEL, or SLUG=LABEL. A label makes its own slug, with a number at its end
+    /// where another option has that slug already
     #[arg(long = "option", value_name = "SLUG=LABEL", required_unless_present = "file")]
-    options: Vec<OptionArg>,
+    options: Vec<String>,
     /// How many options a ballot chooses at least
     #[arg(long, default_value_t = 1)]
     choices_min: u8,
@@ -77,7 +78,7 @@ pub struct Args {
     /// Keep the votes for this many days after the closing time; then `votectl forget` deletes them and keeps the results
     #[arg(long, value_name = "DAYS")]
     keep_votes_days: Option<u16>,
-    /// When it opens by itself: RFC 3339, `now`, `+10m`, `+2h`; a draft when absent
+    /// When it opens by itself: `now`, `+10m`, `+2h`, RFC 3339, or "2026-03-01 20:00 Europe/Berlin"; a draft when absent
     #[arg(long, value_name = "TIME")]
     opens_at: Option<Moment>,
     /// When it closes by itself; by hand when absent
@@ -120,7 +121,7 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
         None => Definition {
             slug: args.slug.clone().ok_or(CliError::Refused("--slug is missing"))?,
             title: args.title.clone().unwrap_or_default(),
-            options: args.options.iter().map(|option| option.0.clone()).collect(),
+            options: option_argument::options(&args.options),
             choices_min: args.choices_min,
             choices_max: args.choices_max,
             vote_policy: args.vote_policy,
@@ -151,61 +152,4 @@ fn read(path: &Path) -> Result<Definition, CliError> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| CliError::File { path: shown.to_string(), error })?;
     Ok(poll_file::read(&text).map_err(|error| Invalid(format!("{shown} {error}")))?)
-}
-
-/// An option as `slug=Label`, or as a label from which the slug is made.
-#[derive(Clone, Debug)]
-struct OptionArg(PollOption);
-
-/// Why a text is no option.
-#[derive(Debug, thiserror::Error)]
-enum InvalidOption {
-    #[error("no slug can be made of this label: write slug=Label")]
-    NoSlug,
-    #[error(transparent)]
-    Slug(#[from] votestream_schema::ids::Error),
-}
-
-impl FromStr for OptionArg {
-    type Err = InvalidOption;
-
-    fn from_str(text: &str) -> Result<Self, InvalidOption> {
-        let (slug, label) = match text.split_once('=') {
-            Some((slug, label)) => (slug.to_owned(), label),
-            None => (slug_of(text), text),
-        };
-        if slug.is_empty() {
-            return Err(InvalidOption::NoSlug);
-        }
-        let (slug, label) = (slug.parse()?, label.to_owned());
-        Ok(Self(PollOption { slug, label, description: None, colour: None }))
-    }
-}
-
-/// Lower-case ASCII letters and digits of a label, with single hyphens between.
-fn slug_of(label: &str) -> String {
-    let words = label.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let mut slug = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
-    slug.truncate(63);
-    slug.trim_end_matches('-').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_option_has_a_slug_or_makes_one() {
-        let check = |text: &str, slug: &str, label: &str| {
-            let OptionArg(option) = text.parse().unwrap();
-            assert_eq!((option.slug.as_str(), option.label.as_str()), (slug, label));
-        };
-        check("cats=Cats", "cats", "Cats");
-        check("cats=a=b", "cats", "a=b");
-        check("Two  Big Dogs!", "two-big-dogs", "Two  Big Dogs!");
-        check(&"ab ".repeat(40), ("ab-".repeat(21)).trim_end_matches('-'), &"ab ".repeat(40));
-        for bad in ["", "茶", "Cats=Cats", "=Cats"] {
-            assert!(bad.parse::<OptionArg>().is_err(), "{bad}");
-        }
-    }
 }

@@ -15,7 +15,7 @@ use votestream_schema::projection::{self, Rules};
 use votestream_schema::{Poll, PollState, Slug, db};
 
 use super::publish::publish;
-use super::stored::{TOO_CLOSE_MS, find_and_lock, refuse};
+use super::stored::{PollNow, TOO_CLOSE_MS, find_and_lock, refuse};
 use crate::error::{Error, Refusal};
 use crate::in_flight::{self, InFlight};
 use crate::moment::Moment;
@@ -28,6 +28,10 @@ const AHEAD_MS: i64 = 500;
 const ATTEMPTS: u32 = 5;
 /// How long to wait between two looks for ballots that are not counted yet.
 const COUNTED_CHECK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The next step after Postgres has a closing time and Redis has failed.
+const CONSUMERS_TELL: &str =
+    "postgres has the closing time; the consumers will tell redis when it is back";
 
 /// The poll after [`close`].
 #[derive(Debug, Serialize)]
@@ -62,7 +66,7 @@ pub async fn close(
             transaction.rollback().await?;
             known
         }
-        true if let Some(poll) = prolonged(&known, at, redis_ms) => {
+        true if let Some(poll) = at.and_then(|at| prolonged(&known, at.ms(redis_ms))) => {
             store(transaction, &poll).await?;
             poll
         }
@@ -77,13 +81,39 @@ pub async fn close(
             poll
         }
     };
-    publish(&postgres, &mut redis, &poll).await.map_err(|error| {
-        error.explained(
-            "postgres has the closing time; the consumers will tell redis when it is back",
-        )
-    })?;
+    publish(&postgres, &mut redis, &poll).await.map_err(|error| error.explained(CONSUMERS_TELL))?;
     let in_flight = last_ballots(&mut redis, &poll, wait).await?;
     Ok(Closed { state: poll.state(now_ms()), poll, in_flight })
+}
+
+/// Sets a later closing time, which `later` makes of the one now and of the time now, both in milliseconds.
+pub(super) async fn set_later_end(
+    servers: &Servers,
+    slug: &Slug,
+    later: impl Fn(i64, i64) -> i64,
+) -> Result<PollNow, Error> {
+    let (mut postgres, mut redis) = servers.both().await?;
+    let transaction = postgres.transaction().await?;
+    let known = find_and_lock(&transaction, slug).await?;
+    let redis_ms = redis_now_ms(&mut redis).await?;
+    match known.state(redis_ms) {
+        state @ (PollState::Closed | PollState::Archived) => {
+            return refuse(&known, Refusal::IsOver(state));
+        }
+        PollState::Open if known.state(redis_ms + TOO_CLOSE_MS) == PollState::Closed => {
+            return refuse(&known, Refusal::ClosesWithinSeconds);
+        }
+        PollState::Draft | PollState::Scheduled | PollState::Open => {}
+    }
+    let Some(closes_at_ms) = known.closes_at_ms else {
+        return refuse(&known, Refusal::HasNoEnd);
+    };
+    let Some(poll) = prolonged(&known, later(closes_at_ms, redis_ms)) else {
+        return refuse(&known, Refusal::EndsLaterAlready(closes_at_ms));
+    };
+    store(transaction, &poll).await?;
+    publish(&postgres, &mut redis, &poll).await.map_err(|error| error.explained(CONSUMERS_TELL))?;
+    Ok(PollNow::new(poll))
 }
 
 async fn store(transaction: Transaction<'_>, poll: &Poll) -> Result<(), Error> {
@@ -118,9 +148,8 @@ fn must_set_time(poll: &Poll, at: Option<Moment>, now_ms: i64) -> Result<bool, E
     Ok(true)
 }
 
-/// The poll with a later closing time, if it has one already and `at` is later.
-fn prolonged(poll: &Poll, at: Option<Moment>, now_ms: i64) -> Option<Poll> {
-    let closes_at_ms = at?.ms(now_ms);
+/// The poll with a later closing time, if it has one already and this one is later.
+fn prolonged(poll: &Poll, closes_at_ms: i64) -> Option<Poll> {
     let later = closes_at_ms > poll.closes_at_ms?;
     let revision = poll.revision + 1;
     later.then(|| Poll { closes_at_ms: Some(closes_at_ms), revision, ..poll.clone() })
