@@ -11,6 +11,8 @@ def check(deployment):
 def autoscalers(deployment):
     """Checks that each Deployment has one autoscaler and no `replicas`."""
     for obj in deployment.of("Deployment"):
+        if is_single(obj):
+            continue
         name = obj["metadata"]["name"]
         scalers = [
             s for s in deployment.of("HorizontalPodAutoscaler", "ScaledObject")
