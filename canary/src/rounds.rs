@@ -1,6 +1,5 @@
 //! The rounds: each casts one ballot and waits until it is on screen.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
@@ -10,7 +9,7 @@ use votestream_service::metric::UNKNOWN;
 
 use crate::config::Config;
 use crate::metrics;
-use crate::screen::{Screen, Shown};
+use crate::screen::{Screen, Shown, Sight};
 use crate::voter::{Reply, Voter};
 
 /// Casts ballots, one after the other.
@@ -90,7 +89,7 @@ impl Rounds {
         let within = began + self.screen_timeout;
         let before = match self.results(within).await {
             Ok(before) => before,
-            Err(why) => return Outcome::NoResults(why),
+            Err(why) => return Outcome::NoResults(why.to_string()),
         };
         let Some((is_first, option)) = self.voter.next(&before.options) else {
             return Outcome::NoResults("the poll has fewer than two options".to_owned());
@@ -135,14 +134,14 @@ impl Rounds {
     }
 
     /// Returns what is shown, waiting for it if the stream has just been opened.
-    async fn results(&mut self, within: Instant) -> Result<Arc<Shown>, String> {
+    async fn results(&mut self, within: Instant) -> Sight {
         loop {
             let why = match self.screen.now() {
                 Ok(shown) => return Ok(shown),
                 Err(why) => why,
             };
             if tokio::time::timeout_at(within, self.screen.changed()).await.is_err() {
-                return Err(why.to_string());
+                return Err(why);
             }
         }
     }

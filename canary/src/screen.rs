@@ -39,7 +39,7 @@ pub(crate) struct Shown {
 }
 
 /// What the canary sees of the results: the newest frame, or why there is none.
-pub(crate) type Sight = Result<Arc<Shown>, Arc<str>>;
+pub(crate) type Sight = Result<Arc<Shown>, Arc<Blind>>;
 
 /// An event stream that is opened again whenever it ends.
 #[derive(Debug)]
@@ -50,7 +50,9 @@ pub(crate) struct Screen {
 
 /// Why a stream shows nothing.
 #[derive(Debug, thiserror::Error)]
-enum Blind {
+pub(crate) enum Blind {
+    #[error("the stream has not begun yet")]
+    NotYet,
     #[error(transparent)]
     Http(#[from] Error),
     #[error("the dashboard answered {0}")]
@@ -76,7 +78,7 @@ impl Screen {
     pub(crate) fn watch(client: Client, config: &Config, shutdown: CancellationToken) -> Self {
         let path = format!("/api/polls/{}/events", config.canary_poll);
         let address = on_server(&config.dashboard_url, &path);
-        let (sender, sight) = watch::channel(Err("the stream has not begun yet".into()));
+        let (sender, sight) = watch::channel(Err(Arc::new(Blind::NotYet)));
         let reopen = Arc::new(tokio::sync::Notify::new());
         let asked = reopen.clone();
         tokio::spawn(async move {
@@ -86,7 +88,7 @@ impl Screen {
                         Err(blind) = read(&client, &address, &sender) => blind,
                         () = asked.notified() => Blind::Reopened,
                     };
-                    sender.send_modify(|sight| *sight = Err(ended.to_string().into()));
+                    sender.send_modify(|sight| *sight = Err(Arc::new(ended)));
                     tokio::time::sleep(REOPEN_AFTER).await;
                 }
             };
