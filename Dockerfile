@@ -1,4 +1,4 @@
-# The images of Votestream, one target each: producer, consumer, dashboard, votectl, loadtest.
+# The images of Votestream, one target each: producer, consumer, dashboard, votectl, loadtest, canary.
 #
 #   docker build --target producer -t votestream/producer:dev .
 #
@@ -99,3 +99,18 @@ COPY --from=compiled /programs/loadtest.cdx.json /sbom.cdx.json
 COPY --from=compiled /programs/loadtest /loadtest
 USER 65532:65532
 ENTRYPOINT ["/loadtest"]
+
+FROM scratch AS canary
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream canary" \
+      org.opencontainers.image.description="Votes all the time, and measures when the vote is on screen" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=compiled /programs/canary.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/canary /canary
+EXPOSE 9084
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/canary", "healthcheck"]
+USER 65532:65532
+ENTRYPOINT ["/canary"]

@@ -5,7 +5,7 @@ DATA_DIR ?= .data
 export DATA_DIR
 
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
-PIPELINE := standalone votectl producer consumer dashboard
+PIPELINE := standalone votectl producer consumer dashboard canary
 
 # CI compiles once, so it needs no incremental compilation, whose files take several gigabytes.
 ifdef CI
@@ -22,7 +22,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
-	@echo '  OBSERVE=1 also starts Prometheus and Alertmanager, and Grafana where it is installed: PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT'
+	@echo '  OBSERVE=1 also starts a canary, Prometheus and Alertmanager, and Grafana where it is installed: PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT'
 	@echo '  PROFILE=dev builds faster; the programs are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
 	@echo '  make bench BENCH="ballots --rounds 1" runs one part of the benchmark'

@@ -112,9 +112,11 @@ impl Feed {
         let (snapshots, now_ms, began) =
             read(&pool, READ_TIME_LIMIT, async |client| self.read_all(client).await).await?;
         let window = ReadWindow { began, previous_began: self.last_read_began };
-        // What the pages hide, the metrics hide as well.
-        let shown =
-            |snapshot: &&Snapshot| snapshot.visible && snapshot.poll.archived_at_ms.is_none();
+        // What the pages hide, the metrics hide as well; and a machine that votes is no turnout.
+        let shown = |snapshot: &&Snapshot| {
+            let poll = &snapshot.poll;
+            snapshot.visible && poll.archived_at_ms.is_none() && !poll.slug.is_canary()
+        };
         let voters = snapshots.iter().filter(shown).map(|snapshot| snapshot.tally.voters);
         metrics::VOTERS.set(voters.sum::<i64>() as f64);
         for snapshot in snapshots {

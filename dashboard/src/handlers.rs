@@ -120,7 +120,9 @@ impl AppState {
 
     fn listed(&self) -> impl Iterator<Item = std::sync::Arc<Snapshot>> {
         let all = self.board.all().into_iter();
-        all.filter(|snapshot| snapshot.state != PollState::Archived)
+        all.filter(|snapshot| {
+            snapshot.state != PollState::Archived && !snapshot.poll.slug.is_canary()
+        })
     }
 }
 

@@ -21,8 +21,8 @@ votestream_service::metrics! {
     pub(crate) static VIEWERS_REFUSED: Counter =
         ("votestream_viewers_refused_total", "requests", &[]);
 
-    /// Voters that are counted, as Postgres has them, in all polls that are not archived and whose results everybody may see.
-    /// NaN while Postgres cannot be read.
+    /// Voters that are counted, as Postgres has them, in all polls that are not archived and whose results everybody may see,
+    /// without those of canaries. NaN while Postgres cannot be read.
     pub(crate) static VOTERS: Gauge = ("votestream_voters", "voters", &[]);
 
     /// Polls in Postgres that this dashboard cannot read, because a newer release or a manual change wrote them. They are

@@ -52,6 +52,7 @@ class Board:
         for mark in data["annotations"]["list"]:
             # Fields of Grafana's Prometheus plugin that the SDK does not know.
             mark |= {"titleFormat": "{{service}} {{version}} ({{revision}})", "step": "15s"}
+        drop_what_grafana_12_lacks(data)
         return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def build(self) -> dashboard.Dashboard:
@@ -104,6 +105,17 @@ class Board:
                 wrap.subsequent_indent = "  "
                 text += wrap.wrap(f"- **{panel.title}.** {panel.description}")
         return tidy(text)
+
+
+def drop_what_grafana_12_lacks(board: dict) -> None:
+    """Removes settings that the SDK for 11.6 writes although nobody chose them, and that Grafana 12 and 13 do not have."""
+    for variable in board["templating"]["list"]:
+        if variable["type"] != "interval":
+            for name in ("auto", "auto_min", "auto_count"):
+                variable.pop(name, None)
+    for panel in board["panels"]:
+        if panel["type"] == "table":
+            panel["options"].pop("footer", None)
 
 
 def deployed(of: str) -> str:

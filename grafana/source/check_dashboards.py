@@ -11,6 +11,8 @@ from grafana_foundation_sdk.cog import plugins
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from source import check_schemas
+
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WINDOWS = {"$__rate_interval", "$__range"}
 # Grid rows of 38 pixels that fit on a screen 1080 pixels high, below Grafana's own bars.
@@ -40,6 +42,7 @@ def check(root: Path) -> Iterator[str]:
 def check_board(path: Path, board: dict) -> Iterator[str]:
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     yield from unknown_to_grafana(board)
+    yield from check_schemas.check(board, ANNOTATION_EXTRAS)
     yield from twice("panel title", [panel.get("title") for panel in panels])
     yield from twice("panel id", [panel.get("id") for panel in board["panels"]])
     yield from overlaps(board["panels"])

@@ -12,6 +12,9 @@ REFUSED = (
     ' / (sum(rate(votestream_ballots_total{@, outcome=~"accepted|unavailable"}[@])) > 0)'
 )
 CLICK_TO_COUNT = "votestream_ballot_to_commit_seconds"
+CANARY = "votestream_canary"
+# The canary's silence is known for six hours after it stopped. A deployment without one is not silent.
+NO_CANARY = 'service:votestream_silence:seconds{&} unless on () service:votestream_silence:seconds{&, component="canary"}'
 OUTCOME_COLORS = {
     "accepted": GOOD,
     "unavailable": BAD,
@@ -116,6 +119,17 @@ BOARD = Board(
                 words={NEVER // 1000: "never"},
             ),
             number(
+                "Click to screen",
+                "Does a vote get from one end to the other? Time from the click until the live results showed the last vote of the "
+                "canary, a machine that votes all the time. `never` if its last ballot was not shown; `none` if there is no canary.",
+                "s",
+                f"max({CANARY}_last_screen_seconds{{@}} >= 0)"
+                f" or on () {NEVER} + 0 * max({CANARY}_ballots_total{{@}})",
+                steps((None, GOOD), (1, WARN), (3, BAD)),
+                idle=NO_CANARY,
+                words={NEVER // 1000: "never"},
+            ),
+            number(
                 "Viewers",
                 "How many people watch? Event streams that are open at all dashboards.",
                 "locale",
@@ -165,6 +179,7 @@ BOARD = Board(
                 steps((None, GOOD), (1, BAD)),
                 decimals=0,
             ),
+            widths=(3, 4, 3, 3, 3, 4, 4),
         ),
         Row(
             7,

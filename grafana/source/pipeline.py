@@ -2,8 +2,8 @@
 
 from source import saturation
 from source.boards import Board, Row
-from source.overview import CLICK_TO_COUNT, OUTCOME_COLORS
-from source.panels import BAD, WARN, Query, heat, lines, mean, quantile, quantiles, steps
+from source.overview import CANARY, CLICK_TO_COUNT, OUTCOME_COLORS
+from source.panels import BAD, GOOD, WARN, Query, heat, lines, mean, quantile, quantiles, steps
 
 REQUESTS = "votestream_http_requests_total"
 DURATION = "votestream_http_request_duration_seconds"
@@ -292,6 +292,34 @@ BOARD = Board(
                     Query("sum by (instance) (votestream_viewers{@})", "{{instance}}"),
                     Query("sum(rate(votestream_viewers_refused_total{@}[@]))", "refused a second"),
                 ],
+            ),
+        ),
+        "Canary: a machine that votes and watches, from outside",
+        Row(
+            7,
+            lines(
+                "Canary: click to screen",
+                "How much time passes from the click until the live results show the vote, for 50, 95 and 99 of 100 ballots of the "
+                "canary? The objectives allow 3 s.",
+                "s",
+                [
+                    Query(query.expr, query.legend, "no canary runs, or none of its ballots is shown")
+                    for query in quantiles(f"{CANARY}_screen_seconds")
+                ],
+                limits=steps(DRAWN, (3, BAD)),
+            ),
+            lines(
+                "Ballots of the canary",
+                "Where do the ballots of the canary end? `shown` is well; `refused` and `unanswered` end at the producer, "
+                "`not-shown` were accepted and did not come onto the screen, and for `no-results` there was no event stream.",
+                "short",
+                [
+                    Query(
+                        f"sum by (outcome) (rate({CANARY}_ballots_total{{@}}[@])) > 0", "{{outcome}}", "no canary runs"
+                    )
+                ],
+                stacked=True,
+                colors={"shown": GOOD, "refused": WARN, "unanswered": BAD, "not-shown": "purple", "no-results": "yellow"},
             ),
         ),
         *saturation.ROWS,

@@ -28,6 +28,8 @@ FROZEN_REDIS = [
     {"alertname": "DependencyDown", "severity": "critical", "job": "consumer", "dependency": "redis"},
     {"alertname": "DependencyDown", "severity": "warning", "job": "consumer", "dependency": "redis", "instance": "c1"},
     {"alertname": "ProducerRefusing", "severity": "critical", "job": "producer"},
+    {"alertname": "NoBallotStored", "severity": "critical", "job": "producer"},
+    {"alertname": "CanaryFails", "severity": "critical", "job": "canary"},
     {"alertname": "RedisNotDurable", "severity": "critical", "job": "producer", "instance": "p1"},
     {"alertname": "OldestEntryWaits", "severity": "critical", "job": "consumer", "partition": "0"},
     {"alertname": "AcceptingBudgetBurns", "severity": "critical", "job": "producer", "window": "1h"},

@@ -120,6 +120,32 @@ class Planted(unittest.TestCase):
         self.panel(lambda panel: panel["options"].update(colour="red"))
         self.expect("Grafana's model does not know")
 
+    def test_setting_that_grafana_13_has_no_more(self) -> None:
+        def edit(board: dict) -> None:
+            [table] = [panel for panel in board["panels"] if panel["type"] == "table"]
+            # The SDK for 11.6 knows it.
+            table["options"]["footer"] = {"show": False, "reducer": [], "countRows": False}
+
+        self.board(edit)
+        self.expect("grafana-12.4.11 refuses it")
+        self.expect("grafana-13.2.3 refuses it")
+
+    def test_value_that_grafana_does_not_know(self) -> None:
+        self.panel(lambda panel: panel["options"].update(graphMode="pie"))
+        self.expect("grafana-13.2.3 refuses it")
+
+    def test_line_that_grafana_cannot_draw(self) -> None:
+        def edit(board: dict) -> None:
+            lines = next(panel for panel in board["panels"] if panel["type"] == "timeseries")
+            lines["fieldConfig"]["defaults"]["custom"]["showPoints"] = "sometimes"
+
+        self.board(edit)
+        self.expect("grafana-12.4.11 refuses it")
+
+    def test_panel_of_a_plugin(self) -> None:
+        self.panel(lambda panel: panel.update(type="grafana-clock-panel"))
+        self.expect("only with a plugin")
+
     def test_panels_that_overlap(self) -> None:
         self.panel(lambda panel: panel["gridPos"].update(x=panel["gridPos"]["x"] - 1))
         self.expect("overlaps")

@@ -55,7 +55,7 @@ class Numbers(unittest.TestCase):
     def test_a_dead_deployment_is_silent(self) -> None:
         for title in (
             "Accepted", "Refused", "Click to count, p99", "Oldest entry", "Time to drain", "Viewers", "Results read",
-            "Replicas missing", "Turnout", "Lost or wrong", "Silent for",
+            "Replicas missing", "Turnout", "Click to screen", "Lost or wrong", "Silent for",
         ):  # fmt: skip
             with self.subTest(title):
                 self.expect(title, {}, SILENT)
@@ -80,6 +80,19 @@ class Numbers(unittest.TestCase):
         self.expect("Time to drain", {entries: "50x120", counted: "9x120", dead: "0x120"}, NEVER)
         self.expect("Time to drain", {entries: "50x120", counted: "0+50x120", dead: "0x120"}, 5)
         self.expect("Time to drain", {entries: "0x120", counted: "9x120", dead: "0x120"}, 0)
+
+    def test_the_last_vote_of_the_canary(self) -> None:
+        title = "Click to screen"
+        answers = {'up{job="producer",instance="p"}': "1x120"}
+        canary = answers | {'up{job="canary",instance="k"}': "1x120"}
+        ballots = {'votestream_canary_ballots_total{job="canary",outcome="shown"}': "0+1x120"}
+        last = 'votestream_canary_last_screen_seconds{job="canary",instance="k"}'
+        self.expect(title, canary | ballots | {last: "0.25x120"}, 0.25)
+        self.expect(title, canary | ballots | {last: "0.25x60" + " NaN" * 60}, NEVER)
+        # A deployment without a canary is not silent, and one whose canary died is.
+        self.expect(title, answers, NONE)
+        dead = answers | {'up{job="canary",instance="k"}': "1x60 0x59"}
+        self.expect(title, dead | {last: "0.25x60 stale"}, SILENT)
 
     def test_a_slow_vote_is_not_rounded_to_nothing(self) -> None:
         self.expect("Accepted", {'votestream_ballots_total{outcome="accepted"}': "0+1x120"}, 0.2)

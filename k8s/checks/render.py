@@ -34,7 +34,9 @@ FIRST = ["keda", "backup"]
 def combinations():
     options = [some for number in range(len(OPTIONS) + 1) for some in itertools.combinations(OPTIONS, number)]
     for servers, edge, option in itertools.product(SERVERS, EDGES, options):
-        chosen = {*servers, *edge, *option}
+        # Nobody would read the metrics of a canary without monitoring.
+        canary = {"canary"} if "monitoring" in option else set()
+        chosen = {*servers, *edge, *option, *canary}
         yield sorted(chosen, key=lambda c: (c not in FIRST, c.startswith("tls"), c))
 
 

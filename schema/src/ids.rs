@@ -178,10 +178,20 @@ impl FromStr for EntryId {
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 
+/// How the slug of a poll begins in which only a canary votes.
+pub const CANARY_PREFIX: &str = "votestream-canary";
+
 impl Slug {
     /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a poll with this slug is one in which a machine votes to see whether voting works. It is no turnout, and it
+    /// stands on no list.
+    pub fn is_canary(&self) -> bool {
+        let rest = self.0.strip_prefix(CANARY_PREFIX);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 }
 
@@ -225,6 +235,13 @@ impl From<Slug> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_canary_is_known_by_the_slug_of_its_poll() {
+        let is_canary = |text: &str| text.parse::<Slug>().unwrap().is_canary();
+        assert!(is_canary("votestream-canary") && is_canary("votestream-canary-2"));
+        assert!(!is_canary("votestream-canaryseed") && !is_canary("canary-or-parrot"));
+    }
 
     #[test]
     fn entry_ids_compare_as_numbers() {

@@ -1,7 +1,9 @@
-//! Builds the HTTP replies that all services share, with their security headers, and measures requests.
+//! Builds the HTTP replies that all services share, with their security headers, and measures requests. Sends the few
+//! requests that services make themselves ([`outbound`]).
 
 mod events;
 mod measure;
+pub mod outbound;
 
 use bytes::Bytes;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};

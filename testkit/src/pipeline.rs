@@ -30,7 +30,7 @@ impl Pipeline {
     /// Panics if a program does not build, or the supervisor ends before the pipeline runs.
     #[must_use]
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        for program in ["votectl", "producer", "consumer", "dashboard"] {
+        for program in ["votectl", "producer", "consumer", "dashboard", "canary"] {
             let _ = binary(program);
         }
         let (vote_port, results_port) = (free_port(), free_port());

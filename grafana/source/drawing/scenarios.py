@@ -86,6 +86,20 @@ def deployment(rate: float, viewers: int, waits: float = 0.02, **labels: str) ->
         add("votestream_viewers", "dashboard", instance, stays(viewers / 2))
         add("votestream_viewers_max", "dashboard", instance, stays(15_000))
         add("votestream_board_read_timestamp_seconds", "dashboard", instance, grows(1, -0.1))
+    for name in ("up", "process_start_time_seconds"):
+        add(name, "canary", "k1", stays(1))
+    add("votestream_build_info", "canary", "k1", stays(1), service="canary", version="1", revision="x")
+    for outcome in ("shown", "refused", "unanswered", "not-shown", "no-results"):
+        add("votestream_canary_ballots_total", "canary", "k1", grows(0.2 * (outcome == "shown")), outcome=outcome)
+    add("votestream_canary_last_screen_seconds", "canary", "k1", stays(0.12))
+    return series
+
+
+def canary_meets(series: Series, outcome: str) -> Series:
+    """The ballots of the canary end like this, each after ten seconds."""
+    changed(series, "votestream_canary_ballots_total", lambda value, _: value)
+    changed(series, "votestream_canary_ballots_total", lambda value, step: value + step // 3, outcome=outcome)
+    changed(series, "votestream_canary_last_screen_seconds", lambda *_: "NaN")
     return series
 
 
@@ -106,7 +120,7 @@ def dead(job: str) -> Series:
             changed(series, name, lambda _, step, name=name: 0 if name == "up" else GONE, job=job)
     # Without either of them nobody else is counted.
     changed(series, "votestream_voters", lambda value, _: value)
-    return series
+    return canary_meets(series, {"producer": "unanswered", "consumer": "not-shown"}[job])
 
 
 def frozen_redis() -> Series:
@@ -125,7 +139,7 @@ def frozen_redis() -> Series:
         changed(series, f"votestream_stream_{name}", lambda *_: "NaN")
     for name in ("votestream_dead_letters_held", "votestream_redis_durable"):
         changed(series, name, lambda *_: "NaN")
-    return series
+    return canary_meets(series, "refused")
 
 
 def full_postgres() -> Series:
@@ -140,7 +154,7 @@ def full_postgres() -> Series:
     changed(series, "votestream_stream_entries", lambda _, step: 240.0 * STEP * step)
     for name in ("oldest_age_seconds", "oldest_pending_age_seconds"):
         changed(series, f"votestream_stream_{name}", lambda _, step: float(STEP * step))
-    return series
+    return canary_meets(series, "not-shown")
 
 
 def two_deployments() -> Series:

@@ -17,6 +17,7 @@ WELL = {
     "Click to count, p99": ("31.7 ms", "green"),
     "Oldest entry": ("20 ms", "green"),
     "Time to drain": ("20.8 ms", "green"),
+    "Click to screen": ("120 ms", "green"),
     "Viewers": ("10,000", "blue"),
     "Results read": ("0 s", "green"),
     "Replicas missing": ("0", "green"),
@@ -25,7 +26,7 @@ WELL = {
 }
 SILENT = ("silent", "red")
 # The turnout when the fault began: nobody was counted since.
-HALTED = {"Turnout": ("145,000", "blue")}
+HALTED = {"Turnout": ("145,000", "blue"), "Click to screen": ("never", "red")}
 NO_PRODUCERS = {"Silent for": ("5 min", "red"), "Replicas missing": ("2", "red"), "Accepted": SILENT, "Refused": SILENT} | HALTED
 
 
@@ -63,27 +64,27 @@ class Overview(unittest.TestCase):
         self.assertEqual(self.shown["show"].firing, {})
 
     def test_dead_producers_are_red_and_say_since_when(self) -> None:
-        self.expect("dead-producers", NO_PRODUCERS, {"NoProducer": 25})
+        self.expect("dead-producers", NO_PRODUCERS, {"NoProducer": 25, "CanaryFails": 90})
         # The age of an alert begins with its condition, before it fires.
         [firing] = self.shown["dead-producers"].samples["Firing alerts"]
         ages = {labels["alertname"]: age for labels, age in firing[FAULT_AT * 2]}
-        self.assertEqual(ages, {"NoProducer": 300, "TargetDown": 300, "ReplicasMissing": 300})
+        self.assertEqual(ages, {"NoProducer": 300, "TargetDown": 300, "ReplicasMissing": 300, "CanaryFails": 240})
 
     def test_dead_consumers_are_red_and_nothing_is_known_of_the_backlog(self) -> None:
         unknown = ("Click to count, p99", "Oldest entry", "Time to drain", "Lost or wrong")
         gone = {"Silent for": ("5 min", "red"), "Replicas missing": ("2", "red")}
-        self.expect("dead-consumers", gone | HALTED | dict.fromkeys(unknown, SILENT), {"NoConsumer": 25})
+        self.expect("dead-consumers", gone | HALTED | dict.fromkeys(unknown, SILENT), {"NoConsumer": 25, "CanaryFails": 90})
 
     def test_a_frozen_redis_is_red(self) -> None:
         unknown = ("Oldest entry", "Time to drain", "Lost or wrong")
         refused = {"Accepted": ("0", "blue"), "Refused": ("100.00%", "red")} | HALTED
         differs = refused | {"Click to count, p99": ("none", "blue")} | dict.fromkeys(unknown, SILENT)
-        self.expect("frozen-redis", differs, {"ProducerRefusing": 30, "DependencyDown": 35})
+        self.expect("frozen-redis", differs, {"ProducerRefusing": 30, "DependencyDown": 35, "CanaryFails": 90})
 
     def test_a_full_postgres_is_red_and_never_drains(self) -> None:
         waits = {name: ("5 min", "red") for name in ("Click to count, p99", "Oldest entry")}
         differs = waits | {"Time to drain": ("never", "red")} | HALTED
-        self.expect("full-postgres", differs, {"PostgresDiskFull": 15, "OldestEntryWaits": 95})
+        self.expect("full-postgres", differs, {"PostgresDiskFull": 15, "OldestEntryWaits": 95, "CanaryFails": 90})
 
     def test_a_deployment_that_is_well_hides_no_other(self) -> None:
         self.expect("two-deployments", NO_PRODUCERS, {"NoProducer": 25})

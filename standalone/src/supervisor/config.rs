@@ -25,7 +25,7 @@ pub struct Config {
     /// Serve the results page on this port; 0 for any free one
     #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
     pub results_port: u16,
-    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers.
+    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, canary.
     /// Unset: 9080 and the next ones, or free ones where those are taken
     #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub metrics_port: Option<u16>,
@@ -53,7 +53,7 @@ pub struct Config {
           num_args = 0..=1, default_missing_value = "true",
           value_parser = clap::builder::BoolishValueParser::new())]
     pub cluster: bool,
-    /// Start Prometheus, Alertmanager and Grafana as well, where they are installed
+    /// Start a canary, and Prometheus, Alertmanager and Grafana where they are installed
     #[arg(long, env = "OBSERVE", default_value = "false", num_args = 0..=1,
           default_missing_value = "true", action = clap::ArgAction::Set,
           value_parser = clap::builder::BoolishValueParser::new())]
@@ -84,6 +84,8 @@ pub(super) struct Ports {
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
     /// `None` without `OBSERVE`.
+    pub(super) canary_metrics: Option<u16>,
+    /// `None` without `OBSERVE`.
     pub(super) observers: Option<ObserverPorts>,
 }
 
@@ -109,7 +111,7 @@ impl Config {
         }
         let base = self.metrics_port.unwrap_or(METRICS_PORT);
         let mut metrics = Vec::new();
-        for port in base..=base + 1 + self.consumers {
+        for port in base..=base + 1 + self.consumers + u16::from(self.observe) {
             let clash = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT")];
             let clash = clash.into_iter().find(|(other, _)| *other == port);
             match (self.metrics_port, clash) {
@@ -129,8 +131,10 @@ impl Config {
             }),
             false => None,
         };
+        let canary_metrics = if self.observe { metrics.pop() } else { None };
         Ok(Ports {
             observers,
+            canary_metrics,
             vote,
             results,
             producer_metrics: metrics[0],

@@ -28,6 +28,8 @@ use crate::servers::{
     self, PostgresOptions, PostgresServer, Process, RedisServer, Signal, postgres_home,
 };
 
+/// The poll in which the canary votes; the services know its name (`schema/src/ids.rs`).
+const CANARY_POLL: &str = "votestream-canary";
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Longer than the grace period of the services themselves (SHUTDOWN_GRACE_MS, 10 s unless set).
 const SERVICE_GRACE: Duration = Duration::from_secs(20);
@@ -61,7 +63,8 @@ impl<'a> Pipeline<'a> {
     /// # Errors
     /// Returns the error of the first process that does not start. Those started before it keep running.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
-        for name in ["votectl", "producer", "consumer", "dashboard"] {
+        let canary = self.config.observe.then_some("canary");
+        for name in ["votectl", "producer", "consumer", "dashboard"].into_iter().chain(canary) {
             program(name)?;
         }
         // The servers, the database with its roles, its tables, and the default poll.
@@ -72,6 +75,9 @@ impl<'a> Pipeline<'a> {
         operator.push(("DATABASE_URL", database::url_of(OWNER, postgres, self.data_dir)?));
         self.votectl(&self.migrate_arguments(), &operator)?;
         self.votectl(&self.poll_arguments(), &operator)?;
+        if self.config.observe {
+            self.votectl(&canary_poll_arguments(), &operator)?;
+        }
         self.data_dir.secret("cookie-keys")?;
         let operator: Vec<_> = operator.iter().map(|(name, value)| (*name, &**value)).collect();
         self.data_dir.write_env(&operator)?;
@@ -256,6 +262,15 @@ impl<'a> Pipeline<'a> {
             spec("dashboard", "dashboard", dashboard_metrics, dashboard),
         ];
         specs.extend(consumers);
+        if let Some(port) = self.ports.canary_metrics {
+            let mut canary = common(port);
+            canary.extend([
+                ("PRODUCER_URL", format!("http://127.0.0.1:{vote}")),
+                ("DASHBOARD_URL", format!("http://127.0.0.1:{results}")),
+                ("CANARY_POLL", CANARY_POLL.to_owned()),
+            ]);
+            specs.push(spec("canary", "canary", port, canary));
+        }
         Ok(specs)
     }
 
@@ -302,7 +317,7 @@ impl<'a> Pipeline<'a> {
         redis.chain(postgres).chain(services).chain(observers).flatten().min()
     }
 
-    /// Stops all processes: the producer, then the dashboard, then the consumers, then the servers. A second stop signal
+    /// Stops all processes: the canary, the producer, then the dashboard, then the consumers, then the servers. A second stop signal
     /// shortens the time that each of them has.
     pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
         let mut force_stop = false;
@@ -311,7 +326,7 @@ impl<'a> Pipeline<'a> {
         observers.iter_mut().for_each(|process| process.signal(Signal::TERM));
         wait_all(&mut observers, SERVICE_GRACE, &mut force_stop, stop_signals).await;
         self.observers.clear();
-        for program in ["producer", "dashboard", "consumer"] {
+        for program in ["canary", "producer", "dashboard", "consumer"] {
             let services = self.services.iter_mut().map(|service| &mut service.child);
             let services = services.filter(|service| service.program() == program);
             let mut processes: Vec<&mut Process> = services.map(Child::process).collect();
@@ -339,6 +354,15 @@ impl<'a> Pipeline<'a> {
 /// Returns the path of votectl for a shell.
 fn votectl_path() -> String {
     program("votectl").map_or_else(|_| "votectl".to_owned(), |path| path.display().to_string())
+}
+
+/// Returns the arguments that create the canary's poll: one voter changes its vote there again and again.
+fn canary_poll_arguments() -> Vec<String> {
+    let title = "A machine votes here, to see whether voting works";
+    let words = ["poll", "create", "--slug", CANARY_POLL, "--title", title];
+    let options = ["--option", "tick=Tick", "--option", "tock=Tock", "--vote-policy", "replace"];
+    let ends = ["--open", "--if-missing"];
+    words.into_iter().chain(options).chain(ends).map(str::to_owned).collect()
 }
 
 fn spec(

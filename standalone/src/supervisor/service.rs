@@ -114,6 +114,8 @@ pub(super) fn clean(command: &mut Command) -> &mut Command {
         "DATABASE_CA_FILE",
         "COOKIE_KEYS",
         "CHECK_CONFIG",
+        "CANARY_POLL",
+        "CA_FILE",
     ] {
         command.env_remove(name);
     }

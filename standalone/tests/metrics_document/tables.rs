@@ -12,5 +12,6 @@ pub fn documented() -> Vec<(&'static str, &'static [Metric])> {
         ("Producer", votestream_producer::metrics::METRICS),
         ("Consumer", votestream_consumer::metrics::METRICS),
         ("Dashboard", votestream_dashboard::metrics::METRICS),
+        ("Canary", votestream_canary::metrics::METRICS),
     ]
 }

@@ -57,6 +57,8 @@ impl LoadedPipeline {
             ("BACKLOG_MAX", "400"),
             ("VIEWERS_MAX", "40"),
             ("CONNECTIONS_MAX", "300"),
+            ("INTERVAL_MS", "1000"),
+            ("SCREEN_TIMEOUT_MS", "6000"),
         ]);
         let [redis_url, database_url] =
             ["REDIS_URL", "DATABASE_URL"].map(|name| pipeline.variable(name));

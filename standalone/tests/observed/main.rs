@@ -106,7 +106,7 @@ const OF_KUBERNETES: [&str; 3] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_and_every_alert_fires() {
-    let (own_prometheus, metrics) = (free_port(), four_free_ports());
+    let (own_prometheus, metrics) = (free_port(), five_free_ports());
     let collector = Collector::listen().await;
     let pipeline = tokio::task::block_in_place(|| {
         LoadedPipeline::start(own_prometheus, metrics, &collector.address)
@@ -120,6 +120,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
         ("producer".to_owned(), vec![metrics]),
         ("dashboard".to_owned(), vec![metrics + 1]),
         ("consumer".to_owned(), vec![metrics + 2, metrics + 3]),
+        ("canary".to_owned(), vec![metrics + 4]),
         ("first-dashboard".to_owned(), vec![doomed[0].1]),
         ("second-dashboard".to_owned(), vec![doomed[1].1]),
     ];
@@ -128,7 +129,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     let mut watched = Observation { pipeline, prometheus, seen: BTreeSet::new() };
 
     every_expression_has_data(&watched.prometheus).await;
-    exported_is_documented([metrics, metrics + 1, metrics + 2], doomed[0].1);
+    exported_is_documented([0, 1, 2, 4].map(|nth| metrics + nth), doomed[0].1);
     let since = Instant::now();
     let others =
         |firing: &BTreeSet<Alert>| firing.iter().any(|(name, ..)| name != "CertificateExpires");
@@ -139,6 +140,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     watched.see(&["CertificateExpires"]).await;
     counting_stands_still_and_entries_are_deleted(&mut watched).await;
     servers_come_near_their_bounds(&mut watched).await;
+    entries_are_left_behind(&mut watched).await;
     results_and_redis_are_tampered_with(&mut watched).await;
     viewers_are_served_late(&mut watched).await;
     an_entry_comes_from_tomorrow(&mut watched).await;
@@ -162,7 +164,7 @@ async fn prometheus_of_make_up_scrapes_everything(port: u16) {
         let reply = get(port, "/api/v1/targets?state=active")?;
         let targets = reply["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
         let up = targets.iter().filter(|target| target["health"] == "up").count();
-        if (targets.len(), up) == (5, 5) { Ok(()) } else { Err(format!("{targets:?}")) }
+        if (targets.len(), up) == (6, 6) { Ok(()) } else { Err(format!("{targets:?}")) }
     })
     .await;
     eventually(SOON, async || {
@@ -243,19 +245,22 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
     eprintln!("{:4.1} s until all {all} expressions had data", since.elapsed().as_secs_f32());
 }
 
-/// Checks that producer, dashboard and consumer export exactly the metrics of docs/METRICS.md.
-fn exported_is_documented(ports: [u16; 3], with_certificate: u16) {
+/// Checks that producer, dashboard, consumer and canary export exactly the metrics of docs/METRICS.md.
+fn exported_is_documented(ports: [u16; 4], with_certificate: u16) {
     let documented = tables::documented();
-    let own = ["Producer", "Dashboard", "Consumer"];
+    let own = ["Producer", "Dashboard", "Consumer", "Canary"];
     for (port, service) in ports.into_iter().zip(own) {
         let exported = exported(port);
         let tables = documented.iter().filter(|(title, _)| {
-            let serves = service != "Consumer" && *title == "Producer and dashboard";
+            let serves =
+                ["Producer", "Dashboard"].contains(&service) && *title == "Producer and dashboard";
             *title == service || title.starts_with("Every") || serves
         });
         let names = tables.flat_map(|(_, table)| table.iter().map(|metric| metric.name.to_owned()));
+        // The canary has no server, and so no pool.
+        let has_none = |name: &str| service == "Canary" && name.starts_with("votestream_pool_");
         let names: BTreeSet<String> =
-            names.filter(|name| !ABSENT.contains(&name.as_str())).collect();
+            names.filter(|name| !ABSENT.contains(&name.as_str()) && !has_none(name)).collect();
         assert_eq!(exported, names, "of the {service}");
     }
     let certified = exported(with_certificate);
@@ -272,7 +277,8 @@ fn exported(port: u16) -> BTreeSet<String> {
 async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation) {
     let barrier = watched.pipeline.sql().await;
     barrier.batch_execute(NOBODY_COUNTS).await.unwrap();
-    watched.see(&["OldestEntryWaits", "OldestPendingStuck", "RetriesGoOn"]).await;
+    let waiting = ["OldestEntryWaits", "OldestPendingStuck", "NothingCounted", "RetriesGoOn"];
+    watched.see(&waiting).await;
     // Somebody deletes entries that are pending and entries that are not delivered yet, and the consumers die.
     for partition in 0..4 {
         let stream = format!("{{votes:{partition}}}:stream");
@@ -285,7 +291,7 @@ async fn counting_stands_still_and_entries_are_deleted(watched: &mut Observation
     }
     watched.pipeline.signal("consumer", Signal::KILL);
     watched.see(&["EntriesLost", "LagUnknown", "BacklogNotDraining", "BacklogNearBound"]).await;
-    watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing"]).await;
+    watched.see(&["DashboardStale", "DependencyDown", "ProducerRefusing", "CanaryFails"]).await;
     requests_fail(watched).await;
     barrier.batch_execute("ROLLBACK").await.unwrap();
     barrier.batch_execute(DISK_IS_FULL).await.unwrap();
@@ -316,7 +322,7 @@ async fn the_next_audit_is_due(watched: &Observation) {
 /// before its first scrape, and a rate does not see values that stood in the first scrape.
 async fn ballots_are_counted_late(watched: &mut Observation, barrier: &tokio_postgres::Client) {
     let until = Instant::now() + SOON;
-    while !watched.seen_all("FreshnessBudgetBurns") {
+    while !watched.seen_all("FreshnessBudgetBurns") || !watched.seen_all("CanaryLate") {
         assert!(Instant::now() < until, "late ballots are not seen: {:?}", watched.seen);
         barrier.batch_execute(NOBODY_COUNTS).await.unwrap();
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -345,7 +351,40 @@ async fn servers_come_near_their_bounds(watched: &mut Observation) {
     }
     let names = ["PostgresConnectionsNearBound", "RedisMemoryNearBound", "ViewersNearBound"];
     watched.see(&names).await;
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("ViewersRefused") {
+        assert!(
+            Instant::now() < until,
+            "viewers that are refused are not seen: {:?}",
+            watched.seen
+        );
+        for _ in 0..30 {
+            viewer(&watched.pipeline.pipeline.results).await;
+        }
+        watched.firing();
+    }
+    // A Redis that is full refuses every ballot.
+    watched.pipeline.redis::<()>(&[&set[..], &["1"]].concat()).await;
+    watched.see(&["NoBallotStored"]).await;
     watched.pipeline.redis::<()>(&[&set[..], &["0"]].concat()).await;
+}
+
+/// Takes entries under another name, and deletes that consumer with them.
+async fn entries_are_left_behind(watched: &mut Observation) {
+    watched.pipeline.signal("consumer", Signal::STOP);
+    let group = ["GROUP", "tally", "somebody", "COUNT", "20"];
+    let of = ["STREAMS", "{votes:2}:stream", ">"];
+    let read = [&["XREADGROUP"][..], &group, &of].concat();
+    eventually(SOON, async || {
+        let taken: redis::Value = watched.pipeline.redis(&read).await;
+        if taken == redis::Value::Nil { Err("no entry yet") } else { Ok(()) }
+    })
+    .await;
+    let delete = ["XGROUP", "DELCONSUMER", "{votes:2}:stream", "tally", "somebody"];
+    let deleted: i64 = watched.pipeline.redis(&delete).await;
+    assert!(deleted > 0, "no entry was held");
+    watched.pipeline.signal("consumer", Signal::CONT);
+    watched.see(&["EntriesAbandoned"]).await;
 }
 
 async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
@@ -466,7 +505,7 @@ async fn every_ballot_is_refused(watched: &mut Observation) {
 async fn the_turnout_is_exact(watched: &Observation) {
     let sql = watched.pipeline.sql().await;
     let sum = "SELECT sum(t.voters)::float8 FROM poll_tally t JOIN polls p ON p.id = t.poll_id
-        WHERE p.slug <> 'ranked'";
+        WHERE p.slug NOT IN ('ranked', 'votestream-canary')";
     eventually(SOON, async || {
         let counted: f64 = sql.query_one(sum, &[]).await.unwrap().get(0);
         let shown = watched.prometheus.query("max(votestream_voters{job=\"dashboard\"})")?;
@@ -480,10 +519,10 @@ async fn the_turnout_is_exact(watched: &Observation) {
     .await;
 }
 
-/// Returns the first of four free ports in a row, away from those that [`free_port`] gives next.
-fn four_free_ports() -> u16 {
+/// Returns the first of five free ports in a row, away from those that [`free_port`] gives next.
+fn five_free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
-    let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 4 * step) % 20_000);
-    let mut fitting = candidates.filter(|port| (*port..*port + 4).all(is_free));
+    let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 5 * step) % 20_000);
+    let mut fitting = candidates.filter(|port| (*port..*port + 5).all(is_free));
     fitting.next().unwrap()
 }

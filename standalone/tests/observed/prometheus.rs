@@ -28,9 +28,10 @@ const WINDOWS: [(&str, &str); 12] = [
     ("$__range", "60s"),
 ];
 /// Thresholds that no test can wait for: the alert, its threshold, and the replacement.
-const AGES: [(&str, &str, &str); 6] = [
+const AGES: [(&str, &str, &str); 7] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
+    ("NothingCounted", "> 45", "> 2"),
     ("ServiceInterrupted", "[10s]", "[15s]"),
     ("ReplicaRestarts", "[15s]", "[30s]"),
     ("AuditOverdue", "> 600 + 30 *", "> 5 + 2 *"),

@@ -30,7 +30,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 #[test]
 fn services_meet_only_in_redis_postgres_and_http() {
-    for service in ["producer", "consumer", "dashboard"] {
+    for service in ["producer", "consumer", "dashboard", "canary"] {
         assert_eq!(imports(service), set(&["schema", "service"]), "{service}");
     }
 }
@@ -56,13 +56,23 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
     let manifest =
         |folder: &str| std::fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
     assert!(!manifest("producer").contains("tokio-postgres"));
+    assert!(!manifest("canary").contains("postgres") && !manifest("canary").contains("redis"));
     let dashboard: toml::Table = manifest("dashboard").parse().unwrap();
     assert!(!dashboard["dependencies"].as_table().unwrap().contains_key("redis"));
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 8] =
-    ["schema", "service", "producer", "consumer", "dashboard", "votectl", "standalone", "loadtest"];
+const DEPLOYED: [&str; 9] = [
+    "schema",
+    "service",
+    "producer",
+    "consumer",
+    "dashboard",
+    "canary",
+    "votectl",
+    "standalone",
+    "loadtest",
+];
 
 /// Calls `with` for every quoted text in the code of these programs, with the name of its file.
 fn quoted(extension: &str, with: &mut impl FnMut(&Path, &str)) {
