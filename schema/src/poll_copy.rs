@@ -9,7 +9,7 @@
 
 use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisError};
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use crate::code::CodeHash;
@@ -141,7 +141,7 @@ async fn change_codes(
 /// # Errors
 /// Returns the error of Postgres.
 pub async fn read_codes(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
 ) -> Result<Vec<CodeHash>, tokio_postgres::Error> {
     let sql = "SELECT hash FROM voting_codes WHERE poll_id = $1 AND revoked_at_ms IS NULL";

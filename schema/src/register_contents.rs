@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 
 use redis::RedisError;
 use redis::aio::ConnectionLike;
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -101,7 +101,7 @@ pub enum Search {
 /// Returns the error of the server that failed.
 pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     redis: &mut impl ConnectionLike,
-    postgres: &impl GenericClient,
+    postgres: &Client,
     keys: &Keys,
     (partition, poll): (u16, PollId),
     buckets: impl Iterator<Item = u16>,
@@ -171,7 +171,7 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
 /// Returns the error of the server that failed.
 pub async fn unregistered<E: From<RedisError> + From<tokio_postgres::Error>>(
     redis: &mut impl ConnectionLike,
-    postgres: &impl GenericClient,
+    postgres: &Client,
     keys: &Keys,
     (partitions, poll): (u16, PollId),
 ) -> Result<u64, E> {
@@ -208,7 +208,7 @@ fn settle(left: &mut Vec<Registered>, found: &HashSet<VoterKey>) -> u64 {
 
 /// The voters whose ballot is the vote that Postgres has.
 async fn votes(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
     ballots: &[Registered],
 ) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {
@@ -231,7 +231,7 @@ async fn votes(
 
 /// The voters whose ballot Postgres has set aside.
 async fn set_aside(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
     ballots: &[Registered],
 ) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {

@@ -94,7 +94,7 @@ impl CodeRepair {
         let session = self.postgres.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let transaction = session.transaction().await?;
+        let transaction = session.begin().await?;
         if !db::locks::take_copies(&transaction).await? {
             return Ok(());
         }

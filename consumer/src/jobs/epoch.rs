@@ -48,11 +48,11 @@ impl EpochCheck {
     pub(crate) async fn check(
         &self,
         redis: &mut Connection,
-        session: &Session,
+        session: &mut Session,
     ) -> Result<Stamp, ServerError> {
         let (epoch, generation) = cmd(&epoch::read(&self.keys)).query_async(redis).await?;
         let in_redis = epoch::parse(epoch, generation);
-        let in_postgres = db::epoch::of_postgres(&**session).await?;
+        let in_postgres = session.run(db::epoch::of_postgres).await?;
         let outcome = epoch::compare(&in_redis, &in_postgres);
         self.same_time.0.store(outcome.is_ok(), Ordering::Relaxed);
         self.gate.report(outcome.map(drop));

@@ -1,6 +1,6 @@
 //! The epoch and the generation in Postgres; see [`crate::projection::epoch`].
 
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::Error;
@@ -10,7 +10,7 @@ use crate::projection::epoch::Stamp;
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn of_postgres(client: &impl GenericClient) -> Result<Stamp, Error> {
+pub async fn of_postgres(client: &Client) -> Result<Stamp, Error> {
     let sql = "SELECT epoch, coalesce((SELECT generation FROM waiting), 0) FROM deployment";
     let rows = client.query_typed(sql, &[]).await?;
     Ok(rows
@@ -22,7 +22,7 @@ pub async fn of_postgres(client: &impl GenericClient) -> Result<Stamp, Error> {
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn renew(client: &impl GenericClient, generation: i64) -> Result<Stamp, Error> {
+pub async fn renew(client: &Client, generation: i64) -> Result<Stamp, Error> {
     client.query_typed("UPDATE deployment SET epoch = gen_random_uuid()", &[]).await?;
     let raise = "INSERT INTO waiting AS w (measured_at, generation) VALUES ('-infinity', $1) \
                  ON CONFLICT (singleton) DO UPDATE SET generation = greatest(w.generation, excluded.generation)";

@@ -8,6 +8,8 @@ mod balancer;
 mod cluster;
 mod deployment;
 mod durability;
+mod names;
+mod poolers;
 mod rolling;
 mod verdicts;
 mod versions;

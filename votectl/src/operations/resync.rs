@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use tokio_postgres::Transaction;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use votestream_schema::projection::Rules;
 use votestream_schema::projection::epoch;
@@ -42,7 +42,7 @@ pub async fn resync(servers: &Servers) -> Result<Resynced, Error> {
     let stamp = redis.stamp().await?;
 
     // Postgres: numbers and revisions that are above all that Redis has seen.
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     db::locks::share_copies(&transaction).await?;
     let highest_poll = raise_numbers(&transaction, &known).await?;
     let polls = db::polls::all(&transaction).await?;
@@ -86,10 +86,7 @@ async fn known_polls(redis: &mut Redis) -> Result<HashMap<i32, i32>, Error> {
 }
 
 /// Lets the next poll have a number above all that were ever given out. Returns the highest of those.
-async fn raise_numbers(
-    transaction: &Transaction<'_>,
-    known: &HashMap<i32, i32>,
-) -> Result<i32, Error> {
+async fn raise_numbers(transaction: &Client, known: &HashMap<i32, i32>) -> Result<i32, Error> {
     let highest = known.keys().copied().max().unwrap_or_default();
     let sql = include_str!("../../sql/raise_poll_numbers.sql");
     let rows = transaction.query_typed(sql, &[(&highest, Type::INT4)]).await?;
@@ -97,11 +94,7 @@ async fn raise_numbers(
 }
 
 /// Gives a poll a revision above that of its rules in Redis, which never return to an earlier one.
-async fn raise_revision(
-    transaction: &Transaction<'_>,
-    poll: &Poll,
-    seen: i32,
-) -> Result<(), Error> {
+async fn raise_revision(transaction: &Client, poll: &Poll, seen: i32) -> Result<(), Error> {
     if seen < poll.revision {
         return Ok(());
     }
