@@ -187,6 +187,12 @@ impl Replica {
         eventually(SOON, async || readiness(self.admin_port).await == Some(200)).await;
     }
 
+    /// Returns the lines that it has logged so far.
+    pub fn logged(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.process.log()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// Sends SIGTERM, as Kubernetes does to end a pod.
     pub fn terminate(&mut self) {
         self.process.signal(Signal::TERM);

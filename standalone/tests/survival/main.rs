@@ -8,6 +8,7 @@ mod balancer;
 mod cluster;
 mod deployment;
 mod durability;
+mod logs;
 mod names;
 mod poolers;
 mod rolling;
