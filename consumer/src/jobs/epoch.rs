@@ -1,7 +1,7 @@
 //! Checks whether Redis and Postgres are of the same time, before anything is counted and then every second.
 //!
-//! While they are not, the workers of this replica count nothing, and Redis holds the reason, so that producers refuse
-//! ballots. `votectl resync` ends that.
+//! While they are not, the workers of this replica count nothing, and both servers hold the reason: producers refuse
+//! ballots, and nothing is shown as live or final. `votectl resync` ends that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +68,7 @@ impl EpochCheck {
             }
             Err(mismatch) => {
                 cmd(&epoch::note(&self.keys, mismatch)).exec_async(redis).await?;
+                session.run(async |client| db::epoch::note(client, mismatch).await).await?;
                 Err(mismatch.into())
             }
         }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
     ("secrecy", include_str!("../../migrations/0005_secrecy.sql")),
     ("epoch", include_str!("../../migrations/0006_epoch.sql")),
+    ("mismatch", include_str!("../../migrations/0007_mismatch.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.
