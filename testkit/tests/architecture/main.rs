@@ -131,6 +131,7 @@ const SQL: [&str; 29] = [
     "schema/src/db/watermarks.rs",
     "schema/src/poll_copy.rs",
     "schema/src/register_contents.rs",
+    "schema/src/register_contents/repair.rs",
     "service/src/postgres/session.rs",
     "standalone/src/servers/postgres/roles.rs",
     "standalone/src/supervisor/database.rs",
