@@ -84,6 +84,7 @@ pub async fn run(
     let Some(partitions) = deployed_partitions(&setup_pool, &shutdown).await else {
         return Ok(true);
     };
+    drop(setup_pool);
 
     // The pools are sized by the number of workers, which only the deployed number of partitions decides.
     let assignments = partitions_per_worker(partitions, manager.is_cluster());
@@ -314,8 +315,9 @@ fn consumer_name(first: Option<&str>, worker: usize) -> String {
 async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
     let read = || async {
         let session = pool.get().await;
-        let session = session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
-        Ok::<u16, ServerError>(db::partitions(&**session).await?)
+        let mut session =
+            session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
+        Ok::<u16, ServerError>(session.run(db::partitions).await?)
     };
     process::wait_for("postgres", shutdown, read).await
 }

@@ -71,11 +71,11 @@ impl PollCache {
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
         let began = Instant::now();
-        let query = async {
-            let mut stored = db::polls::all(&**session).await?;
-            db::secrets::fill(&**session, &mut stored.readable).await?;
+        let query = session.run(async |client| {
+            let mut stored = db::polls::all(client).await?;
+            db::secrets::fill(client, &mut stored.readable).await?;
             Ok::<_, db::Error>(stored)
-        };
+        });
         let Ok(polls) = tokio::time::timeout(self.response_timeout, query).await else {
             // The session still owes an answer, so the pool must not lend it again.
             session.give_up();

@@ -48,6 +48,8 @@ pub struct Feed {
     read_ms: i64,
     /// When the last successful read began.
     last_read_began: Option<Instant>,
+    /// Since when the database is known to be of another time than Redis, in milliseconds since the epoch.
+    other_time_since_ms: Option<i64>,
 }
 
 impl Feed {
@@ -65,6 +67,7 @@ impl Feed {
             definitions_due,
             read_ms: 0,
             last_read_began: None,
+            other_time_since_ms: None,
         }
     }
 
@@ -152,13 +155,14 @@ impl Feed {
 
     /// Reads the tallies of the wanted polls, and the last seconds of those that changed.
     async fn tallies(
-        &self,
+        &mut self,
         client: &Client,
         wanted: &[i32],
         now_ms: i64,
     ) -> Result<Vec<Snapshot>, db::Error> {
         let sql = include_str!("../sql/tallies.sql");
         let rows = client.query_typed(sql, &[(&wanted, Type::INT4_ARRAY)]).await?;
+        self.note_mismatch(rows.first().and_then(|row| row.get(6)), now_ms);
         let tallies: Vec<(PollId, Tally, Progress)> = rows
             .iter()
             .map(|row| {
@@ -177,9 +181,25 @@ impl Feed {
         let snapshots = tallies.into_iter().filter_map(|(id, tally, progress)| {
             let poll = self.polls.get(&id)?.clone();
             let recent = recent.remove(&id).unwrap_or_default();
-            Some(Snapshot::new(poll, tally, progress, recent, now_ms))
+            let snapshot = Snapshot::new(poll, tally, progress, recent, now_ms);
+            Some(Snapshot { stale_since_ms: self.other_time_since_ms, ..snapshot })
         });
         Ok(snapshots.collect())
+    }
+
+    /// Notes whether the database is of another time than Redis. What it holds then is neither live nor final.
+    fn note_mismatch(&mut self, mismatch: Option<&str>, now_ms: i64) {
+        match (mismatch, self.other_time_since_ms) {
+            (Some(why), None) => {
+                tracing::error!("results are shown as stale: {why}");
+                self.other_time_since_ms = Some(now_ms);
+            }
+            (None, Some(_)) => {
+                tracing::info!("redis and postgres are of the same time again");
+                self.other_time_since_ms = None;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
     }
 
     fn has_changed(&self, id: PollId, tally: &Tally) -> bool {

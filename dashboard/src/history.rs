@@ -11,6 +11,9 @@ use moka::future::Cache;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use votestream_schema::db::watermarks::Progress;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::postgres::Pool;
@@ -67,13 +70,11 @@ impl History {
         let _permit = permit.map_err(|_| HistoryError::Busy)?;
         let to = now_ms() / 1_000;
         let from = to - seconds;
-        let row = read(&self.pool, TIME_LIMIT, async |client| {
-            // The progress first: what it calls complete is in the series.
-            let progress = db::watermarks::progress(client, poll.id).await?;
-            let sql = include_str!("../sql/series.sql");
-            Ok((progress, client.query_one(sql, &[&poll.id.0, &from, &to]).await?))
-        });
-        let (progress, row) = row.await?;
+        // A session that was closed because it was idle costs no viewer an answer.
+        let (progress, row) = match self.read_period(poll.id, from, to).await {
+            Err(error) if error.is_ended_session() => self.read_period(poll.id, from, to).await?,
+            outcome => outcome?,
+        };
         let (voters, seconds, votes): (i64, Vec<i64>, Vec<i64>) =
             (row.get(0), row.get(1), row.get(2));
         let points: Vec<(i64, i64)> = seconds.into_iter().zip(votes).collect();
@@ -88,5 +89,22 @@ impl History {
             "points": points,
         });
         Ok(body.to_string().into())
+    }
+
+    /// Reads how far counting has come, and then the series: what the first calls complete is in the second.
+    async fn read_period(
+        &self,
+        poll: PollId,
+        from: i64,
+        to: i64,
+    ) -> Result<(Progress, Row), ReadError> {
+        read(&self.pool, TIME_LIMIT, async |client| {
+            let progress = db::watermarks::progress(client, poll).await?;
+            let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+                [(&poll.0, Type::INT4), (&from, Type::INT8), (&to, Type::INT8)];
+            let row = client.query_typed_one(include_str!("../sql/series.sql"), &parameters);
+            Ok((progress, row.await?))
+        })
+        .await
     }
 }

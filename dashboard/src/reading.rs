@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use votestream_schema::db;
 use votestream_service::postgres::{Pool, Session, describe_checkout};
 
@@ -26,7 +27,19 @@ pub(crate) enum ReadError {
     Database(#[from] db::Error),
 }
 
-/// Runs `work` with a session of the pool, within `time_limit` including the time to connect.
+impl ReadError {
+    /// Returns whether the session was closed before the server answered, for instance because it had been idle. Then the
+    /// read may be repeated at once.
+    pub(crate) fn is_ended_session(&self) -> bool {
+        let Self::Database(db::Error::Postgres(error)) = self else { return false };
+        let is_io = |source: &(dyn std::error::Error + 'static)| source.is::<std::io::Error>();
+        error.is_closed()
+            || error.code() == Some(&SqlState::IDLE_SESSION_TIMEOUT)
+            || std::error::Error::source(error).is_some_and(is_io)
+    }
+}
+
+/// Runs `work` in a transaction that only reads, with a session of the pool, within `time_limit` including the time to connect.
 ///
 /// # Errors
 /// Returns [`ReadError::Timeout`] when time runs out, else the error of connecting or of `work`.
@@ -40,7 +53,13 @@ pub(crate) async fn read<T>(
     let session = timeout_at(deadline, pool.get()).await.map_err(timed_out)?;
     let session = session.map_err(|error| ReadError::Checkout(describe_checkout(error)))?;
     let mut guard = SessionGuard { session, answered: false };
-    let outcome = timeout_at(deadline, work(&guard.session)).await.map_err(timed_out)?;
+    let reading = async {
+        let transaction = guard.session.begin().await?;
+        let read = work(&transaction).await?;
+        transaction.commit().await?;
+        Ok(read)
+    };
+    let outcome = timeout_at(deadline, reading).await.map_err(timed_out)?;
     guard.answered = true;
     outcome.map_err(|error| {
         if let db::Error::Postgres(error) = &error {

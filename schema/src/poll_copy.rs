@@ -7,10 +7,13 @@
 //!
 //! Absent on purpose: connections, and the decision which polls differ.
 
+use std::collections::HashSet;
+
 use redis::aio::ConnectionLike;
 use redis::{Cmd, RedisError};
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use crate::code::CodeHash;
 use crate::projection;
@@ -118,6 +121,52 @@ pub async fn remove_voters_before_hashes(
     change_codes("SREM", redis, &keys.codes_before_hashes(partition, poll), &voters).await
 }
 
+/// Makes the voting codes of one partition those of `codes`, all of which must belong to it. Returns how many were added and
+/// removed.
+///
+/// # Errors
+/// Returns the error of Redis; some of the codes may have been changed.
+pub async fn settle_codes(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+    (partition, poll): (u16, PollId),
+    mut codes: HashSet<CodeHash>,
+) -> Result<(u64, u64), RedisError> {
+    let surplus = find_codes(redis, &keys.code_hashes(partition, poll), &mut codes).await?;
+    let missing: Vec<CodeHash> = codes.into_iter().collect();
+    let added = add_codes(redis, keys, partition, poll, &missing).await?;
+    Ok((added, remove_codes(redis, keys, partition, poll, &surplus).await?))
+}
+
+/// Removes from `missing` the codes that Redis has under this key; returns those that are there and not in `missing`.
+async fn find_codes(
+    redis: &mut impl ConnectionLike,
+    key: &str,
+    missing: &mut HashSet<CodeHash>,
+) -> Result<Vec<CodeHash>, RedisError> {
+    // SSCAN may return a member twice.
+    let (mut found, mut surplus) = (HashSet::new(), HashSet::new());
+    let mut cursor = 0_u64;
+    loop {
+        let mut scan = redis::cmd("SSCAN");
+        scan.arg(key).arg(cursor).arg("COUNT").arg(CODES_AT_ONCE);
+        let (next, members): (u64, Vec<Vec<u8>>) = scan.query_async(redis).await?;
+        for member in members {
+            // A member that is no hash admits nobody.
+            let Ok(hash) = Uuid::from_slice(&member).map(CodeHash) else { continue };
+            if missing.remove(&hash) {
+                found.insert(hash);
+            } else if !found.contains(&hash) {
+                surplus.insert(hash);
+            }
+        }
+        if next == 0 {
+            return Ok(surplus.into_iter().collect());
+        }
+        cursor = next;
+    }
+}
+
 async fn change_codes(
     command: &str,
     redis: &mut impl ConnectionLike,
@@ -141,7 +190,7 @@ async fn change_codes(
 /// # Errors
 /// Returns the error of Postgres.
 pub async fn read_codes(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
 ) -> Result<Vec<CodeHash>, tokio_postgres::Error> {
     let sql = "SELECT hash FROM voting_codes WHERE poll_id = $1 AND revoked_at_ms IS NULL";

@@ -9,11 +9,14 @@
 //!
 //! Absent on purpose: names of voters and choices. The result has numbers and entry IDs.
 
+pub mod repair;
+
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use redis::RedisError;
 use redis::aio::ConnectionLike;
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -65,11 +68,23 @@ impl Contents {
 
 /// The ballot that stands for a voter, by the register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Registered {
-    voter: VoterKey,
-    choices: i64,
-    tag: u32,
-    entry: EntryId,
+pub struct Registered {
+    /// The voter.
+    pub voter: VoterKey,
+    /// The mask of the options that were chosen.
+    pub choices: i64,
+    /// The end of the ballot's id.
+    pub tag: u32,
+    /// The entry in which the ballot came in.
+    pub entry: EntryId,
+}
+
+impl fmt::Display for Registered {
+    /// Writes the line of the register, as `register.lua` does: `<choices> <tag> <entry>`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { choices, tag, entry, .. } = self;
+        write!(f, "{choices} {tag:08x} {entry}")
+    }
 }
 
 impl Registered {
@@ -101,12 +116,29 @@ pub enum Search {
 /// Returns the error of the server that failed.
 pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     redis: &mut impl ConnectionLike,
-    postgres: &impl GenericClient,
+    postgres: &Client,
     keys: &Keys,
     (partition, poll): (u16, PollId),
     buckets: impl Iterator<Item = u16>,
     how: Search,
 ) -> Result<Contents, E> {
+    let (contents, _) =
+        search_for::<E>(redis, postgres, keys, (partition, poll), buckets, how).await?;
+    Ok(contents)
+}
+
+/// As [`compare`], and also returns the ballots that are nowhere to be found.
+///
+/// # Errors
+/// Returns the error of the server that failed.
+pub async fn search_for<E: From<RedisError> + From<tokio_postgres::Error>>(
+    redis: &mut impl ConnectionLike,
+    postgres: &Client,
+    keys: &Keys,
+    (partition, poll): (u16, PollId),
+    buckets: impl Iterator<Item = u16>,
+    how: Search,
+) -> Result<(Contents, Vec<Registered>), E> {
     // The register.
     let buckets: Vec<String> =
         buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)).collect();
@@ -129,11 +161,11 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     let settled = set_aside(postgres, poll, &left).await?;
     contents.set_aside += settle(&mut left, &settled);
     if left.is_empty() {
-        return Ok(contents);
+        return Ok((contents, left));
     }
     if how == Search::Quick {
         contents.unknown += left.len() as u64;
-        return Ok(contents);
+        return Ok((contents, Vec::new()));
     }
     // Dead letters, and those that are replayed: they are in the stream under another ID.
     let mut is_complete = true;
@@ -155,13 +187,13 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     contents.under_way += settle(&mut left, &changed);
     if !is_complete {
         contents.unknown += left.len() as u64;
-        return Ok(contents);
+        return Ok((contents, Vec::new()));
     }
     contents.missing = left.len() as u64;
     let entries = left.iter().take(NAMED_MAX);
     contents.missing_entries =
         entries.map(|ballot| format!("{partition}:{}", ballot.entry)).collect();
-    Ok(contents)
+    Ok((contents, left))
 }
 
 /// Counts the votes of voters whom the register does not know, in all partitions. Their ballots came another way, or
@@ -171,7 +203,7 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
 /// Returns the error of the server that failed.
 pub async fn unregistered<E: From<RedisError> + From<tokio_postgres::Error>>(
     redis: &mut impl ConnectionLike,
-    postgres: &impl GenericClient,
+    postgres: &Client,
     keys: &Keys,
     (partitions, poll): (u16, PollId),
 ) -> Result<u64, E> {
@@ -208,7 +240,7 @@ fn settle(left: &mut Vec<Registered>, found: &HashSet<VoterKey>) -> u64 {
 
 /// The voters whose ballot is the vote that Postgres has.
 async fn votes(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
     ballots: &[Registered],
 ) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {
@@ -231,7 +263,7 @@ async fn votes(
 
 /// The voters whose ballot Postgres has set aside.
 async fn set_aside(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     poll: PollId,
     ballots: &[Registered],
 ) -> Result<HashSet<VoterKey>, tokio_postgres::Error> {
@@ -341,6 +373,8 @@ mod tests {
         let entry = EntryId { ms: 5, seq: 6 };
         let right = Registered { voter, choices: 3, tag: 0xa0b1_c2d3, entry };
         assert_eq!(read("3 a0b1c2d3 5-6"), Some(right));
+        let short = Registered { tag: 0xa, ..right };
+        assert_eq!(read(&short.to_string()), Some(short), "{short}");
         for bad in ["", "3 a0b1c2d3", "3 x 5-6", "3 a0b1c2d3 5-6 7", "3 a0b1c2d3 5"] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -24,7 +24,7 @@ async fn pets(client: &mut Client) -> PollId {
     let text = r#"{"slug":"pets","title":"Pets?","options":[{"slug":"cats","label":"Cats"},{"slug":"dogs","label":"Dogs"}]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
     let transaction = client.transaction().await.unwrap();
-    let poll = db::polls::create(&transaction, &definition).await.unwrap();
+    let poll = db::polls::create(transaction.client(), &definition).await.unwrap();
     transaction.commit().await.unwrap();
     poll
 }
@@ -138,11 +138,11 @@ async fn a_created_poll_is_read_back_and_its_slug_is_taken() {
     let text = r#"{"slug":"pets","title":"Other","options":[{"slug":"a","label":"A"},{"slug":"b","label":"B"},{"slug":"c","label":"C"}]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
     let transaction = client.transaction().await.unwrap();
-    let taken = db::polls::create(&transaction, &definition).await;
+    let taken = db::polls::create(transaction.client(), &definition).await;
     assert!(matches!(taken, Err(Error::SlugTaken(_))), "{taken:?}");
     transaction.rollback().await.unwrap();
     let transaction = client.transaction().await.unwrap();
-    assert_eq!(db::polls::update(&transaction, &definition).await.unwrap(), id);
+    assert_eq!(db::polls::update(transaction.client(), &definition).await.unwrap(), id);
     transaction.commit().await.unwrap();
     let updated = db::polls::by_slug(&client, &slug).await.unwrap().unwrap();
     assert_eq!((updated.title.as_str(), updated.options.len(), updated.revision), ("Other", 3, 2));
@@ -158,7 +158,7 @@ async fn a_poll_that_cannot_be_read_hides_no_other() {
     let text = r#"{"slug":"food","title":"Food?","options":[{"slug":"a","label":"A"},{"slug":"b","label":"B"}]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
     let transaction = client.transaction().await.unwrap();
-    let food = db::polls::create(&transaction, &definition).await.unwrap();
+    let food = db::polls::create(transaction.client(), &definition).await.unwrap();
     transaction.commit().await.unwrap();
     let sql = "ALTER TABLE polls DROP CONSTRAINT polls_vote_policy_check; \
                UPDATE polls SET vote_policy = 'ranked' WHERE slug = 'pets'";

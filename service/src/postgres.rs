@@ -1,27 +1,31 @@
 //! Connects to Postgres, with pools whose sessions notice a dead or demoted server.
 //!
-//! Connecting, statements and waiting for locks are limited in time, and keep-alives are sent. A session
+//! Connecting, and in transactions statements and waiting for locks, are limited in time, and keep-alives are sent. A session
 //! is thrown away when the server says that it is shutting down or has become read-only. Settings that
 //! are files are read again for each new session.
+//!
+//! Between us and Postgres there may be a pooler such as PgBouncer, whose server sessions change from one transaction to
+//! the next. So the limits belong to transactions ([`Session::begin`]), and every statement is sent with the types of its
+//! parameters (`query_typed`): a statement with a name would exist in one server session alone.
 
+mod session;
 mod sslmode;
 
-use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio_postgres::AsyncMessage;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
-use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{PostgresArgs, Secret};
 use crate::reloadable::Reloadable;
 use crate::tls;
+use session::Limits;
 use sslmode::SslMode;
+
+pub use session::{Session, Transaction, Warnings};
 
 /// Longest time for one address of the server to accept a connection. The operating system repeats a lost packet after
 /// one second. Where the server was replaced, packets to its old address get no answer at all.
@@ -57,55 +61,25 @@ struct Opener {
     connector: MakeRustlsConnect,
 }
 
-impl Opener {
-    /// Opens a session, whose driver runs as a task. The flag is set when the server sends a warning.
-    async fn connect(
-        &self,
-    ) -> Result<(tokio_postgres::Client, Arc<AtomicBool>), tokio_postgres::Error> {
-        let (client, mut driver) = self.config.connect(self.connector.clone()).await?;
-        let warned = Arc::new(AtomicBool::new(false));
-        let flag = warned.clone();
-        tokio::spawn(async move {
-            loop {
-                match std::future::poll_fn(|context| driver.poll_message(context)).await {
-                    Some(Ok(AsyncMessage::Notice(notice))) => {
-                        if *notice.code() == SqlState::WARNING {
-                            flag.store(true, Ordering::Release);
-                            tracing::warn!("postgres warns: {}", notice.message());
-                        }
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => {
-                        tracing::debug!("a session with postgres ended: {}", describe(&error));
-                        return;
-                    }
-                    None => return,
-                }
-            }
-        });
-        Ok((client, warned))
-    }
-}
-
 /// The settings of all sessions of a pool that are fixed at start-up.
 struct Purpose {
     args: PostgresArgs,
     application: String,
-    read_only: bool,
+    limits: Limits,
 }
 
 impl Purpose {
+    fn new(args: &PostgresArgs, application: &str, read_only: bool) -> Self {
+        let limits = Limits { statement_timeout_ms: args.statement_timeout_ms, read_only };
+        Self { args: args.clone(), application: application.to_owned(), limits }
+    }
+
     fn opener(&self, inputs: &Inputs) -> anyhow::Result<Opener> {
-        let config = config(&self.args, &inputs.url, &self.application, self.read_only)?;
+        let config = config(&inputs.url, &self.application, self.limits.read_only)?;
         let connector = connector(&self.args, &inputs.url)?;
         Ok(Opener { config, connector })
     }
 }
-
-/// Makes the server answer a commit only once it is on disk, whatever the default of the role or server is.
-/// Stricter settings stay, such as those that wait for a replica.
-const COMMIT_IS_FLUSHED: &str = "SELECT set_config('synchronous_commit', 'on', false) \
-     WHERE current_setting('synchronous_commit') = 'off'";
 
 /// The settings that may be files, as they are now.
 #[derive(PartialEq)]
@@ -153,74 +127,6 @@ impl Manager {
     }
 }
 
-/// A session of a [`Pool`]; it dereferences to its client.
-pub struct Session {
-    client: tokio_postgres::Client,
-    given_up: bool,
-    /// Whether the server has sent a warning; see [`Warnings`].
-    warned: Arc<AtomicBool>,
-}
-
-impl Session {
-    /// Returns what the server warns of; it can be read while the session is in use.
-    pub fn warnings(&self) -> Warnings {
-        Warnings(self.warned.clone())
-    }
-
-    /// Has the pool close this session instead of reusing it, because the reply to a statement is still to
-    /// come and nobody waits for it.
-    pub fn give_up(&mut self) {
-        self.given_up = true;
-    }
-
-    /// Has the pool close this session instead of reusing it if this error means that it is unusable.
-    pub fn judge(&mut self, error: &tokio_postgres::Error) {
-        self.given_up |= error.is_closed()
-            || error.code().is_some_and(|code| {
-                *code == SqlState::READ_ONLY_SQL_TRANSACTION
-                    || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
-                    || code.code().starts_with("57P")
-            });
-    }
-}
-
-/// Whether the server has sent a warning (SQLSTATE 01000).
-#[derive(Clone, Debug)]
-pub struct Warnings(Arc<AtomicBool>);
-
-impl Warnings {
-    /// Forgets earlier warnings. Called before a COMMIT: a warning after it means that the wait for a synchronous standby
-    /// was cancelled. The transaction is committed then, and may be lost with this server.
-    pub fn forget(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-
-    /// Returns whether there was a warning since [`Warnings::forget`].
-    pub fn are_there(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Session {{ given_up: {} }}", self.given_up)
-    }
-}
-
-impl Deref for Session {
-    type Target = tokio_postgres::Client;
-
-    fn deref(&self) -> &Self::Target {
-        &self.client
-    }
-}
-
-impl DerefMut for Session {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.client
-    }
-}
-
 impl bb8::ManageConnection for Manager {
     type Connection = Session;
     type Error = tokio_postgres::Error;
@@ -230,22 +136,15 @@ impl bb8::ManageConnection for Manager {
     async fn connect(&self) -> Result<Session, Self::Error> {
         let began = Instant::now();
         loop {
-            let opening = async {
-                let (client, warned) = self.opener().connect().await?;
-                if !self.purpose.read_only {
-                    client.batch_execute(COMMIT_IS_FLUSHED).await?;
-                }
-                Ok((client, warned))
-            };
+            let Opener { config, connector } = self.opener();
+            let opening = Session::open(&config, connector, self.purpose.limits);
             let Ok(outcome) = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await else {
                 self.log_failure_once(Some(format!("no session within {HANDSHAKE_TIMEOUT:?}")));
                 continue;
             };
             self.log_failure_once(outcome.as_ref().err().map(describe));
             match outcome {
-                Ok((client, warned)) => {
-                    return Ok(Session { client, given_up: false, warned });
-                }
+                Ok(session) => return Ok(session),
                 Err(error) if began.elapsed() >= CHECKOUT_TIMEOUT => return Err(error),
                 Err(_) => tokio::time::sleep(CONNECT_AGAIN_AFTER).await,
             }
@@ -256,11 +155,11 @@ impl bb8::ManageConnection for Manager {
     /// asked, because a round trip before each call would cost more than it finds.
     async fn is_valid(&self, session: &mut Session) -> Result<(), Self::Error> {
         // A query on a closed session returns its error at once.
-        if session.client.is_closed() { session.simple_query("").await.map(drop) } else { Ok(()) }
+        if session.is_closed() { session.simple_query("").await.map(drop) } else { Ok(()) }
     }
 
     fn has_broken(&self, session: &mut Session) -> bool {
-        session.given_up || session.client.is_closed()
+        session.is_unusable()
     }
 }
 
@@ -302,7 +201,7 @@ pub fn pool(
     connections_max: u32,
     read_only: bool,
 ) -> anyhow::Result<Pool> {
-    let purpose = Purpose { args: args.clone(), application: application.to_owned(), read_only };
+    let purpose = Purpose::new(args, application, read_only);
     let opener = Reloadable::new(Inputs::read(args), |inputs| purpose.opener(inputs))?;
     let (purpose, opener) = (Arc::new(purpose), Arc::new(opener));
     let manager = Manager { purpose, opener, last_reason: Arc::default() };
@@ -313,23 +212,14 @@ pub fn pool(
         .build_unchecked(manager))
 }
 
-/// Opens one connection outside any pool, for command-line tools; its driver runs as a task.
+/// Opens one session outside any pool, for command-line tools; its driver runs as a task.
 ///
 /// # Errors
 /// Returns an error if the server cannot be reached or refuses the connection.
-pub async fn connect(
-    args: &PostgresArgs,
-    application: &str,
-) -> anyhow::Result<tokio_postgres::Client> {
-    let url = args.url()?;
-    let config = config(args, &url, application, false)?;
-    let (client, driver) = config.connect(connector(args, &url)?).await?;
-    tokio::spawn(async move {
-        if let Err(error) = driver.await {
-            tracing::debug!("the connection to postgres ended: {error}");
-        }
-    });
-    Ok(client)
+pub async fn connect(args: &PostgresArgs, application: &str) -> anyhow::Result<Session> {
+    let purpose = Purpose::new(args, application, false);
+    let Opener { config, connector } = purpose.opener(&Inputs::read(args)?)?;
+    Ok(Session::open(&config, connector, purpose.limits).await?)
 }
 
 /// Sends an empty statement on a session of the pool.
@@ -362,25 +252,16 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     format!("{error}{}", source.unwrap_or_default())
 }
 
-/// Returns the driver's settings for one session.
+/// Returns the driver's settings for one session. The start-up parameter `options` is not among them, because PgBouncer
+/// refuses it.
 fn config(
-    args: &PostgresArgs,
     url: &Secret,
     application: &str,
     read_only: bool,
 ) -> anyhow::Result<tokio_postgres::Config> {
     let mut config = address(url)?;
-    let read_only_option = if read_only { " -c default_transaction_read_only=on" } else { "" };
-    // Waiting for a lock must end before the statement does, so that the error names the lock.
-    let (statement_ms, lock_ms) = (args.statement_timeout_ms, args.statement_timeout_ms * 3 / 4);
-    // A client that freezes inside a transaction must not hold locks that all others wait for.
     config
         .application_name(application)
-        .options(format!(
-            "-c statement_timeout={statement_ms} -c lock_timeout={lock_ms} \
-             -c idle_in_transaction_session_timeout={statement_ms} \
-             -c client_min_messages=warning{read_only_option}"
-        ))
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_user_timeout(Duration::from_secs(20))
         .keepalives_idle(Duration::from_secs(10))

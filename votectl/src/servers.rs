@@ -14,7 +14,7 @@ use votestream_schema::projection::epoch::{self, Stamp};
 use votestream_schema::projection::functions;
 use votestream_schema::{Keys, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
-use votestream_service::postgres;
+use votestream_service::postgres::{self, Session};
 use votestream_service::redis::functions::load_missing;
 use votestream_service::redis::{Connection, Manager};
 use votestream_service::replay::{ReplayRights, replay_rights};
@@ -49,7 +49,7 @@ impl Servers {
     ///
     /// # Errors
     /// Returns [`Error::Settings`] if the address cannot be used, else the error of Postgres.
-    pub async fn postgres(&self) -> Result<Client, Error> {
+    pub async fn postgres(&self) -> Result<Session, Error> {
         self.patiently("postgres", || self.connect_postgres()).await
     }
 
@@ -92,7 +92,7 @@ impl Servers {
         }
     }
 
-    async fn connect_postgres(&self) -> Result<Client, Error> {
+    async fn connect_postgres(&self) -> Result<Session, Error> {
         let address = shown(self.postgres.url());
         postgres::connect(&self.postgres, "votectl").await.map_err(|error| {
             match error.downcast::<tokio_postgres::Error>() {
@@ -125,7 +125,7 @@ impl Servers {
     /// # Errors
     /// Returns [`Error::OtherDeployment`] if they do not, [`Error::Database`] if the database was never
     /// migrated, else the error of the server that failed.
-    pub async fn both(&self) -> Result<(Client, Redis), Error> {
+    pub async fn both(&self) -> Result<(Session, Redis), Error> {
         let postgres = self.postgres().await?;
         let partitions = db::partitions(&postgres).await?;
         let mut redis = self.redis_as_is().await?;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use redis::RedisError;
 use tokio::time::Instant;
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{GenericClient, IsolationLevel, Transaction};
 use votestream_schema::{Keys, db};
 use votestream_service::CancellationToken;
 use votestream_service::metric::{self, Gauge};
@@ -34,7 +34,7 @@ const REST_FACTOR: i64 = 20;
 const CHECK_EVERY_MIN: Duration = Duration::from_millis(100);
 const CHECK_EVERY_MAX: Duration = Duration::from_secs(5);
 /// The time-out of one audit statement, longer than the usual one because a recount reads every vote.
-const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '5min'";
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// A number that could not be determined.
 const UNKNOWN: i64 = -1;
@@ -104,11 +104,11 @@ impl Auditor {
         let last = self.load(&mut connection).await?;
         last.record();
         let mut session = self.session().await?;
-        if !last.is_due(self.period, clock_ms(&**session).await?) {
+        if !last.is_due(self.period, session.run(clock_ms).await?) {
             return Ok(());
         }
         // Another replica may have made this audit while this one waited for a session.
-        let turn = session.transaction().await?;
+        let turn = session.begin().await?;
         if !db::locks::take_audit(&turn).await? {
             return Ok(());
         }
@@ -136,15 +136,13 @@ impl Auditor {
         rotation: Rotation,
     ) -> Result<AuditResult, ServerError> {
         let mut session = self.session().await?;
-        let cut_at_ms = clock_ms(&**session).await?;
+        let cut_at_ms = session.run(clock_ms).await?;
         let cut = Cut::read(connection, &self.keys, self.partitions).await?;
         let settled = cut.settle(connection, &self.keys).await?;
         // The wait for the consumers is no work.
         let started = Instant::now();
         // One transaction that sees one moment, so that recount and stored results belong together.
-        let transaction = session.build_transaction();
-        let transaction = transaction.isolation_level(IsolationLevel::RepeatableRead);
-        let transaction = transaction.start().await?;
+        let transaction = session.begin_snapshot(STATEMENT_TIMEOUT).await?;
         let recount = recount(&transaction, &cut, cut_at_ms).await?;
         let ended_ms = clock_ms(&transaction).await?;
         transaction.commit().await?;
@@ -205,12 +203,11 @@ struct Recount {
 
 /// Recounts all votes. `cut_at_ms` is Postgres' time before the cut was read.
 async fn recount(
-    transaction: &Transaction<'_>,
+    transaction: &Client,
     cut: &Cut,
     cut_at_ms: i64,
 ) -> Result<Recount, tokio_postgres::Error> {
-    transaction.batch_execute(STATEMENT_TIMEOUT).await?;
-    let drift = transaction.query_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
+    let drift = transaction.query_typed_one(include_str!("../../sql/audit_drift.sql"), &[]).await?;
     let known = include_str!("../../sql/audit_known.sql");
     let (last_ms, first_ms) = (cut.last_ms(), cut.first_ms());
     let times: [(&(dyn ToSql + Sync), Type); 3] =
@@ -218,11 +215,11 @@ async fn recount(
     let known = transaction.query_typed(known, &times).await?;
     let known = |column| known.first().map_or(0, |row| row.get(column));
     let without_code =
-        transaction.query_one(include_str!("../../sql/audit_without_code.sql"), &[]).await?;
+        transaction.query_typed_one(include_str!("../../sql/audit_without_code.sql"), &[]).await?;
     let regressions =
         transaction.query_typed("SELECT NOT EXISTS (SELECT FROM stream_regressions)", &[]).await?;
-    let codes =
-        transaction.query_one(include_str!("../../sql/audit_codes.sql"), &[&cut_at_ms]).await?;
+    let codes = include_str!("../../sql/audit_codes.sql");
+    let codes = transaction.query_typed_one(codes, &[(&cut_at_ms, Type::INT8)]).await?;
     Ok(Recount {
         counters_are_complete: regressions.first().is_some_and(|row| row.get(0)),
         drift_votes: drift.get(0),
@@ -236,7 +233,7 @@ async fn recount(
 }
 
 /// Reads Postgres' clock, in milliseconds since the epoch.
-async fn clock_ms(client: &impl GenericClient) -> Result<i64, tokio_postgres::Error> {
+async fn clock_ms(client: &Client) -> Result<i64, tokio_postgres::Error> {
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let rows = client.query_typed(sql, &[]).await?;
     Ok(rows.first().map_or(0, |row| row.get(0)))

@@ -1,7 +1,7 @@
 //! Checks whether Redis and Postgres are of the same time, before anything is counted and then every second.
 //!
-//! While they are not, the workers of this replica count nothing, and Redis holds the reason, so that producers refuse
-//! ballots. `votectl resync` ends that.
+//! While they are not, the workers of this replica count nothing, and both servers hold the reason: producers refuse
+//! ballots, and nothing is shown as live or final. `votectl resync` ends that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,11 +48,11 @@ impl EpochCheck {
     pub(crate) async fn check(
         &self,
         redis: &mut Connection,
-        session: &Session,
+        session: &mut Session,
     ) -> Result<Stamp, ServerError> {
         let (epoch, generation) = cmd(&epoch::read(&self.keys)).query_async(redis).await?;
         let in_redis = epoch::parse(epoch, generation);
-        let in_postgres = db::epoch::of_postgres(&**session).await?;
+        let in_postgres = session.run(db::epoch::of_postgres).await?;
         let outcome = epoch::compare(&in_redis, &in_postgres);
         self.same_time.0.store(outcome.is_ok(), Ordering::Relaxed);
         self.gate.report(outcome.map(drop));
@@ -68,6 +68,7 @@ impl EpochCheck {
             }
             Err(mismatch) => {
                 cmd(&epoch::note(&self.keys, mismatch)).exec_async(redis).await?;
+                session.run(async |client| db::epoch::note(client, mismatch).await).await?;
                 Err(mismatch.into())
             }
         }

@@ -85,18 +85,20 @@ impl Positions {
     /// back.
     async fn follow(&self, polls: &Polls, fence: bool) -> Result<Option<i64>, ServerError> {
         let session = self.postgres.get().await;
-        let session = session
+        let mut session = session
             .map_err(|error| ServerError::PostgresCheckout(postgres::describe_checkout(error)))?;
         let connection = self.redis.get().await;
         let mut connection =
             connection.map_err(|error| ServerError::RedisCheckout(describe_checkout(error)))?;
         // A database from another time must not be written to.
-        let stamp = self.epoch.check(&mut connection, &session).await?;
-        let before = db::positions::seen(&**session).await?;
+        let stamp = self.epoch.check(&mut connection, &mut session).await?;
+        let before = session.run(db::positions::seen).await?;
         let streams = self.measure(&mut connection, fence).await?;
         let now: BTreeMap<u16, Position> =
             streams.iter().map(|(partition, stream)| (*partition, stream.position)).collect();
-        let gone_back = db::positions::advance(&**session, &before, &now, now_ms()).await?;
+        let gone_back = session
+            .run(async |client| db::positions::advance(client, &before, &now, now_ms()).await)
+            .await?;
         for partition in gone_back {
             let (before, now) = (before[&partition], now[&partition]);
             tracing::error!(
@@ -108,14 +110,16 @@ impl Positions {
                 "redis lost acknowledged entries of a stream; `votectl audit` shows which polls miss ballots"
             );
         }
-        let regressions = db::positions::regressions(&**session).await?;
+        let regressions = session.run(db::positions::regressions).await?;
         metrics::STREAM_REGRESSIONS.set(regressions.len() as f64);
         let complete_to = streams.values().map(StreamState::complete_to_ms).min();
         let only = only_poll(polls, complete_to, now_ms());
         let waiting = watermark::waiting(streams.values(), only);
         let warnings = session.warnings();
         warnings.forget();
-        let generation = db::watermarks::store_waiting(&**session, waiting.as_ref()).await?;
+        let generation = session
+            .run(async |client| db::watermarks::store_waiting(client, waiting.as_ref()).await)
+            .await?;
         // A standby that takes over may not have it, and Redis must never be ahead of Postgres.
         if warnings.are_there() {
             return Err(ServerError::UnconfirmedCommit);
@@ -124,7 +128,7 @@ impl Positions {
         if !regressions.is_empty() {
             return Ok(None);
         }
-        db::watermarks::advance(&**session, &streams).await?;
+        session.run(async |client| db::watermarks::advance(client, &streams).await).await?;
         Ok(complete_to)
     }
 

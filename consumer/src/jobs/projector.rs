@@ -200,9 +200,9 @@ impl Projector {
     /// Reads all voting codes of a poll, to restore them after Redis lost its data.
     async fn codes(&self, poll: PollId) -> Result<Vec<CodeHash>, ServerError> {
         let session = self.postgres.get().await;
-        let session =
+        let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        Ok(poll_copy::read_codes(&**session, poll).await?)
+        session.run(async |client| Ok(poll_copy::read_codes(client, poll).await?)).await
     }
 
     /// Replaces all definitions and rules that differ from Postgres, whatever their revision, and removes those of polls
@@ -211,7 +211,7 @@ impl Projector {
         let session = self.postgres.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let transaction = session.transaction().await?;
+        let transaction = session.begin().await?;
         if !db::locks::take_copies(&transaction).await? {
             return Ok(());
         }

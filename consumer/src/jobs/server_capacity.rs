@@ -118,7 +118,9 @@ impl ServerCapacity {
         let session = self.postgres.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))?;
-        let query = session.query_typed(include_str!("../../sql/sessions.sql"), &[]);
+        let query = session.run(async |client| {
+            client.query_typed(include_str!("../../sql/sessions.sql"), &[]).await
+        });
         let Ok(rows) = tokio::time::timeout(ANSWER_WITHIN, query).await else {
             // The session still owes an answer, so the pool must not lend it again.
             session.give_up();

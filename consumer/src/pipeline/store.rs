@@ -18,7 +18,9 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::Ballot;
 use votestream_schema::code::CodeHash;
-use votestream_service::postgres::{Pool, Warnings, describe, describe_checkout, is_data_error};
+use votestream_service::postgres::{
+    Pool, Session, Warnings, describe, describe_checkout, is_data_error,
+};
 
 use crate::metrics;
 use crate::pipeline::batch::{Reason, Vote};
@@ -128,7 +130,7 @@ impl Store {
     /// Chooses the statement: inserts as long as all voters are new, and upserts for a while after one was not.
     async fn insert_or_upsert(
         &self,
-        client: &mut tokio_postgres::Client,
+        session: &mut Session,
         warnings: &Warnings,
         votes: &[Vote],
         set_aside: &[(Ballot, Reason)],
@@ -136,14 +138,14 @@ impl Store {
         let left = self.upserts_left.load(Ordering::Relaxed);
         if left > 0 {
             self.upserts_left.store(left - 1, Ordering::Relaxed);
-            return count_in_transaction(client, warnings, UPSERT, votes, set_aside).await;
+            return count_in_transaction(session, warnings, UPSERT, votes, set_aside).await;
         }
-        match count_in_transaction(client, warnings, INSERT, votes, set_aside).await {
+        match count_in_transaction(session, warnings, INSERT, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("a voter of this batch is already stored; upserting the batch");
                 metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
-                count_in_transaction(client, warnings, UPSERT, votes, set_aside).await
+                count_in_transaction(session, warnings, UPSERT, votes, set_aside).await
             }
             outcome => outcome,
         }
@@ -167,20 +169,20 @@ fn record_disk(outcome: &Result<Outcome, tokio_postgres::Error>) {
 /// # Errors
 /// Returns the Postgres error if the statement fails; nothing is counted then.
 pub async fn upsert(
-    client: &impl tokio_postgres::GenericClient,
+    client: &tokio_postgres::Client,
     votes: &[Vote],
 ) -> Result<Counted, tokio_postgres::Error> {
     Columns::of(votes).count(client, UPSERT).await
 }
 
 async fn count_in_transaction(
-    client: &mut tokio_postgres::Client,
+    session: &mut Session,
     warnings: &Warnings,
     statement: &str,
     votes: &[Vote],
     set_aside: &[(Ballot, Reason)],
 ) -> Result<Outcome, tokio_postgres::Error> {
-    let transaction = client.transaction().await?;
+    let transaction = session.begin().await?;
     let mut counted = Counted::default();
     let mut losers = set_aside.to_vec();
     let without_code = without_code(&transaction, votes).await?;
@@ -207,7 +209,7 @@ async fn count_in_transaction(
 
 /// Returns the positions of the votes whose voter needs a voting code and has none.
 async fn without_code(
-    client: &impl tokio_postgres::GenericClient,
+    client: &tokio_postgres::Client,
     votes: &[Vote],
 ) -> Result<Vec<usize>, tokio_postgres::Error> {
     let (positions, votes): (Vec<usize>, Vec<&Vote>) =
@@ -273,7 +275,7 @@ impl Columns {
     /// Runs one of the two counting statements and returns how many rows it wrote.
     async fn count(
         &self,
-        client: &impl tokio_postgres::GenericClient,
+        client: &tokio_postgres::Client,
         statement: &str,
     ) -> Result<Counted, tokio_postgres::Error> {
         let rows = client
@@ -300,7 +302,7 @@ impl Columns {
     /// Takes ballots out of `set_aside` that count after all, because a replacing vote is a ballot that lost before.
     async fn restore_set_aside(
         &self,
-        client: &impl tokio_postgres::GenericClient,
+        client: &tokio_postgres::Client,
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_typed(
@@ -314,7 +316,7 @@ impl Columns {
 
 /// Stores which of these ballots do not count, with the reason; ballots that do count are skipped.
 async fn store_set_aside(
-    client: &impl tokio_postgres::GenericClient,
+    client: &tokio_postgres::Client,
     losers: &[(Ballot, Reason)],
 ) -> Result<(), tokio_postgres::Error> {
     let ballots: Vec<Uuid> = losers.iter().map(|(ballot, _)| ballot.id.0).collect();

@@ -248,7 +248,7 @@ async fn a_change_of_an_operator_is_not_taken_for_a_forgery() {
     let poll = &deployment.poll;
     let mut sql = deployment.sql().await;
     let transaction = sql.transaction().await.unwrap();
-    let locked = db::polls::lock(&transaction, &poll.slug).await.unwrap().unwrap();
+    let locked = db::polls::lock(transaction.client(), &poll.slug).await.unwrap().unwrap();
     let closed = Poll {
         closes_at_ms: Some(votestream_schema::poll::now_ms() + 3_600_000),
         revision: locked.revision + 1,
@@ -259,7 +259,7 @@ async fn a_change_of_an_operator_is_not_taken_for_a_forgery() {
     let _: i64 = redis.hset(deployment.keys.rules(0), poll.id.0, &newer).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(rules(deployment, 0, poll.id.0).await.as_ref(), Some(&newer));
-    db::polls::set_times(&transaction, &closed).await.unwrap();
+    db::polls::set_times(transaction.client(), &closed).await.unwrap();
     transaction.commit().await.unwrap();
     eventually(SOON, async || {
         let found = rules(deployment, 1, poll.id.0).await;

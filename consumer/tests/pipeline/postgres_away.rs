@@ -178,7 +178,8 @@ async fn a_commit_is_flushed_whatever_the_server_has_for_a_default() {
         let set = format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {default}");
         sql.batch_execute(&set).await.unwrap();
         let pool = deployment.pool(2_000);
-        let session = pool.get().await.unwrap();
+        let mut session = pool.get().await.unwrap();
+        let session = session.begin().await.unwrap();
         let told: String = session.query_one("SHOW synchronous_commit", &[]).await.unwrap().get(0);
         assert_eq!(told, used);
     }

@@ -38,7 +38,7 @@ async fn a_register_is_forgotten_some_time_after_its_poll_has_closed_and_never_b
     // As in votectl, which holds this lock meanwhile, Redis gets the new closing time first.
     let mut sql = deployment.sql().await;
     let change = sql.transaction().await.unwrap();
-    db::locks::share_copies(&change).await.unwrap();
+    db::locks::share_copies(change.client()).await.unwrap();
     let mut told = Poll { revision: prolonged.revision + 1, ..prolonged };
     told.closes_at_ms = Some(now_ms() - HOUR_MS / 2);
     let mut redis = deployment.redis().await;

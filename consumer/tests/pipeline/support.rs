@@ -383,7 +383,7 @@ pub async fn create_poll(sql: &mut Client, changes: Value) -> Poll {
         serde_json::from_value(definition).expect("the definition can be read");
     let definition = definition.validated().expect("the definition is valid");
     let transaction = sql.transaction().await.expect("Postgres begins");
-    db::polls::create(&transaction, &definition).await.expect("the slug is free");
+    db::polls::create(transaction.client(), &definition).await.expect("the slug is free");
     transaction.commit().await.expect("Postgres commits");
     let poll = db::polls::with_secret(sql, &definition.slug).await.expect("Postgres answers");
     poll.expect("the poll is there")

@@ -76,7 +76,7 @@ impl Database {
 
     pub async fn create(&mut self, poll: &Definition) -> PollId {
         let transaction = self.client.transaction().await.unwrap();
-        let id = db::polls::create(&transaction, poll).await.unwrap();
+        let id = db::polls::create(transaction.client(), poll).await.unwrap();
         transaction.commit().await.unwrap();
         id
     }

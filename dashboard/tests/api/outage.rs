@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use testkit::proxy::Proxy;
 use testkit::{PostgresServer, create_database, eventually, own_postgres};
-use votestream_schema::PollId;
 use votestream_schema::poll::{Definition, Visibility};
+use votestream_schema::projection::epoch;
+use votestream_schema::{PollId, db};
 
-use crate::harness::{Database, Service, Setup, poll};
+use crate::harness::{Database, Service, Setup, in_ms, poll};
 use crate::stream::{Stream, WAYS};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -172,4 +173,28 @@ async fn a_database_that_is_not_migrated_yet_is_waited_for() {
         service.client.get("/api/polls/pets/tally").send().await.status == 200
     })
     .await;
+}
+
+/// Postgres was restored to an earlier state, and a consumer has noticed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_another_time_is_shown_neither_as_live_nor_as_final() {
+    let mut database = Database::new().await;
+    let closed = Definition { closes_at: Some(in_ms(-1_000)), ..poll("pets") };
+    let pets = database.create(&closed).await;
+    database.count(pets, 3, &[2, 1]).await;
+    database.complete_to(in_ms(0), 0, pets).await;
+    let service = Setup::on(&database.url).start().await;
+    let mut stream = Stream::open(&service.client, "pets", WAYS[0]).await;
+    stream.event_where(|_, data| data["final"] == true && data["stale"] == false).await;
+
+    let why = epoch::Mismatch::PostgresWentBack { behind_s: 60 };
+    db::epoch::note(&database.client, why).await.unwrap();
+    let told = stream.event_where(|_, data| data["stale"] == true).await;
+    assert_eq!((&told["final"], &told["waiting"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(told["complete_to"], serde_json::Value::Null);
+    let page = service.client.get("/").send().await;
+    assert!(page.text().contains("Stale since") && !page.text().contains("Final"), "{page:?}");
+
+    db::epoch::renew(&database.client, 0).await.unwrap();
+    stream.event_where(|_, data| data["final"] == true && data["stale"] == false).await;
 }

@@ -5,21 +5,21 @@
 //!
 //! Only roles that may update the table can lock its rows; an advisory lock could be held by any role.
 
-use tokio_postgres::Transaction;
+use tokio_postgres::Client;
 
 /// Shares the lock of the copies in Redis; waits while a consumer repairs them.
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn share_copies(tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
-    tx.query("SELECT FROM locks WHERE name = 'copies' FOR SHARE", &[]).await.map(drop)
+pub async fn share_copies(tx: &Client) -> Result<(), tokio_postgres::Error> {
+    tx.query_typed("SELECT FROM locks WHERE name = 'copies' FOR SHARE", &[]).await.map(drop)
 }
 
 /// Takes the lock of the copies in Redis for itself; returns false if anybody else has it.
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn take_copies(tx: &Transaction<'_>) -> Result<bool, tokio_postgres::Error> {
+pub async fn take_copies(tx: &Client) -> Result<bool, tokio_postgres::Error> {
     take(tx, "SELECT FROM locks WHERE name = 'copies' FOR UPDATE SKIP LOCKED").await
 }
 
@@ -27,10 +27,10 @@ pub async fn take_copies(tx: &Transaction<'_>) -> Result<bool, tokio_postgres::E
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn take_audit(tx: &Transaction<'_>) -> Result<bool, tokio_postgres::Error> {
+pub async fn take_audit(tx: &Client) -> Result<bool, tokio_postgres::Error> {
     take(tx, "SELECT FROM locks WHERE name = 'audit' FOR UPDATE SKIP LOCKED").await
 }
 
-async fn take(tx: &Transaction<'_>, sql: &str) -> Result<bool, tokio_postgres::Error> {
+async fn take(tx: &Client, sql: &str) -> Result<bool, tokio_postgres::Error> {
     Ok(!tx.query_typed(sql, &[]).await?.is_empty())
 }

@@ -8,6 +8,7 @@
 use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
 
 use super::error::Error;
 use crate::keys::PARTITIONS_DEFAULT;
@@ -20,6 +21,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
     ("secrecy", include_str!("../../migrations/0005_secrecy.sql")),
     ("epoch", include_str!("../../migrations/0006_epoch.sql")),
+    ("mismatch", include_str!("../../migrations/0007_mismatch.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.
@@ -31,6 +33,9 @@ const ADVISORY_LOCK_WAIT: &str = "SET LOCAL lock_timeout = '3s'; SET LOCAL state
 /// Keeps every other migration out until the transaction ends, also one of the previous release, which reads
 /// this table first.
 const LOCK: &str = "LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE";
+
+/// How long a migration waits for the locks of tables. While it waits, statements that come later wait behind it.
+const LOCK_WAIT: &str = "SET LOCAL lock_timeout = '7500ms'";
 
 /// How often the creation of that table is tried: two sessions that create it at the same moment collide.
 const CREATE_ATTEMPTS: usize = 5;
@@ -63,7 +68,9 @@ pub async fn migrate(client: &mut Client, partitions: Option<u16>) -> Result<Mig
         let is_held = take_advisory_lock(client).await?;
         let outcome = apply_missing(client).await;
         if is_held {
-            client.execute("SELECT pg_advisory_unlock($1)", &[&ADVISORY_LOCK]).await?;
+            client
+                .execute_typed("SELECT pg_advisory_unlock($1)", &[(&ADVISORY_LOCK, Type::INT8)])
+                .await?;
         }
         applied = outcome?;
     }
@@ -74,9 +81,9 @@ pub async fn migrate(client: &mut Client, partitions: Option<u16>) -> Result<Mig
 async fn fix_partitions(client: &Client, asked: Option<u16>) -> Result<u16, Error> {
     let wanted = i16::try_from(asked.unwrap_or(PARTITIONS_DEFAULT)).unwrap_or(i16::MAX);
     client
-        .execute(
+        .execute_typed(
             "INSERT INTO deployment (partitions) VALUES ($1) ON CONFLICT DO NOTHING",
-            &[&wanted],
+            &[(&wanted, Type::INT2)],
         )
         .await?;
     let deployed = partitions(client).await?;
@@ -92,7 +99,8 @@ async fn take_advisory_lock(client: &mut Client) -> Result<bool, Error> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(ADVISORY_LOCK_WAIT).await?;
     // A lock of the session, which outlasts the transaction.
-    match transaction.execute("SELECT pg_advisory_lock($1)", &[&ADVISORY_LOCK]).await {
+    let sql = "SELECT pg_advisory_lock($1)";
+    match transaction.execute_typed(sql, &[(&ADVISORY_LOCK, Type::INT8)]).await {
         Ok(_) => transaction.commit().await?,
         Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
             transaction.rollback().await?;
@@ -132,7 +140,7 @@ async fn create_table(client: &Client) -> Result<(), Error> {
 
 /// Returns the first migration that was not applied.
 async fn first_missing(client: &Client) -> Result<Option<Migration>, Error> {
-    let found = client.query("SELECT version, checksum FROM schema_migrations", &[]).await;
+    let found = client.query_typed("SELECT version, checksum FROM schema_migrations", &[]).await;
     let rows = match found {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Vec::new(),
         rows => rows?,
@@ -152,16 +160,17 @@ async fn first_missing(client: &Client) -> Result<Option<Migration>, Error> {
 async fn apply(client: &mut Client, migration: &Migration) -> Result<bool, Error> {
     let Migration { version, name, sql } = migration;
     let transaction = client.transaction().await?;
+    transaction.batch_execute(LOCK_WAIT).await?;
     transaction.batch_execute(LOCK).await?;
     let is_known = "SELECT FROM schema_migrations WHERE version = $1";
-    if transaction.query_opt(is_known, &[version]).await?.is_some() {
+    if transaction.query_typed_opt(is_known, &[(version, Type::INT4)]).await?.is_some() {
         return Ok(false);
     }
     transaction.batch_execute(sql).await?;
     transaction
-        .execute(
+        .execute_typed(
             "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
-            &[version, name, &checksum(sql)],
+            &[(version, Type::INT4), (name, Type::TEXT), (&checksum(sql), Type::BYTEA)],
         )
         .await?;
     transaction.commit().await?;
@@ -176,8 +185,8 @@ fn checksum(sql: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// Returns [`Error::NotMigrated`] for an empty database, else the database's error.
-pub async fn partitions(client: &impl tokio_postgres::GenericClient) -> Result<u16, Error> {
-    let found = client.query_opt("SELECT partitions FROM deployment", &[]).await;
+pub async fn partitions(client: &tokio_postgres::Client) -> Result<u16, Error> {
+    let found = client.query_typed_opt("SELECT partitions FROM deployment", &[]).await;
     match found {
         Ok(Some(row)) => Ok(row.get::<_, i16>(0).unsigned_abs()),
         Ok(None) => Err(Error::NotMigrated),

@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{GenericClient, Row, Transaction};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Row};
 
 use super::error::{Error, UnreadablePoll};
 use super::{locks, secrets};
@@ -31,8 +32,10 @@ pub struct StoredPolls {
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn all(client: &impl GenericClient) -> Result<StoredPolls, Error> {
-    let rows = client.query(include_str!("../../sql/polls.sql"), &[&None::<&str>]).await?;
+pub async fn all(client: &Client) -> Result<StoredPolls, Error> {
+    let rows = client
+        .query_typed(include_str!("../../sql/polls.sql"), &[(&None::<&str>, Type::TEXT)])
+        .await?;
     let mut polls = StoredPolls::default();
     for row in &rows {
         match poll(row) {
@@ -80,8 +83,10 @@ impl UnreadableLog {
 ///
 /// # Errors
 /// Returns [`Error::UnreadablePoll`] when the row breaks the model, else the database's error.
-pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<Poll>, Error> {
-    let row = client.query_opt(include_str!("../../sql/polls.sql"), &[&slug.as_str()]).await?;
+pub async fn by_slug(client: &Client, slug: &Slug) -> Result<Option<Poll>, Error> {
+    let row = client
+        .query_typed_opt(include_str!("../../sql/polls.sql"), &[(&slug.as_str(), Type::TEXT)])
+        .await?;
     Ok(row.as_ref().map(poll).transpose()?)
 }
 
@@ -90,10 +95,10 @@ pub async fn by_slug(client: &impl GenericClient, slug: &Slug) -> Result<Option<
 ///
 /// # Errors
 /// As [`by_slug`].
-pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Error> {
+pub async fn lock(tx: &Client, slug: &Slug) -> Result<Option<Poll>, Error> {
     locks::share_copies(tx).await?;
     let sql = "SELECT FROM polls WHERE slug = $1 FOR NO KEY UPDATE";
-    match tx.query_opt(sql, &[&slug.as_str()]).await? {
+    match tx.query_typed_opt(sql, &[(&slug.as_str(), Type::TEXT)]).await? {
         Some(_) => with_secret(tx, slug).await,
         None => Ok(None),
     }
@@ -103,7 +108,7 @@ pub async fn lock(tx: &Transaction<'_>, slug: &Slug) -> Result<Option<Poll>, Err
 ///
 /// # Errors
 /// As [`by_slug`].
-pub async fn with_secret(client: &impl GenericClient, slug: &Slug) -> Result<Option<Poll>, Error> {
+pub async fn with_secret(client: &Client, slug: &Slug) -> Result<Option<Poll>, Error> {
     let Some(mut poll) = by_slug(client, slug).await? else { return Ok(None) };
     secrets::fill(client, std::slice::from_mut(&mut poll)).await?;
     Ok(Some(poll))
@@ -113,7 +118,7 @@ pub async fn with_secret(client: &impl GenericClient, slug: &Slug) -> Result<Opt
 ///
 /// # Errors
 /// Returns [`Error::SlugTaken`], or the database's error.
-pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
+pub async fn create(tx: &Client, definition: &Definition) -> Result<PollId, Error> {
     let row = write(tx, include_str!("../../sql/insert_poll.sql"), definition).await;
     let id: i32 = match row {
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
@@ -121,7 +126,8 @@ pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
         }
         other => other?.get(0),
     };
-    tx.execute("INSERT INTO poll_tally (poll_id) VALUES ($1)", &[&id]).await?;
+    let sql = "INSERT INTO poll_tally (poll_id) VALUES ($1)";
+    tx.execute_typed(sql, &[(&id, Type::INT4)]).await?;
     secrets::create(tx, PollId(id)).await?;
     insert_options(tx, id, &definition.options).await?;
     Ok(PollId(id))
@@ -131,10 +137,10 @@ pub async fn create(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 ///
 /// # Errors
 /// Returns the database's error; the database refuses once there are votes.
-pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<PollId, Error> {
+pub async fn update(tx: &Client, definition: &Definition) -> Result<PollId, Error> {
     let id: i32 = write(tx, include_str!("../../sql/update_poll.sql"), definition).await?.get(0);
-    tx.execute("DELETE FROM tally WHERE poll_id = $1", &[&id]).await?;
-    tx.execute("DELETE FROM options WHERE poll_id = $1", &[&id]).await?;
+    tx.execute_typed("DELETE FROM tally WHERE poll_id = $1", &[(&id, Type::INT4)]).await?;
+    tx.execute_typed("DELETE FROM options WHERE poll_id = $1", &[(&id, Type::INT4)]).await?;
     insert_options(tx, id, &definition.options).await?;
     Ok(PollId(id))
 }
@@ -143,56 +149,68 @@ pub async fn update(tx: &Transaction<'_>, definition: &Definition) -> Result<Pol
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn set_times(client: &impl GenericClient, poll: &Poll) -> Result<(), Error> {
+pub async fn set_times(client: &Client, poll: &Poll) -> Result<(), Error> {
     let sql = "UPDATE polls SET opens_at_ms = $2, closes_at_ms = $3, archived_at_ms = $4, revision = $5 WHERE id = $1";
-    let times = [&poll.opens_at_ms, &poll.closes_at_ms, &poll.archived_at_ms];
-    client.execute(sql, &[&poll.id.0, times[0], times[1], times[2], &poll.revision]).await?;
+    client
+        .execute_typed(
+            sql,
+            &[
+                (&poll.id.0, Type::INT4),
+                (&poll.opens_at_ms, Type::INT8),
+                (&poll.closes_at_ms, Type::INT8),
+                (&poll.archived_at_ms, Type::INT8),
+                (&poll.revision, Type::INT4),
+            ],
+        )
+        .await?;
     Ok(())
 }
 
 async fn write(
-    tx: &Transaction<'_>,
+    tx: &Client,
     sql: &str,
     definition: &Definition,
 ) -> Result<Row, tokio_postgres::Error> {
     let ms = |at: Option<jiff::Timestamp>| at.map(|at| at.as_millisecond());
-    tx.query_one(
+    tx.query_typed_one(
         sql,
         &[
-            &definition.slug.as_str(),
-            &definition.title,
-            &i16::from(definition.choices_min),
-            &i16::from(definition.choices_max),
-            &definition.vote_policy.as_str(),
-            &definition.voter_policy.as_str(),
-            &definition.visibility.as_str(),
-            &ms(definition.opens_at),
-            &ms(definition.closes_at),
-            &definition.secret,
-            &definition.keep_votes_days.map(i32::from),
+            (&definition.slug.as_str(), Type::TEXT),
+            (&definition.title, Type::TEXT),
+            (&i16::from(definition.choices_min), Type::INT2),
+            (&i16::from(definition.choices_max), Type::INT2),
+            (&definition.vote_policy.as_str(), Type::TEXT),
+            (&definition.voter_policy.as_str(), Type::TEXT),
+            (&definition.visibility.as_str(), Type::TEXT),
+            (&ms(definition.opens_at), Type::INT8),
+            (&ms(definition.closes_at), Type::INT8),
+            (&definition.secret, Type::BOOL),
+            (&definition.keep_votes_days.map(i32::from), Type::INT4),
         ],
     )
     .await
 }
 
-async fn insert_options(
-    tx: &Transaction<'_>,
-    poll: i32,
-    options: &[PollOption],
-) -> Result<(), Error> {
+async fn insert_options(tx: &Client, poll: i32, options: &[PollOption]) -> Result<(), Error> {
     let slugs: Vec<&str> = options.iter().map(|o| o.slug.as_str()).collect();
     let labels: Vec<&str> = options.iter().map(|o| o.label.as_str()).collect();
     let descriptions: Vec<Option<&str>> =
         options.iter().map(|o| o.description.as_deref()).collect();
     let colours: Vec<Option<&str>> = options.iter().map(|o| o.colour.as_deref()).collect();
-    tx.execute(
+    tx.execute_typed(
         include_str!("../../sql/insert_options.sql"),
-        &[&poll, &slugs, &labels, &descriptions, &colours],
+        &[
+            (&poll, Type::INT4),
+            (&slugs, Type::TEXT_ARRAY),
+            (&labels, Type::TEXT_ARRAY),
+            (&descriptions, Type::TEXT_ARRAY),
+            (&colours, Type::TEXT_ARRAY),
+        ],
     )
     .await?;
-    tx.execute(
+    tx.execute_typed(
         "INSERT INTO tally (poll_id, position) SELECT poll_id, position FROM options WHERE poll_id = $1",
-        &[&poll],
+        &[(&poll, Type::INT4)],
     )
     .await?;
     Ok(())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::Error;
@@ -34,7 +34,7 @@ pub struct Regression {
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn seen(client: &impl GenericClient) -> Result<BTreeMap<u16, Position>, Error> {
+pub async fn seen(client: &Client) -> Result<BTreeMap<u16, Position>, Error> {
     let sql = "SELECT partition, last_ms, last_seq, added FROM stream_positions";
     let rows = client.query_typed(sql, &[]).await?;
     let position = |row: &tokio_postgres::Row| {
@@ -50,7 +50,7 @@ pub async fn seen(client: &impl GenericClient) -> Result<BTreeMap<u16, Position>
 /// # Errors
 /// Returns the database's error; nothing is stored then.
 pub async fn advance(
-    client: &impl GenericClient,
+    client: &Client,
     before: &BTreeMap<u16, Position>,
     now: &BTreeMap<u16, Position>,
     now_ms: i64,
@@ -95,7 +95,7 @@ pub async fn advance(
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn regressions(client: &impl GenericClient) -> Result<Vec<Regression>, Error> {
+pub async fn regressions(client: &Client) -> Result<Vec<Regression>, Error> {
     let sql = "SELECT partition, found_at_ms, from_ms, from_seq, to_ms, to_seq, from_added, to_added \
                FROM stream_regressions WHERE acknowledged_at_ms IS NULL ORDER BY found_at_ms, partition";
     let rows = client.query_typed(sql, &[]).await?;
@@ -117,11 +117,8 @@ pub async fn regressions(client: &impl GenericClient) -> Result<Vec<Regression>,
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn acknowledge_regressions(
-    client: &impl GenericClient,
-    now_ms: i64,
-) -> Result<u64, Error> {
+pub async fn acknowledge_regressions(client: &Client, now_ms: i64) -> Result<u64, Error> {
     let sql =
         "UPDATE stream_regressions SET acknowledged_at_ms = $1 WHERE acknowledged_at_ms IS NULL";
-    Ok(client.execute(sql, &[&now_ms]).await?)
+    Ok(client.execute_typed(sql, &[(&now_ms, Type::INT8)]).await?)
 }

@@ -1,6 +1,7 @@
 //! Reads results for an operator, whatever a poll's visibility.
 
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::error::Error;
 use crate::PollId;
@@ -10,8 +11,10 @@ use crate::tally::Tally;
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn tally(client: &impl GenericClient, poll: PollId) -> Result<Tally, Error> {
-    let row = client.query_opt(include_str!("../../sql/results.sql"), &[&poll.0]).await?;
+pub async fn tally(client: &Client, poll: PollId) -> Result<Tally, Error> {
+    let row = client
+        .query_typed_opt(include_str!("../../sql/results.sql"), &[(&poll.0, Type::INT4)])
+        .await?;
     Ok(row.map_or_else(Tally::default, |row| Tally {
         version: row.get("version"),
         voters: row.get("voters"),
@@ -24,8 +27,8 @@ pub async fn tally(client: &impl GenericClient, poll: PollId) -> Result<Tally, E
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn series(client: &impl GenericClient, poll: PollId) -> Result<Vec<(i64, i64)>, Error> {
+pub async fn series(client: &Client, poll: PollId) -> Result<Vec<(i64, i64)>, Error> {
     let sql = "SELECT second, votes FROM series WHERE poll_id = $1 AND votes <> 0 ORDER BY second";
-    let rows = client.query(sql, &[&poll.0]).await?;
+    let rows = client.query_typed(sql, &[(&poll.0, Type::INT4)]).await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
-use tokio_postgres::{GenericClient, Transaction};
 
 use super::error::Error;
 use crate::poll::secrecy::VoterKeys;
@@ -14,10 +14,11 @@ use crate::poll::voter_key::PollSecret;
 use crate::{Poll, PollId};
 
 /// Stores a new secret for a poll that has none.
-pub(super) async fn create(tx: &Transaction<'_>, poll: PollId) -> Result<(), Error> {
+pub(super) async fn create(tx: &Client, poll: PollId) -> Result<(), Error> {
     let secret = PollSecret::generate();
     let sql = "INSERT INTO poll_secrets (poll_id, secret) VALUES ($1, $2)";
-    tx.execute(sql, &[&poll.0, &secret.as_bytes().as_slice()]).await?;
+    tx.execute_typed(sql, &[(&poll.0, Type::INT4), (&secret.as_bytes().as_slice(), Type::BYTEA)])
+        .await?;
     Ok(())
 }
 
@@ -25,7 +26,7 @@ pub(super) async fn create(tx: &Transaction<'_>, poll: PollId) -> Result<(), Err
 ///
 /// # Errors
 /// Returns the database's error, for instance that the role may not read secrets.
-pub async fn fill(client: &impl GenericClient, polls: &mut [Poll]) -> Result<(), Error> {
+pub async fn fill(client: &Client, polls: &mut [Poll]) -> Result<(), Error> {
     let keyed = polls.iter().filter(|poll| poll.secrecy.keys.is_keyed());
     let ids: Vec<i32> = keyed.map(|poll| poll.id.0).collect();
     if ids.is_empty() {

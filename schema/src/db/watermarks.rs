@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::Error;
@@ -24,7 +24,7 @@ pub struct Progress {
 ///
 /// # Errors
 /// Returns the database's error.
-pub async fn progress(client: &impl GenericClient, poll: PollId) -> Result<Progress, Error> {
+pub async fn progress(client: &Client, poll: PollId) -> Result<Progress, Error> {
     let sql = include_str!("../../sql/progress.sql");
     let rows = client.query_typed(sql, &[(&poll.0, Type::INT4)]).await?;
     Ok(rows.first().map_or_else(Progress::default, |row| Progress {
@@ -39,10 +39,7 @@ pub async fn progress(client: &impl GenericClient, poll: PollId) -> Result<Progr
 ///
 /// # Errors
 /// Returns the database's error; nothing is stored then.
-pub async fn advance(
-    client: &impl GenericClient,
-    streams: &BTreeMap<u16, StreamState>,
-) -> Result<(), Error> {
+pub async fn advance(client: &Client, streams: &BTreeMap<u16, StreamState>) -> Result<(), Error> {
     let partitions: Vec<i16> = streams.keys().map(|partition| *partition as i16).collect();
     let of =
         |number: fn(&StreamState) -> i64| -> Vec<i64> { streams.values().map(number).collect() };
@@ -66,7 +63,7 @@ pub async fn advance(
 /// # Errors
 /// Returns the database's error.
 pub async fn store_waiting(
-    client: &impl GenericClient,
+    client: &Client,
     by_poll: Option<&HashMap<PollId, i64>>,
 ) -> Result<i64, Error> {
     let json = by_poll.map(|by_poll| {

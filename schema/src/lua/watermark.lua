@@ -2,7 +2,8 @@
 -- Where a stream stands: its position, and how far it is empty.
 -- KEYS 1 stream; ARGV 1 fence: 1 or 0, 2 most entries that are counted by poll, 3 bytes after which counting ends
 -- Reply: {last ID, entries ever added, length, ID of the oldest entry or '', entries counted, a poll, its ballots,
---        another poll, …}. The ballots are those of the first entries, as far as ARGV 2 and 3 allow.
+--        another poll, …}. The ballots are those of the first entries, as far as ARGV 2 and 3 allow. The oldest ID is that
+--        under which a ballot first came in, for a ballot that was sent again and is among these entries.
 --
 -- With the fence, the last ID of an empty stream is moved to Redis' present time. No later entry can have an ID before
 -- it, even if the clock is set back.
@@ -50,6 +51,12 @@ while counted < entries_max and bytes < bytes_max do
             bytes = bytes + #fields[i] + #fields[i + 1]
             if fields[i] == 'ballot' and not poll then
                 poll = string.match(string.sub(fields[i + 1], 1, 32), '^%d+ (%d+) ')
+            elseif fields[i] == 'origin' then
+                -- A ballot that is sent again came in under this earlier ID.
+                local ms = tonumber(string.match(string.sub(fields[i + 1], 1, 40), '^(%d+)-%d+$'))
+                if ms and ms < tonumber(string.match(oldest, '^%d+')) then
+                    oldest = string.format('%.0f-0', ms)
+                end
             end
         end
         if poll then

@@ -26,13 +26,26 @@ pub struct Deployment {
     pub database_url: String,
     environment: Vec<(&'static str, String)>,
     folder: PathBuf,
+    /// The file by which programs that are started resolve names, instead of `/etc/hosts`.
+    hosts: Option<PathBuf>,
 }
+
+/// Runs a program that sees another file as `/etc/hosts`, in a mount namespace of its own.
+const WITH_HOSTS: &str = r#"mount --bind "$0" /etc/hosts && exec "$@""#;
 
 impl Deployment {
     /// Migrates a new database, with six partitions, and opens a poll on this Redis. `more` are further variables of
     /// the services.
     pub async fn on(redis_url: &str, more: &[(&'static str, &str)]) -> Self {
-        let database_url = database().await;
+        Self::with_database(redis_url, database().await, more).await
+    }
+
+    /// Does the same as [`Deployment::on`], in an empty database of the test.
+    pub async fn with_database(
+        redis_url: &str,
+        database_url: String,
+        more: &[(&'static str, &str)],
+    ) -> Self {
         let mut environment = vec![
             ("REDIS_URL", redis_url.to_owned()),
             ("DATABASE_URL", database_url.clone()),
@@ -43,7 +56,8 @@ impl Deployment {
             ("LOG_LEVEL", "info".to_owned()),
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let deployment = Self { database_url, environment, folder: folder("survival") };
+        let deployment =
+            Self { database_url, environment, folder: folder("survival"), hosts: None };
         deployment.votectl(&["migrate", "--partitions", "6"]);
         let create = ["poll", "create", "--slug", POLL, "--title", "Pets?", "--open"];
         deployment
@@ -52,17 +66,56 @@ impl Deployment {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(binary(program));
+        let mut command = match &self.hosts {
+            None => Command::new(binary(program)),
+            Some(hosts) => {
+                let mut command = Command::new("unshare");
+                command.args(["--map-root-user", "--mount", "sh", "-c", WITH_HOSTS]);
+                command.arg(hosts).arg(binary(program));
+                command
+            }
+        };
         let environment = self.environment.iter().map(|(name, value)| (*name, value.as_str()));
         command.env_clear().envs(environment);
         command
     }
 
-    /// Runs votectl with these arguments, and checks that it succeeds.
-    pub fn votectl(&self, arguments: &[&str]) {
+    /// Gives the programs that are started from now on another address of the same database.
+    pub fn reach_database_at(&mut self, url: String) {
+        for (name, value) in &mut self.environment {
+            if *name == "DATABASE_URL" {
+                value.clone_from(&url);
+            }
+        }
+    }
+
+    /// Lets the programs that are started from now on resolve names by this file, which may change while they run. Returns
+    /// false if this machine does not allow that.
+    pub fn resolve_names_by(&mut self, hosts: PathBuf) -> bool {
+        let mut attempt = Command::new("unshare");
+        attempt
+            .args(["--map-root-user", "--mount", "sh", "-c", WITH_HOSTS])
+            .arg(&hosts)
+            .arg("true");
+        self.hosts = Some(hosts);
+        attempt.status().is_ok_and(|status| status.success())
+    }
+
+    /// Gives the programs that are started from now on this address of Redis.
+    pub fn reach_redis_at(&mut self, url: String) {
+        for (name, value) in &mut self.environment {
+            if *name == "REDIS_URL" {
+                value.clone_from(&url);
+            }
+        }
+    }
+
+    /// Runs votectl with these arguments, checks that it succeeds, and returns what it prints.
+    pub fn votectl(&self, arguments: &[&str]) -> String {
         let output = self.command("votectl").args(arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "votectl {arguments:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Starts a program without waiting until it is ready.
@@ -132,6 +185,12 @@ impl Replica {
     /// Waits until `/readyz` answers 200.
     pub async fn ready(&self) {
         eventually(SOON, async || readiness(self.admin_port).await == Some(200)).await;
+    }
+
+    /// Returns the lines that it has logged so far.
+    pub fn logged(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.process.log()).unwrap();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// Sends SIGTERM, as Kubernetes does to end a pod.

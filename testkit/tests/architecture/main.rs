@@ -141,7 +141,8 @@ const SQL: [&str; 29] = [
     "schema/src/db/watermarks.rs",
     "schema/src/poll_copy.rs",
     "schema/src/register_contents.rs",
-    "service/src/postgres.rs",
+    "schema/src/register_contents/repair.rs",
+    "service/src/postgres/session.rs",
     "standalone/src/servers/postgres/roles.rs",
     "standalone/src/supervisor/database.rs",
     "votectl/src/operations/audit.rs",
@@ -184,6 +185,20 @@ fn sql_stands_where_postgres_is_asked_and_nowhere_else() {
         }
     });
     assert_eq!(found, set(&SQL));
+}
+
+/// A pooler may run each transaction in another session of the server, where a statement with a name does not exist.
+#[test]
+fn no_statement_has_a_name() {
+    let named = ["query", "query_one", "query_opt", "query_raw", "execute", "prepare", "copy_in"];
+    let ours = ["consumer/", "dashboard/", "schema/", "service/", "votectl/"];
+    for path in SQL.iter().filter(|path| ours.iter().any(|part| path.starts_with(part))) {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in named {
+            assert!(!code.contains(&format!(".{call}(")), "{path}: `{call}`; use `{call}_typed`");
+        }
+    }
 }
 
 #[test]

@@ -16,9 +16,9 @@ mod streams;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, IsolationLevel};
 use votestream_schema::db::polls::StoredPolls;
 use votestream_schema::{Poll, PollId, Slug, db};
+use votestream_service::postgres::Session;
 
 use super::polls;
 use crate::error::Error;
@@ -51,8 +51,6 @@ pub struct Options {
 /// is no error; see [`Report::ok`].
 pub async fn audit(servers: &Servers, options: &Options) -> Result<Report, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    // Recounting millions of votes takes longer than any other statement may.
-    postgres.batch_execute("SET statement_timeout = 0").await?;
     wait_until_empty(&mut redis, options.wait).await?;
     let streams = streams::check(&postgres, &mut redis, options.acknowledge_regressions).await?;
     audit_polls(&mut postgres, &mut redis, options.slug.as_ref(), streams).await
@@ -67,7 +65,7 @@ async fn wait_until_empty(redis: &mut Redis, at_most: Duration) -> Result<(), Er
 }
 
 async fn audit_polls(
-    postgres: &mut Client,
+    postgres: &mut Session,
     redis: &mut Redis,
     slug: Option<&Slug>,
     streams: Streams,
@@ -78,9 +76,8 @@ async fn audit_polls(
     let counts = StreamCounts::read(redis, &all.readable).await?;
 
     // Postgres, at one moment.
-    let moment = postgres.build_transaction();
-    let moment = moment.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    let moment = moment.start().await?;
+    // Recounting millions of votes takes longer than any other statement may.
+    let moment = postgres.begin_snapshot(Duration::ZERO).await?;
     let StoredPolls { readable: audited, unreadable } = match slug {
         Some(slug) => StoredPolls {
             readable: vec![polls::find(&moment, slug).await?],
@@ -95,7 +92,7 @@ async fn audit_polls(
     let in_streams = recount::uncounted(&moment, &counts.in_streams).await?;
     let in_dead_letters = recount::uncounted(&moment, &counts.in_dead_letters).await?;
     let sql = include_str!("../../sql/audit_total.sql");
-    let known_total: i64 = moment.query_one(sql, &[]).await?.get(0);
+    let known_total: i64 = moment.query_typed_one(sql, &[]).await?.get(0);
     moment.commit().await?;
 
     // Redis' counters, after Postgres.

@@ -7,11 +7,12 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
-use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Poll, PollState, Slug, VoterKey, db, poll_copy, projection};
+use votestream_service::postgres::Session;
 
 use super::polls;
 use crate::error::{Error, Refusal};
@@ -116,21 +117,25 @@ fn generate(count: usize) -> Vec<Code> {
 /// Stores the codes that the poll does not have yet in Postgres. Returns their number, and all given codes that are not
 /// revoked.
 async fn store(
-    postgres: &mut Client,
+    postgres: &mut Session,
     poll: &Poll,
     hashes: &[CodeHash],
 ) -> Result<(u64, Vec<CodeHash>), Error> {
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     db::locks::share_copies(&transaction).await?;
     let mut added = 0;
     let mut revoked = HashSet::new();
     for some in hashes.chunks(CODES_AT_ONCE) {
         let hashes: Vec<Uuid> = some.iter().map(|hash| hash.0).collect();
         let sql = "INSERT INTO voting_codes (poll_id, hash) SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING";
-        added += transaction.execute(sql, &[&poll.id.0, &hashes]).await?;
+        added += transaction
+            .execute_typed(sql, &[(&poll.id.0, Type::INT4), (&hashes, Type::UUID_ARRAY)])
+            .await?;
         let sql = "SELECT hash FROM voting_codes \
                    WHERE poll_id = $1 AND hash = ANY ($2) AND revoked_at_ms IS NOT NULL";
-        let rows = transaction.query(sql, &[&poll.id.0, &hashes]).await?;
+        let rows = transaction
+            .query_typed(sql, &[(&poll.id.0, Type::INT4), (&hashes, Type::UUID_ARRAY)])
+            .await?;
         revoked.extend(rows.iter().map(|row| CodeHash(row.get(0))));
     }
     let good: Vec<CodeHash> =
@@ -183,7 +188,7 @@ pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Re
     }
     let voters = keys_of(&poll, codes)?;
     let hashes: Vec<CodeHash> = voters.iter().copied().map(CodeHash::of).collect();
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     db::locks::share_copies(&transaction).await?;
     let mut revoked_now = HashSet::new();
     for partition in 0..redis.partitions {
@@ -210,16 +215,27 @@ pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Re
         let here: Vec<Uuid> = here.iter().map(|hash| hash.0).collect();
         let sql = "UPDATE voting_codes SET revoked_at_ms = $3 \
                    WHERE poll_id = $1 AND hash = ANY ($2) AND revoked_at_ms IS NULL RETURNING hash";
-        let rows = transaction.query(sql, &[&poll.id.0, &here, &last_ms]).await?;
+        let rows = transaction
+            .query_typed(
+                sql,
+                &[(&poll.id.0, Type::INT4), (&here, Type::UUID_ARRAY), (&last_ms, Type::INT8)],
+            )
+            .await?;
         revoked_now.extend(rows.iter().map(|row| CodeHash(row.get(0))));
     }
     let all: Vec<Uuid> = hashes.iter().map(|hash| hash.0).collect();
     let sql = "SELECT count(*) FROM voting_codes WHERE poll_id = $1 AND hash = ANY ($2)";
-    let known: i64 = transaction.query_one(sql, &[&poll.id.0, &all]).await?.get(0);
+    let known: i64 = transaction
+        .query_typed_one(sql, &[(&poll.id.0, Type::INT4), (&all, Type::UUID_ARRAY)])
+        .await?
+        .get(0);
     let now = voters.iter().zip(&hashes).filter(|(_, hash)| revoked_now.contains(*hash));
     let now: Vec<Uuid> = now.map(|(voter, _)| voter.0).collect();
     let sql = "SELECT count(*) FROM votes WHERE poll_id = $1 AND voter = ANY ($2)";
-    let voted: i64 = transaction.query_one(sql, &[&poll.id.0, &now]).await?.get(0);
+    let voted: i64 = transaction
+        .query_typed_one(sql, &[(&poll.id.0, Type::INT4), (&now, Type::UUID_ARRAY)])
+        .await?
+        .get(0);
     transaction.commit().await.map_err(Error::from).map_err(|error| {
         error.explained("no code was revoked, unless only the answer was lost; run it again")
     })?;
@@ -254,6 +270,6 @@ pub async fn count(servers: &Servers, slug: &Slug) -> Result<Counted, Error> {
     let postgres = servers.postgres().await?;
     let poll = polls::find(&postgres, slug).await?;
     let sql = include_str!("../../sql/count_codes.sql");
-    let row = postgres.query_one(sql, &[&poll.id.0]).await?;
+    let row = postgres.query_typed_one(sql, &[(&poll.id.0, Type::INT4)]).await?;
     Ok(Counted { poll: poll.slug, issued: row.get(0), revoked: row.get(1), voted: row.get(2) })
 }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 use votestream_schema::{db, keys, projection};
+use votestream_service::postgres::Session;
 use votestream_service::replay::ReplayRights;
 
 use crate::error::Error;
@@ -82,19 +84,19 @@ async fn check_replay(redis: &mut Redis) -> Result<Option<String>, Error> {
 }
 
 /// Grants each role its rights, and takes away those that every role has in a new database.
-async fn grant(postgres: &mut Client, options: &Options) -> Result<Vec<String>, Error> {
+async fn grant(postgres: &mut Session, options: &Options) -> Result<Vec<String>, Error> {
     let grants = [
         (&options.grant_consumer, include_str!("../../sql/grant_consumer.sql")),
         (&options.grant_dashboard, include_str!("../../sql/grant_dashboard.sql")),
     ];
     let mut granted = Vec::new();
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin_long().await?;
     // Two runs that change the same rights at once would collide.
     transaction.batch_execute(ONE_AT_A_TIME).await?;
     for (role, sql) in grants {
         let Some(role) = role else { continue };
-        let known =
-            transaction.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[role]).await?;
+        let sql_known = "SELECT FROM pg_roles WHERE rolname = $1";
+        let known = transaction.query_typed_opt(sql_known, &[(role, Type::TEXT)]).await?;
         if known.is_none() {
             return Err(Error::NoSuchRole(role.clone()));
         }
@@ -113,7 +115,9 @@ async fn grant(postgres: &mut Client, options: &Options) -> Result<Vec<String>, 
 async fn rights_left(postgres: &Client, roles: &[String]) -> Result<Vec<String>, Error> {
     let mut left = Vec::new();
     for role in roles {
-        let row = postgres.query_one(include_str!("../../sql/rights_left.sql"), &[role]).await?;
+        let row = postgres
+            .query_typed_one(include_str!("../../sql/rights_left.sql"), &[(role, Type::TEXT)])
+            .await?;
         let names = ["temporary tables", "tables", "large objects"];
         let has: Vec<&str> =
             (0..).zip(names).filter(|(at, _)| row.get(*at)).map(|(_, name)| name).collect();

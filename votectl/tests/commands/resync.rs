@@ -1,9 +1,13 @@
+use std::collections::BTreeMap;
+
+use votestream_schema::code::CodeHash;
+use votestream_schema::codec;
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll_copy::cmd;
 use votestream_schema::projection::epoch::Stamp;
 use votestream_schema::projection::{self, epoch};
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, PARTITIONS, ballot};
 
 fn create(deployment: &Deployment, slug: &str) -> super::deployment::Said {
     let title = ["--title", "A poll", "--option", "A", "--option", "B", "--open", "--json"];
@@ -44,4 +48,78 @@ async fn after_a_restore_redis_follows_postgres_and_no_number_of_a_poll_returns(
     assert!(read.secrecy.keys.secret().is_some(), "{:?}", read.secrecy);
     // Again it changes nothing but the epoch.
     assert!(deployment.run(&["resync"]).ok().contains("2 polls were written"));
+}
+
+/// Postgres was restored to a moment before some votes and codes, and Redis was kept.
+#[tokio::test]
+async fn ballots_that_only_the_register_has_are_sent_again_and_lost_voters_are_registered() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let poll = deployment.poll().await;
+    deployment.vote(&poll, 0, 3).await;
+    // Postgres has lost four votes, and Redis one voter.
+    let mut lost = BTreeMap::new();
+    for _ in 0..4 {
+        let ballot = ballot(&poll, 1);
+        let entry = deployment.accept(&ballot).await;
+        let mut delete = redis::cmd("XDEL");
+        let partition = ballot.voter.partition(PARTITIONS);
+        delete.arg(deployment.keys.stream(partition)).arg(&entry);
+        assert_eq!(deployment.redis::<i64>(&delete).await, 1);
+        lost.insert((ballot.voter, ballot.choices.mask(), ballot.id.tag()), entry);
+    }
+    let unknown = ballot(&poll, 0);
+    let entry = deployment.accept(&unknown).await;
+    deployment.count(&unknown, &entry).await;
+    let partition = unknown.voter.partition(PARTITIONS);
+    let bucket = deployment.keys.register(partition, poll.id, unknown.voter);
+    let voter = unknown.voter.0.as_bytes().as_slice();
+    let forget = redis::cmd("HDEL").arg(&bucket).arg(voter).clone();
+    assert_eq!(deployment.redis::<i64>(&forget).await, 1);
+
+    let settled = deployment.run(&["resync", "--json"]).json();
+    assert_eq!(settled["ballots_sent_again"], 4, "{settled}");
+    assert_eq!((&settled["voters_registered"], &settled["ballots_left"]), (&1.into(), &0.into()));
+    let line: Option<String> = deployment.redis(redis::cmd("HGET").arg(&bucket).arg(voter)).await;
+    assert_eq!(line, Some(format!("1 {:08x} {entry}", unknown.id.tag())));
+    let mut sent = BTreeMap::new();
+    for partition in 0..PARTITIONS {
+        let range =
+            redis::cmd("XRANGE").arg(deployment.keys.stream(partition)).arg("-").arg("+").clone();
+        let entries: Vec<(String, BTreeMap<String, String>)> = deployment.redis(&range).await;
+        for (_, fields) in entries {
+            let ballot = codec::decode(fields[codec::FIELD_BALLOT].as_bytes()).unwrap();
+            let origin = fields[codec::FIELD_ORIGIN].clone();
+            sent.insert((ballot.voter, ballot.choices.mask(), ballot.id.tag()), origin);
+        }
+    }
+    assert_eq!(sent, lost, "each under the time at which it came in");
+    let again = deployment.run(&["resync", "--json"]).json();
+    assert_eq!((&again["ballots_sent_again"], &again["voters_registered"]), (&0.into(), &0.into()));
+}
+
+#[tokio::test]
+async fn voting_codes_in_redis_become_those_of_postgres() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open", "--voter-policy", "code"]);
+    deployment.run(&["codes", "issue", "pets", "--count", "5"]).ok();
+    let poll = deployment.poll().await;
+    // Three codes were issued after the backup, and one of those before it is missing.
+    deployment.run(&["codes", "issue", "pets", "--count", "3"]).ok();
+    let sql = "DELETE FROM voting_codes WHERE hash IN (SELECT hash FROM voting_codes LIMIT 3)";
+    deployment.postgres.batch_execute(sql).await.unwrap();
+    let kept = deployment.postgres.query_one("SELECT hash FROM voting_codes LIMIT 1", &[]).await;
+    let kept = CodeHash(kept.unwrap().get(0));
+    let key = deployment.keys.code_hashes(kept.partition(PARTITIONS), poll.id);
+    let remove = redis::cmd("SREM").arg(key).arg(kept.0.as_bytes().as_slice()).clone();
+    assert_eq!(deployment.redis::<i64>(&remove).await, 1);
+    let settled = deployment.run(&["resync", "--json"]).json();
+    assert_eq!((&settled["codes_added"], &settled["codes_removed"]), (&1.into(), &3.into()));
+    let mut codes = 0;
+    for partition in 0..PARTITIONS {
+        let count =
+            redis::cmd("SCARD").arg(deployment.keys.code_hashes(partition, poll.id)).clone();
+        codes += deployment.redis::<i64>(&count).await;
+    }
+    assert_eq!(codes, 5);
 }

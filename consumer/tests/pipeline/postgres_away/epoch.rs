@@ -33,7 +33,10 @@ async fn a_restored_database_counts_nothing_until_it_is_settled() {
     let mut redis = deployment.redis().await;
     let noted = cmd(&epoch::noted(&deployment.keys));
     let noted: Option<String> = noted.query_async(&mut redis).await.unwrap();
-    assert_eq!(noted, Some(told));
+    assert_eq!(noted.as_ref(), Some(&told));
+    // Dashboards read it in Postgres, and call nothing complete.
+    let row = sql.query_one("SELECT mismatch, complete_to_ms FROM progress", &[]).await.unwrap();
+    assert_eq!((row.get::<_, Option<String>>(0), row.get::<_, Option<i64>>(1)), (Some(told), None));
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_eq!(voters(&sql, &deployment.poll).await, 10, "nothing is counted");
 
@@ -47,5 +50,7 @@ async fn a_restored_database_counts_nothing_until_it_is_settled() {
     let noted = cmd(&epoch::noted(&deployment.keys));
     let noted: Option<String> = noted.query_async(&mut redis).await.unwrap();
     assert_eq!(noted, None, "producers take ballots again");
+    let row = sql.query_one("SELECT mismatch, complete_to_ms FROM progress", &[]).await.unwrap();
+    assert!(row.get::<_, Option<String>>(0).is_none() && row.get::<_, Option<i64>>(1).is_some());
     assert!(consumer.stop().await);
 }

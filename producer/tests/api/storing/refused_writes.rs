@@ -33,6 +33,32 @@ async fn the_producer_is_not_ready_while_redis_refuses_each_write() {
     }
 }
 
+/// Redis refuses writes once it could not save its data (MISCONF), which is usual where a disk fills up.
+#[tokio::test]
+async fn the_producer_is_not_ready_while_redis_cannot_save() {
+    let redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+    let reply = redis.command(&["CONFIG", "GET", "dir"]).unwrap();
+    let dir = reply.lines().map(str::trim).find(|line| line.starts_with('/')).unwrap();
+    let saved = std::path::Path::new(dir).join("dump.rdb");
+    // A folder with this name is in the way, also for a Redis that runs as root.
+    let _ = std::fs::remove_file(&saved);
+    std::fs::create_dir_all(saved.join("in-the-way")).unwrap();
+    redis.command(&["CONFIG", "SET", "save", "3600 1"]).unwrap();
+    redis.command(&["BGSAVE"]).unwrap();
+    eventually(NOTICED_WITHIN, async || match service.health.ready() {
+        Err(closed) if closed.get("writes").is_some_and(|why| why.contains("MISCONF")) => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    expect_unavailable(&service.ballot("pets", &["cats"]).send().await);
+    std::fs::remove_dir_all(&saved).unwrap();
+    redis.command(&["BGSAVE"]).unwrap();
+    service.become_ready().await;
+    entry_of(&service.ballot("pets", &["dogs"]).send().await);
+}
+
 #[tokio::test]
 async fn the_producer_is_not_ready_while_every_ballot_is_refused() {
     let service = Setup::new().flag("backlog-max", "2").partitions(1).start().await;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use tokio_postgres::Transaction;
+use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 use votestream_schema::tally::Tally;
 use votestream_schema::{Choices, Poll, PollId, db};
 
@@ -38,13 +39,9 @@ impl Recount {
 }
 
 /// Recounts a poll at the moment of the transaction.
-pub async fn of_poll(
-    moment: &Transaction<'_>,
-    poll: &Poll,
-    partitions: u16,
-) -> Result<Recount, Error> {
-    let id = poll.id.0;
-    let rows = moment.query(include_str!("../../../sql/recount.sql"), &[&id]).await?;
+pub async fn of_poll(moment: &Client, poll: &Poll, partitions: u16) -> Result<Recount, Error> {
+    let id: &[(&(dyn ToSql + Sync), Type)] = &[(&poll.id.0, Type::INT4)];
+    let rows = moment.query_typed(include_str!("../../../sql/recount.sql"), id).await?;
     let mut recounted = Tally { votes: vec![0; poll.options.len()], ..Tally::default() };
     for row in &rows {
         let votes: i64 = row.get("votes");
@@ -55,18 +52,20 @@ pub async fn of_poll(
             recounted.votes[position] += votes;
         }
     }
-    let series = moment.query_one(include_str!("../../../sql/audit_series.sql"), &[&id]).await?;
-    let aside = moment.query_one(include_str!("../../../sql/audit_set_aside.sql"), &[&id]).await?;
+    let series = moment.query_typed_one(include_str!("../../../sql/audit_series.sql"), id).await?;
+    let aside =
+        moment.query_typed_one(include_str!("../../../sql/audit_set_aside.sql"), id).await?;
     let is_sealed = poll.secrecy.is_sealed();
     let without_code = match poll.voter_policy.needs_code() && !is_sealed {
         true => {
             let sql = include_str!("../../../sql/audit_without_code.sql");
-            Some(moment.query_one(sql, &[&id]).await?.get(0))
+            Some(moment.query_typed_one(sql, id).await?.get(0))
         }
         false => None,
     };
     let sql = include_str!("../../../sql/audit_partitions.sql");
-    let known = moment.query(sql, &[&id, &i64::from(partitions)]).await?;
+    let known =
+        moment.query_typed(sql, &[id[0].clone(), (&i64::from(partitions), Type::INT8)]).await?;
     let partitions = match is_sealed {
         true => (0..i32::from(partitions)).collect(),
         false => known.iter().map(|row| row.get(0)).collect(),
@@ -84,11 +83,17 @@ pub async fn of_poll(
 }
 
 /// The number of these ballots, by poll, that Postgres has neither counted nor set aside.
-pub async fn uncounted(
-    moment: &Transaction<'_>,
-    ballots: &Ballots,
-) -> Result<HashMap<PollId, i64>, Error> {
+pub async fn uncounted(moment: &Client, ballots: &Ballots) -> Result<HashMap<PollId, i64>, Error> {
     let sql = include_str!("../../../sql/audit_uncounted.sql");
-    let rows = moment.query(sql, &[&ballots.polls, &ballots.voters, &ballots.ids]).await?;
+    let rows = moment
+        .query_typed(
+            sql,
+            &[
+                (&ballots.polls, Type::INT4_ARRAY),
+                (&ballots.voters, Type::UUID_ARRAY),
+                (&ballots.ids, Type::UUID_ARRAY),
+            ],
+        )
+        .await?;
     Ok(rows.iter().map(|row| (PollId(row.get(0)), row.get(1))).collect())
 }

@@ -25,7 +25,7 @@ pub async fn archive(
     progress: impl FnMut(u16, u16),
 ) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let mut poll = find_and_lock(&transaction, slug).await?;
     match poll.state(now_ms()) {
         PollState::Draft | PollState::Closed => {

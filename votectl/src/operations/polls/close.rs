@@ -9,10 +9,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio_postgres::Transaction;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::projection::{self, Rules};
 use votestream_schema::{Poll, PollState, Slug, db};
+use votestream_service::postgres::Transaction;
 
 use super::publish::publish;
 use super::stored::{PollNow, TOO_CLOSE_MS, find_and_lock, refuse};
@@ -58,7 +58,7 @@ pub async fn close(
     wait: Option<Duration>,
 ) -> Result<Closed, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let known = find_and_lock(&transaction, slug).await?;
     let redis_ms = redis_now_ms(&mut redis).await?;
     let poll = match must_set_time(&known, at, redis_ms)? {

@@ -1,9 +1,9 @@
 //! Creates a poll, or rewrites one that has never opened.
 
 use serde::Serialize;
-use tokio_postgres::Client;
 use votestream_schema::poll::{Definition, now_ms};
 use votestream_schema::{Poll, PollState, db};
+use votestream_service::postgres::Session;
 
 use super::publish::publish;
 use super::served::{self, Served};
@@ -66,11 +66,11 @@ pub async fn create(
 }
 
 async fn write(
-    postgres: &mut Client,
+    postgres: &mut Session,
     definition: &Definition,
     if_exists: IfExists,
 ) -> Result<(Poll, &'static str), Error> {
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let slug = &definition.slug;
     let outcome = match (db::polls::lock(&transaction, slug).await?, if_exists) {
         (Some(poll), IfExists::Keep) => return Ok((poll, "kept")),

@@ -4,10 +4,11 @@
 //! ballots stay, so that the audit still balances.
 
 use serde::Serialize;
-use tokio_postgres::Client;
+use tokio_postgres::types::{ToSql, Type};
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::{Poll, Slug, db};
+use votestream_service::postgres::Session;
 
 use super::archive::remove_register;
 use super::publish::publish;
@@ -43,7 +44,6 @@ pub enum Due {
 /// polls are erased then. A poll that refuses is no error; see [`Erased::refused`].
 pub async fn erase(servers: &Servers, due: &Due, dry_run: bool) -> Result<Vec<Erased>, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    postgres.batch_execute("SET statement_timeout = 0").await?;
     let polls = match due {
         Due::Now(slug) => vec![find(&postgres, slug).await?],
         Due::Expired => {
@@ -71,26 +71,29 @@ fn is_expired(poll: &Poll, now_ms: i64) -> bool {
 }
 
 async fn erase_poll(
-    postgres: &mut Client,
+    postgres: &mut Session,
     redis: &mut Redis,
     slug: &Slug,
     dry_run: bool,
 ) -> Result<u64, Error> {
-    let transaction = postgres.transaction().await?;
+    // Deleting millions of votes takes longer than any other statement may.
+    let transaction = postgres.begin_long().await?;
     let poll = find_and_lock(&transaction, slug).await?;
     if poll.secrecy.erased_at_ms.is_none() {
         check_settled(&transaction, redis, &poll).await?;
     }
     if dry_run {
         let sql = "SELECT count(*) FROM votes WHERE poll_id = $1";
-        let votes: i64 = transaction.query_one(sql, &[&poll.id.0]).await?.get(0);
+        let votes: i64 =
+            transaction.query_typed_one(sql, &[(&poll.id.0, Type::INT4)]).await?.get(0);
         return Ok(votes.unsigned_abs());
     }
-    transaction.execute(include_str!("../../../sql/lock_tally.sql"), &[&poll.id.0]).await?;
-    let votes = transaction.execute("DELETE FROM votes WHERE poll_id = $1", &[&poll.id.0]).await?;
+    let id: &[(&(dyn ToSql + Sync), Type)] = &[(&poll.id.0, Type::INT4)];
+    transaction.execute_typed(include_str!("../../../sql/lock_tally.sql"), id).await?;
+    let votes = transaction.execute_typed("DELETE FROM votes WHERE poll_id = $1", id).await?;
     let erased_at_ms = Some(now_ms());
     let sql = include_str!("../../../sql/mark_erased.sql");
-    transaction.execute(sql, &[&poll.id.0, &erased_at_ms]).await?;
+    transaction.execute_typed(sql, &[id[0].clone(), (&erased_at_ms, Type::INT8)]).await?;
     transaction.commit().await?;
     let keys = poll.secrecy.keys.without_secret();
     let secrecy = Secrecy { keys, erased_at_ms, ..poll.secrecy };

@@ -1,11 +1,14 @@
 //! Reads a poll's results, or every single vote, at one moment.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use tokio_postgres::{Client, IsolationLevel, Row, Transaction};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::{BallotId, Choices, EntryId, Poll, Slug, VoterKey, db};
+use votestream_service::postgres::{Session, Transaction};
 
 use super::show::Results;
 use super::stored::find;
@@ -27,7 +30,7 @@ pub struct ExportedVote<'a> {
 
 /// A session with Postgres for one export. [`Export::read`] fixes the moment at which everything is read.
 pub struct Export {
-    postgres: Client,
+    postgres: Session,
 }
 
 /// A poll at one moment; all that is read from it agrees.
@@ -44,8 +47,6 @@ impl Export {
     /// Returns the error of Postgres.
     pub async fn start(servers: &Servers) -> Result<Self, Error> {
         let postgres = servers.postgres().await?;
-        // Millions of votes take longer than any other statement may.
-        postgres.batch_execute("SET statement_timeout = 0").await?;
         Ok(Self { postgres })
     }
 
@@ -54,9 +55,8 @@ impl Export {
     /// # Errors
     /// Returns [`Error::NoSuchPoll`], or the error of Postgres.
     pub async fn read(&mut self, slug: &Slug) -> Result<Snapshot<'_>, Error> {
-        let moment = self.postgres.build_transaction();
-        let moment = moment.isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let moment = moment.start().await?;
+        // Millions of votes take longer than any other statement may.
+        let moment = self.postgres.begin_snapshot(Duration::ZERO).await?;
         let poll = find(&moment, slug).await?;
         Ok(Snapshot { moment, poll })
     }
@@ -84,7 +84,11 @@ impl Snapshot<'_> {
         mut write: impl FnMut(ExportedVote<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let sql = include_str!("../../../sql/votes.sql");
-        let rows = self.moment.query_raw(sql, [self.poll.id.0]).await.map_err(Error::from)?;
+        let rows = self
+            .moment
+            .query_typed_raw(sql, [(self.poll.id.0, Type::INT4)])
+            .await
+            .map_err(Error::from)?;
         let mut rows = pin!(rows);
         while let Some(row) = rows.try_next().await.map_err(Error::from)? {
             write(vote(&self.poll, &row))?;

@@ -35,7 +35,7 @@ pub async fn open(
     closes_at: Option<Moment>,
 ) -> Result<Opened, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let poll = find_and_lock(&transaction, slug).await?;
     let poll = opened(&poll, opens_at, closes_at, now_ms())?;
     db::polls::set_times(&transaction, &poll).await?;

@@ -1,6 +1,6 @@
 //! Copies a poll that has just changed from Postgres to Redis.
 
-use tokio_postgres::GenericClient;
+use tokio_postgres::Client;
 use votestream_schema::{Poll, db, poll_copy};
 
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::servers::Redis;
 ///
 /// Postgres holds the truth: if this stops half-way, the consumers finish it.
 pub(crate) async fn publish(
-    postgres: &impl GenericClient,
+    postgres: &Client,
     redis: &mut Redis,
     poll: &Poll,
 ) -> Result<(), Error> {

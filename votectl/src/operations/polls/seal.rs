@@ -4,6 +4,7 @@
 //! time. Its results stay as they are. The trigger `refuse_sealed` keeps any further vote out, because a ballot that
 //! comes a second time would no longer be recognised.
 
+use tokio_postgres::types::{ToSql, Type};
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::{Poll, Slug};
@@ -28,16 +29,16 @@ pub async fn seal(
 ) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     // Rewriting millions of votes takes longer than any other statement may.
-    postgres.batch_execute("SET statement_timeout = 0").await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin_long().await?;
     let mut poll = find_and_lock(&transaction, slug).await?;
     if !poll.secrecy.is_sealed() {
         check_settled(&transaction, &mut redis, &poll).await?;
-        transaction.execute(include_str!("../../../sql/lock_tally.sql"), &[&poll.id.0]).await?;
-        transaction.execute(include_str!("../../../sql/shuffle_votes.sql"), &[&poll.id.0]).await?;
+        let id: &[(&(dyn ToSql + Sync), Type)] = &[(&poll.id.0, Type::INT4)];
+        transaction.execute_typed(include_str!("../../../sql/lock_tally.sql"), id).await?;
+        transaction.execute_typed(include_str!("../../../sql/shuffle_votes.sql"), id).await?;
         let sealed_at_ms = Some(now_ms());
         let sql = include_str!("../../../sql/mark_sealed.sql");
-        transaction.execute(sql, &[&poll.id.0, &sealed_at_ms]).await?;
+        transaction.execute_typed(sql, &[id[0].clone(), (&sealed_at_ms, Type::INT8)]).await?;
         let keys = poll.secrecy.keys.without_secret();
         let secrecy = Secrecy { keys, sealed_at_ms, ..poll.secrecy };
         poll = Poll { secrecy, revision: poll.revision + 1, ..poll };

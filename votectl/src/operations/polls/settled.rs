@@ -1,6 +1,6 @@
 //! Makes sure that nothing of a poll can still be counted, before its votes lose their voters.
 
-use tokio_postgres::Transaction;
+use tokio_postgres::Client;
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Poll, PollState, db};
 
@@ -14,7 +14,7 @@ use crate::unsettled::Unsettled;
 
 /// Refuses a poll that is not archived, or of which a ballot may still be counted.
 pub(super) async fn check_settled(
-    transaction: &Transaction<'_>,
+    transaction: &Client,
     redis: &mut Redis,
     poll: &Poll,
 ) -> Result<(), Error> {
@@ -29,7 +29,7 @@ pub(super) async fn check_settled(
 }
 
 async fn unsettled(
-    transaction: &Transaction<'_>,
+    transaction: &Client,
     redis: &mut Redis,
     poll: &Poll,
 ) -> Result<Option<Unsettled>, Error> {

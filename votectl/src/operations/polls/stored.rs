@@ -1,7 +1,7 @@
 //! Reads the poll that an operation is for.
 
 use serde::Serialize;
-use tokio_postgres::{GenericClient, Transaction};
+use tokio_postgres::Client;
 use votestream_schema::poll::{PollState, now_ms};
 use votestream_schema::{Poll, Slug, db};
 
@@ -27,25 +27,19 @@ impl PollNow {
 }
 
 /// Reads the poll with this slug.
-pub(crate) async fn find(client: &impl GenericClient, slug: &Slug) -> Result<Poll, Error> {
+pub(crate) async fn find(client: &Client, slug: &Slug) -> Result<Poll, Error> {
     let poll = db::polls::by_slug(client, slug).await?;
     poll.ok_or_else(|| Error::NoSuchPoll(slug.clone()))
 }
 
 /// Reads the poll with this slug, and its secret.
-pub(crate) async fn find_with_secret(
-    client: &impl GenericClient,
-    slug: &Slug,
-) -> Result<Poll, Error> {
+pub(crate) async fn find_with_secret(client: &Client, slug: &Slug) -> Result<Poll, Error> {
     let poll = db::polls::with_secret(client, slug).await?;
     poll.ok_or_else(|| Error::NoSuchPoll(slug.clone()))
 }
 
 /// Reads the poll with this slug and its secret, and keeps others from changing it until the transaction ends.
-pub(super) async fn find_and_lock(
-    transaction: &Transaction<'_>,
-    slug: &Slug,
-) -> Result<Poll, Error> {
+pub(super) async fn find_and_lock(transaction: &Client, slug: &Slug) -> Result<Poll, Error> {
     let poll = db::polls::lock(transaction, slug).await?;
     poll.ok_or_else(|| Error::NoSuchPoll(slug.clone()))
 }
