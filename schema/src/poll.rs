@@ -4,6 +4,7 @@
 //! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
 //! every replica and every replay decides the same.
 
+pub mod network_limit;
 pub mod secrecy;
 pub mod stored_voter_policy;
 pub mod voter_key;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::OPTIONS_MAX;
 use crate::{Choices, PollId, Slug};
+use network_limit::NetworkLimit;
 use secrecy::{KEEP_VOTES_DAYS_MAX, Secrecy};
 
 /// The length of the longest title, in characters.
@@ -187,6 +189,9 @@ pub struct Definition {
     /// For how many days after the closing time the votes are kept; `votectl forget` then deletes them.
     #[serde(default)]
     pub keep_votes_days: Option<u16>,
+    /// How many new voters one client network may bring; without it, as many as the producers are set up for.
+    #[serde(default)]
+    pub network_limit: Option<NetworkLimit>,
     /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
@@ -307,6 +312,9 @@ pub struct Poll {
     pub archived_at_ms: Option<i64>,
     /// A number that grows with every change, so that an older copy never overwrites a newer one.
     pub revision: i32,
+    /// How many new voters one client network may bring. `None` leaves that to the settings of the producers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_limit: Option<NetworkLimit>,
     /// How long, and by whom, it can be known who chose what.
     #[serde(flatten)]
     pub secrecy: Secrecy,
@@ -443,6 +451,7 @@ mod tests {
             closes_at_ms: Some(200),
             archived_at_ms: None,
             revision: 1,
+            network_limit: None,
             secrecy: Secrecy::default(),
         }
     }
@@ -508,6 +517,7 @@ mod tests {
             visibility: Visibility::Always,
             secret: false,
             keep_votes_days: None,
+            network_limit: None,
             opens_at: None,
             closes_at: None,
         };

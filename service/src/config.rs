@@ -29,6 +29,19 @@ impl FromStr for Secret {
     }
 }
 
+/// A setting with any number of values, separated by commas. An empty text has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommaList<T>(pub Vec<T>);
+
+impl<T: FromStr> FromStr for CommaList<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+        values.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("watermarks", include_str!("../../migrations/0004_watermarks.sql")),
     ("secrecy", include_str!("../../migrations/0005_secrecy.sql")),
     ("epoch", include_str!("../../migrations/0006_epoch.sql")),
+    ("network_limit", include_str!("../../migrations/0007_network_limit.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

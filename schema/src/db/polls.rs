@@ -150,6 +150,17 @@ pub async fn set_times(client: &impl GenericClient, poll: &Poll) -> Result<(), E
     Ok(())
 }
 
+/// Sets the network limit of a poll and its revision as they stand in `poll`.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn set_network_limit(client: &impl GenericClient, poll: &Poll) -> Result<(), Error> {
+    let sql = "UPDATE polls SET network_limit = $2, revision = $3 WHERE id = $1";
+    let limit = poll.network_limit.map(|limit| limit.to_string());
+    client.execute(sql, &[&poll.id.0, &limit, &poll.revision]).await?;
+    Ok(())
+}
+
 async fn write(
     tx: &Transaction<'_>,
     sql: &str,
@@ -170,6 +181,7 @@ async fn write(
             &ms(definition.closes_at),
             &definition.secret,
             &definition.keep_votes_days.map(i32::from),
+            &definition.network_limit.map(|limit| limit.to_string()),
         ],
     )
     .await
@@ -234,6 +246,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         closes_at_ms: row.get("closes_at_ms"),
         archived_at_ms: row.get("archived_at_ms"),
         revision: row.get("revision"),
+        network_limit: row.get::<_, Option<&str>>("network_limit").map(str::parse).transpose()?,
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
             secret: row.get("secret"),
