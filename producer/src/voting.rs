@@ -466,7 +466,10 @@ impl VotingService {
         match self.networks.admit(poll, client.source).await {
             Ok(permit) => Ok(Some(permit)),
             Err(_) if self.has_voted(poll, caster.voter).await => Ok(None),
-            Err(Refusal::Limited { retry_after_s }) => Err(too_many_new_voters(retry_after_s)),
+            Err(_) if poll.state(now_ms()) == PollState::Closed => Err(not_open(poll)),
+            Err(Refusal::Limited { retry_after_s }) => {
+                Err(too_many_new_voters(poll, retry_after_s))
+            }
             Err(Refusal::Unknown(reason)) => {
                 tracing::debug!(poll = %poll.slug, reason, "the limit of a network is not known");
                 Err(Problem::unavailable("ballots cannot be stored at the moment"))
@@ -567,10 +570,18 @@ fn invalid_choice(detail: String) -> Problem {
     Problem::new(&INVALID_CHOICE, detail)
 }
 
-fn too_many_new_voters(retry_after_s: u32) -> Problem {
+/// Says when the network may bring its next voter, and whether that is too late for the poll.
+fn too_many_new_voters(poll: &Poll, retry_after_s: u32) -> Problem {
+    let left_s = poll.closes_at_ms.map(|closes_at_ms| (closes_at_ms - now_ms()).max(0) / 1_000);
+    let closing = match left_s {
+        Some(left_s) if left_s <= i64::from(retry_after_s) => {
+            format!("; the poll closes before that, in {left_s} s")
+        }
+        _ => String::new(),
+    };
     let detail = format!(
-        "very many new voters come from your network, and it may bring the next one in about {retry_after_s} s; your vote \
-         is not stored yet"
+        "your vote is not stored yet: very many new voters come from your network, and it may bring the next one in \
+         about {retry_after_s} s{closing}"
     );
     Problem::new(&TOO_MANY_NEW_VOTERS, detail).retry_after(retry_after_s)
 }

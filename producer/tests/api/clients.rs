@@ -1,5 +1,6 @@
 //! Where a ballot comes from: pages of other sites here, proxies and networks with very many new voters below.
 
+mod browser;
 mod forwarded;
 mod networks;
 

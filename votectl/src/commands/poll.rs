@@ -5,9 +5,11 @@ mod close;
 mod create;
 mod export;
 mod list;
+mod networks;
 mod open;
 mod progress;
 mod seal;
+mod set;
 mod show;
 mod state;
 mod voter_keys;
@@ -18,17 +20,19 @@ use votestream_votectl::Servers;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
-/// Create, open, close, archive, seal, list, show and export polls
+/// Create, open, change, close, archive, seal, list, show and export polls
 #[derive(Subcommand)]
 pub enum Command {
     Create(Box<create::Args>),
     Open(open::Args),
+    Set(set::Args),
     Close(close::Args),
     Archive(archive::Args),
     Seal(seal::Args),
     List(list::Args),
     Show(show::Args),
     Export(export::Args),
+    Networks(networks::Args),
     VoterKeys(voter_keys::Args),
 }
 
@@ -37,12 +41,14 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
     match command {
         Command::Create(args) => create::run(&args, servers, output).await,
         Command::Open(args) => open::run(&args, servers, output).await,
+        Command::Set(args) => set::run(&args, servers, output).await,
         Command::Close(args) => close::run(&args, servers, output).await,
         Command::Archive(args) => archive::run(&args, servers, output).await,
         Command::Seal(args) => seal::run(&args, servers, output).await,
         Command::List(args) => list::run(&args, servers, output).await,
         Command::Show(args) => show::run(&args, servers, output).await,
         Command::Export(args) => export::run(&args, servers, output).await,
+        Command::Networks(args) => networks::run(&args, servers, output).await,
         Command::VoterKeys(args) => voter_keys::run(&args, servers, output).await,
     }
 }

@@ -112,7 +112,8 @@ async fn a_network_over_its_limit_reads_what_happened_and_when_to_come_back() {
     );
     let form = from(service.client.post("/").form("vote=cats"), "203.0.113.1").send().await;
     assert_eq!(form.status, 429);
-    assert!(form.text().contains("Very many new voters come from your network"), "{}", form.text());
+    assert!(form.text().contains("very many new voters come from your network"), "{}", form.text());
+    assert!(form.text().contains("next one in about") && form.text().contains(" s."));
     // Other networks and those who connect from this machine are not affected.
     assert_eq!(cast(&service, "pets", "203.0.114.1").await.status, 202);
     for _ in 0..5 {
