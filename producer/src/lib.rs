@@ -137,6 +137,7 @@ pub async fn run(
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let limits = Limits { always_https: config.cookie_secure, ..limits };
     let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained = listener::serve("voters", listener, limits, routes, stop).await;

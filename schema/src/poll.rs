@@ -280,7 +280,21 @@ fn check_text(name: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
     if text.chars().any(char::is_control) {
         return Err(Invalid(format!("{name} must not hold control characters")));
     }
+    if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
+        let code = u32::from(hidden);
+        return Err(Invalid(format!(
+            "{name} must not hold invisible characters, or such that change the direction of the text: U+{code:04X}"
+        )));
+    }
     Ok(())
+}
+
+/// Characters that nobody sees, or that reorder what stands around them: two options could look alike, or one like
+/// another. A zero-width joiner (U+200D) and non-joiner (U+200C) are allowed, because emoji, Persian and Indic words need
+/// them; so are the marks that only tell the direction of a neighbour (U+200E, U+200F, U+061C).
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{180E}' | '\u{00AD}'
+        | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{2028}' | '\u{2029}')
 }
 
 /// A poll as it is stored.
@@ -530,6 +544,17 @@ mod tests {
         };
         check(|d| d.title = " ".into(), "title");
         check(|d| d.title = "a\u{0}".into(), "control");
+        for hidden in
+            ["\u{200B}", "\u{202E}", "\u{2066}", "\u{2069}", "\u{FEFF}", "\u{2060}", "\u{00AD}"]
+        {
+            let mut definition = good();
+            definition.options[1].label = format!("do{hidden}gs");
+            let error = definition.validated().unwrap_err().to_string();
+            assert!(error.contains("invisible") && error.contains("U+"), "{error}");
+        }
+        let mut words = good();
+        words.options[1].label = "👩\u{200D}🚀 می\u{200C}خواهم".into();
+        assert!(words.validated().is_ok(), "words and emoji that need a joiner");
         check(|d| d.title = "x".repeat(201), "title");
         check(|d| d.options.truncate(1), "2 to 63");
         check(|d| d.options[1].slug = d.options[0].slug.clone(), "two options");

@@ -213,6 +213,10 @@ pub struct ListenerArgs {
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=600_000))]
     pub drain_delay_ms: u64,
+    /// Tell browsers that came through TLS, as X-Forwarded-Proto says, to come back to this host through TLS alone for this
+    /// many seconds (Strict-Transport-Security); 0 to tell them nothing
+    #[arg(long, env = "HSTS_MAX_AGE_S", default_value_t = 31_536_000)]
+    pub hsts_max_age_s: u32,
 }
 
 impl ListenerArgs {

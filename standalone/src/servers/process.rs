@@ -3,7 +3,7 @@
 use std::{
     fs::{self, OpenOptions},
     io::{Read, Seek, SeekFrom},
-    os::unix::process::CommandExt,
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -49,6 +49,7 @@ impl Process {
         let output = OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(0o640)
             .open(log)
             .map_err(Error::io(format!("open {}", log.display())))?;
         let errors = output.try_clone().map_err(Error::io("share the log file"))?;

@@ -90,6 +90,8 @@ async fn the_page_does_not_wait_past_the_closing_time_without_saying_so() {
         })
         .await;
     let wait = Duration::from_secs(90);
-    browser.until_within(wait, "#closed", |words| words.contains("No vote of yours is recorded")).await;
+    browser
+        .until_within(wait, "#closed", |words| words.contains("No vote of yours is recorded"))
+        .await;
     assert_eq!(service.entries().await.len(), 1);
 }
