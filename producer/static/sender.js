@@ -50,8 +50,10 @@ export function beforeClosing(wait_ms, closes_ms, now_ms = Date.now(), random = 
   if (Number.isNaN(left_ms) || wait_ms < left_ms - BEFORE_CLOSING_MS) return { wait_ms, closing: '' };
   if (left_ms <= 0) return { wait_ms, closing: 'over' };
   const latest_ms = left_ms - BEFORE_CLOSING_MS - random() * SPREAD_BEFORE_CLOSING_MS;
-  // Too little time is left for one more try before it.
-  if (latest_ms < BEFORE_CLOSING_MS) return { wait_ms: Math.max(wait_ms, left_ms), closing: 'soon' };
+  if (latest_ms < BEFORE_CLOSING_MS) {
+    // Too little time is left for one more try before it. The one after it learns how the earlier ones ended.
+    return { wait_ms: Math.round(left_ms + BEFORE_CLOSING_MS + random() * SPREAD_BEFORE_CLOSING_MS), closing: 'soon' };
+  }
   return { wait_ms: Math.round(Math.min(wait_ms, latest_ms)), closing: 'soon' };
 }
 

@@ -32,17 +32,22 @@ pub fn forwarded(lines: &[&[u8]]) -> Vec<Element> {
     lines.flat_map(|line| elements(&line)).collect()
 }
 
-/// The elements of one line, from the right. A quotation mark that is never closed makes one unreadable element of the
-/// rest of the line: a client that invents one hides its address, and is not believed to be another one.
+/// The elements of one line, from the right. Behind a quotation mark that is never closed nothing can be told apart, so the
+/// last element then says nothing: a client that invents one hides its address, and is not believed to be another one.
 fn elements(line: &str) -> Vec<Element> {
-    let mut elements: Vec<Element> = split_unquoted(line, ',').into_iter().map(element).collect();
+    let (parts, is_open) = split_unquoted(line, ',');
+    let mut elements: Vec<Element> = parts.into_iter().map(element).collect();
+    if is_open {
+        elements.pop();
+        elements.push(Element::default());
+    }
     elements.reverse();
     elements
 }
 
 fn element(text: &str) -> Element {
     let mut element = Element::default();
-    for pair in split_unquoted(text, ';') {
+    for pair in split_unquoted(text, ';').0 {
         let Some((name, value)) = pair.split_once('=') else { continue };
         match name.trim().to_ascii_lowercase().as_str() {
             "for" => element.address = address(value),
@@ -53,8 +58,8 @@ fn element(text: &str) -> Element {
     element
 }
 
-/// Splits a text at a separator that stands outside of quotation marks.
-fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
+/// Splits a text at a separator that stands outside of quotation marks. Also returns whether one stays open.
+fn split_unquoted(text: &str, separator: char) -> (Vec<&str>, bool) {
     let (mut parts, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
     for (at, c) in text.char_indices() {
         match c {
@@ -69,7 +74,7 @@ fn split_unquoted(text: &str, separator: char) -> Vec<&str> {
         }
     }
     parts.push(&text[start..]);
-    parts
+    (parts, is_quoted)
 }
 
 fn unquoted(text: &str) -> &str {
@@ -190,6 +195,8 @@ mod tests {
             [Element::default()],
             "the quotation mark is open"
         );
+        assert_eq!(read("for=9.9.9.9;x=\", for=1.1.1.1;proto=https"), [Element::default()]);
+        assert_eq!(read("for=9.9.9.9;x=\", for=\"[::1]:80\";by=\"x\"")[0], Element::default());
         assert_eq!(read(""), [Element::default()]);
     }
 

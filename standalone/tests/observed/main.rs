@@ -16,7 +16,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use clients::{ballots_of_one_network, ballots_without_a_code, failing_requests, unfinished_request, viewer};
+use clients::{
+    ballots_of_one_network, ballots_without_a_code, failing_requests, unfinished_request, viewer,
+};
 use collector::Collector;
 use loaded_pipeline::{Helper, LoadedPipeline, root, until};
 use prometheus::{Prometheus, get, shortened};
