@@ -132,12 +132,13 @@ impl NetworkLimits {
     pub(crate) fn voted(&self, permit: Permit) {
         static USUAL: LazyLock<CounterHandle> =
             LazyLock::new(|| metrics::NEW_VOTERS.with(["usual"]));
-        match &permit.kind {
+        let word = permit.word();
+        match permit.kind {
             PermitKind::Free(_) => return USUAL.increment(1),
             PermitKind::Leased(lease) => lease.voted(),
             PermitKind::Unlimited => {}
         }
-        metrics::NEW_VOTERS.with([permit.word()]).increment(1);
+        metrics::NEW_VOTERS.with([word]).increment(1);
     }
 
     /// Ends a permit: the client is no new voter, or its ballot was refused.
