@@ -203,6 +203,7 @@ mod tests {
             closes_at_ms: Some(10_000),
             archived_at_ms: None,
             revision: 1,
+            network_limit: None,
             secrecy: Secrecy::default(),
         };
         let tally = Tally { version: 12, voters: 99, votes: vec![60, 39] };

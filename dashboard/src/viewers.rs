@@ -310,7 +310,10 @@ fn parse(head: &[u8]) -> Option<(usize, String)> {
         header.name.eq_ignore_ascii_case("content-length")
             || header.name.eq_ignore_ascii_case("transfer-encoding")
     });
-    (request.method == Some("GET") && !slug.contains('/') && !has_body)
+    // Anything unusual is for hyper, which refuses a request without a host or with two.
+    let is_host = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case("host");
+    let has_host = request.headers.iter().filter(is_host).count() == 1;
+    (request.method == Some("GET") && has_host && !slug.contains('/') && !has_body)
         .then(|| (head_bytes, slug.to_owned()))
 }
 
@@ -342,6 +345,8 @@ mod tests {
             b"GET /api/polls/a/b/events HTTP/1.1\r\n\r\n",
             b"POST /api/polls/pets/events HTTP/1.1\r\n\r\n",
             b"GET /api/polls/pets/events HTTP/1.1\r\ncontent-length: 3\r\n\r\n",
+            b"GET /api/polls/pets/events HTTP/1.1\r\n\r\n",
+            b"GET /api/polls/pets/events HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n",
             b"\x16\x03\x01\x02\0",
             b"",
         ] {

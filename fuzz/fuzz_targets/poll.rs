@@ -21,6 +21,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     closes_at_ms: None,
     archived_at_ms: None,
     revision: 1,
+    network_limit: None,
     secrecy: Secrecy::default(),
 });
 

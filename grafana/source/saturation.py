@@ -127,6 +127,13 @@ ROWS: list[Row | str] = [
             ],
         ),
         lines(
+            "New voters by network",
+            "Do many new voters come from few networks? New voters per second: of usual networks, of networks that bring very "
+            "many, of proxies that do not name their clients, and without a limit.",
+            "short",
+            [Query("sum by (network) (rate(votestream_new_voters_total{@}[@]))", "{{network}}")],
+        ),
+        lines(
             "Spans lost",
             "Do traces have gaps? Spans lost per second, because too many waited or because the collector did not take them.",
             "short",
@@ -144,6 +151,5 @@ ROWS: list[Row | str] = [
                 )
             ],
         ),
-        widths=(5, 5, 5, 5, 4),
     ),
 ]

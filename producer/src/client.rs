@@ -5,10 +5,14 @@
 
 use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
+use votestream_schema::forwarded;
+use votestream_schema::network::{Network, Networks};
 use votestream_service::listener::PeerAddr;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, header, header::AsHeaderName};
 
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
@@ -26,12 +30,36 @@ pub struct Trust {
 /// The client that sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
-    /// IP address of the client, or that of its proxy if the proxy is not trusted.
-    pub address: IpAddr,
+    /// Where the client is.
+    pub source: Source,
     /// Whether the request came through TLS.
     pub secure: bool,
     /// The site whose page sent the request.
     pub page: PageSite,
+}
+
+/// Where a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// At an address.
+    Address {
+        /// Address of the client, or that of its proxy if the proxy is not trusted.
+        address: IpAddr,
+        /// Whether the request has a header that a proxy writes: then a loopback address is that of a proxy.
+        is_forwarded: bool,
+    },
+    /// Behind a trusted proxy that does not name the client in a form that can be read. All such clients share one limit.
+    Unreadable,
+}
+
+impl Source {
+    /// Returns the networks whose limits count for the client.
+    pub fn networks(self) -> Networks {
+        match self {
+            Self::Address { address, .. } => Network::of(address),
+            Self::Unreadable => Networks::UNREADABLE,
+        }
+    }
 }
 
 /// The site whose page sent a request.
@@ -51,12 +79,21 @@ impl Trust {
     /// Identifies the client of a request that arrived from `peer`.
     pub fn client(&self, peer: PeerAddr, headers: &HeaderMap) -> Client {
         let page = self.page_site(peer, headers);
+        let addresses: Vec<&[u8]> = lines(headers, &X_FORWARDED_FOR);
+        let elements: Vec<&[u8]> = lines(headers, &header::FORWARDED);
+        let is_forwarded = !addresses.is_empty() || !elements.is_empty();
+        let at_peer = Source::Address { address: peer.0.to_canonical(), is_forwarded };
         if !self.is_proxy(peer.0) {
-            return Client { address: peer.0, secure: self.always_secure, page };
+            return Client { source: at_peer, secure: self.always_secure, page };
         }
-        let https = text(headers, "x-forwarded-proto").is_some_and(|proto| proto == "https");
-        let address = self.forwarded_for(headers).unwrap_or(peer.0);
-        Client { address, secure: self.always_secure || https, page }
+        let elements = forwarded::forwarded(&elements);
+        let source =
+            if is_forwarded { self.forwarded_source(&addresses, &elements) } else { at_peer };
+        let https = match headers.get(&X_FORWARDED_PROTO) {
+            Some(value) => forwarded::is_https(value.as_bytes()),
+            None => elements.last().is_some_and(|element| element.is_https),
+        };
+        Client { source, secure: self.always_secure || https, page }
     }
 
     /// Returns the site whose page sent the request. Clients that are not browsers send neither Origin nor
@@ -89,18 +126,28 @@ impl Trust {
         host.is_some() && host == own
     }
 
-    /// Returns the rightmost address in X-Forwarded-For that is not a trusted proxy's. A client may have
-    /// invented everything left of it, so the header is read from the right and no further than needed.
-    fn forwarded_for(&self, headers: &HeaderMap) -> Option<IpAddr> {
-        let lines = headers.get_all("x-forwarded-for").iter();
-        // A line with invalid bytes still ends with the address that our proxy wrote.
-        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    /// Finds the client in the headers of a trusted proxy. Where both headers are there, one of them may be the client's
+    /// own invention, so they must agree.
+    fn forwarded_source(&self, addresses: &[&[u8]], elements: &[forwarded::Element]) -> Source {
+        let by_addresses = (!addresses.is_empty())
+            .then(|| self.first_stranger(forwarded::x_forwarded_for(addresses)));
+        let by_elements = (!elements.is_empty())
+            .then(|| self.first_stranger(elements.iter().map(|element| element.address)));
+        match (by_addresses, by_elements) {
+            (Some(one), Some(other)) if one == other => one,
+            (Some(one), None) | (None, Some(one)) => one,
+            _ => None,
+        }
+        .map_or(Source::Unreadable, |address| Source::Address { address, is_forwarded: true })
+    }
+
+    /// Returns the first address, from the right, that is not a trusted proxy's; if all are, the last one. A client may
+    /// have invented everything further left. Returns `None` if an address up to there cannot be read.
+    fn first_stranger(&self, hops: impl Iterator<Item = Option<IpAddr>>) -> Option<IpAddr> {
         let mut found = None;
-        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
-            let address = address.to_canonical();
-            found = Some(address);
-            if !self.is_proxy(address) {
+        for hop in hops {
+            found = Some(hop?);
+            if !found.is_some_and(|address| self.is_proxy(address)) {
                 break;
             }
         }
@@ -112,13 +159,8 @@ impl Trust {
     }
 }
 
-/// Returns the network whose clients share one limit: an IPv4 /24, or an IPv6 /56, the size that one
-/// household gets.
-pub fn network(address: IpAddr) -> IpNet {
-    match address {
-        IpAddr::V4(v4) => IpNet::V4(Ipv4Net::new_assert(v4, 24).trunc()),
-        IpAddr::V6(v6) => IpNet::V6(Ipv6Net::new_assert(v6, 56).trunc()),
-    }
+fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
 }
 
 fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
@@ -141,35 +183,98 @@ mod tests {
         Trust { proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Trust::default() }
     }
 
+    /// The client's address behind a trusted proxy at 10.0.0.1, in words.
+    fn behind(pairs: &[(&'static str, &[u8])]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_bytes(value).unwrap());
+        }
+        match behind_proxy().client(peer("10.0.0.1"), &headers).source {
+            Source::Address { address, is_forwarded } => {
+                assert_eq!(is_forwarded, !pairs.is_empty());
+                address.to_string()
+            }
+            Source::Unreadable => "unreadable".to_owned(),
+        }
+    }
+
     #[test]
     fn forwarded_headers_are_believed_from_trusted_proxies_only() {
         let forwarded = headers(&[
             ("x-forwarded-for", "1.1.1.1, 203.0.113.9, 10.1.1.1"),
             ("x-forwarded-proto", "https"),
         ]);
+        let at = |address: &str| {
+            let address = address.parse().unwrap();
+            Source::Address { address, is_forwarded: true }
+        };
         let through = behind_proxy().client(peer("10.0.0.1"), &forwarded);
-        assert_eq!((through.address.to_string(), through.secure), ("203.0.113.9".into(), true));
+        assert_eq!((through.source, through.secure), (at("203.0.113.9"), true));
         let direct = behind_proxy().client(peer("198.51.100.7"), &forwarded);
-        assert_eq!((direct.address.to_string(), direct.secure), ("198.51.100.7".into(), false));
+        assert_eq!((direct.source, direct.secure), (at("198.51.100.7"), false));
     }
 
     #[test]
     fn text_that_a_client_invents_before_its_address_changes_nothing() {
-        let client = |lines: &[&[u8]]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                let line = warp::http::HeaderValue::from_bytes(line).unwrap();
-                headers.append("x-forwarded-for", line);
-            }
-            behind_proxy().client(peer("10.0.0.1"), &headers).address.to_string()
+        let client = |lines: &[&'static [u8]]| {
+            behind(&lines.iter().map(|line| ("x-forwarded-for", *line)).collect::<Vec<_>>())
         };
         let own = "203.0.113.9";
         assert_eq!(client(&[b"1.1.1.1, rubbish, 203.0.113.9"]), own);
         assert_eq!(client(&[b"1.1.1.1, \xff\xfe, 203.0.113.9, 10.2.2.2"]), own);
-        assert_eq!(client(&[b"1.1.1.1", b"rubbish", b"203.0.113.9"]), own);
+        assert_eq!(client(&[b"1.1.1.1", b"rubbish", b"203.0.113.9:41000"]), own);
         // Nothing but proxies: the one that is furthest away.
         assert_eq!(client(&[b"10.3.3.3, 10.2.2.2"]), "10.3.3.3");
-        assert_eq!(client(&[b"1.1.1.1, rubbish"]), "10.0.0.1", "no proxy of ours wrote that");
+        assert_eq!(
+            client(&[]),
+            "10.0.0.1",
+            "a proxy itself, as a load balancer that asks whether we live"
+        );
+    }
+
+    #[test]
+    fn a_client_that_the_proxy_does_not_name_is_unreadable_and_no_proxy() {
+        for text in ["", "unknown", "1.1.1.1, rubbish", "1.1.1.1, ", "rubbish, 10.2.2.2", "unix:"] {
+            assert_eq!(behind(&[("x-forwarded-for", text.as_bytes())]), "unreadable", "{text}");
+        }
+        for text in [
+            "",
+            "for=unknown",
+            "proto=https",
+            "for=1.1.1.1, for=_hidden",
+            "for=\"evil, for=1.1.1.1",
+        ] {
+            assert_eq!(behind(&[("forwarded", text.as_bytes())]), "unreadable", "{text}");
+        }
+    }
+
+    #[test]
+    fn both_headers_are_read_and_must_agree() {
+        let own = "203.0.113.9";
+        let element = |text: &'static str| ("forwarded", text.as_bytes());
+        let list = |text: &'static str| ("x-forwarded-for", text.as_bytes());
+        assert_eq!(
+            behind(&[element("for=1.1.1.1, for=\"203.0.113.9:80\";proto=http, for=10.2.2.2")]),
+            own
+        );
+        assert_eq!(behind(&[element("for=\"[2001:db8::1]:443\"")]), "2001:db8::1");
+        assert_eq!(behind(&[element("for=203.0.113.9"), list("203.0.113.9")]), own);
+        assert_eq!(behind(&[element("for=203.0.113.9"), list("1.1.1.1")]), "unreadable");
+    }
+
+    #[test]
+    fn the_way_of_the_client_is_read_in_every_form() {
+        let secure = |name, value| {
+            behind_proxy().client(peer("10.0.0.1"), &headers(&[(name, value)])).secure
+        };
+        for proto in ["https", "HTTPS", "https, http"] {
+            assert!(secure("x-forwarded-proto", proto), "{proto}");
+        }
+        assert!(
+            !secure("x-forwarded-proto", "http") && !secure("x-forwarded-proto", "http, https")
+        );
+        assert!(secure("forwarded", "for=1.1.1.1;proto=https, for=10.2.2.2;proto=http"));
+        assert!(!secure("forwarded", "for=1.1.1.1;proto=http"));
     }
 
     #[test]
@@ -190,12 +295,5 @@ mod tests {
         assert_eq!(site(&script), PageSite::AllowedScript);
         let form = [tv[0], tv[1], ("sec-fetch-mode", "navigate")];
         assert_eq!(site(&form), PageSite::AllowedNavigation);
-    }
-
-    #[test]
-    fn neighbours_share_a_network() {
-        let net = |text: &str| network(text.parse().unwrap()).to_string();
-        assert_eq!(net("203.0.113.9"), "203.0.113.0/24");
-        assert_eq!(net("2001:db8:1:2ff::1"), "2001:db8:1:200::/56");
     }
 }

@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
-use votestream_service::config::{CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
+use votestream_schema::poll::network_limit::{NETWORK_LIMIT_MAX, NetworkLimit};
+use votestream_service::config::{CommaList, CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
 
 use crate::durability::Durability;
 
@@ -61,18 +62,24 @@ pub struct Config {
     /// cluster has one lane per partition instead
     #[arg(long, env = "LANES", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
-    /// Accept this many new voters per minute from one client network (IPv4 /24, IPv6 /56); 0 for no limit
+    /// Accept this many new voters of a poll at once from one address (IPv4, or IPv6 /64). An IPv6 /56 may bring twice as
+    /// many, an IPv4 /24 and an IPv6 /48 four times. A poll can have a limit of its own: votectl poll set --network-limit
+    #[arg(long, env = "NEW_VOTERS_AT_ONCE", default_value_t = 2_000,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(NETWORK_LIMIT_MAX)))]
+    pub new_voters_at_once: u32,
+    /// Accept this many more new voters in each minute after that; 0 for no limit at all
     #[arg(long, env = "NEW_VOTERS_PER_MINUTE", default_value_t = 600)]
     pub new_voters_per_minute: u32,
-    /// Exempt these networks from the limit of new voters, separated by commas; loopback is always exempt
-    #[arg(long, env = "NEW_VOTERS_EXEMPT", value_delimiter = ',')]
-    pub new_voters_exempt: Vec<IpNet>,
+    /// Exempt these networks from the limit of new voters, separated by commas. A loopback address is exempt if the request
+    /// has no header of a proxy
+    #[arg(long, env = "NEW_VOTERS_EXEMPT", default_value = "", hide_default_value = true)]
+    pub new_voters_exempt: CommaList<IpNet>,
     /// Believe X-Forwarded-For, -Proto and -Host from proxies in these networks, separated by commas
-    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpNet>,
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    pub trusted_proxies: CommaList<IpNet>,
     /// Accept ballots from pages of these other origins, separated by commas: `https://vote.example`
-    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub allowed_origins: Vec<String>,
+    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", hide_default_value = true)]
+    pub allowed_origins: CommaList<String>,
     /// Refuse a request whose body has not arrived within this many milliseconds
     #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
@@ -88,6 +95,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// Returns the limit of new voters for polls that have none of their own.
+    pub fn network_limit(&self) -> NetworkLimit {
+        match (self.new_voters_at_once, self.new_voters_per_minute.min(NETWORK_LIMIT_MAX)) {
+            (_, 0) => NetworkLimit::Off,
+            (at_once, per_minute) => NetworkLimit::Limit { at_once, per_minute },
+        }
+    }
+
     /// Returns the keys that sign cookies, as the setting or the file has them now.
     ///
     /// # Errors
@@ -112,6 +127,15 @@ impl Config {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn an_empty_list_names_nobody() {
+        let config = Config::parse_from(["producer", "--trusted-proxies=", "--allowed-origins="]);
+        assert!(config.trusted_proxies.0.is_empty() && config.allowed_origins.0.is_empty());
+        let config = Config::parse_from(["producer", "--trusted-proxies=10.0.0.0/8, ::1/128,"]);
+        assert_eq!(config.trusted_proxies.0.len(), 2);
+        assert!(Config::try_parse_from(["producer", "--trusted-proxies=10.0.0.0/8,x"]).is_err());
+    }
 
     #[test]
     fn flags_are_consistent_and_every_one_is_also_a_variable() {

@@ -149,47 +149,31 @@ fn attributes(kind: CookieKind) -> &'static str {
 /// good for as long as people leave a ballot open and no longer.
 pub const TOKEN_AGE_MAX_S: i64 = 24 * 60 * 60;
 
-/// A voter whom a voting token names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenHolder {
-    /// The voter.
-    pub voter: VoterId,
-    /// Whether the limit of new voters let the page pass when it was served. If not, the limit applies to the
-    /// ballot.
-    pub has_passed_limit: bool,
+/// What a token is signed for. A token of one use is not accepted for another.
+fn token_scope(poll: &Poll) -> String {
+    format!("token {}", poll.slug)
 }
 
-/// What a token is signed for. A token of one use is not accepted for another.
-fn token_scope(poll: &Poll, has_passed_limit: bool) -> String {
-    let kind = if has_passed_limit { "token" } else { "token-to-limit" };
-    format!("{kind} {}", poll.slug)
+/// What the release before signed tokens for that it gave to networks over their limit.
+fn token_scope_before(poll: &Poll) -> String {
+    format!("token-to-limit {}", poll.slug)
 }
 
 /// Returns the voting token for a page that is served to this voter.
-pub fn token(keys: &KeyRing, poll: &Poll, holder: TokenHolder, now_s: i64) -> String {
-    keys.sign(&token_scope(poll, holder.has_passed_limit), holder.voter, now_s)
+pub fn token(keys: &KeyRing, poll: &Poll, voter: VoterId, now_s: i64) -> String {
+    keys.sign(&token_scope(poll), voter, now_s)
 }
 
-/// Reads a voting token of this poll.
+/// Reads the voter from a voting token of this poll.
 ///
 /// # Errors
 /// Returns whether the token is malformed, forged, of another poll, or expired.
-pub fn read_token(
-    keys: &KeyRing,
-    poll: &Poll,
-    token: &str,
-    now_s: i64,
-) -> Result<TokenHolder, Error> {
-    let read = |has_passed_limit| {
-        let voter = keys.verify_within(
-            &token_scope(poll, has_passed_limit),
-            token,
-            now_s,
-            TOKEN_AGE_MAX_S,
-        )?;
-        Ok(TokenHolder { voter, has_passed_limit })
-    };
-    read(true).or_else(|error| if error == Error::Forged { read(false) } else { Err(error) })
+pub fn read_token(keys: &KeyRing, poll: &Poll, token: &str, now_s: i64) -> Result<VoterId, Error> {
+    let read = |scope: String| keys.verify_within(&scope, token, now_s, TOKEN_AGE_MAX_S);
+    read(token_scope(poll)).or_else(|error| match error {
+        Error::Forged => read(token_scope_before(poll)),
+        error => Err(error),
+    })
 }
 
 /// Most bytes of the attributes after a cookie's value.

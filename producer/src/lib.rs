@@ -14,8 +14,8 @@ mod cross_origin;
 mod durability;
 mod handlers;
 mod identity;
-mod limiter;
 pub mod metrics;
+mod networks;
 pub mod pages;
 mod problems;
 pub mod publisher;
@@ -40,7 +40,7 @@ pub use config::Config;
 
 use client::Trust;
 use durability::{DiskWait, WriteProbe};
-use limiter::Limiter;
+use networks::NetworkLimits;
 use publisher::{LaneConfig, Publisher};
 use register::Register;
 use voting::VotingService;
@@ -49,6 +49,8 @@ use wrong_codes::WrongCodes;
 /// Most connections that pages share. Ballots and the catalog have connections of their own, so that a
 /// crowd that looks at pages makes no replica unready.
 const POOL_CONNECTIONS_MAX: u32 = 8;
+/// Most connections over which the limits of networks are asked for.
+const NETWORK_CONNECTIONS_MAX: u32 = 4;
 /// Time between two rounds of [`housekeeping`].
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 
@@ -92,11 +94,17 @@ pub async fn run(
     let write_probe = WriteProbe::new(manager.pool(1), keys.clone(), asked);
     let (catalog, refresher) =
         catalog::new(manager.pool(1), keys.clone(), health.gate("deployment"));
+    let network_pool = manager.pool(NETWORK_CONNECTIONS_MAX);
     let promise = (config.durability, config.replicas_min);
     let (durability, watcher) =
         durability::new(manager, keys.clone(), partitions, promise, disk_wait, catalog.same_time());
-    let limiter =
-        Arc::new(Limiter::new(config.new_voters_per_minute, config.new_voters_exempt.clone()));
+    let shared = (keys.clone(), network_pool, partitions);
+    let networks = Arc::new(NetworkLimits::new(
+        config.network_limit(),
+        config.new_voters_exempt.0.clone(),
+        shared,
+        cookie_keys.clone(),
+    ));
 
     let background = TaskTracker::new();
     let endpoints = vec![certificates::TlsEndpoint::of_redis(&config.redis)?];
@@ -106,19 +114,20 @@ pub async fn run(
     background.spawn(write_probe.run(health.gate("writes"), shutdown.clone()));
     background.spawn(refusals.run(health.gate("ballots"), shutdown.clone()));
     let wrong_codes = Arc::new(WrongCodes::default());
-    let limits = (limiter.clone(), wrong_codes.clone());
-    background.spawn(housekeeping(pool.clone(), limits, key_refresher, shutdown.clone()));
+    background.spawn(networks.clone().run(shutdown.clone()));
+    let wrong = wrong_codes.clone();
+    background.spawn(housekeeping(pool.clone(), wrong, key_refresher, shutdown.clone()));
 
     // Serve until shutdown.
     let voting = Arc::new(VotingService {
         catalog,
         publisher,
         durability,
-        limiter,
+        networks: networks.clone(),
         wrong_codes,
         trust: Trust {
-            proxies: config.trusted_proxies.clone(),
-            origins: config.allowed_origins.clone(),
+            proxies: config.trusted_proxies.0.clone(),
+            origins: config.allowed_origins.0.clone(),
             always_secure: config.cookie_secure,
         },
         cookie_keys,
@@ -130,6 +139,7 @@ pub async fn run(
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
     let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let limits = Limits { always_https: config.cookie_secure, ..limits };
     let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained = listener::serve("voters", listener, limits, routes, stop).await;
@@ -140,6 +150,7 @@ pub async fn run(
     let finished = async {
         lanes.wait().await;
         background.wait().await;
+        networks.settle(true).await;
     };
     let finished = tokio::time::timeout(config.common.shutdown_grace(), finished).await.is_ok();
     Ok(drained && finished)
@@ -176,14 +187,13 @@ enum PartitionsUnknown {
 /// Reads the cookie keys again, records the use of the pool and forgets quiet networks, every few seconds.
 async fn housekeeping(
     pool: Pool,
-    (limiter, wrong_codes): (Arc<Limiter>, Arc<WrongCodes>),
+    wrong_codes: Arc<WrongCodes>,
     cookie_keys: cookie_keys::Refresher,
     shutdown: CancellationToken,
 ) {
     loop {
         cookie_keys.refresh();
         votestream_service::telemetry::record_pool("redis", &pool.state(), POOL_CONNECTIONS_MAX);
-        limiter.forget_quiet();
         wrong_codes.forget_quiet();
         tokio::select! {
             () = shutdown.cancelled() => return,

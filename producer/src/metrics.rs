@@ -23,6 +23,9 @@ const OUTCOMES: &[&str] = &[
     "unsupported-media",
 ];
 
+/// The kinds of networks that bring new voters.
+const NETWORKS: &[&str] = &["usual", "busy", "unreadable", "unlimited"];
+
 /// The tables of metrics that the producer exports in addition to those of every service.
 pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
 
@@ -46,6 +49,12 @@ votestream_service::metrics! {
     /// of the service.
     pub(crate) static BALLOTS: Counter<1> =
         ("votestream_ballots_total", "ballots", &[("outcome", OUTCOMES)]);
+
+    /// Voters whose first ballot in an open poll was accepted, by their network: `usual` ones stay within a hundredth of
+    /// their limit on a replica, `busy` ones bring more, `unreadable` ones came from a proxy that does not name them,
+    /// and `unlimited` ones have no limit.
+    pub(crate) static NEW_VOTERS: Counter<1> =
+        ("votestream_new_voters_total", "voters", &[("network", NETWORKS)]);
 
     /// Ballots sent to Redis in one round trip.
     pub(crate) static PUBLISH_BATCH_ENTRIES: Histogram =

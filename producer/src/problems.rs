@@ -97,8 +97,9 @@ pub(crate) static TOO_MANY_NEW_VOTERS: ProblemType = ProblemType {
     name: "too-many-new-voters",
     status: StatusCode::TOO_MANY_REQUESTS,
     title: "Too many new voters",
-    explanation: "More new voters come from one network than are allowed in a minute. Vote again after the \
-                  number of seconds in the Retry-After header. Voters who have a cookie are not limited.",
+    explanation: "More new voters of this poll come from one network than it may bring at once. The ballot is not \
+                  stored. Send it again after the number of seconds in the Retry-After header. Whoever has voted in \
+                  the poll is not limited.",
 };
 
 /// 429 for a network that sends more wrong voting codes than are answered one after the other.

@@ -15,8 +15,10 @@ use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterKey, codec}
 /// The register's decision on one ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The ballot is stored, now or by an earlier attempt with the same ballot.
+    /// The ballot is stored now, and it is the voter's first one.
     Accepted(EntryId),
+    /// The ballot of a voter who has voted before is stored: now, in place of another one, or by an earlier attempt.
+    AcceptedAgain(EntryId),
     /// The voter has voted before, and the poll keeps that vote.
     AlreadyVoted {
         /// The options of the standing vote.
@@ -126,6 +128,11 @@ impl Register {
             let other =
                 others.next_if(|other| matches!(other[0], Value::Int(its) if its == position));
             verdicts.push(match other {
+                // It stands in the sequence, because it is accepted now.
+                Some([_, Value::BulkString(text)]) if text == b"R" => {
+                    seq += 1;
+                    Verdict::AcceptedAgain(EntryId { ms, seq: seq - 1 })
+                }
                 Some(other) => verdict(&other[1]).ok_or_else(|| unreadable(&other[1]))?,
                 None => {
                     seq += 1;
@@ -171,7 +178,7 @@ fn verdict(reply: &Value) -> Option<Verdict> {
     let text = str::from_utf8(text).ok()?;
     let mut parts = text.split(' ');
     Some(match parts.next()? {
-        "A" => Verdict::Accepted(parts.next()?.parse().ok()?),
+        "A" => Verdict::AcceptedAgain(parts.next()?.parse().ok()?),
         "S" => Verdict::AlreadyVoted {
             choices: Choices::from_mask(parts.next()?.parse().ok()?)?,
             entry: parts.next()?.parse().ok()?,
@@ -209,10 +216,24 @@ mod tests {
         let start = [text("1700000000000"), Value::Int(7), Value::Int(3)];
         assert_eq!(read(&start, 3).unwrap(), [accepted(7), accepted(8), accepted(9)]);
         let others = [Value::Int(1), text("F"), Value::Int(3), text("A 5-6")];
-        let before = Verdict::Accepted(EntryId { ms: 5, seq: 6 });
+        let before = Verdict::AcceptedAgain(EntryId { ms: 5, seq: 6 });
         assert_eq!(
             read(&[&start[..], &others].concat(), 5).unwrap(),
             [Verdict::Full, accepted(7), before, accepted(8), accepted(9)]
+        );
+    }
+
+    #[test]
+    fn a_ballot_that_replaces_another_one_stands_in_the_sequence() {
+        let reply = [text("5"), Value::Int(7), Value::Int(2), Value::Int(2), text("R")];
+        let entry = |seq| EntryId { ms: 5, seq };
+        assert_eq!(
+            read(&reply, 3).unwrap(),
+            [
+                Verdict::Accepted(entry(7)),
+                Verdict::AcceptedAgain(entry(8)),
+                Verdict::Accepted(entry(9))
+            ]
         );
     }
 

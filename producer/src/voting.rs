@@ -4,7 +4,6 @@
 
 mod by_code;
 
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use votestream_schema::idempotency::IdempotencyKey;
@@ -20,12 +19,12 @@ use votestream_service::trace::{self, Span};
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
-use crate::client::{Client, PageSite, Trust};
+use crate::client::{Client, PageSite, Source, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
-use crate::identity::{self, TokenHolder, cookie_kind};
-use crate::limiter::Limiter;
+use crate::identity::{self, cookie_kind};
 use crate::metrics;
+use crate::networks::{NetworkLimits, Permit, Refusal};
 use crate::problems::{
     ALREADY_VOTED, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
 };
@@ -43,7 +42,7 @@ pub(crate) struct VotingService {
     /// Whether Redis stores ballots as durably as configured.
     pub(crate) durability: DurabilityStatus,
     /// Limits new voters per client network.
-    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) networks: Arc<NetworkLimits>,
     /// Slows down networks that send wrong voting codes.
     pub(crate) wrong_codes: Arc<WrongCodes>,
     /// Decides which headers of a request are believed.
@@ -204,7 +203,6 @@ impl VotingService {
     }
 
     /// Identifies the voter whom a page is shown to: the voter whom the cookies name, or else a new voter.
-    /// The cookie of a new voter is withheld from a network that brings too many.
     pub(crate) fn visitor(&self, poll: &Poll, client: Client, headers: &HeaderMap) -> Visitor {
         let now_s = now_ms() / 1_000;
         let keys = self.cookie_keys.ring();
@@ -220,15 +218,13 @@ impl VotingService {
         };
         let cookie = |voter| self.cookie(poll, voter, now_s, client);
         let voter = known.unwrap_or_default();
-        let has_passed_limit = known.is_some() || self.limiter.lets_pass(client.address);
-        let holder = TokenHolder { voter, has_passed_limit };
-        let needs_cookie = renew || (known.is_none() && has_passed_limit);
+        let needs_cookie = renew || known.is_none();
         Visitor {
             voter: known,
             cookie: needs_cookie.then(|| cookie(voter)),
             // A script of another site gets no token of a voter whom the browser's cookie names anyway.
             token: (known.is_none() || client.page != PageSite::AllowedScript)
-                .then(|| identity::token(&keys, poll, holder, now_s)),
+                .then(|| identity::token(&keys, poll, voter, now_s)),
             is_remembered: false,
         }
     }
@@ -248,14 +244,12 @@ impl VotingService {
         }
         let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
         let given = submission.token.as_deref();
-        let holder = given.and_then(|token| identity::read_token(&keys, poll, token, now_s).ok());
-        let holder = match (ballot_of, holder) {
-            (Some(voter), _) => TokenHolder { voter, has_passed_limit: true },
-            (None, Some(holder)) => holder,
-            (None, None) => return self.visitor(poll, client, headers),
+        let by_token = given.and_then(|token| identity::read_token(&keys, poll, token, now_s).ok());
+        let Some(voter) = ballot_of.or(by_token) else {
+            return self.visitor(poll, client, headers);
         };
-        let token = Some(identity::token(&keys, poll, holder, now_s));
-        Visitor { voter: Some(holder.voter), token, ..Visitor::default() }
+        let token = Some(identity::token(&keys, poll, voter, now_s));
+        Visitor { voter: Some(voter), token, ..Visitor::default() }
     }
 
     /// Registers one ballot and counts its outcome in the metrics.
@@ -269,8 +263,8 @@ impl VotingService {
         let cast = self.cast_unmeasured(poll, submission, peer, headers).await;
         let cast = match poll.voter_policy {
             VoterPolicy::Code => {
-                let address = self.client(peer, headers).address;
-                self.slow_down(submission, address, cast).await
+                let source = self.client(peer, headers).source;
+                self.slow_down(submission, source, cast).await
             }
             VoterPolicy::Open => cast,
         };
@@ -307,21 +301,25 @@ impl VotingService {
             Err(refused) => return *refused,
         };
         let (voter, by_code) = (caster.voter, caster.by_code);
+        let Some(key_of_voter) = poll.secrecy.keys.key_of(voter) else {
+            return caster.result(Err(being_set_up()));
+        };
         // Never say yes while Redis is not set up to keep ballots.
         if !self.durability.is_met() {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
             return caster.result(Err(problem));
         }
+        let permit = match self.admit(poll, &caster, client).await {
+            Ok(permit) => permit,
+            Err(problem) => return caster.result(Err(problem)),
+        };
         // Register the ballot, in a span that continues the caller's trace.
         let id = match (by_code, key.as_ref()) {
             (Some(by_code), key) => by_code.ballot(key, choices),
             (None, Some(key)) => key.ballot(voter),
             (None, None) => BallotId::new(),
         };
-        let Some(voter) = poll.secrecy.keys.key_of(voter) else {
-            return caster.result(Err(being_set_up()));
-        };
-        let ballot = Ballot { poll: poll.id, voter, id, choices };
+        let ballot = Ballot { poll: poll.id, voter: key_of_voter, id, choices };
         let replaces = poll.vote_policy.replaces();
         let needs_code = poll.voter_policy.needs_code();
         let caller = trace::traceparent(headers);
@@ -331,9 +329,15 @@ impl VotingService {
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
         let answer =
             self.publisher.publish(Registration { ballot, trace, replaces, needs_code }).await;
+        // Only a ballot that made a voter costs the networks of the client something.
+        match (permit, &answer) {
+            (Some(permit), Ok(Verdict::Accepted(_))) => self.networks.voted(permit),
+            (Some(permit), _) => self.networks.give_back(permit),
+            (None, _) => {}
+        }
         // Translate the verdict.
         let outcome = match answer {
-            Ok(Verdict::Accepted(entry)) => {
+            Ok(Verdict::Accepted(entry) | Verdict::AcceptedAgain(entry)) => {
                 let trace_id = span.trace_id();
                 tracing::debug!(poll = %poll.slug, %entry, trace_id, "ballot accepted");
                 span.set("votestream.entry", &entry);
@@ -410,21 +414,16 @@ impl VotingService {
         match (identity, token) {
             (Identity::Known { voter, renew }, token) => {
                 // The page may have voted by its token before this cookie came from another page.
-                if let Some(Ok(holder)) = token
-                    && holder.voter != voter
-                    && self.has_voted(poll, holder.voter).await
+                if let Some(Ok(of_page)) = token
+                    && of_page != voter
+                    && self.has_voted(poll, of_page).await
                 {
-                    return named(holder.voter);
+                    return named(of_page);
                 }
                 known(voter, renew)
             }
             // A cookie that is no longer good does not matter where the page's token names the voter.
-            (_, Some(Ok(holder))) => {
-                if !holder.has_passed_limit {
-                    self.limit(poll, holder.voter, client).await?;
-                }
-                named(holder.voter)
-            }
+            (_, Some(Ok(of_page))) => named(of_page),
             (_, Some(Err(error))) => {
                 let detail = format!(
                     "the voting token cannot be used: {error}; reload the page and vote again"
@@ -446,7 +445,6 @@ impl VotingService {
             (Identity::New, None) if client.page != PageSite::Own => Err(refuse(needs_token())),
             (Identity::New, None) => {
                 let voter = key.map_or_else(VoterId::new, |key| key.voter(poll.id));
-                self.limit(poll, voter, client).await?;
                 // Whoever learns a key must not become its voter for good.
                 let cookie = key.is_none().then(|| self.cookie(poll, voter, now_s, client));
                 Ok(Caster::open(voter, cookie, false))
@@ -454,18 +452,29 @@ impl VotingService {
         }
     }
 
-    /// Counts a new voter of the client's network, and refuses the ballot if there are too many. A voter who has
-    /// voted is not new, so a ballot that is sent again gets its answer.
-    async fn limit(
+    /// Takes the caster's ballot out of the limits of its networks; none are needed in a poll with voting codes. A voter
+    /// who has voted is not new and never refused, so a ballot that is sent again gets its answer.
+    async fn admit(
         &self,
         poll: &Poll,
-        voter: VoterId,
+        caster: &Caster,
         client: Client,
-    ) -> Result<(), Box<CastResult>> {
-        if self.limiter.lets_pass(client.address) || self.has_voted(poll, voter).await {
-            return Ok(());
+    ) -> Result<Option<Permit>, Problem> {
+        if caster.by_code.is_some() {
+            return Ok(None);
         }
-        Err(Box::new(CastResult::refused(too_many_new_voters())))
+        match self.networks.admit(poll, client.source).await {
+            Ok(permit) => Ok(Some(permit)),
+            Err(_) if self.has_voted(poll, caster.voter).await => Ok(None),
+            Err(_) if poll.state(now_ms()) == PollState::Closed => Err(not_open(poll)),
+            Err(Refusal::Limited { retry_after_s }) => {
+                Err(too_many_new_voters(poll, retry_after_s))
+            }
+            Err(Refusal::Unknown(reason)) => {
+                tracing::debug!(poll = %poll.slug, reason, "the limit of a network is not known");
+                Err(Problem::unavailable("ballots cannot be stored at the moment"))
+            }
+        }
     }
 
     /// Holds back the answer to a wrong code, if many came from the client's network; refuses it if too many are held
@@ -473,12 +482,11 @@ impl VotingService {
     async fn slow_down(
         &self,
         submission: &Submission,
-        address: IpAddr,
+        source: Source,
         cast: CastResult,
     ) -> CastResult {
         let is_wrong = |problem: &Problem| by_code::is_wrong_code(submission, problem);
-        if !cast.outcome.as_ref().is_err_and(is_wrong) || self.wrong_codes.hold_back(address).await
-        {
+        if !cast.outcome.as_ref().is_err_and(is_wrong) || self.wrong_codes.hold_back(source).await {
             return cast;
         }
         CastResult::refused(by_code::too_many_wrong_codes())
@@ -562,9 +570,20 @@ fn invalid_choice(detail: String) -> Problem {
     Problem::new(&INVALID_CHOICE, detail)
 }
 
-fn too_many_new_voters() -> Problem {
-    let detail = "very many new voters come from your network; try again in a minute";
-    Problem::new(&TOO_MANY_NEW_VOTERS, detail).retry_after(60)
+/// Says when the network may bring its next voter, and whether that is too late for the poll.
+fn too_many_new_voters(poll: &Poll, retry_after_s: u32) -> Problem {
+    let left_s = poll.closes_at_ms.map(|closes_at_ms| (closes_at_ms - now_ms()).max(0) / 1_000);
+    let closing = match left_s {
+        Some(left_s) if left_s <= i64::from(retry_after_s) => {
+            format!("; the poll closes before that, in {left_s} s")
+        }
+        _ => String::new(),
+    };
+    let detail = format!(
+        "your vote is not stored yet: very many new voters come from your network, and it may bring the next one in \
+         about {retry_after_s} s{closing}"
+    );
+    Problem::new(&TOO_MANY_NEW_VOTERS, detail).retry_after(retry_after_s)
 }
 
 fn already_voted(poll: &Poll, choices: Choices) -> Problem {

@@ -6,14 +6,13 @@
 //! Its memory is bounded by the networks that sent wrong codes within some minutes.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use tokio::time::Instant;
+use votestream_schema::network::Network as ClientNetwork;
 
-use crate::client::network;
+use crate::client::Source;
 
 /// Wrong codes that are answered at once: people mistype.
 const FREE: f64 = 20.0;
@@ -29,7 +28,7 @@ const HELD_MAX: u32 = 50;
 /// The wrong codes of all networks; clones share them.
 #[derive(Debug, Default)]
 pub(crate) struct WrongCodes {
-    networks: Mutex<HashMap<IpNet, Network>>,
+    networks: Mutex<HashMap<ClientNetwork, Network>>,
 }
 
 /// The wrong codes of one network.
@@ -53,6 +52,12 @@ impl Network {
     }
 }
 
+/// The network whose wrong codes count together: an IPv4 /24, or an IPv6 /56, the size that one household gets.
+fn network(source: Source) -> ClientNetwork {
+    let networks = source.networks();
+    networks.all().get(1).copied().unwrap_or(networks.smallest())
+}
+
 /// The delay after so many wrong codes; none for the first ones.
 fn delay(wrong: f64) -> Duration {
     if wrong <= FREE {
@@ -63,10 +68,10 @@ fn delay(wrong: f64) -> Duration {
 }
 
 impl WrongCodes {
-    /// Counts a wrong code from this address, and waits as long as its answer is held back. Returns false, without
+    /// Counts a wrong code from this client, and waits as long as its answer is held back. Returns false, without
     /// waiting, if too many answers to its network are held back already.
-    pub(crate) async fn hold_back(&self, address: IpAddr) -> bool {
-        let network = network(address);
+    pub(crate) async fn hold_back(&self, source: Source) -> bool {
+        let network = network(source);
         let wait = {
             let now = Instant::now();
             let mut networks = self.lock();
@@ -95,7 +100,7 @@ impl WrongCodes {
         networks.shrink_to_fit();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpNet, Network>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ClientNetwork, Network>> {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,7 +108,7 @@ impl WrongCodes {
 /// An answer that is held back, until this is dropped; also if the client goes away meanwhile.
 struct Held<'a> {
     codes: &'a WrongCodes,
-    network: IpNet,
+    network: ClientNetwork,
 }
 
 impl Drop for Held<'_> {
@@ -118,11 +123,13 @@ impl Drop for Held<'_> {
 mod tests {
     use super::*;
 
-    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 7));
+    fn at(address: &str) -> Source {
+        Source::Address { address: address.parse().unwrap(), is_forwarded: false }
+    }
 
-    async fn waited(codes: &WrongCodes, address: IpAddr) -> f64 {
+    async fn waited(codes: &WrongCodes, source: Source) -> f64 {
         let begun = Instant::now();
-        assert!(codes.hold_back(address).await);
+        assert!(codes.hold_back(source).await);
         begun.elapsed().as_secs_f64()
     }
 
@@ -131,17 +138,17 @@ mod tests {
         let codes = WrongCodes::default();
         let mut waits = Vec::new();
         for _ in 0..120 {
-            waits.push(waited(&codes, ADDRESS).await);
+            waits.push(waited(&codes, at("203.0.113.7")).await);
         }
         assert!(waits[..20].iter().all(|wait| *wait == 0.0), "{waits:?}");
         assert!(waits[20] > 0.2 && waits.windows(2).skip(20).take(20).all(|w| w[0] <= w[1]));
         assert!(waits[119] > 1.5 && waits.iter().all(|wait| *wait <= DELAY_S_MAX + 0.01));
-        let another = "203.0.114.7".parse().unwrap();
+        let another = at("203.0.114.7");
         assert_eq!(waited(&codes, another).await, 0.0);
         tokio::time::sleep(Duration::from_secs(30 * 60)).await;
         codes.forget_quiet();
         assert!(codes.lock().is_empty());
-        assert_eq!(waited(&codes, ADDRESS).await, 0.0);
+        assert_eq!(waited(&codes, at("203.0.113.7")).await, 0.0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -149,7 +156,7 @@ mod tests {
         let codes = std::sync::Arc::new(WrongCodes::default());
         let ask = || {
             let codes = codes.clone();
-            tokio::spawn(async move { codes.hold_back(ADDRESS).await })
+            tokio::spawn(async move { codes.hold_back(at("203.0.113.7")).await })
         };
         let asked: Vec<_> = (0..20 + HELD_MAX + 30).map(|_| ask()).collect();
         let mut answers = Vec::new();
@@ -157,13 +164,13 @@ mod tests {
             answers.push(answer.await.unwrap());
         }
         assert_eq!(answers.iter().filter(|held| !**held).count(), 30);
-        assert_eq!(codes.lock()[&network(ADDRESS)].held, 0);
+        assert_eq!(codes.lock()[&network(at("203.0.113.7"))].held, 0);
         // A client that goes away holds nothing back.
         let waiting = ask();
         tokio::time::sleep(Duration::from_millis(1)).await;
-        assert_eq!(codes.lock()[&network(ADDRESS)].held, 1);
+        assert_eq!(codes.lock()[&network(at("203.0.113.7"))].held, 1);
         waiting.abort();
         assert!(waiting.await.is_err());
-        assert_eq!(codes.lock()[&network(ADDRESS)].held, 0);
+        assert_eq!(codes.lock()[&network(at("203.0.113.7"))].held, 0);
     }
 }

@@ -90,7 +90,8 @@ async function submit() {
   stopping = new AbortController();
   showSending(true);
   const key = keys.get(ballotText);
-  const answer = await sendBallot(`${api}/ballots`, body, key, { signal: stopping.signal, onWait: showWait });
+  const closes_ms = Date.parse(document.getElementById('closes-at')?.dateTime ?? '');
+  const answer = await sendBallot(`${api}/ballots`, body, key, { signal: stopping.signal, onWait: showWait, closes_ms });
   stopping = null;
   showSending(false);
   // A ballot that was answered is done. If the voter changes the vote and back again, that is another ballot.
@@ -187,9 +188,15 @@ function showSending(sending) {
   status.prepend(spinner());
 }
 
-function showWait({ attempt, wait_ms, reason }) {
+function showWait({ attempt, wait_ms, reason, detail, closing }) {
   const status = document.getElementById('status');
-  const why = reason === 'network' ? 'No connection to the server.' : 'The server is busy.';
+  const reasons = { network: 'No connection to the server.', server: 'The server is busy.', limit: sentence(detail ?? '') };
+  const atClosing = {
+    '': '',
+    soon: ' The poll is about to close: a vote that is not accepted by then does not count.',
+    over: ' The poll has closed meanwhile: this page asks whether your vote was stored in time.',
+  };
+  const why = reasons[reason] + atClosing[closing];
   // The countdown is hidden from screen readers; the live region speaks once for each try.
   const countdown = document.createElement('span');
   countdown.setAttribute('aria-hidden', 'true');

@@ -6,6 +6,9 @@
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
 const WAIT_MS_MAX = 30_000;
+// The last try before the closing time comes so long before it, and is spread over so long.
+const BEFORE_CLOSING_MS = 500;
+const SPREAD_BEFORE_CLOSING_MS = 2_500;
 
 /**
  * Resolves to one of
@@ -14,16 +17,18 @@ const WAIT_MS_MAX = 30_000;
  *   { kind: 'refused', problem }             any other answer that sending again would not change
  *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
  *
- * `key` is the idempotency key of the ballot. Calls `onWait({ attempt, wait_ms, reason })` before each wait; `signal` stops everything.
+ * `key` is the idempotency key of the ballot. `closes_ms` is the poll's closing time, NaN if there is none. Calls
+ * `onWait({ attempt, wait_ms, reason, detail, closing })` before each wait; `closing` is 'soon' if the poll closes right
+ * after the next try, 'over' if it has closed, else ''. `signal` stops everything.
  */
-export async function sendBallot(url, ballot, key, { signal, onWait }) {
+export async function sendBallot(url, ballot, key, { signal, onWait, closes_ms = NaN }) {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     if (signal.aborted) break;
     const answer = await post(url, ballot, key, signal);
     if (answer.kind !== 'busy') return answer;
     if (signal.aborted || attempt === ATTEMPTS_MAX) break;
-    const wait_ms = backOff(attempt, answer.retry_after_ms);
-    onWait({ attempt, wait_ms, reason: answer.reason });
+    const { wait_ms, closing } = beforeClosing(backOff(attempt, answer.retry_after_ms), closes_ms);
+    onWait({ attempt, wait_ms, reason: answer.reason, detail: answer.detail, closing });
     await pause(wait_ms, signal, answer.reason === 'network');
   }
   return { kind: 'unconfirmed', stopped: signal.aborted };
@@ -34,6 +39,22 @@ export function backOff(attempt, retry_after_ms = 0, random = Math.random) {
   const doubled = Math.min(WAIT_MS_MAX, 500 * 2 ** attempt);
   const base = Math.max(retry_after_ms, doubled / 2);
   return Math.round(base + random() * Math.max(doubled / 2, base / 4));
+}
+
+/**
+ * Shortens a wait that would end after the closing time, so that there is one more try before. After the closing time the
+ * page goes on, because only the server knows whether an earlier try was stored in time.
+ */
+export function beforeClosing(wait_ms, closes_ms, now_ms = Date.now(), random = Math.random) {
+  const left_ms = closes_ms - now_ms;
+  if (Number.isNaN(left_ms) || wait_ms < left_ms - BEFORE_CLOSING_MS) return { wait_ms, closing: '' };
+  if (left_ms <= 0) return { wait_ms, closing: 'over' };
+  const latest_ms = left_ms - BEFORE_CLOSING_MS - random() * SPREAD_BEFORE_CLOSING_MS;
+  if (latest_ms < BEFORE_CLOSING_MS) {
+    // Too little time is left for one more try before it. The one after it learns how the earlier ones ended.
+    return { wait_ms: Math.round(left_ms + BEFORE_CLOSING_MS + random() * SPREAD_BEFORE_CLOSING_MS), closing: 'soon' };
+  }
+  return { wait_ms: Math.round(Math.min(wait_ms, latest_ms)), closing: 'soon' };
 }
 
 /** `Retry-After` in ms: seconds or a date; 0 when missing or unreadable. */
@@ -77,10 +98,11 @@ async function post(url, ballot, key, signal) {
 
 async function read(response) {
   const retry_after_ms = retryAfter(response.headers.get('retry-after'));
-  if (response.status >= 502 || (response.status === 429 && retry_after_ms)) {
-    return { kind: 'busy', reason: 'server', retry_after_ms };
-  }
   const body = await response.json().catch(() => null);
+  if (response.status === 429 && retry_after_ms) {
+    return { kind: 'busy', reason: body?.detail ? 'limit' : 'server', detail: body?.detail, retry_after_ms };
+  }
+  if (response.status >= 502) return { kind: 'busy', reason: 'server', retry_after_ms };
   if (response.status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
   if (response.status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
   const problem = body?.title ? body : { title: `The server answered ${response.status}`, detail: '' };

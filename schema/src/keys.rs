@@ -12,6 +12,7 @@
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
+//! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::network`]) |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
@@ -106,6 +107,11 @@ impl Keys {
         format!("{{{}:{partition}}}:codes:{poll}", self.prefix)
     }
 
+    /// The key of the client networks of a poll whose largest network belongs to this partition.
+    pub fn networks(&self, partition: u16, poll: PollId) -> String {
+        format!("{{{}:{partition}}}:networks:{poll}", self.prefix)
+    }
+
     /// The key that producers write to see whether Redis takes writes; nobody reads it.
     pub fn probe(&self, partition: u16) -> String {
         self.of(partition, "probe")
@@ -172,6 +178,7 @@ mod tests {
             keys.accepted(3),
             keys.forgotten(3),
             keys.probe(3),
+            keys.networks(3, PollId(1)),
             keys.register(3, PollId(1), VoterKey::new()),
             keys.code_hashes(3, PollId(1)),
             keys.codes_before_hashes(3, PollId(1)),

@@ -4,6 +4,7 @@
 //! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
 //! every replica and every replay decides the same.
 
+pub mod network_limit;
 pub mod secrecy;
 pub mod stored_voter_policy;
 pub mod voter_key;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choices::OPTIONS_MAX;
 use crate::{Choices, PollId, Slug};
+use network_limit::NetworkLimit;
 use secrecy::{KEEP_VOTES_DAYS_MAX, Secrecy};
 
 /// The length of the longest title, in characters.
@@ -187,6 +189,9 @@ pub struct Definition {
     /// For how many days after the closing time the votes are kept; `votectl forget` then deletes them.
     #[serde(default)]
     pub keep_votes_days: Option<u16>,
+    /// How many new voters one client network may bring; without it, as many as the producers are set up for.
+    #[serde(default)]
+    pub network_limit: Option<NetworkLimit>,
     /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
@@ -275,7 +280,21 @@ fn check_text(name: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
     if text.chars().any(char::is_control) {
         return Err(Invalid(format!("{name} must not hold control characters")));
     }
+    if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
+        let code = u32::from(hidden);
+        return Err(Invalid(format!(
+            "{name} must not hold invisible characters, or such that change the direction of the text: U+{code:04X}"
+        )));
+    }
     Ok(())
+}
+
+/// Characters that nobody sees, or that reorder what stands around them: two options could look alike, or one like
+/// another. A zero-width joiner (U+200D) and non-joiner (U+200C) are allowed, because emoji, Persian and Indic words need
+/// them; so are the marks that only tell the direction of a neighbour (U+200E, U+200F, U+061C).
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{180E}' | '\u{00AD}'
+        | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{2028}' | '\u{2029}')
 }
 
 /// A poll as it is stored.
@@ -307,6 +326,9 @@ pub struct Poll {
     pub archived_at_ms: Option<i64>,
     /// A number that grows with every change, so that an older copy never overwrites a newer one.
     pub revision: i32,
+    /// How many new voters one client network may bring. `None` leaves that to the settings of the producers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_limit: Option<NetworkLimit>,
     /// How long, and by whom, it can be known who chose what.
     #[serde(flatten)]
     pub secrecy: Secrecy,
@@ -443,6 +465,7 @@ mod tests {
             closes_at_ms: Some(200),
             archived_at_ms: None,
             revision: 1,
+            network_limit: None,
             secrecy: Secrecy::default(),
         }
     }
@@ -508,6 +531,7 @@ mod tests {
             visibility: Visibility::Always,
             secret: false,
             keep_votes_days: None,
+            network_limit: None,
             opens_at: None,
             closes_at: None,
         };
@@ -520,6 +544,17 @@ mod tests {
         };
         check(|d| d.title = " ".into(), "title");
         check(|d| d.title = "a\u{0}".into(), "control");
+        for hidden in
+            ["\u{200B}", "\u{202E}", "\u{2066}", "\u{2069}", "\u{FEFF}", "\u{2060}", "\u{00AD}"]
+        {
+            let mut definition = good();
+            definition.options[1].label = format!("do{hidden}gs");
+            let error = definition.validated().unwrap_err().to_string();
+            assert!(error.contains("invisible") && error.contains("U+"), "{error}");
+        }
+        let mut words = good();
+        words.options[1].label = "👩\u{200D}🚀 می\u{200C}خواهم".into();
+        assert!(words.validated().is_ok(), "words and emoji that need a joiner");
         check(|d| d.title = "x".repeat(201), "title");
         check(|d| d.options.truncate(1), "2 to 63");
         check(|d| d.options[1].slug = d.options[0].slug.clone(), "two options");

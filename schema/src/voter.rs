@@ -101,6 +101,13 @@ impl std::fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
+    /// Makes a secret for another use from the first key, for polls that have no secret of their own. Whoever has the key
+    /// can compute it; a rotated key gives another one.
+    pub fn derived_secret(&self, purpose: &str) -> crate::poll::voter_key::PollSecret {
+        let mac = self.macs[0].clone().chain_update(b"derived ").chain_update(purpose);
+        crate::poll::voter_key::PollSecret::from_bytes(mac.finalize().into_bytes().into())
+    }
+
     /// Reads keys written in hexadecimal, separated by commas or white space.
     ///
     /// # Errors

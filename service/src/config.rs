@@ -29,6 +29,19 @@ impl FromStr for Secret {
     }
 }
 
+/// A setting with any number of values, separated by commas. An empty text has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommaList<T>(pub Vec<T>);
+
+impl<T: FromStr> FromStr for CommaList<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+        values.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -200,6 +213,10 @@ pub struct ListenerArgs {
     #[arg(long, env = "DRAIN_DELAY_MS", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(..=600_000))]
     pub drain_delay_ms: u64,
+    /// Tell browsers that came through TLS, as X-Forwarded-Proto says, to come back to this host through TLS alone for this
+    /// many seconds (Strict-Transport-Security); 0 to tell them nothing
+    #[arg(long, env = "HSTS_MAX_AGE_S", default_value_t = 31_536_000)]
+    pub hsts_max_age_s: u32,
 }
 
 impl ListenerArgs {

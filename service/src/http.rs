@@ -2,6 +2,7 @@
 //! requests that services make themselves ([`outbound`]).
 
 mod events;
+mod guard;
 mod measure;
 pub mod outbound;
 
@@ -10,11 +11,15 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 pub use events::{event_stream, event_stream_head};
+pub(crate) use guard::{Transport, check_host};
 pub use measure::{RequestTimer, measure, timed};
 
 /// Allows no inline script or style, nothing from other sites, and no framing.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// For replies that are no pages of ours, should a browser show one: nothing in it runs, loads or is framed.
+const NO_PAGE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 /// Value of the Allow header for addresses that are only read.
 pub const READ_ONLY: &str = "GET, HEAD";
@@ -46,12 +51,25 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     // Room for these headers and a few more, such as a cookie.
-    *response.headers_mut() = HeaderMap::with_capacity(6);
+    *response.headers_mut() = HeaderMap::with_capacity(8);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    no_page(headers);
     response
+}
+
+/// Returns a short text for people and programs, which no cache keeps.
+pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = json(status, body);
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+fn no_page(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NO_PAGE_POLICY));
 }
 
 /// Returns a reply that is the same for all clients and that caches may keep for five minutes.
@@ -60,7 +78,7 @@ pub fn cacheable(content_type: &'static str, body: impl Into<Bytes>) -> Response
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    no_page(headers);
     response
 }
 

@@ -33,11 +33,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use warp::Filter;
 use warp::http::HeaderMap;
-use warp::reply::Response;
+use warp::reply::{Reply, Response};
 
 use crate::config::ListenerArgs;
 use crate::log_throttle::LogThrottle;
-use crate::{fd_limit, metrics};
+use crate::problem::Problem;
+use crate::{fd_limit, http, metrics};
 use timer::ReusingTimer;
 
 /// Shortest time between two warnings that connections cannot be accepted.
@@ -75,6 +76,10 @@ pub struct Limits {
     /// How long connections without a request stay open once draining has begun, for the request that
     /// may be on its way; at most half of `grace`.
     pub idle_grace: Duration,
+    /// For how many seconds a browser that came through TLS comes back through TLS alone; 0 for no such promise.
+    pub hsts_max_age_s: u32,
+    /// Whether every client is connected through TLS, also where no header says so.
+    pub always_https: bool,
 }
 
 impl Limits {
@@ -86,6 +91,8 @@ impl Limits {
             write_timeout: args.write_timeout(),
             grace,
             idle_grace: IDLE_GRACE.min(grace / 2),
+            hsts_max_age_s: args.hsts_max_age_s,
+            always_https: false,
         }
     }
 }
@@ -265,11 +272,20 @@ async fn serve_http<F>(
         let flags = flags.clone();
         service_fn(move |mut request: hyper::Request<Incoming>| {
             let headers = Arc::new(std::mem::take(request.headers_mut()));
+            let refused = http::check_host(request.version(), &headers);
+            let transport = http::Transport::of(&headers, limits.always_https);
             request.extensions_mut().insert(Head { peer, headers });
-            let reply = tower_service::Service::call(&mut *routes.borrow_mut(), request);
+            let reply = match refused {
+                Some(reason) => Err(reason),
+                None => Ok(tower_service::Service::call(&mut *routes.borrow_mut(), request)),
+            };
             let flags = flags.clone();
             async move {
-                let mut reply: Response = reply.await?;
+                let mut reply: Response = match reply {
+                    Ok(reply) => reply.await?,
+                    Err(reason) => Problem::malformed(reason).into_response(),
+                };
+                transport.mark(&mut reply, limits.hsts_max_age_s);
                 if flags.is_draining() {
                     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -157,6 +157,11 @@ pub enum Refusal {
     /// Its secret has been destroyed.
     #[error("is sealed: nobody can find out any more which voter a code belongs to")]
     IsSealed,
+    /// There is no secret to compute names with.
+    #[error(
+        "has no secret any more, or never had one: nobody can find out which networks an address lies in"
+    )]
+    NoSecret,
     /// Only archived polls are sealed and erased.
     #[error("is {0}; archive it first, with `votectl poll archive`")]
     NotArchived(PollState),

@@ -40,6 +40,7 @@ pub fn poll(slug: &str) -> Definition {
         visibility: Visibility::Always,
         secret: false,
         keep_votes_days: None,
+        network_limit: None,
         opens_at: Some(in_ms(-60_000)),
         closes_at: None,
     }

@@ -13,7 +13,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::client::{Client, PageSite};
-use crate::identity::{self, CodeVoter, TokenHolder, cookie_kind};
+use crate::identity::{self, CodeVoter, cookie_kind};
 use crate::problems::{BAD_CODE, CODE_USED, TOO_MANY_WRONG_CODES};
 
 /// The voter of a ballot in a poll with voting codes, and what the request brought beside the choices.
@@ -50,7 +50,7 @@ impl ByCode {
         let by_code = |voter, known: Option<CodeVoter>| Self {
             voter,
             has_cookie: known.is_some(),
-            page: page.map(|page| page.voter),
+            page,
             remember: submission.remember || known.is_some_and(|known| known.is_remembered),
             client,
         };
@@ -117,12 +117,11 @@ impl CodeVisitor {
                 identity::set_code_cookies(keys, poll, voter, is_remembered, now_s, kind);
             set
         });
-        let page = TokenHolder { voter: VoterId::new(), has_passed_limit: true };
         Self {
             voter: known.map(|known| known.voter),
             is_remembered: known.is_some_and(|known| known.is_remembered),
             cookie: renewed,
-            token: identity::token(keys, poll, page, now_s),
+            token: identity::token(keys, poll, VoterId::new(), now_s),
         }
     }
 }

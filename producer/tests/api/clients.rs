@@ -1,4 +1,8 @@
-//! Where a ballot comes from: pages of other sites, proxies, networks with very many new voters.
+//! Where a ballot comes from: pages of other sites here, proxies and networks with very many new voters below.
+
+mod browser;
+mod forwarded;
+mod networks;
 
 use crate::harness::{Service, Setup};
 
@@ -44,41 +48,5 @@ async fn our_own_pages_and_plain_clients_can_vote() {
     ];
     for headers in taken {
         assert_eq!(cast_with(&service, headers).await.0, 202, "{headers:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_network_that_brings_too_many_new_voters_is_asked_to_wait() {
-    let setup = Setup::new().flag("trusted-proxies", "127.0.0.0/8");
-    let service = setup.flag("new-voters-per-minute", "3").start().await;
-    let from = |address: &str| service.ballot("pets", &["cats"]).header("x-forwarded-for", address);
-    let mut cookie = String::new();
-    for host in 1..=3 {
-        let reply = from(&format!("203.0.113.{host}")).send().await;
-        assert_eq!(reply.status, 202);
-        reply.cookie().unwrap().clone_into(&mut cookie);
-    }
-    let refused = from("203.0.113.4").send().await;
-    assert_eq!((refused.status, refused.problem().as_str()), (429, "too-many-new-voters"));
-    assert!(refused.header("retry-after").is_some());
-    let page = service.client.post("/").form("vote=a").header("x-forwarded-for", "203.0.113.5");
-    assert_eq!(page.send().await.status, 429);
-
-    let shown = service.client.get("/").header("x-forwarded-for", "203.0.113.6").send().await;
-    assert_eq!((shown.status, shown.cookie()), (200, None), "the page is shown all the same");
-    let known = from("203.0.113.7").cookie(cookie.as_str()).send().await;
-    assert_eq!(known.problem(), "already-voted", "a known voter is not a new one");
-    assert_eq!(from("203.0.114.1").send().await.status, 202, "another network");
-    assert_eq!(service.ballot("pets", &["cats"]).send().await.status, 202, "loopback");
-    let invented = from("198.51.100.1, 203.0.113.8").send().await;
-    assert_eq!(invented.status, 429, "the left of the list may be invented");
-}
-
-#[tokio::test]
-async fn without_a_trusted_proxy_forwarded_addresses_are_not_believed() {
-    let service = Setup::new().flag("new-voters-per-minute", "1").start().await;
-    for _ in 0..5 {
-        let cast = service.ballot("pets", &["cats"]).header("x-forwarded-for", "203.0.113.1");
-        assert_eq!(cast.send().await.status, 202);
     }
 }

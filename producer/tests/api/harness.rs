@@ -51,6 +51,7 @@ pub fn poll(slug: &str) -> Poll {
         closes_at_ms: None,
         archived_at_ms: None,
         revision: 1,
+        network_limit: None,
         secrecy: Secrecy { keys: VoterKeys::Secret(secret()), ..Secrecy::default() },
     }
 }

@@ -225,3 +225,34 @@ async fn a_voter_who_leaves_midway_is_counted_or_not_but_harms_nobody() {
     expect_others_vote(&service).await;
     eventually(SOON, async || (1..=2).contains(&service.entries().await.len())).await;
 }
+
+/// A proxy in front might take another one of them for the host.
+#[tokio::test]
+async fn a_request_without_a_host_or_with_two_is_refused() {
+    let service = start().await;
+    let status = async |head: &str| {
+        let request = format!("{head}connection: close\r\n\r\n");
+        service.client.exchange(request.as_bytes()).await.unwrap().status
+    };
+    for path in ["/", "/api/polls/pets", "/nowhere"] {
+        assert_eq!(status(&format!("GET {path} HTTP/1.1\r\n")).await, 400);
+        assert_eq!(status(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nHost: a\r\n")).await, 400);
+    }
+    assert_eq!(status("GET / HTTP/1.1\r\nhost: a\r\n").await, 200);
+    assert_eq!(status("GET / HTTP/1.0\r\n").await, 200, "HTTP/1.0 needs none");
+}
+
+#[tokio::test]
+async fn browsers_behind_tls_are_told_to_stay_there() {
+    let service = start().await;
+    let told = async |service: &Service, proto: &str| {
+        let page = service.client.get("/").header("x-forwarded-proto", proto).send().await;
+        page.header("strict-transport-security").map(str::to_owned)
+    };
+    assert_eq!(told(&service, "https, http").await.as_deref(), Some("max-age=31536000"));
+    assert_eq!(told(&service, "http").await, None);
+    let silent = Setup::new().flag("hsts-max-age-s", "0").start().await;
+    assert_eq!(told(&silent, "https").await, None);
+    let always = Setup::new().flag("cookie-secure", "true").start().await;
+    assert_eq!(told(&always, "http").await.as_deref(), Some("max-age=31536000"));
+}

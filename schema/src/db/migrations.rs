@@ -22,6 +22,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("secrecy", include_str!("../../migrations/0005_secrecy.sql")),
     ("epoch", include_str!("../../migrations/0006_epoch.sql")),
     ("mismatch", include_str!("../../migrations/0007_mismatch.sql")),
+    ("network_limit", include_str!("../../migrations/0008_network_limit.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

@@ -166,6 +166,19 @@ pub async fn set_times(client: &Client, poll: &Poll) -> Result<(), Error> {
     Ok(())
 }
 
+/// Sets the network limit of a poll and its revision as they stand in `poll`.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn set_network_limit(client: &Client, poll: &Poll) -> Result<(), Error> {
+    let sql = "UPDATE polls SET network_limit = $2, revision = $3 WHERE id = $1";
+    let limit = poll.network_limit.map(|limit| limit.to_string());
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&poll.id.0, Type::INT4), (&limit, Type::TEXT), (&poll.revision, Type::INT4)];
+    client.execute_typed(sql, &parameters).await?;
+    Ok(())
+}
+
 async fn write(
     tx: &Client,
     sql: &str,
@@ -186,6 +199,7 @@ async fn write(
             (&ms(definition.closes_at), Type::INT8),
             (&definition.secret, Type::BOOL),
             (&definition.keep_votes_days.map(i32::from), Type::INT4),
+            (&definition.network_limit.map(|limit| limit.to_string()), Type::TEXT),
         ],
     )
     .await
@@ -252,6 +266,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         closes_at_ms: row.get("closes_at_ms"),
         archived_at_ms: row.get("archived_at_ms"),
         revision: row.get("revision"),
+        network_limit: row.get::<_, Option<&str>>("network_limit").map(str::parse).transpose()?,
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
             secret: row.get("secret"),

@@ -14,8 +14,8 @@
 --       (16 bytes), payload (`1 <poll> <choices> <voter> <ballot>`); where ARGV 3 is 3 or 4 also trace (may be
 --       empty); where it is 4 also the hash of the voter's code. `codec.rs` describes the payload
 -- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
---       it) and their number; then each other ballot's position, from 1 on, and
---       A <entry> accepted before | S <choices> <entry> <tag> another ballot stands | C closed or not yet
+--       it) and the number of those that are their voter's first; then each other ballot's position, from 1 on, and
+--       R accepted now, in place of the voter's other ballot (its entry is in the sequence, too) | A <entry> accepted before | S <choices> <entry> <tag> another ballot stands | C closed or not yet
 --       open | U unknown poll, or a policy that this producer does not know, or a voting code is needed of which it
 --       does not know | F the stream is full | B no such voting code | K the standing ballot has the same tag and other choices
 --
@@ -62,7 +62,7 @@ if rules then
 end
 
 local choices_first, choices_last = BEFORE_CHOICES_BYTES + #poll + 1, -AFTER_CHOICES_BYTES - 1
-local accepted = 0
+local accepted, replaced = 0, 0
 -- The first error of a command that writes; no ballot is registered after it.
 local failure = nil
 
@@ -132,6 +132,10 @@ local function register(bucket, voter, payload, trace, code_hash)
     seq = seq + 1
     length = length + 1
     accepted = accepted + 1
+    if standing then
+        replaced = replaced + 1
+        return 'R'
+    end
 end
 
 local replies = { ms_text, seq + 1, 0 }
@@ -147,7 +151,7 @@ for i = 1, #KEYS - 5 do
         replies[#replies + 1] = verdict
     end
 end
-replies[3] = accepted
+replies[3] = accepted - replaced
 if accepted > 0 then
     is_refused(pcall('HINCRBY', accepted_key, poll, accepted))
 end

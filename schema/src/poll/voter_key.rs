@@ -69,6 +69,12 @@ impl PollSecret {
         self.bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// HMAC-SHA256 over a text. It must not have 16 bytes: those are the ids of voters.
+    pub(crate) fn hmac(&self, text: &[u8]) -> [u8; 32] {
+        debug_assert_ne!(text.len(), 16, "a text like the id of a voter");
+        self.mac.clone().chain_update(text).finalize().into_bytes().into()
+    }
+
     /// The key of a voter: a UUIDv8 (RFC 9562, section 5.8) made of HMAC-SHA256 (RFC 2104) over the id.
     ///
     /// The key of a UUIDv7 begins with its time, in units of 16.4 seconds. That is the time of the first visit of a

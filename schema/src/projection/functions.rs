@@ -1,7 +1,7 @@
 //! The functions that Redis runs for the producer.
 //!
-//! A producer may not send scripts to Redis: a stolen login could stop Redis with one that never ends. So its script is a
-//! function of a library, which `votectl migrate` and the consumers load. Redis keeps libraries on its disk and copies
+//! A producer may not send scripts to Redis: a stolen login could stop Redis with one that never ends. So its scripts are
+//! functions of a library, which `votectl migrate` and the consumers load. Redis keeps libraries on its disk and copies
 //! them to its replicas.
 //!
 //! The name of the library, and of each function in it, ends in a digest of the library's text. So producers of two
@@ -34,25 +34,31 @@ pub struct Library {
     pub text: String,
     /// The name of the function that registers ballots and appends them to a stream: `register.lua`.
     pub register: String,
+    /// The name of the function that takes new voters out of the limits of networks: `networks.lua`.
+    pub networks: String,
 }
 
 /// Returns the library of this release's producers.
 pub fn library() -> &'static Library {
     static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
-        let functions = format!(
-            "{}\n{}",
+        let functions = [
             constants(),
-            function("register", include_str!("../lua/register.lua"))
-        );
+            function("register", include_str!("../lua/register.lua")),
+            function("networks", include_str!("../lua/networks.lua")),
+        ];
+        let functions = functions.join("\n");
         let digest = Sha256::digest(functions.as_bytes());
         let mut digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         digits.truncate(DIGEST_DIGITS);
-        let (name, register) =
-            (format!("votestream_{digits}"), format!("votestream_register_{digits}"));
+        let name = format!("votestream_{digits}");
+        let [register, networks] =
+            ["register", "networks"].map(|function| format!("votestream_{function}_{digits}"));
         let text = format!(
-            "#!lua name={name}\n{functions}\nredis.register_function('{register}', register)\n"
+            "#!lua name={name}\n{functions}\n\
+             redis.register_function('{register}', register)\n\
+             redis.register_function('{networks}', networks)\n"
         );
-        Library { name, text, register }
+        Library { name, text, register, networks }
     });
     &LIBRARY
 }
@@ -105,13 +111,16 @@ mod tests {
 
     #[test]
     fn the_names_of_a_library_follow_from_its_text() {
-        let Library { name, text, register } = library();
+        let Library { name, text, register, networks } = library();
         let digits = name.strip_prefix("votestream_").unwrap();
         assert!(
             digits.len() == DIGEST_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
         );
         assert_eq!(register.strip_prefix("votestream_register_"), Some(digits));
+        assert_eq!(networks.strip_prefix("votestream_networks_"), Some(digits));
         assert!(text.starts_with(&format!("#!lua name={name}\nlocal REPLACES")), "{text}");
-        assert!(text.ends_with(&format!("redis.register_function('{register}', register)\n")));
+        for (name, function) in [(register, "register"), (networks, "networks")] {
+            assert!(text.contains(&format!("redis.register_function('{name}', {function})\n")));
+        }
     }
 }

@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_process::Collector;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use warp::http::StatusCode;
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
@@ -31,6 +31,8 @@ pub async fn serve(
         write_timeout: Duration::from_secs(10),
         grace: Duration::from_millis(200),
         idle_grace: Duration::ZERO,
+        hsts_max_age_s: 0,
+        always_https: false,
     };
     let stop = Stop { draining: stopped.clone(), closing: stopped };
     listener::serve("admin", listener, limits, routes(metrics, health, draining), stop).await;
@@ -45,11 +47,12 @@ fn routes(
     let process = Collector::default();
     let metrics = warp::path!("metrics").and(read).map(move || {
         process.collect();
-        let text = metrics.render();
-        warp::reply::with_header(text, "content-type", "text/plain; version=0.0.4; charset=utf-8")
-            .into_response()
+        let mut reply = http::text(StatusCode::OK, metrics.render());
+        let prometheus = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        reply.headers_mut().insert(header::CONTENT_TYPE, prometheus);
+        reply
     });
-    let alive = warp::path!("healthz").and(read).map(|| "alive\n".into_response());
+    let alive = warp::path!("healthz").and(read).map(|| http::text(StatusCode::OK, "alive\n"));
     let ready = warp::path!("readyz").and(read).map(move || readiness(&health, &draining));
     metrics.or(alive).unify().or(ready).unify().recover(answer_unrouted).unify()
 }
@@ -66,7 +69,7 @@ fn readiness(health: &Health, draining: &CancellationToken) -> Response {
             ),
         }
     };
-    warp::reply::with_status(warp::reply::json(&body), status).into_response()
+    http::json(status, body.to_string())
 }
 
 /// Answers a request that fits none of the three addresses.
@@ -75,5 +78,5 @@ async fn answer_unrouted(rejection: Rejection) -> Result<Response, Infallible> {
         return Ok(Problem::method_not_allowed(http::READ_ONLY).into_response());
     }
     let text = "this port serves /metrics, /healthz and /readyz\n";
-    Ok(warp::reply::with_status(text, StatusCode::NOT_FOUND).into_response())
+    Ok(http::text(StatusCode::NOT_FOUND, text))
 }

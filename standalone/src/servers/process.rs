@@ -3,7 +3,10 @@
 use std::{
     fs::{self, OpenOptions},
     io::{Read, Seek, SeekFrom},
-    os::unix::process::CommandExt,
+    os::unix::{
+        fs::{OpenOptionsExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -16,6 +19,9 @@ use super::{
     Error,
     leftovers::{send, write_pid_file},
 };
+
+/// A log may name voters' addresses and polls, so only its owner and group read it.
+const LOG_MODE: u32 = 0o640;
 
 /// A child process in a process group of its own, so that Ctrl-C in a terminal does not reach it.
 ///
@@ -49,8 +55,13 @@ impl Process {
         let output = OpenOptions::new()
             .create(true)
             .append(true)
+            .mode(LOG_MODE)
             .open(log)
             .map_err(Error::io(format!("open {}", log.display())))?;
+        // A log of a release before has another mode.
+        output
+            .set_permissions(fs::Permissions::from_mode(LOG_MODE))
+            .map_err(Error::io(format!("set the mode of {}", log.display())))?;
         let errors = output.try_clone().map_err(Error::io("share the log file"))?;
         let child = command
             .current_dir(&folder)
@@ -187,4 +198,28 @@ pub fn log_tail(log: &Path, lines: usize) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_for_its_owner_and_group_also_one_from_before() {
+        let folder = std::env::temp_dir().join(format!("votestream-log-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["new.log", "old.log"] {
+            let log = folder.join(name);
+            if name == "old.log" {
+                fs::write(&log, "before\n").unwrap();
+                fs::set_permissions(&log, fs::Permissions::from_mode(0o666)).unwrap();
+            }
+            let pid_file = folder.join("true.pid");
+            let command = Command::new("true");
+            let mut process = Process::spawn("true", command, &folder, &log, &pid_file).unwrap();
+            assert!(process.wait(Duration::from_secs(10)));
+            assert_eq!(fs::metadata(&log).unwrap().permissions().mode() & 0o777, 0o640, "{name}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -22,6 +22,23 @@ pub async fn ballots_without_a_code(vote: &str) -> usize {
     refused
 }
 
+/// Casts the ballots of so many new voters who seem to share one address, and returns how many were accepted.
+pub async fn ballots_of_one_network(vote: &str, voters: usize) -> usize {
+    let address = address(vote);
+    let body = r#"{"choices":["a"]}"#;
+    // A loopback address is exempt from the limit, unless a header of a proxy says that others are behind it.
+    let request = format!(
+        "POST /api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         x-forwarded-for: 203.0.113.9\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut accepted = 0;
+    for _ in 0..voters {
+        accepted += usize::from(answer(address, &request).await.starts_with("HTTP/1.1 202"));
+    }
+    accepted
+}
+
 /// Requests the series of the poll 40 times at once, and returns how many requests were answered with 503.
 pub async fn failing_requests(results: &str) -> usize {
     let address = address(results);

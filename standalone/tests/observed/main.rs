@@ -16,7 +16,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use clients::{ballots_without_a_code, failing_requests, unfinished_request, viewer};
+use clients::{
+    ballots_of_one_network, ballots_without_a_code, failing_requests, unfinished_request, viewer,
+};
 use collector::Collector;
 use loaded_pipeline::{Helper, LoadedPipeline, root, until};
 use prometheus::{Prometheus, get, shortened};
@@ -150,6 +152,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     services_come_and_go(&mut watched).await;
     services_do_not_answer(&mut watched).await;
     drop(load);
+    voters_come_from_one_network(&mut watched).await;
     every_ballot_is_refused(&mut watched).await;
     the_turnout_is_exact(&watched).await;
 
@@ -488,6 +491,16 @@ async fn services_come_and_go(watched: &mut Observation) {
         tokio::time::sleep(Duration::from_millis(3_200)).await;
         watched.pipeline.signal("dashboard", Signal::CONT);
         tokio::time::sleep(Duration::from_millis(1_200)).await;
+        watched.firing();
+    }
+}
+
+async fn voters_come_from_one_network(watched: &mut Observation) {
+    let until = Instant::now() + SOON;
+    let mut accepted = 0;
+    while !watched.seen_all("VotersFromFewNetworks") {
+        assert!(Instant::now() < until, "{accepted} are not seen: {:?}", watched.seen);
+        accepted += ballots_of_one_network(&watched.pipeline.pipeline.vote, 300).await;
         watched.firing();
     }
 }

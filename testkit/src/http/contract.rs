@@ -43,6 +43,12 @@ impl Contract {
             let kept = (reply.header("cache-control"), reply.header("x-content-type-options"));
             assert_eq!(kept, (Some("no-store"), Some("nosniff")), "{request}");
         }
+        // Whatever a browser shows has a policy that says what it may run and who may frame it.
+        if !reply.media_type().is_empty() && reply.media_type() != "text/event-stream" {
+            let policy = reply.header("content-security-policy").unwrap_or_default();
+            assert!(policy.contains("default-src 'none'"), "{request}: no content security policy");
+            assert!(policy.contains("frame-ancestors 'none'"), "{request}: {policy}");
+        }
         // The services treat an address with and without a slash at its end alike.
         let path = path.split('?').next().unwrap_or_default();
         let path = path.strip_suffix('/').filter(|path| path.len() > 1).unwrap_or(path);

@@ -7,10 +7,12 @@ mod create;
 mod export;
 mod extend;
 mod list;
+mod networks;
 mod open;
 mod option_argument;
 mod progress;
 mod seal;
+mod set;
 mod show;
 mod state;
 mod voter_keys;
@@ -21,12 +23,13 @@ use votestream_votectl::Servers;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
-/// Create, open, extend, close, cancel, archive, seal, list, show and export polls
+/// Create, open, change, extend, close, cancel, archive, seal, list, show and export polls
 #[derive(Subcommand)]
 pub enum Command {
     Create(Box<create::Args>),
     Open(open::Args),
     Extend(extend::Args),
+    Set(set::Args),
     Close(close::Args),
     Cancel(cancel::Args),
     Archive(archive::Args),
@@ -34,6 +37,7 @@ pub enum Command {
     List(list::Args),
     Show(show::Args),
     Export(export::Args),
+    Networks(networks::Args),
     VoterKeys(voter_keys::Args),
 }
 
@@ -43,6 +47,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Create(args) => create::run(&args, servers, output).await,
         Command::Open(args) => open::run(&args, servers, output).await,
         Command::Extend(args) => extend::run(&args, servers, output).await,
+        Command::Set(args) => set::run(&args, servers, output).await,
         Command::Close(args) => close::run(&args, servers, output).await,
         Command::Cancel(args) => cancel::run(&args, servers, output).await,
         Command::Archive(args) => archive::run(&args, servers, output).await,
@@ -50,6 +55,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::List(args) => list::run(&args, servers, output).await,
         Command::Show(args) => show::run(&args, servers, output).await,
         Command::Export(args) => export::run(&args, servers, output).await,
+        Command::Networks(args) => networks::run(&args, servers, output).await,
         Command::VoterKeys(args) => voter_keys::run(&args, servers, output).await,
     }
 }

@@ -1,4 +1,4 @@
-//! Polls: create, open, extend, close, cancel, archive, seal, erase, list, show and export them.
+//! Polls: create, open, change, extend, close, cancel, archive, seal, erase, list, show and export them, and list their networks.
 
 mod archive;
 mod cancel;
@@ -8,10 +8,12 @@ mod erase;
 mod export;
 mod extend;
 mod list;
+mod networks;
 mod open;
 mod publish;
 mod seal;
 mod served;
+mod set;
 mod settled;
 mod show;
 mod stored;
@@ -25,10 +27,12 @@ pub use erase::{Due, Erased, erase};
 pub use export::{Export, ExportedVote, Snapshot};
 pub use extend::{Extension, extend};
 pub use list::{Listed, PollList, list};
+pub use networks::{BusyNetwork, BusyNetworks, networks};
 pub use open::{Opened, open};
 pub(crate) use publish::publish;
 pub use seal::seal;
 pub use served::Served;
+pub use set::set_network_limit;
 pub use show::{OptionResult, PollWithResults, Results, show};
 pub use stored::PollNow;
 pub(crate) use stored::{find, find_with_secret};

@@ -41,6 +41,26 @@ async fn results_are_exported_as_csv_and_json() {
 }
 
 #[tokio::test]
+async fn no_cell_is_a_formula_and_excel_recognises_utf_8() {
+    let deployment = Deployment::new().await;
+    let mut create = vec!["poll", "create", "--slug", "sums", "--title", "Sums?"];
+    for option in ["a==1+1", "b=+49", "c=-1", "d=@SUM(A1)", "e= =1", "f=1=1"] {
+        create.extend(["--option", option]);
+    }
+    deployment.run(&create).ok();
+    let export = ["poll", "export", "sums"];
+    let csv = deployment.run(&export).ok();
+    let mut labels = Vec::new();
+    for line in csv.lines().filter(|line| line.starts_with("option,")) {
+        labels.push(line.split(',').nth(2).unwrap());
+    }
+    assert_eq!(labels, ["'=1+1", "'+49", "'-1", "'@SUM(A1)", "' =1", "1=1"]);
+    assert!(!csv.starts_with('\u{FEFF}'));
+    let excel = deployment.run(&[&export[..], &["--excel"]].concat()).ok();
+    assert!(excel.starts_with("\u{FEFF}record,option"), "{excel}");
+}
+
+#[tokio::test]
 async fn every_vote_is_exported_for_an_audit() {
     let deployment = voted().await;
     let csv = deployment.run(&["poll", "export", "pets", "--votes"]).ok();

@@ -9,6 +9,7 @@ mod dead_letters;
 mod deployment;
 mod export;
 mod migrate;
+mod networks;
 mod poll;
 mod resync;
 mod secrecy;

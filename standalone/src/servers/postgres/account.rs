@@ -52,10 +52,19 @@ impl Account {
     }
 }
 
-/// Returns a command that runs a program as this account, without variables that Postgres would read.
+/// The variables that Postgres needs of those of this process: where programs, time zones and libraries are.
+const KEPT_VARIABLES: [&str; 4] = ["PATH", "TZ", "TMPDIR", "LD_LIBRARY_PATH"];
+
+/// Returns a command that runs a program as this account. It gets none of the caller's variables but a few: the others may
+/// hold passwords, which the account must not read, or settings that Postgres would obey.
 pub(super) fn as_account(program: &Path, account: Option<Account>) -> Command {
     let mut command = Command::new(program);
-    command.env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT").env_remove("PGHOST");
+    command.env_clear().env("LC_ALL", "C");
+    for name in KEPT_VARIABLES {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
     if let Some(account) = account {
         // For root, `uid` also drops the supplementary groups.
         command.uid(account.user).gid(account.group);
@@ -91,4 +100,24 @@ pub(super) fn write_private(
 
 fn own(path: &Path, account: Option<Account>) -> io::Result<()> {
     account.map_or(Ok(()), |account| chown(path, Some(account.user), Some(account.group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn postgres_gets_none_of_the_callers_variables_but_a_few() {
+        let output = as_account(Path::new("/usr/bin/env"), None).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let names: Vec<&str> =
+            text.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+        assert!(names.contains(&"PATH") && names.contains(&"LC_ALL"), "{names:?}");
+        // Cargo sets many for every test.
+        assert!(std::env::vars().count() > 5);
+        assert!(
+            names.iter().all(|name| *name == "LC_ALL" || KEPT_VARIABLES.contains(name)),
+            "{names:?}"
+        );
+    }
 }

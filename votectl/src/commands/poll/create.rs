@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::{Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
@@ -27,6 +28,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   visibility = "always"         # or "after_close", "admin"
   secret = false                # true: archiving the poll also seals it
   keep_votes_days = 30          # default: votes are kept
+  network_limit = "2000/600"    # or "off"; default: as the producers are set up
   opens_at = "2026-03-01T12:00:00Z"     # default: a draft
   closes_at = "2026-03-01T13:00:00Z"    # default: closed by hand
   [[options]]
@@ -45,7 +47,7 @@ pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
     #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max",
                                       "vote_policy", "voter_policy", "visibility", "secret",
-                                      "keep_votes_days"])]
+                                      "keep_votes_days", "network_limit"])]
     file: Option<PathBuf>,
     /// The poll's name in URLs: a-z, 0-9 and inner hyphens
     #[arg(long, required_unless_present = "file")]
@@ -78,6 +80,10 @@ pub struct Args {
     /// Keep the votes for this many days after the closing time; then `votectl forget` deletes them and keeps the results
     #[arg(long, value_name = "DAYS")]
     keep_votes_days: Option<u16>,
+    /// How many new voters one address may bring: AT_ONCE/PER_MINUTE, as 2000/600, or `off`; as the producers are set up
+    /// when absent
+    #[arg(long, value_name = "LIMIT")]
+    network_limit: Option<NetworkLimit>,
     /// When it opens by itself: `now`, `+10m`, `+2h`, RFC 3339, or "2026-03-01 20:00 Europe/Berlin"; a draft when absent
     #[arg(long, value_name = "TIME")]
     opens_at: Option<Moment>,
@@ -129,6 +135,7 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
             visibility: args.visibility,
             secret: args.secret,
             keep_votes_days: args.keep_votes_days,
+            network_limit: args.network_limit,
             opens_at: None,
             closes_at: None,
         },

@@ -1,5 +1,6 @@
 //! `votectl poll export`.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -16,12 +17,14 @@ use crate::output::{Output, note};
 
 const EXAMPLES: &str = "Examples:
   votectl poll export cats-vs-dogs --format csv > results.csv
+  votectl poll export cats-vs-dogs --excel --output results.csv
   votectl poll export cats-vs-dogs --format json --output results.json
   votectl poll export cats-vs-dogs --format csv --votes --output votes.csv
 
 CSV columns: record (voters, final, waiting, option or second), option, label, time, votes, share_percent. The record
 `final` has 1 if the result is complete and cannot change any more, else 0; `waiting` has the accepted ballots that are not
 counted yet, and nothing if that is not known. A result that is not final is also named so on standard error.
+A label that begins as a formula does (= + - @) has an apostrophe in front.
 With --votes: voter, choices (slugs, separated by blanks), entry, ballot.
 All rows are read at one moment, so they agree with one another.";
 
@@ -40,6 +43,9 @@ pub struct Args {
     /// Write every vote, for an audit, instead of the results
     #[arg(long)]
     votes: bool,
+    /// Begin a CSV with a byte order mark, by which Excel recognises UTF-8
+    #[arg(long)]
+    excel: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,6 +69,9 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     };
     let mut target = BufWriter::new(sink);
     let format = if output.is_json() { Format::Json } else { args.format };
+    if args.excel && format == Format::Csv {
+        target.write_all("\u{FEFF}".as_bytes())?;
+    }
     let written = match (args.votes, format) {
         (false, format) => results(&snapshot, format, &mut target).await,
         (true, Format::Csv) => votes_csv(&snapshot, &mut target).await,
@@ -118,14 +127,23 @@ fn results_csv(exported: &Exported<'_>, target: &mut Target) -> csv::Result<()> 
     csv.write_record(["waiting", "", "", &exported.exported_at, &waiting, ""])?;
     for option in &exported.results.options {
         let (votes, share) = (option.votes.to_string(), format!("{:.4}", option.share_percent));
-        let (slug, label) = (option.slug.as_str(), option.label.as_str());
-        csv.write_record(["option", slug, label, "", &votes, &share])?;
+        let (slug, label) = (option.slug.as_str(), no_formula(&option.label));
+        csv.write_record(["option", slug, &label, "", &votes, &share])?;
     }
     for (second, votes) in &exported.series {
         let time = rfc3339(second.saturating_mul(1_000));
         csv.write_record(["second", "", "", &time, &votes.to_string(), ""])?;
     }
     Ok(csv.flush()?)
+}
+
+/// A cell that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front, as the
+/// Open Worldwide Application Security Project (OWASP) advises.
+fn no_formula(text: &str) -> Cow<'_, str> {
+    match text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
 }
 
 /// A vote as a line of JSON.

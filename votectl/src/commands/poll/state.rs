@@ -43,6 +43,15 @@ pub fn secrecy_in_words(poll: &Poll) -> String {
     }
 }
 
+/// How many new voters one client network may bring.
+pub fn network_limit_in_words(poll: &Poll) -> String {
+    match (poll.voter_policy.needs_code(), poll.network_limit) {
+        (true, _) => "no limit of new voters: each needs a voting code".to_owned(),
+        (false, Some(limit)) => limit.in_words(),
+        (false, None) => "new voters are limited as the producers are set up".to_owned(),
+    }
+}
+
 /// Names the producers that do not serve an open poll yet.
 pub fn warn_of_late(producers: Option<&Served>) {
     for producer in producers.map_or(&[][..], |producers| &producers.late) {

@@ -45,7 +45,7 @@ pub async fn archive(
     Ok(PollNow::new(poll))
 }
 
-/// Removes the poll's register, a few buckets at a time so that no single command blocks Redis for long.
+/// Removes the poll's register and what is known of its networks, a few buckets at a time so that no single command blocks Redis for long.
 pub(super) async fn remove_register(
     redis: &mut Redis,
     poll: &Poll,
@@ -53,6 +53,9 @@ pub(super) async fn remove_register(
 ) -> Result<(), Error> {
     for partition in 0..redis.partitions {
         progress(partition, redis.partitions);
+        let mut networks = redis::cmd("UNLINK");
+        networks.arg(redis.keys.networks(partition, poll.id));
+        redis.ask::<i64>(&networks).await?;
         for first in (0..keys::BUCKETS).step_by(usize::from(BUCKETS_AT_ONCE)) {
             let buckets = first..(first + BUCKETS_AT_ONCE).min(keys::BUCKETS);
             let command = projection::forget_register(&redis.keys, partition, poll.id, buckets);
