@@ -47,10 +47,12 @@ mod tests {
     use super::*;
 
     /// Commands of our scripts that only read.
-    const READING: [&str; 12] = [
+    const READING: [&str; 14] = [
         "EXISTS",
         "HGET",
         "HGETALL",
+        "HLEN",
+        "HRANDFIELD",
         "MEMORY USAGE",
         "SISMEMBER",
         "TIME",
