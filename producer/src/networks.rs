@@ -41,6 +41,7 @@ const LEASES_MAX: usize = 50_000;
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// Shortest time between two warnings.
 const WARN_PERIOD: Duration = Duration::from_secs(60);
+
 type LeaseKey = (PollId, Network, Rate);
 
 /// The limits of all networks in all polls.
