@@ -6,8 +6,8 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use votestream_schema::forwarded;
-use votestream_schema::network::{Network, Networks};
+use votestream_schema::poll::network::{Network, Networks};
+use votestream_schema::submission::forwarded;
 use votestream_service::listener::PeerAddr;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, header, header::AsHeaderName};
 

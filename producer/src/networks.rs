@@ -9,6 +9,7 @@
 
 mod free_share;
 mod lease;
+mod rate;
 mod shared_limit;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use votestream_schema::network::{Network, Networks};
+use votestream_schema::poll::network::{Network, Networks};
 use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::{Keys, Poll, PollId};
 use votestream_service::CancellationToken;
@@ -29,7 +30,10 @@ use crate::cookie_keys::CookieKeys;
 use crate::metrics;
 use free_share::{FreeShares, FreeVoter, REPLICA_SHARE};
 use lease::Lease;
+use rate::Rate;
 use shared_limit::SharedLimit;
+
+pub(crate) use rate::Refusal;
 
 /// The most networks of which new voters are taken several at a time.
 const LEASES_MAX: usize = 50_000;
@@ -37,29 +41,8 @@ const LEASES_MAX: usize = 50_000;
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// Shortest time between two warnings.
 const WARN_PERIOD: Duration = Duration::from_secs(60);
-/// The longest wait that a refused voter is asked for.
-const RETRY_S_MAX: u32 = 60;
-
-/// A limit that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Rate {
-    at_once: u32,
-    per_minute: u32,
-}
 
 type LeaseKey = (PollId, Network, Rate);
-
-/// Why a new voter is not let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The network has brought as many as it may.
-    Limited {
-        /// The seconds after which another attempt may succeed.
-        retry_after_s: u32,
-    },
-    /// Redis did not say whether it has, for this reason.
-    Unknown(String),
-}
 
 /// The limits of all networks in all polls.
 pub(crate) struct NetworkLimits {

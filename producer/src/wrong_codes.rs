@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use votestream_schema::network::Network as ClientNetwork;
+use votestream_schema::poll::network::Network as ClientNetwork;
 
 use crate::client::Source;
 

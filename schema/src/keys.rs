@@ -12,7 +12,7 @@
 //! | `{votes:K}:register:<poll>:<bucket>` | hash | voter → the choice that stands |
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
-//! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::network`]) |
+//! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::poll::network`]) |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |

@@ -4,6 +4,7 @@
 //! The state of a poll is never stored: it follows from its three times ([`Poll::state`]), so that
 //! every replica and every replay decides the same.
 
+pub mod network;
 pub mod network_limit;
 pub mod secrecy;
 pub mod stored_voter_policy;
@@ -141,6 +142,12 @@ text_enum! {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
+
+impl From<network_limit::InvalidLimit> for Invalid {
+    fn from(error: network_limit::InvalidLimit) -> Self {
+        Self(error.0)
+    }
+}
 
 /// One possible answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 //! The parser stands apart from HTTP so that it can be fuzzed. It never panics, whatever the bytes are.
 //! Whether the names are options is decided later, by the poll ([`crate::Poll::choose`]).
 
+pub mod forwarded;
+
 use serde::Deserialize;
 
 /// The form field that names an option; given more than once where a poll takes several.

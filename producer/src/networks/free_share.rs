@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 use votestream_schema::PollId;
-use votestream_schema::network::{LEVELS_MAX, Network, Networks};
+use votestream_schema::poll::network::{LEVELS_MAX, Network, Networks};
 
-use super::Rate;
+use super::rate::Rate;
 
 /// Which part of a limit is a replica's own: one in so many.
 pub(super) const REPLICA_SHARE: u32 = 100;

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::rate::{Rate, Refusal};
 use super::shared_limit::{Account, Granted, SharedLimit};
-use super::{RETRY_S_MAX, Rate, Refusal};
 
 /// After a question that failed, voters of the network are refused for this long without asking again.
 const FAILED_FOR: Duration = Duration::from_millis(200);
+/// The longest wait that a refused voter is asked for.
+const RETRY_S_MAX: u32 = 60;
 /// After this time without a voter, what is left is given back.
 const IDLE_AFTER: Duration = Duration::from_secs(5);
 

@@ -1,13 +1,13 @@
 //! Asks Redis for new voters out of the limits that all replicas share.
 
 use redis::RedisError;
-use votestream_schema::network::Networks;
+use votestream_schema::poll::network::Networks;
 use votestream_schema::poll::voter_key::PollSecret;
 use votestream_schema::projection::functions;
 use votestream_schema::{Keys, PollId};
 use votestream_service::redis::{self as redis_client, Pool};
 
-use super::Rate;
+use super::rate::Rate;
 
 /// The most networks that one partition keeps for one poll.
 const NETWORKS_KEPT_MAX: u32 = 50_000;

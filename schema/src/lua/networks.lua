@@ -11,7 +11,7 @@
 -- Reply How many new voters may vote, and the milliseconds until the next one may.
 --
 -- Each limit is a leaky bucket that is stored as one number, the time at which it is full again (the generic cell rate
--- algorithm). The value of a network is `<full at> <voters> <first> <last>`; `schema/src/network.rs` reads it.
+-- algorithm). The value of a network is `<full at> <voters> <first> <last>`; `schema/src/poll/network.rs` reads it.
 local call = redis.call
 local key = KEYS[1]
 local asked, voted, kept_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])

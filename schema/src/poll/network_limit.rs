@@ -7,13 +7,16 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
-
 /// The largest number in a limit.
 pub const NETWORK_LIMIT_MAX: u32 = 1_000_000;
 
+/// Why a text or a pair of numbers is no limit, in words for the person who wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidLimit(pub String);
+
 /// The limit of one poll, for a single address. Larger networks may bring a multiple of it
-/// ([`crate::network::Level::factor`]).
+/// ([`crate::poll::network::Level::factor`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum NetworkLimit {
@@ -33,12 +36,12 @@ impl NetworkLimit {
     ///
     /// # Errors
     /// Returns an error if one of them is 0 or larger than [`NETWORK_LIMIT_MAX`].
-    pub fn new(at_once: u32, per_minute: u32) -> Result<Self, Invalid> {
+    pub fn new(at_once: u32, per_minute: u32) -> Result<Self, InvalidLimit> {
         let range = 1..=NETWORK_LIMIT_MAX;
         if range.contains(&at_once) && range.contains(&per_minute) {
             return Ok(Self::Limit { at_once, per_minute });
         }
-        Err(Invalid(format!(
+        Err(InvalidLimit(format!(
             "both numbers of a network limit must lie in 1 to {NETWORK_LIMIT_MAX}"
         )))
     }
@@ -64,9 +67,9 @@ impl fmt::Display for NetworkLimit {
 }
 
 impl FromStr for NetworkLimit {
-    type Err = Invalid;
+    type Err = InvalidLimit;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidLimit> {
         if text == "off" {
             return Ok(Self::Off);
         }
@@ -75,7 +78,7 @@ impl FromStr for NetworkLimit {
             .split_once('/')
             .and_then(|(at_once, per_minute)| Some((number(at_once)?, number(per_minute)?)));
         let (at_once, per_minute) = numbers.ok_or_else(|| {
-            Invalid(format!(
+            InvalidLimit(format!(
                 "`{}` is no network limit: write AT_ONCE/PER_MINUTE, as 2000/600, or off",
                 text.chars().take(64).collect::<String>().escape_debug()
             ))
@@ -85,9 +88,9 @@ impl FromStr for NetworkLimit {
 }
 
 impl TryFrom<String> for NetworkLimit {
-    type Error = Invalid;
+    type Error = InvalidLimit;
 
-    fn try_from(text: String) -> Result<Self, Invalid> {
+    fn try_from(text: String) -> Result<Self, InvalidLimit> {
         text.parse()
     }
 }

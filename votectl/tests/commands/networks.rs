@@ -1,5 +1,5 @@
 use serde_json::json;
-use votestream_schema::network::Network;
+use votestream_schema::poll::network::Network;
 use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::projection;
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use testkit::http::{Reply, Request};
 use testkit::{eventually, own_redis};
 use votestream_schema::Poll;
-use votestream_schema::network::{NetworkHash, NetworkRecord};
+use votestream_schema::poll::network::{NetworkHash, NetworkRecord};
 use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
 

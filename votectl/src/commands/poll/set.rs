@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use votestream_schema::Slug;
-use votestream_schema::poll::Invalid;
-use votestream_schema::poll::network_limit::NetworkLimit;
+use votestream_schema::poll::network_limit::{InvalidLimit, NetworkLimit};
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls;
 
@@ -37,9 +36,9 @@ pub struct Args {
 struct LimitOrDefault(Option<NetworkLimit>);
 
 impl FromStr for LimitOrDefault {
-    type Err = Invalid;
+    type Err = InvalidLimit;
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn from_str(text: &str) -> Result<Self, InvalidLimit> {
         if text == "default" { Ok(Self(None)) } else { text.parse().map(|limit| Self(Some(limit))) }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde::Serialize;
-use votestream_schema::network::{Network, NetworkHash, NetworkRecord};
+use votestream_schema::poll::network::{Network, NetworkHash, NetworkRecord};
 use votestream_schema::poll::rfc3339;
 use votestream_schema::{Poll, Slug, db};
 
