@@ -21,6 +21,8 @@ use crate::polls::PollCache;
 
 /// After a comparison, the next one starts no sooner than this many times its duration.
 const REST_FACTOR: u32 = 20;
+/// After a comparison that failed, the next one starts within this time.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// After a consumer has run for this long, no producer of the release before is left. Then the voters themselves, which
 /// that release kept in Redis, are removed: they would suffice to vote.
 pub const UPDATE_TAKES_MAX: Duration = Duration::from_secs(10 * 60);
@@ -57,10 +59,11 @@ impl CodeRepair {
                 let begun = Instant::now();
                 let update_is_over = started.elapsed() >= UPDATE_TAKES_MAX;
                 // The readiness gates report a server that is down.
-                if let Err(error) = self.compare(update_is_over).await {
+                let outcome = self.compare(update_is_over).await;
+                if let Err(error) = &outcome {
                     tracing::debug!(%error, "the voting codes could not be compared");
                 }
-                tokio::time::sleep(self.period.max(begun.elapsed() * REST_FACTOR)).await;
+                tokio::time::sleep(rest(self.period, begun.elapsed(), outcome.is_ok())).await;
             }
         };
         tokio::select! {
@@ -113,6 +116,12 @@ impl CodeRepair {
     }
 }
 
+/// How long to wait after a comparison that took this long. One that failed is no work: a server that was away for a while is
+/// asked again soon after it answers.
+fn rest(period: Duration, took: Duration, is_done: bool) -> Duration {
+    if is_done { period.max(took * REST_FACTOR) } else { period.min(RETRY_AFTER) }
+}
+
 /// Counts and logs codes that were repaired.
 fn report(poll: &Poll, partition: u16, (added, removed): (u64, u64)) {
     if added + removed == 0 {
@@ -127,4 +136,18 @@ fn report(poll: &Poll, partition: u16, (added, removed): (u64, u64)) {
         "repaired the voting codes in redis: some were missing or not those of postgres. Redis lost data, or \
          somebody else has written to it"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_comparison_is_followed_by_a_long_rest_and_a_failure_by_a_short_one() {
+        let (period, second) = (Duration::from_secs(5), Duration::from_secs(1));
+        assert_eq!(rest(period, second, true), 20 * second);
+        assert_eq!(rest(period, second / 100, true), period);
+        assert_eq!(rest(period, 20 * second, false), RETRY_AFTER);
+        assert_eq!(rest(second / 10, 20 * second, false), second / 10);
+    }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::eventually;
-use votestream_schema::Poll;
 use votestream_schema::db::watermarks::{Progress, progress};
 use votestream_schema::poll::now_ms;
+use votestream_schema::{Poll, codec};
 
 use crate::support::{SOON, TestDeployment};
 
@@ -174,5 +174,44 @@ async fn a_poll_that_closed_long_ago_becomes_final() {
     let consumer = deployment.start(&[]);
     becomes_final(&deployment, &deployment.poll).await;
     deployment.settles_at(6).await;
+    assert!(consumer.stop().await);
+}
+
+/// `votectl resync` and `votectl dead-letters replay` send ballots again that came in earlier.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_not_final_while_a_ballot_of_its_time_is_sent_again() {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    deployment.add(&deployment.ballots(3)).await;
+    deployment.settles_at(3).await;
+    assert!(consumer.stop().await);
+    let mut sql = deployment.sql().await;
+    // The poll closes while nobody counts. Then a ballot that came in before is sent again, and Postgres is busy.
+    let lock = sql.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let poll = close(&deployment).await;
+    let closes_at_ms = poll.closes_at_ms.unwrap();
+    let origin_ms = now_ms();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let ballot = deployment.ballot(1);
+    let mut redis = deployment.redis().await;
+    let mut add = redis::cmd("XADD");
+    add.arg(deployment.keys.stream(ballot.voter.partition(deployment.partitions))).arg("*");
+    add.arg(codec::FIELD_BALLOT).arg(codec::encode(&ballot));
+    add.arg(codec::FIELD_ORIGIN).arg(format!("{origin_ms}-0"));
+    let entry: String = add.query_async(&mut redis).await.unwrap();
+    assert!(entry.as_str() > closes_at_ms.to_string().as_str(), "{entry} {closes_at_ms}");
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    while now_ms() < closes_at_ms + 4_000 {
+        let progress = now(&deployment).await;
+        assert!(progress.complete_to_ms < Some(closes_at_ms), "{progress:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(now(&deployment).await.waiting, Some(1));
+    lock.rollback().await.unwrap();
+    becomes_final(&deployment, &poll).await;
+    deployment.settles_at(4).await;
     assert!(consumer.stop().await);
 }
