@@ -12,7 +12,7 @@ use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 use votestream_schema::projection::Rules;
 use votestream_schema::projection::epoch;
-use votestream_schema::{Poll, db};
+use votestream_schema::{Poll, db, poll_copy};
 
 use super::polls::publish;
 use crate::error::Error;
@@ -129,6 +129,9 @@ async fn remove_others(redis: &mut Redis, polls: &[Poll]) -> Result<Vec<String>,
             redis.ask::<i64>(redis::cmd("HDEL").arg(&key).arg(&slug)).await?;
             removed.push(slug);
         }
+    }
+    if !removed.is_empty() {
+        poll_copy::definitions_changed(&mut redis.connection, &redis.keys).await?;
     }
     removed.sort();
     Ok(removed)
