@@ -50,6 +50,9 @@ const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 4;
 /// Polls that were read longer ago are not written to Redis: a consumer that is cut off from Postgres knows no changes.
 const POLLS_AGE_MAX: Duration = Duration::from_secs(3);
 
+/// While nothing changes, the definitions in Redis are compared once in so many times that could be.
+const PROJECTIONS_PER_COMPARISON: u32 = 5;
+
 /// The voting codes in Redis are compared each time that definitions were compared this often.
 const PROJECTIONS_PER_CODE_REPAIR: u32 = 5;
 
@@ -162,8 +165,10 @@ fn spawn_poll_jobs(
         }
     }));
     let masters = if *is_cluster { *partitions } else { 1 };
+    let compare_every = period * PROJECTIONS_PER_COMPARISON;
+    let places = (*partitions, masters);
     let projector =
-        Projector::new(redis.clone(), postgres.clone(), keys.clone(), (*partitions, masters));
+        Projector::new(redis.clone(), postgres.clone(), keys.clone(), places, compare_every);
     let code_repair = CodeRepair::new(
         redis.clone(),
         postgres.clone(),

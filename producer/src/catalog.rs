@@ -1,4 +1,4 @@
-//! Keeps this replica's copy of the polls: it is read from Redis every second, and stays while Redis is away.
+//! Keeps this replica's copy of the polls: it is read from Redis within a second of each change, and stays while Redis is away.
 //!
 //! A page may be a second out of date. Whether a ballot is in time is decided by the register function, never
 //! by this copy.
@@ -6,22 +6,25 @@
 mod sign_of_life;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use votestream_schema::projection::presence::UNREADABLE_MAX;
 use votestream_schema::projection::{self, epoch};
 use votestream_schema::{Keys, Poll};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
-use votestream_service::redis::{Error, Pool};
+use votestream_service::redis::{Connection, Error, Pool};
 
 use sign_of_life::SignOfLife;
 
-/// Time between two readings of the polls.
+/// Time between two looks at whether the polls have changed.
 const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// The polls are read at least this often: a release before this one does not count its changes.
+const READ_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 
 type Polls = HashMap<String, Arc<Poll>>;
 
@@ -71,6 +74,17 @@ pub struct Refresher {
     sign_of_life: SignOfLife,
     same_time: SameTime,
     deployment_gate: Gate,
+    last: Mutex<Option<Reading>>,
+}
+
+/// A reading of all polls.
+#[derive(Clone, Debug)]
+struct Reading {
+    at: Instant,
+    /// The number of changes before it; `None` if nobody counts them.
+    revision: Option<i64>,
+    /// The slugs of polls that could not be read.
+    unreadable: Vec<String>,
 }
 
 /// Creates an empty catalog, and the task that fills it. The gate is closed while Redis and Postgres are of different times.
@@ -78,11 +92,14 @@ pub fn new(pool: Pool, keys: Keys, deployment_gate: Gate) -> (Catalog, Refresher
     let (sender, polls) = watch::channel(Arc::default());
     let (sign_of_life, same_time) = (SignOfLife::new(), SameTime::default());
     let catalog = Catalog { polls, same_time: same_time.clone() };
-    (catalog, Refresher { pool, keys, polls: sender, sign_of_life, same_time, deployment_gate })
+    let last = Mutex::default();
+    let refresher =
+        Refresher { pool, keys, polls: sender, sign_of_life, same_time, deployment_gate, last };
+    (catalog, refresher)
 }
 
 impl Refresher {
-    /// Reads the polls every second until `shutdown`, and reports to `gate` whether Redis answers.
+    /// Reads the polls whenever they change until `shutdown`, and reports to `gate` whether Redis answers.
     pub async fn run(self, gate: Gate, shutdown: CancellationToken) {
         gate.watch(REFRESH_EVERY, shutdown, || self.refresh()).await;
         if let Ok(mut connection) = self.pool.get().await {
@@ -103,8 +120,27 @@ impl Refresher {
         let (seconds, micros): (i64, i64) =
             redis::from_redis_value(time).map_err(redis::RedisError::from)?;
         let read_at_ms = seconds * 1_000 + micros / 1_000;
+        let counted = sign_of_life::cmd(&projection::polls_revision(&self.keys));
+        let revision: Option<i64> = counted.query_async(&mut *connection).await?;
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unchanged = last.filter(|last| last.holds_at(revision));
+        let unreadable = match unchanged {
+            Some(Reading { unreadable, .. }) => unreadable,
+            None => self.read(&mut connection, revision).await?,
+        };
+        self.sign_of_life.write(&mut connection, &self.keys, read_at_ms, unreadable).await?;
+        Ok(())
+    }
+
+    /// Reads all polls, and returns the slugs of those that do not parse.
+    async fn read(
+        &self,
+        connection: &mut Connection,
+        revision: Option<i64>,
+    ) -> Result<Vec<String>, Error> {
+        let at = Instant::now();
         let definitions: HashMap<String, String> =
-            redis::cmd("HGETALL").arg(self.keys.polls()).query_async(&mut *connection).await?;
+            redis::cmd("HGETALL").arg(self.keys.polls()).query_async(connection).await?;
         let mut unreadable = Vec::new();
         let polls: Polls = definitions
             .into_iter()
@@ -130,7 +166,16 @@ impl Refresher {
                 changed
             });
         }
-        self.sign_of_life.write(&mut connection, &self.keys, read_at_ms, unreadable).await?;
-        Ok(())
+        let reading = Reading { at, revision, unreadable: unreadable.clone() };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        Ok(unreadable)
+    }
+}
+
+impl Reading {
+    /// Whether nothing has changed since, if this is the number of changes now.
+    fn holds_at(&self, revision: Option<i64>) -> bool {
+        let is_counted = revision.is_some() && revision == self.revision;
+        is_counted && self.at.elapsed() < READ_AT_LEAST_EVERY
     }
 }

@@ -67,7 +67,20 @@ pub async fn definition(
     keys: &Keys,
     poll: &Poll,
 ) -> Result<(), RedisError> {
-    cmd(&projection::definition(keys, poll)).exec_async(redis).await
+    cmd(&projection::definition(keys, poll)).exec_async(redis).await?;
+    definitions_changed(redis, keys).await
+}
+
+/// Counts a change of a definition, after it was made: producers read the definitions only when the number has grown, or
+/// after some seconds. Releases before this one do not count theirs.
+///
+/// # Errors
+/// Returns the error of Redis.
+pub async fn definitions_changed(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+) -> Result<(), RedisError> {
+    redis::cmd("INCR").arg(keys.polls_revision()).exec_async(redis).await
 }
 
 /// The command that replaces a field of a copy which differs from Postgres, or removes it where `right` is `None`, if

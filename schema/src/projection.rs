@@ -160,6 +160,11 @@ pub fn read_definition(json: &str) -> Result<Poll, serde_json::Error> {
     Ok(Poll { secrecy: Secrecy { keys, ..poll.secrecy }, ..poll })
 }
 
+/// Asks for the number that grows after each change of a definition; none if it was never counted.
+pub fn polls_revision(keys: &Keys) -> Command {
+    command(["GET", &keys.polls_revision()])
+}
+
 /// Stores the number of partitions, unless it is there.
 pub fn partitions(keys: &Keys, partitions: u16) -> Command {
     command(["HSETNX", &keys.meta(), "partitions", &partitions.to_string()])

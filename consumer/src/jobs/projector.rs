@@ -1,6 +1,8 @@
 //! Copies poll definitions from Postgres to Redis, and repairs them there.
 //!
-//! Every replica does this once a second and writes only the parts that differ. Postgres alone decides: a copy that is
+//! Every replica looks once a second whether there may be something to do, and writes only the parts that differ: when a poll
+//! changed in Postgres, when somebody counted a change in Redis ([`Keys::polls_revision`]), and every five seconds, when one
+//! replica compares everything for all. Postgres alone decides: a copy that is
 //! older is replaced, and so is one that Postgres does not know. The latter may also be a change that `votectl` has
 //! written to Redis and not committed yet. So it is repaired only under the lock that `votectl` shares, and compared
 //! with polls that are read under that lock ([`votestream_schema::db::locks`]).
@@ -9,6 +11,8 @@
 //! the middle of copying does no harm.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use redis::RedisError;
 use votestream_schema::code::CodeHash;
@@ -32,6 +36,17 @@ pub struct Projector {
     partitions: u16,
     /// The partitions whose master servers get functions; one alone on a plain server.
     masters: u16,
+    /// Time between two comparisons while nothing changes.
+    compare_every: Duration,
+    last: Arc<Mutex<Option<Comparison>>>,
+}
+
+/// A comparison of everything, after which the copies were right.
+#[derive(Clone, Debug)]
+struct Comparison {
+    polls: Arc<Polls>,
+    /// The number of changes of definitions in Redis.
+    revision: Option<i64>,
 }
 
 /// The word for rules in logs and metrics.
@@ -41,35 +56,60 @@ const RULES: &str = "rules";
 type Fields = HashMap<Vec<u8>, Vec<u8>>;
 
 impl Projector {
-    /// Creates a projector for a deployment with this many partitions. The masters of the first `masters` partitions get
-    /// functions.
+    /// Creates a projector for a deployment with this many partitions, which compares everything this often. The masters of the
+    /// first `masters` partitions get functions.
     pub fn new(
         redis: Pool,
         postgres: postgres::Pool,
         keys: Keys,
         (partitions, masters): (u16, u16),
+        compare_every: Duration,
     ) -> Self {
-        Self { redis, postgres, keys, partitions, masters }
+        let last = Arc::default();
+        Self { redis, postgres, keys, partitions, masters, compare_every, last }
     }
 
-    /// Copies these polls to Redis once, wherever Redis differs.
+    /// Copies these polls to Redis once, wherever Redis differs, if it may differ.
     ///
     /// # Errors
     /// Returns the error of the server that failed, or [`ServerError::OtherDeployment`] when Redis holds another number
     /// of partitions.
-    pub async fn project(&self, polls: &Polls) -> Result<(), ServerError> {
+    pub async fn project(&self, polls: &Arc<Polls>) -> Result<(), ServerError> {
         let connection = self.redis.get().await;
         let mut connection =
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         self.partitions(&mut connection).await?;
-        let mut is_unknown = self.definitions(&mut connection, polls).await?;
+        self.copy(&mut connection, polls).await?;
+        self.functions(&mut connection).await
+    }
+
+    /// Copies definitions and rules wherever Redis differs, if it may differ.
+    async fn copy(
+        &self,
+        connection: &mut Connection,
+        polls: &Arc<Polls>,
+    ) -> Result<(), ServerError> {
+        let revision = self.revision(connection).await?;
+        if self.is_as_compared(polls, revision) && !self.is_due(connection).await {
+            return Ok(());
+        }
+        // A comparison that fails is made again.
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut is_unknown = self.definitions(connection, polls).await?;
         for partition in 0..self.partitions {
-            is_unknown |= self.rules(&mut connection, polls, partition).await?;
+            is_unknown |= self.rules(connection, polls, partition).await?;
         }
         if is_unknown {
-            self.repair(&mut connection).await?;
+            self.repair(connection).await?;
         }
-        self.functions(&mut connection).await
+        // From now on changes are counted.
+        if revision.is_none() {
+            poll_copy::definitions_changed(connection, &self.keys).await?;
+        }
+        // The number from before: what others changed meanwhile is compared again.
+        let compared = Comparison { polls: polls.clone(), revision };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(compared);
+        Ok(())
     }
 
     /// Loads the functions that the producers of this release call into each master that lacks them.
@@ -87,6 +127,27 @@ impl Projector {
             }
         }
         Ok(())
+    }
+
+    async fn revision(&self, connection: &mut Connection) -> Result<Option<i64>, RedisError> {
+        poll_copy::cmd(&projection::polls_revision(&self.keys)).query_async(connection).await
+    }
+
+    /// Whether neither these polls nor the number of changes in Redis differ from those of the last comparison.
+    fn is_as_compared(&self, polls: &Arc<Polls>, revision: Option<i64>) -> bool {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |last: &Comparison| last.revision == revision && last.polls == *polls;
+        revision.is_some() && last.as_ref().is_some_and(same)
+    }
+
+    /// Whether it is time for a comparison although nothing is known to have changed. Of all replicas, one is told so.
+    async fn is_due(&self, connection: &mut Connection) -> bool {
+        let mut claim = redis::cmd("SET");
+        claim.arg(self.keys.polls_compared()).arg(1).arg("NX");
+        claim.arg("PX").arg(self.compare_every.as_millis() as u64);
+        // A Redis that refuses this is compared; whatever is wrong shows there.
+        let claimed: Result<Option<String>, RedisError> = claim.query_async(connection).await;
+        !matches!(claimed, Ok(None))
     }
 
     /// Stores the number of partitions in Redis if it is missing, and fails if Redis holds another one: then one of the
@@ -227,6 +288,7 @@ impl Projector {
             stored.readable.iter().map(|poll| (poll.slug.as_str(), poll)).collect();
 
         let key = self.keys.polls();
+        let mut changed = false;
         for (slug, found) in fields(connection, &key).await? {
             let name = String::from_utf8_lossy(&slug);
             let right = slugs.get(&*name).and_then(|poll| {
@@ -234,8 +296,12 @@ impl Projector {
                 command.get(3).cloned()
             });
             if is_readable(&|poll| poll.slug == name) {
-                repair_field(connection, "definition", &key, &slug, &found, right).await?;
+                changed |=
+                    repair_field(connection, "definition", &key, &slug, &found, right).await?;
             }
+        }
+        if changed {
+            poll_copy::definitions_changed(connection, &self.keys).await?;
         }
         for partition in 0..self.partitions {
             let key = self.keys.rules(partition);
@@ -251,7 +317,7 @@ impl Projector {
     }
 }
 
-/// Replaces one field if it differs from `right`, and removes it if that is `None`.
+/// Replaces one field if it differs from `right`, and removes it if that is `None`. Returns whether it did.
 async fn repair_field(
     connection: &mut Connection,
     what: &'static str,
@@ -259,15 +325,16 @@ async fn repair_field(
     field: &[u8],
     found: &[u8],
     right: Option<String>,
-) -> Result<(), RedisError> {
+) -> Result<bool, RedisError> {
     if right.as_ref().map(String::as_bytes) == Some(found) {
-        return Ok(());
+        return Ok(false);
     }
     let repair = poll_copy::repair(key, field, found, right.as_deref());
-    if repair.query_async::<i64>(connection).await? == 1 {
+    let is_repaired = repair.query_async::<i64>(connection).await? == 1;
+    if is_repaired {
         record_repair(what, key, found);
     }
-    Ok(())
+    Ok(is_repaired)
 }
 
 /// Counts and logs a copy that was replaced although nobody had changed the poll.

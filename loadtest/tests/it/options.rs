@@ -1,5 +1,9 @@
 //! Options that users of other load testers expect.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use votestream_loadtest::AuditVerdict;
@@ -106,4 +110,60 @@ fn a_proxy_gets_the_whole_address() {
     assert_eq!((done.code, fake.voters()), (0, 50), "{}\n{}", done.stdout, done.stderr);
     assert_eq!(fake.requests("POST http://vote.example/api/polls/cats-vs-dogs/ballots"), 50);
     assert_eq!(report(&json).audit.acknowledged_voters, 50);
+}
+
+#[test]
+fn an_empty_address_of_a_database_is_none() {
+    let fake = Fake::with(Fault::None);
+    for url in ["", "  "] {
+        let line = format!(
+            "run --target {url} --results {url} --rate 50 --duration 1s --warm-up 0s --settle 200ms",
+            url = fake.url()
+        );
+        let done = done(command(&line).env("DATABASE_URL", url).output().unwrap());
+        assert_eq!(done.code, 0, "{url:?}: {}\n{}", done.stdout, done.stderr);
+    }
+}
+
+/// Serves metrics of producers who accept this many ballots between two readings.
+fn metrics(accepted_each: u64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepted = Arc::new(AtomicU64::new(0));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (Ok(mut stream), accepted) = (stream, accepted.clone()) else { continue };
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).is_ok_and(|read| read > 0) {
+                    let accepted = accepted.fetch_add(accepted_each, Ordering::Relaxed);
+                    let page = format!(
+                        "votestream_stream_lag{{partition=\"0\"}} 0\n\
+                         votestream_ballots_total{{outcome=\"accepted\"}} {accepted}\n"
+                    );
+                    let length = page.len();
+                    let reply =
+                        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{page}");
+                    if stream.write_all(reply.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn ballots_of_others_are_counted_and_are_no_fault_of_the_target() {
+    let fake = Fake::with(Fault::None);
+    let load = "--rate 50 --duration 1s --warm-up 0s";
+    // Others vote in another poll of the deployment: this poll's tally balances all the same.
+    let (done, report) = run(&fake.url(), &format!("{load} --metrics {}", metrics(1_000)));
+    assert!(report.metrics.unwrap().foreign_ballots.unwrap() > 500, "{}", done.stdout);
+    assert_eq!((done.code, report.audit.verdict), (0, AuditVerdict::Balanced), "{}", done.stdout);
+    // Without others there are none.
+    let (done, report) = run(&fake.url(), &format!("{load} --metrics {}", metrics(0)));
+    assert_eq!(report.metrics.unwrap().foreign_ballots, Some(0), "{}", done.stdout);
+    assert_eq!(done.code, 0, "{}", done.stdout);
 }

@@ -251,6 +251,9 @@ async fn remove_others(redis: &mut Redis, polls: &[Poll]) -> Result<Vec<String>,
             removed.push(slug);
         }
     }
+    if !removed.is_empty() {
+        poll_copy::definitions_changed(&mut redis.connection, &redis.keys).await?;
+    }
     removed.sort();
     Ok(removed)
 }
