@@ -15,7 +15,7 @@ use crate::servers::Servers;
 /// error of the server that failed. After an error of Redis, Postgres has the change, and the consumers copy it.
 pub async fn cancel(servers: &Servers, slug: &Slug) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let poll = find_and_lock(&transaction, slug).await?;
     let poll = cancelled(&poll, now_ms())?;
     db::polls::set_times(&transaction, &poll).await?;

@@ -93,7 +93,7 @@ pub(super) async fn set_later_end(
     later: impl Fn(i64, i64) -> i64,
 ) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let known = find_and_lock(&transaction, slug).await?;
     let redis_ms = redis_now_ms(&mut redis).await?;
     match known.state(redis_ms) {

@@ -21,7 +21,7 @@ pub async fn set_network_limit(
     network_limit: Option<NetworkLimit>,
 ) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
-    let transaction = postgres.transaction().await?;
+    let transaction = postgres.begin().await?;
     let poll = find_and_lock(&transaction, slug).await?;
     if let state @ (PollState::Closed | PollState::Archived) = poll.state(now_ms()) {
         return refuse(&poll, Refusal::IsOver(state));
