@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs, Task};
 
@@ -41,6 +42,9 @@ pub struct Config {
     #[arg(long, env = "HEARTBEAT_MS", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub heartbeat_ms: u64,
+    /// Do not count connections from proxies in these networks as those of one client, separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
     /// Limits on the connections of viewers.
     #[command(flatten)]
     pub listener: ListenerArgs,

@@ -127,7 +127,8 @@ pub async fn run(
         results_url: config.results_url.clone(),
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
-    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let grace = config.common.shutdown_grace();
+    let limits = Limits::new(&config.listener, &config.trusted_proxies, grace, &health);
     let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained = listener::serve("voters", listener, limits, routes, stop).await;
