@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
+use ipnet::IpNet;
 use votestream_schema::Slug;
-use votestream_service::config::{CommonArgs, ListenerArgs, PostgresArgs, Task};
+use votestream_service::config::{CommaList, CommonArgs, ListenerArgs, PostgresArgs, Task};
 
 /// Pushes the tally to every watching browser.
 ///
@@ -41,6 +42,9 @@ pub struct Config {
     #[arg(long, env = "HEARTBEAT_MS", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub heartbeat_ms: u64,
+    /// Do not count connections from proxies in these networks as those of one client, separated by commas
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
+    pub trusted_proxies: CommaList<IpNet>,
     /// Limits on the connections of viewers.
     #[command(flatten)]
     pub listener: ListenerArgs,

@@ -101,21 +101,25 @@ impl AppState {
         }
     }
 
-    /// Streams a poll's frames, for `GET /api/polls/{slug}/events` on a connection that stays with the HTTP server.
+    /// Streams a poll's frames, for `GET /api/polls/{slug}/events`. The stream takes the connection over.
     pub(crate) fn events(&self, slug: &str) -> Response {
-        let frames = match self.viewers.frames(slug) {
-            Some(Some(frames)) => frames,
-            Some(None) => {
-                metrics::VIEWERS_REFUSED.increment(1);
-                let detail = "very many people watch; this page tries again by itself";
-                return Problem::unavailable(detail).retry_after(5).into_response();
-            }
-            None => {
-                let problem = self.poll(slug).err().unwrap_or_else(|| Problem::unknown_poll(slug));
-                return problem.into_response();
-            }
-        };
-        http::event_stream(warp::reply::stream(frames).into_response())
+        match self.viewers.take_over(slug) {
+            Some(reply) => reply.unwrap_or_else(no_seat),
+            None => self.unknown(slug),
+        }
+    }
+
+    /// Says whether a poll's frames can be streamed, for `HEAD /api/polls/{slug}/events`.
+    pub(crate) fn events_head(&self, slug: &str) -> Response {
+        match self.viewers.has_seat(slug) {
+            Some(true) => http::event_stream(Response::default()),
+            Some(false) => no_seat(),
+            None => self.unknown(slug),
+        }
+    }
+
+    fn unknown(&self, slug: &str) -> Response {
+        self.poll(slug).err().unwrap_or_else(|| Problem::unknown_poll(slug)).into_response()
     }
 
     fn listed(&self) -> impl Iterator<Item = std::sync::Arc<Snapshot>> {
@@ -124,6 +128,12 @@ impl AppState {
             snapshot.state != PollState::Archived && !snapshot.poll.slug.is_canary()
         })
     }
+}
+
+fn no_seat() -> Response {
+    metrics::VIEWERS_REFUSED.increment(1);
+    let detail = "very many people watch; this page tries again by itself";
+    Problem::unavailable(detail).retry_after(5).into_response()
 }
 
 fn results_page(

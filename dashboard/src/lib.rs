@@ -61,22 +61,21 @@ pub async fn run(
     let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
 
     // Viewers and pages read the board.
-    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let grace = config.common.shutdown_grace();
+    let limits = Limits::new(&config.listener, &config.trusted_proxies.0, grace, &health);
     // A fifth of the connections is kept for pages, so that they are served even when all viewers' seats are taken.
     let viewers_max = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
-    let viewers = Viewers::new(board.clone(), viewers_max, limits.write_timeout, shutdown.clone());
+    let viewers = Viewers::new(board.clone(), viewers_max, limits.write_timeout);
     let state = Arc::new(AppState {
         board,
-        viewers: viewers.clone(),
+        viewers,
         history: History::new(pool, max - 1, tick),
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
     });
-    let intercept = move |stream, peer, permit| viewers.clone().intercept(stream, peer, permit);
     let routes = routes::all(state);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
-    let drained =
-        listener::serve_intercepted("viewers", listener, limits, routes, stop, intercept).await;
+    let drained = listener::serve("viewers", listener, limits, routes, stop).await;
     feed.await.context("the feed panicked")?;
     Ok(drained)
 }

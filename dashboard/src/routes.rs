@@ -19,7 +19,7 @@ use std::sync::Arc;
 use votestream_service::http::{self, RequestTimer, timed};
 use votestream_service::problem::{Problem, answer_unrouted, explanations};
 use warp::Filter;
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
 use warp::reply::Reply;
 
 use crate::handlers::AppState;
@@ -69,8 +69,10 @@ pub(crate) fn all(
     let events = warp::path!("api" / "polls" / String / "events")
         .and(state)
         .and(timed("events"))
-        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer| {
-            timer.stop(state.events(&slug))
+        .and(warp::method())
+        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, method: Method| {
+            let is_head = method == Method::HEAD;
+            timer.stop(if is_head { state.events_head(&slug) } else { state.events(&slug) })
         });
 
     // Files that never change while the process runs.
@@ -82,7 +84,7 @@ pub(crate) fn all(
     );
     let openapi = warp::path!("openapi.json")
         .and(timed("openapi"))
-        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
+        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
 
     // GET and HEAD only; everything else, and every unknown address, is answered with a problem.
     let routes = page

@@ -1,39 +1,30 @@
 //! Viewers: connections that receive every change of one poll as an event stream.
 //!
-//! When the first request on a connection is for an event stream, the connection leaves the HTTP server: the shared
-//! frames are written to its bare socket, so a viewer costs about 2 KiB. An event stream that is requested later, on a
-//! connection kept alive, goes through warp with the same frames and more memory.
+//! A request for an event stream takes its connection away from the HTTP server: the shared frames are written to the bare
+//! socket, so a viewer costs about 2 KiB of this process' memory, also on a connection that a proxy has kept alive.
 //!
 //! Invariant: no frame is queued here for a slow viewer. It receives the newest state once it can read it, and the frames
 //! in between are skipped. Only the kernel's send buffer holds older frames; the listener limits it to tens of kilobytes.
-//! A viewer that has not read a whole frame within the write time-out is disconnected. (On a connection that stays with
-//! the HTTP server, one that has read nothing of it.)
+//! A viewer that has not read a whole frame within the write time-out is disconnected.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::Stream;
+use bytes::Bytes;
 use rand::RngExt;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use votestream_service::CancellationToken;
 use votestream_service::http;
-use votestream_service::listener::{Intercepted, PeerAddr, Permit};
+use votestream_service::listener::{Lease, TakeOver};
 use votestream_service::metric::{CounterHandle, GaugeHandle, HistogramHandle};
-use warp::http::{Method, StatusCode};
+use warp::reply::Response;
 
 use crate::board::{Board, BoardEntry};
 use crate::metrics;
 
-/// The most bytes of a first request that are inspected to recognise a request for an event stream.
-const HEAD_BYTES_MAX: usize = 4096;
-/// The longest wait for the first request. After it the connection goes to the HTTP server, which has its own limit.
-const FIRST_BYTES_TIMEOUT: Duration = Duration::from_secs(15);
 /// The range of random delays before a browser reconnects, in milliseconds. The delays are spread so that the viewers of
 /// a replica that stops do not all arrive at the next one at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
@@ -47,7 +38,6 @@ pub struct Viewers {
     count: Arc<AtomicUsize>,
     viewers_max: usize,
     write_timeout: Duration,
-    stopping: CancellationToken,
     metrics: Arc<Metrics>,
 }
 
@@ -78,14 +68,9 @@ impl std::fmt::Debug for Viewers {
 }
 
 impl Viewers {
-    /// Creates the viewers of this board: at most `viewers_max` at once, until `stopping`. A viewer that takes longer than
-    /// `write_timeout` to read a frame is disconnected.
-    pub fn new(
-        board: Board,
-        viewers_max: usize,
-        write_timeout: Duration,
-        stopping: CancellationToken,
-    ) -> Self {
+    /// Creates the viewers of this board: at most `viewers_max` at once. A viewer that takes longer than `write_timeout` to
+    /// read a frame is disconnected.
+    pub fn new(board: Board, viewers_max: usize, write_timeout: Duration) -> Self {
         let metrics = Arc::new(Metrics {
             viewers: metrics::VIEWERS.handle(),
             sent: metrics::FRAMES_SENT.handle(),
@@ -94,60 +79,29 @@ impl Viewers {
         });
         metrics.viewers.set(0.0);
         metrics::VIEWERS_MAX.set(viewers_max as f64);
-        Self { board, count: Arc::default(), viewers_max, write_timeout, stopping, metrics }
+        Self { board, count: Arc::default(), viewers_max, write_timeout, metrics }
     }
 
-    /// Takes over a new connection if its first request is for the event stream of a known poll and a seat is free. Every
-    /// other connection goes on to the HTTP server, unread.
-    pub async fn intercept(
-        self,
-        mut stream: TcpStream,
-        _: PeerAddr,
-        permit: Permit,
-    ) -> Intercepted {
-        // Browsers open connections in advance, so a replica that stops must not wait for a first request.
-        let request = tokio::select! {
-            () = self.stopping.cancelled() => None,
-            request = event_request(&stream) => request,
-        };
-        let Some((head_bytes, slug)) = request else {
-            return Intercepted::Http(stream, permit);
-        };
-        let (Some(changes), Some(seat)) = (self.board.watch(&slug), self.seat()) else {
-            return Intercepted::Http(stream, permit);
-        };
-        let since = std::time::Instant::now();
-        if greet(&mut stream, head_bytes, self.write_timeout).await.is_err() {
-            return Intercepted::Taken;
-        }
-        http::measure("events", &Method::GET, StatusCode::OK, since);
-        let (cursor, write_timeout) = (Cursor::new(changes, self.metrics), self.write_timeout);
-        // A separate task, because this one also holds the state of the code above and would stay larger.
-        tokio::spawn(async move {
-            // An error here means that the viewer left or was too slow, which needs no log line.
-            let _ = serve(stream, cursor, write_timeout).await;
-            drop(seat);
-            drop(permit);
-        });
-        Intercepted::Taken
-    }
-
-    /// Returns a stream of a poll's frames, for a connection that stays with the HTTP server. Returns `None` when the poll
-    /// is unknown, and `Some(None)` when no seat is free.
-    pub fn frames(
-        &self,
-        slug: &str,
-    ) -> Option<Option<impl Stream<Item = io::Result<Bytes>> + Send + Sync + use<>>> {
+    /// Returns the reply that takes the connection over for a poll's frames. Returns `None` when the poll is unknown, and
+    /// `Some(None)` when no seat is free.
+    pub fn take_over(&self, slug: &str) -> Option<Option<Response>> {
         let changes = self.board.watch(slug)?;
-        let metrics = self.metrics.clone();
-        Some(self.seat().map(|seat| {
-            let start = Cursor::new(changes, metrics);
-            futures_util::stream::unfold((start, seat), |(mut cursor, seat)| async move {
-                let frame = cursor.next().await?;
-                cursor.written(false);
-                Some((Ok(frame), (cursor, seat)))
+        let seat = self.seat();
+        Some(seat.map(|seat| {
+            let (cursor, write_timeout) =
+                (Cursor::new(changes, self.metrics.clone()), self.write_timeout);
+            TakeOver::reply(move |stream, lease| async move {
+                // An error here means that the viewer left or was too slow, which needs no log line.
+                let _ = serve(stream, &lease, cursor, write_timeout).await;
+                drop(seat);
             })
         }))
+    }
+
+    /// Returns whether a poll is known, and if so, whether a seat is free.
+    pub fn has_seat(&self, slug: &str) -> Option<bool> {
+        self.board.watch(slug)?;
+        Some(self.seat().is_some())
     }
 
     /// Takes a seat, or returns `None` when all are taken.
@@ -230,35 +184,41 @@ impl Cursor {
     }
 }
 
-/// Consumes the request's head and writes the head of the response.
-async fn greet(stream: &mut TcpStream, head_bytes: usize, time_limit: Duration) -> io::Result<()> {
-    discard(stream, head_bytes).await?;
-    write_all(stream, http::event_stream_head().as_bytes(), time_limit).await.map(drop)
-}
-
-/// Writes frames until the viewer disconnects, is too slow, or the replica stops.
-async fn serve(stream: TcpStream, mut cursor: Cursor, time_limit: Duration) -> io::Result<()> {
+/// Writes the head of the reply, and then frames until the viewer disconnects, is too slow, or the connection has to end.
+async fn serve(
+    stream: TcpStream,
+    lease: &Lease,
+    mut cursor: Cursor,
+    time_limit: Duration,
+) -> io::Result<()> {
+    write_all(&stream, http::event_stream_head().as_bytes(), time_limit).await?;
     loop {
         let frame = tokio::select! {
             frame = cursor.next() => frame,
             gone = hung_up(&stream) => return gone,
+            () = lease.ended() => return Ok(()),
         };
         let Some(frame) = frame else { return Ok(()) };
-        let waited = write_all(&stream, &frame, time_limit).await?;
-        cursor.written(waited);
+        let rest = &frame[write_some(&stream, &frame)?..];
+        if !rest.is_empty() {
+            // The kernel's buffers are full, which costs more memory than a viewer that reads.
+            lease.is_slow();
+            write_all(&stream, rest, time_limit).await?;
+            lease.is_viewer();
+        }
+        cursor.written(!rest.is_empty());
     }
 }
 
-/// Writes all bytes without copying them into a buffer. Returns whether it had to wait for the viewer, or an error when
-/// the viewer did not read all of them within the time limit.
-async fn write_all(stream: &TcpStream, bytes: &[u8], time_limit: Duration) -> io::Result<bool> {
+/// Writes all bytes without copying them into a buffer. Returns an error when the viewer did not read all of them within
+/// the time limit.
+async fn write_all(stream: &TcpStream, bytes: &[u8], time_limit: Duration) -> io::Result<()> {
     let rest = &bytes[write_some(stream, bytes)?..];
-    if rest.is_empty() {
-        return Ok(false);
+    if !rest.is_empty() {
+        // On the heap, because only few viewers are slow: inline, every viewer's task would reserve room for the timer.
+        Box::pin(tokio::time::timeout(time_limit, write_slowly(stream, rest))).await??;
     }
-    // On the heap, because only few viewers are slow: inline, every viewer's task would reserve room for the timer.
-    Box::pin(tokio::time::timeout(time_limit, write_slowly(stream, rest))).await??;
-    Ok(true)
+    Ok(())
 }
 
 async fn write_slowly(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
@@ -284,73 +244,6 @@ async fn hung_up(stream: &TcpStream) -> io::Result<()> {
         match stream.try_read(&mut [0; 64]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             outcome => return outcome.map(drop),
-        }
-    }
-}
-
-/// Returns the length of the first request's head and the slug of the poll, if the request is for an event stream and
-/// arrived in one piece. Consumes nothing.
-async fn event_request(stream: &TcpStream) -> Option<(usize, String)> {
-    let readable = tokio::time::timeout(FIRST_BYTES_TIMEOUT, stream.readable());
-    readable.await.ok()?.ok()?;
-    // On the heap and freed at once, because a task keeps the size of the largest state that it ever waits with.
-    let mut head = BytesMut::zeroed(HEAD_BYTES_MAX);
-    let length = stream.peek(&mut head).await.ok()?;
-    parse(&head[..length])
-}
-
-/// Recognises `GET /api/polls/{slug}/events` without a body.
-fn parse(head: &[u8]) -> Option<(usize, String)> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut request = httparse::Request::new(&mut headers);
-    let httparse::Status::Complete(head_bytes) = request.parse(head).ok()? else { return None };
-    let path = request.path?.split('?').next()?;
-    let slug = path.strip_prefix("/api/polls/")?.strip_suffix("/events")?;
-    let has_body = request.headers.iter().any(|header| {
-        header.name.eq_ignore_ascii_case("content-length")
-            || header.name.eq_ignore_ascii_case("transfer-encoding")
-    });
-    // Anything unusual is for hyper, which refuses a request without a host or with two.
-    let is_host = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case("host");
-    let has_host = request.headers.iter().filter(is_host).count() == 1;
-    (request.method == Some("GET") && has_host && !slug.contains('/') && !has_body)
-        .then(|| (head_bytes, slug.to_owned()))
-}
-
-/// Reads and drops the request's head.
-async fn discard(stream: &mut TcpStream, bytes: usize) -> io::Result<()> {
-    let mut rest = bytes as u64;
-    let mut buffer = Vec::with_capacity(bytes);
-    while rest > 0 {
-        let read = (&mut *stream).take(rest).read_buf(&mut buffer).await?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        rest -= read as u64;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_whole_request_for_an_event_stream_is_taken_over() {
-        let whole = b"GET /api/polls/pets/events?x=1 HTTP/1.1\r\nhost: a\r\n\r\n";
-        assert_eq!(parse(whole), Some((whole.len(), "pets".to_owned())));
-        for other in [
-            &whole[..whole.len() - 1],
-            b"GET /api/polls/pets/tally HTTP/1.1\r\n\r\n",
-            b"GET /api/polls/a/b/events HTTP/1.1\r\n\r\n",
-            b"POST /api/polls/pets/events HTTP/1.1\r\n\r\n",
-            b"GET /api/polls/pets/events HTTP/1.1\r\ncontent-length: 3\r\n\r\n",
-            b"GET /api/polls/pets/events HTTP/1.1\r\n\r\n",
-            b"GET /api/polls/pets/events HTTP/1.1\r\nhost: a\r\nHost: b\r\n\r\n",
-            b"\x16\x03\x01\x02\0",
-            b"",
-        ] {
-            assert_eq!(parse(other), None);
         }
     }
 }

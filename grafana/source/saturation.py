@@ -66,8 +66,8 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Client connections",
-            "Which share of CONNECTIONS_MAX and VIEWERS_MAX does the fullest replica use? At 1, further connections "
-            "wait in the kernel's queue, and further viewers get 503.",
+            "Which share of CONNECTIONS_MAX and VIEWERS_MAX does the fullest replica use? At 1, connections that rest or "
+            "are slow are closed for further ones, and further viewers get 503.",
             "percentunit",
             [
                 Query(
@@ -97,6 +97,35 @@ ROWS: list[Row | str] = [
             ],
             limits=steps(DRAWN, (0.9, WARN)),
             max_val=1,
+        ),
+    ),
+    Row(
+        6,
+        lines(
+            "Memory of client connections",
+            "Which share of the memory for connections does each kind of connection reserve, in the fullest replica? At 1 "
+            "altogether, connections are closed to make room for others.",
+            "percentunit",
+            [
+                Query(
+                    "max by (job, kind) (votestream_http_memory_bytes{@} "
+                    "/ on (job, instance, listener) group_left () votestream_http_memory_max_bytes{@})",
+                    "{{job}} {{kind}}",
+                )
+            ],
+            max_val=1,
+        ),
+        lines(
+            "Closed connections",
+            "For which reason do services close connections? Those that rest or are old are closed as a rule; those that are "
+            "closed for room or for their network's share are signs of a crowd or of an attack.",
+            "cps",
+            [
+                Query(
+                    "sum by (job, reason) (rate(votestream_http_connections_closed_total{@}[$__rate_interval]))",
+                    "{{job}} {{reason}}",
+                )
+            ],
         ),
     ),
     Row(

@@ -35,7 +35,8 @@ async fn collect(
     stream: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
     tokio::pin!(stream);
-    // Most bodies arrive in one piece, which need not be copied.
+    // Most bodies arrive in one piece, which need not be copied. Of the others no piece is kept, because each keeps the
+    // whole buffer alive that it was read into.
     let mut first = Bytes::new();
     let mut body = BytesMut::new();
     let mut received = 0;
@@ -47,11 +48,15 @@ async fn collect(
             break;
         }
         if received > BYTES_MAX {
+            (first, body) = (Bytes::new(), BytesMut::new());
             continue;
         }
         if received == length {
             first = chunk.copy_to_bytes(length);
             continue;
+        }
+        if body.is_empty() {
+            body.reserve(BYTES_MAX);
         }
         body.extend_from_slice(&std::mem::take(&mut first));
         body.put(chunk);

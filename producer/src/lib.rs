@@ -138,7 +138,8 @@ pub async fn run(
         results_url: config.results_url.clone(),
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
-    let limits = Limits::new(&config.listener, config.common.shutdown_grace());
+    let grace = config.common.shutdown_grace();
+    let limits = Limits::new(&config.listener, &config.trusted_proxies.0, grace, &health);
     let limits = Limits { always_https: config.cookie_secure, ..limits };
     let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };

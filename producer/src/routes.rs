@@ -90,7 +90,7 @@ pub(crate) fn all(
     let openapi = warp::path!("openapi.json")
         .and(get)
         .and(timed("openapi"))
-        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI.to_owned())));
+        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
 
     // warp clones every route behind an `or` for each request, and reserves room for those that are not
     // boxed. Most requests of a rush are ballots as JSON, so they come first and the rest is boxed.

@@ -195,10 +195,19 @@ impl PostgresArgs {
 /// Settings that bound the connections of clients.
 #[derive(Args, Clone, Debug)]
 pub struct ListenerArgs {
-    /// Hold at most this many client connections; further ones wait in the kernel's queue. The limit of
-    /// file descriptors may allow fewer: 128 of them are reserved
+    /// Hold at most this many client connections; for further ones, connections that rest or are slow are
+    /// closed. The limit of file descriptors may allow fewer: 128 of them are reserved
     #[arg(long, env = "CONNECTIONS_MAX", default_value_t = 15_000)]
     pub connections_max: usize,
+    /// Keep this process within this many bytes of memory: connections may take two thirds of it, and all
+    /// but 32 MiB at most. Unset: the limit of the control group, or a quarter of the machine's memory
+    #[arg(long, env = "MEMORY_BYTES_MAX")]
+    pub memory_bytes_max: Option<usize>,
+    /// End a connection after its current request once it is this many milliseconds old; browsers open
+    /// another one
+    #[arg(long, env = "CONNECTION_LIFETIME_MS", default_value_t = 3_600_000,
+          value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub connection_lifetime_ms: u64,
     /// Close a connection that is idle, or whose request's head is incomplete, for this many
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]

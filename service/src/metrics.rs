@@ -2,6 +2,11 @@
 
 use crate::metric::{Counter, Gauge, Histogram, SECONDS};
 
+/// The states of client connections.
+const KINDS: &[&str] = &["idle", "kept", "head", "body", "request", "reply", "viewer"];
+/// The reasons for which client connections are closed.
+const REASONS: &[&str] = &["share", "room", "idle", "slow", "lifetime"];
+
 crate::metrics! {
     /// The metrics that every service exports.
     pub static COMMON;
@@ -18,9 +23,24 @@ crate::metrics! {
     pub(crate) static HTTP_CONNECTIONS: Gauge<1> =
         ("votestream_http_connections", "connections", &[("listener", &[])]);
 
-    /// Most client connections that a listener holds; further ones wait.
+    /// Most client connections that a listener holds. For further ones it closes connections that rest or are slow.
     pub(crate) static HTTP_CONNECTIONS_MAX: Gauge<1> =
         ("votestream_http_connections_max", "connections", &[("listener", &[])]);
+
+    /// Memory that is reserved for client connections now, by listener and by the state of the connection: an upper bound,
+    /// which includes the kernel's buffers.
+    pub(crate) static HTTP_MEMORY_BYTES: Gauge<2> =
+        ("votestream_http_memory_bytes", "bytes", &[("listener", &[]), ("kind", KINDS)]);
+
+    /// Most memory that is reserved for a listener's client connections.
+    pub(crate) static HTTP_MEMORY_BYTES_MAX: Gauge<1> =
+        ("votestream_http_memory_max_bytes", "bytes", &[("listener", &[])]);
+
+    /// Client connections that this service closed, by reason. `share`: memory or slots ran short, and its network held
+    /// more than a tenth of them. `room`: they ran short. `slow`: the client sent or read too slowly. `idle` and
+    /// `lifetime` are usual.
+    pub(crate) static HTTP_CONNECTIONS_CLOSED: Counter<1> =
+        ("votestream_http_connections_closed_total", "connections", &[("reason", REASONS)]);
 
     /// Trace spans that were lost: because more of them waited than OTEL_BSP_MAX_QUEUE_SIZE, or because the collector did
     /// not take them. Grows only while traces are on.

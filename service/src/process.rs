@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::CommonArgs;
 use crate::health::Health;
+use crate::listener::memory_limit;
 use crate::metric::Metric;
 use crate::{fd_limit, listener, telemetry, trace};
 
@@ -57,6 +58,7 @@ where
     // Start logs first, so that everything after can say why it failed.
     let metrics = telemetry::start(service, tables, common)?;
     fd_limit::raise();
+    memory_limit::refuse_huge_pages();
     let traces = trace::start(service)?;
     let listener = listener::bind(admin_addr)?;
     tracing::info!(admin = %admin_addr, "{service} starts, admin port {admin_addr}");

@@ -1,4 +1,4 @@
-//! Event streams, on bare sockets and through the HTTP server.
+//! Event streams, on fresh connections and on those that were kept alive.
 
 use std::time::{Duration, Instant};
 

@@ -7,17 +7,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::contract;
-use testkit::http::{Client, Reply, first_chunk};
+use testkit::http::{Client, Reply};
 
 /// The longest wait for any event.
 const EVENT_WITHIN: Duration = Duration::from_secs(20);
 
-/// The history of the connection, which decides whether the HTTP server handles the stream.
+/// The history of the connection. The stream is the same in both cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The stream is the first request, so it is served on the bare socket.
+    /// The stream is the first request, as a browser sends it.
     Fresh,
-    /// Another request came before, so the stream goes through the HTTP server.
+    /// Another request came before, as proxies send it.
     KeptAlive,
 }
 
@@ -39,8 +39,6 @@ pub enum Block {
 pub struct Stream {
     connection: TcpStream,
     received: Vec<u8>,
-    text: Vec<u8>,
-    chunked: bool,
 }
 
 impl Stream {
@@ -68,18 +66,16 @@ impl Stream {
         received.reserve(64 * 1024);
         contract().check("GET", &path, &reply);
         assert_eq!(reply.status, 200);
-        let chunked = reply.header("transfer-encoding") == Some("chunked");
-        assert_eq!(chunked, way == Way::KeptAlive, "{:?}", reply.headers);
-        Self { connection, received, text: Vec::new(), chunked }
+        assert_eq!(reply.header("transfer-encoding"), None, "{way:?}: it goes to the bare socket");
+        Self { connection, received }
     }
 
     /// Reads the next block; returns `None` when the stream has ended.
     pub async fn block(&mut self) -> Option<Block> {
         let next = async {
             loop {
-                self.dechunk();
-                if let Some(end) = self.text.windows(2).position(|two| two == b"\n\n") {
-                    let block: Vec<u8> = self.text.drain(..end + 2).collect();
+                if let Some(end) = self.received.windows(2).position(|two| two == b"\n\n") {
+                    let block: Vec<u8> = self.received.drain(..end + 2).collect();
                     return Some(parse(str::from_utf8(&block).unwrap()));
                 }
                 // A service that stops may reset the connection.
@@ -123,17 +119,6 @@ impl Stream {
     /// Reads to the end of the stream and drops everything.
     pub async fn end(&mut self) {
         while self.block().await.is_some() {}
-    }
-
-    fn dechunk(&mut self) {
-        if !self.chunked {
-            self.text.append(&mut self.received);
-            return;
-        }
-        while let Some((data, taken)) = first_chunk(&self.received) {
-            self.text.extend_from_slice(data);
-            self.received.drain(..taken);
-        }
     }
 }
 

@@ -47,7 +47,7 @@ async fn a_viewer_that_does_not_read_holds_up_nobody_and_skips_frames() {
     expect_frames_skipped(Way::Fresh).await;
 }
 
-/// Here the frames go through the HTTP server, which must not queue them either.
+/// The HTTP server has the connection first, and must not queue frames either.
 #[tokio::test]
 async fn the_same_holds_for_a_connection_kept_alive() {
     expect_frames_skipped(Way::KeptAlive).await;

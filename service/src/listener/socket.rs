@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 /// next, instead of megabytes of old ones. Measured on loopback, 16 to 48 KiB stay queued with this
 /// limit, because segments are filled up first, and 3 to 4 MiB without. Clients that read are unaffected.
 const UNSENT_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes that the kernel takes from a client before this program reads them; it doubles the number for its own
+/// records. Without a limit it grows to megabytes. The largest ballot fits.
+const UNREAD_BYTES_MAX: usize = 32 * 1024;
 /// Silence after which the kernel sends the first keep-alive probe.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 /// Time between keep-alive probes, until the write time-out ends the connection.
@@ -31,6 +34,7 @@ pub(super) fn limit_slow_clients(
 ) -> io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
+    socket.set_recv_buffer_size(UNREAD_BYTES_MAX)?;
     socket.set_tcp_user_timeout(Some(write_timeout))?;
     let keepalive = TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY);
     socket.set_tcp_keepalive(&keepalive)
@@ -50,6 +54,7 @@ mod tests {
         let socket = SockRef::from(&accepted);
         assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT_BYTES_MAX);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(7)));
+        assert_eq!(socket.recv_buffer_size().unwrap(), 2 * UNREAD_BYTES_MAX);
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_EVERY);

@@ -27,8 +27,12 @@ pub async fn serve(
 ) {
     let limits = Limits {
         connections_max: 64,
+        memory_bytes: usize::MAX,
         header_timeout: Duration::from_secs(10),
         write_timeout: Duration::from_secs(10),
+        lifetime: Duration::from_secs(3_600),
+        proxies: Vec::new(),
+        gate: None,
         grace: Duration::from_millis(200),
         idle_grace: Duration::ZERO,
         hsts_max_age_s: 0,

@@ -472,13 +472,13 @@ async fn services_do_not_answer(watched: &mut Observation) {
     }
 }
 
-/// Requests whose bodies never come hold the producer's connections until BODY_TIMEOUT_MS.
+/// Requests whose bodies never come hold the producer's connections until BODY_TIMEOUT_MS, and some are closed for others.
 async fn producers_have_no_room(watched: &mut Observation) {
     let mut requests = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..500 {
         requests.push(unfinished_request(&watched.pipeline.pipeline.vote).await);
     }
-    watched.see(&["ConnectionsNearBound"]).await;
+    watched.see(&["ConnectionsNearBound", "ConnectionsClosedForRoom"]).await;
 }
 
 /// Freezes the dashboard again and again. A scrape waits for a second, and the rules see only those that have ended, so

@@ -1,6 +1,9 @@
-//! A service as a process of its own: how it limits its connections by its open-file limit, and its JSON logs.
+//! A service as a process of its own: how it keeps within its limits of open files and memory, and its JSON logs.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test may")]
+
+mod attack;
+mod cage;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -69,12 +72,22 @@ impl PollServers {
         limit: &str,
         variables: &[(&str, &str)],
     ) -> ServiceProcess {
+        self.start_after(program, &format!("ulimit {limit}"), variables).await
+    }
+
+    /// Starts a service after this shell command, and waits until it is ready.
+    async fn start_after(
+        &self,
+        program: &str,
+        before: &str,
+        variables: &[(&str, &str)],
+    ) -> ServiceProcess {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let (address, admin) = (local(free_port()), local(free_port()));
         let log = folder(program).join("log");
         let child = self
             .command("sh")
-            .args(["-c", &format!("ulimit {limit}; exec \"$0\"")])
+            .args(["-c", &format!("{before}; exec \"$0\"")])
             .arg(binary(program))
             .env("LISTEN_ADDR", address.to_string())
             .env("ADMIN_ADDR", admin.to_string())
@@ -88,7 +101,7 @@ impl PollServers {
             .unwrap();
         // The client needs a contract, though no reply is checked here.
         static CONTRACT: LazyLock<Contract> =
-            LazyLock::new(|| Contract::new(include_str!("../../producer/openapi.json")));
+            LazyLock::new(|| Contract::new(include_str!("../../../producer/openapi.json")));
         let client = |address| Client::new(address, &CONTRACT);
         let service = ServiceProcess { child, client: client(address), admin: client(admin), log };
         eventually(SOON, async || TcpStream::connect(admin).await.map_err(|e| e.to_string())).await;
