@@ -80,11 +80,11 @@ impl Deployment {
         command
     }
 
-    /// Gives the programs that are started from now on another address of the same database.
-    pub fn reach_database_at(&mut self, url: String) {
-        for (name, value) in &mut self.environment {
-            if *name == "DATABASE_URL" {
-                value.clone_from(&url);
+    /// Gives the programs that are started from now on another value of this variable.
+    pub fn set(&mut self, variable: &str, value: &str) {
+        for (name, old) in &mut self.environment {
+            if *name == variable {
+                value.clone_into(old);
             }
         }
     }
@@ -99,15 +99,6 @@ impl Deployment {
             .arg("true");
         self.hosts = Some(hosts);
         attempt.status().is_ok_and(|status| status.success())
-    }
-
-    /// Gives the programs that are started from now on this address of Redis.
-    pub fn reach_redis_at(&mut self, url: String) {
-        for (name, value) in &mut self.environment {
-            if *name == "REDIS_URL" {
-                value.clone_from(&url);
-            }
-        }
     }
 
     /// Runs votectl with these arguments, checks that it succeeds, and returns what it prints.

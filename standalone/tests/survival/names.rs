@@ -25,8 +25,8 @@ async fn a_name_is_tried_whole_and_resolved_again() {
         );
         return;
     }
-    deployment.reach_redis_at(redis.url().replace("127.0.0.1", "redis.test"));
-    deployment.reach_database_at(database_url.replace("127.0.0.1", "postgres.test"));
+    deployment.set("REDIS_URL", &redis.url().replace("127.0.0.1", "redis.test"));
+    deployment.set("DATABASE_URL", &database_url.replace("127.0.0.1", "postgres.test"));
     let services = ["producer", "consumer", "dashboard"].map(|name| deployment.start(name));
     tokio::time::sleep(Duration::from_secs(3)).await;
     for service in &services {

@@ -22,7 +22,7 @@ async fn everything_works_behind(pool_mode: &str, settings: &[(&str, &str)]) {
     let database_url = testkit::create_database(&postgres).await;
     let mut deployment = Deployment::with_database(&redis.url(), database_url.clone(), &[]).await;
     let pooler = PgBouncer::start(&database_url, pool_mode, settings);
-    deployment.reach_database_at(pooler.url());
+    deployment.set("DATABASE_URL", &pooler.url());
 
     let consumers = [deployment.started("consumer").await, deployment.started("consumer").await];
     let producer = deployment.started("producer").await;
@@ -108,7 +108,7 @@ async fn no_idle_time_out_of_a_server_reaches_a_voter_or_a_viewer() {
     let pooler = PgBouncer::start(&database_url, "transaction", &idle);
     // One dashboard asks the pooler, the other one Postgres itself.
     let direct = deployment.started("dashboard").await;
-    deployment.reach_database_at(pooler.url());
+    deployment.set("DATABASE_URL", &pooler.url());
     let pooled = deployment.started("dashboard").await;
     let consumer = deployment.started("consumer").await;
     let producer = deployment.started("producer").await;
