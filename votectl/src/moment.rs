@@ -92,7 +92,7 @@ fn local_time(text: &str) -> Result<Timestamp, InvalidMoment> {
     }
     let time: DateTime = time.parse().map_err(|_| InvalidMoment::Unknown)?;
     let zone = TimeZone::get(zone).map_err(|_| InvalidMoment::NoSuchZone(zone.to_owned()))?;
-    Ok(zone.to_timestamp(time).map_err(|_| InvalidMoment::Unknown)?)
+    zone.to_timestamp(time).map_err(|_| InvalidMoment::Unknown)
 }
 
 /// Returns whether the text is a time of the calendar without a zone. A date alone is none: nobody opens a poll at midnight

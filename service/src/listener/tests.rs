@@ -23,6 +23,8 @@ fn limits(connections_max: usize) -> Limits {
         lifetime: Duration::from_secs(60),
         proxies: Vec::new(),
         gate: None,
+        hsts_max_age_s: 0,
+        always_https: false,
         grace: Duration::from_secs(1),
         idle_grace: Duration::ZERO,
     }
