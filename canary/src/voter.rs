@@ -73,6 +73,10 @@ impl Voter {
             self.standing = Some(option.to_owned());
             return Ok(Reply::Accepted);
         }
+        if status.is_server_error() {
+            // The producer does not know whether it is stored.
+            self.start_again();
+        }
         let text = reply.into_body().all(REPLY_BYTES_MAX).await?;
         let text: String = String::from_utf8_lossy(&text).chars().take(REASON_MAX).collect();
         Ok(Reply::Refused(format!("{status}: {}", text.trim().escape_debug())))

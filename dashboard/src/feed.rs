@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_postgres::Client;
@@ -19,6 +19,7 @@ use votestream_service::health::Gate;
 use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
+use votestream_service::trace::{self, Span};
 
 use crate::board::{Board, ReadWindow};
 use crate::metrics;
@@ -87,12 +88,14 @@ impl Feed {
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
-            let started = Instant::now();
+            let (started, began) = (Instant::now(), SystemTime::now());
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => break,
                 outcome = self.tick() => outcome,
             };
             metrics::TICK_DURATION_SECONDS.record(started.elapsed());
+            trace_read(began, &outcome);
+            let outcome = outcome.map(drop);
             let failed = outcome.is_err();
             gate.report(outcome);
             if failed {
@@ -107,8 +110,8 @@ impl Feed {
         self.board.clear();
     }
 
-    /// Reads once and publishes the result.
-    async fn tick(&mut self) -> Result<(), ReadError> {
+    /// Reads once and publishes the result. Returns the number of polls with new votes.
+    async fn tick(&mut self) -> Result<usize, ReadError> {
         telemetry::record_pool("postgres", &self.pool.state(), self.connections_max);
         let pool = self.pool.clone();
         // The time limit also covers a server that accepts the connection and then never answers.
@@ -122,6 +125,8 @@ impl Feed {
         };
         let voters = snapshots.iter().filter(shown).map(|snapshot| snapshot.tally.voters);
         metrics::VOTERS.set(voters.sum::<i64>() as f64);
+        let is_new = |snapshot: &&Snapshot| self.has_changed(snapshot.poll.id, &snapshot.tally);
+        let changed = snapshots.iter().filter(is_new).count();
         for snapshot in snapshots {
             self.board.put(snapshot, Some(window));
         }
@@ -129,7 +134,7 @@ impl Feed {
         self.last_read_began = Some(began);
         metrics::BOARD_READ_TIMESTAMP_SECONDS.set(now_ms as f64 / 1_000.0);
         metrics::BOARD_AGE_SECONDS.set(0.0);
-        Ok(())
+        Ok(changed)
     }
 
     /// Reads the definitions if they are due, and the tallies. Returns the snapshots and when their read began, by the
@@ -248,6 +253,21 @@ impl Feed {
             // What was waiting then is not known now.
             stale.progress.waiting = None;
             self.board.put(stale, None);
+        }
+    }
+}
+
+/// Records a read in a trace if it brought new votes or failed. Most reads bring nothing.
+fn trace_read(began: SystemTime, outcome: &Result<usize, ReadError>) {
+    if matches!(outcome, Ok(0)) || !trace::is_on() {
+        return;
+    }
+    let mut span = Span::of_past("read results", began);
+    match outcome {
+        Ok(changed) => span.set("votestream.polls_changed", changed),
+        Err(error) => {
+            span.fail("results could not be read");
+            span.set("error.message", error);
         }
     }
 }

@@ -14,6 +14,7 @@ mod problems;
 mod reading;
 mod routes;
 mod snapshot;
+mod spans;
 mod viewers;
 
 use std::sync::Arc;

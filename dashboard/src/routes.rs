@@ -23,6 +23,7 @@ use warp::http::{Method, StatusCode};
 use warp::reply::Reply;
 
 use crate::handlers::AppState;
+use crate::spans::{RequestSpan, traced};
 use crate::{pages, problems};
 
 /// The parameters of the query string, by name.
@@ -43,9 +44,12 @@ pub(crate) fn all(
         .unify()
         .and(state.clone())
         .and(timed("results_page"))
-        .map(|slug: Option<String>, state: Arc<AppState>, timer: RequestTimer| {
-            timer.stop(state.page(slug.as_deref()))
-        });
+        .and(traced("show results"))
+        .map(
+            |slug: Option<String>, state: Arc<AppState>, timer: RequestTimer, span: RequestSpan| {
+                timer.stop(span.end(slug.as_deref(), state.page(slug.as_deref())))
+            },
+        );
 
     // JSON and event streams for programs.
     let list = warp::path!("api" / "polls")
@@ -55,25 +59,42 @@ pub(crate) fn all(
     let tally = warp::path!("api" / "polls" / String / "tally")
         .and(state.clone())
         .and(timed("tally"))
-        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer| {
-            timer.stop(state.tally(&slug))
+        .and(traced("show tally"))
+        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, span: RequestSpan| {
+            timer.stop(span.end(Some(&slug), state.tally(&slug)))
         });
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
         .and(timed("series"))
+        .and(traced("show series"))
         .and(warp::query())
-        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer, query: Query| async move {
-            let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-            timer.stop(state.series(&slug, seconds).await)
-        });
+        .then(
+            |slug: String,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             span: RequestSpan,
+             query: Query| async move {
+                let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+                let reply = state.series(&slug, seconds).await;
+                timer.stop(span.end(Some(&slug), reply))
+            },
+        );
     let events = warp::path!("api" / "polls" / String / "events")
         .and(state)
         .and(timed("events"))
+        .and(traced("open event stream"))
         .and(warp::method())
-        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, method: Method| {
-            let is_head = method == Method::HEAD;
-            timer.stop(if is_head { state.events_head(&slug) } else { state.events(&slug) })
-        });
+        .map(
+            |slug: String,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             span: RequestSpan,
+             method: Method| {
+                let is_head = method == Method::HEAD;
+                let reply = if is_head { state.events_head(&slug) } else { state.events(&slug) };
+                timer.stop(span.end(Some(&slug), reply))
+            },
+        );
 
     // Files that never change while the process runs.
     let assets = warp::path!("static" / String).and(timed("static")).map(

@@ -191,7 +191,9 @@ async fn serve(
     mut cursor: Cursor,
     time_limit: Duration,
 ) -> io::Result<()> {
-    write_all(&stream, http::event_stream_head().as_bytes(), time_limit).await?;
+    if !write_all(&stream, lease, http::event_stream_head().as_bytes(), time_limit).await? {
+        return Ok(());
+    }
     loop {
         let frame = tokio::select! {
             frame = cursor.next() => frame,
@@ -203,22 +205,35 @@ async fn serve(
         if !rest.is_empty() {
             // The kernel's buffers are full, which costs more memory than a viewer that reads.
             lease.is_slow();
-            write_all(&stream, rest, time_limit).await?;
+            if !write_all(&stream, lease, rest, time_limit).await? {
+                return Ok(());
+            }
             lease.is_viewer();
         }
         cursor.written(!rest.is_empty());
     }
 }
 
-/// Writes all bytes without copying them into a buffer. Returns an error when the viewer did not read all of them within
-/// the time limit.
-async fn write_all(stream: &TcpStream, bytes: &[u8], time_limit: Duration) -> io::Result<()> {
+/// Writes all bytes without copying them into a buffer. Returns false if the connection was told to end first, and an error
+/// when the viewer did not read all of them within the time limit.
+async fn write_all(
+    stream: &TcpStream,
+    lease: &Lease,
+    bytes: &[u8],
+    time_limit: Duration,
+) -> io::Result<bool> {
     let rest = &bytes[write_some(stream, bytes)?..];
-    if !rest.is_empty() {
-        // On the heap, because only few viewers are slow: inline, every viewer's task would reserve room for the timer.
-        Box::pin(tokio::time::timeout(time_limit, write_slowly(stream, rest))).await??;
+    if rest.is_empty() {
+        return Ok(true);
     }
-    Ok(())
+    // On the heap, because only few viewers are slow: inline, every viewer's task would reserve room for the timer.
+    Box::pin(async {
+        tokio::select! {
+            written = tokio::time::timeout(time_limit, write_slowly(stream, rest)) => written?.map(|()| true),
+            () = lease.ended() => Ok(false),
+        }
+    })
+    .await
 }
 
 async fn write_slowly(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {

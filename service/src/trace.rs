@@ -10,7 +10,7 @@ mod export;
 mod losses;
 
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
@@ -140,6 +140,15 @@ impl Span {
     pub fn of_batch(name: &'static str, members: &[SpanContext]) -> Self {
         let links = members.iter().cloned().map(Link::with_context).collect();
         Self::start(name, SpanKind::Internal, &Context::new(), links)
+    }
+
+    /// Starts a span for work that began at this time already, in a new trace. It is for work of which only its end shows
+    /// whether it is worth a span.
+    pub fn of_past(name: &'static str, began: SystemTime) -> Self {
+        let Some(tracer) = TRACER.get() else { return Self(None) };
+        let builder =
+            tracer.span_builder(name).with_kind(SpanKind::Internal).with_start_time(began);
+        Self(Some(Box::new(tracer.build_with_context(builder, &Context::new()))))
     }
 
     fn start(name: &'static str, kind: SpanKind, parent: &Context, links: Vec<Link>) -> Self {

@@ -85,14 +85,23 @@ fn attribute(span: &Span, name: &str) -> String {
 }
 
 async fn cast(vote: &str) -> String {
-    let address = vote.trim_start_matches("http://").trim_end_matches('/');
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let body = r#"{"choices":["zanzibar"]}"#;
+    let rest =
+        format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    send(vote, "POST /api/polls/journey/ballots", &rest).await
+}
+
+async fn ask(results: &str, path: &str) -> String {
+    send(results, &format!("GET {path}"), "\r\n").await
+}
+
+/// Sends a request within the trace of the test, and returns the whole reply.
+async fn send(url: &str, request: &str, rest: &str) -> String {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "POST /api/polls/journey/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\
-         traceparent: 00-{TRACE}-{CALLER}-01\r\n\r\n{body}",
-        body.len()
+        "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         traceparent: 00-{TRACE}-{CALLER}-01\r\n{rest}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = String::new();
@@ -151,6 +160,16 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
     let batch = collector.span("votestream-consumer", "count batch", links).await;
     assert_ne!(batch.trace_id, commit.trace_id);
     assert!(commit.links.iter().any(|link| link.span_id == batch.span_id));
+
+    // The dashboard reads the vote, and its reply is in the trace of whoever asked for it.
+    let has_news = |span: &Span| attribute(span, "votestream.polls_changed").contains('1');
+    let read = collector.span("votestream-dashboard", "read results", has_news).await;
+    assert!(read.end_time_unix_nano > read.start_time_unix_nano);
+    let shown = ask(&pipeline.results, "/api/polls/journey/tally").await;
+    assert!(shown.starts_with("HTTP/1.1 200"), "{shown}");
+    let show = collector.span("votestream-dashboard", "show tally", is_ours).await;
+    assert_eq!(hex(&show.parent_span_id), CALLER);
+    assert!(attribute(&show, "votestream.slug").contains("journey"));
 
     // Even at the finest log level, no log line and no span names the voter or the option.
     let (sql, connection) =

@@ -87,7 +87,8 @@ fn local_time(text: &str) -> Result<Timestamp, InvalidMoment> {
     let (time, zone) = bracketed.or_else(|| text.rsplit_once(' ')).ok_or(InvalidMoment::Unknown)?;
     let time = time.trim_end();
     // A time with an offset is none of a zone; the two would contradict each other.
-    if time.parse::<Timestamp>().is_ok() {
+    let of_day = time.split_once(['T', 't', ' ']).map_or("", |(_, of_day)| of_day);
+    if of_day.contains(['+', '-', 'Z', 'z']) {
         return Err(InvalidMoment::Unknown);
     }
     let time: DateTime = time.parse().map_err(|_| InvalidMoment::Unknown)?;

@@ -79,8 +79,10 @@ impl Projector {
         let mut connection =
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
         self.partitions(&mut connection).await?;
+        // A poll that cannot be copied must not keep the functions away from all others, nor the other way round.
+        let functions = self.functions(&mut connection).await;
         self.copy(&mut connection, polls).await?;
-        self.functions(&mut connection).await
+        functions
     }
 
     /// Copies definitions and rules wherever Redis differs, if it may differ.

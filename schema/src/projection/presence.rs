@@ -18,7 +18,8 @@ pub const UNREADABLE_MAX: usize = 32;
 /// One producer, as it describes itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
-    /// Redis' time before it last read the polls, in milliseconds since the epoch: it has all changes made before.
+    /// Redis' time before it last read the polls or found them unchanged, in milliseconds since the epoch. It has all changes
+    /// made before, except those of a release that does not count them: they may be ten seconds late.
     pub read_at_ms: i64,
     /// The slugs of polls that it cannot read, such as those of a later release; [`UNREADABLE_MAX`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

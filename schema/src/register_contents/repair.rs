@@ -49,8 +49,8 @@ pub async fn send_again(
     Ok(sent)
 }
 
-/// Registers the voters of all votes of a poll whom the register of their partition does not know. Returns how many.
-/// Leaves out the partitions for which `is_kept` is false.
+/// Registers the voters of all votes of a poll whom the register of their partition does not know, or knows with an earlier
+/// ballot. Returns how many. Leaves out the partitions for which `is_kept` is false.
 ///
 /// # Errors
 /// Returns the error of the server that failed; some may have been registered.
@@ -77,10 +77,12 @@ pub async fn register_votes<E: From<RedisError> + From<tokio_postgres::Error>>(
                 let mut add = redis::pipe();
                 for vote in some {
                     let bucket = keys.register(partition, poll, vote.voter);
-                    add.hset_nx(bucket, vote.voter.0.as_bytes().as_slice(), vote.to_string());
+                    let call = add.cmd("EVAL").arg(include_str!("../lua/register_vote.lua"));
+                    call.arg(1).arg(bucket).arg(vote.voter.0.as_bytes().as_slice());
+                    call.arg(vote.to_string()).arg(vote.entry.ms).arg(vote.entry.seq);
                 }
-                let added: Vec<bool> = add.query_async(redis).await?;
-                registered += added.iter().filter(|is_new| **is_new).count() as u64;
+                let added: Vec<u64> = add.query_async(redis).await?;
+                registered += added.iter().sum::<u64>();
             }
         }
     }

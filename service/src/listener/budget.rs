@@ -185,8 +185,9 @@ pub fn plan(held: &[Holding], bounds: &Bounds, slots_wanted: usize) -> Vec<(usiz
             rest.push(n);
         }
     }
-    // A quarter is free afterwards, so that plans are few: each looks at all connections.
-    let is_over = tally.used > bounds.bytes_max;
+    // There must be room for the next request on a connection that rests. A quarter is free afterwards, so that plans are
+    // few: each looks at all connections.
+    let is_over = tally.used.saturating_add(Kind::Head.cost()) > bounds.bytes_max;
     let target = if is_over { bounds.bytes_max / 4 * 3 } else { bounds.bytes_max };
     for n in rest.into_iter().filter(|&n| held[n].kind != Kind::Viewer) {
         if tally.used <= target && tally.freed_slots >= slots_wanted {

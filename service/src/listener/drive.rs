@@ -192,6 +192,8 @@ async fn finish_reply<F>(
     }
     transport.mark(&mut reply, shared.hsts_max_age_s);
     lease.slot.in_flight.store(false, Ordering::Relaxed);
+    // A body may have come after its head; it is no part of the next head.
+    lease.slot.received.store(0, Ordering::Relaxed);
     if shared.draining.load(Ordering::Acquire) {
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -30,7 +30,7 @@ fn limits(connections_max: usize) -> Limits {
     }
 }
 
-/// Serves `/` at once, `/later` never, and `/stream` on the bare socket.
+/// Serves `/` at once, `/later` never, `/stream` on the bare socket, and at `/echo` the body that was sent.
 fn start(limits: Limits) -> SocketAddr {
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
@@ -42,7 +42,10 @@ fn start(limits: Limits) -> SocketAddr {
             lease.ended().await;
         })
     });
-    let filter = at_once.or(later).unify().or(stream).unify();
+    let echo = warp::path!("echo")
+        .and(warp::body::bytes())
+        .map(|body: bytes::Bytes| warp::reply::Reply::into_response(body.to_vec()));
+    let filter = at_once.or(later).unify().or(stream).unify().or(echo).unify();
     let filter =
         filter.recover(|_| async { Ok::<_, Infallible>(warp::reply::Response::default()) });
     let token = CancellationToken::new();
@@ -90,6 +93,21 @@ async fn a_connection_that_has_rested_is_served_again() {
     }
     ask(&mut connection, "/stream").await;
     expect(&mut connection, "taken over").await;
+}
+
+/// Bytes of a body are not those of a head that has begun, which may take five seconds at most.
+#[tokio::test]
+async fn a_connection_rests_after_a_body_that_came_after_its_head() {
+    let address = start(limits(10));
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n";
+    connection.write_all(head).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    connection.write_all(b"0123456789").await.unwrap();
+    expect(&mut connection, "0123456789").await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    ask(&mut connection, "/").await;
+    expect(&mut connection, "here").await;
 }
 
 #[tokio::test]

@@ -472,13 +472,27 @@ async fn services_do_not_answer(watched: &mut Observation) {
     }
 }
 
-/// Requests whose bodies never come hold the producer's connections until BODY_TIMEOUT_MS, and some are closed for others.
+/// Requests whose bodies never come hold the producer's connections for some seconds. While they are fewer than
+/// CONNECTIONS_MAX (300), none is closed for another one; beyond that some are.
 async fn producers_have_no_room(watched: &mut Observation) {
+    let vote = watched.pipeline.pipeline.vote.clone();
+    let until = Instant::now() + SOON;
     let mut requests = Vec::new();
-    for _ in 0..500 {
-        requests.push(unfinished_request(&watched.pipeline.pipeline.vote).await);
+    while !watched.seen_all("ConnectionsNearBound") {
+        assert!(Instant::now() < until, "connections near their bound are not seen");
+        requests.clear();
+        for _ in 0..288 {
+            requests.push(unfinished_request(&vote).await);
+        }
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            watched.firing();
+        }
     }
-    watched.see(&["ConnectionsNearBound", "ConnectionsClosedForRoom"]).await;
+    for _ in 0..500 {
+        requests.push(unfinished_request(&vote).await);
+    }
+    watched.see(&["ConnectionsClosedForRoom"]).await;
 }
 
 /// Freezes the dashboard again and again. A scrape waits for a second, and the rules see only those that have ended, so

@@ -123,6 +123,8 @@ async fn settle_codes(
         codes[usize::from(hash.partition(redis.partitions))].insert(hash);
     }
     for (partition, codes) in (0..redis.partitions).zip(codes) {
+        // A session that was idle for too long has ended, and the lock with it.
+        transaction.batch_execute("SELECT 1").await?;
         let place = (partition, poll.id);
         let changed = poll_copy::settle_codes(&mut redis.connection, &redis.keys, place, codes);
         let (added, removed) = changed.await?;
@@ -142,14 +144,15 @@ async fn settle_register(
     let mut is_kept = Vec::new();
     for partition in 0..redis.partitions {
         is_kept.push(is_register_kept(redis, partition, poll).await?);
-        if is_kept.last() == Some(&true) {
-            send_lost(postgres, redis, (partition, poll), settled).await?;
-        }
     }
+    // First the voters: a ballot that a later vote has replaced is not lost.
     let (connection, place) = (&mut redis.connection, (is_kept.as_slice(), poll.id));
     let registered =
         repair::register_votes::<Error>(connection, postgres, &redis.keys, place).await?;
     settled.voters_registered += registered;
+    for (partition, _) in (0..).zip(&is_kept).filter(|(_, is_kept)| **is_kept) {
+        send_lost(postgres, redis, (partition, poll), settled).await?;
+    }
     Ok(())
 }
 

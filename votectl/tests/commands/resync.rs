@@ -77,9 +77,22 @@ async fn ballots_that_only_the_register_has_are_sent_again_and_lost_voters_are_r
     let forget = redis::cmd("HDEL").arg(&bucket).arg(voter).clone();
     assert_eq!(deployment.redis::<i64>(&forget).await, 1);
 
+    // Of another voter, Redis knows an earlier ballot only, which the vote in Postgres has replaced.
+    let replaced = ballot(&poll, 0);
+    let later = deployment.accept(&replaced).await;
+    deployment.count(&replaced, &later).await;
+    let its_bucket =
+        deployment.keys.register(replaced.voter.partition(PARTITIONS), poll.id, replaced.voter);
+    let its_name = replaced.voter.0.as_bytes().as_slice();
+    let earlier = redis::cmd("HSET").arg(&its_bucket).arg(its_name).arg("2 0000abcd 5-5").clone();
+    assert_eq!(deployment.redis::<i64>(&earlier).await, 0);
+
     let settled = deployment.run(&["resync", "--json"]).json();
     assert_eq!(settled["ballots_sent_again"], 4, "{settled}");
-    assert_eq!((&settled["voters_registered"], &settled["ballots_left"]), (&1.into(), &0.into()));
+    assert_eq!((&settled["voters_registered"], &settled["ballots_left"]), (&2.into(), &0.into()));
+    let its_line: Option<String> =
+        deployment.redis(redis::cmd("HGET").arg(&its_bucket).arg(its_name)).await;
+    assert_eq!(its_line, Some(format!("1 {:08x} {later}", replaced.id.tag())));
     let line: Option<String> = deployment.redis(redis::cmd("HGET").arg(&bucket).arg(voter)).await;
     assert_eq!(line, Some(format!("1 {:08x} {entry}", unknown.id.tag())));
     let mut sent = BTreeMap::new();

@@ -1,8 +1,10 @@
 //! Cancels the opening of a scheduled poll.
+//!
+//! Invariant: Redis takes no ballot of a poll that Postgres has as a draft, so Redis is changed first.
 
-use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, PollState, Slug, db};
+use votestream_schema::{Poll, PollState, Slug, db, projection};
 
+use super::close::redis_now_ms;
 use super::publish::publish;
 use super::stored::{PollNow, TOO_CLOSE_MS, find_and_lock, refuse};
 use crate::error::{Error, Refusal};
@@ -12,17 +14,25 @@ use crate::servers::Servers;
 ///
 /// # Errors
 /// Returns [`Error::NoSuchPoll`], [`Error::PollRefuses`] for a poll that is not scheduled or opens within five seconds, or the
-/// error of the server that failed. After an error of Redis, Postgres has the change, and the consumers copy it.
+/// error of the server that failed. Where Redis has the change and Postgres does not, the consumers take it back.
 pub async fn cancel(servers: &Servers, slug: &Slug) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let transaction = postgres.begin().await?;
-    let poll = find_and_lock(&transaction, slug).await?;
-    let poll = cancelled(&poll, now_ms())?;
+    let known = find_and_lock(&transaction, slug).await?;
+    let poll = cancelled(&known, redis_now_ms(&mut redis).await?)?;
+    for partition in 0..redis.partitions {
+        redis.send::<i64>(&projection::rules_script(&redis.keys, partition, &poll)).await?;
+    }
+    // A partition that was told late may have taken ballots already.
+    let now_ms = redis_now_ms(&mut redis).await?;
+    if known.opens_at_ms.is_some_and(|opens_at_ms| opens_at_ms <= now_ms) {
+        return refuse(&known, Refusal::OpensWithinSeconds);
+    }
     db::polls::set_times(&transaction, &poll).await?;
     transaction.commit().await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(
-            "postgres has cancelled the opening already: the consumers will tell redis when it is back",
+            "the opening is cancelled; the consumers will take the poll off the pages when redis is back",
         )
     })?;
     Ok(PollNow::new(poll))

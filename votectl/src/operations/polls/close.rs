@@ -212,7 +212,7 @@ async fn set_before(redis: &mut Redis, poll: &Poll) -> Result<Option<i64>, Error
 }
 
 /// The latest of all clocks that give entry IDs, and of this machine's.
-async fn redis_now_ms(redis: &mut Redis) -> Result<i64, Error> {
+pub(super) async fn redis_now_ms(redis: &mut Redis) -> Result<i64, Error> {
     let mut latest_ms = now_ms();
     for partition in 0..redis.partitions {
         let ms: i64 = redis.send(&projection::clock_script(&redis.keys, partition)).await?;
