@@ -165,9 +165,14 @@ async fn a_ballot_is_followed_to_its_commit_and_its_voter_stays_unknown() {
     let has_news = |span: &Span| attribute(span, "votestream.polls_changed").contains('1');
     let read = collector.span("votestream-dashboard", "read results", has_news).await;
     assert!(read.end_time_unix_nano > read.start_time_unix_nano);
-    let shown = ask(&pipeline.results, "/api/polls/journey/tally").await;
-    assert!(shown.starts_with("HTTP/1.1 200"), "{shown}");
-    let show = collector.span("votestream-dashboard", "show tally", is_ours).await;
+    eventually(SOON, async || {
+        let shown = ask(&pipeline.results, "/api/polls/journey/tally").await;
+        if shown.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(shown) }
+    })
+    .await;
+    let is_shown =
+        |span: &Span| is_ours(span) && attribute(span, "http.response.status_code").contains("200");
+    let show = collector.span("votestream-dashboard", "show tally", is_shown).await;
     assert_eq!(hex(&show.parent_span_id), CALLER);
     assert!(attribute(&show, "votestream.slug").contains("journey"));
 

@@ -68,7 +68,8 @@ impl FromStr for Moment {
             let ms = i64::try_from(duration.as_millis()).ok().filter(|ms| *ms >= 0);
             return ms.map(Self::InMs).ok_or(InvalidMoment::Unknown);
         }
-        if let Ok(timestamp) = text.parse() {
+        // Beside an offset, a time stamp would ignore a zone that contradicts it.
+        if let (Ok(timestamp), false) = (text.parse(), text.contains('[')) {
             return Ok(Self::At(timestamp));
         }
         local_time(text).map(Self::At)
