@@ -20,7 +20,7 @@ pub struct Config {
     /// The command to run instead of voting, if any.
     #[command(subcommand)]
     pub task: Option<Task>,
-    /// Cast ballots at the producer that has this address, such as https://vote.example.org
+    /// Cast ballots at the producer that has this address, such as `https://vote.example.org`
     #[arg(long, env = "PRODUCER_URL", default_value = "http://localhost:8080", value_parser = address)]
     pub producer_url: Uri,
     /// Read the results from the dashboard that has this address

@@ -1,7 +1,7 @@
 //! A synthetic voter: it votes through the front door all the time, and measures when its vote is on screen.
 //!
-//! `main → start → rounds → voter, screen`: a round casts one ballot at the producer ([`voter`]) and waits until an event
-//! stream of the dashboard shows it ([`screen`]). What no metric of a service can say, this one does: whether a vote gets
+//! `main → start → rounds → voter, screen`: a round casts one ballot at the producer (`voter`) and waits until an event
+//! stream of the dashboard shows it (`screen`). What no metric of a service can say, this one does: whether a vote gets
 //! from one end to the other.
 //!
 //! Invariant: the canary votes as one voter in a poll of its own, so it changes no result that people look at.

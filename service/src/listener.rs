@@ -1,7 +1,7 @@
 //! Accepts connections within budgets of memory and slots, and serves a warp filter on them.
 //!
 //! warp's own server sets no timers, bounds neither connections nor memory, and may never finish a graceful shutdown, so
-//! this loop drives hyper itself. Every connection is entered into an account ([`connections`]). When memory or slots
+//! this loop drives hyper itself. Every connection is entered into an account (`connections`). When memory or slots
 //! run short, the connections that are cheapest to lose are closed ([`budget`]).
 //!
 //! Invariant: a request that arrives on an open connection is answered. While the service drains, its

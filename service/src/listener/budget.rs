@@ -1,6 +1,6 @@
 //! Decides which connections to close: when memory or slots run short, and when a client is too slow.
 //!
-//! This module does no I/O and reads no clock. [`super::connections`] asks it and acts on the answers.
+//! This module does no I/O and reads no clock. `connections` asks it and acts on the answers.
 //!
 //! The costs are upper bounds of a connection's memory in user space and in the kernel, because the limit of a
 //! container counts both. docs/LIMITS.md has the measurements.
