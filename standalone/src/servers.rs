@@ -23,7 +23,7 @@ pub use postgres::{
     DATABASE_RIGHTS, PostgresOptions, PostgresServer, postgres_home, roles_with_passwords,
 };
 pub use process::{Process, log_tail};
-pub use redis::{RedisOptions, RedisServer, RedisUser, shipped_users};
+pub use redis::{RedisOptions, RedisServer, RedisUser, has_no_waitaof, shipped_users};
 pub use rustix::process::Signal;
 pub use secret::random_secret;
 pub use tls_files::TlsFiles;

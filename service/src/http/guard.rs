@@ -22,8 +22,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Reads what the proxy in front says, unless every request came through TLS. A client that invents it harms only itself: browsers ignore the header on
-    /// replies that did not come through TLS.
+    /// Reads what the proxy in front says, unless every request came through TLS. A client that invents it harms only itself:
+    /// browsers ignore the header on replies that did not come through TLS.
     pub(crate) fn of(headers: &HeaderMap, always_https: bool) -> Self {
         let proto = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes).unwrap_or_default();
         let first = proto.split(|byte| *byte == b',').next().unwrap_or_default();

@@ -177,8 +177,8 @@ impl Connections {
         })
     }
 
-    /// Waits for a free slot and for the memory of an idle connection, and makes room if there is none. `full` is called with `true` once that
-    /// takes long, and with `false` when there is room again.
+    /// Waits for a free slot and for the memory of an idle connection, and makes room if there is none. `full` is called with
+    /// `true` once that takes long, and with `false` when there is room again.
     pub(super) async fn room(&self, full: impl Fn(bool)) -> OwnedSemaphorePermit {
         let since = Instant::now();
         let mut is_full = false;

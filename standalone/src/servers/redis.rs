@@ -20,7 +20,7 @@ use command::command;
 use files::{access_list, configuration_of, write_private};
 
 pub use options::RedisOptions;
-pub use users::{RedisUser, shipped_users};
+pub use users::{RedisUser, has_no_waitaof, shipped_users};
 
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const STOP_WITHIN: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use standalone::servers::has_no_waitaof;
 use testkit::{
     PostgresOptions, PostgresServer, RedisOptions, RedisServer, RedisUser, binary, folder,
     own_postgres_with, own_redis_with,
@@ -35,7 +36,7 @@ impl Secrets {
     /// Generates secrets for the Redis that is installed here. Those of [`Secrets::make`] are for the Redis that is shipped.
     pub fn make_for_installed_redis() -> Self {
         let secrets = Self(folder("secrets"));
-        let is_old = if redis_lacks_waitaof() { "yes" } else { "" };
+        let is_old = if has_no_waitaof(Path::new("redis-server")) { "yes" } else { "" };
         succeeds(secrets.script().env("TLS", "").env("REDIS_BEFORE_7_2", is_old));
         secrets
     }
@@ -79,13 +80,6 @@ impl Secrets {
             fs::write(self.0.join(job).join("PGPORT"), postgres.to_string()).unwrap();
         }
     }
-}
-
-/// Returns whether the installed Redis has no WAITAOF.
-pub fn redis_lacks_waitaof() -> bool {
-    let said = Command::new("redis-server").arg("--version").output().unwrap();
-    let said = String::from_utf8(said.stdout).unwrap();
-    ["Redis server v=7.0.", "Redis server v=7.1."].iter().any(|old| said.starts_with(old))
 }
 
 /// Starts a Redis with the configuration of the component, and replaces its users by those of the manifests.

@@ -28,8 +28,10 @@ impl RedisUser {
     }
 }
 
-/// Returns whether the program is a Redis before 7.2. A program that does not say its version is taken for a newer one.
-fn has_no_waitaof(program: &Path) -> bool {
+/// Returns whether the program is a Redis before 7.2, which has no WAITAOF. A program that does not say its version is taken
+/// for a newer one.
+#[must_use]
+pub fn has_no_waitaof(program: &Path) -> bool {
     let said = Command::new(program).arg("--version").output();
     said.is_ok_and(|output| is_before_7_2(&String::from_utf8_lossy(&output.stdout)))
 }
