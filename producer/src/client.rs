@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use votestream_schema::poll::network::{Network, Networks};
 use votestream_schema::submission::forwarded;
+use votestream_service::http;
 use votestream_service::listener::PeerAddr;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, header, header::AsHeaderName};
 
@@ -90,7 +91,7 @@ impl Trust {
         let source =
             if is_forwarded { self.forwarded_source(&addresses, &elements) } else { at_peer };
         let https = match headers.get(&X_FORWARDED_PROTO) {
-            Some(value) => forwarded::is_https(value.as_bytes()),
+            Some(value) => http::is_https(value.as_bytes()),
             None => elements.last().is_some_and(|element| element.is_https),
         };
         Client { source, secure: self.always_secure || https, page }

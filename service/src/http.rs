@@ -11,6 +11,7 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 pub use events::{event_stream, event_stream_head};
+pub use guard::is_https;
 pub(crate) use guard::{Transport, check_host};
 pub use measure::{RequestTimer, measure, timed};
 

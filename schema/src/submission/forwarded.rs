@@ -1,5 +1,4 @@
-//! Reads the headers in which proxies name the client: `X-Forwarded-For`, `Forwarded` (RFC 7239) and
-//! `X-Forwarded-Proto`.
+//! Reads the headers in which proxies name the client: `X-Forwarded-For` and `Forwarded` (RFC 7239).
 //!
 //! Each proxy adds the address from which it was reached at the end, so the headers are read from the right. A client may
 //! have invented everything left of what our own proxies wrote.
@@ -113,12 +112,6 @@ fn is_port(text: &str) -> bool {
     is_number || is_name
 }
 
-/// Whether the client reached the first proxy through TLS, as the first word of `X-Forwarded-Proto` says.
-pub fn is_https(x_forwarded_proto: &[u8]) -> bool {
-    let first = x_forwarded_proto.split(|byte| *byte == b',').next().unwrap_or_default();
-    first.trim_ascii().eq_ignore_ascii_case(b"https")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,15 +191,5 @@ mod tests {
         assert_eq!(read("for=9.9.9.9;x=\", for=1.1.1.1;proto=https"), [Element::default()]);
         assert_eq!(read("for=9.9.9.9;x=\", for=\"[::1]:80\";by=\"x\"")[0], Element::default());
         assert_eq!(read(""), [Element::default()]);
-    }
-
-    #[test]
-    fn the_first_word_says_how_the_client_came() {
-        for text in ["https", "HTTPS", "https, http", " Https ,http"] {
-            assert!(is_https(text.as_bytes()), "{text}");
-        }
-        for text in ["", "http", "http, https", "httpsx", ",https"] {
-            assert!(!is_https(text.as_bytes()), "{text}");
-        }
     }
 }

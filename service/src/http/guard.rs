@@ -26,8 +26,7 @@ impl Transport {
     /// browsers ignore the header on replies that did not come through TLS.
     pub(crate) fn of(headers: &HeaderMap, always_https: bool) -> Self {
         let proto = headers.get("x-forwarded-proto").map(HeaderValue::as_bytes).unwrap_or_default();
-        let first = proto.split(|byte| *byte == b',').next().unwrap_or_default();
-        Self { is_https: always_https || first.trim_ascii().eq_ignore_ascii_case(b"https") }
+        Self { is_https: always_https || is_https(proto) }
     }
 
     /// Tells browsers behind TLS to come back through TLS alone (RFC 6797), for `max_age_s` seconds; 0 tells them nothing.
@@ -36,6 +35,39 @@ impl Transport {
             let value = HeaderValue::try_from(format!("max-age={max_age_s}"));
             let value = value.expect("a number is visible ASCII");
             reply.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+        }
+    }
+}
+
+/// Returns whether the client reached the first proxy through TLS, as the first word of `X-Forwarded-Proto` says.
+pub fn is_https(x_forwarded_proto: &[u8]) -> bool {
+    let first = x_forwarded_proto.split(|byte| *byte == b',').next().unwrap_or_default();
+    first.trim_ascii().eq_ignore_ascii_case(b"https")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_says_how_the_client_came() {
+        for text in ["https", "HTTPS", "https, http", " Https ,http"] {
+            assert!(is_https(text.as_bytes()), "{text}");
+        }
+        for text in ["", "http", "http, https", "httpsx", ",https"] {
+            assert!(!is_https(text.as_bytes()), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// What a client invented comes last or first, and only the first word counts.
+        #[test]
+        fn whatever_follows_the_first_word_changes_nothing(
+            invented in proptest::collection::vec(proptest::num::u8::ANY, 0..64),
+        ) {
+            let _ = is_https(&invented);
+            proptest::prop_assert!(is_https(&[b"https,", invented.as_slice()].concat()));
+            proptest::prop_assert!(!is_https(&[b"http,", invented.as_slice()].concat()));
         }
     }
 }
