@@ -3,7 +3,8 @@
 //! Owns the terms of the domain ([`poll`], [`ballot`], [`choices`], [`ids`]), the format in which a ballot
 //! travels ([`codec`]), the names of Redis keys ([`keys`]), the identity of a voter ([`voter`], [`code`],
 //! [`idempotency`]) and the key of a voter in one poll ([`poll::voter_key`],
-//! [`poll::secrecy`]), the networks of clients ([`poll::network`]), the forms in which a voter submits a ballot ([`submission`]), and, behind the feature `db`,
+//! [`poll::secrecy`]), the networks of clients ([`poll::network`]), the forms in which a voter submits a ballot
+//! ([`submission`]), and, behind the feature `db`,
 //! the Postgres schema ([`db`]).
 //!
 //! Invariant: nothing here does I/O except [`db`] and, behind the feature `poll-copy`,

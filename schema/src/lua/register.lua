@@ -15,8 +15,9 @@
 --       empty); where it is 4 also the hash of the voter's code. `codec.rs` describes the payload
 -- Reply The milliseconds of the entries accepted now, the first one's sequence (the others' follow on
 --       it) and the number of those that are their voter's first; then each other ballot's position, from 1 on, and
---       R accepted now, in place of the voter's other ballot (its entry is in the sequence, too) | A <entry> accepted before | S <choices> <entry> <tag> another ballot stands | C closed or not yet
---       open | U unknown poll, or a policy that this producer does not know, or a voting code is needed of which it
+--       R accepted now, in place of the voter's other ballot (its entry is in the sequence, too) |
+--       A <entry> accepted before | S <choices> <entry> <tag> another ballot stands | C closed or not yet open |
+--       U unknown poll, or a policy that this producer does not know, or a voting code is needed of which it
 --       does not know | F the stream is full | B no such voting code | K the standing ballot has the same tag and other choices
 --
 -- Redis rolls nothing back. So the script undoes the registration of a ballot whose entry is refused, and then ends
