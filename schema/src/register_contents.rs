@@ -110,28 +110,11 @@ pub enum Search {
     Thorough,
 }
 
-/// Compares some buckets of a poll's register in one partition.
+/// Compares some buckets of a poll's register in one partition, and also returns the ballots that are nowhere to be found.
 ///
 /// # Errors
 /// Returns the error of the server that failed.
 pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
-    redis: &mut impl ConnectionLike,
-    postgres: &Client,
-    keys: &Keys,
-    (partition, poll): (u16, PollId),
-    buckets: impl Iterator<Item = u16>,
-    how: Search,
-) -> Result<Contents, E> {
-    let (contents, _) =
-        search_for::<E>(redis, postgres, keys, (partition, poll), buckets, how).await?;
-    Ok(contents)
-}
-
-/// As [`compare`], and also returns the ballots that are nowhere to be found.
-///
-/// # Errors
-/// Returns the error of the server that failed.
-pub async fn search_for<E: From<RedisError> + From<tokio_postgres::Error>>(
     redis: &mut impl ConnectionLike,
     postgres: &Client,
     keys: &Keys,

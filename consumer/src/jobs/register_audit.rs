@@ -174,7 +174,7 @@ impl RegisterAudit {
             let keys = &self.keys;
             let compared =
                 register_contents::compare::<ServerError>(redis, client, keys, place, buckets, how);
-            contents.add(compared.await?);
+            contents.add(compared.await?.0);
         }
         Ok(contents)
     }

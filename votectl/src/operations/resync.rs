@@ -15,7 +15,7 @@ use votestream_schema::keys::{BUCKETS, field_dropped};
 use votestream_schema::poll::now_ms;
 use votestream_schema::projection::Rules;
 use votestream_schema::projection::epoch;
-use votestream_schema::register_contents::{Search, repair, search_for};
+use votestream_schema::register_contents::{Search, compare, repair};
 use votestream_schema::{Poll, PollState, db, poll_copy};
 
 use super::polls::publish;
@@ -180,8 +180,8 @@ async fn send_lost(
         let buckets = first..(first + BUCKETS_AT_ONCE).min(BUCKETS);
         let (connection, keys) = (&mut redis.connection, &redis.keys);
         let how = Search::Thorough;
-        let searched = search_for::<Error>(connection, postgres, keys, place, buckets, how);
-        let (contents, some) = searched.await?;
+        let compared = compare::<Error>(connection, postgres, keys, place, buckets, how);
+        let (contents, some) = compared.await?;
         settled.ballots_left += contents.unknown;
         lost.extend(some);
     }

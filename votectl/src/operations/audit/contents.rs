@@ -84,7 +84,7 @@ pub(super) async fn of_poll(
                 buckets,
                 Search::Thorough,
             );
-            all.add(part.await?);
+            all.add(part.await?.0);
         }
     }
     let place = (redis.partitions, poll.id);
