@@ -11,5 +11,6 @@ mod people;
 mod reports;
 mod safety;
 mod shards;
+mod terminal;
 mod tls;
 mod tool;
