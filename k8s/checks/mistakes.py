@@ -889,4 +889,4 @@ def input_that_is_kept(folder):
 
 @mistake_in_files(scripts.votectl, "leaves its pod behind")
 def pod_that_stays(folder):
-    change(folder / "votectl", 'kubectl("delete", "pod"', 'kubectl("get", "pod"')
+    change(folder / "votectl", 'kubectl("delete", "pod"', 'kubectl("get", "job"')

@@ -62,8 +62,12 @@ def copy(folder):
     return k8s
 
 
+# kubectl lives for half a second; a third of that goes into collecting garbage.
+FAST = {**os.environ, "GOGC": "off"}
+
+
 def kustomize(folder):
-    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True)
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, env=FAST)
     if done.returncode:
         raise RuntimeError(f"{folder.name}: {done.stderr.strip()}")
     if done.stderr.strip():
