@@ -8,6 +8,7 @@ pub mod epoch;
 mod error;
 pub mod locks;
 pub mod migrations;
+pub mod poll_changes;
 pub mod polls;
 pub mod positions;
 pub mod results;

@@ -227,7 +227,7 @@ impl Definition {
     /// Returns the first rule that is broken, in words for the author.
     pub fn validated(self) -> Result<Self, Invalid> {
         let fail = |text: String| Err(Invalid(text));
-        check_text("the title", &self.title, TITLE_CHARS_MAX)?;
+        check_title(&self.title)?;
         if !(2..=OPTIONS_MAX).contains(&self.options.len()) {
             return fail(format!(
                 "a poll has 2 to {OPTIONS_MAX} options, not {}",
@@ -235,7 +235,7 @@ impl Definition {
             ));
         }
         for (position, option) in self.options.iter().enumerate() {
-            check_option(option)?;
+            option.check()?;
             if self.options[..position].iter().any(|other| other.slug == option.slug) {
                 return fail(format!("two options have the slug `{}`", option.slug));
             }
@@ -260,17 +260,31 @@ impl Definition {
     }
 }
 
-fn check_option(option: &PollOption) -> Result<(), Invalid> {
-    check_text(&format!("the label of `{}`", option.slug), &option.label, LABEL_CHARS_MAX)?;
-    if let Some(description) = &option.description {
-        let name = format!("the description of `{}`", option.slug);
-        check_text(&name, description, DESCRIPTION_CHARS_MAX)?;
-    }
-    match &option.colour {
-        Some(colour) if !is_colour(colour) => {
-            Err(Invalid(format!("the colour `{colour}` of `{}` is not #rrggbb", option.slug)))
+/// Checks the text of a title.
+///
+/// # Errors
+/// Returns the rule that is broken, in words for the author.
+pub fn check_title(title: &str) -> Result<(), Invalid> {
+    check_text("the title", title, TITLE_CHARS_MAX)
+}
+
+impl PollOption {
+    /// Checks the texts and the colour of the option.
+    ///
+    /// # Errors
+    /// Returns the first rule that is broken, in words for the author.
+    pub fn check(&self) -> Result<(), Invalid> {
+        check_text(&format!("the label of `{}`", self.slug), &self.label, LABEL_CHARS_MAX)?;
+        if let Some(description) = &self.description {
+            let name = format!("the description of `{}`", self.slug);
+            check_text(&name, description, DESCRIPTION_CHARS_MAX)?;
         }
-        _ => Ok(()),
+        match &self.colour {
+            Some(colour) if !is_colour(colour) => {
+                Err(Invalid(format!("the colour `{colour}` of `{}` is not #rrggbb", self.slug)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -62,6 +62,17 @@ pub enum Error {
     /// There is no poll with this slug.
     #[error("there is no poll `{0}`; `votectl poll list --all` shows all")]
     NoSuchPoll(Slug),
+    /// The poll has no option with this slug.
+    #[error("poll `{poll}` has no option `{option}`; `votectl poll show {poll}` lists them")]
+    NoSuchOption {
+        /// The poll.
+        poll: Slug,
+        /// The slug that none of its options has.
+        option: Slug,
+    },
+    /// A title or a label breaks a rule.
+    #[error(transparent)]
+    BadText(#[from] votestream_schema::poll::Invalid),
     /// The poll's state or settings do not allow the operation.
     #[error("poll `{slug}` {reason}")]
     PollRefuses {

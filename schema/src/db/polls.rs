@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
 use super::error::{Error, UnreadablePoll};
@@ -163,19 +163,6 @@ pub async fn set_times(client: &Client, poll: &Poll) -> Result<(), Error> {
             ],
         )
         .await?;
-    Ok(())
-}
-
-/// Sets the network limit of a poll and its revision as they stand in `poll`.
-///
-/// # Errors
-/// Returns the database's error.
-pub async fn set_network_limit(client: &Client, poll: &Poll) -> Result<(), Error> {
-    let sql = "UPDATE polls SET network_limit = $2, revision = $3 WHERE id = $1";
-    let limit = poll.network_limit.map(|limit| limit.to_string());
-    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(&poll.id.0, Type::INT4), (&limit, Type::TEXT), (&poll.revision, Type::INT4)];
-    client.execute_typed(sql, &parameters).await?;
     Ok(())
 }
 

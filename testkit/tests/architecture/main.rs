@@ -134,6 +134,7 @@ const SQL: [&str; 30] = [
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
+    "schema/src/db/poll_changes.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",
     "schema/src/db/results.rs",

@@ -105,6 +105,73 @@ async fn options_are_frozen_by_the_first_vote() {
 }
 
 #[tokio::test]
+async fn title_and_labels_are_corrected_while_votes_come_in_and_the_old_ones_are_kept() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let poll = deployment.poll().await;
+    deployment.count(&ballot(&poll, 0), "1700000000000-0").await;
+    let texts = ["--title", "Which pet?", "--label", "cats=Cats, all of them"];
+    let set = ["poll", "set", "pets"];
+    deployment.run(&[&set[..], &texts[..], &["--visibility", "admin"][..]].concat()).ok();
+
+    let now = deployment.poll().await;
+    assert_eq!(
+        (now.title.as_str(), now.options[0].label.as_str()),
+        ("Which pet?", "Cats, all of them")
+    );
+    assert_eq!((now.visibility, now.revision), (Visibility::Admin, poll.revision + 1));
+    assert_eq!((&now.options[1..], now.vote_policy), (&poll.options[1..], poll.vote_policy));
+    let mut page = redis::cmd("HGET");
+    page.arg(deployment.keys.polls()).arg("pets");
+    let copy: String = deployment.redis(&page).await;
+    assert_eq!(projection::read_definition(&copy).unwrap(), now, "producers read this copy");
+    let shown = deployment.run(&["poll", "show", "pets", "--json"]).json();
+    let changes: Vec<_> = shown["changes"].as_array().unwrap().iter().collect();
+    let fields: Vec<_> = changes.iter().map(|change| change["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["label of cats", "title", "visibility"]);
+    assert_eq!(
+        (&changes[0]["before"], &changes[0]["after"], &changes[0]["revision"]),
+        (&json!(poll.options[0].label), &json!("Cats, all of them"), &json!(now.revision))
+    );
+    let words = format!("title from “{}” to “Which pet?”", poll.title);
+    let text = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(text.contains(&words), "{text}");
+
+    // The same again changes nothing.
+    deployment.run(&[&set[..], &texts[..]].concat()).ok();
+    assert_eq!(deployment.poll().await.revision, now.revision);
+}
+
+#[tokio::test]
+async fn what_may_not_change_in_a_poll_is_refused_with_the_next_step() {
+    let deployment = Deployment::new().await;
+    deployment.create(&["--open"]);
+    let poll = deployment.poll().await;
+    let set = |more: &[&str]| deployment.run(&[&["poll", "set", "pets"][..], more].concat());
+    set(&["--label", "mice=Mice"]).refused(1, &["no option `mice`", "votectl poll show pets"]);
+    set(&["--title", " "]).refused(1, &["the title must have"]);
+    set(&["--label", "cats=a\u{202e}b"]).refused(1, &["the label of `cats`", "U+202E"]);
+    for (argument, words) in [
+        (["--vote-policy", "replace"], "never changes"),
+        (["--option", "mice=Mice"], "poll create --update"),
+        (["--choices-max", "2"], "never changes"),
+        (["--slug", "dogs"], "never changes"),
+        (["--closes-at", "+1h"], "`extend`"),
+        (["--label", "cats"], "SLUG=LABEL"),
+    ] {
+        let said = set(&argument);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.err.contains(words), "{said:?}");
+    }
+    assert_eq!(set(&[]).code, 2, "nothing to change");
+    assert_eq!(deployment.poll().await, poll);
+    deployment.run(&["poll", "close", "pets"]).ok();
+    set(&["--title", "It was about pets"]).ok();
+    deployment.run(&["poll", "archive", "pets"]).ok();
+    set(&["--title", "Too late"]).refused(1, &["poll `pets` is archived"]);
+}
+
+#[tokio::test]
 async fn a_file_defines_a_poll_and_its_errors_name_the_line() {
     let deployment = Deployment::new().await;
     let path = testkit::folder("poll").join("poll.toml");
@@ -239,6 +306,10 @@ async fn every_command_explains_itself_with_examples() {
         "poll archive",
         "poll seal",
         "poll list",
+        "poll set",
+        "poll extend",
+        "poll cancel",
+        "poll networks",
         "poll show",
         "poll export",
         "poll voter-keys",

@@ -7,15 +7,15 @@ use votestream_votectl::operations::polls;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
-const AFTER: &str = "The poll is a draft again: it can be rewritten with `votectl poll create --update`, opened with `votectl poll open`,
-or archived. A poll that has opened cannot be cancelled; close it.
+const EXAMPLES: &str = "Examples:
+  votectl poll cancel finale
 
-Example:
-  votectl poll cancel finale";
+The poll is a draft again: it can be rewritten with `votectl poll create --update`, opened with `votectl poll open`,
+or archived. A poll that has opened cannot be cancelled; close it.";
 
 /// Cancel the opening of a scheduled poll
 #[derive(clap::Args)]
-#[command(after_help = AFTER)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The poll's slug
     slug: Slug,

@@ -2,33 +2,107 @@
 
 use std::str::FromStr;
 
-use votestream_schema::Slug;
+use votestream_schema::poll::Visibility;
 use votestream_schema::poll::network_limit::{InvalidLimit, NetworkLimit};
+use votestream_schema::{Slug, ids};
 use votestream_votectl::Servers;
-use votestream_votectl::operations::polls;
+use votestream_votectl::operations::polls::{self, Changes};
 
 use super::state::network_limit_in_words;
 use crate::cli_error::CliError;
 use crate::output::Output;
 
 const EXAMPLES: &str = "Examples:
+  votectl poll set cats-vs-dogs --title 'Cats or dogs?'
+  votectl poll set cats-vs-dogs --label cats='Cats, of course' --label dogs=Dogs
+  votectl poll set cats-vs-dogs --visibility admin
   votectl poll set cats-vs-dogs --network-limit 5000/600
-  votectl poll set cats-vs-dogs --network-limit off
-  votectl poll set cats-vs-dogs --network-limit default
+
+Title and labels can be corrected until the poll is archived, and the visibility of the results be changed. Pages show
+the new value within two seconds; `votectl poll show` lists the old one.
 
 5000/600 lets one address bring 5,000 new voters at once, and 600 more in each minute after that. An IPv4
 address counts alone; its /24 may bring four times as many. An IPv6 /64 counts as one address; its /56 may bring
-twice as many, and its /48 four times. Whoever has voted is never refused. A poll with voting codes needs no limit.";
+twice as many, and its /48 four times. Whoever has voted is never refused. A poll with voting codes needs no limit.
 
-/// Change a setting of a poll that is not over
+Slug, options, choices and policies never change, because ballots have been cast under them. A poll that has never
+opened can be rewritten with `votectl poll create --update`. Times have commands of their own: open, extend, close
+and cancel.";
+
+/// Change what may change in a poll: title, labels, visibility, network limit
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
+    .args(["title", "labels", "visibility", "network_limit"]))]
 pub struct Args {
     /// The poll's slug
     slug: Slug,
+    /// The question, corrected
+    #[arg(long)]
+    title: Option<String>,
+    /// The text of an option, corrected; may be repeated
+    #[arg(long = "label", value_name = "SLUG=LABEL", value_parser = label)]
+    labels: Vec<(Slug, String)>,
+    /// Who sees the result: always (everybody), after_close (then everybody), admin (only votectl)
+    #[arg(long)]
+    visibility: Option<Visibility>,
     /// How many new voters one address may bring: AT_ONCE/PER_MINUTE, `off`, or `default` for the producers' setting
     #[arg(long, value_name = "LIMIT")]
-    network_limit: LimitOrDefault,
+    network_limit: Option<LimitOrDefault>,
+    #[command(flatten)]
+    fixed: Fixed,
+}
+
+/// What never changes, and what has a command of its own. Whoever tries is told so.
+#[derive(clap::Args)]
+struct Fixed {
+    #[arg(long = "slug", hide = true, value_parser = never)]
+    new_slug: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    option: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    choices_min: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    choices_max: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    vote_policy: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    voter_policy: Option<String>,
+    #[arg(long, hide = true, value_parser = elsewhere)]
+    opens_at: Option<String>,
+    #[arg(long, hide = true, value_parser = elsewhere)]
+    closes_at: Option<String>,
+}
+
+/// Why an argument cannot be taken.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(
+        "this never changes, because ballots have been cast under it; \
+         `votectl poll create --update` rewrites a poll that has never opened"
+    )]
+    NeverChanges,
+    #[error(
+        "times have commands of their own: `votectl poll open`, `extend`, `close` and `cancel`"
+    )]
+    IsTime,
+    #[error("write SLUG=LABEL, such as cats='Cats'")]
+    NoLabel,
+    #[error(transparent)]
+    NoSlug(#[from] ids::Error),
+}
+
+fn never(_: &str) -> Result<String, Refused> {
+    Err(Refused::NeverChanges)
+}
+
+fn elsewhere(_: &str) -> Result<String, Refused> {
+    Err(Refused::IsTime)
+}
+
+fn label(text: &str) -> Result<(Slug, String), Refused> {
+    let (slug, label) = text.split_once('=').ok_or(Refused::NoLabel)?;
+    Ok((slug.parse()?, label.to_owned()))
 }
 
 /// A limit, or none of the poll's own.
@@ -45,7 +119,25 @@ impl FromStr for LimitOrDefault {
 
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
-    let now = polls::set_network_limit(servers, &args.slug, args.network_limit.0).await?;
-    output
-        .print(&now, || format!("poll `{}`: {}", now.poll.slug, network_limit_in_words(&now.poll)))
+    let changes = Changes {
+        title: args.title.clone(),
+        labels: args.labels.clone(),
+        visibility: args.visibility,
+        network_limit: args.network_limit.map(|limit| limit.0),
+    };
+    let now = polls::set(servers, &args.slug, &changes).await?;
+    output.print(&now, || {
+        let poll = &now.poll;
+        let mut lines = vec![format!("poll `{}`: {}", poll.slug, poll.title)];
+        for (slug, label) in &args.labels {
+            lines.push(format!("{slug}: {label}"));
+        }
+        if args.visibility.is_some() {
+            lines.push(format!("visibility: {}", poll.visibility));
+        }
+        if args.network_limit.is_some() {
+            lines.push(network_limit_in_words(poll));
+        }
+        lines.join("\n")
+    })
 }

@@ -1,6 +1,8 @@
 //! `votectl poll show`.
 
 use votestream_schema::Slug;
+use votestream_schema::db::poll_changes::PollChange;
+use votestream_schema::poll::rfc3339;
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls::{self, OptionResult, PollWithResults};
 
@@ -29,7 +31,7 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
 }
 
 fn describe(shown: &PollWithResults) -> String {
-    let PollWithResults { poll, state, results } = shown;
+    let PollWithResults { poll, state, results, changes } = shown;
     let choices = match (poll.choices_min, poll.choices_max) {
         (min, max) if min == max => format!("exactly {min}"),
         (min, max) => format!("{min} to {max}"),
@@ -54,9 +56,24 @@ fn describe(shown: &PollWithResults) -> String {
     let rows: Vec<_> = results.options.iter().map(row).collect();
     let results_table = table(["OPTION", "VOTES", "SHARE", "LABEL"], &[1, 2], &rows);
     format!(
-        "{facts}\n\n{results_table}\n\n{} voters counted (version {})\n{}",
+        "{facts}{}\n\n{results_table}\n\n{} voters counted (version {})\n{}",
+        changes.iter().map(change_in_words).collect::<String>(),
         results.voters,
         results.version,
         results.completeness(*state)
+    )
+}
+
+/// One line for a change, which begins with a line break.
+fn change_in_words(change: &PollChange) -> String {
+    let value =
+        |value: &Option<String>| value.as_ref().map_or("none".to_owned(), |v| format!("“{v}”"));
+    let PollChange { field, changed_at_ms, before, after, .. } = change;
+    let name = "changed";
+    format!(
+        "\n{name:<11}{}: {field} from {} to {}",
+        rfc3339(*changed_at_ms),
+        value(before),
+        value(after)
     )
 }

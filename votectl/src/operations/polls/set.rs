@@ -1,7 +1,7 @@
-//! Changes a setting of a poll that is not over.
+//! Changes what may change in a poll after it was created.
 
 use votestream_schema::poll::network_limit::NetworkLimit;
-use votestream_schema::poll::now_ms;
+use votestream_schema::poll::{Visibility, check_title, now_ms};
 use votestream_schema::{Poll, PollState, Slug, db};
 
 use super::publish::publish;
@@ -9,30 +9,70 @@ use super::stored::{PollNow, find_and_lock, refuse};
 use crate::error::{Error, Refusal};
 use crate::servers::Servers;
 
-/// Sets how many new voters one client network may bring; `None` leaves that to the settings of the producers. They
-/// apply it within a second or two.
+/// New values for a poll; `None` keeps a value. Everything else in a poll stays, because ballots have been cast under it.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The question.
+    pub title: Option<String>,
+    /// Texts of options, by their slugs.
+    pub labels: Vec<(Slug, String)>,
+    /// Who sees the tally, and when.
+    pub visibility: Option<Visibility>,
+    /// How many new voters one client network may bring; `Some(None)` leaves that to the settings of the producers.
+    pub network_limit: Option<Option<NetworkLimit>>,
+}
+
+/// Changes a poll, and keeps the values before. Pages show the new values within two seconds. The poll's revision grows
+/// if anything differs, and stays otherwise.
 ///
 /// # Errors
-/// Returns [`Error::NoSuchPoll`], [`Error::PollRefuses`] for a poll that is over, or the error of the server that failed.
-/// After an error of Redis, Postgres has the limit, and the consumers copy it.
-pub async fn set_network_limit(
-    servers: &Servers,
-    slug: &Slug,
-    network_limit: Option<NetworkLimit>,
-) -> Result<PollNow, Error> {
+/// Returns [`Error::NoSuchPoll`], [`Error::NoSuchOption`], [`Error::BadText`], [`Error::PollRefuses`] for an archived poll,
+/// or for another network limit of a closed one, or the error of the server that failed. After an error of Redis, Postgres has
+/// the values, and the consumers copy them.
+pub async fn set(servers: &Servers, slug: &Slug, changes: &Changes) -> Result<PollNow, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let transaction = postgres.begin().await?;
-    let poll = find_and_lock(&transaction, slug).await?;
-    if let state @ (PollState::Closed | PollState::Archived) = poll.state(now_ms()) {
-        return refuse(&poll, Refusal::IsOver(state));
+    let before = find_and_lock(&transaction, slug).await?;
+    let state = before.state(now_ms());
+    let is_over = match state {
+        PollState::Archived => true,
+        PollState::Closed => changes.network_limit.is_some(),
+        _ => false,
+    };
+    if is_over {
+        return refuse(&before, Refusal::IsOver(state));
     }
-    let poll = Poll { network_limit, revision: poll.revision + 1, ..poll };
-    db::polls::set_network_limit(&transaction, &poll).await?;
+    let mut poll = changed(&before, changes)?;
+    if poll == before {
+        return Ok(PollNow::new(before));
+    }
+    poll.revision += 1;
+    db::poll_changes::store(&transaction, &before, &poll).await?;
     transaction.commit().await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(
-            "postgres has the limit already: the consumers will tell redis when it is back",
+            "postgres has the change already: the consumers will tell redis when it is back",
         )
     })?;
     Ok(PollNow::new(poll))
+}
+
+/// The poll with these changes, if they are sound.
+fn changed(before: &Poll, changes: &Changes) -> Result<Poll, Error> {
+    let mut poll = before.clone();
+    if let Some(title) = &changes.title {
+        check_title(title)?;
+        poll.title.clone_from(title);
+    }
+    for (slug, label) in &changes.labels {
+        let option = poll.options.iter_mut().find(|option| option.slug == *slug);
+        let Some(option) = option else {
+            return Err(Error::NoSuchOption { poll: poll.slug, option: slug.clone() });
+        };
+        option.label.clone_from(label);
+        option.check()?;
+    }
+    poll.visibility = changes.visibility.unwrap_or(poll.visibility);
+    poll.network_limit = changes.network_limit.unwrap_or(poll.network_limit);
+    Ok(poll)
 }

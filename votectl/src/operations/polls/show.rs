@@ -1,6 +1,7 @@
 //! Shows a poll with its results.
 
 use serde::Serialize;
+use votestream_schema::db::poll_changes::PollChange;
 use votestream_schema::db::watermarks::Progress;
 use votestream_schema::poll::now_ms;
 use votestream_schema::tally::{Share, Tally};
@@ -83,7 +84,7 @@ impl Results {
     }
 }
 
-/// A poll with its state and its results.
+/// A poll with its state, its results and its changes.
 #[derive(Debug, Serialize)]
 pub struct PollWithResults {
     /// The poll.
@@ -93,6 +94,8 @@ pub struct PollWithResults {
     pub state: PollState,
     /// Its results, whatever its visibility: that binds pages and APIs, not the operator.
     pub results: Results,
+    /// What was changed in it, the oldest change first.
+    pub changes: Vec<PollChange>,
 }
 
 /// Reads a poll and its results. Needs Postgres alone.
@@ -106,5 +109,6 @@ pub async fn show(servers: &Servers, slug: &Slug) -> Result<PollWithResults, Err
     let progress = db::watermarks::progress(&postgres, poll.id).await?;
     let tally = db::results::tally(&postgres, poll.id).await?;
     let results = Results::new(&poll, &tally, progress);
-    Ok(PollWithResults { state: poll.state(now_ms()), poll, results })
+    let changes = db::poll_changes::of(&postgres, poll.id).await?;
+    Ok(PollWithResults { state: poll.state(now_ms()), poll, results, changes })
 }

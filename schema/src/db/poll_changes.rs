@@ -1,0 +1,115 @@
+//! What operators have changed in a poll after it was created. Every change keeps the value before it.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::error::Error;
+use crate::PollId;
+use crate::poll::Poll;
+
+/// One change of one field of a poll.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PollChange {
+    /// The poll's revision that the change made.
+    pub revision: i32,
+    /// What was changed: `title`, `label of SLUG`, `visibility` or `network_limit`.
+    pub field: String,
+    /// When, by Postgres' clock, in milliseconds since the Unix epoch.
+    pub changed_at_ms: i64,
+    /// The value before; `None` if there was none.
+    pub before: Option<String>,
+    /// The value after; `None` if there is none.
+    pub after: Option<String>,
+}
+
+/// Stores `after` in place of `before`, which the caller has locked, and keeps every value that it changes. The two may
+/// differ in title, labels, visibility, network limit and revision.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn store(tx: &Client, before: &Poll, after: &Poll) -> Result<(), Error> {
+    let slugs: Vec<&str> = after.options.iter().map(|option| option.slug.as_str()).collect();
+    let labels: Vec<&str> = after.options.iter().map(|option| option.label.as_str()).collect();
+    tx.execute_typed(
+        include_str!("../../sql/set_poll.sql"),
+        &[
+            (&after.id.0, Type::INT4),
+            (&after.title, Type::TEXT),
+            (&after.visibility.as_str(), Type::TEXT),
+            (&after.network_limit.map(|limit| limit.to_string()), Type::TEXT),
+            (&after.revision, Type::INT4),
+            (&slugs, Type::TEXT_ARRAY),
+            (&labels, Type::TEXT_ARRAY),
+        ],
+    )
+    .await?;
+    let changed = differences(before, after);
+    let column = |value: fn(&Difference) -> Option<&str>| changed.iter().map(value).collect();
+    let fields: Vec<&str> = changed.iter().map(|changed| changed.field.as_str()).collect();
+    let old: Vec<Option<&str>> = column(|changed| changed.before.as_deref());
+    let new: Vec<Option<&str>> = column(|changed| changed.after.as_deref());
+    tx.execute_typed(
+        "INSERT INTO poll_changes (poll_id, revision, field, before, after) \
+         SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[])",
+        &[
+            (&after.id.0, Type::INT4),
+            (&after.revision, Type::INT4),
+            (&fields, Type::TEXT_ARRAY),
+            (&old, Type::TEXT_ARRAY),
+            (&new, Type::TEXT_ARRAY),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// All changes of a poll, the oldest first.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn of(client: &Client, poll: PollId) -> Result<Vec<PollChange>, Error> {
+    let sql = "SELECT revision, field, floor(extract(epoch FROM changed_at) * 1000)::bigint, before, after \
+               FROM poll_changes WHERE poll_id = $1 ORDER BY revision, field";
+    let rows = client.query_typed(sql, &[(&poll.0, Type::INT4)]).await?;
+    let change = |row: &tokio_postgres::Row| PollChange {
+        revision: row.get(0),
+        field: row.get(1),
+        changed_at_ms: row.get(2),
+        before: row.get(3),
+        after: row.get(4),
+    };
+    Ok(rows.iter().map(change).collect())
+}
+
+/// A field in which two definitions of a poll differ.
+#[derive(Debug, PartialEq)]
+struct Difference {
+    field: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+fn differences(before: &Poll, after: &Poll) -> Vec<Difference> {
+    let text = |field: &str, before: &str, after: &str| Difference {
+        field: field.to_owned(),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
+    };
+    let limit = |poll: &Poll| poll.network_limit.map(|limit| limit.to_string());
+    let mut all = vec![
+        text("title", &before.title, &after.title),
+        text("visibility", before.visibility.as_str(), after.visibility.as_str()),
+        Difference {
+            field: "network_limit".to_owned(),
+            before: limit(before),
+            after: limit(after),
+        },
+    ];
+    let options = before.options.iter().zip(&after.options);
+    all.extend(options.map(|(before, after)| {
+        text(&format!("label of {}", before.slug), &before.label, &after.label)
+    }));
+    all.retain(|changed| changed.before != changed.after);
+    all
+}
