@@ -21,7 +21,7 @@ PROFILE := release
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT PUBLIC_URL RESULTS_URL DEFAULT_POLL METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
 	@echo '  OBSERVE=1 also starts a canary, Prometheus and Alertmanager, and Grafana where it is installed: PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT'
 	@echo '  PROFILE=dev builds faster; the programs are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'

@@ -4,6 +4,7 @@
 //! it depends on; processes that a killed supervisor left behind are stopped before new ones start.
 //! Absent on purpose: a daemon mode. The supervisor runs in the foreground and prints each of its steps.
 
+mod addresses;
 mod config;
 mod data_dir;
 mod database;
@@ -37,7 +38,7 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     tokio::task::block_in_place(|| data_dir.clear_leftovers());
     let ports = config.ports()?;
 
-    let mut pipeline = Pipeline::new(config, &data_dir, ports);
+    let mut pipeline = Pipeline::new(config, &data_dir, ports)?;
     let outcome = tokio::select! {
         outcome = run_pipeline(&mut pipeline) => outcome,
         () = stop_signals.next() => Ok(()),

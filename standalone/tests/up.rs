@@ -468,3 +468,57 @@ async fn works_for_a_plain_user_and_with_labels_of_ones_own() {
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(processes_in(&setup.data_dir), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn addresses_and_default_poll_of_the_shell_are_honoured() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let mut setup = Setup::new();
+    // Another address of this machine than the one that everybody would guess.
+    let vote = format!("http://127.0.0.2:{}", setup.vote_port);
+    let results = format!("http://127.0.0.2:{}", setup.results_port);
+    setup.environment = vec![("PUBLIC_URL", vote.clone()), ("DEFAULT_POLL", "supper".to_owned())];
+    let up = setup.up();
+    let said = up.said.join("\n");
+    for (name, address) in [("vote", &vote), ("results", &results)] {
+        assert!(said.contains(&format!("{name:10} {address} ")), "{said}");
+    }
+    assert!(!said.contains("nothing answers"), "{said}");
+    let page = |port: u16, path: &str| http(port, "GET", path, &[], "").unwrap().body;
+    let ballot = page(setup.vote_port, "/");
+    assert!(ballot.contains(&format!("href=\"{results}/\"")), "{ballot}");
+    let polls = ["supper", "cats-vs-dogs"].map(|slug| {
+        http(setup.vote_port, "GET", &format!("/api/polls/{slug}"), &[], "").unwrap().status
+    });
+    assert_eq!(polls, [200, 404], "the poll at / is the only one");
+    let shown = page(setup.results_port, "/");
+    assert!(shown.contains(&format!("href=\"{vote}/\"")), "{shown}");
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+
+    // Nothing listens there.
+    let nowhere = "http://127.0.0.2:1".to_owned();
+    setup.environment = vec![("VOTE_URL", vote), ("RESULTS_URL", nowhere.clone())];
+    let up = setup.up();
+    let said = up.said.join("\n");
+    assert!(said.contains(&format!("nothing answers at {nowhere}")), "{said}");
+    let (code, said) = up.stop(Signal::TERM);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn addresses_that_make_no_sense_are_plain_errors_before_anything_starts() {
+    let refused = |environment: &[(&str, &str)]| {
+        let setup = Setup::new();
+        let refused = setup.command().envs(environment.iter().copied()).output().unwrap();
+        assert!(!refused.status.success());
+        assert!(!setup.data_dir.join("postgres").exists());
+        String::from_utf8(refused.stderr).unwrap()
+    };
+    let error = refused(&[("PUBLIC_URL", "vote.example")]);
+    assert!(error.contains("write an address such as http://192.168.1.20:8080"), "{error}");
+    let error = refused(&[("RESULTS_URL", "http://vote.example/results")]);
+    assert!(error.contains("leave out what stands behind the host"), "{error}");
+    let two = [("PUBLIC_URL", "http://one.example"), ("VOTE_URL", "http://two.example")];
+    let error = refused(&two);
+    assert!(error.contains("PUBLIC_URL") && error.contains("VOTE_URL"), "{error}");
+}

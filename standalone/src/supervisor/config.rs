@@ -8,6 +8,9 @@ use std::{
 
 use clap::Parser;
 
+use url::Url;
+
+use super::addresses::page_address;
 use super::error::{EmptyLabel, Error};
 use crate::servers::{free_port, is_free};
 
@@ -25,6 +28,15 @@ pub struct Config {
     /// Serve the results page on this port; 0 for any free one
     #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
     pub results_port: u16,
+    /// Give people this address of the voting page, such as http://192.168.1.20:8080. Unset: this machine's address on its network
+    #[arg(long, env = "PUBLIC_URL", value_parser = page_address)]
+    pub public_url: Option<Url>,
+    /// The same as PUBLIC_URL, by the name that it has for the dashboard
+    #[arg(long, env = "VOTE_URL", value_parser = page_address)]
+    pub vote_url: Option<Url>,
+    /// Give people this address of the results page. Unset: the host of PUBLIC_URL, or this machine's address on its network
+    #[arg(long, env = "RESULTS_URL", value_parser = page_address)]
+    pub results_url: Option<Url>,
     /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, canary.
     /// Unset: 9080 and the next ones, or free ones where those are taken
     #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
@@ -38,6 +50,10 @@ pub struct Config {
     /// Label the second option of the default poll
     #[arg(long, env = "OPTION_B", default_value = "Dogs", value_parser = label)]
     pub option_b: String,
+    /// Show this poll at the addresses of the pages, and create it with the two options if there is none. Unset: a poll named
+    /// after the two options
+    #[arg(long, env = "DEFAULT_POLL")]
+    pub default_poll: Option<String>,
     /// Start this many consumer processes
     #[arg(long, env = "CONSUMERS", default_value_t = 2,
           value_parser = clap::value_parser!(u16).range(1..=64))]

@@ -35,6 +35,16 @@ pub enum Error {
         /// The name of the other setting.
         other: &'static str,
     },
+    /// Two settings name the address of one page.
+    #[error(
+        "PUBLIC_URL is {public} and VOTE_URL is {vote}: both are the address of the voting page; set one of them"
+    )]
+    TwoAddresses {
+        /// The value of PUBLIC_URL.
+        public: String,
+        /// The value of VOTE_URL.
+        vote: String,
+    },
     /// Another supervisor holds the lock of the data folder.
     #[error(
         "{} is in use by another supervisor (pid {pid}); stop that one, or choose another folder \
@@ -80,3 +90,17 @@ pub enum Error {
 #[derive(Debug, thiserror::Error)]
 #[error("a label cannot be empty")]
 pub(super) struct EmptyLabel;
+
+/// Why a text is not the address of a page.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidAddress {
+    /// It is no address of the web.
+    #[error("write an address such as http://192.168.1.20:8080")]
+    NotAnAddress,
+    /// It has more parts than scheme, host and port.
+    #[error("the pages have no path in front of theirs: leave out what stands behind the host")]
+    HasAPath,
+    /// It has a user or a password.
+    #[error("leave out user and password: everybody would read them")]
+    HasALogin,
+}

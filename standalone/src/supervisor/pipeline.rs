@@ -1,6 +1,7 @@
 //! All child processes: started after the processes that they depend on, stopped before them.
 
 use std::{
+    io::IsTerminal as _,
     process::Command,
     time::{Duration, Instant},
 };
@@ -11,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    addresses::{Addresses, is_reachable},
     config::{Config, Ports},
     data_dir::DataDir,
     database::{self, CONSUMER, DASHBOARD, OWNER},
@@ -42,6 +44,7 @@ pub(super) struct Pipeline<'a> {
     config: &'a Config,
     data_dir: &'a DataDir,
     ports: Ports,
+    addresses: Addresses,
     poll: DefaultPoll,
     redis: Vec<Supervised<RedisServer>>,
     postgres: Option<Supervised<PostgresServer>>,
@@ -51,11 +54,32 @@ pub(super) struct Pipeline<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    pub(super) fn new(config: &'a Config, data_dir: &'a DataDir, ports: Ports) -> Self {
-        let poll = DefaultPoll::new(&config.option_a, &config.option_b);
+    /// # Errors
+    /// Returns an error if two settings contradict each other.
+    pub(super) fn new(
+        config: &'a Config,
+        data_dir: &'a DataDir,
+        ports: Ports,
+    ) -> Result<Self, Error> {
+        let addresses = Addresses::new(config, ports.vote, ports.results)?;
+        let mut poll = DefaultPoll::new(&config.option_a, &config.option_b);
+        if let Some(slug) = &config.default_poll {
+            poll.slug.clone_from(slug);
+        }
         let (redis, postgres) = (Vec::new(), None);
         let (services, observers, log_watches) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, data_dir, ports, poll, redis, postgres, services, observers, log_watches }
+        Ok(Self {
+            config,
+            data_dir,
+            ports,
+            addresses,
+            poll,
+            redis,
+            postgres,
+            services,
+            observers,
+            log_watches,
+        })
     }
 
     /// Starts all processes and waits until they are ready.
@@ -240,14 +264,14 @@ impl<'a> Pipeline<'a> {
             ("LISTEN_ADDR", format!("0.0.0.0:{vote}")),
             ("COOKIE_KEYS_FILE", self.data_dir.secret_path("cookie-keys").display().to_string()),
             ("DEFAULT_POLL", self.poll.slug.clone()),
-            ("RESULTS_URL", format!("http://localhost:{results}/")),
+            ("RESULTS_URL", self.addresses.results.clone()),
         ]);
         let mut dashboard = common(dashboard_metrics);
         dashboard.extend([
             ("DATABASE_URL", database::url_of(DASHBOARD, postgres, self.data_dir)?),
             ("LISTEN_ADDR", format!("0.0.0.0:{results}")),
             ("DEFAULT_POLL", self.poll.slug.clone()),
-            ("VOTE_URL", format!("http://localhost:{vote}/")),
+            ("VOTE_URL", self.addresses.vote.clone()),
         ]);
         let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
         let consumer_redis = self.redis_environment("consumer")?;
@@ -278,8 +302,22 @@ impl<'a> Pipeline<'a> {
     pub(super) fn announce(&mut self) {
         let Ports { vote, results, .. } = self.ports;
         say("");
-        say(&format!("  vote       http://localhost:{vote}"));
-        say(&format!("  results    http://localhost:{results}"));
+        for (name, address, port) in
+            [("vote", &self.addresses.vote, vote), ("results", &self.addresses.results, results)]
+        {
+            let (address, here) =
+                (address.trim_end_matches('/'), format!("http://localhost:{port}"));
+            match address == here {
+                true => say(&format!("  {name:10} {address}")),
+                false => say(&format!("  {name:10} {address}   (on this machine: {here})")),
+            }
+            if !is_reachable(address) {
+                say(&format!(
+                    "             nothing answers at {address}; set PUBLIC_URL and RESULTS_URL to the \
+                     addresses that people use"
+                ));
+            }
+        }
         for service in &self.services {
             let (name, port) = (service.child.name(), service.child.admin_port());
             say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
@@ -291,6 +329,11 @@ impl<'a> Pipeline<'a> {
         say(&format!("  data       {}", self.data_dir.root().display()));
         say(&format!("  votectl    . {}; {}", self.data_dir.env_path().display(), votectl_path()));
         say("");
+        // Only people have telephones: a log file gets no picture.
+        if let Some(code) = self.addresses.qr_code().filter(|_| std::io::stdout().is_terminal()) {
+            say(&code);
+            say("");
+        }
         say("running; Ctrl-C stops everything and keeps the votes");
     }
 
