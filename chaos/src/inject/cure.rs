@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use standalone::servers::{PostgresServer, RedisServer};
+use testkit::PgBouncer;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+
+use crate::closing::DefinitionsLock;
 
 /// The way to heal a fault, with all that healing needs.
 #[derive(Debug)]
@@ -24,6 +27,26 @@ pub(crate) enum Cure {
     ThawRedis,
     /// Remove the limit on the memory of Redis.
     RedisRoom,
+    /// Give this setting of Redis this value.
+    RedisSetting(&'static str, &'static str),
+    /// Let Redis read its users from their file again.
+    RedisUsers,
+    /// Give this user of Redis its usual password, in the server and in the files of the services.
+    RedisPassword(&'static str),
+    /// Rename this key back.
+    RenameBack(String),
+    /// Grant the roles of Postgres their rights again.
+    PostgresRights,
+    /// Give the role of these services its usual password, in Postgres and in their files.
+    PostgresPassword(&'static str),
+    /// Remove the trigger that makes rows slow.
+    FastRows,
+    /// Lead the services of this link to Postgres again, and end the pooler.
+    NoPooler(&'static str, Box<PgBouncer>),
+    /// Settle a Redis that was kept while Postgres was restored. Until then no definition of a poll changes.
+    Resync(DefinitionsLock),
+    /// Stop a task that strikes again and again. It returns how often it did; the text is the unit.
+    Stop(CancellationToken, JoinHandle<anyhow::Result<u64>>, &'static str),
     /// Start Postgres again after it was killed.
     StartPostgres,
     /// Let a frozen Postgres go on.
