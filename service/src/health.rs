@@ -87,8 +87,9 @@ impl Gate {
 
     /// Reports an outcome that is asked for again after `period`.
     fn report_every<E: Display>(&self, outcome: Result<(), E>, period: Option<Duration>) {
-        let (name, servers) = (self.name, &*self.servers);
-        let place = if servers.is_empty() { String::new() } else { format!(" ({servers})") };
+        let name = self.name;
+        let servers = Some(&*self.servers).filter(|servers| !servers.is_empty());
+        let place = servers.map_or_else(String::new, |servers| format!(" ({servers})"));
         let reason = outcome.err().map(|error| error.to_string());
         let changed = self.health.set(name, reason.clone());
         metrics::DEPENDENCY_UP.with([name]).set(if reason.is_none() { 1.0 } else { 0.0 });
