@@ -160,6 +160,7 @@ async fn play(
     report.notes.extend(report.skipped.take());
     // Wait, and heal them.
     testbed.pause(step.hold).await?;
+    cures.sort_by_key(Cure::needs_the_others);
     for cure in cures {
         let note =
             heal(testbed, cure).await.with_context(|| format!("healing {}", step.title()))?;

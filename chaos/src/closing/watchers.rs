@@ -21,6 +21,9 @@ const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// The event stream has a sign of life more often than this.
 const FRAME_WITHIN: Duration = Duration::from_secs(6);
 
+/// Reads a result from the body of a reply.
+type Read = fn(&str) -> Option<Shown>;
+
 /// Watches a page, a tally and a series, each by a request of its own.
 pub(super) async fn replies(state: Arc<State>, slug: String) {
     let mut final_since = None;
@@ -36,7 +39,7 @@ pub(super) async fn replies(state: Arc<State>, slug: String) {
 
 /// Asks for tally, series and page once.
 pub(super) async fn look(state: &State, slug: &str) {
-    let places: [(Source, String, fn(&str) -> Option<Shown>); 3] = [
+    let places: [(Source, String, Read); 3] = [
         (Source::Tally, format!("/api/polls/{slug}/tally"), results::of_tally),
         (Source::Series, format!("/api/polls/{slug}/series"), results::of_series),
         (Source::Page, format!("/polls/{slug}"), results::of_page),

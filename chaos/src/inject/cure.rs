@@ -63,6 +63,13 @@ pub(crate) enum Cure {
     Antidote(CancellationToken, JoinHandle<anyhow::Result<u64>>),
 }
 
+impl Cure {
+    /// Whether it works only once services and servers work again, so that another fault must be healed before.
+    pub(crate) fn needs_the_others(&self) -> bool {
+        matches!(self, Self::RenameBack(_) | Self::PostgresRights | Self::Resync(_))
+    }
+}
+
 /// The outcome of an attempt to inject a fault.
 #[derive(Debug)]
 pub(crate) enum Injection {
@@ -81,5 +88,18 @@ impl Injection {
     /// An active fault with a note for the report.
     pub(super) fn noting(cure: Cure, note: impl Into<String>) -> anyhow::Result<Self> {
         Ok(Self::Active(cure, note.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_needs_the_others_is_healed_last() {
+        let mut cures =
+            [Cure::RenameBack("key".to_owned()), Cure::Thaw("consumers"), Cure::StartRedis];
+        cures.sort_by_key(Cure::needs_the_others);
+        assert!(matches!(cures, [Cure::Thaw(_), Cure::StartRedis, Cure::RenameBack(_)]));
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn freeze(testbed: &mut Testbed, target: &'static str) -> anyhow::Res
 }
 
 /// The longest wait for a poll that closes, and the time before its end at which the services freeze.
-const CLOSES_WITHIN: Duration = Duration::from_secs(20);
+const CLOSES_WITHIN: Duration = Duration::from_secs(12);
 const BEFORE_CLOSE: Duration = Duration::from_millis(300);
 
 /// Freezes services shortly before a poll closes.
@@ -36,12 +36,15 @@ pub(super) async fn freeze_at_close(
     target: &'static str,
 ) -> anyhow::Result<Injection> {
     let deadline = Instant::now() + CLOSES_WITHIN;
-    let closes_at_ms = loop {
-        if let Some(closes_at_ms) = polls.next_closing_ms() {
-            break closes_at_ms;
-        }
-        ensure!(Instant::now() < deadline, "no poll is about to close within 20 s");
+    let mut closes_at_ms = polls.next_closing_ms();
+    // Another fault may keep polls from being created.
+    while closes_at_ms.is_none() && Instant::now() < deadline {
         testbed.pause(Duration::from_millis(100)).await?;
+        closes_at_ms = polls.next_closing_ms();
+    }
+    let Some(closes_at_ms) = closes_at_ms else {
+        freeze(testbed, target)?;
+        return Injection::noting(Cure::Thaw(target), "no poll was about to close");
     };
     let left_ms = (closes_at_ms - now_ms()).max(0).unsigned_abs();
     testbed.pause(Duration::from_millis(left_ms).saturating_sub(BEFORE_CLOSE)).await?;
