@@ -56,6 +56,20 @@ const LINKS: &[&str] = &[
     "dashboard > postgres",
 ];
 
+/// Commands that an operator takes away from a user of Redis.
+const COMMANDS: &[&str] = &[
+    "producer without xadd",
+    "producer without fcall",
+    "consumer without xreadgroup",
+    "consumer without xack",
+];
+/// Rights that an operator takes away from a role of Postgres.
+const RIGHTS: &[&str] = &[
+    "consumer without INSERT ON votes",
+    "consumer without UPDATE ON watermarks",
+    "dashboard without SELECT ON tally",
+];
+
 macro_rules! faults {
     ($($variant:ident: $name:literal, $place:ident, $targets:expr, $hold:expr,
         $description:literal, $expected:literal, $not_promised:literal;)*) => {
@@ -105,6 +119,10 @@ faults! {
         "SIGSTOP of a consumer for longer than the claim time, SIGCONT later",
         "the other one takes over its entries; writes of the thawed consumer change nothing",
         "everything is promised";
+    FreezeAtClose: "freeze-at-close", Service, CONSUMERS_OR_BOTH, (4.0, 7.0),
+        "SIGSTOP of one consumer or of both shortly before a poll closes, SIGCONT later",
+        "the poll is not called final before its last ballot is counted",
+        "that the result is final while both are frozen";
     FreezeDashboard: "freeze-dashboard", Service, DASHBOARD, (3.0, 6.0),
         "SIGSTOP of the dashboard, SIGCONT later",
         "viewers see nothing new, and then the newest state; no frames were queued for them",
@@ -164,6 +182,58 @@ faults! {
          are counted again, which changes nothing",
         "that `votectl audit` balances, because the counters of the dead master are lost; with \
          DURABILITY=memory or fsync, also ballots that had not reached the replica";
+    RedisFileOff: "redis-file-off", Redis, REDIS, (4.0, 6.0),
+        "an operator sets appendonly to no, and back",
+        "503 once the producers have noticed, until the file is proved to be in effect again",
+        "with a Redis before 7.2, ballots of the first 3 s if Redis dies before the file is in effect again";
+    RedisFlushLate: "redis-flush-late", Redis, &["appendfsync no", "appendfsync everysec"], (4.0, 6.0),
+        "an operator sets appendfsync to another value than always, and back",
+        "503 once the producers have noticed; from Redis 7.2 on everysec is proved for each batch, only later",
+        "with a Redis before 7.2, ballots of the first 3 s if its machine dies";
+    RedisOutputLimit: "redis-output-limit", Redis, REDIS, (4.0, 6.0),
+        "entries gather, and client-output-buffer-limit ends every connection with a large reply",
+        "the consumers read less at a time and count all ballots",
+        "everything is promised";
+    RedisRightLost: "redis-right-lost", Redis, COMMANDS, (3.0, 5.0),
+        "a user of Redis may not call a command any more; an operator mends the file of users and loads it",
+        "503 or waiting; nothing becomes a dead letter",
+        "that ballots are stored or counted meanwhile";
+    RedisUserOff: "redis-user-off", Redis, &["producer", "consumer"], (3.0, 5.0),
+        "a user of Redis is switched off and its connections end; an operator mends the file of users and loads it",
+        "503 or waiting; the services log in as soon as they can",
+        "that ballots are stored or counted meanwhile";
+    RedisPassword: "redis-password", Redis, &["producers", "consumers"], (2.0, 4.0),
+        "the password of a user of Redis changes, a second later the file of the services; then both change back",
+        "503 or waiting for a second; the services read their file again for each new connection",
+        "an answer while the file has another password than Redis";
+    PostgresSlowRows: "postgres-slow-rows", Postgres, POSTGRES, (4.0, 6.0),
+        "each row takes so long that a batch exceeds the statement time-out",
+        "the consumers count in smaller parts, and go on",
+        "that the results keep up meanwhile";
+    PostgresCancel: "postgres-cancel", Postgres, POSTGRES, (3.0, 5.0),
+        "an operator cancels the statements of the services, a hundred times a second",
+        "a batch that was cancelled is counted later, once",
+        "new results meanwhile";
+    PostgresTerminate: "postgres-terminate", Postgres, POSTGRES, (3.0, 5.0),
+        "an operator ends the sessions of the services, three times a second",
+        "the services connect again; a batch whose session ended is counted once",
+        "new results meanwhile";
+    PostgresRightLost: "postgres-right-lost", Postgres, RIGHTS, (3.0, 5.0),
+        "a role of Postgres loses a right; an operator runs `votectl migrate`, which grants it",
+        "ballots are accepted and wait; none becomes a dead letter",
+        "new results meanwhile";
+    PostgresPassword: "postgres-password", Postgres, &["consumers", "dashboard"], (2.0, 4.0),
+        "the password of a role changes, a second later the file of the services; then both change back",
+        "the services read their file again for each new session",
+        "new results while the file has another password than Postgres";
+    PostgresRestored: "postgres-restored", Postgres, POSTGRES, (3.0, 5.0),
+        "Postgres is restored from a dump of a moment ago, Redis is kept; `votectl resync` follows",
+        "503 from the moment a consumer has noticed; votectl resync sends the ballots that were counted since the dump again",
+        "new ballots and final results before votectl resync";
+    PgBouncer: "pgbouncer", Network, &["consumers > postgres", "dashboard > postgres"], (3.0, 5.0),
+        "services reach Postgres through PgBouncer in transaction mode, which is killed and started again",
+        "the services connect again, and count as they do without it",
+        "new results while there is no PgBouncer";
     PostgresKill: "postgres-kill", Postgres, POSTGRES, (1.0, 4.0),
         "kill -9 of Postgres' main process, started again",
         "ballots are accepted meanwhile and counted afterwards; results are marked stale",
@@ -201,6 +271,20 @@ faults! {
         "an operator destroys the consumer group of every stream while ballots flow",
         "the consumers create the group again from the first entry; ballots that were counted before stay counted once",
         "everything is promised: entries leave the stream only once they are counted";
+    ConsumersDeleted: "consumers-deleted", Stream, STREAMS, (1.0, 2.0),
+        "an operator deletes all consumers of the group (XGROUP DELCONSUMER) while they hold entries",
+        "consumers find the entries that nobody holds within a minute, and count them once",
+        "that these ballots are in the results at once";
+    GroupMoved: "group-moved", Stream, &["to the beginning", "to the end", "beyond the end"], (1.0, 2.0),
+        "an operator sets the position of every group (XGROUP SETID) while entries wait",
+        "consumers find the entries that were passed over within a minute, and count them once",
+        "that these ballots are in the results at once";
+    KeyRenamed: "key-renamed", Stream,
+        &["a stream", "the rules of a partition", "the definitions of the polls"], (2.0, 4.0),
+        "an operator renames a key and later renames it back; a stream once nothing waits in the one in its place",
+        "no result is final while a stream is away; its ballots are counted when it is back; copies of polls are repaired",
+        "ballots of a partition without rules before they are repaired: 503; final results before \
+         `votectl audit --acknowledge-regressions`";
     RegisterDeleted: "register-deleted", Stream, STREAMS, (1.0, 2.0),
         "an operator deletes the register of who voted while ballots flow",
         "a second ballot of a voter is accepted again and then set aside, so that the voter is counted once",
@@ -232,6 +316,10 @@ faults! {
     StuffTally: "stuff-tally", Sabotage, POSTGRES, (0.5, 0.5),
         "sabotage: the tally counts one voter twice",
         "the audit finds one duplicate: exit code 2",
+        "";
+    ForgeWatermark: "forge-watermark", Sabotage, POSTGRES, (3.0, 3.0),
+        "sabotage: ballots wait when a poll closes, and the watermark says that all are counted",
+        "a result is falsely called final: exit code 2",
         "";
 }
 
@@ -276,13 +364,25 @@ impl Fault {
     pub(crate) fn mixes_with(self, other: Self) -> bool {
         use Place::{Network, Postgres, Redis, Service};
         let alone = |fault| {
-            use Fault::{ClockJump, PostgresFailover, RedisPromote, StreamDeleted};
-            matches!(fault, ClockJump | PostgresFailover | RedisPromote | StreamDeleted)
+            use Fault as F;
+            matches!(
+                fault,
+                F::ClockJump
+                    | F::PostgresFailover
+                    | F::PostgresRestored
+                    | F::RedisPromote
+                    | F::StreamDeleted
+            )
         };
         let (one, two) = (self.place(), other.place());
         let near = |place| matches!(place, Service | Network);
         let servers = matches!((one, two), (Redis, Postgres) | (Postgres, Redis));
         one != two && !alone(self) && !alone(other) && (near(one) || near(two) || servers)
+    }
+
+    /// Whether a stream goes back with it: then no result is final until an operator has taken note.
+    pub(crate) fn turns_streams_back(self) -> bool {
+        matches!(self, Self::RedisPromote | Self::StreamDeleted | Self::KeyRenamed)
     }
 
     /// Whether it needs servers whose data lie on small disks of their own.

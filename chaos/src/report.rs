@@ -68,6 +68,12 @@ pub(crate) struct Report {
     pub(crate) unexpected_exits: Vec<String>,
     /// Descriptions of wrong answers to the ballots of the harness.
     pub(crate) wrong: Vec<String>,
+    /// The number of polls that closed during the run.
+    pub(crate) polls_closed: u64,
+    /// Descriptions of results that were called final without an acknowledged ballot.
+    pub(crate) falsely_final: Vec<String>,
+    /// Descriptions of polls that closed and were not called final everywhere.
+    pub(crate) never_final: Vec<String>,
     /// The first few replies to the load that no voter should get.
     pub(crate) replies: Vec<String>,
     pub(crate) dead_letters: u64,
@@ -104,6 +110,7 @@ impl Report {
                 found.wrong_choice,
                 "votes counted for another choice than the one that the voter cast",
             ),
+            (self.falsely_final.len() as u64, "results falsely called final"),
             (self.outcomes.server_errors, "answers 5xx other than 503"),
             (self.unexplained, "answers 503 without Retry-After"),
         ]
@@ -111,6 +118,8 @@ impl Report {
         .filter(|(count, _)| *count > 0)
         .map(|(count, name)| format!("{count} {name}"))
         .collect();
+        reasons.extend(self.falsely_final.iter().cloned());
+        reasons.extend(self.never_final.iter().cloned());
         reasons.extend(self.wrong.iter().map(|wrong| format!("a wrong answer: {wrong}")));
         // Recoveries and resources.
         if self.drain_s.is_none() {
@@ -139,8 +148,9 @@ impl Report {
         let struck = self.steps.iter().filter(|step| step.skipped.is_none()).count();
         let (exit_code, headline) = if reasons.is_empty() {
             let text = format!(
-                "KEPT: {} ballots acknowledged under {struck} faults, every one counted once",
-                self.acknowledged
+                "KEPT: {} ballots acknowledged under {struck} faults, every one counted once, and {} polls closed, none of \
+                 them falsely final",
+                self.acknowledged, self.polls_closed
             );
             (EXIT_OK, text)
         } else {
@@ -225,6 +235,9 @@ pub(crate) mod tests {
             starts: BTreeMap::from([("producer-1", 2)]),
             unexpected_exits: Vec::new(),
             wrong: Vec::new(),
+            polls_closed: 4,
+            falsely_final: Vec::new(),
+            never_final: Vec::new(),
             replies: Vec::new(),
             dead_letters: 3,
             poisoned: 3,
@@ -241,11 +254,13 @@ pub(crate) mod tests {
     fn every_broken_promise_fails_the_run() {
         assert_eq!(kept().judge().exit_code, EXIT_OK, "{:?}", kept().judge().reasons);
         type Break = (fn(&mut Report), &'static str);
-        let breaks: [Break; 14] = [
+        let breaks: [Break; 16] = [
             (|r| r.findings.lost = 1, "lost"),
             (|r| r.findings.duplicated = 1, "more than once"),
             (|r| r.findings.phantom = 1, "nobody cast"),
             (|r| r.findings.wrong_choice = 1, "another choice"),
+            (|r| r.falsely_final.push("the page said".to_owned()), "falsely called final"),
+            (|r| r.never_final.push("poll p is not final".to_owned()), "not final"),
             (|r| r.outcomes.server_errors = 1, "5xx"),
             (|r| r.unexplained = 1, "Retry-After"),
             (|r| r.wrong.push("status 500".to_owned()), "status 500"),

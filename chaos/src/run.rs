@@ -14,6 +14,7 @@ use votestream_schema::poll::now_ms;
 use votestream_schema::voter::CookieKind;
 
 use crate::audit;
+use crate::closing::{ClosingPolls, ClosingVerdict};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::inject::{Cure, Injection, heal, strike};
@@ -31,6 +32,8 @@ const REPLY_WITHIN: Duration = Duration::from_secs(6);
 const PLAN_MARGIN: Duration = Duration::from_secs(120);
 /// Steps that take longer than planned delay the later ones. The run ends after its duration times this factor.
 const OVERTIME: f64 = 1.5;
+/// The longest time for every poll that has closed to become final, once all ballots are counted.
+const FINAL_WITHIN: Duration = Duration::from_secs(20);
 /// The pause after a fault, before the next one.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -63,6 +66,7 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
         sampler::run(testbed.seen.clone(), began, testbed.keys.clone(), testbed.partitions);
     let sampling = tokio::spawn(sampling);
     let mut probe = Probe::default();
+    let mut polls = ClosingPolls::begin(&testbed, began, planned(config, &steps));
     let mut done = Vec::new();
     let limit = planned(config, &steps).mul_f64(OVERTIME);
     // Inject one step of the schedule after the other.
@@ -71,17 +75,24 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
         if stop.is_cancelled() || late || load.task.is_finished() {
             break;
         }
-        done.push(play(config, &mut testbed, &mut probe, step, began).await?);
+        done.push(play(config, (&mut testbed, &polls), &mut probe, step, began).await?);
         testbed.pause(QUIET).await?;
     }
     // End the load, wait until all is counted, and compare the records.
     let load_s = began.elapsed().as_secs_f64();
     say(load_s, "the load ends; waiting until all ballots are counted");
     let driven = load.end(&mut testbed).await?;
-    let drained = audit::drain(&mut testbed, Duration::from_secs(config.recovery_max)).await?;
+    let within = Duration::from_secs(config.recovery_max);
+    polls.close(&mut testbed, within).await?;
+    let drained = audit::drain(&mut testbed, within).await?;
     sampling.abort();
-    let audited = audit::balance(&mut testbed, &driven, &probe).await?;
-    let mut report = assemble(config, &testbed, &driven, probe, audited);
+    if done.iter().any(|done: &StepReport| turns_streams_back(&done.step)) {
+        take_note(&testbed);
+    }
+    let mut audited = audit::balance(&mut testbed, &driven, &probe).await?;
+    let found = (&mut audited.findings, &mut audited.named);
+    let closing = polls.judge(&mut testbed, FINAL_WITHIN, found).await?;
+    let mut report = assemble(config, &testbed, &driven, probe, audited, closing);
     report.started_at = started_at;
     report.load_s = load_s;
     report.drain_s = drained.map(|time| time.as_secs_f64());
@@ -110,7 +121,7 @@ fn not_injected(testbed: &Testbed, strike: &Strike) -> String {
 /// Carries out one step: injects its faults, waits, heals them, and measures the recovery.
 async fn play(
     config: &Config,
-    testbed: &mut Testbed,
+    (testbed, polls): (&mut Testbed, &ClosingPolls),
     probe: &mut Probe,
     step: &Step,
     began: Instant,
@@ -132,7 +143,7 @@ async fn play(
     // Inject the faults.
     let mut cures: Vec<Cure> = Vec::new();
     for one in &step.strikes {
-        let struck = strike(testbed, *one).await;
+        let struck = strike(testbed, polls, *one).await;
         match struck.with_context(|| not_injected(testbed, one))? {
             Injection::Active(cure, note) => {
                 cures.push(cure);
@@ -149,6 +160,7 @@ async fn play(
     report.notes.extend(report.skipped.take());
     // Wait, and heal them.
     testbed.pause(step.hold).await?;
+    cures.sort_by_key(Cure::needs_the_others);
     for cure in cures {
         let note =
             heal(testbed, cure).await.with_context(|| format!("healing {}", step.title()))?;
@@ -160,10 +172,23 @@ async fn play(
     // Measure the recovery.
     let within = Duration::from_secs(config.recovery_max);
     report.recovery = probe.recover(testbed, healed, healed_ms, within).await?;
+    if turns_streams_back(step) {
+        take_note(testbed);
+    }
     report.over_s = since(began);
     report.outcomes = outcomes(&testbed.seen).since(&before);
     say(report.over_s, &format!("  {}", in_words(&report)));
     Ok(report)
+}
+
+fn turns_streams_back(step: &Step) -> bool {
+    step.strikes.iter().any(|strike| strike.fault.turns_streams_back())
+}
+
+/// Takes note of streams that went back, as an operator does, so that results can become final again. The audit at the end
+/// judges, so this one may fail.
+fn take_note(testbed: &Testbed) {
+    let _ = testbed.votectl(&["audit", "--acknowledge-regressions"]);
 }
 
 /// Describes the outcome of a step in one line.
@@ -268,6 +293,7 @@ fn assemble(
     driven: &CompletedRun,
     probe: Probe,
     audited: audit::AuditResult,
+    closing: ClosingVerdict,
 ) -> Report {
     let seen = lock(&testbed.seen);
     let certain = |voters: &[votestream_loadtest::VoterRecord]| {
@@ -288,13 +314,18 @@ fn assemble(
         outcomes: Outcomes::of(&seen.progress),
         findings: audited.findings,
         named: audited.named,
-        acknowledged: certain(&driven.voters_by_name) + certain(&probe.voters),
+        acknowledged: certain(&driven.voters_by_name)
+            + certain(&probe.voters)
+            + closing.acknowledged,
         unexplained: driven.unavailable_without_retry_after,
         memory: seen.memory.clone(),
         memory_max_bytes: config.memory_max << 20,
         starts: testbed.services.iter().map(|service| (service.name, service.starts)).collect(),
         unexpected_exits: testbed.unexpected_exits.clone(),
-        wrong: probe.wrong,
+        wrong: [probe.wrong, closing.wrong].concat(),
+        polls_closed: closing.polls,
+        falsely_final: closing.falsely_final,
+        never_final: closing.never_final,
         replies: driven.report.samples.clone(),
         dead_letters: audited.dead_letters,
         poisoned: testbed.poisoned,

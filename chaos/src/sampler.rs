@@ -78,6 +78,8 @@ pub(crate) struct Seen {
     pub(crate) pids: BTreeMap<&'static str, u32>,
     /// The address of Redis for the operator.
     pub(crate) redis_url: String,
+    /// The address of the database for the owner of its tables.
+    pub(crate) database_url: String,
     /// The latest progress of the load.
     pub(crate) progress: Progress,
     pub(crate) samples: Vec<Sample>,

@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use redis::aio::MultiplexedConnection;
 use standalone::servers::{
     DATABASE_RIGHTS, PostgresOptions, PostgresServer, RedisOptions, RedisServer, random_secret,
@@ -24,6 +23,7 @@ use crate::connection::{connect, redis_connection};
 use crate::folder::{Folder, SmallDiskError};
 use crate::managed_service::{DesiredState, ManagedService};
 use crate::sampler::{Shared, lock};
+use crate::votectl::Votectl;
 use testkit::proxy::{Mode, Proxy};
 
 /// The slug of the poll in which the harness votes.
@@ -66,7 +66,8 @@ pub(crate) struct Testbed {
     pub(crate) cookies: KeyRing,
     pub(crate) folder: Folder,
     pub(crate) programs: PathBuf,
-    password: String,
+    /// The password of every role of Postgres, unless a fault has changed it.
+    pub(crate) password: String,
     /// The number of malformed entries that were added to the streams.
     pub(crate) poisoned: u64,
     /// The number of servers that were started to replace another one.
@@ -131,11 +132,7 @@ impl Testbed {
             seen: Shared::default(),
         };
         // The tables and the poll.
-        testbed.votectl(&[
-            "migrate",
-            "--grant-consumer=votestream_consumer",
-            "--grant-dashboard=votestream_dashboard",
-        ])?;
+        testbed.migrate()?;
         let options = OPTIONS.iter().flat_map(|option| ["--option", *option]);
         let create = ["poll", "create", "--slug", POLL, "--title", "Chaos", "--open"];
         testbed.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
@@ -176,16 +173,16 @@ impl Testbed {
         ];
         if !name.starts_with("dashboard") {
             let proxy = Proxy::open(vec![self.redis.port()]).await?;
-            let url = self.redis.url_at(kind_of(name), proxy.port());
-            settings.push(("REDIS_URL", url.context("Redis has no user for this service")?));
+            settings.push(("REDIS_URL_FILE", self.url_file(name, "redis").display().to_string()));
             self.links.insert(format!("{name} > redis"), proxy);
+            self.write_urls(kind_of(name), "redis", &redis_password(kind_of(name)))?;
         }
         if !name.starts_with("producer") {
             let proxy = Proxy::open(vec![self.postgres.port()]).await?;
-            let role = format!("votestream_{}", kind_of(name));
-            let url = database_url(&role, &self.password, proxy.port());
-            settings.push(("DATABASE_URL", url));
+            let file = self.url_file(name, "postgres");
+            settings.push(("DATABASE_URL_FILE", file.display().to_string()));
             self.links.insert(format!("{name} > postgres"), proxy);
+            self.write_urls(kind_of(name), "postgres", &self.password)?;
         }
         Ok(ManagedService::new(name, &self.programs, &self.folder.run(), &settings))
     }
@@ -224,6 +221,7 @@ impl Testbed {
         let mut seen = lock(&self.seen);
         seen.pids = pids.collect();
         seen.redis_url = self.redis.url();
+        seen.database_url = self.database_url();
         Ok(())
     }
 
@@ -290,6 +288,16 @@ impl Testbed {
         database_url(OWNER, &self.password, self.postgres.port())
     }
 
+    /// Returns the address of the database for the role of a service, bypassing all proxies.
+    pub(crate) fn role_url(&self, service: &str) -> String {
+        database_url(&format!("votestream_{service}"), &self.password, self.postgres.port())
+    }
+
+    /// Returns the address of the database for the superuser, bypassing all proxies.
+    pub(crate) fn superuser_url(&self) -> String {
+        self.postgres.url(DATABASE)
+    }
+
     /// Opens a session as the owner of the tables, bypassing all proxies.
     pub(crate) async fn sql(&self) -> anyhow::Result<Client> {
         connect(&self.database_url()).await
@@ -297,7 +305,7 @@ impl Testbed {
 
     /// Opens a session as the superuser, bypassing all proxies.
     pub(crate) async fn superuser(&self) -> anyhow::Result<Client> {
-        connect(&self.postgres.url(DATABASE)).await
+        connect(&self.superuser_url()).await
     }
 
     /// Opens a connection to Redis as the operator, bypassing all proxies.
@@ -305,24 +313,73 @@ impl Testbed {
         redis_connection(&self.redis.url()).await
     }
 
-    /// Runs votectl, bypassing all proxies, and returns its output.
+    /// Returns votectl for both servers, bypassing all proxies.
+    pub(crate) fn tool(&self) -> Votectl {
+        Votectl {
+            program: self.programs.join("votectl"),
+            redis_url: self.redis.url(),
+            database_url: self.database_url(),
+        }
+    }
+
+    /// Runs votectl and returns its output.
     ///
     /// # Errors
     /// Returns an error with the output if votectl fails.
     pub(crate) fn votectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(self.programs.join("votectl"));
-        command
-            .env_clear()
-            .env("REDIS_URL", self.redis.url())
-            .env("DATABASE_URL", self.database_url())
-            .args(arguments)
-            .stdin(Stdio::null());
-        let output = command.output().context("votectl cannot be started")?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        if !output.status.success() {
-            bail!("votectl {}: {} {}", arguments[0], text(&output.stderr), text(&output.stdout));
+        tokio::task::block_in_place(|| self.tool().run(arguments))
+    }
+
+    /// Makes the tables, and grants the roles of the services their rights.
+    ///
+    /// # Errors
+    /// Returns an error with the output if votectl fails.
+    pub(crate) fn migrate(&self) -> anyhow::Result<String> {
+        self.votectl(&[
+            "migrate",
+            "--grant-consumer=votestream_consumer",
+            "--grant-dashboard=votestream_dashboard",
+        ])
+    }
+
+    /// Makes an empty database, in place of the one that may be there.
+    ///
+    /// # Errors
+    /// Returns the error of Postgres.
+    pub(crate) async fn make_database(&self) -> anyhow::Result<()> {
+        make_database(&self.postgres).await
+    }
+
+    /// Returns the file with the address of a server from which a service reads it.
+    fn url_file(&self, service: &str, server: &str) -> PathBuf {
+        self.folder.run().join(format!("{service}.{server}-url"))
+    }
+
+    /// Writes the addresses of a server, with this password, for all services of one kind.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be written.
+    pub(crate) fn write_urls(
+        &self,
+        kind: &str,
+        server: &str,
+        password: &str,
+    ) -> anyhow::Result<()> {
+        for (link, proxy) in &self.links {
+            let Some((service, its)) = link.split_once(" > ") else { continue };
+            if its != server || kind_of(service) != kind {
+                continue;
+            }
+            let url = match server {
+                "redis" => format!("redis://{kind}:{password}@127.0.0.1:{}/", proxy.port()),
+                _ => database_url(&format!("votestream_{kind}"), password, proxy.port()),
+            };
+            // A service never reads half an address.
+            let (file, new) = (self.url_file(service, server), self.folder.run().join("new-url"));
+            std::fs::write(&new, url)?;
+            std::fs::rename(&new, &file).with_context(|| format!("writing {}", file.display()))?;
         }
-        Ok(text(&output.stdout))
+        Ok(())
     }
 
     /// Returns the last log lines of every service.
@@ -351,7 +408,7 @@ fn matching<'a>(
 }
 
 /// Returns the program of a service: `producer` for `producer-1`.
-fn kind_of(name: &str) -> &str {
+pub(crate) fn kind_of(name: &str) -> &str {
     name.split_once('-').map_or(name, |(kind, _)| kind)
 }
 
@@ -359,12 +416,17 @@ fn database_url(role: &str, password: &str, port: u16) -> String {
     format!("postgres://{role}:{password}@127.0.0.1:{port}/{DATABASE}")
 }
 
+/// Returns the usual password of a user of Redis.
+pub(crate) fn redis_password(user: &str) -> String {
+    format!("{user}-in-chaos")
+}
+
 /// Returns the options of a Redis with the shipped users.
 pub(crate) fn redis_options(name: &str, folder: &Folder) -> RedisOptions {
     let mut options = RedisOptions::new(name, folder.path().join(name));
     (options.log, options.run) = (folder.run(), folder.run());
     // A server that replaces another one must have the same users with the same passwords.
-    let Ok(users) = shipped_users(|user| Ok::<_, Infallible>(format!("{user}-in-chaos")));
+    let Ok(users) = shipped_users(|user| Ok::<_, Infallible>(redis_password(user)));
     options.users = users;
     options
 }
@@ -397,8 +459,14 @@ async fn prepare(postgres: &PostgresServer, password: &str) -> anyhow::Result<()
     let client = connect(&postgres.url("postgres")).await?;
     let Ok(roles) = roles_with_passwords(|_| Ok::<_, Infallible>(password.to_owned()));
     client.batch_execute(&roles).await?;
-    client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     client.batch_execute(DATABASE_RIGHTS).await?;
+    make_database(postgres).await
+}
+
+async fn make_database(postgres: &PostgresServer) -> anyhow::Result<()> {
+    let client = connect(&postgres.url("postgres")).await?;
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")).await?;
+    client.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {OWNER}")).await?;
     connect(&postgres.url(DATABASE)).await?.batch_execute(DATABASE_RIGHTS).await?;
     Ok(())
 }

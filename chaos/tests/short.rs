@@ -82,6 +82,36 @@ fn a_run_that_cannot_be_carried_out_has_exit_code_1() {
     assert!(!report.join("report.md").exists());
 }
 
+/// Nor does a watcher that sees nothing.
+#[test]
+fn a_result_that_is_called_final_too_early_is_found() {
+    let report = folder("chaos");
+    let output = chaos(&report, &["--once", "--seed", "1", "--faults", "forge-watermark"]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    let text = read(&report, "report.md");
+    assert!(text.contains("results falsely called final**"), "{text}");
+    for source in ["a frame", "the tally", "the series", "the page", "the export"] {
+        assert!(text.contains(&format!("- {source} of poll closing-")), "{source}:\n{text}");
+    }
+    assert!(text.contains("| lost | 0 |"), "{text}");
+}
+
+/// The operators' faults that take a few seconds each, and a poll that closes while both consumers are frozen.
+#[test]
+fn every_promise_is_kept_when_operators_make_mistakes() {
+    let report = folder("chaos");
+    let faults = "freeze-at-close,consumers-deleted,key-renamed,postgres-restored,redis-password,\
+                  redis-file-off,postgres-slow-rows";
+    let output = chaos(&report, &["--once", "--seed", "7", "--faults", faults]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = read(&report, "report.md");
+    for fault in faults.split(',') {
+        assert!(text.contains(fault), "{fault} did not strike:\n{text}");
+    }
+    assert!(!text.contains("skipped") && text.contains("| falsely final | 0 |"), "{text}");
+    assert!(!text.contains("| polls that closed | 0 |"), "{text}");
+}
+
 /// A promoted replica that dies must come back as a master: no pair of faults may depend on their order.
 #[test]
 fn a_promoted_redis_that_is_killed_comes_back() {
@@ -122,7 +152,7 @@ fn wait_until(within: Duration, mut is_so: impl FnMut() -> bool) -> bool {
 
 #[test]
 fn everything_that_a_run_started_ends_with_it() {
-    for signal in [Signal::TERM, Signal::KILL] {
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let report = folder("chaos");
         let mut run =
             command(&report, &["--duration", "60s"]).spawn().expect("chaos can be started");
@@ -132,6 +162,11 @@ fn everything_that_a_run_started_ends_with_it() {
         assert!(started, "{:?}", processes_of(&run));
         let pid = Pid::from_raw(run.id().cast_signed()).expect("a process has an id");
         rustix::process::kill_process(pid, signal).expect("the run is a child of this test");
+        if signal == Signal::INT {
+            // The first Ctrl-C ends the run early; whoever is in a hurry presses it twice.
+            std::thread::sleep(Duration::from_millis(500));
+            rustix::process::kill_process(pid, signal).expect("the run is a child of this test");
+        }
         run.wait().expect("the run is a child of this test");
         let ended = wait_until(Duration::from_secs(20), || processes_of(&run).is_empty());
         assert!(ended, "{signal:?} left {:?}", processes_of(&run));

@@ -12,6 +12,7 @@ pub mod pipeline;
 pub mod polls;
 pub mod streams;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -59,6 +60,8 @@ const PROJECTIONS_PER_CODE_REPAIR: u32 = 5;
 /// The two servers of one deployment, as every background job needs them.
 struct Deployment {
     redis: redis::Pool,
+    /// Host and port of each server in the Redis URL, for log lines.
+    redis_servers: Arc<str>,
     postgres: postgres::Pool,
     postgres_connections_max: u32,
     keys: Keys,
@@ -81,10 +84,12 @@ pub async fn run(
     let keys = Keys::new(&config.redis.key_prefix);
     let manager = Manager::new(&config.redis)?;
     // Created before anything is awaited, so that the process is unready until both servers have answered.
-    let redis_gate = health.gate("redis");
-    let postgres_gate = health.gate("postgres");
+    let redis_gate = health.gate("redis").at(manager.servers());
+    let postgres_servers = postgres::servers_of(&config.postgres);
+    let postgres_gate = health.gate("postgres").at(postgres_servers.clone());
     let setup_pool = postgres::pool(&config.postgres, "votestream-consumer", 1, false)?;
-    let Some(partitions) = deployed_partitions(&setup_pool, &shutdown).await else {
+    let found = deployed_partitions(&setup_pool, &postgres_servers, &shutdown).await;
+    let Some(partitions) = found else {
         return Ok(true);
     };
     drop(setup_pool);
@@ -94,6 +99,7 @@ pub async fn run(
     let postgres_connections_max = assignments.len() as u32 + POSTGRES_CONNECTIONS_FOR_JOBS;
     let deployment = Deployment {
         redis: manager.pool(REDIS_CONNECTIONS_MAX),
+        redis_servers: manager.servers(),
         postgres: postgres::pool(
             &config.postgres,
             "votestream-consumer",
@@ -154,7 +160,8 @@ fn spawn_poll_jobs(
     postgres_gate: Gate,
     shutdown: &CancellationToken,
 ) {
-    let Deployment { redis, postgres, keys, partitions, is_cluster, .. } = deployment;
+    let Deployment { redis, redis_servers, postgres, keys, partitions, is_cluster, .. } =
+        deployment;
     let age_max = POLLS_AGE_MAX.max(Duration::from_millis(3 * config.project_ms));
     let period = Duration::from_millis(config.project_ms);
     jobs.spawn(postgres_gate.watch(period, shutdown.clone(), {
@@ -178,9 +185,12 @@ fn spawn_poll_jobs(
         period * PROJECTIONS_PER_CODE_REPAIR,
     );
     jobs.spawn(code_repair.watch(shutdown.clone()));
+    let postgres_servers = postgres::servers_of(&config.postgres);
+    let servers = format!("redis at {redis_servers}, postgres at {postgres_servers}");
+    let gate = health.gate("projection").at(servers);
     let kept_ms = i64::from(config.register_kept_s) * 1_000;
     let expiry = RegisterExpiry::new(redis.clone(), keys.clone(), *partitions, kept_ms);
-    jobs.spawn(health.gate("projection").watch(period, shutdown.clone(), {
+    jobs.spawn(gate.watch(period, shutdown.clone(), {
         let polls = polls.clone();
         move || {
             let (projector, expiry) = (projector.clone(), expiry.clone());
@@ -317,14 +327,18 @@ fn consumer_name(first: Option<&str>, worker: usize) -> String {
 
 /// Reads the deployment's number of partitions, retrying until Postgres answers. Returns `None` when `shutdown`
 /// comes first.
-async fn deployed_partitions(pool: &postgres::Pool, shutdown: &CancellationToken) -> Option<u16> {
+async fn deployed_partitions(
+    pool: &postgres::Pool,
+    servers: &str,
+    shutdown: &CancellationToken,
+) -> Option<u16> {
     let read = || async {
         let session = pool.get().await;
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
         Ok::<u16, ServerError>(session.run(db::partitions).await?)
     };
-    process::wait_for("postgres", shutdown, read).await
+    process::wait_for(&format!("postgres at {servers}"), shutdown, read).await
 }
 
 /// Runs one consumer process to its end, as `main` does after parsing: serves, or checks the settings, or asks a

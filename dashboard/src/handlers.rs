@@ -1,5 +1,7 @@
 //! The handlers: each turns one request into a reply, from the state on the board.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
 use votestream_schema::tally::Share;
@@ -27,10 +29,12 @@ pub(crate) struct AppState {
     pub(crate) history: History,
     pub(crate) default_poll: String,
     pub(crate) vote_url: Option<String>,
+    /// Host and port of Postgres, for log lines.
+    pub(crate) postgres: Arc<str>,
 }
 
 impl AppState {
-    fn poll(&self, slug: &str) -> Result<std::sync::Arc<Snapshot>, Problem> {
+    fn poll(&self, slug: &str) -> Result<Arc<Snapshot>, Problem> {
         self.board.get(slug).ok_or_else(|| {
             if self.board.all().is_empty() {
                 Problem::unavailable("the polls are not known yet")
@@ -95,7 +99,13 @@ impl AppState {
         match self.history.series(&snapshot.poll, seconds).await {
             Ok(series) => http::json(StatusCode::OK, series),
             Err(error) => {
-                tracing::warn!(poll = slug, "the series of a poll could not be read: {error}");
+                let servers = &self.postgres;
+                tracing::warn!(
+                    poll = slug,
+                    %servers,
+                    "the series of poll `{slug}` could not be read from postgres at {servers} and is answered with 503: \
+                     {error}"
+                );
                 Problem::unavailable("the history cannot be read at the moment").into_response()
             }
         }

@@ -59,7 +59,9 @@ pub async fn run(
     tokio::spawn(certificates::watch(endpoints, shutdown.clone()));
     let tick = Duration::from_millis(config.tick_ms);
     let heartbeat = Duration::from_millis(config.heartbeat_ms);
-    let feed = tokio::spawn(feed.run(health.gate("postgres"), tick, heartbeat, shutdown.clone()));
+    let servers = postgres::servers_of(&config.postgres);
+    let gate = health.gate("postgres").at(servers.clone());
+    let feed = tokio::spawn(feed.run(gate, tick, heartbeat, shutdown.clone()));
 
     // Viewers and pages read the board.
     let grace = config.common.shutdown_grace();
@@ -71,6 +73,7 @@ pub async fn run(
         board,
         viewers,
         history: History::new(pool, max - 1, tick),
+        postgres: servers,
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
     });

@@ -141,7 +141,7 @@ impl Refresher {
         let at = Instant::now();
         let definitions: HashMap<String, String> =
             redis::cmd("HGETALL").arg(self.keys.polls()).query_async(connection).await?;
-        let mut unreadable = Vec::new();
+        let (mut unreadable, servers) = (Vec::new(), connection.servers().clone());
         let polls: Polls = definitions
             .into_iter()
             .filter_map(|(slug, json)| match projection::read_definition(&json) {
@@ -149,7 +149,9 @@ impl Refresher {
                 Err(error) => {
                     tracing::warn!(
                         slug,
-                        "poll `{slug}` is left out, its definition in redis does not parse: {error}"
+                        %servers,
+                        "poll `{slug}` is left out, its definition in redis at {servers} does not parse, reading it \
+                         again when it changes: {error}"
                     );
                     if unreadable.len() < UNREADABLE_MAX {
                         unreadable.push(slug);

@@ -71,8 +71,9 @@ pub async fn run(
     let manager = Manager::new(&config.redis)?;
     let pool = manager.pool(POOL_CONNECTIONS_MAX);
     let (cookie_keys, key_refresher) = cookie_keys::new(&config)?;
-    let gate = health.gate("redis");
-    let Some(partitions) = deployed_partitions(&pool, &keys, &shutdown).await else {
+    let gate = health.gate("redis").at(manager.servers());
+    let servers = manager.servers();
+    let Some(partitions) = deployed_partitions(&pool, &servers, &keys, &shutdown).await else {
         return Ok(true);
     };
 
@@ -110,8 +111,8 @@ pub async fn run(
     let endpoints = vec![certificates::TlsEndpoint::of_redis(&config.redis)?];
     background.spawn(certificates::watch(endpoints, shutdown.clone()));
     background.spawn(refresher.run(gate, shutdown.clone()));
-    background.spawn(watcher.run(health.gate("durability"), shutdown.clone()));
-    background.spawn(write_probe.run(health.gate("writes"), shutdown.clone()));
+    background.spawn(watcher.run(health.gate("durability").at(servers.clone()), shutdown.clone()));
+    background.spawn(write_probe.run(health.gate("writes").at(servers), shutdown.clone()));
     background.spawn(refusals.run(health.gate("ballots"), shutdown.clone()));
     let wrong_codes = Arc::new(WrongCodes::default());
     background.spawn(networks.clone().run(shutdown.clone()));
@@ -160,6 +161,7 @@ pub async fn run(
 /// Asks Redis for the deployment's number of partitions until it answers; `None` if `shutdown` comes first.
 async fn deployed_partitions(
     pool: &Pool,
+    servers: &str,
     keys: &Keys,
     shutdown: &CancellationToken,
 ) -> Option<u16> {
@@ -173,7 +175,9 @@ async fn deployed_partitions(
             .map_err(redis_client::Error::from)?;
         found.ok_or(PartitionsUnknown::NotSetUp)
     };
-    process::wait_for("redis", shutdown, ask).await.map(|partitions| partitions.max(1))
+    process::wait_for(&format!("redis at {servers}"), shutdown, ask)
+        .await
+        .map(|partitions| partitions.max(1))
 }
 
 /// The number of partitions is not known yet.

@@ -13,6 +13,7 @@
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
 //! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::poll::network`]) |
+//! | `{votes:K}:sent-again` | string | the last entry that `votectl resync` sent again, and the earliest time of those; until that entry has left the stream |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:polls-revision` | number | grows after each change of `votes:polls` by consumers and votectl |
@@ -114,6 +115,11 @@ impl Keys {
         format!("{{{}:{partition}}}:networks:{poll}", self.prefix)
     }
 
+    /// The key of the ballots that were sent again after a restore.
+    pub fn sent_again(&self, partition: u16) -> String {
+        self.of(partition, "sent-again")
+    }
+
     /// The key that producers write to see whether Redis takes writes; nobody reads it.
     pub fn probe(&self, partition: u16) -> String {
         self.of(partition, "probe")
@@ -191,6 +197,7 @@ mod tests {
             keys.accepted(3),
             keys.forgotten(3),
             keys.probe(3),
+            keys.sent_again(3),
             keys.networks(3, PollId(1)),
             keys.register(3, PollId(1), VoterKey::new()),
             keys.code_hashes(3, PollId(1)),

@@ -89,8 +89,9 @@ pub fn script(keys: &Keys, partition: u16, fence: bool) -> Command {
     projection::command([
         "EVAL",
         include_str!("lua/watermark.lua"),
-        "1",
+        "2",
         &keys.stream(partition),
+        &keys.sent_again(partition),
         if fence { "1" } else { "0" },
         &ENTRIES_COUNTED_MAX.to_string(),
         &BYTES_COUNTED_MAX.to_string(),

@@ -26,6 +26,8 @@ type GateState = Option<String>;
 #[derive(Clone, Debug)]
 pub struct Gate {
     name: &'static str,
+    /// Host and port of the server that the gate is about, for log lines; empty if there is none.
+    servers: Arc<str>,
     health: Health,
 }
 
@@ -38,7 +40,7 @@ impl Health {
     /// Adds a gate that stays closed until its first successful [`Gate::report`].
     pub fn gate(&self, name: &'static str) -> Gate {
         self.set(name, Some("not reached yet".into()));
-        Gate { name, health: self.clone() }
+        Gate { name, servers: Arc::default(), health: self.clone() }
     }
 
     /// Returns `Ok` if all gates are open.
@@ -72,18 +74,39 @@ impl Health {
 }
 
 impl Gate {
+    /// Names the server in the gate's log lines, by host and port.
+    #[must_use]
+    pub fn at(self, servers: impl Into<Arc<str>>) -> Self {
+        Self { servers: servers.into(), ..self }
+    }
+
     /// Opens the gate for `Ok` and closes it for an error. Logs only when the gate changes.
     pub fn report<E: Display>(&self, outcome: Result<(), E>) {
+        self.report_every(outcome, None);
+    }
+
+    /// Reports an outcome that is asked for again after `period`.
+    fn report_every<E: Display>(&self, outcome: Result<(), E>, period: Option<Duration>) {
         let name = self.name;
+        let servers = Some(&*self.servers).filter(|servers| !servers.is_empty());
+        let place = servers.map_or_else(String::new, |servers| format!(" ({servers})"));
         let reason = outcome.err().map(|error| error.to_string());
         let changed = self.health.set(name, reason.clone());
         metrics::DEPENDENCY_UP.with([name]).set(if reason.is_none() { 1.0 } else { 0.0 });
         match (changed, reason) {
-            (true, None) => tracing::info!(dependency = name, "{name}: usable from now on"),
-            (true, Some(reason)) => tracing::warn!(
-                dependency = name,
-                "{name}: not usable, not ready until it is: {reason}"
-            ),
+            (true, None) => {
+                tracing::info!(dependency = name, servers, "{name}{place}: usable from now on");
+            }
+            (true, Some(reason)) => {
+                let again = period.map_or_else(String::new, |period| {
+                    format!(", asked again every {} ms", period.as_millis())
+                });
+                tracing::warn!(
+                    dependency = name,
+                    servers,
+                    "{name}{place}: not usable, not ready until it is{again}: {reason}"
+                );
+            }
             (false, _) => {}
         }
     }
@@ -100,7 +123,7 @@ impl Gate {
     {
         let watch = async {
             loop {
-                self.report(probe().await);
+                self.report_every(probe().await, Some(period));
                 tokio::time::sleep(period).await;
             }
         };

@@ -59,6 +59,8 @@ pub struct Manager {
 struct Opener {
     config: tokio_postgres::Config,
     connector: MakeRustlsConnect,
+    /// Host and port of each server, for the log.
+    servers: Arc<str>,
 }
 
 /// The settings of all sessions of a pool that are fixed at start-up.
@@ -77,7 +79,7 @@ impl Purpose {
     fn opener(&self, inputs: &Inputs) -> anyhow::Result<Opener> {
         let config = config(&inputs.url, &self.application, self.limits.read_only)?;
         let connector = connector(&self.args, &inputs.url)?;
-        Ok(Opener { config, connector })
+        Ok(Opener { config, connector, servers: servers(&inputs.url).into() })
     }
 }
 
@@ -116,10 +118,9 @@ impl Manager {
     fn log_failure_once(&self, reason: Option<String>) {
         let mut last = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = reason.as_ref().filter(|reason| last.as_ref() != Some(reason)) {
-            let servers = Inputs::read(&self.purpose.args).map(|inputs| servers(&inputs.url));
-            let servers = servers.unwrap_or_default();
+            let servers = self.opener().servers;
             tracing::warn!(
-                servers,
+                %servers,
                 "cannot connect to postgres at {servers}, each call tries again: {reason}"
             );
         }
@@ -136,8 +137,8 @@ impl bb8::ManageConnection for Manager {
     async fn connect(&self) -> Result<Session, Self::Error> {
         let began = Instant::now();
         loop {
-            let Opener { config, connector } = self.opener();
-            let opening = Session::open(&config, connector, self.purpose.limits);
+            let Opener { config, connector, servers } = self.opener();
+            let opening = Session::open(&config, connector, self.purpose.limits, servers);
             let Ok(outcome) = tokio::time::timeout(HANDSHAKE_TIMEOUT, opening).await else {
                 self.log_failure_once(Some(format!("no session within {HANDSHAKE_TIMEOUT:?}")));
                 continue;
@@ -218,8 +219,8 @@ pub fn pool(
 /// Returns an error if the server cannot be reached or refuses the connection.
 pub async fn connect(args: &PostgresArgs, application: &str) -> anyhow::Result<Session> {
     let purpose = Purpose::new(args, application, false);
-    let Opener { config, connector } = purpose.opener(&Inputs::read(args)?)?;
-    Ok(Session::open(&config, connector, purpose.limits).await?)
+    let Opener { config, connector, servers } = purpose.opener(&Inputs::read(args)?)?;
+    Ok(Session::open(&config, connector, purpose.limits, servers).await?)
 }
 
 /// Sends an empty statement on a session of the pool.

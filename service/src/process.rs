@@ -97,9 +97,9 @@ async fn stop_later(draining: CancellationToken, delay: Duration, shutdown: Canc
 }
 
 /// Repeats `ask` until it succeeds, and logs each new reason why it does not. Returns `None` if
-/// `shutdown` is cancelled first. `server` names the server in the log.
+/// `shutdown` is cancelled first. `server` names the server in the log, with its host and port.
 pub async fn wait_for<T, E, F>(
-    server: &'static str,
+    server: &str,
     shutdown: &CancellationToken,
     mut ask: impl FnMut() -> F,
 ) -> Option<T>

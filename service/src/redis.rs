@@ -208,7 +208,10 @@ impl Manager {
             })
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
-            Ok(link) => Ok(Connection { link: link?, broken: false, pooled_by: None }),
+            Ok(link) => {
+                let servers = self.servers();
+                Ok(Connection { link: link?, broken: false, pooled_by: None, servers })
+            }
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
     }
@@ -298,6 +301,8 @@ pub struct Connection {
     broken: bool,
     /// Opens a new link; `None` outside pools.
     pooled_by: Option<Manager>,
+    /// Host and port of each server in the Redis URL, for log lines.
+    servers: Arc<str>,
 }
 
 enum Link {
@@ -333,6 +338,11 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// Returns host and port of each server in the Redis URL, for log lines.
+    pub fn servers(&self) -> &Arc<str> {
+        &self.servers
+    }
+
     /// Returns whether this connection must be thrown away.
     pub fn is_broken(&self) -> bool {
         self.broken

@@ -19,6 +19,13 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 pub struct PgBouncer {
     process: Process,
     url: Url,
+    port: u16,
+}
+
+/// The package puts the program where only root looks for programs.
+fn program() -> Command {
+    let installed = Path::new("/usr/sbin/pgbouncer");
+    Command::new(if installed.exists() { installed } else { Path::new("pgbouncer") })
 }
 
 impl PgBouncer {
@@ -29,8 +36,22 @@ impl PgBouncer {
     /// Panics if PgBouncer is not installed, does not start, or if the address is not one of Postgres.
     #[must_use]
     pub fn start(database_url: &str, pool_mode: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_in(&folder("pgbouncer"), database_url, pool_mode, settings)
+    }
+
+    /// Starts a PgBouncer as [`PgBouncer::start`] does, with its files in this folder.
+    ///
+    /// # Panics
+    /// Panics for the same reasons.
+    #[must_use]
+    pub fn start_in(
+        folder: &Path,
+        database_url: &str,
+        pool_mode: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let mut url: Url = database_url.parse().expect("the address is one of Postgres");
-        let (folder, port) = (folder("pgbouncer"), free_port());
+        let port = free_port();
         let host = url.host_str().expect("the address has a host").to_owned();
         let server_port = url.port().unwrap_or(5432);
         let users = format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap_or_default());
@@ -49,23 +70,32 @@ impl PgBouncer {
         let config_file = folder.join("pgbouncer.ini");
         std::fs::write(&config_file, config).expect("the folder is ours");
 
-        // The package puts it where only root looks for programs.
-        let installed = Path::new("/usr/sbin/pgbouncer");
-        let program = if installed.exists() { installed } else { Path::new("pgbouncer") };
-        let mut command = Command::new(program);
+        let mut command = program();
         if rustix::process::geteuid().is_root() {
             // It refuses to run as root.
             command.args(["-u", "postgres"]);
         }
         command.arg(&config_file);
         let (log, pid_file) = (folder.join("pgbouncer.log"), folder.join("process.pid"));
-        let started = Process::spawn("pgbouncer", command, &folder, &log, &pid_file);
+        let started = Process::spawn("pgbouncer", command, folder, &log, &pid_file);
         let mut process = started.unwrap_or_else(|error| panic!("{error}"));
         let accepts = || TcpStream::connect(("127.0.0.1", port)).is_ok();
         process.wait_ready(READY_WITHIN, accepts).unwrap_or_else(|error| panic!("{error}"));
         url.set_host(Some("127.0.0.1")).expect("the address can have another host");
         url.set_port(Some(port)).expect("the address can have another port");
-        Self { process, url }
+        Self { process, url, port }
+    }
+
+    /// Whether the program is installed.
+    #[must_use]
+    pub fn is_installed() -> bool {
+        program().arg("--version").output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Returns the port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns the address of the same database by way of this PgBouncer.

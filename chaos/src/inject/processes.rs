@@ -1,11 +1,13 @@
 //! Services that die, freeze, crash on start, or have a wrong clock.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use votestream_schema::poll::now_ms;
 
 use super::cure::{Cure, Injection};
+use crate::closing::ClosingPolls;
 use crate::managed_service::DesiredState;
 use crate::testbed::Testbed;
 
@@ -21,6 +23,32 @@ pub(super) fn freeze(testbed: &mut Testbed, target: &'static str) -> anyhow::Res
     ensure_running(testbed, target)?;
     testbed.services_of(target)?.into_iter().for_each(|service| service.freeze());
     Injection::by(Cure::Thaw(target))
+}
+
+/// The longest wait for a poll that closes, and the time before its end at which the services freeze.
+const CLOSES_WITHIN: Duration = Duration::from_secs(12);
+const BEFORE_CLOSE: Duration = Duration::from_millis(300);
+
+/// Freezes services shortly before a poll closes.
+pub(super) async fn freeze_at_close(
+    testbed: &mut Testbed,
+    polls: &ClosingPolls,
+    target: &'static str,
+) -> anyhow::Result<Injection> {
+    let deadline = Instant::now() + CLOSES_WITHIN;
+    let mut closes_at_ms = polls.next_closing_ms();
+    // Another fault may keep polls from being created.
+    while closes_at_ms.is_none() && Instant::now() < deadline {
+        testbed.pause(Duration::from_millis(100)).await?;
+        closes_at_ms = polls.next_closing_ms();
+    }
+    let Some(closes_at_ms) = closes_at_ms else {
+        freeze(testbed, target)?;
+        return Injection::noting(Cure::Thaw(target), "no poll was about to close");
+    };
+    let left_ms = (closes_at_ms - now_ms()).max(0).unsigned_abs();
+    testbed.pause(Duration::from_millis(left_ms).saturating_sub(BEFORE_CLOSE)).await?;
+    freeze(testbed, target)
 }
 
 /// Lets frozen services go on.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use super::cure::{Cure, Injection};
-use crate::testbed::Testbed;
+use super::processes;
+use crate::closing::ClosingPolls;
+use crate::testbed::{POLL, Testbed};
 use votestream_schema::keys::GROUP;
 
 const ENTRY_WITHIN: Duration = Duration::from_secs(10);
@@ -15,13 +17,14 @@ const ANSWERED_AFTER: Duration = Duration::from_secs(1);
 /// Deletes a counted vote, and takes it off the tally.
 pub(super) async fn steal_vote(testbed: &mut Testbed) -> anyhow::Result<Injection> {
     let client = testbed.sql().await?;
-    let steal = "WITH stolen AS (DELETE FROM votes WHERE ctid = (SELECT ctid FROM votes LIMIT 1)
+    let steal = "WITH stolen AS (DELETE FROM votes WHERE ctid = (SELECT v.ctid FROM votes v
+                                     JOIN polls ON id = poll_id WHERE slug = $1 LIMIT 1)
                                  RETURNING poll_id, voter, choices),
         fewer AS (UPDATE tally t SET votes = t.votes - 1 FROM stolen s
                   WHERE t.poll_id = s.poll_id AND s.choices >> t.position & 1 = 1)
         UPDATE poll_tally p SET voters = p.voters - 1, version = p.version + 1 FROM stolen s
         WHERE p.poll_id = s.poll_id RETURNING s.voter::text";
-    let row = client.query_opt(steal, &[]).await?.context("there is no vote to steal yet")?;
+    let row = client.query_opt(steal, &[&POLL]).await?.context("there is no vote to steal yet")?;
     Injection::noting(Cure::Itself, format!("the vote of {}", row.get::<_, &str>(0)))
 }
 
@@ -66,24 +69,37 @@ pub(super) async fn forge_vote(testbed: &mut Testbed) -> anyhow::Result<Injectio
     let client = testbed.sql().await?;
     let forge = "WITH forged AS (
             INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
-            SELECT id, gen_random_uuid(), 1, 1, 1, gen_random_uuid() FROM polls RETURNING poll_id),
+            SELECT id, gen_random_uuid(), 1, 1, 1, gen_random_uuid() FROM polls
+            WHERE slug = $1 RETURNING poll_id),
         more AS (UPDATE tally t SET votes = t.votes + 1 FROM forged f
                  WHERE t.poll_id = f.poll_id AND t.position = 0)
         UPDATE poll_tally p SET voters = p.voters + 1, version = p.version + 1 FROM forged f
         WHERE p.poll_id = f.poll_id";
-    ensure!(client.execute(forge, &[]).await? == 1, "there is no tally to forge yet");
+    ensure!(client.execute(forge, &[&POLL]).await? == 1, "there is no tally to forge yet");
     Injection::by(Cure::Itself)
 }
 
 /// Adds a voter to the tally who has no vote.
 pub(super) async fn stuff_tally(testbed: &mut Testbed) -> anyhow::Result<Injection> {
     let client = testbed.sql().await?;
-    let stuff =
-        "WITH more AS (UPDATE tally SET votes = votes + 1 WHERE position = 0 RETURNING poll_id)
+    let stuff = "WITH more AS (UPDATE tally SET votes = votes + 1 FROM polls
+            WHERE id = poll_id AND slug = $1 AND position = 0 RETURNING poll_id)
         UPDATE poll_tally p SET voters = voters + 1, version = version + 1 FROM more
         WHERE p.poll_id = more.poll_id";
-    ensure!(client.execute(stuff, &[]).await? == 1, "there is no tally to stuff yet");
+    ensure!(client.execute(stuff, &[&POLL]).await? == 1, "there is no tally to stuff yet");
     Injection::by(Cure::Itself)
+}
+
+/// Freezes the consumers shortly before a poll closes, and lets the watermark pass its end.
+pub(super) async fn forge_watermark(
+    testbed: &mut Testbed,
+    polls: &ClosingPolls,
+) -> anyhow::Result<Injection> {
+    let frozen = processes::freeze_at_close(testbed, polls, "consumers").await?;
+    testbed.pause(ANSWERED_AFTER).await?;
+    let forge = "UPDATE watermarks SET complete_to_ms = complete_to_ms + 60000";
+    testbed.sql().await?.execute(forge, &[]).await?;
+    Ok(frozen)
 }
 
 fn now_ms() -> i64 {

@@ -12,7 +12,7 @@ use votestream_schema::{Ballot, BallotId, Choices, EntryId, PollId, VoterKey, co
 
 use super::cure::{Cure, Injection};
 use crate::connection::redis_connection;
-use crate::testbed::Testbed;
+use crate::testbed::{POLL, Testbed};
 use testkit::proxy::Mode;
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(30);
@@ -166,7 +166,8 @@ fn malformed_entry(nth: u64) -> (&'static str, Vec<u8>) {
     }
 }
 
-/// Returns the id of the only poll.
+/// Returns the id of the poll in which the load votes.
 async fn poll_id(testbed: &Testbed) -> anyhow::Result<PollId> {
-    Ok(PollId(testbed.sql().await?.query_one("SELECT id FROM polls", &[]).await?.get(0)))
+    let sql = "SELECT id FROM polls WHERE slug = $1";
+    Ok(PollId(testbed.sql().await?.query_one(sql, &[&POLL]).await?.get(0)))
 }

@@ -66,6 +66,12 @@ fn tiles(report: &Report) -> Vec<Tile> {
         must_be_none("duplicated", found.duplicated, "counted more than once"),
         must_be_none("phantom", found.phantom, "counted, never cast"),
         must_be_none("wrong choice", found.wrong_choice, "counted for another option"),
+        must_be_none(
+            "falsely final",
+            report.falsely_final.len() as u64,
+            "results without an acknowledged ballot",
+        ),
+        plain("polls closed", report.polls_closed.to_string(), "during the run"),
         must_be_none("5xx except 503", report.outcomes.server_errors, "wrong answers"),
         plain("503", report.outcomes.unavailable.to_string(), "with Retry-After"),
         plain("no answer", report.outcomes.no_answer.to_string(), "connections lost, time-outs"),

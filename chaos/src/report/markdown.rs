@@ -36,12 +36,17 @@ fn write_audit(out: &mut String, report: &Report) -> std::fmt::Result {
     let found = &report.findings;
     let drained = report.drain_s.map_or("never".to_owned(), |s| format!("{s:.1} s"));
     writeln!(out, "| audit | |\n|---|---|")?;
+    let struck = report.steps.iter().filter(|step| step.skipped.is_none());
+    let faults = struck.map(|step| step.step.strikes.len() as u64).sum();
     for (name, count) in [
+        ("faults", faults),
         ("acknowledged", report.acknowledged),
         ("lost", found.lost),
         ("duplicated", found.duplicated),
         ("phantom", found.phantom),
         ("wrong choice", found.wrong_choice),
+        ("falsely final", report.falsely_final.len() as u64),
+        ("polls that closed", report.polls_closed),
         ("without an answer, and counted", found.indeterminate_counted),
         ("without an answer, and not counted", found.indeterminate_absent),
         ("answers 503, with Retry-After", report.outcomes.unavailable),
@@ -128,7 +133,12 @@ mod tests {
         let mut report = kept();
         report.verdict = report.judge();
         let text = render(&report);
-        for part in ["# Chaos\n\n**KEPT: 1901 ballots", "`make chaos SEED=7`", "| lost | 0 |"] {
+        for part in [
+            "# Chaos\n\n**KEPT: 1901 ballots",
+            "`make chaos SEED=7`",
+            "| lost | 0 |",
+            "| falsely final | 0 |",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(

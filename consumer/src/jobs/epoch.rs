@@ -59,9 +59,11 @@ impl EpochCheck {
         match outcome {
             Ok(0) => Ok(in_postgres),
             Ok(behind_ms) => {
+                let servers = session.servers();
                 tracing::error!(
                     behind_ms,
-                    "postgres has lost the last {behind_ms} ms, as a failover to an asynchronous standby does: votes of this \
+                    %servers,
+                    "postgres at {servers} has lost the last {behind_ms} ms, as a failover to an asynchronous standby does: votes of this \
                      time may be missing; `votectl audit` shows which"
                 );
                 Ok(in_postgres)

@@ -101,13 +101,19 @@ impl Positions {
             .await?;
         for partition in gone_back {
             let (before, now) = (before[&partition], now[&partition]);
+            let servers = connection.servers();
             tracing::error!(
                 partition,
+                %servers,
                 last_id_before = %before.last,
                 last_id_now = %now.last,
                 added_before = before.added,
                 added_now = now.added,
-                "redis lost acknowledged entries of a stream; `votectl audit` shows which polls miss ballots"
+                "redis at {servers} lost acknowledged entries of the stream of partition {partition}, which went back from \
+                 {} to {}; `votectl audit` shows which polls miss ballots, and no result is final until somebody has \
+                 taken note",
+                before.last,
+                now.last
             );
         }
         let regressions = session.run(db::positions::regressions).await?;

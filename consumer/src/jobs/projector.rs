@@ -211,11 +211,13 @@ impl Projector {
             match self.rules_of(connection, poll, partition, found).await {
                 Ok(is_later) => is_unknown |= is_later,
                 Err(error) => {
+                    let (slug, servers) = (&poll.slug, connection.servers());
                     tracing::warn!(
-                        poll = %poll.slug,
+                        poll = %slug,
                         partition,
-                        "cannot copy the rules of poll `{}` to redis, trying again: {error}",
-                        poll.slug
+                        %servers,
+                        "cannot copy the rules of poll `{slug}` to redis at {servers}, trying again with the next \
+                         comparison: {error}"
                     );
                     failed.get_or_insert(error);
                 }

@@ -141,10 +141,14 @@ impl Worker {
             match self.step().await {
                 Ok(()) => backoff.reset(),
                 Err(Error::Stopping(entries)) => {
+                    let servers = &self.config.postgres;
+                    let reason = self.config.last_failure.get().unwrap_or_default();
                     tracing::warn!(
                         entries,
-                        "worker stops with an uncounted batch because postgres is down; the \
-                         entries stay pending and other replicas will claim them"
+                        %servers,
+                        "worker stops with {entries} uncounted entries because postgres at {servers} does not take \
+                         them; they stay pending, and other replicas claim them after {} ms: {reason}",
+                        self.config.claim_idle_ms
                     );
                     return;
                 }
@@ -321,10 +325,15 @@ impl Worker {
         let Delivered { entries, vanished, .. } = delivered;
         // Pending entries whose data is gone can never be counted; acknowledging them ends their redelivery.
         if !vanished.is_empty() {
+            let (lost, servers) = (vanished.len(), connection.servers());
+            let (partition, first) = &vanished[0];
             tracing::error!(
-                entries = vanished.len(),
-                first = vanished[0].1,
-                "entries were deleted from a stream before they were counted"
+                entries = lost,
+                partition,
+                first,
+                %servers,
+                "{lost} entries were deleted from redis at {servers} before they were counted, first {first} of \
+                 partition {partition}; `votectl audit` shows which polls miss ballots"
             );
             metrics::VANISHED_ENTRIES.increment(vanished.len() as u64);
             let ids = vanished.iter().map(|(partition, id)| (*partition, id.as_str()));
@@ -428,14 +437,18 @@ impl Worker {
                     self.wait_for_postgres(&reason, &mut backoff, in_hand).await?;
                 }
                 Err(store::Error::Rejected(reason)) if votes.is_empty() => {
+                    let (ballots, servers) = (set_aside.len(), &self.config.postgres);
                     tracing::error!(
-                        reason,
-                        ballots = set_aside.len(),
-                        "postgres refuses ballots that do not count"
+                        ballots,
+                        %servers,
+                        "postgres at {servers} refuses to keep {ballots} ballots that do not count, so they are left \
+                         out: {reason}"
                     );
                     set_aside.clear();
                 }
-                Err(store::Error::Rejected(reason)) => split(votes, &reason, &mut parts, batch),
+                Err(store::Error::Rejected(reason)) => {
+                    self.split(votes, &reason, &mut parts, batch);
+                }
             }
         }
         Ok(())
@@ -480,12 +493,38 @@ impl Worker {
         match self.streams.leave(&mut connection).await {
             Ok(pending) => tracing::info!(pending, "worker stopped and left the consumer group"),
             Err(error) => {
+                let servers = connection.servers();
                 tracing::warn!(
-                    "worker stopped but could not leave the consumer group; other replicas will \
-                     remove its name: {error}"
+                    %servers,
+                    "worker stopped but could not leave the consumer group in redis at {servers}; other replicas \
+                     remove its name within {} ms: {error}",
+                    self.config.consumer_expiry_ms
                 );
             }
         }
+    }
+
+    /// Halves a batch that Postgres refused, or marks the vote as dead when it is alone.
+    fn split(
+        &self,
+        mut votes: Vec<Vote>,
+        reason: &str,
+        parts: &mut Vec<Vec<Vote>>,
+        batch: &mut Batch,
+    ) {
+        if votes.len() <= 1 {
+            batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.to_owned())));
+            return;
+        }
+        let (refused, servers) = (votes.len(), &self.config.postgres);
+        tracing::warn!(
+            votes = refused,
+            %servers,
+            "postgres at {servers} refuses a batch of {refused} votes, retrying it at once in halves: {reason}"
+        );
+        let second = votes.split_off(votes.len() / 2);
+        parts.push(second);
+        parts.push(votes);
     }
 }
 
@@ -498,18 +537,6 @@ fn in_parts(mut votes: Vec<Vote>, size: usize) -> Vec<Vec<Vote>> {
     }
     parts.push(votes);
     parts
-}
-
-/// Halves a batch that Postgres refused, or marks the vote as dead when it is alone.
-fn split(mut votes: Vec<Vote>, reason: &str, parts: &mut Vec<Vec<Vote>>, batch: &mut Batch) {
-    if votes.len() <= 1 {
-        batch.dead.extend(votes.iter().map(|vote| (vote.source, reason.to_owned())));
-        return;
-    }
-    tracing::warn!(reason, votes = votes.len(), "postgres refuses a batch; retrying it in halves");
-    let second = votes.split_off(votes.len() / 2);
-    parts.push(second);
-    parts.push(votes);
 }
 
 /// The reason of a dead letter whose voter has no voting code.

@@ -6,7 +6,9 @@ use serde_json::json;
 use testkit::eventually;
 use votestream_schema::db::watermarks::{Progress, progress};
 use votestream_schema::poll::now_ms;
-use votestream_schema::{Poll, codec};
+use votestream_schema::register_contents::Registered;
+use votestream_schema::register_contents::repair::send_again;
+use votestream_schema::{EntryId, Poll, codec};
 
 use crate::support::{SOON, TestDeployment};
 
@@ -175,6 +177,60 @@ async fn a_poll_that_closed_long_ago_becomes_final() {
     becomes_final(&deployment, &deployment.poll).await;
     deployment.settles_at(6).await;
     assert!(consumer.stop().await);
+}
+
+/// A stream that is too long to be searched may hold a ballot of an earlier time at its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_not_final_while_a_ballot_of_its_time_waits_behind_thousands_of_others() {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    deployment.add(&deployment.ballots(3)).await;
+    deployment.settles_at(3).await;
+    assert!(consumer.stop().await);
+    // The poll closes. Many ballots of another poll come in, then one that the first had accepted is sent again.
+    let mut sql = deployment.sql().await;
+    let other = crate::support::create_poll(&mut sql, json!({})).await;
+    let ours = deployment.ballot(1);
+    let origin_ms = now_ms();
+    let poll = close(&deployment).await;
+    let closes_at_ms = poll.closes_at_ms.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let others: Vec<_> = (0..2 * 2_500)
+        .map(|_| crate::support::ballot(&other, votestream_schema::VoterKey::new(), 1))
+        .collect();
+    deployment.add(&others).await;
+    let partition = ours.voter.partition(deployment.partitions);
+    let accepted = Registered {
+        voter: ours.voter,
+        choices: 1,
+        tag: ours.id.tag(),
+        entry: EntryId { ms: origin_ms, seq: 0 },
+    };
+    let (mut redis, place) = (deployment.redis().await, (partition, poll.id));
+    let sent = send_again(&mut redis, &deployment.keys, place, &[accepted]).await.unwrap();
+    assert_eq!(sent, 1);
+
+    // Postgres is busy, and nothing is final.
+    let lock = sql.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    while now_ms() < closes_at_ms + 4_000 {
+        let progress = now(&deployment).await;
+        assert!(progress.complete_to_ms < Some(closes_at_ms), "{progress:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    lock.rollback().await.unwrap();
+    becomes_final(&deployment, &poll).await;
+    deployment.settles_at(4).await;
+    assert!(consumer.stop().await);
+    let left: i64 = redis::cmd("EXISTS")
+        .arg(deployment.keys.sent_again(partition))
+        .query_async(&mut redis)
+        .await
+        .unwrap();
+    assert_eq!(left, 0, "the mark goes when its last ballot is settled");
 }
 
 /// `votectl resync` and `votectl dead-letters replay` send ballots again that came in earlier.

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- Where a stream stands: its position, and how far it is empty.
--- KEYS 1 stream; ARGV 1 fence: 1 or 0, 2 most entries that are counted by poll, 3 bytes after which counting ends
+-- KEYS 1 stream, 2 ballots that `votectl resync` sent again; ARGV 1 fence: 1 or 0, 2 most entries that are counted by poll, 3 bytes after which counting ends
 -- Reply: {last ID, entries ever added, length, ID of the oldest entry or '', entries counted, a poll, its ballots,
 --        another poll, …}. The ballots are those of the first entries, as far as ARGV 2 and 3 allow. The oldest ID is that
---        under which a ballot first came in, for a ballot that was sent again and is among these entries.
+--        under which a ballot first came in, for a ballot that was sent again and is among these entries, or that
+--        KEYS 2 says is in the stream.
 --
 -- With the fence, the last ID of an empty stream is moved to Redis' present time. No later entry can have an ID before
 -- it, even if the clock is set back.
@@ -22,6 +23,7 @@ for i = 1, #info, 2 do
     end
 end
 if length == 0 then
+    redis.call('DEL', KEYS[2])
     if ARGV[1] == '1' then
         local time = redis.call('TIME')
         local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -33,7 +35,7 @@ if length == 0 then
     return { last, added, length, '', 0 }
 end
 local entries_max, bytes_max = tonumber(ARGV[2]), tonumber(ARGV[3])
-local oldest, counted, bytes, ballots, order = '', 0, 0, {}, {}
+local oldest, first, counted, bytes, ballots, order = '', '', 0, 0, {}, {}
 -- Anybody who may append may append large entries. So the first call reads one entry, and each further call twice as many
 -- as the one before it, while they are small.
 local from, count = '-', 1
@@ -43,7 +45,7 @@ while counted < entries_max and bytes < bytes_max do
         break
     end
     if oldest == '' then
-        oldest = entries[1][1]
+        oldest, first = entries[1][1], entries[1][1]
     end
     for _, entry in ipairs(entries) do
         local fields, poll = entry[2], nil
@@ -69,6 +71,19 @@ while counted < entries_max and bytes < bytes_max do
     counted = counted + #entries
     from = '(' .. entries[#entries][1]
     count = count * 2
+end
+-- The ballots that were sent again may lie beyond the entries that were read.
+local sent_again = redis.call('GET', KEYS[2])
+if sent_again then
+    local ms, seq, since_ms = string.match(sent_again, '^(%d+)-(%d+) (%d+)$')
+    ms, seq, since_ms = tonumber(ms), tonumber(seq), tonumber(since_ms)
+    local first_ms, first_seq = string.match(first, '^(%d+)-(%d+)$')
+    first_ms, first_seq = tonumber(first_ms), tonumber(first_seq)
+    if first_ms > ms or (first_ms == ms and first_seq > seq) then
+        redis.call('DEL', KEYS[2])
+    elseif since_ms < tonumber(string.match(oldest, '^%d+')) then
+        oldest = string.format('%.0f-0', since_ms)
+    end
 end
 local reply = { last, added, length, oldest, counted }
 for _, poll in ipairs(order) do

@@ -32,18 +32,19 @@ pub async fn send_again(
     let stream = keys.stream(partition);
     let mut sent = 0;
     for some in lost.chunks(AT_ONCE) {
-        let mut append = redis::pipe();
+        let mut append = redis::cmd("EVAL");
+        append.arg(include_str!("../lua/send_again.lua")).arg(2);
+        append.arg(&stream).arg(keys.sent_again(partition));
+        let mut is_empty = true;
         for Registered { voter, choices, tag, entry } in some {
             let Some(choices) = Choices::from_mask(*choices) else { continue };
             // The register keeps the end of the ballot's id, by which everything recognises it.
             let ballot = Ballot { poll, voter: *voter, id: BallotId::with_tag(*tag), choices };
-            let add = append.cmd("XADD").arg(&stream).arg("*");
-            add.arg(codec::FIELD_BALLOT).arg(codec::encode(&ballot));
-            add.arg(codec::FIELD_ORIGIN).arg(entry.to_string()).ignore();
-            sent += 1;
+            append.arg(codec::encode(&ballot)).arg(entry.to_string());
+            is_empty = false;
         }
-        if !append.is_empty() {
-            append.exec_async(redis).await?;
+        if !is_empty {
+            sent += append.query_async::<u64>(redis).await?;
         }
     }
     Ok(sent)

@@ -53,6 +53,8 @@ impl Limits {
 pub struct Session {
     client: Client,
     limits: Limits,
+    /// Host and port of the server, for log lines.
+    servers: Arc<str>,
     given_up: bool,
     /// Whether the server has sent a warning; see [`Warnings`].
     warned: Arc<AtomicBool>,
@@ -64,17 +66,22 @@ impl Session {
         config: &Config,
         connector: MakeRustlsConnect,
         limits: Limits,
+        servers: Arc<str>,
     ) -> Result<Self, Error> {
         let (client, mut driver) = config.connect(connector).await?;
         let warned = Arc::new(AtomicBool::new(false));
-        let flag = warned.clone();
+        let (flag, place) = (warned.clone(), servers.clone());
         tokio::spawn(async move {
             loop {
                 match std::future::poll_fn(|context| driver.poll_message(context)).await {
                     Some(Ok(AsyncMessage::Notice(notice))) => {
                         if *notice.code() == SqlState::WARNING {
                             flag.store(true, Ordering::Release);
-                            tracing::warn!("postgres warns: {}", notice.message());
+                            let warning = notice.message();
+                            tracing::warn!(
+                                servers = &*place,
+                                "postgres at {place} warns: {warning}"
+                            );
                         }
                     }
                     Some(Ok(_)) => {}
@@ -86,7 +93,7 @@ impl Session {
                 }
             }
         });
-        Ok(Self { client, limits, given_up: false, warned })
+        Ok(Self { client, limits, servers, given_up: false, warned })
     }
 
     /// Begins a transaction with the limits of this session.
@@ -145,6 +152,11 @@ impl Session {
     /// Returns what the server warns of; it can be read while the session is in use.
     pub fn warnings(&self) -> Warnings {
         Warnings(self.warned.clone())
+    }
+
+    /// Returns host and port of the server, for log lines.
+    pub fn servers(&self) -> &Arc<str> {
+        &self.servers
     }
 
     /// Has the pool close this session instead of reusing it, because the reply to a statement is still to

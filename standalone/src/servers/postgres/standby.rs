@@ -24,7 +24,7 @@ impl PostgresServer {
             "host=127.0.0.1 port={} user={SUPERUSER} application_name={}",
             self.port, options.name
         );
-        let output = as_account(&pg_basebackup(&programs), account)
+        let output = as_account(&beside(&programs, "pg_basebackup"), account)
             .current_dir(&options.folder)
             .env("PGPASSWORD", &options.password)
             .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"])
@@ -39,13 +39,20 @@ impl PostgresServer {
         }
         Self::start(options)
     }
+
+    /// Returns the path of a program of this server's version, such as `pg_dump`.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        Programs::find(&self.options.data())
+            .map_or_else(|_| name.into(), |programs| beside(&programs, name))
+    }
 }
 
-/// Returns the path of `pg_basebackup` beside the server, or beside the file that a link to the server leads to;
-/// otherwise its name, for a search in `PATH`.
-fn pg_basebackup(programs: &Programs) -> PathBuf {
+/// Returns the path of a program beside the server, or beside the file that a link to the server leads to; otherwise its
+/// name, for a search in `PATH`.
+fn beside(programs: &Programs, name: &str) -> PathBuf {
     let server = programs.folder.join("postgres");
     let places = [server.canonicalize().unwrap_or_default(), server];
-    let mut beside = places.iter().map(|server| server.with_file_name("pg_basebackup"));
-    beside.find(|program| program.is_file()).unwrap_or_else(|| "pg_basebackup".into())
+    let mut beside = places.iter().map(|server| server.with_file_name(name));
+    beside.find(|program| program.is_file()).unwrap_or_else(|| name.into())
 }
