@@ -11,5 +11,6 @@ mod poll;
 fuzz_target!(|body: &[u8]| {
     let submission = Submission::from_form(body);
     poll::choose(&submission);
+    poll::mark(body);
     let _ = submission.code.as_deref().and_then(Code::parse);
 });

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
-use votestream_schema::submission::Submission;
+use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Poll, PollId, PollOption};
 
 static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
@@ -14,6 +14,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     options: ["cats", "dogs", "a", "hamsters-and-mice"].map(option).to_vec(),
     choices_min: 1,
     choices_max: 3,
+    shuffle: false,
     vote_policy: VotePolicy::KeepFirst,
     voter_policy: VoterPolicy::Code,
     visibility: Visibility::Always,
@@ -28,6 +29,13 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
 fn option(slug: &str) -> PollOption {
     let slug = slug.parse().expect("a slug");
     PollOption { slug, label: "Label".into(), description: None, colour: None }
+}
+
+/// Marks the options that a query names. A form shows no more than the poll takes.
+pub fn mark(query: &[u8]) {
+    let named = submission::marked_beforehand(&String::from_utf8_lossy(query));
+    let marked = POLL.mark(named.iter().map(String::as_str));
+    assert!(marked.is_abstention() || POLL.allows(marked));
 }
 
 /// Checks that accepted choices are allowed by the poll, and that their slugs lead to the same choices.
