@@ -1,5 +1,8 @@
 //! The ballot as a browser shows it, in every state of the poll, and how it is sent.
 
+mod follow;
+mod screen;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -137,7 +140,7 @@ async fn no_state_of_the_page_has_a_flaw() {
         browser.click("#code").await;
         browser.active_element().await.unwrap().send_keys("0000-0000-0000-0000").await.unwrap();
         browser.click("#send").await;
-        let is_sentence = |words: &str| words.starts_with("This poll") && words.ends_with('.');
+        let is_sentence = |words: &str| words.starts_with("This code is not recognised");
         browser.until("#code-problem", is_sentence).await;
         found.extend(browser.flaws(&format!("ballot-bad-code-{name}")).await);
         browser.goto(&ballot(port, "replace")).await.unwrap();
