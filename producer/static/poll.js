@@ -108,12 +108,13 @@ export class ShownPoll {
     const form = byId('ballot-form');
     const hasVote = !byId('standing').hidden;
     byId('closed-vote').textContent = hasVote ? 'Thank you for voting.' : 'No vote of yours is recorded in this browser.';
+    byId('standing-note').textContent = 'Your vote is counted once; it stands.';
     byId('forget-form')?.remove();
     if (form) {
-      const place = byId('closed');
-      place.style.minBlockSize = `${form.offsetHeight}px`;
+      const [place, height] = [byId('closed'), form.offsetHeight];
       form.replaceWith(place);
       place.hidden = false;
+      place.style.marginBlockEnd = `${Math.max(0, height - place.offsetHeight)}px`;
     }
     this.#onClosed();
   }
