@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use votestream_schema::poll::secrecy::Secrecy;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
-use votestream_schema::submission::{self, Submission};
+use votestream_schema::submission::Submission;
 use votestream_schema::{Poll, PollId, PollOption};
 
 static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
@@ -31,15 +31,11 @@ fn option(slug: &str) -> PollOption {
     PollOption { slug, label: "Label".into(), description: None, colour: None }
 }
 
-/// Marks the options that a query names. A form shows no more than the poll takes.
-pub fn mark(query: &[u8]) {
-    let named = submission::marked_beforehand(&String::from_utf8_lossy(query));
-    let marked = POLL.mark(named.iter().map(String::as_str));
-    assert!(marked.is_abstention() || POLL.allows(marked));
-}
-
-/// Checks that accepted choices are allowed by the poll, and that their slugs lead to the same choices.
+/// Checks that a form marks no more options than the poll takes, that accepted choices are allowed by the poll, and that their
+/// slugs lead to the same choices.
 pub fn choose(submission: &Submission) {
+    let marked = POLL.mark(submission.choices.iter().map(String::as_str));
+    assert!(marked.is_abstention() || POLL.allows(marked));
     let Ok(choices) = POLL.choose(submission.choices.iter().map(String::as_str)) else { return };
     assert!(POLL.allows(choices));
     let slugs: Vec<&str> = POLL.chosen(choices).map(|option| option.slug.as_str()).collect();

@@ -62,7 +62,10 @@ export class Follower {
     const again_ms = this.#dueAsks > 0 ? ASK_DUE_MS : ASK_MS;
     this.#dueAsks -= 1;
     try {
-      const response = await fetch(`${this.#api}/state`, { headers: { accept: 'application/json' }, cache: 'no-store' });
+      const options = { headers: { accept: 'application/json' }, cache: 'no-store' };
+      let response = await fetch(`${this.#api}/state`, options);
+      // A replica of the release before has no such address, and the same at this one.
+      if (response.status === 404) response = await fetch(this.#api, options);
       if (response.ok) this.#take(await response.json());
     } catch {
       // Away for now: the page asks again.

@@ -63,17 +63,17 @@ impl Followed {
         self.state != other.state || !same_poll
     }
 
-    /// The state as JSON, with this service's time.
+    /// The state now as JSON, with this service's time. A page that was rendered at this moment shows the same.
     fn json(&self) -> String {
-        let poll = self.poll.as_deref();
+        let (poll, now_ms) = (self.poll.as_deref(), now_ms());
         let body = Body {
             slug: &self.slug,
-            state: self.state,
+            state: poll.map_or(PollState::Draft, |poll| poll.state(now_ms)),
             title: poll.map(|poll| poll.title.as_str()),
             options: poll.map_or(&[], |poll| &poll.options),
             opens_at: poll.and_then(|poll| poll.opens_at_ms).map(rfc3339),
             closes_at: poll.and_then(|poll| poll.closes_at_ms).map(rfc3339),
-            now: rfc3339(now_ms()),
+            now: rfc3339(now_ms),
         };
         serde_json::to_string(&body).expect("plain structs of texts always serialise")
     }

@@ -97,11 +97,13 @@ pub(crate) async fn cast(
                 Some(choices) => Standing::Stands(choices),
                 None => voting.standing(&poll, visitor.voter).await,
             };
-            // The voter corrects one thing, and need not mark all options again.
+            // The voter corrects one thing, and need not mark all options again. After a vote that stands there is nothing to
+            // correct, and the next person finds an empty form.
+            let may_correct = problem.kind.status != StatusCode::CONFLICT;
             let sent = poll.mark(submission.choices.iter().map(String::as_str));
-            let marks = Marks { sent: Some(sent), ..Marks::default() };
+            let marks = Marks { sent: may_correct.then_some(sent), ..Marks::default() };
             let mut page = ballot_page(&voting, &poll, slug, vote, &visitor, marks);
-            page.code = submission.code().map(str::to_owned);
+            page.code = submission.code().filter(|_| may_correct).map(str::to_owned);
             let cookies = match cast.cookies.is_empty() {
                 true => visitor.cookie.into_iter().collect(),
                 false => cast.cookies,

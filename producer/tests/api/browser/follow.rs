@@ -166,6 +166,21 @@ async fn a_page_without_a_stream_asks_instead() {
 }
 
 #[tokio::test]
+async fn a_page_follows_a_replica_of_the_release_before_and_needs_no_event_source() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    let older = "const real = fetch; delete window.EventSource;
+        window.fetch = (url, options) => String(url).endsWith('/state')
+            ? Promise.resolve(new Response('', { status: 404 })) : real(url, options);";
+    let on_load = json!({ "source": older });
+    browser.devtools("Page.addScriptToEvaluateOnNewDocument", on_load).await.unwrap();
+    open(&service, &browser, "pets").await;
+    service.change("pets", |poll| poll.title = "Dogs vs Cats".into()).await;
+    within(ASKED_WITHIN, "title", &browser, "#poll-title", "Dogs vs Cats").await;
+}
+
+#[tokio::test]
 async fn a_page_that_is_not_looked_at_holds_no_stream() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let service = Setup::new().start().await;

@@ -15,6 +15,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// The longest time after which an open page knows of a change.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 
+/// What a host does to a poll.
+type Change = Box<dyn FnOnce(&mut Poll)>;
+
 fn draft() -> Poll {
     let title = "Who wins the finale?".to_owned();
     Poll { title, opens_at_ms: None, ..poll("finale") }
@@ -84,8 +87,9 @@ fn age_ms(data: &Value) -> i64 {
 
 #[tokio::test]
 async fn the_state_of_a_poll_names_its_times_its_words_and_the_servers_clock() {
-    let closes_at_ms = Some(now_ms() + 600_000);
-    let service = Setup::new().polls([Poll { closes_at_ms, ..poll("pets") }]).start().await;
+    let closes_at_ms = now_ms() + 600_000;
+    let closing = Poll { closes_at_ms: Some(closes_at_ms), ..poll("pets") };
+    let service = Setup::new().polls([closing]).start().await;
     let mut streamed = Stream::open(&service, "pets").await.state().await;
     let mut asked = service.client.get("/api/polls/pets/state").send().await.json();
     for state in [&mut asked, &mut streamed] {
@@ -98,7 +102,7 @@ async fn the_state_of_a_poll_names_its_times_its_words_and_the_servers_clock() {
             json!({
                 "slug": "pets", "state": "open", "title": "Cats vs Dogs",
                 "options": [option("cats", "Cats"), option("dogs", "Dogs")],
-                "opens_at": opens_at, "closes_at": rfc3339(closes_at_ms.unwrap()),
+                "opens_at": opens_at, "closes_at": rfc3339(closes_at_ms),
             })
         );
     }
@@ -117,7 +121,7 @@ async fn whatever_the_host_changes_is_on_the_stream_within_two_seconds() {
     let mut stream = Stream::open(&service, "pets").await;
     stream.state().await;
     let soon = now_ms() + 600_000;
-    let changes: [(&str, Box<dyn FnOnce(&mut Poll)>, fn(&Value) -> bool); 6] = [
+    let changes: [(&str, Change, fn(&Value) -> bool); 6] = [
         ("title", Box::new(|poll| poll.title = "Dogs vs Cats".into()), |data| {
             data["title"] == "Dogs vs Cats"
         }),
