@@ -1,4 +1,5 @@
-//! Measures viewers at ten ticks a second: frames per second and memory, against a plain warp route.
+//! Measures viewers at ten ticks a second: frames per second and memory, against a plain warp route. Measures the memory of
+//! as many ballot pages that follow the state of their poll.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,23 +15,31 @@ use crate::baseline::Baseline;
 use crate::lab::{Lab, POLL};
 use crate::report::Report;
 
+/// The stream of a poll's results, below the address of the poll.
+const RESULTS: &str = "events";
+/// The stream of a poll's state.
+const STATES: &str = "state/events";
+
 /// Measures frames and memory.
 ///
 /// # Errors
 /// Returns an error if a server does not start, or a viewer is refused or disconnected.
 pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let (mut ratios, mut bare_rates, mut rates) = (vec![], vec![], vec![]);
-    let (mut bare_memory, mut memory) = (vec![], vec![]);
+    let (mut bare_memory, mut memory, mut follower_memory) = (vec![], vec![], vec![]);
     for round in 1..=args.rounds {
         eprintln!("viewers: round {round} of {}", args.rounds);
         let (bare, bare_bytes) = {
             let baseline = Baseline::start("sse").await?;
-            watch(args, baseline.port, || baseline.resident_bytes()).await?
+            watch(args, baseline.port, RESULTS, || baseline.resident_bytes()).await?
         };
         let (ours, bytes) = dashboard(args).await?;
         eprintln!(
             "  warp {bare:.0} frames/s, {bare_bytes:.0} B a viewer; dashboard {ours:.0}, {bytes:.0} B"
         );
+        let of_follower = producer(args).await?;
+        eprintln!("  producer: {of_follower:.0} B a page that follows its poll");
+        follower_memory.push(of_follower);
         ratios.push(ours / bare);
         bare_rates.push(bare);
         rates.push(ours);
@@ -47,6 +56,9 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         &rates,
     );
     report.at_most("resident bytes a viewer", 8.0 * 1024.0, &memory);
+    let followers =
+        format!("resident bytes of the producer a page that follows its poll, {viewers} pages");
+    report.at_most(&followers, 2.0 * 1024.0, &follower_memory);
     Ok(())
 }
 
@@ -71,22 +83,32 @@ async fn dashboard(args: &Args) -> anyhow::Result<(f64, f64)> {
         }
     });
     let service = lab.last()?;
-    let outcome = watch(args, service.port, || service.resident_bytes()).await;
+    let outcome = watch(args, service.port, RESULTS, || service.resident_bytes()).await;
     mover.abort();
     outcome
+}
+
+/// Measures our producer with as many ballot pages that follow the state of their poll. Returns bytes per page.
+async fn producer(args: &Args) -> anyhow::Result<f64> {
+    let mut lab = Lab::open().await?;
+    lab.start("producer").await?;
+    let service = lab.last()?;
+    let (_, bytes) = watch(args, service.port, STATES, || service.resident_bytes()).await?;
+    Ok(bytes)
 }
 
 /// Opens the viewers and counts their frames for a while. Returns frames per second, and memory in bytes per viewer.
 async fn watch(
     args: &Args,
     port: u16,
+    path: &str,
     resident: impl Fn() -> anyhow::Result<u64>,
 ) -> anyhow::Result<(f64, f64)> {
     let before = resident()?;
     let frames = Arc::new(AtomicU64::new(0));
     let mut viewers = Vec::with_capacity(args.viewers);
     for _ in 0..args.viewers {
-        let stream = subscribe(port).await?;
+        let stream = subscribe(port, path).await?;
         viewers.push(tokio::spawn(count_frames(stream, frames.clone())));
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -103,9 +125,9 @@ async fn watch(
     Ok((rate, after.saturating_sub(before) as f64 / args.viewers as f64))
 }
 
-async fn subscribe(port: u16) -> anyhow::Result<TcpStream> {
+async fn subscribe(port: u16, path: &str) -> anyhow::Result<TcpStream> {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await?;
-    let request = format!("GET /api/polls/{POLL}/events HTTP/1.1\r\nhost: bench\r\n\r\n");
+    let request = format!("GET /api/polls/{POLL}/{path} HTTP/1.1\r\nhost: bench\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     Ok(stream)
 }

@@ -7,18 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use votestream_service::listener::viewers::ReadWindow;
 
 use crate::snapshot::Snapshot;
-
-/// The period in which the changes of a frame were committed, bounded by two reads.
-#[derive(Clone, Copy, Debug)]
-pub struct ReadWindow {
-    /// When the read began that found the changes.
-    pub began: Instant,
-    /// When the read before it began, which did not find them; `None` for the first read.
-    pub previous_began: Option<Instant>,
-}
 
 /// The newest state of one poll, as viewers receive it.
 #[derive(Clone, Debug)]

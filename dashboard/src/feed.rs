@@ -16,12 +16,13 @@ use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
+use votestream_service::listener::viewers::ReadWindow;
 use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::Pool;
 use votestream_service::telemetry;
 use votestream_service::trace::{self, Span};
 
-use crate::board::{Board, ReadWindow};
+use crate::board::Board;
 use crate::metrics;
 use crate::reading::{ReadError, read};
 use crate::snapshot::Snapshot;

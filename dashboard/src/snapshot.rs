@@ -196,6 +196,7 @@ mod tests {
             options: vec![option("cats", "Cats"), option("dogs", "Dogs\nand \"more\"")],
             choices_min: 1,
             choices_max: 1,
+            shuffle: false,
             vote_policy: VotePolicy::KeepFirst,
             voter_policy: VoterPolicy::Open,
             visibility,

@@ -14,6 +14,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     options: ["cats", "dogs", "a", "hamsters-and-mice"].map(option).to_vec(),
     choices_min: 1,
     choices_max: 3,
+    shuffle: false,
     vote_policy: VotePolicy::KeepFirst,
     voter_policy: VoterPolicy::Code,
     visibility: Visibility::Always,
@@ -30,8 +31,11 @@ fn option(slug: &str) -> PollOption {
     PollOption { slug, label: "Label".into(), description: None, colour: None }
 }
 
-/// Checks that accepted choices are allowed by the poll, and that their slugs lead to the same choices.
+/// Checks that a form marks no more options than the poll takes, that accepted choices are allowed by the poll, and that their
+/// slugs lead to the same choices.
 pub fn choose(submission: &Submission) {
+    let marked = POLL.mark(submission.choices.iter().map(String::as_str));
+    assert!(marked.is_abstention() || POLL.allows(marked));
     let Ok(choices) = POLL.choose(submission.choices.iter().map(String::as_str)) else { return };
     assert!(POLL.allows(choices));
     let slugs: Vec<&str> = POLL.chosen(choices).map(|option| option.slug.as_str()).collect();

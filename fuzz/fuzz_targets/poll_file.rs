@@ -9,7 +9,7 @@ fuzz_target!(|text: &str| {
     let Ok(definition) = poll_file::read(text) else { return };
     let Ok(valid) = definition.validated() else { return };
     assert!((2..=63).contains(&valid.options.len()));
-    assert!(1 <= valid.choices_min && valid.choices_min <= valid.choices_max);
+    assert!(1 <= valid.choices_max && valid.choices_min <= valid.choices_max);
     assert!(usize::from(valid.choices_max) <= valid.options.len());
     assert!(
         valid.closes_at.is_none_or(|closes| valid.opens_at.is_some_and(|opens| opens < closes))

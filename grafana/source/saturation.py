@@ -66,8 +66,8 @@ ROWS: list[Row | str] = [
         ),
         lines(
             "Client connections",
-            "Which share of CONNECTIONS_MAX and VIEWERS_MAX does the fullest replica use? At 1, connections that rest or "
-            "are slow are closed for further ones, and further viewers get 503.",
+            "Which share of CONNECTIONS_MAX, VIEWERS_MAX and STATE_STREAMS_MAX does the fullest replica use? At 1, connections "
+            "that rest or are slow are closed for further ones, further viewers get 503, and further ballot pages ask every 15 s.",
             "percentunit",
             [
                 Query(
@@ -75,6 +75,7 @@ ROWS: list[Row | str] = [
                     "{{job}} {{listener}}",
                 ),
                 Query("max(votestream_viewers{@} / votestream_viewers_max{@})", "viewers"),
+                Query("max(votestream_state_streams{@} / votestream_state_streams_max{@})", "ballot pages"),
             ],
             max_val=1,
         ),

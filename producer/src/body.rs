@@ -69,6 +69,7 @@ async fn collect(
 }
 
 fn too_slow(timeout: Duration) -> Problem {
-    let detail = format!("the body did not arrive within {} ms", timeout.as_millis());
+    let detail =
+        format!("the body did not arrive within {} ms; send it again", timeout.as_millis());
     Problem::new(&TOO_SLOW, detail)
 }

@@ -1,11 +1,13 @@
 //! Keeps this replica's copy of the polls: it is read from Redis within a second of each change, and stays while Redis is away.
 //!
 //! A page may be a second out of date. Whether a ballot is in time is decided by the register function, never
-//! by this copy.
+//! by this copy. Of drafts it knows the slugs alone, so that no page can reveal more of them.
 
+pub(crate) mod followers;
 mod sign_of_life;
+pub(crate) mod states;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,17 +23,40 @@ use votestream_service::redis::{Connection, Error, Pool};
 
 use sign_of_life::SignOfLife;
 
-/// Time between two looks at whether the polls have changed.
-const REFRESH_EVERY: Duration = Duration::from_secs(1);
+/// Time between two looks at whether the polls have changed. An open page learns of a change within two seconds, and spreads
+/// its own reload over one of them.
+const REFRESH_EVERY: Duration = Duration::from_millis(500);
 /// The polls are read at least this often: a release before this one does not count its changes.
 const READ_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 
 type Polls = HashMap<String, Arc<Poll>>;
 
+/// All that Redis holds of polls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Known {
+    /// The polls that are no drafts, by slug.
+    polls: Polls,
+    /// The slugs of drafts.
+    drafts: HashSet<String>,
+}
+
+impl Known {
+    /// Adds to a reading without any poll those that were known before. The consumers repair a Redis that has lost all polls;
+    /// until then the old ones stay, except those that are known to be drafts now.
+    fn or_before(mut self, before: &Self) -> Self {
+        if self.polls.is_empty() {
+            let stays = |(slug, _): &(&String, &Arc<Poll>)| !self.drafts.contains(*slug);
+            let kept = before.polls.iter().filter(stays);
+            self.polls = kept.map(|(slug, poll)| (slug.clone(), poll.clone())).collect();
+        }
+        self
+    }
+}
+
 /// The polls by slug. Clones are cheap and see each refresh.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    polls: watch::Receiver<Arc<Polls>>,
+    known: watch::Receiver<Arc<Known>>,
     same_time: SameTime,
 }
 
@@ -51,7 +76,13 @@ impl SameTime {
 impl Catalog {
     /// Returns the poll with this slug, if this replica knows it.
     pub fn get(&self, slug: &str) -> Option<Arc<Poll>> {
-        self.polls.borrow().get(slug).cloned()
+        self.known.borrow().polls.get(slug).cloned()
+    }
+
+    /// Whether there is a draft with this slug.
+    pub fn is_draft(&self, slug: &str) -> bool {
+        let known = self.known.borrow();
+        known.drafts.contains(slug) && !known.polls.contains_key(slug)
     }
 
     /// Whether Redis and Postgres are of the same time.
@@ -61,7 +92,8 @@ impl Catalog {
 
     /// Returns whether polls were ever read. Before that, an unknown slug may well be a poll.
     pub fn is_loaded(&self) -> bool {
-        !self.polls.borrow().is_empty()
+        let known = self.known.borrow();
+        !known.polls.is_empty() || !known.drafts.is_empty()
     }
 }
 
@@ -70,7 +102,7 @@ impl Catalog {
 pub struct Refresher {
     pool: Pool,
     keys: Keys,
-    polls: watch::Sender<Arc<Polls>>,
+    known: watch::Sender<Arc<Known>>,
     sign_of_life: SignOfLife,
     same_time: SameTime,
     deployment_gate: Gate,
@@ -89,12 +121,12 @@ struct Reading {
 
 /// Creates an empty catalog, and the task that fills it. The gate is closed while Redis and Postgres are of different times.
 pub fn new(pool: Pool, keys: Keys, deployment_gate: Gate) -> (Catalog, Refresher) {
-    let (sender, polls) = watch::channel(Arc::default());
+    let (sender, known) = watch::channel(Arc::default());
     let (sign_of_life, same_time) = (SignOfLife::new(), SameTime::default());
-    let catalog = Catalog { polls, same_time: same_time.clone() };
+    let catalog = Catalog { known, same_time: same_time.clone() };
     let last = Mutex::default();
     let refresher =
-        Refresher { pool, keys, polls: sender, sign_of_life, same_time, deployment_gate, last };
+        Refresher { pool, keys, known: sender, sign_of_life, same_time, deployment_gate, last };
     (catalog, refresher)
 }
 
@@ -160,14 +192,15 @@ impl Refresher {
                 }
             })
             .collect();
-        // The consumers repair a Redis that has lost all polls; until then, keep the old ones.
-        if !polls.is_empty() {
-            self.polls.send_if_modified(|known| {
-                let changed = **known != polls;
-                *known = Arc::new(polls);
-                changed
-            });
-        }
+        let drafts: HashSet<String> =
+            redis::cmd("SMEMBERS").arg(self.keys.drafts()).query_async(connection).await?;
+        let read = Known { polls, drafts };
+        self.known.send_if_modified(|known| {
+            let now = read.or_before(known);
+            let changed = **known != now;
+            *known = Arc::new(now);
+            changed
+        });
         let reading = Reading { at, revision, unreadable: unreadable.clone() };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
         Ok(unreadable)

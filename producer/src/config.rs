@@ -83,6 +83,14 @@ pub struct Config {
     /// Refuse a request whose body has not arrived within this many milliseconds
     #[arg(long, env = "BODY_TIMEOUT_MS", default_value_t = 10_000)]
     pub body_timeout_ms: u64,
+    /// Hold at most this many streams of a poll's state, one for each ballot page that people look at, and at most two thirds of
+    /// CONNECTIONS_MAX; further pages ask every 15 s instead
+    #[arg(long, env = "STATE_STREAMS_MAX", default_value_t = 10_000)]
+    pub state_streams_max: usize,
+    /// Send a sign of life to every stream of a poll's state at this interval, in milliseconds
+    #[arg(long, env = "STATE_HEARTBEAT_MS", default_value_t = 15_000,
+          value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub state_heartbeat_ms: u64,
     /// Settings that bound the connections of voters.
     #[command(flatten)]
     pub listener: ListenerArgs,

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod form;
+pub(crate) mod state;
 
 use bytes::Bytes;
 use votestream_service::problem::Problem;

@@ -38,6 +38,8 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process};
 
 pub use config::Config;
 
+use catalog::followers::Followers;
+use catalog::states::StateBoard;
 use client::Trust;
 use durability::{DiskWait, WriteProbe};
 use networks::NetworkLimits;
@@ -114,14 +116,22 @@ pub async fn run(
     background.spawn(watcher.run(health.gate("durability").at(servers.clone()), shutdown.clone()));
     background.spawn(write_probe.run(health.gate("writes").at(servers), shutdown.clone()));
     background.spawn(refusals.run(health.gate("ballots"), shutdown.clone()));
+    let heartbeat = Duration::from_millis(config.state_heartbeat_ms);
+    let board = StateBoard::default();
+    background.spawn(board.clone().run(catalog.clone(), heartbeat, shutdown.clone()));
     let wrong_codes = Arc::new(WrongCodes::default());
     background.spawn(networks.clone().run(shutdown.clone()));
     let wrong = wrong_codes.clone();
     background.spawn(housekeeping(pool.clone(), wrong, key_refresher, shutdown.clone()));
 
-    // Serve until shutdown.
+    // Serve until shutdown. A third of the connections is kept for ballots, however many pages follow their poll.
+    let grace = config.common.shutdown_grace();
+    let limits = Limits::new(&config.listener, &config.trusted_proxies.0, grace, &health);
+    let limits = Limits { always_https: config.cookie_secure, ..limits };
+    let streams_max = config.state_streams_max.min(limits.connections_max / 3 * 2);
     let voting = Arc::new(VotingService {
         catalog,
+        followers: Followers::new(board, streams_max, limits.write_timeout),
         publisher,
         durability,
         networks: networks.clone(),
@@ -139,9 +149,6 @@ pub async fn run(
         results_url: config.results_url.clone(),
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);
-    let grace = config.common.shutdown_grace();
-    let limits = Limits::new(&config.listener, &config.trusted_proxies.0, grace, &health);
-    let limits = Limits { always_https: config.cookie_secure, ..limits };
     let routes = routes::all(voting, body_timeout);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };
     let drained = listener::serve("voters", listener, limits, routes, stop).await;

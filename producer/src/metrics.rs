@@ -85,6 +85,17 @@ votestream_service::metrics! {
         &[("setting", SETTINGS)],
     );
 
+    /// Ballot pages that follow their poll now: open streams of its state.
+    pub(crate) static STATE_STREAMS: Gauge = ("votestream_state_streams", "streams", &[]);
+
+    /// The most streams of a poll's state that this replica holds: STATE_STREAMS_MAX, or two thirds of the connections.
+    pub(crate) static STATE_STREAMS_MAX: Gauge = ("votestream_state_streams_max", "streams", &[]);
+
+    /// Requests for a stream of a poll's state that were refused because the maximum was reached; such a page asks every 15 s
+    /// instead.
+    pub(crate) static STATE_STREAMS_REFUSED: Counter =
+        ("votestream_state_streams_refused_total", "requests", &[]);
+
     /// The most entries that a partition's stream may hold (BACKLOG_MAX).
     pub(crate) static BACKLOG_MAX_ENTRIES: Gauge =
         ("votestream_backlog_max_entries", "entries", &[]);

@@ -18,11 +18,17 @@ pub struct OptionView {
     pub label: String,
     /// Smaller second line below the label.
     pub description: Option<String>,
-    /// Colour as `#rrggbb`; without one, the option takes the next colour of the default palette.
+    /// Colour as `#rrggbb`; without one, the option has a colour of the default palette.
     pub colour: Option<String>,
-    /// Whether the option is part of the standing vote, and so shown as marked.
+    /// Number of that colour, from 1 to [`HUES`]. It follows from the option's place in ballot order, so that results show the
+    /// same.
+    pub hue: usize,
+    /// Whether the option is shown as marked.
     pub chosen: bool,
 }
+
+/// The number of colours in the default palette.
+pub const HUES: usize = 9;
 
 /// The kind of a notice, which decides its look and its ARIA role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,9 +81,9 @@ pub struct BallotPage {
     pub action: String,
     /// State of the poll: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
-    /// The 2 to 63 options, in ballot order.
+    /// The 2 to 63 options, in the order in which this voter sees them; none of a draft.
     pub options: Vec<OptionView>,
-    /// Fewest options that a ballot must name.
+    /// Fewest options that a ballot must name; with 0 there is a button for none of them.
     pub choices_min: usize,
     /// Most options that a ballot may name; 1 makes radio buttons, more make checkboxes.
     pub choices_max: usize,
@@ -87,8 +93,18 @@ pub struct BallotPage {
     pub needs_code: bool,
     /// Whether a cookie takes the place of the code of the voter whose vote stands.
     pub is_remembered: bool,
-    /// Labels of the options in the standing vote; empty while this voter has none.
-    pub your_choices: Vec<String>,
+    /// Options in the standing vote; empty while this voter has none, and after an abstention.
+    pub your_choices: Vec<OptionView>,
+    /// Whether the standing vote chooses none of the options.
+    pub has_abstained: bool,
+    /// Slugs of the options in the standing vote, separated by blanks, if the form may change it.
+    pub standing_slugs: Option<String>,
+    /// Voting code of a ballot that was just refused, for the voter to correct.
+    pub code: Option<String>,
+    /// Whether the browser has sent no cookie with a ballot, so that it cannot show the vote again later.
+    pub keeps_no_cookie: bool,
+    /// Time on the server, in RFC 3339 form; countdowns follow it.
+    pub now: String,
     /// Time when the poll opens, in RFC 3339 form.
     pub opens_at: Option<String>,
     /// Time when the poll closes, in RFC 3339 form.
@@ -108,6 +124,23 @@ pub struct BallotPage {
 }
 
 impl BallotPage {
+    /// Returns the page that waits for a draft. It reveals nothing of the poll; its script loads the ballot once there is
+    /// one.
+    pub fn of_draft(slug: &str, action: String) -> Self {
+        Self {
+            title: "This poll is not open yet".to_owned(),
+            slug: slug.to_owned(),
+            action,
+            state: "draft".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a vote of this voter stands.
+    fn has_vote(&self) -> bool {
+        self.has_abstained || !self.your_choices.is_empty()
+    }
+
     fn state_words(&self) -> &'static str {
         match self.state.as_str() {
             "open" => "Voting is open",
@@ -122,7 +155,7 @@ impl BallotPage {
 
     /// Returns the sentence on the reader's own vote, for a poll that is over.
     fn own_vote_words(&self) -> &'static str {
-        if !self.your_choices.is_empty() {
+        if self.has_vote() {
             "Thank you for voting."
         } else if self.vote_is_not_kept {
             "Which vote came from which browser is no longer kept for this poll."
@@ -134,20 +167,22 @@ impl BallotPage {
     }
 
     fn takes_votes(&self) -> bool {
-        self.state == "open" && (self.replace || self.needs_code || self.your_choices.is_empty())
+        self.state == "open" && (self.replace || self.needs_code || !self.has_vote())
     }
 
     /// Whether the form changes the vote that stands. With voting codes it does so only for a voter who is remembered;
     /// for everybody else it takes the ballot of a code.
     fn changes_vote(&self) -> bool {
-        !self.your_choices.is_empty() && self.replace && (!self.needs_code || self.is_remembered)
+        self.has_vote() && self.replace && (!self.needs_code || self.is_remembered)
     }
 
     fn choose_words(&self) -> String {
         match (self.choices_min, self.choices_max) {
+            (0, 0 | 1) => "Choose one, or none".to_owned(),
             (_, 0 | 1) => "Choose one".to_owned(),
             (min, max) if min == max => format!("Choose exactly {max}"),
-            (0 | 1, max) => format!("Choose up to {max}"),
+            (0, max) => format!("Choose up to {max}, or none"),
+            (1, max) => format!("Choose up to {max}"),
             (min, max) => format!("Choose {min} to {max}"),
         }
     }
@@ -164,6 +199,8 @@ pub const ASSETS: &[Asset] = &[
     ("ballot.js", JS, include_bytes!("../static/ballot.js")),
     ("choices.js", JS, include_bytes!("../static/choices.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),
+    ("follower.js", JS, include_bytes!("../static/follower.js")),
+    ("poll.js", JS, include_bytes!("../static/poll.js")),
     ("sender.js", JS, include_bytes!("../static/sender.js")),
     ("words.js", JS, include_bytes!("../static/words.js")),
     ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
@@ -219,9 +256,28 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_reveals_nothing_and_is_followed() {
+        let html = BallotPage::of_draft("finale", "/polls/finale".to_owned()).render().unwrap();
+        assert!(html.contains("data-state=\"draft\"") && html.contains("data-poll=\"finale\""));
+        assert!(html.contains("Voting has not started") && !html.contains("<form"), "{html}");
+    }
+
+    #[test]
+    fn an_abstention_is_a_button_of_its_own_where_the_poll_allows_it() {
+        let mut page = cats_vs_dogs();
+        assert!(!page.render().unwrap().contains("id=\"abstain\""));
+        page.choices_min = 0;
+        let html = page.render().unwrap();
+        assert!(html.contains("id=\"abstain\"") && html.contains("Choose one, or none"));
+        page.has_abstained = true;
+        let html = page.render().unwrap();
+        assert!(!html.contains("<form") && html.contains("You chose none of the options"));
+    }
+
+    #[test]
     fn kept_first_vote_replaces_the_form() {
         let mut page = cats_vs_dogs();
-        page.your_choices = vec!["Cats".to_owned()];
+        page.your_choices = page.options[..1].to_vec();
         assert!(!page.render().unwrap().contains("<form"));
         page.replace = true;
         let html = page.render().unwrap();
@@ -231,7 +287,7 @@ mod tests {
     #[test]
     fn the_form_of_a_code_poll_stays_and_shows_no_choice_of_the_person_before() {
         let mut page = cats_vs_dogs();
-        (page.needs_code, page.your_choices) = (true, vec!["Cats".to_owned()]);
+        (page.needs_code, page.your_choices) = (true, page.options[..1].to_vec());
         let html = page.render().unwrap();
         assert!(html.contains("name=\"forget\"") && html.contains("name=\"code\""));
         assert!(html.contains("id=\"send-label\">Vote<"));

@@ -39,7 +39,7 @@ pub(crate) static ALREADY_VOTED: ProblemType = ProblemType {
 pub(crate) static BAD_CODE: ProblemType = ProblemType {
     name: "bad-code",
     status: StatusCode::FORBIDDEN,
-    title: "No valid voting code",
+    title: "Code not recognised",
     explanation: "This poll accepts only ballots with a voting code of the form XXXX-XXXX-XXXX-XXXX. The \
                   code is missing, misspelt, or was issued for another poll.",
 };

@@ -5,7 +5,9 @@
 //! GET,POST  /polls/{slug}              a poll's ballot
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
-//! OPTIONS   both                       whether a page of another site may use them
+//! GET       /api/polls/{slug}/state    its state, times and words, as JSON
+//! OPTIONS   these three                whether a page of another site may use them
+//! GET       /api/polls/{slug}/state/events  every change of them, as server-sent events
 //! GET       /problems/{name}           the explanation of a problem's type
 //! GET       /openapi.json
 //! GET       /static/{file}
@@ -18,11 +20,11 @@ use std::time::Duration;
 use votestream_service::http::{self, RequestTimer, timed};
 use votestream_service::listener::{Head, head};
 use votestream_service::problem::{Problem, answer_unrouted, explanations, unrouted};
-use warp::http::StatusCode;
+use warp::http::{Method, StatusCode};
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use crate::handlers::{api, form};
+use crate::handlers::{api, form, state};
 use crate::voting::VotingService;
 use crate::{body, pages, problems};
 
@@ -36,6 +38,8 @@ pub(crate) fn all(
     let with_voting = warp::any().map(move || voting.clone());
     let body = body::bounded(body_timeout);
     let get = warp::get().or(warp::head()).unify();
+
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
 
     // Ballots and polls.
     let api_cast = warp::path!("api" / "polls" / String / "ballots")
@@ -56,12 +60,15 @@ pub(crate) fn all(
         .then(|slug, timer: RequestTimer, voting, head: Head, body| {
             timer.measure(form::cast(voting, slug, head, body))
         });
-    let page =
-        page_path().and(get).and(timed("ballot_page")).and(with_voting.clone()).and(head()).then(
-            |slug, timer: RequestTimer, voting, head: Head| {
-                timer.measure(form::page(voting, slug, head))
-            },
-        );
+    let page = page_path()
+        .and(get)
+        .and(timed("ballot_page"))
+        .and(with_voting.clone())
+        .and(head())
+        .and(query)
+        .then(|slug, timer: RequestTimer, voting, head: Head, query| {
+            timer.measure(form::page(voting, slug, head, query))
+        });
     let preflight = warp::path!("api" / "polls" / String / ..)
         .and(poll_methods())
         .and(warp::options())
@@ -70,6 +77,22 @@ pub(crate) fn all(
         .and(head())
         .map(|_, methods, timer: RequestTimer, voting: Arc<VotingService>, head: Head| {
             timer.stop(api::preflight(&voting, &head.headers, methods))
+        });
+    let api_state = warp::path!("api" / "polls" / String / "state")
+        .and(get)
+        .and(timed("state"))
+        .and(with_voting.clone())
+        .and(head())
+        .map(|slug: String, timer: RequestTimer, voting: Arc<VotingService>, head: Head| {
+            timer.stop(state::state(&voting, &slug, &head.headers))
+        });
+    let state_events = warp::path!("api" / "polls" / String / "state" / "events")
+        .and(get)
+        .and(timed("state_events"))
+        .and(with_voting.clone())
+        .and(warp::method())
+        .map(|slug: String, timer: RequestTimer, voting: Arc<VotingService>, method: Method| {
+            timer.stop(state::events(&voting, &slug, &method))
         });
     let api_poll = warp::path!("api" / "polls" / String)
         .and(get)
@@ -99,6 +122,10 @@ pub(crate) fn all(
         .unify()
         .or(api_poll)
         .unify()
+        .or(api_state)
+        .unify()
+        .or(state_events)
+        .unify()
         .or(preflight)
         .unify()
         .or(assets)
@@ -122,10 +149,11 @@ fn other_methods() -> impl Filter<Extract = (Response,), Error = Rejection> + Cl
         .map(|allow| unrouted(Problem::method_not_allowed(allow)))
 }
 
-/// Matches the rest of a poll's address, and of that of its ballots, and returns the methods there.
+/// Matches the rest of the address of a poll, of its ballots, or of its state, and returns the methods there.
 fn poll_methods() -> impl Filter<Extract = (&'static str,), Error = Rejection> + Clone {
     let poll = warp::path::end().map(|| "GET, HEAD, OPTIONS");
-    poll.or(warp::path!("ballots").map(|| "OPTIONS, POST")).unify()
+    let state = warp::path!("state").map(|| "GET, HEAD, OPTIONS");
+    poll.or(warp::path!("ballots").map(|| "OPTIONS, POST")).unify().or(state).unify()
 }
 
 /// Matches `/` (no slug) and `/polls/{slug}`.

@@ -19,6 +19,7 @@ use votestream_service::trace::{self, Span};
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
+use crate::catalog::followers::Followers;
 use crate::client::{Client, PageSite, Source, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
@@ -37,6 +38,8 @@ use by_code::{ByCode, CodeVisitor};
 pub(crate) struct VotingService {
     /// This replica's copy of the polls.
     pub(crate) catalog: Catalog,
+    /// The states of all polls, and the pages that follow them.
+    pub(crate) followers: Followers,
     /// Stores ballots in Redis.
     pub(crate) publisher: Publisher,
     /// Whether Redis stores ballots as durably as configured.
@@ -120,6 +123,9 @@ pub(crate) struct Visitor {
     pub(crate) token: Option<String>,
     /// Whether a cookie takes the place of the voting code.
     pub(crate) is_remembered: bool,
+    /// Whom the order of the options follows, known or new. In a poll with voting codes it is the page before somebody has
+    /// voted.
+    pub(crate) order_of: Option<VoterId>,
 }
 
 /// The voter of a ballot.
@@ -148,7 +154,8 @@ impl Caster {
 }
 
 impl CastResult {
-    fn refused(problem: Problem) -> Self {
+    /// The refusal of a ballot whose voter is not known.
+    pub(crate) fn refused(problem: Problem) -> Self {
         Self { outcome: Err(problem), cookies: Vec::new(), voter: None, has_cookie: false }
     }
 }
@@ -207,9 +214,10 @@ impl VotingService {
         let now_s = now_ms() / 1_000;
         let keys = self.cookie_keys.ring();
         if poll.voter_policy == VoterPolicy::Code {
-            let CodeVisitor { voter, is_remembered, cookie, token } =
+            let CodeVisitor { voter, is_remembered, cookie, token, page } =
                 CodeVisitor::read(&keys, poll, client, headers);
-            return Visitor { voter, cookie, token: Some(token), is_remembered };
+            let order_of = Some(voter.unwrap_or(page));
+            return Visitor { voter, cookie, token: Some(token), is_remembered, order_of };
         }
         let (known, renew) = match identity::read(&keys, poll, headers, now_s, cookie_kind(client))
         {
@@ -226,6 +234,7 @@ impl VotingService {
             token: (known.is_none() || client.page != PageSite::AllowedScript)
                 .then(|| identity::token(&keys, poll, voter, now_s)),
             is_remembered: false,
+            order_of: Some(voter),
         }
     }
 
@@ -239,17 +248,18 @@ impl VotingService {
         client: Client,
         headers: &HeaderMap,
     ) -> Visitor {
-        if poll.voter_policy == VoterPolicy::Code {
-            return self.visitor(poll, client, headers);
-        }
         let (keys, now_s) = (self.cookie_keys.ring(), now_ms() / 1_000);
         let given = submission.token.as_deref();
         let by_token = given.and_then(|token| identity::read_token(&keys, poll, token, now_s).ok());
+        if poll.voter_policy == VoterPolicy::Code {
+            let visitor = self.visitor(poll, client, headers);
+            return Visitor { order_of: visitor.voter.or(by_token), ..visitor };
+        }
         let Some(voter) = ballot_of.or(by_token) else {
             return self.visitor(poll, client, headers);
         };
         let token = Some(identity::token(&keys, poll, voter, now_s));
-        Visitor { voter: Some(voter), token, ..Visitor::default() }
+        Visitor { voter: Some(voter), token, order_of: Some(voter), ..Visitor::default() }
     }
 
     /// Registers one ballot and counts its outcome in the metrics.
@@ -353,9 +363,7 @@ impl VotingService {
             Ok(Verdict::BadCode) => return CastResult::refused(by_code::bad_code()),
             Ok(Verdict::KeyReused) if key.is_some() => Err(key_reused()),
             // Two random ids end alike, once in four thousand million ballots of one voter.
-            Ok(Verdict::KeyReused) => {
-                Err(Problem::unavailable("your vote could not be stored; it is safe to try again"))
-            }
+            Ok(Verdict::KeyReused) => Err(not_stored()),
             Ok(Verdict::UnknownPoll) => Err(being_set_up()),
             Ok(Verdict::Full) => {
                 Err(Problem::unavailable("too many ballots wait to be counted").retry_after(5))
@@ -363,9 +371,9 @@ impl VotingService {
             Err(unavailable) => {
                 span.fail("not stored");
                 span.set("error.message", &unavailable);
-                Err(Problem::unavailable(format!(
-                    "your vote could not be stored; it is safe to try again ({unavailable})"
-                )))
+                // The reason names a server, which is of no use to a voter.
+                tracing::debug!(poll = %poll.slug, reason = %unavailable, "a ballot was not stored");
+                Err(not_stored())
             }
         };
         // A browser gets the cookie of a code once its vote stands.
@@ -544,6 +552,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
     }
 }
 
+fn not_stored() -> Problem {
+    Problem::unavailable("your vote could not be stored; try again: it is never counted twice")
+}
+
 fn being_set_up() -> Problem {
     Problem::unavailable("this poll is being set up; try again in a moment")
 }
@@ -555,8 +567,7 @@ fn key_reused() -> Problem {
 }
 
 fn cross_site() -> Problem {
-    let detail =
-        "ballots are accepted only from pages of this site, and from sites in ALLOWED_ORIGINS";
+    let detail = "this ballot came from a page of another site; open the ballot on its own site and vote there";
     Problem::new(&CROSS_SITE, detail)
 }
 
@@ -588,14 +599,18 @@ fn too_many_new_voters(poll: &Poll, retry_after_s: u32) -> Problem {
 
 fn already_voted(poll: &Poll, choices: Choices) -> Problem {
     let labels: Vec<&str> = poll.chosen(choices).map(|option| option.label.as_str()).collect();
-    let detail = format!("your vote for {} stands", labels.join(", "));
+    let detail = match choices.is_abstention() {
+        true => "your ballot, which chooses none of the options, stands".to_owned(),
+        false => format!("your vote for {} stands", labels.join(", ")),
+    };
     Problem::new(&ALREADY_VOTED, detail).with("choices", slugs(poll, choices))
 }
 
 fn not_open(poll: &Poll) -> Problem {
     let state = poll.state(now_ms());
     let detail = match state {
-        PollState::Scheduled => "this poll has not opened yet",
+        PollState::Scheduled => "this poll has not opened yet; vote once it is open",
+        PollState::Closed => "this poll has closed, so this ballot does not count",
         _ => "this poll takes no ballots now",
     };
     Problem::new(&NOT_OPEN, detail)

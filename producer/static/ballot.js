@@ -1,9 +1,11 @@
 // The ballot page with JavaScript: the same form, sent without leaving the page.
 
 import { Choices, lengthClass } from './choices.js';
-import { countDown, showLocalTimes, watch } from './clock.js';
+import { hear, showLocalTimes, watch } from './clock.js';
+import { Follower } from './follower.js';
+import { ShownPoll } from './poll.js';
 import { newKey, sendBallot } from './sender.js';
-import { say, sentence, span } from './words.js';
+import { keepsCookies, refusal, say, sentence, span } from './words.js';
 
 const ballot = document.getElementById('ballot');
 const form = document.getElementById('ballot-form');
@@ -17,9 +19,17 @@ const keys = new Map();
 let stopping = null;
 let choices = null;
 
+hear(ballot.dataset.now);
 showLocalTimes();
-startCountdowns();
 if (form) startForm();
+const shown = new ShownPoll({
+  isBusy: () => stopping !== null,
+  onWords: () => choices?.refresh(),
+  onClosed: () => document.getElementById('vote-unknown')?.remove(),
+  onDue: () => follower.hurry(),
+});
+const follower = new Follower(api, (poll) => shown.show(poll));
+follower.start();
 takeCodeOfLink();
 addEventListener('hashchange', takeCodeOfLink);
 askForUnknownVote();
@@ -28,13 +38,18 @@ function startForm() {
   choices = new Choices(form, {
     min: Number(ballot.dataset.choicesMin),
     max: Number(ballot.dataset.choicesMax),
-    voted: !standing.hidden && (!needsCode || isRemembered()),
+    standing: form.dataset.standing === undefined ? null : form.dataset.standing.split(' ').filter(Boolean),
   });
   form.noValidate = true;
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    submit();
+    submit(choices.slugs());
   });
+  document.getElementById('abstain')?.addEventListener('click', (event) => {
+    event.preventDefault();
+    submit([], true);
+  });
+  document.getElementById('no-cookies').hidden = keepsCookies();
   // Listen to input, not to change: a line that vanishes on blur moves the button from under the pointer.
   form.addEventListener('input', () => clearProblem());
   document.getElementById('stop').addEventListener('click', () => stopping?.abort());
@@ -61,12 +76,13 @@ function takeCodeOfLink() {
   choices.focus();
 }
 
-async function submit() {
+/** Sends a ballot with these choices; one without any only where the voter has said so. */
+async function submit(slugs, abstains = false) {
   if (stopping) return;
   clearProblem();
-  const fault = choices.fault();
+  const fault = slugs.length > 0 || abstains ? choices.fault(slugs) : ['Not sent.', 'Mark a choice first.'];
   if (fault) {
-    showProblem('Not sent.', fault);
+    showProblem(...fault);
     choices.focus();
     return;
   }
@@ -75,7 +91,6 @@ async function submit() {
     showCodeProblem(code, 'Enter your voting code.');
     return;
   }
-  const slugs = choices.slugs();
   const token = document.getElementById('token');
   const remember = document.getElementById('remember');
   const body = {
@@ -90,7 +105,7 @@ async function submit() {
   stopping = new AbortController();
   showSending(true);
   const key = keys.get(ballotText);
-  const closes_ms = Date.parse(document.getElementById('closes-at')?.dateTime ?? '');
+  const closes_ms = () => Date.parse(document.getElementById('closes-at')?.dateTime ?? '');
   const answer = await sendBallot(`${api}/ballots`, body, key, { signal: stopping.signal, onWait: showWait, closes_ms });
   stopping = null;
   showSending(false);
@@ -102,15 +117,20 @@ async function submit() {
 function showAnswer(answer, sent, code) {
   switch (answer.kind) {
     case 'accepted':
-      return showStanding('accepted', answer.choices, 'Accepted: you voted for');
+      return showStanding('accepted', answer.choices, 'Accepted: you voted for', 'Accepted: you chose none of the options');
     case 'stands': {
       // The same choices: most likely this very ballot, whose first answer was lost on the way.
       const same = answer.choices.length === sent.length && sent.every((slug) => answer.choices.includes(slug));
-      return showStanding('stands', answer.choices, same ? 'Your vote stands: you voted for' : 'You had already voted for');
+      const title = same ? 'Your vote stands: you voted for' : 'You had already voted for';
+      return showStanding('stands', answer.choices, title, 'Your ballot stands: you chose none of the options');
     }
     case 'refused':
-      if (['bad-code', 'code-used'].includes(answer.problem.name) && code) return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
-      return showProblem(answer.problem.title, sentence(answer.problem.detail ?? ''));
+      if (['bad-code', 'code-used', 'too-many-wrong-codes'].includes(answer.problem.name) && code) {
+        return showCodeProblem(code, sentence(answer.problem.detail || answer.problem.title));
+      }
+      // The page learns what has become of the poll.
+      if (['not-open', 'unknown-poll'].includes(answer.problem.name)) follower.ask();
+      return showProblem(...refusal(answer.problem));
     default:
       return showProblem(
         answer.stopped ? 'Stopped.' : 'No answer from the server.',
@@ -119,15 +139,17 @@ function showAnswer(answer, sent, code) {
   }
 }
 
-function showStanding(outcome, slugs, title) {
+function showStanding(outcome, slugs, title, titleOfNone) {
   const items = slugs.map((slug) => {
     const item = document.createElement('li');
     item.dir = 'auto';
+    item.dataset.option = slug;
     item.textContent = choices.label(slug);
     item.className = lengthClass(item.textContent);
     return item;
   });
-  document.getElementById('standing-title').textContent = title;
+  document.getElementById('standing-title').textContent = slugs.length > 0 ? title : titleOfNone;
+  document.getElementById('no-cookie-note').hidden = keepsCookies();
   document.getElementById('standing-choices').replaceChildren(...items);
   document.getElementById('notice')?.remove();
   document.getElementById('vote-unknown')?.remove();
@@ -139,8 +161,7 @@ function showStanding(outcome, slugs, title) {
   if (needsCode) {
     takeNextCode(slugs);
   } else if (replaceable) {
-    choices.mark(slugs);
-    choices.setVoted();
+    choices.setStanding(slugs);
   } else {
     form.remove();
   }
@@ -166,8 +187,7 @@ function takeNextCode(slugs) {
       'Another person can vote here, with a code of their own. Each code has one vote.';
   }
   if (isRemembered()) {
-    choices.mark(slugs);
-    choices.setVoted();
+    choices.setStanding(slugs);
   } else {
     choices.mark([]);
   }
@@ -190,7 +210,12 @@ function showSending(sending) {
 
 function showWait({ attempt, wait_ms, reason, detail, closing }) {
   const status = document.getElementById('status');
-  const reasons = { network: 'No connection to the server.', server: 'The server is busy.', limit: sentence(detail ?? '') };
+  const reasons = {
+    network: 'No connection to the server.',
+    slow: 'The connection is slow: the vote did not arrive whole.',
+    server: 'The server is busy.',
+    limit: sentence(detail ?? 'Very many people in your network send something at the same moment'),
+  };
   const atClosing = {
     '': '',
     soon: ' The poll is about to close: a vote that is not accepted by then does not count.',
@@ -251,24 +276,10 @@ function askForUnknownVote() {
   watch(api, (poll) => known.includes(poll.your_vote), (poll) => {
     // Ignore this reply if a vote is being sent or was answered meanwhile: that answer is newer.
     const isNews = poll.your_vote === 'stands' && !stopping && standing.hidden;
-    if (isNews && !form) return location.reload();
-    document.getElementById('vote-unknown')?.remove();
-    if (isNews) showStanding('stands', poll.your_choices, 'You voted for');
+    if (isNews) return location.reload();
+    if (poll.your_vote !== 'none') return document.getElementById('vote-unknown')?.remove();
+    // The words change in place, so that the ballot below does not move.
+    document.getElementById('vote-unknown-title').textContent = 'You have not voted yet';
+    document.getElementById('vote-unknown-words').textContent = 'The service can see again whether you have voted.';
   });
-}
-
-/* Opening and closing time */
-
-function startCountdowns() {
-  const { state } = ballot.dataset;
-  const reload = () => {
-    // Do not interrupt a vote that is being sent: its answer says whether it was accepted.
-    if (stopping) setTimeout(reload, 1000);
-    else location.reload();
-  };
-  const due = () => watch(api, (poll) => poll.state !== state, reload);
-  const opens = document.getElementById('opens-at');
-  if (opens) countDown(document.getElementById('opens-in'), opens.dateTime, (left) => `in ${left}`, due);
-  const closes = document.getElementById('closes-at');
-  if (closes) countDown(document.getElementById('closes-in'), closes.dateTime, (left) => ` · ${left} left`, due);
 }

@@ -7,18 +7,22 @@ export class Choices {
   #form;
   #min;
   #max;
-  #voted;
+  #mayAbstain;
+  /** Slugs of the vote that stands and that the button changes; null while there is none. */
+  #standing;
 
-  constructor(form, { min, max, voted }) {
+  /** `standing` has the slugs of the vote that the form changes, or is null. */
+  constructor(form, { min, max, standing }) {
     this.#form = form;
     this.#min = Math.max(1, min);
     this.#max = max;
-    this.#voted = voted;
-    form.addEventListener('change', () => this.#show());
-    this.#show();
+    this.#mayAbstain = min === 0;
+    this.#standing = standing;
+    form.addEventListener('change', () => this.refresh());
+    this.refresh();
   }
 
-  /** Slugs, in ballot order. */
+  /** Slugs, in the order of the page. */
   slugs() {
     return this.#marked().map((input) => input.value);
   }
@@ -29,11 +33,15 @@ export class Choices {
     return input ? labelOf(input) : slug;
   }
 
-  /** A sentence when the number of choices is not allowed, else null. */
-  fault() {
-    const count = this.#marked().length;
-    if (count < this.#min) return this.#min === 1 ? 'Mark a choice first.' : `Mark at least ${this.#min} choices.`;
-    if (count > this.#max) return `Mark at most ${this.#max} choices; ${count} are marked now.`;
+  /** Two sentences, title and detail, when these slugs cannot be sent, else null. */
+  fault(slugs) {
+    if (this.#standing && same(slugs, this.#standing)) {
+      return ['This is the vote that stands.', 'Mark another choice to change it.'];
+    }
+    if (slugs.length === 0 && this.#mayAbstain) return null;
+    const few = this.#min === 1 ? 'Mark a choice first.' : `Mark at least ${this.#min} choices.`;
+    if (slugs.length < this.#min) return ['Not sent.', few];
+    if (slugs.length > this.#max) return ['Not sent.', `Mark at most ${this.#max} choices; ${slugs.length} are marked now.`];
     return null;
   }
 
@@ -41,35 +49,41 @@ export class Choices {
     (this.#marked()[0] ?? this.#form.elements.vote[0]).focus();
   }
 
-  /** From now on the button changes a vote. */
-  setVoted() {
-    this.#voted = true;
-    this.#show();
+  /** From now on the button changes this vote. */
+  setStanding(slugs) {
+    this.#standing = slugs;
+    this.mark(slugs);
   }
 
   /** Marks exactly these slugs. */
   mark(slugs) {
     for (const input of this.#form.elements.vote) input.checked = slugs.includes(input.value);
-    this.#show();
+    this.refresh();
   }
 
-  #marked() {
-    return [...this.#form.elements.vote].filter((input) => input.checked);
-  }
-
-  #show() {
+  /** Writes the words of the button. It offers no vote that stands already. */
+  refresh() {
+    if (!this.#form.isConnected) return;
     const marked = this.#marked();
     const count = document.getElementById('chosen-count');
     if (count) {
       count.hidden = false;
       count.textContent = `${marked.length} of ${this.#max} marked`;
     }
-    const verb = this.#voted ? 'Change my vote' : 'Vote';
-    const joint = this.#voted ? ' to ' : ' for ';
+    const isStanding = this.#standing !== null && same(this.slugs(), this.#standing);
+    const verb = this.#standing ? 'Change my vote' : 'Vote';
+    const joint = this.#standing ? ' to ' : ' for ';
     const object = marked.length > 1 ? `${marked.length} choices` : marked.map(labelOf).join('');
-    document.getElementById('send-label').textContent = object ? verb + joint + object : verb;
+    document.getElementById('send-label').textContent = object && !isStanding ? verb + joint + object : verb;
+    document.getElementById('send').classList.toggle('primary', !isStanding);
+  }
+
+  #marked() {
+    return [...this.#form.elements.vote].filter((input) => input.checked);
   }
 }
+
+const same = (some, others) => some.length === others.length && some.every((slug) => others.includes(slug));
 
 /** Returns the class for a text: long ones are set smaller than a headline. The server has the same limits. */
 export function lengthClass(text) {

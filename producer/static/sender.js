@@ -3,6 +3,8 @@
 // Only status 202 means accepted. Sending again is harmless: all attempts carry the page's voting token, or the voting
 // code, and one idempotency key, so they are the same voter's and the same ballot.
 
+import { now_ms } from './clock.js';
+
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
 const WAIT_MS_MAX = 30_000;
@@ -17,17 +19,17 @@ const SPREAD_BEFORE_CLOSING_MS = 2_500;
  *   { kind: 'refused', problem }             any other answer that sending again would not change
  *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
  *
- * `key` is the idempotency key of the ballot. `closes_ms` is the poll's closing time, NaN if there is none. Calls
+ * `key` is the idempotency key of the ballot. `closes_ms()` is the poll's closing time, NaN if there is none. Calls
  * `onWait({ attempt, wait_ms, reason, detail, closing })` before each wait; `closing` is 'soon' if the poll closes right
  * after the next try, 'over' if it has closed, else ''. `signal` stops everything.
  */
-export async function sendBallot(url, ballot, key, { signal, onWait, closes_ms = NaN }) {
+export async function sendBallot(url, ballot, key, { signal, onWait, closes_ms = () => NaN }) {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     if (signal.aborted) break;
     const answer = await post(url, ballot, key, signal);
     if (answer.kind !== 'busy') return answer;
     if (signal.aborted || attempt === ATTEMPTS_MAX) break;
-    const { wait_ms, closing } = beforeClosing(backOff(attempt, answer.retry_after_ms), closes_ms);
+    const { wait_ms, closing } = beforeClosing(backOff(attempt, answer.retry_after_ms), closes_ms() - now_ms());
     onWait({ attempt, wait_ms, reason: answer.reason, detail: answer.detail, closing });
     await pause(wait_ms, signal, answer.reason === 'network');
   }
@@ -42,11 +44,10 @@ export function backOff(attempt, retry_after_ms = 0, random = Math.random) {
 }
 
 /**
- * Shortens a wait that would end after the closing time, so that there is one more try before. After the closing time the
+ * Shortens a wait that would end after the closing time, which comes in `left_ms`, so that there is one more try before. After the closing time the
  * page goes on, because only the server knows whether an earlier try was stored in time.
  */
-export function beforeClosing(wait_ms, closes_ms, now_ms = Date.now(), random = Math.random) {
-  const left_ms = closes_ms - now_ms;
+export function beforeClosing(wait_ms, left_ms, random = Math.random) {
   if (Number.isNaN(left_ms) || wait_ms < left_ms - BEFORE_CLOSING_MS) return { wait_ms, closing: '' };
   if (left_ms <= 0) return { wait_ms, closing: 'over' };
   const latest_ms = left_ms - BEFORE_CLOSING_MS - random() * SPREAD_BEFORE_CLOSING_MS;
@@ -58,10 +59,10 @@ export function beforeClosing(wait_ms, closes_ms, now_ms = Date.now(), random = 
 }
 
 /** `Retry-After` in ms: seconds or a date; 0 when missing or unreadable. */
-export function retryAfter(header, now_ms = Date.now()) {
+export function retryAfter(header) {
   if (!header) return 0;
   const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now_ms;
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now_ms();
   return Number.isFinite(ms) ? Math.max(0, ms) : 0;
 }
 
@@ -97,16 +98,19 @@ async function post(url, ballot, key, signal) {
 }
 
 async function read(response) {
+  const { status } = response;
   const retry_after_ms = retryAfter(response.headers.get('retry-after'));
   const body = await response.json().catch(() => null);
-  if (response.status === 429 && retry_after_ms) {
-    return { kind: 'busy', reason: body?.detail ? 'limit' : 'server', detail: body?.detail, retry_after_ms };
+  const name = String(body?.type ?? '').split('/').pop();
+  // A wrong code stays wrong, however often it is sent.
+  if (status === 429 && name !== 'too-many-wrong-codes') {
+    return { kind: 'busy', reason: 'limit', detail: body?.detail, retry_after_ms };
   }
-  if (response.status >= 502) return { kind: 'busy', reason: 'server', retry_after_ms };
-  if (response.status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
-  if (response.status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
-  const problem = body?.title ? body : { title: `The server answered ${response.status}`, detail: '' };
-  return { kind: 'refused', problem: { ...problem, name: String(problem.type ?? '').split('/').pop() } };
+  if (status === 408) return { kind: 'busy', reason: 'slow', retry_after_ms };
+  if (status >= 500) return { kind: 'busy', reason: 'server', retry_after_ms };
+  if (status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
+  if (status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
+  return { kind: 'refused', problem: { ...body, name } };
 }
 
 /** Waits; ends early when stopped, and when the network comes back after it was away. */

@@ -17,6 +17,28 @@ export function sentence(detail) {
   return detail && detail[0].toUpperCase() + detail.slice(1) + end;
 }
 
+/** What a voter can do about a refusal whose own words are for programs: title and detail, by the name of the problem. */
+const REMEDIES = {
+  malformed: ['This page is too old to vote with.', 'Reload it, and vote again. If that does not help, close it and open the address anew.'],
+  'unknown-poll': ['This poll is not there any more.', 'Ask whoever gave you the address.'],
+};
+
+/** Turns a refusal into a title and a sentence on what to do. */
+export function refusal({ name, title, detail }) {
+  if (name in REMEDIES) return REMEDIES[name];
+  if (!title) return ['Your vote was not taken.', 'Reload this page, and vote again.'];
+  return [`${title}.`, sentence(detail ?? '')];
+}
+
+/** Whether this browser keeps cookies. The voter's own cookie is hidden from scripts, so another one is tried. */
+export function keepsCookies() {
+  const probe = 'votestream-probe=1';
+  document.cookie = `${probe}; SameSite=Lax; Path=/; Max-Age=10`;
+  const keeps = document.cookie.includes(probe);
+  document.cookie = `${probe}; SameSite=Lax; Path=/; Max-Age=0`;
+  return keeps;
+}
+
 /** Replaces an element's content by a bold lead and a plain sentence. */
 export function say(element, lead, ...rest) {
   const strong = document.createElement('strong');

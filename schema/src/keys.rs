@@ -16,7 +16,8 @@
 //! | `{votes:K}:sent-again` | string | the last entry that `votectl resync` sent again, and the earliest time of those; until that entry has left the stream |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
-//! | `votes:polls-revision` | number | grows after each change of `votes:polls` by consumers and votectl |
+//! | `votes:drafts` | set | slugs of drafts, of which producers know nothing else |
+//! | `votes:polls-revision` | number | grows after each change of `votes:polls` or `votes:drafts` by consumers and votectl |
 //! | `votes:polls-compared` | string | there for some seconds after a consumer compared all copies of the polls |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |
 //! | `votes:producers` | hash | producer → how recent its copy of the polls is ([`crate::projection::presence`]) |
@@ -128,6 +129,11 @@ impl Keys {
     /// The key of all poll definitions, for the producer's pages.
     pub fn polls(&self) -> String {
         format!("{}:polls", self.prefix)
+    }
+
+    /// The key of the slugs of all drafts. A page of a draft waits; the title of a draft is not in Redis.
+    pub fn drafts(&self) -> String {
+        format!("{}:drafts", self.prefix)
     }
 
     /// The key of the number that grows after each change of a definition, so that nobody needs to read them all to see

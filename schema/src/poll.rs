@@ -6,6 +6,7 @@
 
 pub mod network;
 pub mod network_limit;
+pub mod order;
 pub mod secrecy;
 pub mod stored_voter_policy;
 pub mod voter_key;
@@ -175,12 +176,15 @@ pub struct Definition {
     pub title: String,
     /// The 2 to 63 options, in the order in which voters see them.
     pub options: Vec<PollOption>,
-    /// The fewest options that a ballot may choose, at least 1.
+    /// The fewest options that a ballot may choose; with 0 a ballot may choose none, which counts as turnout.
     #[serde(default = "one")]
     pub choices_min: u8,
     /// The most options that a ballot may choose.
     #[serde(default = "one")]
     pub choices_max: u8,
+    /// Whether each voter sees the options in an order of their own.
+    #[serde(default)]
+    pub shuffle: bool,
     /// Decides which of a voter's ballots stands.
     #[serde(default = "keep_first")]
     pub vote_policy: VotePolicy,
@@ -241,9 +245,9 @@ impl Definition {
             }
         }
         let (min, max) = (usize::from(self.choices_min), usize::from(self.choices_max));
-        if !(1 <= min && min <= max && max <= self.options.len()) {
+        if !(min <= max && 1 <= max && max <= self.options.len()) {
             return fail(format!(
-                "choices_min..choices_max must lie within 1..{}, not {min}..{max}",
+                "choices_min..choices_max must lie within 0..{}, with a choices_max of 1 at least, not {min}..{max}",
                 self.options.len()
             ));
         }
@@ -329,10 +333,13 @@ pub struct Poll {
     pub title: String,
     /// The options, in the order in which voters see them; a bit of [`Choices`] is an index into this.
     pub options: Vec<PollOption>,
-    /// The fewest options that a ballot may choose, at least 1.
+    /// The fewest options that a ballot may choose; with 0 a ballot may choose none, which counts as turnout.
     pub choices_min: u8,
     /// The most options that a ballot may choose.
     pub choices_max: u8,
+    /// Whether each voter sees the options in an order of their own. Producers of earlier releases ignore it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shuffle: bool,
     /// Decides which of a voter's ballots stands.
     pub vote_policy: VotePolicy,
     /// Decides who may vote.
@@ -414,9 +421,23 @@ impl Poll {
         })
     }
 
+    /// Finds the options of these names for a form that shows them as marked: names of no option are left out, and so are
+    /// options beyond the most that a ballot may choose.
+    pub fn mark<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Choices {
+        let mut marked = Choices::NONE;
+        for position in names.into_iter().filter_map(|name| self.position(name)) {
+            let more = marked.positions().chain([position]);
+            match Choices::from_positions(more) {
+                Some(more) if more.count() <= usize::from(self.choices_max) => marked = more,
+                _ => {}
+            }
+        }
+        marked
+    }
+
     /// Whether these choices name existing options, and as many as the poll allows.
     pub fn allows(&self, choices: Choices) -> bool {
-        choices.highest() < self.options.len()
+        choices.highest().is_none_or(|highest| highest < self.options.len())
             && (usize::from(self.choices_min)..=usize::from(self.choices_max))
                 .contains(&choices.count())
     }
@@ -479,6 +500,7 @@ mod tests {
             options: ["cats", "dogs", "a"].map(option).to_vec(),
             choices_min: 1,
             choices_max: 2,
+            shuffle: false,
             vote_policy: VotePolicy::KeepFirst,
             voter_policy: VoterPolicy::Open,
             visibility: Visibility::AfterClose,
@@ -540,6 +562,24 @@ mod tests {
     }
 
     #[test]
+    fn a_form_marks_the_options_that_exist_and_no_more_than_the_poll_takes() {
+        let poll = poll();
+        assert_eq!(poll.mark(["birds", "dogs", "dogs", ""]).mask(), 0b010);
+        assert_eq!(poll.mark(["dogs", "cats", "a"]).mask(), 0b011);
+        assert_eq!(poll.mark([]), Choices::NONE);
+    }
+
+    #[test]
+    fn a_ballot_may_choose_nothing_exactly_where_the_poll_says_so() {
+        let mut poll = poll();
+        assert!(poll.choose([]).is_err());
+        poll.choices_min = 0;
+        let none = poll.choose([]).unwrap();
+        assert!(none.is_abstention() && poll.allows(none) && poll.chosen(none).count() == 0);
+        assert_eq!(poll.choose(["cats"]).unwrap().mask(), 0b001);
+    }
+
+    #[test]
     fn each_broken_rule_of_a_definition_is_named() {
         let good = || Definition {
             slug: "pets".parse().unwrap(),
@@ -547,6 +587,7 @@ mod tests {
             options: ["cats", "dogs"].map(option).to_vec(),
             choices_min: 1,
             choices_max: 1,
+            shuffle: false,
             vote_policy: VotePolicy::KeepFirst,
             voter_policy: VoterPolicy::Open,
             visibility: Visibility::Always,
@@ -582,7 +623,7 @@ mod tests {
         check(|d| d.options[1].label = "x".repeat(300), "label");
         check(|d| d.options[1].colour = Some("red".into()), "colour");
         check(|d| d.choices_max = 3, "choices_min");
-        check(|d| d.choices_min = 0, "choices_min");
+        check(|d| (d.choices_min, d.choices_max) = (0, 0), "choices_max");
         check(|d| d.closes_at = Some(jiff::Timestamp::UNIX_EPOCH), "opens_at");
     }
 }

@@ -58,7 +58,7 @@ pub async fn rules<E: From<RedisError>>(
     Ok(written == 1)
 }
 
-/// Writes a poll's definition, which the producer's pages read; removes that of a draft.
+/// Writes a poll's definition, which the producer's pages read; of a draft it writes the slug alone.
 ///
 /// # Errors
 /// Returns the error of Redis.
@@ -68,6 +68,7 @@ pub async fn definition(
     poll: &Poll,
 ) -> Result<(), RedisError> {
     cmd(&projection::definition(keys, poll)).exec_async(redis).await?;
+    cmd(&projection::draft(keys, poll)).exec_async(redis).await?;
     definitions_changed(redis, keys).await
 }
 

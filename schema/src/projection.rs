@@ -127,6 +127,12 @@ pub fn definition(keys: &Keys, poll: &Poll) -> Command {
     command(["HSET", &keys.polls(), poll.slug.as_str(), &write_definition(poll)])
 }
 
+/// Notes a draft for the producer's pages, which then wait for it; removes the note of any other poll.
+pub fn draft(keys: &Keys, poll: &Poll) -> Command {
+    let name = if poll.opens_at_ms.is_none() { "SADD" } else { "SREM" };
+    command([name, &keys.drafts(), poll.slug.as_str()])
+}
+
 /// A keyed poll in Redis: its secret (64 hexadecimal digits; none once it is sealed) beside its definition.
 ///
 /// The form differs from that of other polls, so that a producer from before there were secrets does not read it.
@@ -224,6 +230,18 @@ mod tests {
             assert!(serde_json::from_str::<Poll>(&written).is_err(), "{written}");
         }
         assert!(read_definition("{}").is_err());
+    }
+
+    #[test]
+    fn of_a_draft_redis_gets_the_slug_alone() {
+        let json = r#"{"id": 1, "slug": "pets", "title": "Pets", "options": [], "choices_min": 1, "choices_max": 1,
+            "vote_policy": "replace", "voter_policy": "open", "visibility": "always", "opens_at_ms": null,
+            "closes_at_ms": null, "archived_at_ms": null, "revision": 1}"#;
+        let (keys, poll) = (Keys::default(), read_definition(json).unwrap());
+        assert_eq!(definition(&keys, &poll), ["HDEL", &keys.polls(), "pets"]);
+        assert_eq!(draft(&keys, &poll), ["SADD", &keys.drafts(), "pets"]);
+        let open = Poll { opens_at_ms: Some(5), ..poll };
+        assert_eq!(draft(&keys, &open), ["SREM", &keys.drafts(), "pets"]);
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub const FIELD_TOKEN: &str = "token";
 
 /// The form field that asks to keep the voter of a voting code in this browser.
 pub const FIELD_REMEMBER: &str = "remember";
+/// The form field that says that the ballot chooses nothing.
+pub const FIELD_ABSTAIN: &str = "abstain";
+/// The parameter of a ballot page's address that marks an option beforehand; given more than once for several.
+pub const PARAMETER_OPTION: &str = "option";
 /// The form field that asks to forget the voter whom this browser names.
 pub const FIELD_FORGET: &str = "forget";
 
@@ -34,6 +38,9 @@ pub struct Submission {
     /// Whether this browser may change the vote later without the voting code.
     #[serde(default)]
     pub remember: bool,
+    /// Whether a form says that it chooses nothing; a form without a mark alone may be a mistake.
+    #[serde(skip)]
+    pub abstains: bool,
     /// Whether this is no ballot, but a form that asks to forget the voter.
     #[serde(skip)]
     pub forget: bool,
@@ -64,8 +71,12 @@ impl Submission {
                 }
                 FIELD_REMEMBER => submission.remember = true,
                 FIELD_FORGET => submission.forget = true,
+                FIELD_ABSTAIN => submission.abstains = true,
                 _ => {}
             }
+        }
+        if submission.abstains {
+            submission.choices.clear();
         }
         submission
     }
@@ -77,6 +88,13 @@ impl Submission {
     pub fn from_json(body: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(body)
     }
+}
+
+/// Reads the names of options that the query of a ballot page's address marks beforehand: `option=cats`.
+pub fn marked_beforehand(query: &str) -> Vec<String> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let options = pairs.filter(|(name, _)| name == PARAMETER_OPTION);
+    options.map(|(_, value)| value.into_owned()).collect()
 }
 
 fn not_blank(field: Option<&str>) -> Option<&str> {
@@ -97,6 +115,10 @@ mod tests {
         assert_eq!(read.token.as_deref(), Some("v1.a"));
         assert!(!read.remember && Submission::from_form(b"remember=1&vote=a").remember);
         assert!(!read.forget && Submission::from_form(b"forget=1").forget);
+        let read = Submission::from_form(b"vote=cats&abstain=1");
+        assert!(read.abstains && read.choices.is_empty());
+        assert_eq!(marked_beforehand("option=cats&x=y&option=d%6Fgs"), ["cats", "dogs"]);
+        assert!(marked_beforehand("").is_empty());
         assert_eq!(Submission::from_form(b""), Submission::default());
         assert_eq!(Submission::from_form(b"\xff=%&vote=%ff").choices, ["\u{fffd}"]);
     }

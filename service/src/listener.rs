@@ -19,6 +19,7 @@ mod socket;
 mod take_over;
 #[cfg(test)]
 mod tests;
+pub mod viewers;
 mod wire;
 
 use std::convert::Infallible;

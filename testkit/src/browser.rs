@@ -43,6 +43,20 @@ axe.run(document, {
     (error) => done([`axe failed: ${error}`]));
 "#;
 
+/// Lists the jumps of a page since it was opened, each with its size and the elements that moved, except those that follow
+/// a click or a key (<https://wicg.github.io/layout-instability/>).
+const JUMPS: &str = r#"
+const done = arguments[arguments.length - 1];
+const name = (node) => node?.id || node?.className || node?.nodeName;
+const jumps = [];
+new PerformanceObserver((list) => {
+    for (const jump of list.getEntries().filter((one) => !one.hadRecentInput)) {
+        jumps.push(`${jump.value.toFixed(4)}: ${jump.sources.map((one) => name(one.node)).join(", ")}`);
+    }
+}).observe({ type: "layout-shift", buffered: true });
+setTimeout(() => done(jumps), 300);
+"#;
+
 /// The settings of a visitor's browser.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
@@ -159,6 +173,17 @@ impl Browser {
         let wide: Vec<String> = serde_json::from_value(wide).expect("a list of texts");
         let found = self.axe_violations().await.into_iter().chain(wide);
         found.map(|flaw| format!("{name}: {flaw}")).collect()
+    }
+
+    /// Returns the jumps of the open page since it was opened, one a line, each line beginning with `name`. Those that
+    /// follow a click or a key are left out.
+    ///
+    /// # Panics
+    /// Panics if scripts do not run in the page.
+    pub async fn jumps(&self, name: &str) -> Vec<String> {
+        let found = self.execute_async(JUMPS, Vec::new()).await.expect("scripts run");
+        let found: Vec<String> = serde_json::from_value(found).expect("a list of texts");
+        found.into_iter().map(|jump| format!("{name}: {jump}")).collect()
     }
 
     /// Returns the visible text of the first element that matches, or an empty text while no element does.

@@ -10,7 +10,7 @@
 //! Invariant: rules never return to an older revision, because the script refuses that. So a replica that was paused in
 //! the middle of copying does no harm.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -178,18 +178,28 @@ impl Projector {
         polls: &Polls,
     ) -> Result<bool, RedisError> {
         let known = fields(connection, &self.keys.polls()).await?;
-        let (mut ours, mut is_unknown) = (0, false);
+        let drafts = self.drafts(connection).await?;
+        let (mut ours, mut our_drafts, mut is_unknown) = (0, 0, false);
         for poll in polls.values() {
             let command = projection::definition(&self.keys, poll);
-            let found = known.get(poll.slug.as_str().as_bytes());
+            let slug = poll.slug.as_str().as_bytes();
+            let (found, is_noted) = (known.get(slug), drafts.contains(slug));
             ours += usize::from(found.is_some());
+            our_drafts += usize::from(is_noted);
             if found.is_some_and(|found| is_later(found, poll)) {
                 is_unknown = true;
-            } else if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes) {
+            } else if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes)
+                || is_noted != poll.opens_at_ms.is_none()
+            {
                 poll_copy::definition(connection, &self.keys, poll).await?;
             }
         }
-        Ok(is_unknown || ours < known.len())
+        Ok(is_unknown || ours < known.len() || our_drafts < drafts.len())
+    }
+
+    /// Reads the slugs that Redis has as those of drafts.
+    async fn drafts(&self, connection: &mut Connection) -> Result<HashSet<Vec<u8>>, RedisError> {
+        redis::cmd("SMEMBERS").arg(self.keys.drafts()).query_async(connection).await
     }
 
     /// Writes the rules that differ in one partition; the register function reads them. Returns whether it has rules that
@@ -302,6 +312,14 @@ impl Projector {
             if is_readable(&|poll| poll.slug == name) {
                 changed |=
                     repair_field(connection, "definition", &key, &slug, &found, right).await?;
+            }
+        }
+        for slug in self.drafts(connection).await? {
+            let name = String::from_utf8_lossy(&slug);
+            let is_draft = slugs.get(&*name).is_some_and(|poll| poll.opens_at_ms.is_none());
+            if !is_draft && is_readable(&|poll| poll.slug == name) {
+                let remove = redis::cmd("SREM").arg(self.keys.drafts()).arg(&slug).to_owned();
+                changed |= remove.query_async::<i64>(connection).await? == 1;
             }
         }
         if changed {

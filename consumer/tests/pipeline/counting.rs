@@ -52,6 +52,37 @@ async fn counts(deployment: &TestDeployment, poll: &Poll, people: i64) {
     assert_eq!(set_aside, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abstention_is_counted_as_turnout_and_for_no_option() {
+    let deployment = TestDeployment::new().await;
+    let mut sql = deployment.sql().await;
+    let changes = json!({"choices_min": 0, "vote_policy": "replace"});
+    let poll = create_poll(&mut sql, changes).await;
+    let consumer = deployment.start(&[]);
+    let changing = VoterKey::new();
+    let ballots = [(VoterKey::new(), 0), (VoterKey::new(), 1), (changing, 2), (changing, 0)];
+    for (voter, mask) in ballots {
+        deployment.add(&[ballot(&poll, voter, mask)]).await;
+    }
+    let tally = async || {
+        let row = "SELECT voters, array(SELECT votes FROM tally WHERE poll_id = $1 ORDER BY position), \
+                   (SELECT sum(votes)::int8 FROM series WHERE poll_id = $1) FROM poll_tally WHERE poll_id = $1";
+        let row = sql.query_one(row, &[&poll.id.0]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, Vec<i64>>(1), row.get::<_, Option<i64>>(2))
+    };
+    eventually(SOON, async || match tally().await {
+        (3, votes, Some(3)) if votes == [1, 0] => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    // Where the poll wants a choice, a ballot without one is not counted.
+    deployment.add(&[ballot(&deployment.poll, VoterKey::new(), 0)]).await;
+    let dead = wait_for_dead_letters(&deployment, 1).await;
+    let reason = String::from_utf8_lossy(&dead[0]["reason"]).into_owned();
+    assert!(reason.contains("not among those that poll"), "{reason}");
+    assert!(consumer.stop().await);
+}
+
 /// The consumer's copy of the polls is up to a minute old here, so it must reload before it refuses a ballot.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_created_or_opened_a_moment_ago_loses_no_ballot() {

@@ -186,6 +186,14 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
         let drafts: bool =
             redis.hexists(deployment.keys.polls(), draft.slug.as_str()).await.unwrap();
         assert!(!drafts, "a draft is not shown");
+        let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
+        assert_eq!(noted, [draft.slug.to_string()], "its slug alone is noted");
+        let _: i64 = redis.sadd(deployment.keys.drafts(), "none-such").await.unwrap();
+        eventually(SOON, async || {
+            let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
+            if noted == [draft.slug.to_string()] { Ok(()) } else { Err(noted) }
+        })
+        .await;
         deployment.add(&deployment.ballots(5)).await;
         deployment.settles_at(5 * (round + 1)).await;
         server.command(&["FLUSHALL"]).unwrap();

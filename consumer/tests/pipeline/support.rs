@@ -357,7 +357,7 @@ pub async fn http(address: SocketAddr, head: &str, body: &str) -> std::io::Resul
 
 /// Makes a ballot of this voter with this mask of options.
 pub fn ballot(poll: &Poll, voter: VoterKey, mask: i64) -> Ballot {
-    let choices = Choices::from_mask(mask).expect("something is chosen");
+    let choices = Choices::from_mask(mask).expect("no more options than there may be");
     Ballot { poll: poll.id, voter, id: BallotId::new(), choices }
 }
 

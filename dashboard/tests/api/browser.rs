@@ -229,6 +229,36 @@ async fn the_chart_has_what_was_counted_late_and_what_could_not_be_read_at_first
 }
 
 #[tokio::test]
+async fn no_state_of_the_page_jumps() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let in_a_day = Some(in_ms(86_400_000));
+    let closing = Definition { closes_at: in_a_day, ..poll("pets") };
+    let pets = database.create(&closing).await;
+    database.count(pets, 4_321, &[2_987, 1_334]).await;
+    database.add_second(pets, now_ms() / 1_000 - 30, 4_321).await;
+    let hidden = Definition { visibility: Visibility::AfterClose, ..poll("hidden") };
+    database.create(&Definition { closes_at: in_a_day, ..hidden }).await;
+    let closed = Definition { closes_at: Some(in_ms(-1_000)), ..poll("closed") };
+    let closed = database.create(&closed).await;
+    database.count(closed, 2, &[1, 1]).await;
+    database.create(&Definition { opens_at: Some(in_ms(600_000)), ..poll("scheduled") }).await;
+    let service = Setup::on(&database.url).flag("vote-url", "https://vote.example/").start().await;
+    let mut found = Vec::new();
+    for (width, height) in [(360, 640), (768, 1024)] {
+        let browser =
+            Browser::start(BrowserOptions { width, height, ..BrowserOptions::default() }).await;
+        for slug in ["pets", "hidden", "closed", "scheduled"] {
+            browser.goto(&results(&service, &format!("/polls/{slug}"))).await.unwrap();
+            until_light(&browser, "Live").await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            found.extend(browser.jumps(&format!("{slug} at {width} px")).await);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test]
 async fn a_page_that_hears_nothing_says_so_and_is_live_again_by_itself() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let service = Setup::new().start().await;

@@ -35,6 +35,7 @@ pub fn poll(slug: &str) -> Definition {
         options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
         choices_min: 1,
         choices_max: 1,
+        shuffle: false,
         vote_policy: VotePolicy::KeepFirst,
         voter_policy: VoterPolicy::Open,
         visibility: Visibility::Always,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use votestream_schema::poll::{now_ms, rfc3339};
-use votestream_schema::submission::Submission;
+use votestream_schema::poll::{now_ms, order, rfc3339};
+use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
@@ -13,19 +13,33 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
-use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
-use crate::voting::{self, Standing, Visitor, VotingService};
+use crate::pages::{BallotPage, HUES, Notice, NoticeKind, OptionView};
+use crate::problems::INVALID_CHOICE;
+use crate::voting::{self, CastResult, Standing, Visitor, VotingService};
 
-/// Answers `GET /` and `GET /polls/{slug}` with the ballot; `slug` is `None` for `/`.
-pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head: Head) -> Response {
-    let poll = match voting.poll(slug.as_deref().unwrap_or(&voting.default_poll)) {
+/// Answers `GET /` and `GET /polls/{slug}` with the ballot, or with a page that waits for a draft; `slug` is `None` for
+/// `/`. The query may mark options beforehand.
+pub(crate) async fn page(
+    voting: Arc<VotingService>,
+    slug: Option<String>,
+    head: Head,
+    query: String,
+) -> Response {
+    let name = slug.as_deref().unwrap_or(&voting.default_poll);
+    let poll = match voting.poll(name) {
         Ok(poll) => poll,
+        Err(_) if voting.catalog.is_draft(name) => {
+            return render(StatusCode::OK, &BallotPage::of_draft(name, path_of(slug.as_deref())));
+        }
         Err(problem) => return problem_page(&problem, None),
     };
     let client = voting.client(head.peer, &head.headers);
     let visitor = voting.visitor(&poll, client, &head.headers);
     let standing = voting.standing(&poll, visitor.voter).await;
-    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor);
+    let named = submission::marked_beforehand(&query);
+    let marks =
+        Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
+    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor, marks);
     with_cookies(render(StatusCode::OK, &page), visitor.cookie)
 }
 
@@ -53,7 +67,13 @@ pub(crate) async fn cast(
         let client = voting.client(head.peer, &head.headers);
         return with_cookies(see_other(&path), voting.forget(&poll, client, &head.headers));
     }
-    let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
+    let cast = match marks_nothing_by_mistake(&poll, &submission) {
+        Some(problem) => {
+            voting::count(Some(&problem));
+            CastResult::refused(problem)
+        }
+        None => voting.cast(&poll, &submission, head.peer, &head.headers).await,
+    };
     let slug = slug.as_deref();
     let response = match cast.outcome {
         // A browser that keeps no cookies would show an empty ballot after a redirect.
@@ -62,9 +82,11 @@ pub(crate) async fn cast(
             let visitor = Visitor {
                 token: submission.token,
                 is_remembered: submission.remember,
+                order_of: cast.voter,
                 ..Visitor::default()
             };
-            render(StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, &visitor))
+            let page = ballot_page(&voting, &poll, slug, vote, &visitor, Marks::default());
+            render(StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -75,7 +97,13 @@ pub(crate) async fn cast(
                 Some(choices) => Standing::Stands(choices),
                 None => voting.standing(&poll, visitor.voter).await,
             };
-            let page = ballot_page(&voting, &poll, slug, vote, &visitor);
+            // The voter corrects one thing, and need not mark all options again. After a vote that stands there is nothing to
+            // correct, and the next person finds an empty form.
+            let may_correct = problem.kind.status != StatusCode::CONFLICT;
+            let sent = poll.mark(submission.choices.iter().map(String::as_str));
+            let marks = Marks { sent: may_correct.then_some(sent), ..Marks::default() };
+            let mut page = ballot_page(&voting, &poll, slug, vote, &visitor, marks);
+            page.code = submission.code().filter(|_| may_correct).map(str::to_owned);
             let cookies = match cast.cookies.is_empty() {
                 true => visitor.cookie.into_iter().collect(),
                 false => cast.cookies,
@@ -108,25 +136,53 @@ fn refused_page(mut page: BallotPage, problem: &Problem) -> Response {
     problem.mark(render(problem.kind.status, &page))
 }
 
+/// The options that a form shows as marked, beside those of the vote that stands.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    /// Those of the ballot that was just refused; they come first.
+    sent: Option<Choices>,
+    /// Those that the page's address names; they count for a voter without a vote.
+    beforehand: Choices,
+}
+
+/// Refuses a form without any mark in a poll that allows abstentions, unless it says that it abstains.
+fn marks_nothing_by_mistake(poll: &Poll, submission: &Submission) -> Option<Problem> {
+    let is_empty = submission.choices.is_empty() && !submission.abstains;
+    (is_empty && poll.choices_min == 0).then(|| {
+        let detail = "mark a choice first, or press the button for none of them";
+        Problem::new(&INVALID_CHOICE, detail)
+    })
+}
+
 fn ballot_page(
     voting: &VotingService,
     poll: &Poll,
     slug: Option<&str>,
     vote: Standing,
     visitor: &Visitor,
+    marks: Marks,
 ) -> BallotPage {
     let standing = vote.choices();
     let needs_code = poll.voter_policy.needs_code();
     // On a shared device the next person must not find the choices of the last one in the form.
     let prefilled = standing.filter(|_| !needs_code || visitor.is_remembered);
-    let chosen = |position| prefilled.is_some_and(|choices| choices.mask() >> position & 1 == 1);
-    let options = poll.options.iter().enumerate().map(|(position, option)| OptionView {
-        slug: option.slug.to_string(),
-        label: option.label.clone(),
-        description: option.description.clone(),
-        colour: option.colour.clone(),
-        chosen: chosen(position),
-    });
+    let marked = marks.sent.or(prefilled).unwrap_or(marks.beforehand).mask();
+    let order = match visitor.order_of {
+        Some(voter) => order::of_options(poll, voter),
+        None => (0..poll.options.len()).collect(),
+    };
+    let view = |position: usize| {
+        let option = &poll.options[position];
+        OptionView {
+            slug: option.slug.to_string(),
+            label: option.label.clone(),
+            description: option.description.clone(),
+            colour: option.colour.clone(),
+            hue: position % HUES + 1,
+            chosen: marked >> position & 1 == 1,
+        }
+    };
+    let slugs_of = |choices| voting::slugs(poll, choices).join(" ");
     let results_url = voting.results_url.as_deref().map(|url| match slug {
         Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
         None => url.to_owned(),
@@ -136,15 +192,19 @@ fn ballot_page(
         slug: poll.slug.to_string(),
         action: path_of(slug),
         state: poll.state(now_ms()).to_string(),
-        options: options.collect(),
+        options: order.into_iter().map(view).collect(),
         choices_min: poll.choices_min.into(),
         choices_max: poll.choices_max.into(),
         replace: poll.vote_policy.replaces(),
         needs_code,
         is_remembered: visitor.is_remembered,
-        your_choices: standing.map_or_else(Vec::new, |choices| {
-            poll.chosen(choices).map(|option| option.label.clone()).collect()
-        }),
+        your_choices: standing
+            .map_or_else(Vec::new, |choices| choices.positions().map(view).collect()),
+        has_abstained: standing.is_some_and(Choices::is_abstention),
+        standing_slugs: prefilled.map(slugs_of),
+        code: None,
+        keeps_no_cookie: false,
+        now: rfc3339(now_ms()),
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),
         results_url,

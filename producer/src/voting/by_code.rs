@@ -63,7 +63,7 @@ impl ByCode {
                 Ok(by_code(known.voter, Some(known)))
             }
             (None, Some(_)) => Err(code_again()),
-            (None, None) => Err(bad_code()),
+            (None, None) => Err(no_code()),
         }
     }
 
@@ -104,6 +104,8 @@ pub(super) struct CodeVisitor {
     pub(super) cookie: Option<HeaderValue>,
     /// The voting token of the page.
     pub(super) token: String,
+    /// What the token names: the page, and no voter.
+    pub(super) page: VoterId,
 }
 
 impl CodeVisitor {
@@ -117,11 +119,13 @@ impl CodeVisitor {
                 identity::set_code_cookies(keys, poll, voter, is_remembered, now_s, kind);
             set
         });
+        let page = VoterId::new();
         Self {
             voter: known.map(|known| known.voter),
             is_remembered: known.is_some_and(|known| known.is_remembered),
             cookie: renewed,
-            token: identity::token(keys, poll, VoterId::new(), now_s),
+            token: identity::token(keys, poll, page, now_s),
+            page,
         }
     }
 }
@@ -132,7 +136,13 @@ pub(super) fn is_wrong_code(submission: &Submission, problem: &Problem) -> bool 
 }
 
 pub(super) fn bad_code() -> Problem {
-    let detail = "this poll needs a valid voting code, of the form XXXX-XXXX-XXXX-XXXX";
+    let detail = "this code is not recognised; compare it with your invitation, letter by letter: XXXX-XXXX-XXXX-XXXX";
+    Problem::new(&BAD_CODE, detail)
+}
+
+fn no_code() -> Problem {
+    let detail =
+        "enter your voting code, of the form XXXX-XXXX-XXXX-XXXX; it came with your invitation";
     Problem::new(&BAD_CODE, detail)
 }
 

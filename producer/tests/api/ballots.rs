@@ -51,7 +51,7 @@ async fn a_poll_is_answered_whole() {
                 {"slug": "cats", "label": "Cats", "description": null, "colour": null},
                 {"slug": "dogs", "label": "Dogs", "description": "All of them.", "colour": "#b3541e"},
             ],
-            "choices_min": 1, "choices_max": 1, "vote_policy": "keep_first",
+            "choices_min": 1, "choices_max": 1, "shuffle": false, "vote_policy": "keep_first",
             "voter_policy": "open", "visibility": "always",
             "opens_at": rfc3339(poll.opens_at_ms.unwrap()),
             "closes_at": rfc3339(poll.closes_at_ms.unwrap()),

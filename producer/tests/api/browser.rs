@@ -1,5 +1,8 @@
 //! The ballot as a browser shows it, in every state of the poll, and how it is sent.
 
+mod follow;
+mod screen;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,7 +88,7 @@ async fn tab_to(browser: &Browser, id: &str) {
     }
 }
 
-fn polls() -> [Poll; 7] {
+fn polls() -> [Poll; 9] {
     let long = |n: usize| match n % 7 {
         0 => format!("{n} Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen"),
         1 => {
@@ -105,6 +108,8 @@ fn polls() -> [Poll; 7] {
         Poll { closes_at_ms: Some(now_ms() - 1_000), ..poll("closed") },
         Poll { opens_at_ms: Some(now_ms() + 600_000), ..poll("scheduled") },
         Poll { vote_policy: VotePolicy::Replace, ..poll("replace") },
+        Poll { opens_at_ms: None, ..poll("draft") },
+        Poll { choices_min: 0, ..poll("abstain") },
         Poll {
             options: described.collect(),
             closes_at_ms: Some(now_ms() + 600_000),
@@ -123,7 +128,9 @@ async fn no_state_of_the_page_has_a_flaw() {
     for (name, dark, width) in [("dark-320", true, 320), ("light-1440", false, 1440)] {
         let browser =
             Browser::start(BrowserOptions { dark, width, ..BrowserOptions::default() }).await;
-        for state in ["many", "code", "closed", "scheduled", "replace", "described"] {
+        for state in
+            ["many", "code", "closed", "scheduled", "replace", "described", "draft", "abstain"]
+        {
             browser.goto(&ballot(port, state)).await.unwrap();
             browser.until("#poll-title", |title| !title.is_empty()).await;
             found.extend(browser.flaws(&format!("ballot-{state}-{name}")).await);
@@ -137,7 +144,7 @@ async fn no_state_of_the_page_has_a_flaw() {
         browser.click("#code").await;
         browser.active_element().await.unwrap().send_keys("0000-0000-0000-0000").await.unwrap();
         browser.click("#send").await;
-        let is_sentence = |words: &str| words.starts_with("This poll") && words.ends_with('.');
+        let is_sentence = |words: &str| words.starts_with("This code is not recognised");
         browser.until("#code-problem", is_sentence).await;
         found.extend(browser.flaws(&format!("ballot-bad-code-{name}")).await);
         browser.goto(&ballot(port, "replace")).await.unwrap();

@@ -17,8 +17,16 @@ async fn type_into(browser: &Browser, id: &str, keys: &str) {
     element.send_keys(keys).await.unwrap();
 }
 
-async fn vote(browser: &Browser, option: &str, code: &Code) {
+/// Marks an option, which may lie under the bar with the button.
+async fn mark(browser: &Browser, option: &str) {
+    let script =
+        format!("document.getElementById('option-{option}').scrollIntoView({{ block: 'center' }})");
+    browser.execute(&script, Vec::new()).await.unwrap();
     browser.click(&format!("label[for=option-{option}]")).await;
+}
+
+async fn vote(browser: &Browser, option: &str, code: &Code) {
+    mark(browser, option).await;
     type_into(browser, "code", &code.printed()).await;
     browser.click("#send").await;
 }
@@ -70,7 +78,7 @@ async fn a_voter_who_is_remembered_changes_the_vote_without_the_code() {
     browser.goto(&address).await.unwrap();
     vote(&browser, "cats", &codes[0]).await;
     browser.until("#standing-choices", |choices| choices == "Cats").await;
-    browser.click("label[for=option-dogs]").await;
+    mark(&browser, "dogs").await;
     browser.click("#send").await;
     browser.until("#code-problem", |words| words == "Enter your voting code.").await;
     browser.goto(&address).await.unwrap();
@@ -80,7 +88,7 @@ async fn a_voter_who_is_remembered_changes_the_vote_without_the_code() {
     vote(&browser, "dogs", &codes[0]).await;
     browser.until("#standing-choices", |choices| choices == "Dogs").await;
     for choice in ["Cats", "Dogs"] {
-        browser.click(&format!("label[for=option-{}]", choice.to_lowercase())).await;
+        mark(&browser, &choice.to_lowercase()).await;
         assert_eq!(browser.text("#send-label").await, format!("Change my vote to {choice}"));
         browser.click("#send").await;
         browser.until("#standing-choices", |choices| choices == choice).await;

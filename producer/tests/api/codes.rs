@@ -192,7 +192,7 @@ async fn the_form_takes_a_code_too_and_stays_for_the_next_person() {
     let (service, codes) = start(VotePolicy::KeepFirst, 1).await;
     let wrong = service.client.post("/").form("vote=a&code=nonsense").send().await;
     assert_eq!(wrong.status, 403);
-    assert!(wrong.text().contains("No valid voting code"));
+    assert!(wrong.text().contains("Code not recognised"));
     let body = format!("vote=a&code={}", codes[0].printed());
     let reply = service.client.post("/").form(body).send().await;
     assert_eq!(reply.status, 303);

@@ -44,6 +44,7 @@ pub fn poll(slug: &str) -> Poll {
         options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
         choices_min: 1,
         choices_max: 1,
+        shuffle: false,
         vote_policy: VotePolicy::KeepFirst,
         voter_policy: VoterPolicy::Open,
         visibility: Visibility::Always,
@@ -219,6 +220,7 @@ impl Setup {
         }
         for poll in &self.polls {
             let _: i64 = send(&mut redis, &projection::definition(keys, poll)).await;
+            let _: i64 = send(&mut redis, &projection::draft(keys, poll)).await;
             if self.has_rules {
                 for partition in 0..self.partitions {
                     let rules = projection::rules_script(keys, partition, poll);
@@ -290,6 +292,21 @@ impl Service {
         }
         entries.sort_by_key(|entry| entry.id);
         entries
+    }
+
+    /// Writes a poll to Redis as votectl does after a change: `change` makes it of the poll that was there.
+    pub async fn change(&self, slug: &str, change: impl FnOnce(&mut Poll)) -> Poll {
+        let mut poll = self.poll(slug).clone();
+        poll.revision = i32::try_from(now_ms() % 1_000_000_000).unwrap();
+        change(&mut poll);
+        let mut redis = self.redis().await;
+        for partition in 0..self.setup.partitions {
+            let rules = projection::rules_script(&self.keys, partition, &poll);
+            let _: i64 = send(&mut redis, &rules).await;
+        }
+        let _: i64 = send(&mut redis, &projection::definition(&self.keys, &poll)).await;
+        let _: i64 = send(&mut redis, &projection::draft(&self.keys, &poll)).await;
+        poll
     }
 
     /// Stops the service; whether it drained in time.

@@ -1,5 +1,7 @@
 //! Escaping, headers, methods and addresses, which all pages and files have in common.
 
+mod state;
+
 use votestream_producer::pages::ASSETS;
 use votestream_schema::Poll;
 use votestream_schema::poll::now_ms;

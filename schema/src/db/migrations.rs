@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("mismatch", include_str!("../../migrations/0007_mismatch.sql")),
     ("network_limit", include_str!("../../migrations/0008_network_limit.sql")),
     ("poll_changes", include_str!("../../migrations/0009_poll_changes.sql")),
+    ("ballot_forms", include_str!("../../migrations/0010_ballot_forms.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

@@ -187,6 +187,7 @@ async fn write(
             (&definition.secret, Type::BOOL),
             (&definition.keep_votes_days.map(i32::from), Type::INT4),
             (&definition.network_limit.map(|limit| limit.to_string()), Type::TEXT),
+            (&definition.shuffle, Type::BOOL),
         ],
     )
     .await
@@ -246,6 +247,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         options,
         choices_min: row.get::<_, i16>("choices_min") as u8,
         choices_max: row.get::<_, i16>("choices_max") as u8,
+        shuffle: row.get("shuffle"),
         vote_policy: row.get::<_, &str>("vote_policy").parse()?,
         voter_policy: voters.policy,
         visibility: row.get::<_, &str>("visibility").parse()?,

@@ -254,6 +254,14 @@ async fn remove_others(redis: &mut Redis, polls: &[Poll]) -> Result<Vec<String>,
             removed.push(slug);
         }
     }
+    let key = redis.keys.drafts();
+    let drafts: Vec<String> = redis.ask(redis::cmd("SMEMBERS").arg(&key)).await?;
+    for slug in drafts {
+        if polls.iter().all(|poll| poll.slug.as_str() != slug) {
+            redis.ask::<i64>(redis::cmd("SREM").arg(&key).arg(&slug)).await?;
+            removed.push(slug);
+        }
+    }
     if !removed.is_empty() {
         poll_copy::definitions_changed(&mut redis.connection, &redis.keys).await?;
     }

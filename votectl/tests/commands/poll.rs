@@ -27,6 +27,20 @@ async fn a_created_poll_is_in_postgres_and_in_every_partition() {
 }
 
 #[tokio::test]
+async fn a_poll_may_shuffle_its_options_and_allow_abstentions() {
+    let deployment = Deployment::new().await;
+    deployment.create(&["--shuffle", "--choices-min", "0", "--open"]);
+    let poll = deployment.poll().await;
+    assert!(poll.shuffle && poll.choices_min == 0);
+    let said = deployment.run(&["poll", "show", "pets"]).ok();
+    assert!(said.contains("0 to 1") && said.contains("shuffled for each voter"), "{said}");
+    let refused = ["--slug", "none", "--title", "None?", "--option", "a=A", "--option", "b=B"];
+    let none = ["poll", "create", "--choices-min", "0", "--choices-max", "0"];
+    let none: Vec<&str> = none.into_iter().chain(refused).collect();
+    deployment.run(&none).refused(1, &["choices_max"]);
+}
+
+#[tokio::test]
 async fn a_draft_is_on_no_page_until_it_opens() {
     let mut deployment = Deployment::new().await;
     deployment.create(&[]);
@@ -34,10 +48,13 @@ async fn a_draft_is_on_no_page_until_it_opens() {
     assert_eq!(poll.state(now_ms()), PollState::Draft);
     let has_page = redis::cmd("HEXISTS").arg(deployment.keys.polls()).arg("pets").clone();
     assert!(!deployment.redis::<bool>(&has_page).await);
+    let is_noted = redis::cmd("SISMEMBER").arg(deployment.keys.drafts()).arg("pets").clone();
+    assert!(deployment.redis::<bool>(&is_noted).await, "its page waits");
 
     let said = deployment.run(&["poll", "open", "pets", "--at", "+1h", "--closes-at", "+2h"]).ok();
     assert!(said.contains("scheduled, opens at"), "{said}");
     assert!(deployment.redis::<bool>(&has_page).await);
+    assert!(!deployment.redis::<bool>(&is_noted).await);
     let scheduled = deployment.poll().await;
     assert_eq!(scheduled.revision, poll.revision + 1);
     let (opens, closes) = (scheduled.opens_at_ms.unwrap(), scheduled.closes_at_ms.unwrap());

@@ -21,8 +21,9 @@ const EXAMPLES: &str = r#"Examples:
 A poll.toml (title, slug and options are needed, the rest as shown is the default):
   slug = "lunch"
   title = "Lunch?"
-  choices_min = 1
+  choices_min = 1               # 0: a ballot may choose nothing, and counts as turnout
   choices_max = 1
+  shuffle = false               # true: each voter sees the options in an order of their own
   vote_policy = "keep_first"    # or "replace"
   voter_policy = "open"         # or "code"
   visibility = "always"         # or "after_close", "admin"
@@ -45,7 +46,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
 #[command(after_help = EXAMPLES.replace("\\#", "#"))]
 pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
-    #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max",
+    #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max", "shuffle",
                                       "vote_policy", "voter_policy", "visibility", "secret",
                                       "keep_votes_days", "network_limit"])]
     file: Option<PathBuf>,
@@ -59,12 +60,15 @@ pub struct Args {
     /// where another option has that slug already
     #[arg(long = "option", value_name = "SLUG=LABEL", required_unless_present = "file")]
     options: Vec<String>,
-    /// How many options a ballot chooses at least
+    /// How many options a ballot chooses at least; with 0 it may choose none, which counts as turnout
     #[arg(long, default_value_t = 1)]
     choices_min: u8,
     /// How many options a ballot chooses at most
     #[arg(long, default_value_t = 1)]
     choices_max: u8,
+    /// Show each voter the options in an order of their own
+    #[arg(long)]
+    shuffle: bool,
     /// Refuse a voter's second ballot (keep_first), or let it replace the first one (replace)
     #[arg(long, default_value_t = VotePolicy::KeepFirst)]
     vote_policy: VotePolicy,
@@ -130,6 +134,7 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
             options: option_argument::options(&args.options),
             choices_min: args.choices_min,
             choices_max: args.choices_max,
+            shuffle: args.shuffle,
             vote_policy: args.vote_policy,
             voter_policy: args.voter_policy,
             visibility: args.visibility,

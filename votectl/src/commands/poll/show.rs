@@ -36,11 +36,13 @@ fn describe(shown: &PollWithResults) -> String {
         (min, max) if min == max => format!("exactly {min}"),
         (min, max) => format!("{min} to {max}"),
     };
+    let order = if poll.shuffle { "shuffled for each voter" } else { "as listed" };
     let facts = [
         ("poll", poll.slug.to_string()),
         ("title", poll.title.clone()),
         ("state", state_in_words(poll, *state)),
         ("choices", choices),
+        ("order", order.to_owned()),
         ("votes", poll.vote_policy.to_string()),
         ("voters", poll.voter_policy.to_string()),
         ("visibility", poll.visibility.to_string()),
