@@ -23,6 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("epoch", include_str!("../../migrations/0006_epoch.sql")),
     ("mismatch", include_str!("../../migrations/0007_mismatch.sql")),
     ("network_limit", include_str!("../../migrations/0008_network_limit.sql")),
+    ("listed", include_str!("../../migrations/0009_listed.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

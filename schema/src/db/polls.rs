@@ -179,6 +179,18 @@ pub async fn set_network_limit(client: &Client, poll: &Poll) -> Result<(), Error
     Ok(())
 }
 
+/// Sets whether lists name a poll, and its revision, as they stand in `poll`.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn set_listed(client: &Client, poll: &Poll) -> Result<(), Error> {
+    let sql = "UPDATE polls SET listed = $2, revision = $3 WHERE id = $1";
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&poll.id.0, Type::INT4), (&poll.listed, Type::BOOL), (&poll.revision, Type::INT4)];
+    client.execute_typed(sql, &parameters).await?;
+    Ok(())
+}
+
 async fn write(
     tx: &Client,
     sql: &str,
@@ -200,6 +212,7 @@ async fn write(
             (&definition.secret, Type::BOOL),
             (&definition.keep_votes_days.map(i32::from), Type::INT4),
             (&definition.network_limit.map(|limit| limit.to_string()), Type::TEXT),
+            (&definition.listed, Type::BOOL),
         ],
     )
     .await
@@ -267,6 +280,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         archived_at_ms: row.get("archived_at_ms"),
         revision: row.get("revision"),
         network_limit: row.get::<_, Option<&str>>("network_limit").map(str::parse).transpose()?,
+        listed: row.get("listed"),
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
             secret: row.get("secret"),

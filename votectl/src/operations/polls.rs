@@ -32,7 +32,7 @@ pub use open::{Opened, open};
 pub(crate) use publish::publish;
 pub use seal::seal;
 pub use served::Served;
-pub use set::set_network_limit;
+pub use set::{set_listed, set_network_limit};
 pub use show::{OptionResult, PollWithResults, Results, show};
 pub use stored::PollNow;
 pub(crate) use stored::{find, find_with_secret};

@@ -1,4 +1,4 @@
-//! Changes a setting of a poll that is not over.
+//! Changes a setting of a poll.
 
 use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::poll::now_ms;
@@ -33,6 +33,24 @@ pub async fn set_network_limit(
         error.explained(
             "postgres has the limit already: the consumers will tell redis when it is back",
         )
+    })?;
+    Ok(PollNow::new(poll))
+}
+
+/// Sets whether lists of polls name this one. Dashboards apply it within a second or two.
+///
+/// # Errors
+/// Returns [`Error::NoSuchPoll`], or the error of the server that failed.
+pub async fn set_listed(servers: &Servers, slug: &Slug, listed: bool) -> Result<PollNow, Error> {
+    let (mut postgres, mut redis) = servers.both().await?;
+    let transaction = postgres.begin().await?;
+    let poll = find_and_lock(&transaction, slug).await?;
+    let poll = Poll { listed: Some(listed), revision: poll.revision + 1, ..poll };
+    db::polls::set_listed(&transaction, &poll).await?;
+    transaction.commit().await?;
+    // The revision is in the copies of the poll, too.
+    publish(&postgres, &mut redis, &poll).await.map_err(|error| {
+        error.explained("postgres has it already: the consumers will tell redis when it is back")
     })?;
     Ok(PollNow::new(poll))
 }
