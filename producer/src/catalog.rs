@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use votestream_schema::projection::presence::UNREADABLE_MAX;
 use votestream_schema::projection::{self, epoch};
-use votestream_schema::{Keys, Poll};
+use votestream_schema::{Keys, Poll, PollId};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Error, Pool};
@@ -52,6 +52,11 @@ impl Catalog {
     /// Returns the poll with this slug, if this replica knows it.
     pub fn get(&self, slug: &str) -> Option<Arc<Poll>> {
         self.polls.borrow().get(slug).cloned()
+    }
+
+    /// Returns the poll with this number, if this replica knows it.
+    pub fn by_id(&self, id: PollId) -> Option<Arc<Poll>> {
+        self.polls.borrow().values().find(|poll| poll.id == id).cloned()
     }
 
     /// Whether Redis and Postgres are of the same time.
