@@ -29,8 +29,6 @@ use crate::metrics;
 /// a replica that stops do not all arrive at the next one at once.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const HEARTBEAT: Bytes = Bytes::from_static(b"event: alive\ndata: {}\n\n");
-
 /// Counts and serves all viewers of this replica; clones share the count and are cheap.
 #[derive(Clone)]
 pub struct Viewers {
@@ -168,7 +166,7 @@ impl Cursor {
                 return Some(entry.frame.clone());
             }
             if entry.heartbeats != heartbeats {
-                return Some(HEARTBEAT);
+                return Some(entry.sign_of_life.clone());
             }
         }
     }
