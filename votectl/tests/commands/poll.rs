@@ -315,8 +315,10 @@ async fn a_poll_is_listed_or_not_as_its_author_says_and_polls_with_codes_are_not
     page.arg(deployment.keys.polls()).arg("pets");
     let copy: String = deployment.redis(&page).await;
     assert!(projection::read_definition(&copy).unwrap().is_listed(), "producers read this copy");
-    deployment.run(&["poll", "set", "pets"]).refused(2, &["--listed"]);
-    deployment.run(&["poll", "set", "pets", "--listed", "--unlisted"]).refused(2, &["--unlisted"]);
+    for settings in [&[][..], &["--listed", "--unlisted"]] {
+        let said = deployment.run(&[&["poll", "set", "pets"], settings].concat());
+        assert!(said.code == 2 && said.err.contains("--unlisted"), "{said:?}");
+    }
 
     let file = testkit::folder("poll").join("poll.toml");
     let text = "slug = \"quiet\"\ntitle = \"Quiet?\"\nlisted = false\n\
