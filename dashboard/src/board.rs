@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_service::listener::viewers::ReadWindow;
 
 use crate::snapshot::Snapshot;
@@ -16,12 +17,16 @@ use crate::snapshot::Snapshot;
 pub struct BoardEntry {
     /// The state from which pages and JSON replies are rendered.
     pub snapshot: Arc<Snapshot>,
-    /// The same state as an event-stream frame, rendered once for all viewers.
+    /// A state as an event-stream frame, rendered once for all viewers: `shown`.
     pub frame: Bytes,
+    /// The state of the frame, which is older than `snapshot` while nothing that viewers see has changed.
+    pub shown: Arc<Snapshot>,
     /// Grows by one with every frame; a viewer that sees it grow by more has skipped frames.
     pub sequence: u64,
     /// Grows by one whenever viewers are to be sent a sign of life.
     pub heartbeats: u64,
+    /// The last sign of life as an event-stream frame, with the time of the server.
+    pub sign_of_life: Bytes,
     /// The reads between which the frame's changes were committed; `None` when the frame shows no new commit.
     pub window: Option<ReadWindow>,
 }
@@ -58,12 +63,16 @@ impl Board {
         let slug = snapshot.poll.slug.as_str();
         let known = self.with(slug, |sender| {
             let entry = sender.borrow().clone();
-            if snapshot.differs_from(&entry.snapshot) {
+            let differs = snapshot.differs_from(&entry.snapshot);
+            if differs || snapshot.has_news_of_turnout(&entry.shown) {
+                let shown = Arc::new(snapshot.clone());
                 sender.send_replace(BoardEntry {
                     frame: snapshot.frame(),
-                    snapshot: Arc::new(snapshot.clone()),
+                    snapshot: shown.clone(),
+                    shown,
                     sequence: entry.sequence + 1,
                     heartbeats: entry.heartbeats,
+                    sign_of_life: entry.sign_of_life,
                     window,
                 });
             } else {
@@ -79,17 +88,24 @@ impl Board {
             let slug = slug.to_owned();
             let frame = snapshot.frame();
             let snapshot = Arc::new(snapshot);
-            let entry = BoardEntry { snapshot, frame, sequence: 0, heartbeats: 0, window };
+            let shown = snapshot.clone();
+            let (sequence, heartbeats, sign_of_life) = (0, 0, sign_of_life());
+            let entry =
+                BoardEntry { snapshot, frame, shown, sequence, heartbeats, sign_of_life, window };
             let mut polls = self.polls.write().unwrap_or_else(PoisonError::into_inner);
             polls.insert(slug, watch::Sender::new(entry));
         }
     }
 
-    /// Makes every stream send an event `alive`, which shows proxies and pages that the connection is alive.
+    /// Makes every stream send an event `alive`, which shows proxies and pages that the connection is alive, and the time.
     pub fn heartbeat(&self) {
+        let sign = sign_of_life();
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         for sender in polls.values() {
-            sender.send_modify(|entry| entry.heartbeats += 1);
+            sender.send_modify(|entry| {
+                entry.heartbeats += 1;
+                entry.sign_of_life = sign.clone();
+            });
         }
     }
 
@@ -106,4 +122,8 @@ impl Board {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         polls.get(slug).map(use_it)
     }
+}
+
+fn sign_of_life() -> Bytes {
+    format!("event: alive\ndata: {{\"now\":\"{}\"}}\n\n", rfc3339(now_ms())).into()
 }

@@ -7,6 +7,8 @@ use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_service::config::{CommaList, CommonArgs, ListenerArgs, PostgresArgs, Task};
 
+use crate::embedding::EmbedOrigin;
+
 /// Pushes the tally to every watching browser.
 ///
 /// Reads Postgres at a fixed interval, however many people watch. While Postgres is down it keeps showing the last
@@ -29,6 +31,14 @@ pub struct Config {
     /// Link from the results to this address, where people vote; no link when absent
     #[arg(long, env = "VOTE_URL")]
     pub vote_url: Option<String>,
+    /// Name this address of the results in links that other sites show; without it, links have the name under which they
+    /// were asked for
+    #[arg(long, env = "RESULTS_URL")]
+    pub results_url: Option<String>,
+    /// Let pages of these origins show /embed/SLUG in a frame, separated by commas: `https://www.example`; no page may when
+    /// empty
+    #[arg(long, env = "EMBED_ORIGINS", default_value = "", hide_default_value = true)]
+    pub embed_origins: CommaList<EmbedOrigin>,
     /// Read the tallies at this interval, in milliseconds
     #[arg(long, env = "TICK_MS", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(10..=10_000))]

@@ -5,11 +5,13 @@
 
 mod board;
 pub mod config;
+pub mod embedding;
 mod feed;
 mod handlers;
 mod history;
 pub mod metrics;
 pub mod pages;
+mod picture;
 mod problems;
 mod reading;
 mod routes;
@@ -30,9 +32,11 @@ use votestream_service::{CancellationToken, certificates, healthcheck, postgres,
 pub use config::Config;
 
 use board::Board;
+use embedding::Embedding;
 use feed::Feed;
 use handlers::AppState;
 use history::History;
+use picture::Pictures;
 use viewers::Viewers;
 
 /// Size of the Postgres pool: one session for the feed, the others for the history.
@@ -76,6 +80,9 @@ pub async fn run(
         postgres: servers,
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
+        results_url: config.results_url.clone(),
+        embedding: Embedding::new(&config.embed_origins.0),
+        pictures: Pictures::new(),
     });
     let routes = routes::all(state);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };

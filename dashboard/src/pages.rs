@@ -1,12 +1,19 @@
-//! The results page: its view structs, their template and the static files.
+//! The results page, alone or in a frame of another site: its view structs, their template and the static files.
 //!
 //! Invariants: a page whose results are hidden renders every figure as zero, whatever its struct holds. Poll titles and
 //! labels reach HTML only through Askama's escaping. No page has an inline script or style.
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
+pub mod picture;
+pub mod present;
+
+use std::sync::LazyLock;
+
 use askama::Template;
-use votestream_service::http::Asset;
-use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_time};
+use votestream_service::page::{
+    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
+    plain_time,
+};
 
 /// The label and figures of one option, for the bars and the table.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,6 +80,14 @@ pub struct ResultsPage {
     pub vote_url: Option<String>,
     /// All listed polls; links to them are shown when there are two or more.
     pub polls: Vec<PollLink>,
+    /// The revision of the poll, which grows with every change of its texts and times.
+    pub revision: i32,
+    /// Whether lists may name the poll; search engines are asked to leave out the others.
+    pub is_listed: bool,
+    /// The address of this dashboard as other sites know it, without a slash at its end; without it, they get no picture.
+    pub address: Option<String>,
+    /// Whether the page stands in a frame of another site.
+    pub is_embedded: bool,
 }
 
 impl ResultsPage {
@@ -141,6 +156,20 @@ impl ResultsPage {
         })
     }
 
+    /// What other sites show below the title of a link to this page.
+    fn preview_words(&self) -> String {
+        let state = self.state_words();
+        match (self.hidden, self.voters) {
+            (true, _) => format!("{state}. The results are hidden for now."),
+            (false, 1) => format!("{state}. 1 person counted."),
+            (false, voters) => format!("{state}. {} people counted.", grouped(voters)),
+        }
+    }
+
+    fn file(&self, name: &str) -> &'static str {
+        FILES.path(name)
+    }
+
     fn density(&self) -> &'static str {
         density(self.options.len())
     }
@@ -153,15 +182,24 @@ pub const ASSETS: &[Asset] = &[
     ("announcer.js", JS, include_bytes!("../static/announcer.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),
+    ("countdown.js", JS, include_bytes!("../static/countdown.js")),
     ("figures.js", JS, include_bytes!("../static/figures.js")),
     ("history.js", JS, include_bytes!("../static/history.js")),
     ("light.js", JS, include_bytes!("../static/light.js")),
+    ("places.js", JS, include_bytes!("../static/places.js")),
+    ("present.css", CSS, include_bytes!("../static/present.css")),
+    ("present.js", JS, include_bytes!("../static/present.js")),
     ("relay.js", JS, include_bytes!("../static/relay.js")),
     ("results.js", JS, include_bytes!("../static/results.js")),
     ("standings.js", JS, include_bytes!("../static/standings.js")),
     ("stream.js", JS, include_bytes!("../static/stream.js")),
-    ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
+    ("words.js", JS, include_bytes!("../static/words.js")),
+    FAVICON_SVG,
+    FAVICON_ICO,
 ];
+
+/// The files of [`ASSETS`], as they are served.
+pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| StaticFiles::new(ASSETS));
 
 /// Formats a number with separators for thousands: `1234567` as `1,234,567`.
 fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
@@ -290,9 +328,8 @@ mod tests {
     #[test]
     fn every_file_a_page_names_is_an_asset() {
         let html = cats_vs_dogs().render().unwrap();
-        let named = html.split("\"/static/").skip(1).filter_map(|rest| rest.split('"').next());
-        for path in named {
-            assert!(ASSETS.iter().any(|(asset, ..)| *asset == path), "{path}");
-        }
+        assert!(html.contains(FILES.path("results.js")), "{html}");
+        // A file that is none has no address.
+        assert!(!html.contains("src=\"\"") && !html.contains("\" href=\"\""), "{html}");
     }
 }

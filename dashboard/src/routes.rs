@@ -3,13 +3,16 @@
 //! ```text
 //! GET  /                          the default poll's results
 //! GET  /polls/{slug}              a poll's results
+//! GET  /polls/{slug}/picture.png  the same as a picture, for previews of links
+//! GET  /present/{slug}            a poll on the screen of a hall
+//! GET  /embed/{slug}              a poll's results in a frame of another site
 //! GET  /api/polls                 the polls
 //! GET  /api/polls/{slug}/tally    a poll's tally
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
 //! GET  /problems/{name}           the explanation of a problem's type
 //! GET  /openapi.json
-//! GET  /static/{file}
+//! GET  /static/{file}             styles and scripts, also /favicon.ico
 //! ```
 
 use std::collections::HashMap;
@@ -17,10 +20,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use votestream_service::http::{self, RequestTimer, timed};
-use votestream_service::problem::{Problem, answer_unrouted, explanations};
-use warp::Filter;
+use votestream_service::listener::{Head, head};
+use votestream_service::page::static_files;
+use votestream_service::problem::{answer_unrouted, explanations};
 use warp::http::{Method, StatusCode};
-use warp::reply::Reply;
+use warp::reply::{Reply, Response};
+use warp::{Filter, Rejection};
 
 use crate::handlers::AppState;
 use crate::spans::{RequestSpan, traced};
@@ -36,8 +41,27 @@ pub(crate) fn all(
     state: Arc<AppState>,
 ) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
     let state = warp::any().map(move || state.clone());
+    let openapi = warp::path!("openapi.json")
+        .and(timed("openapi"))
+        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
 
-    // Pages for people.
+    // GET and HEAD only; everything else, and every unknown address, is answered with a problem.
+    let routes = page_routes(state.clone())
+        .or(result_routes(state))
+        .unify()
+        .or(static_files(&pages::FILES))
+        .unify()
+        .or(openapi)
+        .unify()
+        .or(explanations(problems::TYPES))
+        .unify();
+    warp::get().or(warp::head()).unify().and(routes).recover(answer_unrouted).unify()
+}
+
+/// Routes the pages for people.
+fn page_routes(
+    state: impl Filter<Extract = (Arc<AppState>,), Error = Infallible> + Clone + Send + Sync + 'static,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let root = warp::path::end().map(|| None);
     let page = root
         .or(warp::path!("polls" / String).map(Some))
@@ -45,13 +69,46 @@ pub(crate) fn all(
         .and(state.clone())
         .and(timed("results_page"))
         .and(traced("show results"))
+        .and(head())
         .map(
-            |slug: Option<String>, state: Arc<AppState>, timer: RequestTimer, span: RequestSpan| {
-                timer.stop(span.end(slug.as_deref(), state.page(slug.as_deref())))
+            |slug: Option<String>,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             span: RequestSpan,
+             head: Head| {
+                timer.stop(span.end(slug.as_deref(), state.page(slug.as_deref(), &head)))
             },
         );
+    let present = warp::path!("present" / String)
+        .and(state.clone())
+        .and(timed("present_page"))
+        .and(head())
+        .and(query())
+        .map(
+            |slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head, query: Query| {
+                timer.stop(state.present(&slug, &head, &query))
+            },
+        );
+    let embedded = warp::path!("embed" / String)
+        .and(state.clone())
+        .and(timed("embedded_page"))
+        .and(head())
+        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head| {
+            timer.stop(state.embedded(&slug, &head))
+        });
+    let picture = warp::path!("polls" / String / "picture.png")
+        .and(state)
+        .and(timed("picture"))
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.picture(&slug).await)
+        });
+    page.or(present).unify().or(embedded).unify().or(picture).unify()
+}
 
-    // JSON and event streams for programs.
+/// Routes JSON and event streams for programs.
+fn result_routes(
+    state: impl Filter<Extract = (Arc<AppState>,), Error = Infallible> + Clone + Send + Sync + 'static,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync + 'static {
     let list = warp::path!("api" / "polls")
         .and(state.clone())
         .and(timed("polls"))
@@ -67,7 +124,7 @@ pub(crate) fn all(
         .and(state.clone())
         .and(timed("series"))
         .and(traced("show series"))
-        .and(warp::query())
+        .and(query())
         .then(
             |slug: String,
              state: Arc<AppState>,
@@ -95,33 +152,10 @@ pub(crate) fn all(
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
+    tally.or(list).unify().or(series).unify().or(events).unify()
+}
 
-    // Files that never change while the process runs.
-    let assets = warp::path!("static" / String).and(timed("static")).map(
-        |path: String, timer: RequestTimer| {
-            let found = http::asset(pages::ASSETS, &path);
-            timer.stop(found.unwrap_or_else(|| Problem::not_found().into_response()))
-        },
-    );
-    let openapi = warp::path!("openapi.json")
-        .and(timed("openapi"))
-        .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
-
-    // GET and HEAD only; everything else, and every unknown address, is answered with a problem.
-    let routes = page
-        .or(tally)
-        .unify()
-        .or(list)
-        .unify()
-        .or(series)
-        .unify()
-        .or(events)
-        .unify()
-        .or(assets)
-        .unify()
-        .or(openapi)
-        .unify()
-        .or(explanations(problems::TYPES))
-        .unify();
-    warp::get().or(warp::head()).unify().and(routes).recover(answer_unrouted).unify()
+/// The parameters of the address; none where it has none, or where they cannot be read.
+fn query() -> impl Filter<Extract = (Query,), Error = Infallible> + Clone {
+    warp::query().or(warp::any().map(Query::new)).unify()
 }

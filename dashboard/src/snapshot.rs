@@ -1,7 +1,7 @@
 //! A poll's tally at one moment, and its rendering as JSON and as an event-stream frame.
 //!
-//! Invariant: a snapshot whose results are hidden reveals no count in any form. HTML, JSON and event streams are made from
-//! snapshots only.
+//! Invariant: a snapshot whose results are hidden reveals no count in any form, except the turnout once a second where the
+//! poll allows that. HTML, JSON and event streams are made from snapshots only.
 
 use std::sync::Arc;
 
@@ -11,6 +11,9 @@ use votestream_schema::db::watermarks::Progress;
 use votestream_schema::poll::{PollState, Visibility, rfc3339};
 use votestream_schema::tally::Tally;
 use votestream_schema::{Poll, Slug};
+
+/// The shortest time between two frames that differ in the turnout of hidden results alone, in milliseconds.
+const TURNOUT_EVERY_MS: i64 = 1_000;
 
 /// The definition, counts and state of one poll at one moment.
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ struct TallyBody<'a> {
 struct HiddenBody<'a> {
     poll: &'a Slug,
     state: PollState,
+    voters: Option<i64>,
+    as_of: String,
     #[serde(rename = "final")]
     is_final: bool,
     visibility: Visibility,
@@ -116,6 +121,18 @@ impl Snapshot {
         matches!(self.state, PollState::Closed | PollState::Archived) && !self.is_final
     }
 
+    /// The number of people counted, if it may be shown: also while results are hidden, unless they are the operator's alone.
+    pub fn turnout(&self) -> Option<i64> {
+        (self.visible || self.poll.shows_turnout()).then_some(self.tally.voters)
+    }
+
+    /// Whether viewers of hidden results need a new frame, because the turnout has changed since the frame that they have.
+    /// There is at most one a second.
+    pub fn has_news_of_turnout(&self, shown: &Self) -> bool {
+        let changed = self.turnout() != shown.turnout();
+        !self.visible && changed && self.as_of_ms - shown.as_of_ms >= TURNOUT_EVERY_MS
+    }
+
     /// Renders the reply to `GET …/tally`, or returns `None` while results are hidden.
     pub fn tally_json(&self) -> Option<String> {
         self.visible.then(|| to_json(&self.body(None)))
@@ -161,6 +178,8 @@ impl Snapshot {
         HiddenBody {
             poll: &self.poll.slug,
             state: self.state,
+            voters: self.turnout(),
+            as_of: rfc3339(self.as_of_ms),
             is_final: self.is_final,
             visibility: self.poll.visibility,
             opens_at: self.poll.opens_at_ms.map(rfc3339),
@@ -205,6 +224,7 @@ mod tests {
             archived_at_ms: None,
             revision: 1,
             network_limit: None,
+            listed: None,
             secrecy: Secrecy::default(),
         };
         let tally = Tally { version: 12, voters: 99, votes: vec![60, 39] };
@@ -232,7 +252,8 @@ mod tests {
         let stale = Snapshot { stale_since_ms: Some(4_000), ..fresh.clone() };
         let expected = |stale: &str| {
             format!(
-                "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\"final\":false,\
+                "event: hidden\ndata: {{\"poll\":\"pets\",\"state\":\"open\",\"voters\":99,\
+                 \"as_of\":\"1970-01-01T00:00:05Z\",\"final\":false,\
                  \"visibility\":\"after_close\",\"opens_at\":\"1970-01-01T00:00:00Z\",\
                  \"closes_at\":\"1970-01-01T00:00:10Z\",{stale}}}\n\n"
             )
@@ -250,10 +271,27 @@ mod tests {
             assert_eq!(hidden.tally_json(), None);
             let frame = String::from_utf8(hidden.frame().to_vec()).unwrap();
             assert!(frame.starts_with("event: hidden\ndata: {"), "{frame}");
-            for count in ["60", "39", "99", "12", "votes", "version"] {
+            for count in ["60", "39", "12", "votes", "version"] {
                 assert!(!frame.contains(count), "{frame}");
             }
+            assert_eq!(frame.contains("\"voters\":99"), visibility != Visibility::Admin);
         }
+    }
+
+    #[test]
+    fn the_turnout_of_hidden_results_is_news_once_a_second() {
+        let shown = snapshot(Visibility::AfterClose);
+        let later = |ms, voters| {
+            let tally = Tally { voters, ..shown.tally.clone() };
+            Snapshot { as_of_ms: shown.as_of_ms + ms, tally, ..shown.clone() }
+        };
+        assert!(later(1_000, 100).has_news_of_turnout(&shown));
+        assert!(!later(999, 100).has_news_of_turnout(&shown));
+        assert!(!later(5_000, 99).has_news_of_turnout(&shown));
+        let kept = snapshot(Visibility::Admin);
+        let tally = Tally { voters: 100, ..kept.tally.clone() };
+        let more = Snapshot { as_of_ms: kept.as_of_ms + 5_000, tally, ..kept.clone() };
+        assert!(!more.has_news_of_turnout(&kept));
     }
 
     #[test]

@@ -12,8 +12,6 @@ use crate::metrics;
 /// The range of random delays before a browser reconnects, in milliseconds.
 const RETRY_MS: std::ops::Range<u32> = 500..3_000;
 
-const HEARTBEAT: Bytes = Bytes::from_static(b"event: alive\ndata: {}\n\n");
-
 /// Counts and serves all viewers of this replica; clones share the count and are cheap.
 #[derive(Clone, Debug)]
 pub struct Viewers {
@@ -63,7 +61,7 @@ impl Shown for BoardEntry {
     }
 
     fn heartbeat(&self) -> Bytes {
-        HEARTBEAT
+        self.sign_of_life.clone()
     }
 
     fn window(&self) -> Option<ReadWindow> {

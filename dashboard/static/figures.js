@@ -4,6 +4,7 @@ const short = new Intl.NumberFormat('en', { notation: 'compact' });
 const whole = new Intl.NumberFormat('en');
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const minute = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** 1234567 as "1,234,567". */
@@ -57,6 +58,9 @@ export function dayAndTime(rfc3339) {
   const at = new Date(rfc3339);
   return (at.toDateString() === new Date().toDateString() ? minute : moment).format(at);
 }
+
+/** "23 Nov 2026, 16:40:31 CET": for paper, which does not know the day. */
+export const fullTime = (rfc3339) => full.format(new Date(rfc3339));
 
 /** Sets an element's text only when it differs: with ten frames a second, most texts stay the same. */
 export function write(element, text) {

@@ -66,7 +66,9 @@ export class Relay {
         this.#release = resolve;
         this.#lead('leader');
       });
-    navigator.locks.request(this.#name, options, held).catch(() => {
+    navigator.locks.request(this.#name, options, held).catch((error) => {
+      // A sandboxed frame may have no locks.
+      if (error.name === 'SecurityError') return this.#lead('alone');
       // Either stop() removed this tab from the queue, or another tab took the lock over; follow that one then.
       if (!this.#release || !this.#channel) return;
       this.#unlead();

@@ -3,11 +3,12 @@
 import { announce, skip, standingsWords } from './announcer.js';
 import * as chart from './chart.js';
 import * as clock from './clock.js';
-import { dayAndTime, grouped, write } from './figures.js';
+import { dayAndTime, fullTime, write } from './figures.js';
 import { History } from './history.js';
 import * as light from './light.js';
 import { Relay } from './relay.js';
 import { fits, showStandings } from './standings.js';
+import { hiddenWords, milestone, stateWords } from './words.js';
 
 const results = document.getElementById('results');
 const board = document.getElementById('board');
@@ -25,6 +26,13 @@ setInterval(() => {
   // Without a connection the chart does not advance, because no news does not mean zero votes.
   if (light.isLive() && history.isKnown && !board.hidden && !document.hidden) chart.draw();
 }, 1000);
+// On paper the table stands below the bars, whether or not it is open on the screen.
+window.addEventListener('beforeprint', () => {
+  const table = document.getElementById('table-details');
+  if (table.open) return;
+  table.open = true;
+  window.addEventListener('afterprint', () => (table.open = false), { once: true });
+});
 window.addEventListener('pagehide', () => relay.stop());
 window.addEventListener('pageshow', (event) => {
   if (!event.persisted) return;
@@ -57,6 +65,7 @@ function showTally(tally) {
   const as_of = document.getElementById('as-of');
   as_of.dateTime = tally.as_of;
   write(as_of, dayAndTime(tally.as_of));
+  write(document.getElementById('printed-as-of'), fullTime(tally.as_of));
   const words = standingsWords(tally);
   if (first) skip(words);
   first = false;
@@ -67,7 +76,7 @@ function showTally(tally) {
 function showHidden(poll) {
   reveal(false);
   showState(poll);
-  light.setAge(poll);
+  light.setAge({ stale_since: poll.stale_since });
   write(document.getElementById('hidden-words'), hiddenWords(poll));
 }
 
@@ -84,13 +93,6 @@ function reveal(shown) {
   document.getElementById('hidden-panel').hidden = shown;
 }
 
-function hiddenWords({ visibility, state, closes_at }) {
-  if (visibility !== 'after_close') return 'The people who run this poll have not published them.';
-  if (isOver(state)) return 'They appear here as soon as the last votes are counted.';
-  const when = closes_at ? `, ${dayAndTime(closes_at)}` : '';
-  return `They appear here as soon as voting closes${when}.`;
-}
-
 function showState(poll) {
   const chip = document.getElementById('poll-state');
   write(chip, stateWords(poll));
@@ -103,17 +105,9 @@ function showState(poll) {
   if (vote_here) vote_here.hidden = poll.state !== 'open';
 }
 
-/** The words for the state; the server's page has the same. */
-function stateWords({ state, final, waiting }) {
-  if (state === 'open') return 'Voting is open';
-  if (!isOver(state)) return 'Not open yet';
-  if (final) return 'Final: voting has closed';
-  return waiting > 0 ? `Closed: counting the last ${grouped(waiting)}` : 'Closed: counting the last votes';
-}
-
 /** The opening or closing time, which may change while the page is open. */
-function showMilestone({ state, opens_at, closes_at }) {
-  const [words, at] = state === 'open' ? ['until', closes_at] : isOver(state) ? ['closed', closes_at] : ['opens', opens_at];
+function showMilestone(poll) {
+  const [words, at] = milestone(poll);
   let line = document.getElementById('milestone')?.parentElement;
   if (!at) {
     line?.remove();
@@ -132,12 +126,12 @@ function showMilestone({ state, opens_at, closes_at }) {
   write(time, dayAndTime(at));
 }
 
-const isOver = (state) => state === 'closed' || state === 'archived';
-
 function showLocalTimes() {
   for (const element of document.querySelectorAll('time[datetime]')) {
     if (!Number.isNaN(Date.parse(element.dateTime))) write(element, dayAndTime(element.dateTime));
   }
+  const printed = document.getElementById('printed-as-of');
+  write(printed, fullTime(printed.dateTime));
 }
 
 let reloading = false;

@@ -1,6 +1,7 @@
 // The bars and the table, which show the same figures.
 
 import { grouped, percent, shareTenths, shareWords, votesWords, write } from './figures.js';
+import { leadWords } from './words.js';
 
 const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
 const cells = new Map([...document.querySelectorAll('#results-table [data-option]')].map((row) => [row.dataset.option, row]));
@@ -37,11 +38,4 @@ function showRow(row, votes, part, length, lead) {
   // Presentation attributes need no exception in the content security policy, and CSS can animate them.
   row.querySelector('.bar-fill').setAttribute('width', length);
   row.querySelector('.bar-cap').setAttribute('x', length);
-}
-
-function leadWords(tally) {
-  const most = Math.max(...tally.options.map((option) => option.votes));
-  const tied = tally.options.filter((option) => option.votes === most).length > 1;
-  const words = tied ? 'Tied' : tally.final ? 'Most votes' : 'Leading';
-  return (votes) => (votes > 0 && votes === most ? words : '');
 }

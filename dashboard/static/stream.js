@@ -24,7 +24,7 @@ export class Stream {
   #online = () => this.#connect();
 
   /**
-   * Calls `notify` with { kind: 'tally' | 'hidden', data } for each frame, with { kind: 'alive' } for each sign of life, and
+   * Calls `notify` with { kind: 'tally' | 'hidden', data } for each frame, with { kind: 'alive', data } for each sign of life, and
    * with { kind: 'link', up } for the connection.
    */
   constructor(poll, notify) {
@@ -57,7 +57,7 @@ export class Stream {
     for (const kind of ['tally', 'hidden']) {
       source.addEventListener(kind, (event) => this.#hear({ kind, data: JSON.parse(event.data) }));
     }
-    source.addEventListener('alive', () => this.#hear({ kind: 'alive' }));
+    source.addEventListener('alive', (event) => this.#hear({ kind: 'alive', data: JSON.parse(event.data) }));
     source.addEventListener('error', () => {
       this.#notify({ kind: 'link', up: false });
       if (source.readyState === EventSource.CLOSED) this.#connectLater();

@@ -23,6 +23,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     archived_at_ms: None,
     revision: 1,
     network_limit: None,
+    listed: None,
     secrecy: Secrecy::default(),
 });
 

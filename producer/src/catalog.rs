@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use votestream_schema::projection::presence::UNREADABLE_MAX;
 use votestream_schema::projection::{self, epoch};
-use votestream_schema::{Keys, Poll};
+use votestream_schema::{Keys, Poll, PollId};
 use votestream_service::CancellationToken;
 use votestream_service::health::Gate;
 use votestream_service::redis::{Connection, Error, Pool};
@@ -83,6 +83,11 @@ impl Catalog {
     pub fn is_draft(&self, slug: &str) -> bool {
         let known = self.known.borrow();
         known.drafts.contains(slug) && !known.polls.contains_key(slug)
+    }
+
+    /// Returns the poll with this number, if this replica knows it.
+    pub fn by_id(&self, id: PollId) -> Option<Arc<Poll>> {
+        self.polls.borrow().values().find(|poll| poll.id == id).cloned()
     }
 
     /// Whether Redis and Postgres are of the same time.

@@ -5,9 +5,13 @@
 //!
 //! Absent on purpose: any knowledge of polls, requests or cookies; handlers fill these structs.
 
+use std::sync::LazyLock;
+
 use askama::Template;
-use votestream_service::http::Asset;
-use votestream_service::page::{BASE_CSS, CSS, JS, density, length_class, plain_time};
+use votestream_service::page::{
+    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
+    plain_time,
+};
 
 /// One option as the ballot shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,6 +115,10 @@ pub struct BallotPage {
     pub closes_at: Option<String>,
     /// Address of the live results, if they are linked.
     pub results_url: Option<String>,
+    /// Address of a picture of the results, for previews of links to this page.
+    pub picture_url: Option<String>,
+    /// Whether lists may name the poll; search engines are asked to leave out the others.
+    pub is_listed: bool,
     /// Message above the ballot, if there is one.
     pub notice: Option<Notice>,
     /// Voting token: the hidden field that names the voter where the browser keeps no cookie.
@@ -187,6 +195,10 @@ impl BallotPage {
         }
     }
 
+    fn file(&self, name: &str) -> &'static str {
+        FILES.path(name)
+    }
+
     fn density(&self) -> &'static str {
         density(self.options.len())
     }
@@ -203,8 +215,12 @@ pub const ASSETS: &[Asset] = &[
     ("poll.js", JS, include_bytes!("../static/poll.js")),
     ("sender.js", JS, include_bytes!("../static/sender.js")),
     ("words.js", JS, include_bytes!("../static/words.js")),
-    ("favicon.svg", "image/svg+xml", include_bytes!("../static/favicon.svg")),
+    FAVICON_SVG,
+    FAVICON_ICO,
 ];
+
+/// The files of [`ASSETS`], as they are served.
+pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| StaticFiles::new(ASSETS));
 
 #[cfg(test)]
 mod tests {
@@ -313,9 +329,8 @@ mod tests {
     #[test]
     fn every_file_a_page_names_is_an_asset() {
         let html = cats_vs_dogs().render().unwrap();
-        let named = html.split("\"/static/").skip(1).filter_map(|rest| rest.split('"').next());
-        for path in named {
-            assert!(ASSETS.iter().any(|(asset, ..)| *asset == path), "{path}");
-        }
+        assert!(html.contains(FILES.path("ballot.js")), "{html}");
+        // A file that is none has no address.
+        assert!(!html.contains("src=\"\"") && !html.contains("href=\"\""), "{html}");
     }
 }

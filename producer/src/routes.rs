@@ -3,6 +3,7 @@
 //! ```text
 //! GET,POST  /                          the default poll's ballot
 //! GET,POST  /polls/{slug}              a poll's ballot
+//! GET       /v/{code}                  the way to a ballot, short enough to be typed
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
 //! GET       /api/polls/{slug}/state    its state, times and words, as JSON
@@ -10,7 +11,7 @@
 //! GET       /api/polls/{slug}/state/events  every change of them, as server-sent events
 //! GET       /problems/{name}           the explanation of a problem's type
 //! GET       /openapi.json
-//! GET       /static/{file}
+//! GET       /static/{file}             styles and scripts, also /favicon.ico
 //! ```
 
 use std::convert::Infallible;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use votestream_service::http::{self, RequestTimer, timed};
 use votestream_service::listener::{Head, head};
+use votestream_service::page::static_files;
 use votestream_service::problem::{Problem, answer_unrouted, explanations, unrouted};
 use warp::http::{Method, StatusCode};
 use warp::reply::{Reply, Response};
@@ -69,6 +71,12 @@ pub(crate) fn all(
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::page(voting, slug, head, query))
         });
+    let follow_code =
+        warp::path!("v" / String).and(get).and(timed("short_code")).and(with_voting.clone()).map(
+            |code: String, timer: RequestTimer, voting: Arc<VotingService>| {
+                timer.stop(form::follow_code(&voting, &code))
+            },
+        );
     let preflight = warp::path!("api" / "polls" / String / ..)
         .and(poll_methods())
         .and(warp::options())
@@ -104,12 +112,6 @@ pub(crate) fn all(
         });
 
     // Addresses that are the same for everybody.
-    let assets = warp::path!("static" / String).and(get).and(timed("static")).map(
-        |path: String, timer: RequestTimer| {
-            let found = http::asset(pages::ASSETS, &path);
-            timer.stop(found.unwrap_or_else(|| Problem::not_found().into_response()))
-        },
-    );
     let openapi = warp::path!("openapi.json")
         .and(get)
         .and(timed("openapi"))
@@ -128,7 +130,9 @@ pub(crate) fn all(
         .unify()
         .or(preflight)
         .unify()
-        .or(assets)
+        .or(follow_code)
+        .unify()
+        .or(static_files(&pages::FILES))
         .unify()
         .or(openapi)
         .unify()

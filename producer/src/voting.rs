@@ -7,13 +7,14 @@ mod by_code;
 use std::sync::{Arc, LazyLock};
 
 use votestream_schema::idempotency::IdempotencyKey;
+use votestream_schema::poll::short_code::ShortCode;
 use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::listener::PeerAddr;
 use votestream_service::metric::CounterHandle;
-use votestream_service::problem::Problem;
+use votestream_service::problem::{Problem, UNKNOWN_POLL};
 use votestream_service::redis::Pool;
 use votestream_service::trace::{self, Span};
 use warp::http::{HeaderMap, HeaderValue};
@@ -166,6 +167,24 @@ impl VotingService {
         self.catalog.get(slug).ok_or_else(|| {
             if self.catalog.is_loaded() {
                 Problem::unknown_poll(slug)
+            } else {
+                Problem::unavailable("the polls are not known yet")
+            }
+        })
+    }
+
+    /// Returns the poll with this short code, as people type it, or the problem that there is none.
+    pub(crate) fn poll_of_code(&self, code: &str) -> Result<Arc<Poll>, Problem> {
+        let read = code.parse::<ShortCode>().ok();
+        read.and_then(|code| self.catalog.by_id(code.poll())).ok_or_else(|| {
+            if self.catalog.is_loaded() {
+                let typed: String = code.chars().take(16).collect();
+                let detail = format!(
+                    "no poll has the code `{}`; look at the screen again and type its letters in any case, there are \
+                     no digits and no vowels in it",
+                    typed.escape_debug()
+                );
+                Problem::new(&UNKNOWN_POLL, detail)
             } else {
                 Problem::unavailable("the polls are not known yet")
             }

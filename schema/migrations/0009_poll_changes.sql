@@ -11,7 +11,7 @@ CREATE TABLE poll_changes (
 );
 COMMENT ON TABLE poll_changes IS 'What votectl poll set has changed: the value before and after, null for none. Rows stay.';
 COMMENT ON COLUMN poll_changes.revision IS 'The revision of the poll that the change made.';
-COMMENT ON COLUMN poll_changes.field IS 'title, label of SLUG, visibility or network_limit.';
+COMMENT ON COLUMN poll_changes.field IS 'title, label of SLUG, visibility, network_limit or listed.';
 
 -- A stored mask must mean for ever what its voter chose, so position and slug of an option stay. How it is worded may be corrected.
 CREATE OR REPLACE FUNCTION options_frozen() RETURNS trigger LANGUAGE plpgsql AS $$

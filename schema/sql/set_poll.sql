@@ -1,6 +1,6 @@
 -- Sets what may change in a poll, and its revision. Labels are given by their options' slugs.
 WITH changed AS (
-    UPDATE polls SET title = $2, visibility = $3, network_limit = $4, revision = $5 WHERE id = $1 RETURNING id
+    UPDATE polls SET title = $2, visibility = $3, network_limit = $4, revision = $5, listed = $8 WHERE id = $1 RETURNING id
 )
 UPDATE options SET label = given.label
 FROM changed, unnest($6::text[], $7::text[]) AS given (slug, label)

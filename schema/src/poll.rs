@@ -8,6 +8,7 @@ pub mod network;
 pub mod network_limit;
 pub mod order;
 pub mod secrecy;
+pub mod short_code;
 pub mod stored_voter_policy;
 pub mod voter_key;
 
@@ -203,6 +204,9 @@ pub struct Definition {
     /// How many new voters one client network may bring; without it, as many as the producers are set up for.
     #[serde(default)]
     pub network_limit: Option<NetworkLimit>,
+    /// Whether lists of polls name it; without it, they do unless its voters need codes.
+    #[serde(default)]
+    pub listed: Option<bool>,
     /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
@@ -357,6 +361,9 @@ pub struct Poll {
     /// How many new voters one client network may bring. `None` leaves that to the settings of the producers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_limit: Option<NetworkLimit>,
+    /// Whether lists of polls name it, if its author decided that ([`Poll::is_listed`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<bool>,
     /// How long, and by whom, it can be known who chose what.
     #[serde(flatten)]
     pub secrecy: Secrecy,
@@ -395,6 +402,21 @@ impl Poll {
         match self.visibility {
             Visibility::Always => true,
             Visibility::AfterClose => is_final,
+            Visibility::Admin => false,
+        }
+    }
+
+    /// Whether lists of polls name it: as its author decided, else unless its voters need codes. Who knows the address of
+    /// an unlisted poll sees it as any other.
+    pub fn is_listed(&self) -> bool {
+        self.listed.unwrap_or(!self.voter_policy.needs_code())
+    }
+
+    /// Whether the number of people counted may be shown while the results are hidden. Whose results are the operator's
+    /// alone also keeps its turnout.
+    pub fn shows_turnout(&self) -> bool {
+        match self.visibility {
+            Visibility::Always | Visibility::AfterClose => true,
             Visibility::Admin => false,
         }
     }
@@ -509,6 +531,7 @@ mod tests {
             archived_at_ms: None,
             revision: 1,
             network_limit: None,
+            listed: None,
             secrecy: Secrecy::default(),
         }
     }
@@ -594,6 +617,7 @@ mod tests {
             secret: false,
             keep_votes_days: None,
             network_limit: None,
+            listed: None,
             opens_at: None,
             closes_at: None,
         };

@@ -25,9 +25,6 @@ const NO_PAGE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbo
 /// Value of the Allow header for addresses that are only read.
 pub const READ_ONLY: &str = "GET, HEAD";
 
-/// A static file: its path under `/static/`, its content type, its bytes.
-pub type Asset = (&'static str, &'static str, &'static [u8]);
-
 /// Returns an HTML page with its security headers. It is never cached, since it may show a voter's own
 /// state.
 pub fn html(status: StatusCode, body: String) -> Response {
@@ -81,10 +78,4 @@ pub fn cacheable(content_type: &'static str, body: impl Into<Bytes>) -> Response
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     no_page(headers);
     response
-}
-
-/// Returns the static file at `path` under `/static/`, or `None` if there is no such file.
-pub fn asset(assets: &[Asset], path: &str) -> Option<Response> {
-    let (_, content_type, bytes) = assets.iter().find(|(name, _, _)| *name == path)?;
-    Some(cacheable(content_type, *bytes))
 }

@@ -1,15 +1,21 @@
 //! Renders the parts of HTML pages that all services share: the layout (`templates/layout.html`), the
-//! problem page, and how times and long texts are shown.
+//! problem page, how times and long texts are shown, and the static files ([`StaticFiles`]).
 //!
 //! Invariant: text that somebody typed reaches HTML through Askama's escaping only. A page carries no
 //! inline script and no inline style, so the strict content security policy holds.
+
+mod qr;
+mod static_files;
 
 use askama::Template;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use crate::http::{self, Asset};
+use crate::http;
 use crate::problem::Problem;
+
+pub use qr::QrPicture;
+pub use static_files::{Asset, StaticFiles, static_files};
 
 /// Content type of style sheets, as UTF-8.
 pub const CSS: &str = "text/css; charset=utf-8";
@@ -18,8 +24,15 @@ pub const JS: &str = "text/javascript; charset=utf-8";
 /// The style sheet that `layout.html` links, for the services' static files.
 pub const BASE_CSS: Asset = ("base.css", CSS, include_bytes!("../assets/base.css"));
 
+/// The icon of all pages, as a drawing.
+pub const FAVICON_SVG: Asset =
+    ("favicon.svg", "image/svg+xml", include_bytes!("../assets/favicon.svg"));
+/// The icon of all pages, for programs that look for it at `/favicon.ico`.
+pub const FAVICON_ICO: Asset =
+    ("favicon.ico", "image/x-icon", include_bytes!("../assets/favicon.ico"));
+
 /// The page for a person whose request failed.
-#[derive(Debug, Clone, Default, Template)]
+#[derive(Debug, Clone, Template)]
 #[template(path = "problem.html")]
 pub struct ProblemPage {
     /// HTTP status code, shown above the title.
@@ -28,15 +41,24 @@ pub struct ProblemPage {
     pub title: String,
     /// A sentence on the cause and the remedy.
     pub detail: String,
-    /// The service's own style sheet, as a file name below `/static/`.
+    /// The service's static files.
+    pub files: &'static StaticFiles,
+    /// The service's own style sheet, as the name of a static file.
     pub stylesheet: &'static str,
     /// Path and text of a link that leads on, if there is one.
     pub back: Option<(String, &'static str)>,
 }
 
+impl ProblemPage {
+    fn file(&self, name: &str) -> &str {
+        self.files.path(name)
+    }
+}
+
 /// Returns the page for `problem`, with its status and headers.
 pub fn problem(
     problem: &Problem,
+    files: &'static StaticFiles,
     stylesheet: &'static str,
     back: Option<(String, &'static str)>,
 ) -> Response {
@@ -44,6 +66,7 @@ pub fn problem(
         status: problem.kind.status.as_u16(),
         title: problem.kind.title.to_owned(),
         detail: sentence(&problem.detail),
+        files,
         stylesheet,
         back,
     };
@@ -99,7 +122,12 @@ pub fn density(options: usize) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+
+    static FILES: LazyLock<StaticFiles> =
+        LazyLock::new(|| StaticFiles::new(&[BASE_CSS, ("ballot.css", CSS, b""), FAVICON_SVG]));
 
     #[test]
     fn a_problem_is_escaped_and_has_no_inline_style_or_script() {
@@ -107,6 +135,7 @@ mod tests {
             status: 404,
             title: "<script>alert(1)</script>".to_owned(),
             detail: "\"><b>".to_owned(),
+            files: &FILES,
             stylesheet: "ballot.css",
             back: Some(("/polls/x".to_owned(), "Back to the ballot")),
         };
@@ -115,7 +144,8 @@ mod tests {
             assert!(!html.contains(bad), "{html}");
         }
         let link = "<a class=\"button\" id=\"back\" href=\"/polls/x\">Back to the ballot</a>";
-        assert!(html.contains(link) && html.contains("/static/ballot.css"), "{html}");
+        assert!(html.contains(link) && html.contains(FILES.path("ballot.css")), "{html}");
+        assert!(!html.contains("href=\"\""), "a file is missing: {html}");
         let alone = ProblemPage { back: None, ..page }.render().unwrap();
         assert!(!alone.contains("id=\"back\""), "{alone}");
     }

@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(20);
 const HISTORY_WITHIN: Duration = Duration::from_secs(45);
 
 /// Allows one browser at a time, since a small machine cannot run more.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 fn results(service: &Service, path: &str) -> String {
     format!("http://localhost:{}{path}", service.client.address.port())

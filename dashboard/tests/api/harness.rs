@@ -42,6 +42,7 @@ pub fn poll(slug: &str) -> Definition {
         secret: false,
         keep_votes_days: None,
         network_limit: None,
+        listed: None,
         opens_at: Some(in_ms(-60_000)),
         closes_at: None,
     }

@@ -14,6 +14,8 @@ mod browser;
 mod events;
 mod outage;
 mod pages;
+mod present;
 mod results;
+mod sharing;
 mod viewers;
 mod visibility;

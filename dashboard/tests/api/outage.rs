@@ -104,7 +104,7 @@ async fn viewers_of_hidden_results_are_told_too_and_told_no_figure() {
     for stream in &mut streams {
         let stale = stream.event_where(|name, _| name == "hidden").await;
         assert!(stale["stale"] == true && stale["stale_since"].is_string(), "{stale}");
-        assert!(stale["voters"].is_null() && stale["version"].is_null(), "{stale}");
+        assert!(stale["options"].is_null() && stale["version"].is_null(), "{stale}");
     }
     postgres.thaw();
     for stream in &mut streams {

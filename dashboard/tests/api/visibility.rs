@@ -6,7 +6,9 @@ use crate::harness::{Database, Service, Setup, in_ms, poll};
 use crate::stream::{Stream, WAYS, Way};
 
 /// Figures that cannot occur by chance, in every form in which they could leak.
-const FIGURES: [&str; 7] = ["48611", "48,611", "27644", "27,644", "76255", "76,255", "63.7"];
+const FIGURES: [&str; 5] = ["48611", "48,611", "27644", "27,644", "63.7"];
+/// The number of people counted, which only some polls tell while their results are hidden.
+const TURNOUT: [&str; 2] = ["76255", "76,255"];
 
 async fn start(visibility: Visibility) -> (Database, votestream_schema::PollId, Service) {
     let mut database = Database::new().await;
@@ -34,19 +36,27 @@ async fn hidden_results_leak_from_no_reply() {
             assert_eq!(reply.json()["visibility"], visibility.as_str());
             expect_no_figure(&reply.text());
         }
-        for path in ["/", "/polls/pets", "/api/polls"] {
+        for path in ["/", "/polls/pets", "/api/polls", "/embed/pets"] {
             let reply = service.client.get(path).send().await;
             assert_eq!(reply.status, 200);
             expect_no_figure(&reply.text());
+            assert!(!TURNOUT.iter().any(|figure| reply.text().contains(figure)), "{path}");
         }
+        let told = visibility == Visibility::AfterClose;
+        let screen = service.client.get("/present/pets").send().await.text();
+        expect_no_figure(&screen);
+        assert_eq!(screen.contains(">76,255<"), told, "{screen}");
         for way in WAYS {
             let mut stream = Stream::open(&service.client, "pets", way).await;
             let (name, id, data) = stream.event().await;
             assert_eq!((name.as_str(), id), ("hidden", None));
             assert_eq!(data["visibility"], visibility.as_str());
             expect_no_figure(&data.to_string());
+            assert_eq!(data["voters"] == 76_255, told, "{data}");
         }
-        expect_no_figure(&service.metrics.render());
+        let metrics = service.metrics.render();
+        expect_no_figure(&metrics);
+        assert!(!TURNOUT.iter().any(|figure| metrics.contains(figure)), "{metrics}");
     }
 }
 
@@ -95,4 +105,27 @@ async fn changes_of_hidden_results_are_not_told_by_the_rhythm_of_events() {
     database.close(pets, in_ms(-1)).await;
     let (name, _, data) = stream.event().await;
     assert_eq!((name.as_str(), &data["state"]), ("hidden", &"closed".into()));
+}
+
+#[tokio::test]
+async fn the_turnout_of_hidden_results_is_told_at_most_once_a_second() {
+    let (database, pets, service) = start(Visibility::AfterClose).await;
+    let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
+    assert_eq!(stream.event().await.2["voters"], 76_255);
+    let begun = std::time::Instant::now();
+    for n in 1..=25 {
+        database.count(pets, 80_000 + n, &[80_000, n]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let mut events = 0;
+    loop {
+        let (name, _, data) = stream.event().await;
+        assert_eq!(name, "hidden");
+        events += 1;
+        if data["voters"] == 80_025 {
+            break;
+        }
+    }
+    let most = begun.elapsed().as_secs() + 2;
+    assert!((2..=most).contains(&events), "{events} events in {:?}", begun.elapsed());
 }

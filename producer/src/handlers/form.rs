@@ -13,7 +13,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
-use crate::pages::{BallotPage, HUES, Notice, NoticeKind, OptionView};
+use crate::pages::{BallotPage, FILES, HUES, Notice, NoticeKind, OptionView};
 use crate::problems::INVALID_CHOICE;
 use crate::voting::{self, CastResult, Standing, Visitor, VotingService};
 
@@ -41,6 +41,14 @@ pub(crate) async fn page(
         Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
     let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor, marks);
     with_cookies(render(StatusCode::OK, &page), visitor.cookie)
+}
+
+/// Answers `GET /v/{code}`, the address that people type from a screen, by leading on to the ballot.
+pub(crate) fn follow_code(voting: &VotingService, code: &str) -> Response {
+    match voting.poll_of_code(code) {
+        Ok(poll) => see_other(&path_of(Some(poll.slug.as_str()))),
+        Err(problem) => problem_page(&problem, None),
+    }
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -116,7 +124,7 @@ pub(crate) async fn cast(
 
 /// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
 fn problem_page(problem: &Problem, back: Option<String>) -> Response {
-    page::problem(problem, "ballot.css", back.map(|path| (path, "Back to the ballot")))
+    page::problem(problem, &FILES, "ballot.css", back.map(|path| (path, "Back to the ballot")))
 }
 
 /// Returns the standing vote that a problem names.
@@ -187,6 +195,10 @@ fn ballot_page(
         Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
         None => url.to_owned(),
     });
+    let picture_url = voting.results_url.as_deref().map(|url| {
+        let (base, revision) = (url.trim_end_matches('/'), poll.revision);
+        format!("{base}/polls/{}/picture.png?v={revision}", poll.slug)
+    });
     BallotPage {
         title: poll.title.clone(),
         slug: poll.slug.to_string(),
@@ -208,6 +220,8 @@ fn ballot_page(
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),
         results_url,
+        picture_url,
+        is_listed: poll.is_listed(),
         notice: None,
         token: visitor.token.clone(),
         vote_is_unknown: vote == Standing::Unknown,

@@ -53,6 +53,7 @@ pub fn poll(slug: &str) -> Poll {
         archived_at_ms: None,
         revision: 1,
         network_limit: None,
+        listed: None,
         secrecy: Secrecy { keys: VoterKeys::Secret(secret()), ..Secrecy::default() },
     }
 }

@@ -2,9 +2,10 @@
 
 mod state;
 
-use votestream_producer::pages::ASSETS;
-use votestream_schema::Poll;
+use votestream_producer::pages::{ASSETS, FILES};
 use votestream_schema::poll::now_ms;
+use votestream_schema::poll::short_code::ShortCode;
+use votestream_schema::{Poll, PollId};
 
 use crate::harness::{Setup, option, poll};
 
@@ -82,13 +83,30 @@ async fn a_method_that_an_address_does_not_take_is_answered_with_a_problem() {
 }
 
 #[tokio::test]
-async fn every_file_is_served_with_its_type() {
+async fn every_file_is_served_with_its_type_compressed_and_for_good_under_its_hash() {
     let service = Setup::new().start().await;
     for (name, content_type, bytes) in ASSETS {
-        let reply = service.client.get(&format!("/static/{name}")).send().await;
-        assert_eq!(reply.header("content-type"), Some(*content_type), "{name}");
-        assert_eq!(reply.body, *bytes, "{name}");
+        let plain = service.client.get(&format!("/static/{name}")).send().await;
+        assert_eq!(plain.header("content-type"), Some(*content_type), "{name}");
+        assert_eq!(plain.header("cache-control"), Some("public, max-age=300"), "{name}");
+        // Scripts import others by the names that hold their hashes.
+        assert!(plain.body == *bytes || plain.text().contains("from '/static/"), "{name}");
+        let path = FILES.path(name);
+        assert_ne!(path, format!("/static/{name}"));
+        let kept = service.client.get(path).send().await;
+        assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert!(kept.body == plain.body && kept.header("content-encoding").is_none(), "{name}");
+        for encoding in ["br", "gzip"] {
+            let reply = service.client.get(path).header("accept-encoding", encoding).send().await;
+            assert_eq!(reply.header("vary"), Some("accept-encoding"), "{name}");
+            if bytes.len() > 600 && !name.ends_with(".ico") {
+                assert_eq!(reply.header("content-encoding"), Some(encoding), "{name}");
+                assert!(reply.body.len() * 10 < bytes.len() * 7, "{name}: {}", reply.body.len());
+            }
+        }
     }
+    let icon = service.client.get("/favicon.ico").send().await;
+    assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/x-icon")));
 }
 
 #[tokio::test]
@@ -111,4 +129,44 @@ async fn the_page_says_the_state_of_its_poll() {
     }
     let page = service.client.get("/polls/over").send().await.text();
     assert!(page.contains("href=\"http://r.example/polls/over\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_short_code_leads_to_the_ballot_however_it_is_typed() {
+    let codes = [1, 2].map(|number| ShortCode::of(PollId(number)).to_string());
+    let service = Setup::new().polls([poll("pets"), poll("songs")]).start().await;
+    for (code, slug) in codes.iter().zip(["pets", "songs"]) {
+        let spaced = format!("{}-{}", &code[..2], &code[2..]);
+        for typed in [code.clone(), code.to_lowercase(), spaced] {
+            let reply = service.client.get(&format!("/v/{typed}")).send().await;
+            let ballot = format!("/polls/{slug}");
+            assert_eq!((reply.status, reply.header("location")), (303, Some(&*ballot)), "{typed}");
+        }
+    }
+    let unknown = ShortCode::of(PollId(99)).to_string();
+    for typed in [&unknown, "no", "%3Cscript%3E", &"B".repeat(300)] {
+        let reply = service.client.get(&format!("/v/{typed}")).send().await;
+        let text = reply.text();
+        assert_eq!(reply.status, 404, "{typed}");
+        assert!(text.contains("look at the screen again") && !text.contains("<script>"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_the_ballot_has_a_preview_and_unlisted_polls_ask_not_to_be_found() {
+    let polls = [poll("pets"), Poll { listed: Some(false), ..poll("quiet") }];
+    let service = Setup::new().polls(polls).flag("results-url", "https://r.example/").start().await;
+    for path in ["/", "/polls/pets"] {
+        let page = service.client.get(path).send().await.text();
+        for line in [
+            "<title>Cats vs Dogs · Votestream</title>",
+            "<meta property=\"og:title\" content=\"Cats vs Dogs\">",
+            "<meta property=\"og:image\" content=\"https://r.example/polls/pets/picture.png?v=1\">",
+        ] {
+            assert!(page.contains(line), "{path}: {line}: {page}");
+        }
+        assert!(!page.contains("noindex"), "{path}");
+    }
+    let page = service.client.get("/polls/quiet").send().await.text();
+    assert!(page.contains("<meta name=\"robots\" content=\"noindex\">"), "{page}");
 }

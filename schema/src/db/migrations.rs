@@ -25,6 +25,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("network_limit", include_str!("../../migrations/0008_network_limit.sql")),
     ("poll_changes", include_str!("../../migrations/0009_poll_changes.sql")),
     ("ballot_forms", include_str!("../../migrations/0010_ballot_forms.sql")),
+    ("listed", include_str!("../../migrations/0011_listed.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

@@ -13,7 +13,7 @@ use crate::poll::Poll;
 pub struct PollChange {
     /// The poll's revision that the change made.
     pub revision: i32,
-    /// What was changed: `title`, `label of SLUG`, `visibility` or `network_limit`.
+    /// What was changed: `title`, `label of SLUG`, `visibility`, `network_limit` or `listed`.
     pub field: String,
     /// When, by Postgres' clock, in milliseconds since the Unix epoch.
     pub changed_at_ms: i64,
@@ -24,7 +24,7 @@ pub struct PollChange {
 }
 
 /// Stores `after` in place of `before`, which the caller has locked, and keeps every value that it changes. The two may
-/// differ in title, labels, visibility, network limit and revision.
+/// differ in title, labels, visibility, network limit, listing and revision.
 ///
 /// # Errors
 /// Returns the database's error.
@@ -41,6 +41,7 @@ pub async fn store(tx: &Client, before: &Poll, after: &Poll) -> Result<(), Error
             (&after.revision, Type::INT4),
             (&slugs, Type::TEXT_ARRAY),
             (&labels, Type::TEXT_ARRAY),
+            (&after.listed, Type::BOOL),
         ],
     )
     .await?;
@@ -96,15 +97,16 @@ fn differences(before: &Poll, after: &Poll) -> Vec<Difference> {
         before: Some(before.to_owned()),
         after: Some(after.to_owned()),
     };
-    let limit = |poll: &Poll| poll.network_limit.map(|limit| limit.to_string());
+    let perhaps = |field: &str, value: fn(&Poll) -> Option<String>| Difference {
+        field: field.to_owned(),
+        before: value(before),
+        after: value(after),
+    };
     let mut all = vec![
         text("title", &before.title, &after.title),
         text("visibility", before.visibility.as_str(), after.visibility.as_str()),
-        Difference {
-            field: "network_limit".to_owned(),
-            before: limit(before),
-            after: limit(after),
-        },
+        perhaps("network_limit", |poll| poll.network_limit.map(|limit| limit.to_string())),
+        perhaps("listed", |poll| poll.listed.map(|listed| listed.to_string())),
     ];
     let options = before.options.iter().zip(&after.options);
     all.extend(options.map(|(before, after)| {

@@ -188,6 +188,7 @@ async fn write(
             (&definition.keep_votes_days.map(i32::from), Type::INT4),
             (&definition.network_limit.map(|limit| limit.to_string()), Type::TEXT),
             (&definition.shuffle, Type::BOOL),
+            (&definition.listed, Type::BOOL),
         ],
     )
     .await
@@ -256,6 +257,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         archived_at_ms: row.get("archived_at_ms"),
         revision: row.get("revision"),
         network_limit: row.get::<_, Option<&str>>("network_limit").map(str::parse).transpose()?,
+        listed: row.get("listed"),
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
             secret: row.get("secret"),

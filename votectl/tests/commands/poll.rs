@@ -383,3 +383,41 @@ async fn opening_a_poll_waits_for_every_living_producer_and_names_the_late_one()
     ];
     assert!(deployment.run(&draft).json().get("producers").is_none());
 }
+
+#[tokio::test]
+async fn a_poll_is_listed_or_not_as_its_author_says_and_polls_with_codes_are_not() {
+    let mut deployment = Deployment::new().await;
+    deployment.create(&["--open", "--voter-policy", "code"]);
+    let shown = |words: &str| {
+        let shown = deployment.run(&["poll", "show", "pets"]).ok();
+        assert!(shown.contains(words), "{shown}");
+    };
+    shown("listing    on no list of polls");
+    let poll = deployment.poll().await;
+    assert_eq!((poll.listed, poll.is_listed()), (None, false));
+    let said = deployment.run(&["poll", "set", "pets", "--listed"]).ok();
+    assert!(said.contains("poll `pets`: lists of polls name it"), "{said}");
+    let listed = deployment.poll().await;
+    assert_eq!((listed.listed, listed.revision), (Some(true), poll.revision + 1));
+    let mut page = redis::cmd("HGET");
+    page.arg(deployment.keys.polls()).arg("pets");
+    let copy: String = deployment.redis(&page).await;
+    assert!(projection::read_definition(&copy).unwrap().is_listed(), "producers read this copy");
+    for settings in [&[][..], &["--listed", "--unlisted"]] {
+        let said = deployment.run(&[&["poll", "set", "pets"], settings].concat());
+        assert!(said.code == 2 && said.err.contains("--unlisted"), "{said:?}");
+    }
+
+    let file = testkit::folder("poll").join("poll.toml");
+    let text = "slug = \"quiet\"\ntitle = \"Quiet?\"\nlisted = false\n\
+                [[options]]\nslug = \"yes\"\nlabel = \"Yes\"\n[[options]]\nslug = \"no\"\nlabel = \"No\"\n";
+    std::fs::write(&file, text).unwrap();
+    deployment.run(&["poll", "create", "--file", file.to_str().unwrap()]).ok();
+    let shown = deployment.run(&["poll", "show", "quiet", "--json"]).json();
+    assert_eq!(shown["listed"], json!(false));
+    let options = ["--option", "Yes", "--option", "No", "--unlisted"];
+    let create = ["poll", "create", "--slug", "hushed", "--title", "Hushed?"];
+    deployment.run(&[&create[..], &options[..]].concat()).ok();
+    let shown = deployment.run(&["poll", "show", "hushed", "--json"]).json();
+    assert_eq!(shown["listed"], json!(false));
+}

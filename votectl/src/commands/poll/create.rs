@@ -30,6 +30,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   secret = false                # true: archiving the poll also seals it
   keep_votes_days = 30          # default: votes are kept
   network_limit = "2000/600"    # or "off"; default: as the producers are set up
+  listed = true                 # default: true unless voter_policy = "code"
   opens_at = "2026-03-01T12:00:00Z"     # default: a draft
   closes_at = "2026-03-01T13:00:00Z"    # default: closed by hand
   [[options]]
@@ -48,7 +49,7 @@ pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
     #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max", "shuffle",
                                       "vote_policy", "voter_policy", "visibility", "secret",
-                                      "keep_votes_days", "network_limit"])]
+                                      "keep_votes_days", "network_limit", "listed", "unlisted"])]
     file: Option<PathBuf>,
     /// The poll's name in URLs: a-z, 0-9 and inner hyphens
     #[arg(long, required_unless_present = "file")]
@@ -88,6 +89,12 @@ pub struct Args {
     /// when absent
     #[arg(long, value_name = "LIMIT")]
     network_limit: Option<NetworkLimit>,
+    /// Name the poll in lists of polls, although its voters need codes
+    #[arg(long, conflicts_with = "unlisted")]
+    listed: bool,
+    /// Leave the poll out of all lists of polls; whoever knows its address sees it
+    #[arg(long)]
+    unlisted: bool,
     /// When it opens by itself: `now`, `+10m`, `+2h`, RFC 3339, or "2026-03-01 20:00 Europe/Berlin"; a draft when absent
     #[arg(long, value_name = "TIME")]
     opens_at: Option<Moment>,
@@ -141,6 +148,7 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
             secret: args.secret,
             keep_votes_days: args.keep_votes_days,
             network_limit: args.network_limit,
+            listed: if args.listed || args.unlisted { Some(args.listed) } else { None },
             opens_at: None,
             closes_at: None,
         },

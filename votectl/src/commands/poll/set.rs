@@ -8,7 +8,7 @@ use votestream_schema::{Slug, ids};
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls::{self, Changes};
 
-use super::state::network_limit_in_words;
+use super::state::{listing_in_words, network_limit_in_words};
 use crate::cli_error::CliError;
 use crate::output::Output;
 
@@ -17,6 +17,7 @@ const EXAMPLES: &str = "Examples:
   votectl poll set cats-vs-dogs --label cats='Cats, of course' --label dogs=Dogs
   votectl poll set cats-vs-dogs --visibility admin
   votectl poll set cats-vs-dogs --network-limit 5000/600
+  votectl poll set cats-vs-dogs --unlisted
 
 Title and labels can be corrected until the poll is archived, and the visibility of the results be changed. Pages show
 the new value within two seconds; `votectl poll show` lists the old one.
@@ -29,11 +30,11 @@ Slug, options, choices and policies never change, because ballots have been cast
 opened can be rewritten with `votectl poll create --update`. Times have commands of their own: open, extend, close
 and cancel.";
 
-/// Change what may change in a poll: title, labels, visibility, network limit
+/// Change what may change in a poll: title, labels, visibility, network limit, whether lists name it
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-    .args(["title", "labels", "visibility", "network_limit"]))]
+    .args(["title", "labels", "visibility", "network_limit", "listed", "unlisted"]))]
 pub struct Args {
     /// The poll's slug
     slug: Slug,
@@ -49,6 +50,12 @@ pub struct Args {
     /// How many new voters one address may bring: AT_ONCE/PER_MINUTE, `off`, or `default` for the producers' setting
     #[arg(long, value_name = "LIMIT")]
     network_limit: Option<LimitOrDefault>,
+    /// Name the poll in lists of polls
+    #[arg(long, conflicts_with = "unlisted")]
+    listed: bool,
+    /// Leave the poll out of all lists of polls; whoever knows its address sees it
+    #[arg(long)]
+    unlisted: bool,
     #[command(flatten)]
     fixed: Fixed,
 }
@@ -124,6 +131,7 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         labels: args.labels.clone(),
         visibility: args.visibility,
         network_limit: args.network_limit.map(|limit| limit.0),
+        listed: (args.listed || args.unlisted).then_some(args.listed),
     };
     let now = polls::set(servers, &args.slug, &changes).await?;
     output.print(&now, || {
@@ -137,6 +145,9 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
         }
         if args.network_limit.is_some() {
             lines.push(network_limit_in_words(poll));
+        }
+        if args.listed || args.unlisted {
+            lines.push(listing_in_words(poll));
         }
         lines.join("\n")
     })

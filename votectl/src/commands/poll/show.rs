@@ -6,7 +6,7 @@ use votestream_schema::poll::rfc3339;
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls::{self, OptionResult, PollWithResults};
 
-use super::state::{network_limit_in_words, secrecy_in_words, state_in_words};
+use super::state::{listing_in_words, network_limit_in_words, secrecy_in_words, state_in_words};
 use crate::cli_error::CliError;
 use crate::output::{Output, table};
 
@@ -46,6 +46,7 @@ fn describe(shown: &PollWithResults) -> String {
         ("votes", poll.vote_policy.to_string()),
         ("voters", poll.voter_policy.to_string()),
         ("visibility", poll.visibility.to_string()),
+        ("listing", listing_in_words(poll).to_owned()),
         ("networks", network_limit_in_words(poll)),
         ("secrecy", secrecy_in_words(poll)),
         ("revision", poll.revision.to_string()),

@@ -52,6 +52,11 @@ pub fn network_limit_in_words(poll: &Poll) -> String {
     }
 }
 
+/// Says whether lists of polls name the poll.
+pub fn listing_in_words(poll: &Poll) -> &'static str {
+    if poll.is_listed() { "lists of polls name it" } else { "on no list of polls" }
+}
+
 /// Names the producers that do not serve an open poll yet.
 pub fn warn_of_late(producers: Option<&Served>) {
     for producer in producers.map_or(&[][..], |producers| &producers.late) {

@@ -20,6 +20,8 @@ pub struct Changes {
     pub visibility: Option<Visibility>,
     /// How many new voters one client network may bring; `Some(None)` leaves that to the settings of the producers.
     pub network_limit: Option<Option<NetworkLimit>>,
+    /// Whether lists of polls name this one.
+    pub listed: Option<bool>,
 }
 
 /// Changes a poll, and keeps the values before. Pages show the new values within two seconds. The poll's revision grows
@@ -74,5 +76,6 @@ fn changed(before: &Poll, changes: &Changes) -> Result<Poll, Error> {
     }
     poll.visibility = changes.visibility.unwrap_or(poll.visibility);
     poll.network_limit = changes.network_limit.unwrap_or(poll.network_limit);
+    poll.listed = changes.listed.or(poll.listed);
     Ok(poll)
 }

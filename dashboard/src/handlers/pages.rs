@@ -1,0 +1,159 @@
+//! Pages for people, and the picture that stands for one of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use votestream_schema::poll::short_code::ShortCode;
+use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::tally::Share;
+use votestream_service::http;
+use votestream_service::listener::Head;
+use votestream_service::page::{self, render};
+use votestream_service::problem::Problem;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::{Reply, Response};
+
+use super::AppState;
+use crate::pages::present::{Door, Order, PresentPage};
+use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
+use crate::snapshot::Snapshot;
+
+/// How long caches may keep a picture that can still change, and one that cannot.
+const PICTURE_CACHING: [&str; 2] = ["public, max-age=10", "public, max-age=3600"];
+
+impl AppState {
+    /// Renders the results page, for `GET /` (where `slug` is `None`) and `GET /polls/{slug}`.
+    pub(crate) fn page(&self, slug: Option<&str>, head: &Head) -> Response {
+        match self.poll(slug.unwrap_or(&self.default_poll)) {
+            Ok(snapshot) => render(StatusCode::OK, &self.results_page(&snapshot, slug, Some(head))),
+            Err(problem) => problem_page(&problem),
+        }
+    }
+
+    /// Renders the results for a frame of another site, for `GET /embed/{slug}`.
+    pub(crate) fn embedded(&self, slug: &str, head: &Head) -> Response {
+        let reply = match self.poll(slug) {
+            Ok(snapshot) => {
+                let page = self.results_page(&snapshot, Some(slug), Some(head));
+                render(StatusCode::OK, &ResultsPage { is_embedded: true, ..page })
+            }
+            Err(problem) => problem_page(&problem),
+        };
+        self.embedding.allow(reply)
+    }
+
+    /// Renders the presenter view, for `GET /present/{slug}?order=…&curtain=…`.
+    pub(crate) fn present(
+        &self,
+        slug: &str,
+        head: &Head,
+        query: &HashMap<String, String>,
+    ) -> Response {
+        let snapshot = match self.poll(slug) {
+            Ok(snapshot) => snapshot,
+            Err(problem) => return problem_page(&problem),
+        };
+        let code = ShortCode::of(snapshot.poll.id).to_string();
+        let page = PresentPage {
+            turnout: snapshot.turnout().map(i64::unsigned_abs),
+            now: rfc3339(now_ms()),
+            order: Order::of(query.get("order").map(String::as_str)),
+            curtain: query.contains_key("curtain"),
+            door: self.vote_url.as_deref().and_then(|url| Door::new(url, code)),
+            results: self.results_page(&snapshot, Some(slug), Some(head)),
+        };
+        render(StatusCode::OK, &page)
+    }
+
+    /// Draws the results as they stand, for `GET /polls/{slug}/picture.png`.
+    pub(crate) async fn picture(&self, slug: &str) -> Response {
+        let snapshot = match self.poll(slug) {
+            Ok(snapshot) => snapshot,
+            Err(problem) => return problem.into_response(),
+        };
+        let caching = PICTURE_CACHING[usize::from(snapshot.is_final)];
+        let page = || self.results_page(&snapshot, Some(slug), None);
+        let Some(png) = self.pictures.get(&snapshot, page).await else {
+            return Problem::unavailable("the picture cannot be drawn at the moment")
+                .into_response();
+        };
+        let mut reply = http::cacheable("image/png", png);
+        reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+        reply
+    }
+
+    fn results_page(
+        &self,
+        snapshot: &Snapshot,
+        slug: Option<&str>,
+        head: Option<&Head>,
+    ) -> ResultsPage {
+        let poll = &snapshot.poll;
+        let visible = snapshot.visible;
+        let shares = if visible { snapshot.tally.shares() } else { Vec::new() };
+        let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
+        let options = poll.options.iter().enumerate().map(|(position, option)| ResultView {
+            slug: option.slug.to_string(),
+            label: option.label.clone(),
+            colour: option.colour.clone(),
+            votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
+            share_tenths: shares.get(position).map_or(0, |share| share.tenths),
+            share_words: shares.get(position).map_or_else(|| "0.0%".to_owned(), Share::to_string),
+        });
+        ResultsPage {
+            title: poll.title.clone(),
+            slug: poll.slug.to_string(),
+            state: snapshot.state.to_string(),
+            visibility: poll.visibility.to_string(),
+            hidden: !visible,
+            options: options.collect(),
+            voters: count(snapshot.tally.voters),
+            version: count(snapshot.tally.version),
+            as_of: rfc3339(snapshot.as_of_ms),
+            is_final: snapshot.is_final,
+            waiting: snapshot.progress.waiting.and_then(|waiting| u64::try_from(waiting).ok()),
+            stale_since: snapshot.stale_since_ms.map(rfc3339),
+            opens_at: poll.opens_at_ms.map(rfc3339),
+            closes_at: poll.closes_at_ms.map(rfc3339),
+            vote_url: self.vote_url.as_deref().map(|url| match slug {
+                Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
+                None => url.to_owned(),
+            }),
+            polls: self.links(),
+            revision: poll.revision,
+            is_listed: poll.is_listed(),
+            address: head.and_then(|head| self.address(head)),
+            is_embedded: false,
+        }
+    }
+
+    fn links(&self) -> Vec<PollLink> {
+        let link = |other: Arc<Snapshot>| PollLink {
+            slug: other.poll.slug.to_string(),
+            title: other.poll.title.clone(),
+            state: other.state.to_string(),
+        };
+        self.listed().map(link).collect()
+    }
+
+    /// The address of this dashboard for links on other sites: as it is set, else as the client named it.
+    fn address(&self, head: &Head) -> Option<String> {
+        if let Some(url) = &self.results_url {
+            return Some(url.trim_end_matches('/').to_owned());
+        }
+        let text = |name: &str| head.headers.get(name)?.to_str().ok();
+        let host = text("host").filter(|host| is_host(host))?;
+        let proto = text("x-forwarded-proto").unwrap_or_default();
+        let scheme = if http::is_https(proto.as_bytes()) { "https" } else { "http" };
+        Some(format!("{scheme}://{host}"))
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+fn problem_page(problem: &Problem) -> Response {
+    page::problem(problem, &FILES, "results.css", None)
+}
