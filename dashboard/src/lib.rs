@@ -13,6 +13,7 @@ pub mod pages;
 mod problems;
 mod reading;
 mod routes;
+mod seats;
 mod snapshot;
 mod spans;
 mod viewers;
@@ -73,6 +74,7 @@ pub async fn run(
         history: History::new(pool, max - 1, tick),
         default_poll: config.default_poll.to_string(),
         vote_url: config.vote_url.clone(),
+        proxies: config.trusted_proxies.0.clone(),
     });
     let routes = routes::all(state);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };

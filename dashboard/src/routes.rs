@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use votestream_service::http::{self, RequestTimer, timed};
+use votestream_service::listener::{Head, head};
 use votestream_service::problem::{Problem, answer_unrouted, explanations};
 use warp::Filter;
 use warp::http::{Method, StatusCode};
@@ -84,14 +85,18 @@ pub(crate) fn all(
         .and(timed("events"))
         .and(traced("open event stream"))
         .and(warp::method())
+        .and(head())
         .map(
             |slug: String,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
-             method: Method| {
-                let is_head = method == Method::HEAD;
-                let reply = if is_head { state.events_head(&slug) } else { state.events(&slug) };
+             method: Method,
+             Head { peer, .. }: Head| {
+                let reply = match method == Method::HEAD {
+                    true => state.events_head(&slug, peer),
+                    false => state.events(&slug, peer),
+                };
                 timer.stop(span.end(Some(&slug), reply))
             },
         );

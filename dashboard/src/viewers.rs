@@ -9,7 +9,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,12 +17,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use votestream_service::http;
+use votestream_service::listener::budget::Owner;
 use votestream_service::listener::{Lease, TakeOver};
-use votestream_service::metric::{CounterHandle, GaugeHandle, HistogramHandle};
+use votestream_service::metric::{CounterHandle, HistogramHandle};
 use warp::reply::Response;
 
 use crate::board::{Board, BoardEntry};
 use crate::metrics;
+use crate::seats::Seats;
 
 /// The range of random delays before a browser reconnects, in milliseconds. The delays are spread so that the viewers of
 /// a replica that stops do not all arrive at the next one at once.
@@ -35,35 +36,20 @@ const HEARTBEAT: Bytes = Bytes::from_static(b"event: alive\ndata: {}\n\n");
 #[derive(Clone)]
 pub struct Viewers {
     board: Board,
-    count: Arc<AtomicUsize>,
-    viewers_max: usize,
+    seats: Seats,
     write_timeout: Duration,
     metrics: Arc<Metrics>,
 }
 
 struct Metrics {
-    viewers: GaugeHandle,
     sent: CounterHandle,
     skipped: CounterHandle,
     delivery: HistogramHandle,
 }
 
-/// One of the VIEWERS_MAX places for viewers; dropping it frees the place.
-struct Seat {
-    count: Arc<AtomicUsize>,
-    viewers: GaugeHandle,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.viewers.decrement(1.0);
-    }
-}
-
 impl std::fmt::Debug for Viewers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Viewers({})", self.count.load(Ordering::Relaxed))
+        write!(f, "Viewers({})", self.seats.count())
     }
 }
 
@@ -72,25 +58,25 @@ impl Viewers {
     /// read a frame is disconnected.
     pub fn new(board: Board, viewers_max: usize, write_timeout: Duration) -> Self {
         let metrics = Arc::new(Metrics {
-            viewers: metrics::VIEWERS.handle(),
             sent: metrics::FRAMES_SENT.handle(),
             skipped: metrics::FRAMES_SKIPPED.handle(),
             delivery: metrics::DELIVERY_SECONDS.handle(),
         });
-        metrics.viewers.set(0.0);
         metrics::VIEWERS_MAX.set(viewers_max as f64);
-        Self { board, count: Arc::default(), viewers_max, write_timeout, metrics }
+        let seats = Seats::new(viewers_max, metrics::VIEWERS.handle());
+        Self { board, seats, write_timeout, metrics }
     }
 
-    /// Returns the reply that takes the connection over for a poll's frames. Returns `None` when the poll is unknown, and
-    /// `Some(None)` when no seat is free.
-    pub fn take_over(&self, slug: &str) -> Option<Option<Response>> {
+    /// Returns the reply that takes the connection of a client in this network over for a poll's frames. Returns `None` when
+    /// the poll is unknown, and `Some(None)` when there is no seat.
+    pub fn take_over(&self, slug: &str, owner: Owner) -> Option<Option<Response>> {
         let changes = self.board.watch(slug)?;
-        let seat = self.seat();
+        let seat = self.seats.take(owner);
         Some(seat.map(|seat| {
             let (cursor, write_timeout) =
                 (Cursor::new(changes, self.metrics.clone()), self.write_timeout);
             TakeOver::reply(move |stream, lease| async move {
+                seat.is_served_on(&lease);
                 // An error here means that the viewer left or was too slow, which needs no log line.
                 let _ = serve(stream, &lease, cursor, write_timeout).await;
                 drop(seat);
@@ -98,20 +84,10 @@ impl Viewers {
         }))
     }
 
-    /// Returns whether a poll is known, and if so, whether a seat is free.
-    pub fn has_seat(&self, slug: &str) -> Option<bool> {
+    /// Returns whether a poll is known, and if so, whether there is a seat for a client in this network.
+    pub fn has_seat(&self, slug: &str, owner: Owner) -> Option<bool> {
         self.board.watch(slug)?;
-        Some(self.seat().is_some())
-    }
-
-    /// Takes a seat, or returns `None` when all are taken.
-    fn seat(&self) -> Option<Seat> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.viewers_max {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        self.metrics.viewers.increment(1.0);
-        Some(Seat { count: self.count.clone(), viewers: self.metrics.viewers.clone() })
+        Some(self.seats.has_one_for(owner))
     }
 }
 
