@@ -6,6 +6,7 @@ use bytes::Bytes;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::{Choices, Poll};
+use votestream_service::http;
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -13,7 +14,9 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
+use crate::config::ChallengeMode;
 use crate::pages::{BallotPage, Notice, NoticeKind, OptionView};
+use crate::problems::CHALLENGE_REQUIRED;
 use crate::voting::{self, Standing, Visitor, VotingService};
 
 /// Answers `GET /` and `GET /polls/{slug}` with the ballot; `slug` is `None` for `/`.
@@ -26,7 +29,16 @@ pub(crate) async fn page(voting: Arc<VotingService>, slug: Option<String>, head:
     let visitor = voting.visitor(&poll, client, &head.headers);
     let standing = voting.standing(&poll, visitor.voter).await;
     let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor);
-    with_cookies(render(StatusCode::OK, &page), visitor.cookie)
+    with_cookies(show(&voting, StatusCode::OK, &page), visitor.cookie)
+}
+
+/// Returns a ballot page, which may load the script of another service if challenges need it.
+fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Response {
+    let mut response = render(status, page);
+    if let Some(origins) = voting.challenges.script_origins() {
+        http::allow_scripts_of(&mut response, origins);
+    }
+    response
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -64,7 +76,7 @@ pub(crate) async fn cast(
                 is_remembered: submission.remember,
                 ..Visitor::default()
             };
-            render(StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, &visitor))
+            show(&voting, StatusCode::OK, &ballot_page(&voting, &poll, slug, vote, &visitor))
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -80,7 +92,7 @@ pub(crate) async fn cast(
                 true => visitor.cookie.into_iter().collect(),
                 false => cast.cookies,
             };
-            return with_cookies(refused_page(page, &problem), cookies);
+            return with_cookies(refused_page(&voting, page, &problem), cookies);
         }
     };
     with_cookies(response, cast.cookies)
@@ -98,14 +110,34 @@ fn stated_choices(poll: &Poll, problem: &Problem) -> Option<Choices> {
 }
 
 /// Returns the ballot page with a notice that describes the problem.
-fn refused_page(mut page: BallotPage, problem: &Problem) -> Response {
+fn refused_page(voting: &VotingService, mut page: BallotPage, problem: &Problem) -> Response {
     let stands = problem.extensions.contains_key("choices");
+    // A page with JavaScript does not send this form.
+    let detail = match problem.kind.name == CHALLENGE_REQUIRED.name {
+        true => without_script(page.asks_everybody),
+        false => problem.detail.as_str(),
+    };
     page.notice = Some(Notice {
         kind: if stands { NoticeKind::Info } else { NoticeKind::Error },
         title: problem.kind.title.to_owned(),
-        detail: sentence(&problem.detail),
+        detail: sentence(detail),
     });
-    problem.mark(render(problem.kind.status, &page))
+    problem.mark(show(voting, problem.kind.status, &page))
+}
+
+/// Says to a person without JavaScript why the ballot is not stored.
+fn without_script(asks_everybody: bool) -> &'static str {
+    match asks_everybody {
+        true => {
+            "Your vote is not stored. Before it takes a vote, this poll has to check that no program votes many times, and \
+             that needs JavaScript. Switch JavaScript on for this page, or use another browser, and vote again."
+        }
+        false => {
+            "Your vote is not stored. Very many new voters come at the moment, so the service has to check that no program \
+             votes many times, and that needs JavaScript. Switch JavaScript on for this page, or use another browser, and \
+             vote again. Without JavaScript, try again in a few minutes."
+        }
+    }
 }
 
 fn ballot_page(
@@ -152,6 +184,7 @@ fn ballot_page(
         token: visitor.token.clone(),
         vote_is_unknown: vote == Standing::Unknown,
         vote_is_not_kept: vote == Standing::NotKept,
+        asks_everybody: !needs_code && voting.challenges.mode() == ChallengeMode::Always,
         is_secret: poll.secrecy.secret,
     }
 }
