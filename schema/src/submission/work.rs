@@ -216,7 +216,7 @@ mod tests {
         let first = numbers.split('-').next().unwrap();
         let repeated = format!("{text}.{}", [first; PARTS as usize].join("-"));
         assert_eq!(verify(&repeated), Err(Unsolved::Wrong), "each part has a number of its own");
-        for bad in ["", "w1.", "w1.1.1.1.", &text.to_owned(), &format!("{solved}-0"), "0x4AAA"] {
+        for bad in ["", "w1.", "w1.1.1.1.", text, &format!("{solved}-0"), "0x4AAA"] {
             assert_eq!(verify(bad), Err(Unsolved::Malformed), "{bad}");
         }
     }
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(below(1), u32::MAX);
     }
 
-    /// The page's script has the same numbers in `producer/tests/api/clients/challenge_page.rs`.
+    /// Pages that were loaded before an update calculate in the same way.
     #[test]
     fn the_calculation_never_changes() {
         let challenge = Challenge { text: "w1.3e8.6928a1f0.00".to_owned(), hashes: 1_000 };
