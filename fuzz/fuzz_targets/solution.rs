@@ -9,9 +9,8 @@ use votestream_schema::submission::work::Solution;
 use votestream_schema::voter::KeyRing;
 use votestream_schema::{PollId, VoterId};
 
-static KEYS: LazyLock<KeyRing> = LazyLock::new(|| {
-    KeyRing::parse(&"5a".repeat(32)).expect("64 hexadecimal digits are a key")
-});
+static KEYS: LazyLock<KeyRing> =
+    LazyLock::new(|| KeyRing::parse(&"5a".repeat(32)).expect("64 hexadecimal digits are a key"));
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);

@@ -36,8 +36,8 @@ pub struct ChallengeArgs {
     /// while their network or the poll exceeds its usual rate, or always. Whoever has voted is never asked
     #[arg(long, env = "CHALLENGE", value_enum, default_value_t = ChallengeMode::Off)]
     pub challenge: ChallengeMode,
-    /// Let a solution by proof of work take this many hashes on average. A browser makes about 2 million a second on a
-    /// desktop computer, and a telephone a few hundred thousand
+    /// Let a solution by proof of work take this many hashes on average. A browser made 2 million a second on the computer
+    /// where this was measured, and a telephone is several times slower
     #[arg(long, env = "CHALLENGE_WORK_HASHES", default_value_t = 400_000,
           value_parser = clap::value_parser!(u32).range(i64::from(*work::HASHES.start())..=i64::from(*work::HASHES.end())))]
     pub challenge_work_hashes: u32,
