@@ -152,9 +152,19 @@ impl Lab {
 
     /// Starts a service and waits until it is ready.
     pub async fn start(&mut self, name: &str) -> anyhow::Result<&BenchService> {
+        self.start_with(name, &[]).await
+    }
+
+    /// As [`Lab::start`], with these variables.
+    pub async fn start_with(
+        &mut self,
+        name: &str,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<&BenchService> {
         let (port, admin_port) = (free_port(), free_port());
         let child = self
             .command(name)?
+            .envs(variables.iter().copied())
             .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
             .env("ADMIN_ADDR", format!("127.0.0.1:{admin_port}"))
             .spawn()

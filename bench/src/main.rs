@@ -5,6 +5,7 @@
 //! ratio is reported.
 
 mod args;
+mod attack;
 mod ballots;
 mod baseline;
 mod cluster;
@@ -42,6 +43,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("viewers") {
         viewers::measure(&args, &mut report).await?;
+    }
+    if wants("attack") {
+        attack::measure(&args, &mut report).await?;
     }
     if wants("generator") {
         generator::measure(&args, &mut report).await?;

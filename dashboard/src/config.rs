@@ -44,7 +44,7 @@ pub struct Config {
           value_parser = clap::value_parser!(u64).range(10..=10_000))]
     pub tick_ms: u64,
     /// Hold at most this many event streams, and at most four fifths of CONNECTIONS_MAX; further viewers are asked to
-    /// come back later
+    /// come back later, unless one network holds more than a tenth and gives a seat up
     #[arg(long, env = "VIEWERS_MAX", default_value_t = 12_000)]
     pub viewers_max: usize,
     /// Send a sign of life to every event stream at this interval, in milliseconds: proxies do not close quiet streams,

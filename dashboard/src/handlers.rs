@@ -4,9 +4,11 @@ mod pages;
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http;
+use votestream_service::listener::{PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
@@ -35,6 +37,8 @@ pub(crate) struct AppState {
     pub(crate) results_url: Option<String>,
     pub(crate) embedding: Embedding,
     pub(crate) pictures: Pictures,
+    /// Networks of trusted proxies, which speak for many viewers.
+    pub(crate) proxies: Vec<IpNet>,
 }
 
 impl AppState {
@@ -97,16 +101,16 @@ impl AppState {
     }
 
     /// Streams a poll's frames, for `GET /api/polls/{slug}/events`. The stream takes the connection over.
-    pub(crate) fn events(&self, slug: &str) -> Response {
-        match self.viewers.take_over(slug) {
+    pub(crate) fn events(&self, slug: &str, peer: PeerAddr) -> Response {
+        match self.viewers.take_over(slug, budget::owner(peer.0, &self.proxies)) {
             Some(reply) => reply.unwrap_or_else(no_seat),
             None => self.unknown(slug),
         }
     }
 
     /// Says whether a poll's frames can be streamed, for `HEAD /api/polls/{slug}/events`.
-    pub(crate) fn events_head(&self, slug: &str) -> Response {
-        match self.viewers.has_seat(slug) {
+    pub(crate) fn events_head(&self, slug: &str, peer: PeerAddr) -> Response {
+        match self.viewers.has_seat(slug, budget::owner(peer.0, &self.proxies)) {
             Some(true) => http::event_stream(Response::default()),
             Some(false) => no_seat(),
             None => self.unknown(slug),

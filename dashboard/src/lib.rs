@@ -83,6 +83,7 @@ pub async fn run(
         results_url: config.results_url.clone(),
         embedding: Embedding::new(&config.embed_origins.0),
         pictures: Pictures::new(),
+        proxies: config.trusted_proxies.0.clone(),
     });
     let routes = routes::all(state);
     let stop = Stop { draining: health.draining().clone(), closing: shutdown };

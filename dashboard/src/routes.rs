@@ -141,14 +141,18 @@ fn result_routes(
         .and(timed("events"))
         .and(traced("open event stream"))
         .and(warp::method())
+        .and(head())
         .map(
             |slug: String,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
-             method: Method| {
-                let is_head = method == Method::HEAD;
-                let reply = if is_head { state.events_head(&slug) } else { state.events(&slug) };
+             method: Method,
+             Head { peer, .. }: Head| {
+                let reply = match method == Method::HEAD {
+                    true => state.events_head(&slug, peer),
+                    false => state.events(&slug, peer),
+                };
                 timer.stop(span.end(Some(&slug), reply))
             },
         );

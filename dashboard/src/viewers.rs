@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use votestream_service::listener::budget::Owner;
 use votestream_service::listener::viewers::{self, FrameMetrics, ReadWindow, Shown, ViewerMetrics};
 use warp::reply::Response;
 
@@ -34,16 +35,16 @@ impl Viewers {
         Self { board, seats }
     }
 
-    /// Returns the reply that takes the connection over for a poll's frames. Returns `None` when the poll is unknown, and
-    /// `Some(None)` when no seat is free.
-    pub fn take_over(&self, slug: &str) -> Option<Option<Response>> {
-        Some(self.seats.take_over(self.board.watch(slug)?))
+    /// Returns the reply that takes the connection of a client in this network over for a poll's frames. Returns `None` when
+    /// the poll is unknown, and `Some(None)` when there is no seat.
+    pub fn take_over(&self, slug: &str, owner: Owner) -> Option<Option<Response>> {
+        Some(self.seats.take_over(self.board.watch(slug)?, owner))
     }
 
-    /// Returns whether a poll is known, and if so, whether a seat is free.
-    pub fn has_seat(&self, slug: &str) -> Option<bool> {
+    /// Returns whether a poll is known, and if so, whether there is a seat for a client in this network.
+    pub fn has_seat(&self, slug: &str, owner: Owner) -> Option<bool> {
         self.board.watch(slug)?;
-        Some(self.seats.has_seat())
+        Some(self.seats.has_seat(owner))
     }
 }
 

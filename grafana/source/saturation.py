@@ -132,21 +132,6 @@ ROWS: list[Row | str] = [
     Row(
         6,
         lines(
-            "Backlog and its memory",
-            "How much memory of Redis does the backlog use?",
-            "bytes",
-            [Query("sum(max by (partition) (votestream_stream_bytes{@}))", "streams")],
-        ),
-        lines(
-            "Voting codes left",
-            "Do open polls run out of voting codes? Smallest share of unused codes of any open poll; 1 if no open "
-            "poll has codes.",
-            "percentunit",
-            [Query("min(votestream_codes_unused_ratio{@})", "left")],
-            limits=steps(DRAWN, (0.1, WARN)),
-            max_val=1,
-        ),
-        lines(
             "Wrong voting codes",
             "Does somebody guess voting codes, or was a wrong list handed out? Ballots per second that were refused "
             "because the poll has no such code, or because the code has a vote already.",
@@ -162,6 +147,31 @@ ROWS: list[Row | str] = [
             "many, of proxies that do not name their clients, and without a limit.",
             "short",
             [Query("sum by (network) (rate(votestream_new_voters_total{@}[@]))", "{{network}}")],
+        ),
+        lines(
+            "Challenges",
+            "Do challenges keep programs from voting many times, and can voters solve them? Challenges per second: asked of new "
+            "voters, solved, answered wrongly, and left unchecked because the service that checks them did not answer.",
+            "short",
+            [Query("sum by (outcome) (rate(votestream_challenges_total{@}[@]))", "{{outcome}}")],
+        ),
+    ),
+    Row(
+        6,
+        lines(
+            "Backlog and its memory",
+            "How much memory of Redis does the backlog use?",
+            "bytes",
+            [Query("sum(max by (partition) (votestream_stream_bytes{@}))", "streams")],
+        ),
+        lines(
+            "Voting codes left",
+            "Do open polls run out of voting codes? Smallest share of unused codes of any open poll; 1 if no open "
+            "poll has codes.",
+            "percentunit",
+            [Query("min(votestream_codes_unused_ratio{@})", "left")],
+            limits=steps(DRAWN, (0.1, WARN)),
+            max_val=1,
         ),
         lines(
             "Spans lost",

@@ -1,5 +1,7 @@
 //! Defines the producer's settings, which are flags or environment variables, parsed once at start-up.
 
+mod challenge;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +11,8 @@ use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_schema::poll::network_limit::{NETWORK_LIMIT_MAX, NetworkLimit};
 use votestream_service::config::{CommaList, CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
+
+pub use challenge::{ChallengeArgs, ChallengeMode, VerifierArgs, VerifierDown};
 
 use crate::durability::Durability;
 
@@ -74,6 +78,9 @@ pub struct Config {
     /// has no header of a proxy
     #[arg(long, env = "NEW_VOTERS_EXEMPT", default_value = "", hide_default_value = true)]
     pub new_voters_exempt: CommaList<IpNet>,
+    /// Settings of challenges for new voters.
+    #[command(flatten)]
+    pub challenge: ChallengeArgs,
     /// Believe X-Forwarded-For, -Proto and -Host from proxies in these networks, separated by commas
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: CommaList<IpNet>,

@@ -1,6 +1,7 @@
 //! Turns requests into replies, in one module per kind of client.
 
 pub(crate) mod api;
+mod cross_origin;
 pub(crate) mod form;
 pub(crate) mod state;
 

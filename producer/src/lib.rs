@@ -7,10 +7,10 @@
 
 mod body;
 mod catalog;
+mod challenge;
 pub mod client;
 pub mod config;
 mod cookie_keys;
-mod cross_origin;
 mod durability;
 mod handlers;
 mod identity;
@@ -40,9 +40,10 @@ pub use config::Config;
 
 use catalog::followers::Followers;
 use catalog::states::StateBoard;
+use challenge::Challenges;
 use client::Trust;
 use durability::{DiskWait, WriteProbe};
-use networks::NetworkLimits;
+use networks::{Exempt, NetworkLimits};
 use publisher::{LaneConfig, Publisher};
 use register::Register;
 use voting::VotingService;
@@ -101,13 +102,17 @@ pub async fn run(
     let promise = (config.durability, config.replicas_min);
     let (durability, watcher) =
         durability::new(manager, keys.clone(), partitions, promise, disk_wait, catalog.same_time());
-    let shared = (keys.clone(), network_pool, partitions);
-    let networks = Arc::new(NetworkLimits::new(
+    let place = (keys.clone(), network_pool, partitions);
+    let exempt = Exempt(config.new_voters_exempt.0.clone());
+    let networks = NetworkLimits::new(
         config.network_limit(),
-        config.new_voters_exempt.0.clone(),
-        shared,
+        exempt.clone(),
+        place.clone(),
         cookie_keys.clone(),
-    ));
+    );
+    let networks = Arc::new(networks);
+    let challenges = Challenges::new(&config.challenge, exempt, place, cookie_keys.clone())?;
+    let challenges = Arc::new(challenges);
 
     let background = TaskTracker::new();
     let endpoints = vec![certificates::TlsEndpoint::of_redis(&config.redis)?];
@@ -121,8 +126,14 @@ pub async fn run(
     background.spawn(board.clone().run(catalog.clone(), heartbeat, shutdown.clone()));
     let wrong_codes = Arc::new(WrongCodes::default());
     background.spawn(networks.clone().run(shutdown.clone()));
-    let wrong = wrong_codes.clone();
-    background.spawn(housekeeping(pool.clone(), wrong, key_refresher, shutdown.clone()));
+    background.spawn(challenges.clone().run(shutdown.clone()));
+    let kept = Kept {
+        pool: pool.clone(),
+        wrong_codes: wrong_codes.clone(),
+        cookie_keys: key_refresher,
+        challenges: challenges.clone(),
+    };
+    background.spawn(housekeeping(kept, shutdown.clone()));
 
     // Serve until shutdown. A third of the connections is kept for ballots, however many pages follow their poll.
     let grace = config.common.shutdown_grace();
@@ -135,6 +146,7 @@ pub async fn run(
         publisher,
         durability,
         networks: networks.clone(),
+        challenges: challenges.clone(),
         wrong_codes,
         trust: Trust {
             proxies: config.trusted_proxies.0.clone(),
@@ -159,7 +171,8 @@ pub async fn run(
     let finished = async {
         lanes.wait().await;
         background.wait().await;
-        networks.settle(true).await;
+        networks.settle().await;
+        challenges.settle().await;
     };
     let finished = tokio::time::timeout(config.common.shutdown_grace(), finished).await.is_ok();
     Ok(drained && finished)
@@ -196,17 +209,22 @@ enum PartitionsUnknown {
     NotSetUp,
 }
 
-/// Reads the cookie keys again, records the use of the pool and forgets quiet networks, every few seconds.
-async fn housekeeping(
+/// The parts that [`housekeeping`] looks after.
+struct Kept {
     pool: Pool,
     wrong_codes: Arc<WrongCodes>,
     cookie_keys: cookie_keys::Refresher,
-    shutdown: CancellationToken,
-) {
+    challenges: Arc<Challenges>,
+}
+
+/// Reads cookie keys and secrets again, records the use of the pool and forgets quiet networks, every few seconds.
+async fn housekeeping(kept: Kept, shutdown: CancellationToken) {
     loop {
-        cookie_keys.refresh();
-        votestream_service::telemetry::record_pool("redis", &pool.state(), POOL_CONNECTIONS_MAX);
-        wrong_codes.forget_quiet();
+        kept.cookie_keys.refresh();
+        kept.challenges.refresh();
+        let pool = kept.pool.state();
+        votestream_service::telemetry::record_pool("redis", &pool, POOL_CONNECTIONS_MAX);
+        kept.wrong_codes.forget_quiet();
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
@@ -239,6 +257,9 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
 /// Returns an error that names the unusable setting.
 fn check(config: &Config) -> anyhow::Result<()> {
     Manager::new(&config.redis)?;
+    if let Some(verifier) = config.challenge.verifier()? {
+        verifier.secret()?;
+    }
     cookie_keys::new(config).map(drop)
 }
 

@@ -8,6 +8,7 @@ const OUTCOMES: &[&str] = &[
     "accepted",
     "already-voted",
     "bad-code",
+    "challenge-required",
     "code-used",
     "cross-site",
     "idempotency-key-reused",
@@ -25,6 +26,9 @@ const OUTCOMES: &[&str] = &[
 
 /// The kinds of networks that bring new voters.
 const NETWORKS: &[&str] = &["usual", "busy", "unreadable", "unlimited"];
+
+/// The outcomes of challenges.
+const CHALLENGE_OUTCOMES: &[&str] = &["asked", "solved", "wrong", "unchecked"];
 
 /// The tables of metrics that the producer exports in addition to those of every service.
 pub const TABLES: &[&[Metric]] = &[METRICS, HTTP];
@@ -55,6 +59,11 @@ votestream_service::metrics! {
     /// and `unlimited` ones have no limit.
     pub(crate) static NEW_VOTERS: Counter<1> =
         ("votestream_new_voters_total", "voters", &[("network", NETWORKS)]);
+
+    /// Challenges for new voters, by outcome: `asked` of a voter, `solved`, answered with a `wrong` or expired solution, or
+    /// left `unchecked` because the service that checks solutions did not answer.
+    pub(crate) static CHALLENGES: Counter<1> =
+        ("votestream_challenges_total", "challenges", &[("outcome", CHALLENGE_OUTCOMES)]);
 
     /// Ballots sent to Redis in one round trip.
     pub(crate) static PUBLISH_BATCH_ENTRIES: Histogram =

@@ -127,6 +127,8 @@ pub struct BallotPage {
     pub vote_is_unknown: bool,
     /// Whether the register of the poll, which is over, has been removed.
     pub vote_is_not_kept: bool,
+    /// Whether every new voter has to solve a challenge first, which needs JavaScript.
+    pub asks_everybody: bool,
     /// Whether archiving the poll also seals it, so that nobody can find out any more who chose what.
     pub is_secret: bool,
 }
@@ -209,12 +211,14 @@ pub const ASSETS: &[Asset] = &[
     BASE_CSS,
     ("ballot.css", CSS, include_bytes!("../static/ballot.css")),
     ("ballot.js", JS, include_bytes!("../static/ballot.js")),
+    ("challenge.js", JS, include_bytes!("../static/challenge.js")),
     ("choices.js", JS, include_bytes!("../static/choices.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),
     ("follower.js", JS, include_bytes!("../static/follower.js")),
     ("poll.js", JS, include_bytes!("../static/poll.js")),
     ("sender.js", JS, include_bytes!("../static/sender.js")),
     ("words.js", JS, include_bytes!("../static/words.js")),
+    ("work.js", JS, include_bytes!("../static/work.js")),
     FAVICON_SVG,
     FAVICON_ICO,
 ];

@@ -9,6 +9,7 @@ use warp::http::StatusCode;
 pub(crate) static TYPES: &[&ProblemType] = &[
     &ALREADY_VOTED,
     &BAD_CODE,
+    &CHALLENGE_REQUIRED,
     &CODE_USED,
     &CROSS_SITE,
     &KEY_REUSED,
@@ -42,6 +43,22 @@ pub(crate) static BAD_CODE: ProblemType = ProblemType {
     title: "Code not recognised",
     explanation: "This poll accepts only ballots with a voting code of the form XXXX-XXXX-XXXX-XXXX. The \
                   code is missing, misspelt, or was issued for another poll.",
+};
+
+/// 403 for the ballot of a new voter who has to solve a challenge first.
+pub(crate) static CHALLENGE_REQUIRED: ProblemType = ProblemType {
+    name: "challenge-required",
+    status: StatusCode::FORBIDDEN,
+    title: "One more step is needed",
+    explanation: "The ballot is not stored yet. A new voter has to solve a challenge first, so that it is costly for \
+                  a program to vote many times. The ballot page does it by itself. A program finds the challenge in \
+                  the member `challenge`, solves it, and sends the same ballot again with the member `solution`, as \
+                  the same voter: with the cookie of this reply, with its token, or with its Idempotency-Key.\n\n\
+                  A challenge of the kind `work` is solved by one number for each of its parts, such that the first \
+                  four bytes of SHA-256(seed, part, number), read as one number, are less than `below`. Parts count \
+                  from 0; part and number are four bytes each, the highest first. The solution is `text`, a full \
+                  stop, and the numbers in hexadecimal with a hyphen between them. A challenge of the kind \
+                  `siteverify` is solved by the token that the script of another service gives to a page.",
 };
 
 /// 409 for a voting code whose ballot is stored already, in a browser that did not cast it.

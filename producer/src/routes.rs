@@ -99,9 +99,16 @@ pub(crate) fn all(
         .and(timed("state_events"))
         .and(with_voting.clone())
         .and(warp::method())
-        .map(|slug: String, timer: RequestTimer, voting: Arc<VotingService>, method: Method| {
-            timer.stop(state::events(&voting, &slug, &method))
-        });
+        .and(head())
+        .map(
+            |slug: String,
+             timer: RequestTimer,
+             voting: Arc<VotingService>,
+             method: Method,
+             head: Head| {
+                timer.stop(state::events(&voting, &slug, head.peer, &method))
+            },
+        );
     let api_poll = warp::path!("api" / "polls" / String)
         .and(get)
         .and(timed("poll"))

@@ -3,6 +3,7 @@
 //! This module knows polls, voters and the register, and knows nothing of HTML or JSON.
 
 mod by_code;
+mod challenged;
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,12 +22,13 @@ use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
 use crate::catalog::followers::Followers;
+use crate::challenge::{Challenged, Challenges, Refused};
 use crate::client::{Client, PageSite, Source, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
 use crate::identity::{self, cookie_kind};
 use crate::metrics;
-use crate::networks::{NetworkLimits, Permit, Refusal};
+use crate::networks::{NetworkLimits, Refusal};
 use crate::problems::{
     ALREADY_VOTED, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
 };
@@ -34,6 +36,7 @@ use crate::publisher::Publisher;
 use crate::register::{Register, Registration, StandingReply, Verdict};
 use crate::wrong_codes::WrongCodes;
 use by_code::{ByCode, CodeVisitor};
+use challenged::LetIn;
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
 pub(crate) struct VotingService {
@@ -47,6 +50,8 @@ pub(crate) struct VotingService {
     pub(crate) durability: DurabilityStatus,
     /// Limits new voters per client network.
     pub(crate) networks: Arc<NetworkLimits>,
+    /// Asks new voters to solve a challenge.
+    pub(crate) challenges: Arc<Challenges>,
     /// Slows down networks that send wrong voting codes.
     pub(crate) wrong_codes: Arc<WrongCodes>,
     /// Decides which headers of a request are believed.
@@ -338,8 +343,8 @@ impl VotingService {
             let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
             return caster.result(Err(problem));
         }
-        let permit = match self.admit(poll, &caster, client).await {
-            Ok(permit) => permit,
+        let let_in = match self.let_in(poll, &caster, submission, client).await {
+            Ok(let_in) => let_in,
             Err(problem) => return caster.result(Err(problem)),
         };
         // Register the ballot, in a span that continues the caller's trace.
@@ -358,12 +363,7 @@ impl VotingService {
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
         let answer =
             self.publisher.publish(Registration { ballot, trace, replaces, needs_code }).await;
-        // Only a ballot that made a voter costs the networks of the client something.
-        match (permit, &answer) {
-            (Some(permit), Ok(Verdict::Accepted(_))) => self.networks.voted(permit),
-            (Some(permit), _) => self.networks.give_back(permit),
-            (None, _) => {}
-        }
+        let pass = self.end(let_in, matches!(answer, Ok(Verdict::Accepted(_))));
         // Translate the verdict.
         let outcome = match answer {
             Ok(Verdict::Accepted(entry) | Verdict::AcceptedAgain(entry)) => {
@@ -395,6 +395,7 @@ impl VotingService {
                 Err(not_stored())
             }
         };
+        let outcome = outcome.map_err(|problem| challenged::with_pass(problem, pass.as_ref()));
         // A browser gets the cookie of a code once its vote stands.
         let stands = match &outcome {
             Ok(_) => true,
@@ -479,28 +480,61 @@ impl VotingService {
         }
     }
 
-    /// Takes the caster's ballot out of the limits of its networks; none are needed in a poll with voting codes. A voter
-    /// who has voted is not new and never refused, so a ballot that is sent again gets its answer.
-    async fn admit(
+    /// Lets a caster cast a ballot: one who has solved a challenge if that is needed, and whose networks may bring one more
+    /// new voter. Neither is needed with a voting code. A voter who has voted is not new and never refused, so a ballot that
+    /// is sent again gets its answer.
+    async fn let_in(
         &self,
         poll: &Poll,
         caster: &Caster,
+        submission: &Submission,
         client: Client,
-    ) -> Result<Option<Permit>, Problem> {
+    ) -> Result<LetIn, Problem> {
         if caster.by_code.is_some() {
-            return Ok(None);
+            return Ok(LetIn::freely());
         }
-        match self.networks.admit(poll, client.source).await {
-            Ok(permit) => Ok(Some(permit)),
-            Err(_) if self.has_voted(poll, caster.voter).await => Ok(None),
-            Err(_) if poll.state(now_ms()) == PollState::Closed => Err(not_open(poll)),
-            Err(Refusal::Limited { retry_after_s }) => {
-                Err(too_many_new_voters(poll, retry_after_s))
+        let challenged = Challenged { poll, voter: caster.voter, source: client.source };
+        let admission = match self.challenges.admit(challenged, submission.solution()).await {
+            Ok(admission) => admission,
+            Err(_) if self.has_voted(poll, caster.voter).await => return Ok(LetIn::freely()),
+            Err(_) if poll.state(now_ms()) == PollState::Closed => return Err(not_open(poll)),
+            Err(refused) => {
+                if let Refused::Asked { .. } = refused {
+                    self.challenges.count_asked();
+                }
+                return Err(challenged::problem(refused));
             }
+        };
+        let problem = match self.networks.admit(poll, client.source).await {
+            Ok(permit) => return Ok(LetIn { permit: Some(permit), admission }),
+            Err(_) if self.has_voted(poll, caster.voter).await => {
+                return Ok(LetIn { permit: None, admission });
+            }
+            Err(_) if poll.state(now_ms()) == PollState::Closed => not_open(poll),
+            Err(Refusal::Limited { retry_after_s }) => too_many_new_voters(poll, retry_after_s),
             Err(Refusal::Unknown(reason)) => {
                 tracing::debug!(poll = %poll.slug, reason, "the limit of a network is not known");
-                Err(Problem::unavailable("ballots cannot be stored at the moment"))
+                Problem::unavailable("ballots cannot be stored at the moment")
             }
+        };
+        let pass = self.challenges.give_back(admission);
+        Err(challenged::with_pass(problem, pass.as_ref()))
+    }
+
+    /// Ends what a voter used up. Only a ballot that made a new voter costs something. Returns the text that takes the place
+    /// of the solution, should the ballot be sent again.
+    fn end(&self, let_in: LetIn, is_new: bool) -> Option<String> {
+        let LetIn { permit, admission } = let_in;
+        match (permit, is_new) {
+            (Some(permit), true) => self.networks.voted(permit),
+            (Some(permit), false) => self.networks.give_back(permit),
+            (None, _) => {}
+        }
+        if is_new {
+            self.challenges.voted(admission);
+            None
+        } else {
+            self.challenges.give_back(admission)
         }
     }
 

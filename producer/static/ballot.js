@@ -1,5 +1,6 @@
 // The ballot page with JavaScript: the same form, sent without leaving the page.
 
+import { Unsolvable, solve } from './challenge.js';
 import { Choices, lengthClass } from './choices.js';
 import { hear, showLocalTimes, watch } from './clock.js';
 import { Follower } from './follower.js';
@@ -106,12 +107,45 @@ async function submit(slugs, abstains = false) {
   showSending(true);
   const key = keys.get(ballotText);
   const closes_ms = () => Date.parse(document.getElementById('closes-at')?.dateTime ?? '');
-  const answer = await sendBallot(`${api}/ballots`, body, key, { signal: stopping.signal, onWait: showWait, closes_ms });
+  const { signal } = stopping;
+  const options = { signal, onWait: showWait, closes_ms, solve: (challenge) => solveChallenge(challenge, signal) };
+  const answer = await sendBallot(`${api}/ballots`, body, key, options).catch((error) => unsolved(error, signal));
   stopping = null;
   showSending(false);
   // A ballot that was answered is done. If the voter changes the vote and back again, that is another ballot.
   if (answer.kind !== 'unconfirmed') keys.clear();
   showAnswer(answer, slugs, code);
+}
+
+/* A challenge before the ballot is taken */
+
+async function solveChallenge(challenge, signal) {
+  ballot.dataset.outcome = 'checking';
+  const place = document.getElementById('challenge');
+  const status = document.getElementById('status');
+  document.getElementById('stop').hidden = false;
+  const sayChecking = (words) => {
+    say(status, 'Checking…', words);
+    status.prepend(spinner());
+  };
+  const share = document.createElement('span');
+  share.setAttribute('aria-hidden', 'true');
+  const onProgress = (done) => (share.textContent = `${Math.round(100 * done)} %`);
+  const onAsk = () => sayChecking('Show below that you are a person. Your vote is sent by itself after that.');
+  if (challenge.kind === 'work') {
+    sayChecking('Your device calculates for a moment, so that programs cannot vote many times. Your vote is sent by itself after that.');
+    status.append(' ', share);
+  }
+  const solution = await solve(challenge, { signal, onProgress, onAsk, place });
+  showSending(true);
+  return solution;
+}
+
+/** The answer for a challenge that was not solved. */
+function unsolved(error, signal) {
+  if (signal.aborted) return { kind: 'unconfirmed', stopped: true };
+  const detail = error instanceof Unsolvable ? error.message : 'The check did not work. Reload this page and try again.';
+  return { kind: 'refused', problem: { title: 'Your vote is not stored.', detail } };
 }
 
 function showAnswer(answer, sent, code) {

@@ -8,6 +8,8 @@ import { now_ms } from './clock.js';
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
 const WAIT_MS_MAX = 30_000;
+// Each challenge that is solved is another one only if the solution came too late, or was not accepted.
+const CHALLENGES_MAX = 4;
 // The last try before the closing time comes so long before it, and is spread over so long.
 const BEFORE_CLOSING_MS = 500;
 const SPREAD_BEFORE_CLOSING_MS = 2_500;
@@ -21,12 +23,24 @@ const SPREAD_BEFORE_CLOSING_MS = 2_500;
  *
  * `key` is the idempotency key of the ballot. `closes_ms()` is the poll's closing time, NaN if there is none. Calls
  * `onWait({ attempt, wait_ms, reason, detail, closing })` before each wait; `closing` is 'soon' if the poll closes right
- * after the next try, 'over' if it has closed, else ''. `signal` stops everything.
+ * after the next try, 'over' if it has closed, else ''. `signal` stops everything. `solve(challenge)` resolves to the
+ * solution of a challenge, with which the ballot is sent again.
  */
-export async function sendBallot(url, ballot, key, { signal, onWait, closes_ms = () => NaN }) {
+export async function sendBallot(url, ballot, key, { signal, onWait, solve, closes_ms = () => NaN }) {
+  let solution = null;
+  let challenges = 0;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
     if (signal.aborted) break;
-    const answer = await post(url, ballot, key, signal);
+    const answer = await post(url, { ...ballot, ...(solution && { solution }) }, key, signal);
+    // A solution that the server would not accept again is replaced by one that it does.
+    solution = answer.solution ?? solution;
+    if (answer.kind === 'challenge' && challenges < CHALLENGES_MAX) {
+      challenges += 1;
+      attempt -= 1;
+      solution = await solve(answer.challenge);
+      continue;
+    }
+    if (answer.kind === 'challenge') return { kind: 'refused', problem: answer.problem };
     if (answer.kind !== 'busy') return answer;
     if (signal.aborted || attempt === ATTEMPTS_MAX) break;
     const { wait_ms, closing } = beforeClosing(backOff(attempt, answer.retry_after_ms), closes_ms() - now_ms());
@@ -101,16 +115,19 @@ async function read(response) {
   const { status } = response;
   const retry_after_ms = retryAfter(response.headers.get('retry-after'));
   const body = await response.json().catch(() => null);
+  const { solution } = body ?? {};
   const name = String(body?.type ?? '').split('/').pop();
   // A wrong code stays wrong, however often it is sent.
   if (status === 429 && name !== 'too-many-wrong-codes') {
-    return { kind: 'busy', reason: 'limit', detail: body?.detail, retry_after_ms };
+    return { kind: 'busy', reason: 'limit', detail: body?.detail, retry_after_ms, solution };
   }
-  if (status === 408) return { kind: 'busy', reason: 'slow', retry_after_ms };
-  if (status >= 500) return { kind: 'busy', reason: 'server', retry_after_ms };
+  if (status === 408) return { kind: 'busy', reason: 'slow', retry_after_ms, solution };
+  if (status >= 500) return { kind: 'busy', reason: 'server', retry_after_ms, solution };
   if (status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
   if (status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
-  return { kind: 'refused', problem: { ...body, name } };
+  const problem = { ...body, name };
+  if (name === 'challenge-required' && body.challenge) return { kind: 'challenge', challenge: body.challenge, problem };
+  return { kind: 'refused', problem };
 }
 
 /** Waits; ends early when stopped, and when the network comes back after it was away. */

@@ -14,6 +14,7 @@
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
 //! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::poll::network`]) |
 //! | `{votes:K}:sent-again` | string | the last entry that `votectl resync` sent again, and the earliest time of those; until that entry has left the stream |
+//! | `{votes:K}:unchallenged:<poll>` | hash | the same names, and the whole poll → how many new voters need no challenge |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
 //! | `votes:drafts` | set | slugs of drafts, of which producers know nothing else |
@@ -121,6 +122,11 @@ impl Keys {
         self.of(partition, "sent-again")
     }
 
+    /// The key of the new voters of a poll that need no challenge, by client network and for the whole poll.
+    pub fn unchallenged(&self, partition: u16, poll: PollId) -> String {
+        format!("{{{}:{partition}}}:unchallenged:{poll}", self.prefix)
+    }
+
     /// The key that producers write to see whether Redis takes writes; nobody reads it.
     pub fn probe(&self, partition: u16) -> String {
         self.of(partition, "probe")
@@ -205,6 +211,7 @@ mod tests {
             keys.probe(3),
             keys.sent_again(3),
             keys.networks(3, PollId(1)),
+            keys.unchallenged(3, PollId(1)),
             keys.register(3, PollId(1), VoterKey::new()),
             keys.code_hashes(3, PollId(1)),
             keys.codes_before_hashes(3, PollId(1)),

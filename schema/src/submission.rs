@@ -4,6 +4,7 @@
 //! Whether the names are options is decided later, by the poll ([`crate::Poll::choose`]).
 
 pub mod forwarded;
+pub mod work;
 
 use serde::Deserialize;
 
@@ -14,6 +15,9 @@ pub const FIELD_CODE: &str = "code";
 
 /// The form field that holds the page's voting token.
 pub const FIELD_TOKEN: &str = "token";
+
+/// The form field that holds the solution of a challenge.
+pub const FIELD_SOLUTION: &str = "solution";
 
 /// The form field that asks to keep the voter of a voting code in this browser.
 pub const FIELD_REMEMBER: &str = "remember";
@@ -35,6 +39,9 @@ pub struct Submission {
     /// The voting token of the page: the voter's identity where the browser keeps no cookie.
     #[serde(default)]
     pub token: Option<String>,
+    /// The solution of a challenge, if one was asked for.
+    #[serde(default)]
+    pub solution: Option<String>,
     /// Whether this browser may change the vote later without the voting code.
     #[serde(default)]
     pub remember: bool,
@@ -57,6 +64,11 @@ impl Submission {
         not_blank(self.token.as_deref())
     }
 
+    /// The solution of a challenge without the blanks around it, if the field is filled in.
+    pub fn solution(&self) -> Option<&str> {
+        not_blank(self.solution.as_deref())
+    }
+
     /// Reads `application/x-www-form-urlencoded`. Any bytes are a form; other fields are ignored.
     pub fn from_form(body: &[u8]) -> Self {
         let mut submission = Self::default();
@@ -68,6 +80,9 @@ impl Submission {
                 }
                 FIELD_TOKEN if submission.token.is_none() => {
                     submission.token = Some(value.into_owned());
+                }
+                FIELD_SOLUTION if submission.solution.is_none() => {
+                    submission.solution = Some(value.into_owned());
                 }
                 FIELD_REMEMBER => submission.remember = true,
                 FIELD_FORGET => submission.forget = true,
@@ -81,7 +96,7 @@ impl Submission {
         submission
     }
 
-    /// Reads `{"choices": ["cats"], "code": "…", "token": "…"}`.
+    /// Reads `{"choices": ["cats"], "code": "…", "token": "…", "solution": "…"}`.
     ///
     /// # Errors
     /// Returns an error that says where the text is not of that form.
@@ -113,6 +128,8 @@ mod tests {
         assert_eq!(read.token, None);
         let read = Submission::from_form(b"token=v1.a&vote=cats&token=v1.b");
         assert_eq!(read.token.as_deref(), Some("v1.a"));
+        let read = Submission::from_form(b"vote=cats&solution=w1.a&solution=w1.b");
+        assert_eq!(read.solution(), Some("w1.a"));
         assert!(!read.remember && Submission::from_form(b"remember=1&vote=a").remember);
         assert!(!read.forget && Submission::from_form(b"forget=1").forget);
         let read = Submission::from_form(b"vote=cats&abstain=1");
@@ -129,6 +146,8 @@ mod tests {
         assert_eq!((read.choices, read.code), (vec!["cats".into()], Some("AB".into())));
         let read = Submission::from_json(br#"{"choices":[],"token":"v1.a"}"#).unwrap();
         assert_eq!(read.token.as_deref(), Some("v1.a"));
+        let read = Submission::from_json(br#"{"choices":[],"solution":" w1.a "}"#).unwrap();
+        assert_eq!((read.solution(), Submission::default().solution()), (Some("w1.a"), None));
         for bad in ["", "{}", "[]", r#"{"choices":"cats"}"#, r#"{"choices":[1]}"#] {
             assert!(Submission::from_json(bad.as_bytes()).is_err(), "{bad}");
         }

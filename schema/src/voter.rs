@@ -245,6 +245,20 @@ impl KeyRing {
         Some(CookieName { kind, key })
     }
 
+    /// Signs a text for this use with the first key: 32 hexadecimal digits.
+    pub fn tag(&self, scope: &str, text: &str) -> String {
+        let tag = mac(&self.macs[0], scope, text).finalize().into_bytes();
+        tag[..SIGNATURE_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns whether one of the keys signed this text for this use ([`KeyRing::tag`]).
+    pub fn is_tag(&self, scope: &str, text: &str, tag: &str) -> bool {
+        let Some(tag) = hex_bytes(tag).filter(|bytes| bytes.len() == SIGNATURE_BYTES) else {
+            return false;
+        };
+        self.macs.iter().any(|key| mac(key, scope, text).verify_truncated_left(&tag).is_ok())
+    }
+
     /// Returns the voter in a cookie value that we signed, for this scope, not too long ago.
     ///
     /// # Errors

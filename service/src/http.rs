@@ -22,6 +22,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 /// For replies that are no pages of ours, should a browser show one: nothing in it runs, loads or is framed.
 const NO_PAGE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
+/// For scripts, which no browser shows as a page. A browser runs none as a worker that is sandboxed.
+pub(crate) const SCRIPT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
 /// Value of the Allow header for addresses that are only read.
 pub const READ_ONLY: &str = "GET, HEAD";
 
@@ -42,6 +45,19 @@ pub fn html(status: StatusCode, body: String) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// Lets a page also load scripts, frames and styles from these origins, which are separated by blanks, and send requests
+/// there.
+pub fn allow_scripts_of(page: &mut Response, origins: &str) {
+    let mut policy = format!("{CONTENT_SECURITY_POLICY}; frame-src {origins}");
+    for directive in ["style-src 'self'", "script-src 'self'", "connect-src 'self'"] {
+        policy = policy.replace(directive, &format!("{directive} {origins}"));
+    }
+    // Origins that are no header value allow nothing.
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 /// Returns a JSON reply that no cache keeps.

@@ -15,6 +15,7 @@ mod drive;
 mod head;
 mod limits;
 pub(crate) mod memory_limit;
+mod seats;
 mod socket;
 mod take_over;
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! process removes them; if the watchdog was killed too, the next test process does.
 //! Absent on purpose: mocks.
 
+pub mod attack;
 mod binaries;
 mod browser;
 mod certificates;

@@ -93,6 +93,19 @@ impl Stream {
         matches!(self.connection.read(&mut sip).await, Ok(1..))
     }
 
+    /// Drops what has come, and returns whether the connection is still open.
+    pub async fn is_open(&mut self) -> bool {
+        loop {
+            let mut sip = [0; 4_096];
+            let read = self.connection.read(&mut sip);
+            match tokio::time::timeout(Duration::from_millis(10), read).await {
+                Ok(Ok(1..)) => {}
+                Ok(_) => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+
     /// Skips heartbeats and returns the next event: its name, id and data.
     pub async fn event(&mut self) -> (String, Option<i64>, Value) {
         loop {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use testkit::eventually;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use votestream_schema::poll::Definition;
 
@@ -39,6 +39,71 @@ async fn when_all_seats_are_taken_a_viewer_is_asked_to_come_back() {
         let mut stream = Stream::open(&service.client, "pets", Way::Fresh).await;
         stream.event().await;
         seated.push(stream);
+    }
+}
+
+/// Opens the stream of a viewer at this address of the machine.
+async fn open_from(service: &Service, address: [u8; 4], way: Way) -> Stream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let connection = socket.connect(service.client.address).await.unwrap();
+    let mut stream = Stream::open_on(connection, "pets", way).await;
+    stream.event().await;
+    stream
+}
+
+/// The status that a viewer at this address would get.
+async fn status_from(service: &Service, address: [u8; 4]) -> String {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let mut connection = socket.connect(service.client.address).await.unwrap();
+    let request = "GET /api/polls/pets/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    while !reply.windows(2).any(|two| two == b"\r\n") {
+        assert_ne!(connection.read_buf(&mut reply).await.unwrap(), 0);
+    }
+    String::from_utf8_lossy(&reply)["HTTP/1.1 ".len()..][..3].to_owned()
+}
+
+#[tokio::test]
+async fn a_network_that_holds_more_than_a_tenth_of_all_seats_gives_them_up_to_others() {
+    // A tenth of 200 is 20.
+    let service = Setup::new().flag("viewers-max", "200").start().await;
+    let mut crowd = Vec::new();
+    for n in 0..200 {
+        crowd.push(open_from(&service, [127, 9, 9, n % 250 + 1], WAYS[usize::from(n) % 2]).await);
+    }
+    assert_eq!(status_from(&service, [127, 9, 9, 7]).await, "503", "its own network is full");
+    let mut others = Vec::new();
+    for n in 0..180 {
+        others.push(open_from(&service, [127, 10, n, 1], WAYS[usize::from(n) % 2]).await);
+    }
+    // The crowd is down to its share, and nobody else has more. Its oldest viewers went first.
+    assert_eq!(status_from(&service, [127, 11, 1, 1]).await, "503");
+    for (n, viewer) in crowd.iter_mut().enumerate() {
+        let stays = n >= 180;
+        eventually(SOON, async || viewer.is_open().await == stays).await;
+    }
+    for other in &mut others {
+        assert!(other.is_open().await);
+    }
+    assert!(service.metric("votestream_http_connections_closed_total{reason=\"share\"}") >= 180.0);
+    drop(others);
+    eventually(SOON, async || status_from(&service, [127, 9, 9, 7]).await == "200").await;
+}
+
+#[tokio::test]
+async fn viewers_behind_a_trusted_proxy_keep_their_seats() {
+    let setup = Setup::new().flag("viewers-max", "40").flag("trusted-proxies", "127.9.9.0/24");
+    let service = setup.start().await;
+    let mut proxied = Vec::new();
+    for _ in 0..40 {
+        proxied.push(open_from(&service, [127, 9, 9, 9], Way::KeptAlive).await);
+    }
+    assert_eq!(status_from(&service, [127, 10, 1, 1]).await, "503");
+    for viewer in &mut proxied {
+        assert!(viewer.is_open().await);
     }
 }
 

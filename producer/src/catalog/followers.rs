@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use votestream_service::listener::budget::Owner;
 use votestream_service::listener::viewers::{ViewerMetrics, Viewers};
 use warp::reply::Response;
 
@@ -43,17 +44,19 @@ impl Followers {
         self.board.json(slug)
     }
 
-    /// Opens a stream of the poll with this slug.
-    pub(crate) fn open(&self, slug: &str) -> Stream {
+    /// Opens a stream of the poll with this slug for a client in this network.
+    pub(crate) fn open(&self, slug: &str, owner: Owner) -> Stream {
         match self.board.watch(slug) {
-            Some(changes) => self.viewers.take_over(changes).map_or(Stream::NoSeat, Stream::Opens),
+            Some(changes) => {
+                self.viewers.take_over(changes, owner).map_or(Stream::NoSeat, Stream::Opens)
+            }
             None => Stream::Unknown,
         }
     }
 
     /// Returns whether a stream of this poll would open; `None` for an unknown slug.
-    pub(crate) fn has_seat(&self, slug: &str) -> Option<bool> {
+    pub(crate) fn has_seat(&self, slug: &str, owner: Owner) -> Option<bool> {
         self.board.watch(slug)?;
-        Some(self.viewers.has_seat())
+        Some(self.viewers.has_seat(owner))
     }
 }

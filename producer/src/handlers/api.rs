@@ -14,8 +14,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::{Reply, Response};
 
-use super::{body_of_type, with_cookies};
-use crate::cross_origin;
+use super::{body_of_type, cross_origin, with_cookies};
 use crate::voting::{self, VotingService};
 
 #[derive(Serialize)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use votestream_schema::poll::{now_ms, order, rfc3339};
 use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
+use votestream_service::http;
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -13,8 +14,9 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
+use crate::config::ChallengeMode;
 use crate::pages::{BallotPage, FILES, HUES, Notice, NoticeKind, OptionView};
-use crate::problems::INVALID_CHOICE;
+use crate::problems::{CHALLENGE_REQUIRED, INVALID_CHOICE};
 use crate::voting::{self, CastResult, Standing, Visitor, VotingService};
 
 /// Answers `GET /` and `GET /polls/{slug}` with the ballot, or with a page that waits for a draft; `slug` is `None` for
@@ -40,7 +42,16 @@ pub(crate) async fn page(
     let marks =
         Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
     let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor, marks);
-    with_cookies(render(StatusCode::OK, &page), visitor.cookie)
+    with_cookies(show(&voting, StatusCode::OK, &page), visitor.cookie)
+}
+
+/// Returns a ballot page, which may load the script of another service if challenges need it.
+fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Response {
+    let mut response = render(status, page);
+    if let Some(origins) = voting.challenges.script_origins() {
+        http::allow_scripts_of(&mut response, origins);
+    }
+    response
 }
 
 /// Answers `GET /v/{code}`, the address that people type from a screen, by leading on to the ballot.
@@ -94,7 +105,7 @@ pub(crate) async fn cast(
                 ..Visitor::default()
             };
             let page = ballot_page(&voting, &poll, slug, vote, &visitor, Marks::default());
-            render(StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
+            show(&voting, StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -116,7 +127,7 @@ pub(crate) async fn cast(
                 true => visitor.cookie.into_iter().collect(),
                 false => cast.cookies,
             };
-            return with_cookies(refused_page(page, &problem), cookies);
+            return with_cookies(refused_page(&voting, page, &problem), cookies);
         }
     };
     with_cookies(response, cast.cookies)
@@ -134,14 +145,34 @@ fn stated_choices(poll: &Poll, problem: &Problem) -> Option<Choices> {
 }
 
 /// Returns the ballot page with a notice that describes the problem.
-fn refused_page(mut page: BallotPage, problem: &Problem) -> Response {
+fn refused_page(voting: &VotingService, mut page: BallotPage, problem: &Problem) -> Response {
     let stands = problem.extensions.contains_key("choices");
+    // A page with JavaScript does not send this form.
+    let detail = match problem.kind.name == CHALLENGE_REQUIRED.name {
+        true => without_script(page.asks_everybody),
+        false => problem.detail.as_str(),
+    };
     page.notice = Some(Notice {
         kind: if stands { NoticeKind::Info } else { NoticeKind::Error },
         title: problem.kind.title.to_owned(),
-        detail: sentence(&problem.detail),
+        detail: sentence(detail),
     });
-    problem.mark(render(problem.kind.status, &page))
+    problem.mark(show(voting, problem.kind.status, &page))
+}
+
+/// Says to a person without JavaScript why the ballot is not stored.
+fn without_script(asks_everybody: bool) -> &'static str {
+    match asks_everybody {
+        true => {
+            "Your vote is not stored. Before it takes a vote, this poll has to check that no program votes many times, and \
+             that needs JavaScript. Switch JavaScript on for this page, or use another browser, and vote again."
+        }
+        false => {
+            "Your vote is not stored. Very many new voters come at the moment, so the service has to check that no program \
+             votes many times, and that needs JavaScript. Switch JavaScript on for this page, or use another browser, and \
+             vote again. Without JavaScript, try again in a few minutes."
+        }
+    }
 }
 
 /// The options that a form shows as marked, beside those of the vote that stands.
@@ -226,6 +257,7 @@ fn ballot_page(
         token: visitor.token.clone(),
         vote_is_unknown: vote == Standing::Unknown,
         vote_is_not_kept: vote == Standing::NotKept,
+        asks_everybody: !needs_code && voting.challenges.mode() == ChallengeMode::Always,
         is_secret: poll.secrecy.secret,
     }
 }

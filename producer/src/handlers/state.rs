@@ -3,6 +3,7 @@
 //! Both cost no look-up in Redis and name no voter, so very many pages may follow a poll.
 
 use votestream_service::http;
+use votestream_service::listener::{PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::{Reply, Response};
@@ -22,15 +23,21 @@ pub(crate) fn state(voting: &VotingService, slug: &str, headers: &HeaderMap) -> 
 
 /// Answers `GET /api/polls/{slug}/state/events` by taking the connection over for the poll's states, and `HEAD` by whether
 /// there would be a stream.
-pub(crate) fn events(voting: &VotingService, slug: &str, method: &Method) -> Response {
+pub(crate) fn events(
+    voting: &VotingService,
+    slug: &str,
+    peer: PeerAddr,
+    method: &Method,
+) -> Response {
+    let owner = budget::owner(peer.0, &voting.trust.proxies);
     if method == Method::HEAD {
-        return match voting.followers.has_seat(slug) {
+        return match voting.followers.has_seat(slug, owner) {
             Some(true) => http::event_stream(Response::default()),
             Some(false) => no_seat(),
             None => unknown(voting, slug),
         };
     }
-    match voting.followers.open(slug) {
+    match voting.followers.open(slug, owner) {
         Stream::Opens(reply) => reply,
         Stream::NoSeat => no_seat(),
         Stream::Unknown => unknown(voting, slug),

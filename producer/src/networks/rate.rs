@@ -1,5 +1,7 @@
 //! The limit that applies to a client, and how a new voter is refused.
 
+use votestream_schema::poll::network_limit::NetworkLimit;
+
 /// A limit that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Rate {
@@ -7,6 +9,16 @@ pub(super) struct Rate {
     pub(super) at_once: u32,
     /// New voters in each minute after that.
     pub(super) per_minute: u32,
+}
+
+impl Rate {
+    /// The numbers of a limit; `None` if it is off.
+    pub(super) fn of(limit: NetworkLimit) -> Option<Self> {
+        match limit {
+            NetworkLimit::Limit { at_once, per_minute } => Some(Self { at_once, per_minute }),
+            NetworkLimit::Off => None,
+        }
+    }
 }
 
 /// Why a new voter is not let in.

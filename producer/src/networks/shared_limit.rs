@@ -12,11 +12,15 @@ use super::rate::Rate;
 /// The most networks that one partition keeps for one poll.
 const NETWORKS_KEPT_MAX: u32 = 50_000;
 
+/// The name of the hash that keeps the limits of a poll, in one partition.
+pub(super) type HashName = fn(&Keys, u16, PollId) -> String;
+
 /// Calls the Redis function that keeps the limits.
 pub(super) struct SharedLimit {
     keys: Keys,
     pool: Pool,
     partitions: u16,
+    hash: HashName,
 }
 
 /// The networks of one client in one poll, as Redis knows them.
@@ -37,8 +41,8 @@ pub(super) struct Granted {
 }
 
 impl SharedLimit {
-    pub(super) fn new(keys: Keys, pool: Pool, partitions: u16) -> Self {
-        Self { keys, pool, partitions }
+    pub(super) fn new(keys: Keys, pool: Pool, partitions: u16, hash: HashName) -> Self {
+        Self { keys, pool, partitions, hash }
     }
 
     /// The account of a client's networks. All of them lie in the partition of the largest one.
@@ -57,7 +61,7 @@ impl SharedLimit {
             let name = network.hash(secret).to_string();
             (name, format!("{interval_ms:.6}"), format!("{whole_ms:.6}"))
         });
-        Account { key: self.keys.networks(partition, poll), levels: levels.collect() }
+        Account { key: (self.hash)(&self.keys, partition, poll), levels: levels.collect() }
     }
 
     /// Takes `asked` new voters, or as many as are left. A negative number gives back. `voted` counts new voters who have

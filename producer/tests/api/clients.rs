@@ -1,6 +1,7 @@
 //! Where a ballot comes from: pages of other sites here, proxies and networks with very many new voters below.
 
 mod browser;
+mod challenge;
 mod forwarded;
 mod networks;
 

@@ -148,6 +148,12 @@ impl Setup {
         self
     }
 
+    /// Adds a flag in place of one with the same name.
+    pub fn replaced(mut self, name: &str, value: &str) -> Self {
+        self.flags.retain(|flag| !flag.starts_with(&format!("--{name}=")));
+        self.flag(name, value)
+    }
+
     /// Does not wait until the service is ready.
     pub fn impatient(mut self) -> Self {
         self.waits = false;

@@ -33,6 +33,8 @@ pub enum Level {
     V6Slash48,
     /// All clients behind our proxies whose address cannot be read.
     Unreadable,
+    /// All clients of a poll together.
+    WholePoll,
 }
 
 impl Level {
@@ -44,12 +46,13 @@ impl Level {
         Self::V6Slash56,
         Self::V6Slash48,
         Self::Unreadable,
+        Self::WholePoll,
     ];
 
     /// How many times the limit of a single address a network of this size has.
     pub fn factor(self) -> u32 {
         match self {
-            Self::V4Address | Self::V6Slash64 | Self::Unreadable => 1,
+            Self::V4Address | Self::V6Slash64 | Self::Unreadable | Self::WholePoll => 1,
             Self::V6Slash56 => 2,
             Self::V4Slash24 | Self::V6Slash48 => 4,
         }
@@ -64,6 +67,7 @@ impl Level {
             Self::V6Slash56 => "6/56",
             Self::V6Slash48 => "6/48",
             Self::Unreadable => "unreadable",
+            Self::WholePoll => "poll",
         }
     }
 }
@@ -134,6 +138,10 @@ pub struct Networks {
 impl Networks {
     /// The only network of a client whose address cannot be read.
     pub const UNREADABLE: Self = Self { networks: [Network::UNREADABLE; LEVELS_MAX], count: 1 };
+
+    /// The whole poll as a network, for a limit that all clients share.
+    pub const WHOLE_POLL: Self =
+        Self { networks: [Network { level: Level::WholePoll, first: 0 }; LEVELS_MAX], count: 1 };
 
     fn new(given: &[Network]) -> Self {
         let mut networks = [Network::UNREADABLE; LEVELS_MAX];
@@ -257,6 +265,9 @@ mod tests {
             assert_eq!(bad.parse::<NetworkHash>(), Err(UnknownNetwork));
         }
         assert_eq!(Networks::UNREADABLE.all(), [Network::UNREADABLE]);
+        let whole = Networks::WHOLE_POLL.smallest();
+        assert_eq!((Networks::WHOLE_POLL.all().len(), whole.level.factor()), (1, 1));
+        assert!(whole.hash(&one).to_string().starts_with("poll:"));
     }
 
     #[test]

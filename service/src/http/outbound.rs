@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{Request, Response};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -64,6 +64,20 @@ impl Client {
             Err(error) if ca_file.is_some() => Err(error.into()),
             Err(_) => Ok(Self { tls: None }),
         }
+    }
+
+    /// Sends this body to an address by POST.
+    ///
+    /// # Errors
+    /// Returns why there is no reply.
+    pub async fn post(
+        &self,
+        address: &Uri,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<Response<Body>, Error> {
+        let request = Request::post(address).header(CONTENT_TYPE, content_type);
+        self.send(request.body(Full::new(body)).map_err(Error::Request)?).await
     }
 
     /// Sends a request to the server that its address names, and returns the reply as soon as its head has come.

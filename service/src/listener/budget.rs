@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 /// Bytes that stay free for everything but connections, at least.
 const RESERVE_BYTES: usize = 32 * 1024 * 1024;
 /// Divisor of the memory limit; that part stays free if it is more than [`RESERVE_BYTES`].
@@ -84,6 +86,12 @@ pub fn network(address: IpAddr) -> u64 {
         // The highest bit keeps the two families apart.
         IpAddr::V6(v6) => ((v6.to_bits() >> 72) as u64) | 1 << 63,
     }
+}
+
+/// Returns the owner of a connection from this address: its network, or nobody if it comes from one of these proxies.
+pub fn owner(address: IpAddr, proxies: &[IpNet]) -> Owner {
+    let is_proxy = proxies.iter().any(|network| network.contains(&address));
+    (!is_proxy).then(|| network(address))
 }
 
 /// One connection, as the plan sees it.

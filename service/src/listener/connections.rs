@@ -215,10 +215,9 @@ impl Connections {
 
     /// Enters a connection into the account.
     pub(super) fn admit(self: &Arc<Self>, peer: PeerAddr, permit: OwnedSemaphorePermit) -> Lease {
-        let is_proxy = self.proxies.iter().any(|network| network.contains(&peer.0));
         let now_ms = self.now_ms.load(Ordering::Relaxed);
         let slot = Arc::new(Slot {
-            owner: (!is_proxy).then(|| budget::network(peer.0)),
+            owner: budget::owner(peer.0, &self.proxies),
             opened_ms: now_ms,
             kind: AtomicU8::new(Kind::Idle as u8),
             since_ms: AtomicU32::new(now_ms),
@@ -341,6 +340,12 @@ impl Lease {
     /// Records that the connection receives an event stream from now on.
     pub fn is_viewer(&self) {
         self.set(Kind::Viewer);
+    }
+
+    /// Ends the connection, because its network holds more than its share of something that is used up.
+    pub fn close_for_share(&self) {
+        self.home.count_closed(Reason::Share);
+        self.slot.tell(Told::Close);
     }
 
     /// Records that the client reads an event stream more slowly than it is written.

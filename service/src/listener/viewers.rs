@@ -12,7 +12,6 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +21,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use warp::reply::Response;
 
+use super::budget::Owner;
 use super::connections::Lease;
+use super::seats::Seats;
 use super::take_over::TakeOver;
 use crate::http;
 use crate::metric::{CounterHandle, GaugeHandle, HistogramHandle};
@@ -84,29 +85,15 @@ pub struct FrameMetrics {
 /// Counts and serves all viewers of this replica; clones share the count and are cheap.
 #[derive(Clone)]
 pub struct Viewers {
-    count: Arc<AtomicUsize>,
-    viewers_max: usize,
+    seats: Seats,
     write_timeout: Duration,
     retry_ms: Range<u32>,
-    metrics: Arc<ViewerMetrics>,
-}
-
-/// One of the places for viewers; dropping it frees the place.
-struct Seat {
-    count: Arc<AtomicUsize>,
-    viewers: GaugeHandle,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.viewers.decrement(1.0);
-    }
+    frames: Option<Arc<FrameMetrics>>,
 }
 
 impl std::fmt::Debug for Viewers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Viewers({})", self.count.load(Ordering::Relaxed))
+        write!(f, "Viewers({})", self.seats.count())
     }
 }
 
@@ -120,44 +107,39 @@ impl Viewers {
         write_timeout: Duration,
         retry_ms: Range<u32>,
     ) -> Self {
-        metrics.viewers.set(0.0);
-        let (count, metrics) = (Arc::default(), Arc::new(metrics));
-        Self { count, viewers_max, write_timeout, retry_ms, metrics }
+        let seats = Seats::new(viewers_max, metrics.viewers);
+        Self { seats, write_timeout, retry_ms, frames: metrics.frames.map(Arc::new) }
     }
 
-    /// Returns the reply that takes the connection over for these states; `None` when no seat is free.
-    pub fn take_over<S: Shown>(&self, changes: watch::Receiver<S>) -> Option<Response> {
-        let seat = self.seat()?;
+    /// Returns the reply that takes the connection of a client in this network over for these states; `None` when there is no
+    /// seat.
+    pub fn take_over<S: Shown>(
+        &self,
+        changes: watch::Receiver<S>,
+        owner: Owner,
+    ) -> Option<Response> {
+        let seat = self.seats.take(owner)?;
         let retry_ms = rand::rng().random_range(self.retry_ms.clone());
-        let cursor = Cursor::new(changes, self.metrics.clone(), retry_ms);
+        let cursor = Cursor::new(changes, self.frames.clone(), retry_ms);
         let write_timeout = self.write_timeout;
         Some(TakeOver::reply(move |stream, lease| async move {
+            seat.is_served_on(&lease);
             // An error here means that the viewer left or was too slow, which needs no log line.
             let _ = serve(stream, &lease, cursor, write_timeout).await;
             drop(seat);
         }))
     }
 
-    /// Returns whether a seat is free.
-    pub fn has_seat(&self) -> bool {
-        self.seat().is_some()
-    }
-
-    /// Takes a seat, or returns `None` when all are taken.
-    fn seat(&self) -> Option<Seat> {
-        if self.count.fetch_add(1, Ordering::Relaxed) >= self.viewers_max {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
-        self.metrics.viewers.increment(1.0);
-        Some(Seat { count: self.count.clone(), viewers: self.metrics.viewers.clone() })
+    /// Returns whether there is a seat for a client in this network.
+    pub fn has_seat(&self, owner: Owner) -> bool {
+        self.seats.has_one_for(owner)
     }
 }
 
 /// The position of one viewer in the sequence of frames.
 struct Cursor<S> {
     changes: watch::Receiver<S>,
-    metrics: Arc<ViewerMetrics>,
+    frames: Option<Arc<FrameMetrics>>,
     /// The delay after which the browser comes back when the stream ends, in milliseconds.
     retry_ms: u32,
     /// The sequence number of the last frame and the number of heartbeats; `None` before the first frame.
@@ -171,10 +153,10 @@ struct Cursor<S> {
 }
 
 impl<S: Shown> Cursor<S> {
-    fn new(changes: watch::Receiver<S>, metrics: Arc<ViewerMetrics>, retry_ms: u32) -> Self {
+    fn new(changes: watch::Receiver<S>, frames: Option<Arc<FrameMetrics>>, retry_ms: u32) -> Self {
         Self {
             changes,
-            metrics,
+            frames,
             retry_ms,
             seen: None,
             last_read_began: None,
@@ -189,7 +171,7 @@ impl<S: Shown> Cursor<S> {
             let shown = self.changes.borrow_and_update();
             self.seen = Some((shown.sequence(), shown.heartbeats()));
             self.last_read_began = shown.window().map(|window| window.began);
-            if let Some(frames) = &self.metrics.frames {
+            if let Some(frames) = &self.frames {
                 frames.sent.increment(1);
             }
             let retry = format!("retry: {}\n\n", self.retry_ms);
@@ -202,7 +184,7 @@ impl<S: Shown> Cursor<S> {
             self.seen = Some((now, beats));
             if now != sequence {
                 let skipped = now.saturating_sub(sequence + 1);
-                if let Some(frames) = &self.metrics.frames {
+                if let Some(frames) = &self.frames {
                     frames.sent.increment(1);
                     frames.skipped.increment(skipped);
                 }
@@ -225,7 +207,7 @@ impl<S: Shown> Cursor<S> {
     /// the viewer, this time or the time before, are left out.
     fn written(&mut self, waited: bool) {
         let committed_after = self.committed_after.take().filter(|_| !waited && !self.slow);
-        if let (Some(committed_after), Some(frames)) = (committed_after, &self.metrics.frames) {
+        if let (Some(committed_after), Some(frames)) = (committed_after, &self.frames) {
             frames.delivery.record(committed_after.elapsed());
         }
         self.slow = waited;

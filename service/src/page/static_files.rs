@@ -16,7 +16,7 @@ use warp::http::{HeaderMap, HeaderValue, header};
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use crate::http::{RequestTimer, cacheable, timed};
+use crate::http::{RequestTimer, SCRIPT_POLICY, cacheable, timed};
 use crate::listener::{Head, head};
 use crate::problem::Problem;
 
@@ -92,6 +92,10 @@ impl StaticFiles {
         }
         if is_current {
             headers.insert(header::CACHE_CONTROL, FOR_GOOD);
+        }
+        if is_script(file.name) {
+            let policy = HeaderValue::from_static(SCRIPT_POLICY);
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         Some(response)
     }

@@ -89,9 +89,16 @@ async fn the_busiest_networks_are_listed_under_their_keyed_names() {
     let none = deployment.run(&["poll", "networks", "pets", "--of", "192.0.2.1"]).ok();
     assert!(none.contains("none of the 5 networks"), "{none}");
 
+    let mut set = redis::cmd("HSET");
+    let unchallenged = deployment.keys.unchallenged(0, poll.id);
+    set.arg(&unchallenged).arg("poll:00").arg("1 0 1 1");
+    deployment.redis::<i64>(&set).await;
     // Archiving forgets them, and sealing makes their names meaningless.
     deployment.run(&["poll", "close", "pets"]).ok();
     deployment.run(&["poll", "archive", "pets"]).ok();
     let list = deployment.run(&["poll", "networks", "pets", "--json"]).json();
     assert_eq!(list["known"], json!(0));
+    let mut exists = redis::cmd("EXISTS");
+    exists.arg(&unchallenged);
+    assert_eq!(deployment.redis::<i64>(&exists).await, 0);
 }

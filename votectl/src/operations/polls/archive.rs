@@ -55,6 +55,7 @@ pub(super) async fn remove_register(
         progress(partition, redis.partitions);
         let mut networks = redis::cmd("UNLINK");
         networks.arg(redis.keys.networks(partition, poll.id));
+        networks.arg(redis.keys.unchallenged(partition, poll.id));
         redis.ask::<i64>(&networks).await?;
         for first in (0..keys::BUCKETS).step_by(usize::from(BUCKETS_AT_ONCE)) {
             let buckets = first..(first + BUCKETS_AT_ONCE).min(keys::BUCKETS);

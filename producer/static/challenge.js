@@ -1,0 +1,85 @@
+// Solves the challenge that the server sends instead of an answer: by calculating, or with the script of another service.
+
+const SCRIPT_MS_MAX = 15_000;
+
+/** Why a challenge cannot be solved here, as a sentence for the voter. */
+export class Unsolvable extends Error {}
+
+/**
+ * Resolves to the solution. Calls `onProgress(share)` while the computer calculates, with the share that is done, and
+ * `onAsk()` when the voter may have to do something in `place`. Rejects with `Unsolvable`, or when `signal` stops it.
+ */
+export function solve(challenge, { signal, onProgress, onAsk, place }) {
+  switch (challenge.kind) {
+    case 'work':
+      return calculate(challenge, signal, onProgress);
+    case 'siteverify':
+      onAsk();
+      return askWidget(challenge, signal, place);
+    default:
+      return Promise.reject(new Unsolvable('Reload this page: it is older than the service.'));
+  }
+}
+
+function calculate({ text, seed, parts, below }, signal, onProgress) {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker('./work.js');
+    const numbers = [];
+    const end = (settle, value) => {
+      worker.terminate();
+      signal.removeEventListener('abort', stop);
+      settle(value);
+    };
+    const stop = () => end(reject, new Error('stopped'));
+    signal.addEventListener('abort', stop);
+    worker.onerror = () => end(reject, new Unsolvable('Your browser cannot do the calculation. Try another browser.'));
+    worker.onmessage = ({ data }) => {
+      numbers.push(data.number.toString(16));
+      onProgress(numbers.length / parts);
+      if (numbers.length === parts) end(resolve, `${text}.${numbers.join('-')}`);
+    };
+    worker.postMessage({ seed, parts, below });
+  });
+}
+
+/** Turnstile, hCaptcha and reCAPTCHA are called alike: `render` shows a widget, which calls back with a token. */
+async function askWidget({ script, site_key }, signal, place) {
+  const api = await load(script);
+  const box = document.createElement('div');
+  place.replaceChildren(box);
+  place.hidden = false;
+  try {
+    return await new Promise((resolve, reject) => {
+      const failed = () => reject(new Unsolvable('The check that you are a person did not work. Reload this page and try again.'));
+      signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+      api.render(box, { sitekey: site_key, callback: resolve, 'error-callback': failed });
+    });
+  } finally {
+    place.replaceChildren();
+    place.hidden = true;
+  }
+}
+
+function known() {
+  return [window.turnstile, window.hcaptcha, window.grecaptcha].find((api) => typeof api?.render === 'function');
+}
+
+/** Loads the script of the other service, and waits until it can be called. */
+async function load(address) {
+  const unsolvable = new Unsolvable('The check that you are a person cannot be loaded. A blocker of scripts may be the reason.');
+  if (!known()) {
+    const element = document.createElement('script');
+    const loaded = new Promise((resolve, reject) => {
+      element.addEventListener('load', resolve);
+      element.addEventListener('error', () => reject(unsolvable));
+    });
+    element.src = address;
+    document.head.append(element);
+    await loaded;
+  }
+  const latest_ms = Date.now() + SCRIPT_MS_MAX;
+  while (!known() && Date.now() < latest_ms) await new Promise((resolve) => setTimeout(resolve, 50));
+  const api = known();
+  if (!api) throw unsolvable;
+  return api;
+}
