@@ -87,7 +87,7 @@ impl Catalog {
 
     /// Returns the poll with this number, if this replica knows it.
     pub fn by_id(&self, id: PollId) -> Option<Arc<Poll>> {
-        self.polls.borrow().values().find(|poll| poll.id == id).cloned()
+        self.known.borrow().polls.values().find(|poll| poll.id == id).cloned()
     }
 
     /// Whether Redis and Postgres are of the same time.

@@ -8,9 +8,10 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::{Reply, Response};
 
+use super::cross_origin;
 use crate::catalog::followers::Stream;
+use crate::metrics;
 use crate::voting::VotingService;
-use crate::{cross_origin, metrics};
 
 /// Answers `GET /api/polls/{slug}/state`: the poll's state, times and words, and the time now.
 pub(crate) fn state(voting: &VotingService, slug: &str, headers: &HeaderMap) -> Response {
