@@ -107,8 +107,8 @@ pub struct BallotPage {
     pub code: Option<String>,
     /// Whether the browser has sent no cookie with a ballot, so that it cannot show the vote again later.
     pub keeps_no_cookie: bool,
-    /// Time on the server, in RFC 3339 form; countdowns follow it.
-    pub now: String,
+    /// Time on the server, in milliseconds since the Unix epoch; countdowns follow it.
+    pub now_ms: i64,
     /// Time when the poll opens, in RFC 3339 form.
     pub opens_at: Option<String>,
     /// Time when the poll closes, in RFC 3339 form.
@@ -136,8 +136,9 @@ pub struct BallotPage {
 impl BallotPage {
     /// Returns the page that waits for a draft. It reveals nothing of the poll; its script loads the ballot once there is
     /// one.
-    pub fn of_draft(slug: &str, action: String) -> Self {
+    pub fn of_draft(slug: &str, action: String, now_ms: i64) -> Self {
         Self {
+            now_ms,
             title: "This poll is not open yet".to_owned(),
             slug: slug.to_owned(),
             action,
@@ -277,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_draft_reveals_nothing_and_is_followed() {
-        let html = BallotPage::of_draft("finale", "/polls/finale".to_owned()).render().unwrap();
+        let html = BallotPage::of_draft("finale", "/polls/finale".to_owned(), 0).render().unwrap();
         assert!(html.contains("data-state=\"draft\"") && html.contains("data-poll=\"finale\""));
         assert!(html.contains("Voting has not started") && !html.contains("<form"), "{html}");
     }

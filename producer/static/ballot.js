@@ -20,7 +20,7 @@ const keys = new Map();
 let stopping = null;
 let choices = null;
 
-hear(ballot.dataset.now);
+hear(Number(ballot.dataset.now));
 showLocalTimes();
 if (form) startForm();
 const shown = new ShownPoll({

@@ -12,9 +12,9 @@ const TICK_MS = 500;
 
 let offset_ms = null;
 
-/** Learns from a time that the server has just sent, as text. */
-export function hear(time) {
-  const seen = Date.parse(time) - performance.now();
+/** Learns from a time that the server has just sent, in ms since 1970. */
+export function hear(server_ms) {
+  const seen = server_ms - performance.now();
   if (!Number.isNaN(seen) && (offset_ms === null || seen > offset_ms)) offset_ms = seen;
 }
 

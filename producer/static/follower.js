@@ -106,7 +106,7 @@ export class Follower {
   }
 
   #take(message) {
-    hear(message.now);
+    hear(Date.parse(message.now));
     if (message.state) this.#notify(message);
   }
 

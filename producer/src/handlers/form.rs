@@ -31,7 +31,10 @@ pub(crate) async fn page(
     let poll = match voting.poll(name) {
         Ok(poll) => poll,
         Err(_) if voting.catalog.is_draft(name) => {
-            return render(StatusCode::OK, &BallotPage::of_draft(name, path_of(slug.as_deref())));
+            return render(
+                StatusCode::OK,
+                &BallotPage::of_draft(name, path_of(slug.as_deref()), now_ms()),
+            );
         }
         Err(problem) => return problem_page(&problem, None),
     };
@@ -247,7 +250,7 @@ fn ballot_page(
         standing_slugs: prefilled.map(slugs_of),
         code: None,
         keeps_no_cookie: false,
-        now: rfc3339(now_ms()),
+        now_ms: now_ms(),
         opens_at: poll.opens_at_ms.map(rfc3339),
         closes_at: poll.closes_at_ms.map(rfc3339),
         results_url,

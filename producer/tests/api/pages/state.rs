@@ -15,8 +15,8 @@ const SOON: Duration = Duration::from_secs(20);
 /// The longest time after which an open page knows of a change.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a host does to a poll.
-type Change = Box<dyn FnOnce(&mut Poll)>;
+/// What a host does to a poll, by its name, and whether a state shows it.
+type Change = (&'static str, Box<dyn FnOnce(&mut Poll)>, fn(&Value) -> bool);
 
 fn draft() -> Poll {
     let title = "Who wins the finale?".to_owned();
@@ -121,7 +121,7 @@ async fn whatever_the_host_changes_is_on_the_stream_within_two_seconds() {
     let mut stream = Stream::open(&service, "pets").await;
     stream.state().await;
     let soon = now_ms() + 600_000;
-    let changes: [(&str, Change, fn(&Value) -> bool); 6] = [
+    let changes: [Change; 6] = [
         ("title", Box::new(|poll| poll.title = "Dogs vs Cats".into()), |data| {
             data["title"] == "Dogs vs Cats"
         }),
