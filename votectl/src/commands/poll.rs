@@ -29,7 +29,7 @@ pub enum Command {
     Create(Box<create::Args>),
     Open(open::Args),
     Extend(extend::Args),
-    Set(set::Args),
+    Set(Box<set::Args>),
     Close(close::Args),
     Cancel(cancel::Args),
     Archive(archive::Args),

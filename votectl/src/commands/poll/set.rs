@@ -147,7 +147,7 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
             lines.push(network_limit_in_words(poll));
         }
         if args.listed || args.unlisted {
-            lines.push(listing_in_words(poll));
+            lines.push(listing_in_words(poll).to_owned());
         }
         lines.join("\n")
     })
