@@ -123,7 +123,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 30] = [
+const SQL: [&str; 31] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/code_repair.rs",
