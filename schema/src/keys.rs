@@ -13,7 +13,7 @@
 //! | `{votes:K}:forgotten` | hash | poll id → the closing time after which its register was forgotten |
 //! | `{votes:K}:code-hashes:<poll>` | set | hashes of the voters with a code ([`crate::code::CodeHash`]) |
 //! | `{votes:K}:networks:<poll>` | hash | client network, as a keyed hash → its limit and its new voters ([`crate::poll::network`]) |
-//! | `{votes:K}:sent-again` | string | the last entry that `votectl resync` sent again, and the earliest time of those; until that entry has left the stream |
+//! | `{votes:K}:sent-again` | hash | `until`: the last entry that `votectl resync` sent again, and the earliest time of those; until that entry has left the stream |
 //! | `{votes:K}:unchallenged:<poll>` | hash | the same names, and the whole poll → how many new voters need no challenge |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |

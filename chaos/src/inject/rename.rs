@@ -7,6 +7,7 @@ use redis::Script;
 
 use super::cure::{Cure, Injection};
 use crate::testbed::Testbed;
+use testkit::proxy::Mode;
 
 /// The longest wait for the moment at which the stream in the place of the renamed one is empty.
 const EMPTY_WITHIN: Duration = Duration::from_secs(30);
@@ -30,8 +31,16 @@ fn away(key: &str) -> String {
 }
 
 /// Renames a key back. The services have made a new one meanwhile: copies of polls may be overwritten, because they are
-/// compared and repaired. A stream is replaced only when nothing waits in it, since its ballots would be lost.
+/// compared and repaired. A stream is replaced only when nothing waits in it, since its ballots would be lost; voters cannot
+/// connect until then, or that moment might not come.
 pub(super) async fn rename_back(testbed: &mut Testbed, key: &str) -> anyhow::Result<()> {
+    testbed.vote_proxy.set(Mode::Cut);
+    let outcome = rename_when_empty(testbed, key).await;
+    testbed.vote_proxy.set(Mode::Pass);
+    outcome
+}
+
+async fn rename_when_empty(testbed: &mut Testbed, key: &str) -> anyhow::Result<()> {
     let script = Script::new(
         "if redis.call('TYPE', KEYS[1]).ok == 'stream' and redis.call('XLEN', KEYS[1]) > 0 then return 0 end
          redis.call('RENAME', KEYS[2], KEYS[1])

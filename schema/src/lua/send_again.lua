@@ -6,7 +6,7 @@ local function ms_of(id)
     return tonumber(string.match(id, '^(%d+)-%d+$'))
 end
 
-local least = tonumber(string.match(redis.call('GET', KEYS[2]) or '', ' (%d+)$'))
+local least = tonumber(string.match(redis.call('HGET', KEYS[2], 'until') or '', ' (%d+)$'))
 for i = 2, #ARGV, 2 do
     local ms = ms_of(ARGV[i])
     least = math.min(least or ms, ms)
@@ -14,10 +14,10 @@ end
 local since = string.format(' %.0f', least)
 -- Redis rolls nothing back when a later command is refused. So the time is there before the first ballot is, and holds
 -- for every entry until the last one is known.
-redis.call('SET', KEYS[2], '18446744073709551615-0' .. since)
+redis.call('HSET', KEYS[2], 'until', '18446744073709551615-0' .. since)
 local last
 for i = 1, #ARGV, 2 do
     last = redis.call('XADD', KEYS[1], '*', 'ballot', ARGV[i], 'origin', ARGV[i + 1])
 end
-redis.call('SET', KEYS[2], last .. since)
+redis.call('HSET', KEYS[2], 'until', last .. since)
 return #ARGV / 2

@@ -23,7 +23,7 @@ for i = 1, #info, 2 do
     end
 end
 if length == 0 then
-    redis.call('DEL', KEYS[2])
+    redis.call('UNLINK', KEYS[2])
     if ARGV[1] == '1' then
         local time = redis.call('TIME')
         local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -73,14 +73,14 @@ while counted < entries_max and bytes < bytes_max do
     count = count * 2
 end
 -- The ballots that were sent again may lie beyond the entries that were read.
-local sent_again = redis.call('GET', KEYS[2])
+local sent_again = redis.call('HGET', KEYS[2], 'until')
 if sent_again then
     local ms, seq, since_ms = string.match(sent_again, '^(%d+)-(%d+) (%d+)$')
     ms, seq, since_ms = tonumber(ms), tonumber(seq), tonumber(since_ms)
     local first_ms, first_seq = string.match(first, '^(%d+)-(%d+)$')
     first_ms, first_seq = tonumber(first_ms), tonumber(first_seq)
     if first_ms > ms or (first_ms == ms and first_seq > seq) then
-        redis.call('DEL', KEYS[2])
+        redis.call('UNLINK', KEYS[2])
     elseif since_ms < tonumber(string.match(oldest, '^%d+')) then
         oldest = string.format('%.0f-0', since_ms)
     end
