@@ -142,11 +142,15 @@ impl Connections {
         let ms = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         metrics::HTTP_CONNECTIONS_MAX.with([name]).set(limits.connections_max as f64);
         metrics::HTTP_MEMORY_BYTES_MAX.with([name]).set(bounds.bytes_max as f64);
+        let memory = match limits.memory_bytes {
+            // Neither a container nor a setting limits this process.
+            usize::MAX => "any amount".to_owned(),
+            _ => format!("{} MiB", bounds.bytes_max >> 20),
+        };
         tracing::info!(
             listener = name,
             bytes_max = bounds.bytes_max,
-            "connections of listener {name} may take {} MiB of memory",
-            bounds.bytes_max >> 20
+            "connections of listener {name} may take {memory} of memory"
         );
         let open = metrics::HTTP_CONNECTIONS.with([name]);
         open.increment(0.0);
