@@ -60,7 +60,7 @@ async fn poison_becomes_dead_letters_and_harms_no_other_entry() {
         (with(1, &big_number), "part `poll`"),
         (with(1, "2147483647"), "there is no poll 2147483647"),
         (without(2), "part `ballot` is missing"),
-        (with(2, "0"), "part `choices`"),
+        (with(2, "0"), "choices are not among"),
         (with(2, "-1"), "part `choices`"),
         (with(2, "9223372036854775808"), "part `choices`"),
         (with(2, "3"), "choices are not among"),

@@ -272,6 +272,7 @@ impl<'a> Pipeline<'a> {
             ("LISTEN_ADDR", format!("0.0.0.0:{results}")),
             ("DEFAULT_POLL", self.poll.slug.clone()),
             ("VOTE_URL", self.addresses.vote.clone()),
+            ("RESULTS_URL", self.addresses.results.clone()),
         ]);
         let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
         let consumer_redis = self.redis_environment("consumer")?;
