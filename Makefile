@@ -46,6 +46,8 @@ check: ## run the format, the lints, and the unit and property tests; starts no 
 	@bin/stage --end
 
 test: export TESTKIT_BINARIES := $(PROGRAMS)
+# Most tests wait for timers and other processes, so two for each processor run at a time.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 test: ## run every check and test that needs no Kubernetes
 	@bin/stage --begin
 	@bin/stage 'missing packages' bin/install rust build servers tests other-servers supply k8s observe

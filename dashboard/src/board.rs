@@ -43,6 +43,11 @@ impl Board {
         self.with(slug, |sender| sender.borrow().snapshot.clone())
     }
 
+    /// Returns the state of a poll's last frame, or `None` for an unknown slug.
+    pub fn shown(&self, slug: &str) -> Option<Arc<Snapshot>> {
+        self.with(slug, |sender| sender.borrow().shown.clone())
+    }
+
     /// Subscribes to a poll: returns its newest state and every later one, or `None` for an unknown slug.
     pub fn watch(&self, slug: &str) -> Option<watch::Receiver<BoardEntry>> {
         self.with(slug, watch::Sender::subscribe)

@@ -121,7 +121,7 @@ export class Places {
     const { options, voters } = this.#tally;
     const votes = options.filter(({ slug }) => this.#items.get(slug).hidden).reduce((sum, option) => sum + option.votes, 0);
     write(this.#rest.querySelector('.place-votes'), grouped(votes));
-    // One person may have chosen several of them, so a share is shown only where each has one vote.
+    // One person may have chosen several of them, or none at all, so a share is shown only where everybody has one vote.
     const each_one = options.reduce((sum, option) => sum + option.votes, 0) === voters;
     const tenths = voters ? Math.round((votes * 1000) / voters) : 0;
     write(this.#rest.querySelector('.place-share'), each_one ? shareWords(tenths, votes, voters) : '');

@@ -226,14 +226,18 @@ const KEYS = {
   arrowleft: () => turn(-1),
 };
 
+byId('keys').addEventListener('click', (event) => KEYS[event.target.closest('button')?.dataset.key]?.());
+
 document.addEventListener('keydown', (event) => {
+  // Whoever walks through the page with the Tab key finds the same as buttons.
+  if (event.key === 'Tab') showKeys();
   const act = KEYS[event.key.toLowerCase()];
   if (!act || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   event.preventDefault();
   act();
 });
 
-/* The keys are explained, and the pointer is shown, while somebody moves the pointer. */
+/* The keys are shown as buttons, and the pointer is shown, while somebody moves the pointer, touches the screen or uses Tab. */
 
 let keys_timer = null;
 
@@ -242,12 +246,14 @@ function showKeys() {
   byId('keys').hidden = false;
   clearTimeout(keys_timer);
   keys_timer = setTimeout(() => {
+    if (byId('keys').contains(document.activeElement)) return showKeys();
     document.documentElement.toggleAttribute('data-pointer', false);
     byId('keys').hidden = true;
   }, KEYS_SHOWN_MS);
 }
 
 document.addEventListener('pointermove', showKeys);
+document.addEventListener('pointerdown', showKeys);
 
 /* The screen must not go to sleep. Browsers allow that on secure pages alone. */
 

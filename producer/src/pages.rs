@@ -187,6 +187,17 @@ impl BallotPage {
         self.has_vote() && self.replace && (!self.needs_code || self.is_remembered)
     }
 
+    /// Returns the sentences of a preview in a messenger.
+    fn preview_words(&self) -> String {
+        let state = self.state_words();
+        match self.options.len() {
+            options @ 1.. if !self.is_over() => {
+                format!("{state}. {} of {options} options.", self.choose_words())
+            }
+            _ => format!("{state}."),
+        }
+    }
+
     fn choose_words(&self) -> String {
         match (self.choices_min, self.choices_max) {
             (0, 0 | 1) => "Choose one, or none".to_owned(),

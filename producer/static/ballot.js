@@ -23,13 +23,13 @@ let choices = null;
 hear(Number(ballot.dataset.now));
 showLocalTimes();
 if (form) startForm();
+// The poll may be due to open or to close at this very moment, so the follower is there first.
+const follower = new Follower(api, (poll) => shown.show(poll));
 const shown = new ShownPoll({
   isBusy: () => stopping !== null,
   onWords: () => choices?.refresh(),
-  onClosed: () => document.getElementById('vote-unknown')?.remove(),
   onDue: () => follower.hurry(),
 });
-const follower = new Follower(api, (poll) => shown.show(poll));
 follower.start();
 takeCodeOfLink();
 addEventListener('hashchange', takeCodeOfLink);
@@ -81,7 +81,8 @@ function takeCodeOfLink() {
 async function submit(slugs, abstains = false) {
   if (stopping) return;
   clearProblem();
-  const fault = slugs.length > 0 || abstains ? choices.fault(slugs) : ['Not sent.', 'Mark a choice first.'];
+  const hasChosen = slugs.length > 0 || abstains;
+  const fault = choices.fault(slugs) ?? (hasChosen ? null : ['Not sent.', 'Mark a choice first, or press “None of these”.']);
   if (fault) {
     showProblem(...fault);
     choices.focus();
@@ -145,7 +146,7 @@ async function solveChallenge(challenge, signal) {
 function unsolved(error, signal) {
   if (signal.aborted) return { kind: 'unconfirmed', stopped: true };
   const detail = error instanceof Unsolvable ? error.message : 'The check did not work. Reload this page and try again.';
-  return { kind: 'refused', problem: { title: 'Your vote is not stored.', detail } };
+  return { kind: 'refused', problem: { title: 'Your vote is not stored', detail } };
 }
 
 function showAnswer(answer, sent, code) {
@@ -166,6 +167,7 @@ function showAnswer(answer, sent, code) {
       if (['not-open', 'unknown-poll'].includes(answer.problem.name)) follower.ask();
       return showProblem(...refusal(answer.problem));
     default:
+      ballot.dataset.unconfirmed = '';
       return showProblem(
         answer.stopped ? 'Stopped.' : 'No answer from the server.',
         'Your vote is not confirmed. Press the button to try again: it is never counted twice.',
@@ -188,6 +190,7 @@ function showStanding(outcome, slugs, title, titleOfNone) {
   document.getElementById('notice')?.remove();
   document.getElementById('vote-unknown')?.remove();
   ballot.dataset.outcome = outcome;
+  delete ballot.dataset.unconfirmed;
   standing.hidden = false;
   standing.classList.remove('fresh');
   void standing.offsetWidth;
@@ -313,7 +316,8 @@ function askForUnknownVote() {
     if (isNews) return location.reload();
     if (poll.your_vote !== 'none') return document.getElementById('vote-unknown')?.remove();
     // The words change in place, so that the ballot below does not move.
-    document.getElementById('vote-unknown-title').textContent = 'You have not voted yet';
-    document.getElementById('vote-unknown-words').textContent = 'The service can see again whether you have voted.';
+    const [title, words] = ['vote-unknown-title', 'vote-unknown-words'].map((id) => document.getElementById(id));
+    if (title) title.textContent = 'You have not voted yet';
+    if (words) words.textContent = 'The service can see again whether you have voted.';
   });
 }

@@ -44,7 +44,7 @@ function calculate({ text, seed, parts, below }, signal, onProgress) {
 
 /** Turnstile, hCaptcha and reCAPTCHA are called alike: `render` shows a widget, which calls back with a token. */
 async function askWidget({ script, site_key }, signal, place) {
-  const api = await load(script);
+  const api = await load(script, signal);
   const box = document.createElement('div');
   place.replaceChildren(box);
   place.hidden = false;
@@ -52,7 +52,7 @@ async function askWidget({ script, site_key }, signal, place) {
     return await new Promise((resolve, reject) => {
       const failed = () => reject(new Unsolvable('The check that you are a person did not work. Reload this page and try again.'));
       signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
-      api.render(box, { sitekey: site_key, callback: resolve, 'error-callback': failed });
+      api.render(box, { sitekey: site_key, callback: resolve, 'error-callback': failed, 'expired-callback': failed });
     });
   } finally {
     place.replaceChildren();
@@ -65,21 +65,18 @@ function known() {
 }
 
 /** Loads the script of the other service, and waits until it can be called. */
-async function load(address) {
+async function load(address, signal) {
   const unsolvable = new Unsolvable('The check that you are a person cannot be loaded. A blocker of scripts may be the reason.');
+  const latest_ms = Date.now() + SCRIPT_MS_MAX;
+  let failed = false;
   if (!known()) {
     const element = document.createElement('script');
-    const loaded = new Promise((resolve, reject) => {
-      element.addEventListener('load', resolve);
-      element.addEventListener('error', () => reject(unsolvable));
-    });
+    element.addEventListener('error', () => (failed = true));
     element.src = address;
     document.head.append(element);
-    await loaded;
   }
-  const latest_ms = Date.now() + SCRIPT_MS_MAX;
-  while (!known() && Date.now() < latest_ms) await new Promise((resolve) => setTimeout(resolve, 50));
-  const api = known();
-  if (!api) throw unsolvable;
-  return api;
+  while (!known() && !failed && !signal.aborted && Date.now() < latest_ms) await new Promise((resolve) => setTimeout(resolve, 50));
+  if (signal.aborted) throw new Error('stopped');
+  if (!known()) throw unsolvable;
+  return known();
 }

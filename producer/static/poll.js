@@ -14,19 +14,17 @@ const byId = (id) => document.getElementById(id);
 export class ShownPoll {
   #isBusy;
   #onWords;
-  #onClosed;
   #opens = null;
   #closes = null;
   #isReloading = false;
 
   /**
    * `isBusy()` says whether a vote is being sent; its answer is waited for. `onWords()` is called after labels have changed,
-   * `onClosed()` once the poll has closed, and `onDue()` when it opens or closes by the clock.
+   * and `onDue()` when it opens or closes by the clock.
    */
-  constructor({ isBusy, onWords, onClosed, onDue }) {
+  constructor({ isBusy, onWords, onDue }) {
     this.#isBusy = isBusy;
     this.#onWords = onWords;
-    this.#onClosed = onClosed;
     if (byId('opens-in')) {
       this.#opens = new Countdown(byId('opens-in'), (left) => (left ? `in ${left}` : 'opening now'), onDue);
       this.#opens.set(byId('opens-at')?.dateTime);
@@ -103,20 +101,24 @@ export class ShownPoll {
 
   /** Puts the words that voting has closed where the form was. What stands below does not move. */
   #close({ closes_at }) {
+    // Only the server can say what became of a ballot that it has not confirmed.
+    if ('unconfirmed' in ballot.dataset) return this.#reload('unconfirmed');
     this.#closes?.set(null);
     byId('closes-word').textContent = closes_at ? 'since' : '';
     const form = byId('ballot-form');
     const hasVote = !byId('standing').hidden;
-    byId('closed-vote').textContent = hasVote ? 'Thank you for voting.' : 'No vote of yours is recorded in this browser.';
+    const withoutVote = byId('vote-unknown') ? '' : 'No vote of yours is recorded in this browser.';
+    byId('closed-vote').textContent = hasVote ? 'Thank you for voting.' : withoutVote;
     byId('standing-note').textContent = 'Your vote is counted once; it stands.';
     byId('forget-form')?.remove();
     if (form) {
       const [place, height] = [byId('closed'), form.offsetHeight];
+      const hadFocus = form.contains(document.activeElement);
       form.replaceWith(place);
       place.hidden = false;
+      if (hadFocus) byId('closed-title').focus({ preventScroll: true });
       place.style.marginBlockEnd = `${Math.max(0, height - place.offsetHeight)}px`;
     }
-    this.#onClosed();
   }
 
   /** Loads the page anew for this reason, soon: what it has to show then is not on it. */

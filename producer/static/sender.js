@@ -58,8 +58,8 @@ export function backOff(attempt, retry_after_ms = 0, random = Math.random) {
 }
 
 /**
- * Shortens a wait that would end after the closing time, which comes in `left_ms`, so that there is one more try before. After the closing time the
- * page goes on, because only the server knows whether an earlier try was stored in time.
+ * Shortens a wait that would end after the closing time, which comes in `left_ms`, so that there is one more try before.
+ * After the closing time the page goes on, because only the server knows whether an earlier try was stored in time.
  */
 export function beforeClosing(wait_ms, left_ms, random = Math.random) {
   if (Number.isNaN(left_ms) || wait_ms < left_ms - BEFORE_CLOSING_MS) return { wait_ms, closing: '' };

@@ -20,6 +20,7 @@ export function sentence(detail) {
 /** What a voter can do about a refusal whose own words are for programs: title and detail, by the name of the problem. */
 const REMEDIES = {
   malformed: ['This page is too old to vote with.', 'Reload it, and vote again. If that does not help, close it and open the address anew.'],
+  'challenge-required': ['Your vote is not stored.', 'The check did not succeed. Reload this page, and vote again.'],
   'unknown-poll': ['This poll is not there any more.', 'Ask whoever gave you the address.'],
 };
 

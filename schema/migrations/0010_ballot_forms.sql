@@ -1,5 +1,8 @@
 -- A poll may show its options in an order of each voter's own, and may take ballots without any choice.
 
+-- In the order in which consumers lock them: in another one, the two could wait for each other.
+LOCK TABLE votes, polls IN ACCESS EXCLUSIVE MODE;
+
 ALTER TABLE polls ADD COLUMN shuffle boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN polls.shuffle IS 'Whether each voter sees the options in an order of their own.';
 

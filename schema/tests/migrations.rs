@@ -179,7 +179,7 @@ async fn options_cannot_change_after_the_first_vote() {
     let mut client = migrated().await;
     let id = pets(&mut client).await.0;
     let changes = [
-        "UPDATE options SET label = 'Wolves' WHERE slug = 'dogs'",
+        "UPDATE options SET slug = 'wolves' WHERE slug = 'dogs'",
         "DELETE FROM tally WHERE position = 1; DELETE FROM options WHERE position = 1",
         "INSERT INTO options (poll_id, position, slug, label) SELECT poll_id, 2, 'x', 'X' FROM poll_tally",
     ];
@@ -201,6 +201,9 @@ async fn options_cannot_change_after_the_first_vote() {
             "{error}"
         );
     }
+    // A misspelt label means the same option when it is corrected.
+    let correction = "UPDATE options SET label = 'Hounds' WHERE slug = 'dogs'";
+    assert_eq!(attempt(&format!("{vote} {correction}")).await, Ok(()));
 }
 
 #[tokio::test]

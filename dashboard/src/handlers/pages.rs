@@ -18,8 +18,8 @@ use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
 
-/// How long caches may keep a picture that can still change, and one that cannot.
-const PICTURE_CACHING: [&str; 2] = ["public, max-age=10", "public, max-age=3600"];
+/// How long caches may keep a picture. Even that of a final result may be hidden by the operator.
+const PICTURE_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=10");
 
 impl AppState {
     /// Renders the results page, for `GET /` (where `slug` is `None`) and `GET /polls/{slug}`.
@@ -55,7 +55,7 @@ impl AppState {
         };
         let code = ShortCode::of(snapshot.poll.id).to_string();
         let page = PresentPage {
-            turnout: snapshot.turnout().map(i64::unsigned_abs),
+            turnout: self.turnout(&snapshot).map(i64::unsigned_abs),
             now: rfc3339(now_ms()),
             order: Order::of(query.get("order").map(String::as_str)),
             curtain: query.contains_key("curtain"),
@@ -65,20 +65,27 @@ impl AppState {
         render(StatusCode::OK, &page)
     }
 
+    /// The turnout as viewers have it: while results are hidden, it is no newer than the last frame.
+    fn turnout(&self, snapshot: &Snapshot) -> Option<i64> {
+        match snapshot.visible {
+            true => snapshot.turnout(),
+            false => self.board.shown(snapshot.poll.slug.as_str())?.turnout(),
+        }
+    }
+
     /// Draws the results as they stand, for `GET /polls/{slug}/picture.png`.
     pub(crate) async fn picture(&self, slug: &str) -> Response {
         let snapshot = match self.poll(slug) {
             Ok(snapshot) => snapshot,
             Err(problem) => return problem.into_response(),
         };
-        let caching = PICTURE_CACHING[usize::from(snapshot.is_final)];
         let page = || self.results_page(&snapshot, Some(slug), None);
         let Some(png) = self.pictures.get(&snapshot, page).await else {
             return Problem::unavailable("the picture cannot be drawn at the moment")
                 .into_response();
         };
         let mut reply = http::cacheable("image/png", png);
-        reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+        reply.headers_mut().insert(header::CACHE_CONTROL, PICTURE_CACHING);
         reply
     }
 

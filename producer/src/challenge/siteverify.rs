@@ -26,10 +26,10 @@ use votestream_service::reloadable::Reloadable;
 use super::kind::{Challenge, Challenged, Verdict};
 use crate::config::VerifierArgs;
 
-/// The most questions under way at once.
+/// The most questions under way at once. Whoever comes while so many are gets a proof of work.
 const ASKED_MAX: usize = 128;
-/// The longest token in bytes.
-const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// The longest token in bytes. Those of Turnstile and reCAPTCHA have up to about 2,000.
+const TOKEN_BYTES_MAX: usize = 4 * 1024;
 /// The longest answer in bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// After so many questions in a row without an answer, the service is not asked for a while.
@@ -42,14 +42,16 @@ const WARN_PERIOD: Duration = Duration::from_secs(30);
 const NAME: &str = "the verifier's secret";
 
 /// The error codes that are our fault, or the service's own: they say nothing about the voter.
-const FAULTS: [&str; 6] = [
+const FAULTS: [&str; 5] = [
     "missing-input-secret",
     "invalid-input-secret",
-    "bad-request",
     "internal-error",
     "sitekey-secret-mismatch",
     "not-using-dummy-secret",
 ];
+
+/// Replies of the class 4xx that are not about the token: login, proxy, address, method, time-out, too many questions.
+const NOT_THE_VOTERS_FAULT: [u16; 7] = [401, 403, 404, 405, 407, 408, 429];
 
 /// The service that checks solutions.
 pub(super) struct Siteverify {
@@ -58,7 +60,7 @@ pub(super) struct Siteverify {
     client: Client,
     reloadable: Reloadable<Secret, Secret>,
     secret: Mutex<Secret>,
-    slots: Semaphore,
+    places: Semaphore,
     failures: AtomicU32,
     away_until: Mutex<Option<Instant>>,
     warnings: Mutex<LogThrottle>,
@@ -101,7 +103,7 @@ impl Siteverify {
             client: Client::new(None)?,
             reloadable,
             secret,
-            slots: Semaphore::new(ASKED_MAX),
+            places: Semaphore::new(ASKED_MAX),
             failures: AtomicU32::new(0),
             away_until: Mutex::new(None),
             warnings: Mutex::new(LogThrottle::new(WARN_PERIOD)),
@@ -121,6 +123,8 @@ impl Siteverify {
         if !self.is_up() {
             return Verdict::Unknown;
         }
+        // Waiting for a place would let voters with made-up tokens make the service look slow.
+        let Ok(_place) = self.places.try_acquire() else { return Verdict::Unknown };
         let late = || Unchecked::Slow(self.timeout.as_millis());
         let asked = tokio::time::timeout(self.timeout, self.ask(of, token)).await;
         match asked.unwrap_or_else(|_| Err(late())) {
@@ -141,13 +145,16 @@ impl Siteverify {
     }
 
     async fn ask(&self, of: Challenged<'_>, token: &str) -> Result<bool, Unchecked> {
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await;
         let form = self.form(of, token);
         let content_type = "application/x-www-form-urlencoded";
         let reply = self.client.post(&self.args.url, content_type, form.into()).await?;
-        if !reply.status().is_success() {
-            return Err(Unchecked::Status(reply.status().as_u16()));
+        match reply.status().as_u16() {
+            200..300 => {}
+            // The service does not like the token: that is the voter's fault. The others are ours, or mean "not now".
+            400..500 if !NOT_THE_VOTERS_FAULT.contains(&reply.status().as_u16()) => {
+                return Ok(false);
+            }
+            status => return Err(Unchecked::Status(status)),
         }
         let body = reply.into_body().all(ANSWER_BYTES_MAX).await?;
         let answer: Answer = serde_json::from_slice(&body)?;

@@ -72,8 +72,8 @@ pub struct ChallengeArgs {
     /// Load that service's script from this address; it must render nothing by itself: https://…/api.js?render=explicit
     #[arg(long, env = "CHALLENGE_SCRIPT_URL", requires = "challenge_verifier_url")]
     pub challenge_script_url: Option<Uri>,
-    /// Let the ballot page load scripts, frames and styles from these origins, separated by commas: by default the origin
-    /// of CHALLENGE_SCRIPT_URL
+    /// Let the ballot page load scripts, frames and styles from these origins, each with a path if only that part is
+    /// meant, separated by commas: by default the origin of CHALLENGE_SCRIPT_URL
     #[arg(long, env = "CHALLENGE_SCRIPT_ORIGINS", default_value = "", hide_default_value = true)]
     pub challenge_script_origins: CommaList<Uri>,
     /// Wait at most this many milliseconds for that service's answer
@@ -117,7 +117,7 @@ impl ChallengeArgs {
         let script_url = script_url.with_context(|| missing("CHALLENGE_SCRIPT_URL"))?;
         origin(&url).context("CHALLENGE_VERIFIER_URL")?;
         let of_script = origin(&script_url).context("CHALLENGE_SCRIPT_URL")?;
-        let named = self.challenge_script_origins.0.iter().map(origin);
+        let named = self.challenge_script_origins.0.iter().map(source);
         let named = named.collect::<anyhow::Result<Vec<_>>>();
         let named = named.context("CHALLENGE_SCRIPT_ORIGINS")?;
         let origins = if named.is_empty() { of_script } else { named.join(" ") };
@@ -145,10 +145,24 @@ fn origin(address: &Uri) -> anyhow::Result<String> {
     let (scheme, host) = scheme
         .zip(address.authority())
         .with_context(|| format!("`{address}` is no address of the form https://host"))?;
+    let is_this_machine = ["localhost", "127.0.0.1", "[::1]"].contains(&host.host());
+    ensure!(
+        scheme == "https" || is_this_machine,
+        "`{address}` must begin with https://, because the secret and the addresses of voters are sent there, or its script \
+         runs in the ballot page"
+    );
     let host = host.as_str();
     // A semicolon or comma would end the policy's list.
     ensure!(!host.contains([';', ',', '@']), "`{host}` is no name of a host");
     Ok(format!("{scheme}://{host}"))
+}
+
+/// An address as a content security policy names it: its origin, and its path if it has one, which allows only what lies
+/// below it.
+fn source(address: &Uri) -> anyhow::Result<String> {
+    let (origin, path) = (origin(address)?, address.path());
+    ensure!(!path.contains([';', ',']), "`{path}` is no path for a content security policy");
+    Ok(format!("{origin}{}", if path == "/" { "" } else { path }))
 }
 
 #[cfg(test)]
@@ -170,6 +184,17 @@ mod tests {
     ];
 
     #[test]
+    fn neither_secret_nor_script_travels_in_clear_text() {
+        for (setting, value) in [(0, "--challenge-verifier-url"), (3, "--challenge-script-url")] {
+            let mut flags = VERIFIER.map(str::to_owned);
+            flags[setting] = format!("{value}=http://checks.example/x");
+            let flags = flags.each_ref().map(String::as_str);
+            let error = format!("{:#}", parse(&flags).verifier().unwrap_err());
+            assert!(error.contains("must begin with https://"), "{error}");
+        }
+    }
+
+    #[test]
     fn another_service_needs_all_of_its_settings() {
         assert!(parse(&[]).verifier().unwrap().is_none());
         for left_out in 1..VERIFIER.len() {
@@ -184,6 +209,11 @@ mod tests {
         let more = "--challenge-script-origins=https://a.example, https://*.b.example";
         let whole = parse(&[&VERIFIER[..], &[more]].concat()).verifier().unwrap().unwrap();
         assert_eq!(whole.origins, "https://a.example https://*.b.example");
+        // A path stays, because it allows less than its whole host.
+        let more =
+            "--challenge-script-origins=https://www.google.com/recaptcha/,https://a.example/";
+        let whole = parse(&[&VERIFIER[..], &[more]].concat()).verifier().unwrap().unwrap();
+        assert_eq!(whole.origins, "https://www.google.com/recaptcha/ https://a.example");
     }
 
     #[test]

@@ -89,8 +89,8 @@ async fn every_file_is_served_with_its_type_compressed_and_for_good_under_its_ha
         let plain = service.client.get(&format!("/static/{name}")).send().await;
         assert_eq!(plain.header("content-type"), Some(*content_type), "{name}");
         assert_eq!(plain.header("cache-control"), Some("public, max-age=300"), "{name}");
-        // Scripts import others by the names that hold their hashes.
-        assert!(plain.body == *bytes || plain.text().contains("from '/static/"), "{name}");
+        // Scripts name others by the addresses that hold their hashes.
+        assert!(plain.body == *bytes || plain.text().contains("'/static/"), "{name}");
         let path = FILES.path(name);
         assert_ne!(path, format!("/static/{name}"));
         let kept = service.client.get(path).send().await;

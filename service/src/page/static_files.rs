@@ -1,8 +1,8 @@
-//! Serves the static files of a service: compressed once, under names that hold a hash of their content.
+//! Serves the static files of a service: compressed once, at addresses that hold a hash of their content.
 //!
-//! A name with the hash of the file as it is now may be cached for good. Every other name of a file, without a hash or with
-//! that of another release, is answered with the file as it is now and may be cached for five minutes: while replicas of two
-//! releases run, a page of one asks the other for its files.
+//! An address with the hash of the file as it is now may be cached for good, one without a hash for five minutes. While
+//! replicas of two releases run, a page of one asks the other for its files: an address with another hash is answered with the
+//! file as it is now, which no cache keeps. The hash stands in the query, which replicas that know no hashes ignore.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -25,7 +25,9 @@ pub type Asset = (&'static str, &'static str, &'static [u8]);
 
 /// For a name that changes with the content.
 const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// The number of hexadecimal digits of a hash in a name.
+/// For an address that is meant for other content.
+const NOT_AT_ALL: HeaderValue = HeaderValue::from_static("no-cache");
+/// The number of hexadecimal digits of a hash in an address.
 const HASH_DIGITS: usize = 12;
 /// The largest share of its size, in percent, that a file may keep for its compressed form to be served.
 const WORTH_PERCENT: usize = 95;
@@ -40,7 +42,7 @@ pub struct StaticFiles {
 #[derive(Debug)]
 struct File {
     name: &'static str,
-    /// The address with the hash: `/static/NAME.HASH.EXTENSION`.
+    /// The address with the hash: `/static/NAME?v=HASH`.
     path: String,
     content_type: &'static str,
     plain: Bytes,
@@ -49,8 +51,8 @@ struct File {
 }
 
 impl StaticFiles {
-    /// Makes the names of the files, and compresses them. In a script, the names of other scripts (`'./NAME'`) become those
-    /// with their hashes.
+    /// Makes the addresses of the files, and compresses them. In a script, the names of other scripts (`'./NAME'`) become their
+    /// addresses with hashes.
     ///
     /// # Panics
     /// Panics if two scripts import each other, because no hash could then be computed.
@@ -67,15 +69,10 @@ impl StaticFiles {
         self.get(name).map_or("", |file| &file.path)
     }
 
-    /// Returns the reply with the file of this name, with or without a hash, in the best form that `headers` accept.
-    pub fn reply(&self, name: &str, headers: &HeaderMap) -> Option<Response> {
-        let (file, is_current) = match self.get(name) {
-            Some(file) => (file, false),
-            None => {
-                let file = self.get(&without_hash(name)?)?;
-                (file, file.path.ends_with(name))
-            }
-        };
+    /// Returns the reply with the file of this name, in the best form that `headers` accept. `query` is that of the address: a
+    /// hash, or empty.
+    pub fn reply(&self, name: &str, query: &str, headers: &HeaderMap) -> Option<Response> {
+        let file = self.get(name)?;
         let accepted = headers.get_all(header::ACCEPT_ENCODING);
         let accepts = |encoding| accepted.iter().any(|value| allows(value, encoding));
         let brotli = file.brotli.as_ref().filter(|_| accepts("br"));
@@ -90,8 +87,11 @@ impl StaticFiles {
         if !encoding.is_empty() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        if is_current {
+        let current = file.path.split_once('?').map(|(_, query)| query);
+        if current == Some(query) {
             headers.insert(header::CACHE_CONTROL, FOR_GOOD);
+        } else if !query.is_empty() {
+            headers.insert(header::CACHE_CONTROL, NOT_AT_ALL);
         }
         if is_script(file.name) {
             let policy = HeaderValue::from_static(SCRIPT_POLICY);
@@ -125,10 +125,9 @@ impl StaticFiles {
             content = Cow::Owned(text.into_bytes());
         }
         let plain = Bytes::from(content.into_owned());
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
         self.files.push(File {
             name,
-            path: format!("/static/{stem}.{}.{extension}", hash(&plain)),
+            path: format!("/static/{name}?v={}", hash(&plain)),
             content_type,
             gzip: worthwhile(gzip(&plain), &plain),
             brotli: worthwhile(brotli(&plain), &plain),
@@ -145,24 +144,22 @@ pub fn static_files(
     LazyLock::force(files);
     let read = warp::get().or(warp::head()).unify();
     let icon = warp::path!("favicon.ico").map(|| "favicon.ico".to_owned());
-    warp::path!("static" / String).or(icon).unify().and(read).and(timed("static")).and(head()).map(
-        |name: String, timer: RequestTimer, head: Head| {
-            let found = files.reply(&name, &head.headers);
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    warp::path!("static" / String)
+        .or(icon)
+        .unify()
+        .and(read)
+        .and(timed("static"))
+        .and(head())
+        .and(query)
+        .map(|name: String, timer: RequestTimer, head: Head, query: String| {
+            let found = files.reply(&name, &query, &head.headers);
             timer.stop(found.unwrap_or_else(|| Problem::not_found().into_response()))
-        },
-    )
+        })
 }
 
 fn is_script(name: &str) -> bool {
     name.ends_with(".js")
-}
-
-/// Returns `NAME.EXTENSION` for `NAME.HASH.EXTENSION`.
-fn without_hash(name: &str) -> Option<String> {
-    let (front, extension) = name.rsplit_once('.')?;
-    let (stem, hash) = front.rsplit_once('.')?;
-    let is_hash = hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| format!("{stem}.{extension}"))
 }
 
 fn hash(bytes: &[u8]) -> String {
@@ -219,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_imports_others_by_the_names_with_their_hashes() {
+    fn a_script_imports_others_by_the_addresses_with_their_hashes() {
         let files = StaticFiles::new(ASSETS);
         let script = files.get("a.js").unwrap();
         let expected = format!("import {{ b }} from '{}';", files.path("b.js"));
@@ -233,17 +230,18 @@ mod tests {
     #[test]
     fn only_the_present_hash_is_kept_for_good() {
         let files = StaticFiles::new(ASSETS);
-        let caching = |name: &str| {
-            let reply = files.reply(name, &HeaderMap::new())?;
+        let caching = |name: &str, query: &str| {
+            let reply = files.reply(name, query, &HeaderMap::new())?;
             Some(reply.headers()[header::CACHE_CONTROL].to_str().unwrap().to_owned())
         };
-        let present = files.path("b.js").strip_prefix("/static/").unwrap();
-        assert_eq!(caching(present).as_deref(), Some("public, max-age=31536000, immutable"));
-        for name in ["b.js", "b.0123456789ab.js"] {
-            assert_eq!(caching(name).as_deref(), Some("public, max-age=300"), "{name}");
-        }
-        for name in ["c.js", "b.012345678.js", "c.0123456789ab.js", "", ".", "b", "b.js."] {
-            assert_eq!(caching(name), None, "{name}");
+        let present = files.path("b.js").strip_prefix("/static/b.js?").unwrap();
+        let for_good = caching("b.js", present);
+        assert_eq!(for_good.as_deref(), Some("public, max-age=31536000, immutable"));
+        assert_eq!(caching("b.js", "").as_deref(), Some("public, max-age=300"));
+        // A page of another release asks for its own file.
+        assert_eq!(caching("b.js", "v=0123456789ab").as_deref(), Some("no-cache"));
+        for name in ["c.js", "b.012345678901.js", "", ".", "b", "b.js."] {
+            assert_eq!(caching(name, present), None, "{name}");
         }
     }
 
@@ -251,7 +249,7 @@ mod tests {
     fn each_client_gets_the_best_form_that_it_accepts() {
         let files = StaticFiles::new(ASSETS);
         let encoding = |accepted| {
-            let reply = files.reply("long.css", &accepting(accepted)).unwrap();
+            let reply = files.reply("long.css", "", &accepting(accepted)).unwrap();
             assert_eq!(reply.headers()[header::VARY], "accept-encoding");
             let named = reply.headers().get(header::CONTENT_ENCODING);
             named.map_or(String::new(), |named| named.to_str().unwrap().to_owned())
@@ -266,7 +264,7 @@ mod tests {
         ] {
             assert_eq!(encoding(accepted), expected, "{accepted}");
         }
-        let tiny = files.reply("b.js", &accepting("br, gzip")).unwrap();
+        let tiny = files.reply("b.js", "", &accepting("br, gzip")).unwrap();
         assert_eq!(tiny.headers().get(header::CONTENT_ENCODING), None, "it would not be smaller");
     }
 

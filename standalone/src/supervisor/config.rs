@@ -11,7 +11,7 @@ use clap::Parser;
 use url::Url;
 
 use super::addresses::page_address;
-use super::error::{EmptyLabel, Error};
+use super::error::{EmptyLabel, Error, NoSlug};
 use crate::servers::{free_port, is_free};
 
 /// The first metrics port if none is set and it is free.
@@ -52,7 +52,7 @@ pub struct Config {
     pub option_b: String,
     /// Show this poll at the addresses of the pages, and create it with the two options if there is none. Unset: a poll named
     /// after the two options
-    #[arg(long, env = "DEFAULT_POLL")]
+    #[arg(long, env = "DEFAULT_POLL", value_parser = slug)]
     pub default_poll: Option<String>,
     /// Start this many consumer processes
     #[arg(long, env = "CONSUMERS", default_value_t = 2,
@@ -174,6 +174,16 @@ fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     }
 }
 
+/// Parses the name of a poll in addresses.
+fn slug(text: &str) -> Result<String, NoSlug> {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_slug = (1..=63).contains(&text.len())
+        && text.chars().all(inner)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    if is_slug { Ok(text.to_owned()) } else { Err(NoSlug) }
+}
+
 /// Parses the label of an option.
 fn label(text: &str) -> Result<String, EmptyLabel> {
     let text = text.trim();
@@ -197,6 +207,14 @@ mod tests {
         let config = Config { vote_port: port, ..config(&[]) };
         let error = config.ports().unwrap_err().to_string();
         assert!(error.contains(&port.to_string()) && error.contains("VOTE_PORT"), "{error}");
+    }
+
+    #[test]
+    fn a_default_poll_is_named_as_polls_are() {
+        for wrong in ["Lunch!", "-lunch", "lunch-", "", "Lunch"] {
+            assert!(slug(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(slug("lunch-2").unwrap(), "lunch-2");
     }
 
     #[test]

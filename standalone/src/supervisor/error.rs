@@ -104,3 +104,8 @@ pub enum InvalidAddress {
     #[error("leave out user and password: everybody would read them")]
     HasALogin,
 }
+
+/// A text is not the name of a poll in addresses.
+#[derive(Debug, thiserror::Error)]
+#[error("a poll is named by 1 to 63 letters a-z, digits and inner hyphens")]
+pub struct NoSlug;

@@ -100,6 +100,45 @@ async fn an_open_ballot_shows_within_two_seconds_what_the_host_does() {
         .await;
 }
 
+/// Whatever is not known is not shown as known: the answer to a ballot was lost, and the poll closes.
+#[tokio::test]
+async fn a_ballot_without_an_answer_is_asked_for_when_the_poll_closes() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().polls([poll("pets")]).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    open(&service, &browser, "pets").await;
+    // Ballots arrive and are stored, and no answer comes back.
+    let lost = "const real = window.fetch;
+         window.fetch = (url, options) => real(url, options).then((answer) =>
+           options?.method === 'POST' ? Promise.reject(new TypeError('lost')) : answer);
+         window.same = true;";
+    browser.execute(lost, Vec::new()).await.unwrap();
+    browser.click("label[for=option-dogs]").await;
+    browser.click("#send").await;
+    browser.until("#status", |words| words.contains("Not confirmed yet")).await;
+    browser.click("#stop").await;
+    browser.until("#problem", |words| words.contains("not confirmed")).await;
+    service.change("pets", |poll| poll.closes_at_ms = Some(now_ms())).await;
+    browser.until("#standing-choices", |choices| choices == "Dogs").await;
+    let same = browser.execute("return window.same === undefined", Vec::new()).await.unwrap();
+    assert_eq!(same, json!(true), "the server was asked");
+}
+
+/// Who votes with the keyboard is led to the words, and not to the top of the page.
+#[tokio::test]
+async fn the_focus_goes_to_the_words_when_the_form_goes() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let service = Setup::new().polls([poll("pets")]).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    open(&service, &browser, "pets").await;
+    let focus = "document.getElementById('option-dogs').focus()";
+    browser.execute(focus, Vec::new()).await.unwrap();
+    service.change("pets", |poll| poll.closes_at_ms = Some(now_ms())).await;
+    browser.until("#closed-title", |words| words == "Voting has closed").await;
+    let focused = browser.execute("return document.activeElement.id", Vec::new()).await.unwrap();
+    assert_eq!(focused, json!("closed-title"));
+}
+
 /// A telephone whose clock is this many milliseconds off.
 async fn with_clock(off_ms: i64) -> Browser {
     let browser =

@@ -61,7 +61,8 @@ pub struct Args {
     /// where another option has that slug already
     #[arg(long = "option", value_name = "SLUG=LABEL", required_unless_present = "file")]
     options: Vec<String>,
-    /// How many options a ballot chooses at least; with 0 it may choose none, which counts as turnout
+    /// How many options a ballot chooses at least. With 0 it may choose none, which counts as turnout; every consumer must have this
+    /// release then
     #[arg(long, default_value_t = 1)]
     choices_min: u8,
     /// How many options a ballot chooses at most

@@ -19,14 +19,15 @@ const EXAMPLES: &str = "Examples:
   votectl poll set cats-vs-dogs --network-limit 5000/600
   votectl poll set cats-vs-dogs --unlisted
 
-Title and labels can be corrected until the poll is archived, and the visibility of the results be changed. Pages show
-the new value within two seconds; `votectl poll show` lists the old one.
+Until the poll is archived you can correct its title and labels, and change who sees the results and whether lists name
+it. The network limit can be changed until the poll closes. Pages show the new value within two seconds; `votectl poll
+show` lists the old one.
 
 5000/600 lets one address bring 5,000 new voters at once, and 600 more in each minute after that. An IPv4
 address counts alone; its /24 may bring four times as many. An IPv6 /64 counts as one address; its /56 may bring
 twice as many, and its /48 four times. Whoever has voted is never refused. A poll with voting codes needs no limit.
 
-Slug, options, choices and policies never change, because ballots have been cast under them. A poll that has never
+Slug, options, choices, policies and secrecy never change, because ballots have been cast under them. A poll that has never
 opened can be rewritten with `votectl poll create --update`. Times have commands of their own: open, extend, close
 and cancel.";
 
@@ -75,6 +76,12 @@ struct Fixed {
     vote_policy: Option<String>,
     #[arg(long, hide = true, value_parser = never)]
     voter_policy: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true", value_parser = never)]
+    shuffle: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true", value_parser = never)]
+    secret: Option<String>,
+    #[arg(long, hide = true, value_parser = never)]
+    keep_votes_days: Option<String>,
     #[arg(long, hide = true, value_parser = elsewhere)]
     opens_at: Option<String>,
     #[arg(long, hide = true, value_parser = elsewhere)]

@@ -26,6 +26,8 @@ pub enum Mood {
     Nonsense,
     /// Answers with status 500.
     Broken,
+    /// Answers a token that it cannot read with status 400, and refuses the question.
+    Choosy,
     /// Does not know our secret.
     Refusing,
     /// Closes connections without an answer.
@@ -113,6 +115,11 @@ async fn answer(mut stream: TcpStream, mood: Arc<Mutex<Mood>>, asked: Arc<Mutex<
                 Mood::Refusing => {
                     json(r#"{"success":false,"error-codes":["invalid-input-secret"]}"#)
                 }
+                Mood::Choosy => (
+                    "400 Bad Request",
+                    "application/json",
+                    r#"{"success":false,"error-codes":["bad-request"]}"#.to_owned(),
+                ),
                 Mood::Slow => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                     json(r#"{"success":true}"#)
@@ -197,6 +204,23 @@ async fn while_the_other_service_cannot_check_a_proof_of_work_takes_its_place() 
         assert_eq!(verifier.asked().len(), questions, "{mood:?}: it is left alone");
         assert_eq!(service.entries().await.len(), 3);
     }
+}
+
+/// Whoever makes up tokens gets no cheaper challenge by it, and does not switch the other service off for everybody.
+#[tokio::test]
+async fn tokens_that_the_other_service_cannot_read_are_wrong_and_not_unchecked() {
+    let verifier = Verifier::start().await;
+    let service = verifier.setup(&secret_file()).start().await;
+    verifier.be(Mood::Choosy);
+    for _ in 0..5 {
+        let (cookie, _) = asked(&service).await;
+        let wrong = send(&service, &cookie, "made-up").await;
+        assert_eq!(challenge_in(&wrong)["kind"], "siteverify");
+    }
+    verifier.be(Mood::Right);
+    let (cookie, kind) = asked(&service).await;
+    assert_eq!(kind, "siteverify", "it is still asked");
+    assert_eq!(send(&service, &cookie, "good").await.status, 202);
 }
 
 #[tokio::test]
