@@ -19,7 +19,7 @@ mod snapshot;
 mod spans;
 mod viewers;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -104,6 +104,8 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
     }
+    // Compress the files before anybody asks whether this replica is ready.
+    LazyLock::force(&pages::FILES);
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let drain_delay = config.listener.drain_delay();

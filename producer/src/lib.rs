@@ -24,7 +24,7 @@ mod routes;
 mod voting;
 mod wrong_codes;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -243,6 +243,8 @@ pub async fn start(config: Config) -> anyhow::Result<()> {
     if let Some(Task::Healthcheck) = config.task {
         return healthcheck::ask(config.admin_addr);
     }
+    // Compress the files before anybody asks whether this replica is ready.
+    LazyLock::force(&pages::FILES);
     let listener = listener::bind(config.listen_addr)?;
     let (common, admin_addr) = (config.common.clone(), config.admin_addr);
     let drain_delay = config.listener.drain_delay();

@@ -188,8 +188,9 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 }
 
 fn brotli(plain: &[u8]) -> Vec<u8> {
-    // The best compression, and a window that holds every file of ours.
-    let (quality, window_bits) = (11, 18);
+    // The best compression, and a window that holds every file of ours. A program that is built without optimisation would take
+    // a second for it at each start.
+    let (quality, window_bits) = (if cfg!(debug_assertions) { 5 } else { 11 }, 18);
     let mut compressed = Vec::new();
     let mut encoder = brotli::CompressorWriter::new(&mut compressed, 4_096, quality, window_bits);
     encoder.write_all(plain).expect("memory takes all bytes");
