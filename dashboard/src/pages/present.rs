@@ -1,6 +1,6 @@
 //! The presenter view: one poll on the screen of a hall, with the way to the ballot.
 //!
-//! The page holds all options; which of them have a place of their own follows from [`places`], here for the first picture
+//! The page holds all options; which of them have a place of their own follows from `places`, here for the first picture
 //! and in `places.js` for every later one.
 
 use askama::Template;
