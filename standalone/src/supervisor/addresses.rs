@@ -8,7 +8,7 @@ use qrcode::{EcLevel, QrCode};
 use url::Url;
 
 use super::config::Config;
-use super::error::{Error, InvalidAddress};
+use super::error::Error;
 
 /// An address of the block that is reserved for documentation: whichever route leads there leads to other machines, too.
 const ELSEWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
@@ -79,24 +79,6 @@ impl Addresses {
         let (dark, light) = (Dense1x2::Dark, Dense1x2::Light);
         Some(code.render::<Dense1x2>().dark_color(light).light_color(dark).build())
     }
-}
-
-/// Reads the address of a page: http or https, a host, perhaps a port.
-///
-/// # Errors
-/// Returns which part of it is wrong.
-pub(super) fn page_address(text: &str) -> Result<Url, InvalidAddress> {
-    let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(InvalidAddress::NotAnAddress);
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(InvalidAddress::HasAPath);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidAddress::HasALogin);
-    }
-    Ok(url)
 }
 
 /// The address that other machines of the network know this one by; `None` without a network.
@@ -177,15 +159,6 @@ mod tests {
         assert!(error.contains("PUBLIC_URL") && error.contains("VOTE_URL"), "{error}");
         let same = ["--public-url", "http://one.example", "--vote-url", "http://one.example/"];
         addresses(&same, None).unwrap();
-    }
-
-    #[test]
-    fn what_is_no_address_of_a_page_is_refused() {
-        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/show"] {
-            page_address(wrong).unwrap_err();
-        }
-        page_address("http://user@vote.example").unwrap_err();
-        assert_eq!(page_address("https://vote.example:8443").unwrap().port(), Some(8443));
     }
 
     #[test]

@@ -10,8 +10,7 @@ use clap::Parser;
 
 use url::Url;
 
-use super::addresses::page_address;
-use super::error::{EmptyLabel, Error, NoSlug};
+use super::error::{EmptyLabel, Error, InvalidAddress, NoSlug};
 use crate::servers::{free_port, is_free};
 
 /// The first metrics port if none is set and it is free.
@@ -174,6 +173,24 @@ fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     }
 }
 
+/// Reads the address of a page: http or https, a host, perhaps a port.
+///
+/// # Errors
+/// Returns which part of it is wrong.
+fn page_address(text: &str) -> Result<Url, InvalidAddress> {
+    let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(InvalidAddress::NotAnAddress);
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(InvalidAddress::HasAPath);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidAddress::HasALogin);
+    }
+    Ok(url)
+}
+
 /// Parses the name of a poll in addresses.
 fn slug(text: &str) -> Result<String, NoSlug> {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -207,6 +224,15 @@ mod tests {
         let config = Config { vote_port: port, ..config(&[]) };
         let error = config.ports().unwrap_err().to_string();
         assert!(error.contains(&port.to_string()) && error.contains("VOTE_PORT"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_page_is_refused() {
+        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/show"] {
+            page_address(wrong).unwrap_err();
+        }
+        page_address("http://user@vote.example").unwrap_err();
+        assert_eq!(page_address("https://vote.example:8443").unwrap().port(), Some(8443));
     }
 
     #[test]
