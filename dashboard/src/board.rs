@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 use tokio::sync::watch;
 use votestream_schema::poll::{now_ms, rfc3339};
-use votestream_service::listener::viewers::ReadWindow;
+use votestream_service::listener::viewers::{ReadWindow, sign_of_life};
 
 use crate::snapshot::Snapshot;
 
@@ -94,7 +94,7 @@ impl Board {
             let frame = snapshot.frame();
             let snapshot = Arc::new(snapshot);
             let shown = snapshot.clone();
-            let (sequence, heartbeats, sign_of_life) = (0, 0, sign_of_life());
+            let (sequence, heartbeats, sign_of_life) = (0, 0, sign_of_life(&rfc3339(now_ms())));
             let entry =
                 BoardEntry { snapshot, frame, shown, sequence, heartbeats, sign_of_life, window };
             let mut polls = self.polls.write().unwrap_or_else(PoisonError::into_inner);
@@ -104,7 +104,7 @@ impl Board {
 
     /// Makes every stream send an event `alive`, which shows proxies and pages that the connection is alive, and the time.
     pub fn heartbeat(&self) {
-        let sign = sign_of_life();
+        let sign = sign_of_life(&rfc3339(now_ms()));
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         for sender in polls.values() {
             sender.send_modify(|entry| {
@@ -127,8 +127,4 @@ impl Board {
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         polls.get(slug).map(use_it)
     }
-}
-
-fn sign_of_life() -> Bytes {
-    format!("event: alive\ndata: {{\"now\":\"{}\"}}\n\n", rfc3339(now_ms())).into()
 }

@@ -156,6 +156,12 @@ impl ResultsPage {
         })
     }
 
+    /// The address of the picture of these results, for a dashboard that is reached at `address`.
+    fn picture_url(&self, address: &str) -> String {
+        let Self { slug, version, revision, .. } = self;
+        format!("{address}/polls/{slug}/picture.png?v={version}-{revision}")
+    }
+
     /// What other sites show below the title of a link to this page.
     fn preview_words(&self) -> String {
         let state = self.state_words();

@@ -22,6 +22,7 @@ mod pipeline;
 mod postgres;
 pub mod proxy;
 mod redis;
+mod static_files;
 pub mod watchdog;
 
 pub use binaries::{binaries, binary};
@@ -39,3 +40,4 @@ pub use standalone::servers::{
     PostgresOptions, PostgresServer, Process, RedisOptions, RedisServer, RedisUser, TlsFiles,
     free_port,
 };
+pub use static_files::check_static_files;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::eventually;
+use tokio_postgres::{Client, Transaction};
 use votestream_schema::db::watermarks::{Progress, progress};
 use votestream_schema::poll::now_ms;
 use votestream_schema::register_contents::Registered;
@@ -39,6 +40,24 @@ async fn becomes_final(deployment: &TestDeployment, poll: &Poll) {
         if is_final(poll, progress) { Ok(()) } else { Err(progress) }
     })
     .await;
+}
+
+/// A deployment in which three ballots are counted, and whose consumer has stopped.
+async fn counted_and_stopped() -> TestDeployment {
+    let deployment = TestDeployment::new().await;
+    let consumer = deployment.start(&[]);
+    consumer.ready().await;
+    deployment.add(&deployment.ballots(3)).await;
+    deployment.settles_at(3).await;
+    assert!(consumer.stop().await);
+    deployment
+}
+
+/// Keeps everybody else from counting votes until it ends.
+async fn busy(sql: &mut Client) -> Transaction<'_> {
+    let lock = sql.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    lock
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,8 +126,7 @@ async fn waiting_ballots_are_known_by_poll() {
     let consumer = deployment.start(&[]);
     consumer.ready().await;
     // Postgres is busy: the table of votes is locked, and ballots wait.
-    let lock = sql.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let lock = busy(&mut sql).await;
     deployment.add(&deployment.ballots(7)).await;
     let ballots: Vec<_> = (0..5)
         .map(|_| crate::support::ballot(&other, votestream_schema::VoterKey::new(), 1))
@@ -182,12 +200,7 @@ async fn a_poll_that_closed_long_ago_becomes_final() {
 /// A stream that is too long to be searched may hold a ballot of an earlier time at its end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_not_final_while_a_ballot_of_its_time_waits_behind_thousands_of_others() {
-    let deployment = TestDeployment::new().await;
-    let consumer = deployment.start(&[]);
-    consumer.ready().await;
-    deployment.add(&deployment.ballots(3)).await;
-    deployment.settles_at(3).await;
-    assert!(consumer.stop().await);
+    let deployment = counted_and_stopped().await;
     // The poll closes. Many ballots of another poll come in, then one that the first had accepted is sent again.
     let mut sql = deployment.sql().await;
     let other = crate::support::create_poll(&mut sql, json!({})).await;
@@ -212,8 +225,7 @@ async fn a_poll_is_not_final_while_a_ballot_of_its_time_waits_behind_thousands_o
     assert_eq!(sent, 1);
 
     // Postgres is busy, and nothing is final.
-    let lock = sql.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let lock = busy(&mut sql).await;
     let consumer = deployment.start(&[]);
     consumer.ready().await;
     while now_ms() < closes_at_ms + 4_000 {
@@ -236,16 +248,10 @@ async fn a_poll_is_not_final_while_a_ballot_of_its_time_waits_behind_thousands_o
 /// `votectl resync` and `votectl dead-letters replay` send ballots again that came in earlier.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poll_is_not_final_while_a_ballot_of_its_time_is_sent_again() {
-    let deployment = TestDeployment::new().await;
-    let consumer = deployment.start(&[]);
-    consumer.ready().await;
-    deployment.add(&deployment.ballots(3)).await;
-    deployment.settles_at(3).await;
-    assert!(consumer.stop().await);
+    let deployment = counted_and_stopped().await;
     let mut sql = deployment.sql().await;
     // The poll closes while nobody counts. Then a ballot that came in before is sent again, and Postgres is busy.
-    let lock = sql.transaction().await.unwrap();
-    lock.batch_execute("LOCK TABLE votes IN SHARE ROW EXCLUSIVE MODE").await.unwrap();
+    let lock = busy(&mut sql).await;
     let poll = close(&deployment).await;
     let closes_at_ms = poll.closes_at_ms.unwrap();
     let origin_ms = now_ms();

@@ -82,26 +82,5 @@ async fn a_method_that_an_address_does_not_take_is_told_as_a_problem() {
 #[tokio::test]
 async fn every_file_is_served_with_its_type_compressed_and_for_good_under_its_hash() {
     let service = Setup::new().start().await;
-    for (name, content_type, bytes) in ASSETS {
-        let plain = service.client.get(&format!("/static/{name}")).send().await;
-        assert_eq!(plain.header("content-type"), Some(*content_type), "{name}");
-        assert_eq!(plain.header("cache-control"), Some("public, max-age=300"), "{name}");
-        // Scripts import others by the names that hold their hashes.
-        assert!(plain.body == *bytes || plain.text().contains("from '/static/"), "{name}");
-        let path = FILES.path(name);
-        assert_ne!(path, format!("/static/{name}"));
-        let kept = service.client.get(path).send().await;
-        assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
-        assert!(kept.body == plain.body && kept.header("content-encoding").is_none(), "{name}");
-        for encoding in ["br", "gzip"] {
-            let reply = service.client.get(path).header("accept-encoding", encoding).send().await;
-            assert_eq!(reply.header("vary"), Some("accept-encoding"), "{name}");
-            if bytes.len() > 600 && !name.ends_with(".ico") {
-                assert_eq!(reply.header("content-encoding"), Some(encoding), "{name}");
-                assert!(reply.body.len() * 10 < bytes.len() * 7, "{name}: {}", reply.body.len());
-            }
-        }
-    }
-    let icon = service.client.get("/favicon.ico").send().await;
-    assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/x-icon")));
+    testkit::check_static_files(&service.client, ASSETS, |name| FILES.path(name)).await;
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use votestream_schema::Poll;
 use votestream_schema::poll::{PollOption, PollState, now_ms, rfc3339};
 use votestream_service::CancellationToken;
-use votestream_service::listener::viewers::Shown;
+use votestream_service::listener::viewers::{Shown, sign_of_life};
 
 use super::{Catalog, Known};
 
@@ -46,6 +46,16 @@ impl Followed {
     fn of(slug: &str, poll: Option<&Arc<Poll>>, now_ms: i64) -> Self {
         let state = poll.map_or(PollState::Draft, |poll| poll.state(now_ms));
         Self { slug: slug.to_owned(), state, poll: poll.cloned() }
+    }
+
+    /// Whether this is the poll itself, in the state that it has at `now_ms`.
+    fn is_still(&self, poll: Option<&Arc<Poll>>, now_ms: i64) -> bool {
+        match (&self.poll, poll) {
+            (Some(one), Some(other)) => {
+                Arc::ptr_eq(one, other) && self.state == other.state(now_ms)
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        }
     }
 
     /// Whether a page would show anything else.
@@ -171,8 +181,13 @@ impl StateBoard {
         let is_draft = |slug: &&String| !known.polls.contains_key(*slug);
         let drafts = known.drafts.iter().filter(is_draft).map(|slug| (slug, None));
         for (slug, poll) in open.chain(drafts) {
+            let sender = polls.get(slug);
+            // Nearly every poll is as it was a tick ago, and there may be thousands.
+            if sender.is_some_and(|sender| sender.borrow().followed.is_still(poll, now_ms)) {
+                continue;
+            }
             let followed = Followed::of(slug, poll, now_ms);
-            let Some(sender) = polls.get(slug) else {
+            let Some(sender) = sender else {
                 let (frame, heartbeat) = (followed.frame(), Bytes::new());
                 let entry = StateEntry { followed, frame, sequence: 0, heartbeats: 0, heartbeat };
                 polls.insert(slug.clone(), watch::Sender::new(entry));
@@ -191,8 +206,7 @@ impl StateBoard {
     }
 
     fn beat(&self) {
-        let now = rfc3339(now_ms());
-        let heartbeat = Bytes::from(format!("event: alive\ndata: {{\"now\":\"{now}\"}}\n\n"));
+        let heartbeat = sign_of_life(&rfc3339(now_ms()));
         let polls = self.polls.read().unwrap_or_else(PoisonError::into_inner);
         for sender in polls.values().filter(|sender| sender.receiver_count() > 0) {
             sender.send_modify(|entry| {

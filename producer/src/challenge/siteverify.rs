@@ -182,7 +182,8 @@ impl Siteverify {
         if let Some(solutions) = lock(&self.warnings).happened() {
             tracing::warn!(
                 solutions,
-                "{} could not check {solutions} solutions of challenges: {unchecked}",
+                "{} could not check {solutions} solutions of challenges: {unchecked}; see that it can be reached, and that \
+                 CHALLENGE_VERIFIER_SECRET_FILE holds its secret for this site",
                 self.args.url.authority().map_or("the verifier", |host| host.as_str())
             );
         }

@@ -62,6 +62,11 @@ pub trait Shown: Send + Sync + 'static {
     }
 }
 
+/// The sign of life of every stream: an event with the time of the server, given in RFC 3339 form.
+pub fn sign_of_life(now: &str) -> Bytes {
+    format!("event: alive\ndata: {{\"now\":\"{now}\"}}\n\n").into()
+}
+
 /// What is measured of the viewers of one service.
 #[derive(Clone, Debug)]
 pub struct ViewerMetrics {

@@ -1,0 +1,46 @@
+//! Checks how a service serves its static files.
+
+use crate::http::Client;
+
+/// Checks of every file, given as name, content type and bytes, that it is served with its type, compressed for those who can
+/// read it, for five minutes under its name, and for good at the address that `path` gives for it. Scripts must name others
+/// by these addresses.
+///
+/// # Panics
+/// Panics at the first file that is served in another way.
+pub async fn check_static_files<'a>(
+    client: &Client,
+    files: &[(&str, &str, &[u8])],
+    path: impl Fn(&str) -> &'a str,
+) {
+    for (name, content_type, bytes) in files {
+        let plain = client.get(&format!("/static/{name}")).send().await;
+        assert_eq!(plain.header("content-type"), Some(*content_type), "{name}");
+        assert_eq!(plain.header("cache-control"), Some("public, max-age=300"), "{name}");
+        match std::str::from_utf8(bytes) {
+            Ok(text) if name.ends_with(".js") => {
+                let scripts = files.iter().filter(|(other, ..)| other.ends_with(".js"));
+                let expected = scripts.fold(text.to_owned(), |text, (other, ..)| {
+                    text.replace(&format!("'./{other}'"), &format!("'{}'", path(other)))
+                });
+                assert_eq!(plain.text(), expected, "{name}");
+            }
+            _ => assert!(plain.body == *bytes, "{name}"),
+        }
+        let path = path(name);
+        assert_ne!(path, format!("/static/{name}"));
+        let kept = client.get(path).send().await;
+        assert_eq!(kept.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert!(kept.body == plain.body && kept.header("content-encoding").is_none(), "{name}");
+        for encoding in ["br", "gzip"] {
+            let reply = client.get(path).header("accept-encoding", encoding).send().await;
+            assert_eq!(reply.header("vary"), Some("accept-encoding"), "{name}");
+            if bytes.len() > 600 && !name.ends_with(".ico") {
+                assert_eq!(reply.header("content-encoding"), Some(encoding), "{name}");
+                assert!(reply.body.len() * 10 < bytes.len() * 7, "{name}: {}", reply.body.len());
+            }
+        }
+    }
+    let icon = client.get("/favicon.ico").send().await;
+    assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/x-icon")));
+}
