@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::fantoccini::Locator;
 use testkit::proxy::{Mode, Proxy};
-use testkit::{Browser, BrowserOptions, create_database, eventually, own_postgres};
+use testkit::{Browser, BrowserOptions, create_database, eventually, in_pieces, own_postgres};
 use tokio::sync::Mutex;
 use votestream_schema::poll::{Definition, Visibility, now_ms};
 
@@ -252,6 +252,33 @@ async fn no_state_of_the_page_jumps() {
             browser.goto(&results(&service, &format!("/polls/{slug}"))).await.unwrap();
             until_light(&browser, "Live").await;
             tokio::time::sleep(Duration::from_millis(1_500)).await;
+            found.extend(browser.jumps(&format!("{slug} at {width} px")).await);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Over a slow network the browser paints the part of a page that has arrived.
+#[tokio::test]
+async fn a_page_that_arrives_in_pieces_does_not_jump() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let long = "A label that is too long for one line of a narrow screen beside its figures";
+    let labels = |number: usize| {
+        (0..number).map(move |nth| option(&format!("o{nth}"), if nth == 1 { long } else { "Cats" }))
+    };
+    for (slug, number) in [("two", 2), ("four", 4), ("twelve", 12), ("thirty", 30)] {
+        database.create(&Definition { options: labels(number).collect(), ..poll(slug) }).await;
+    }
+    let service = Setup::on(&database.url).start().await;
+    let port = in_pieces(service.client.address.port(), "<p class=\"row-figures\">").await;
+    let mut found = Vec::new();
+    for (width, height) in [(360, 640), (768, 1024), (1440, 900)] {
+        let browser =
+            Browser::start(BrowserOptions { width, height, ..BrowserOptions::default() }).await;
+        for slug in ["two", "four", "twelve", "thirty"] {
+            browser.goto(&format!("http://localhost:{port}/polls/{slug}")).await.unwrap();
+            until_light(&browser, "Live").await;
             found.extend(browser.jumps(&format!("{slug} at {width} px")).await);
         }
     }

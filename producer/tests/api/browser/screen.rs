@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use testkit::fantoccini::Locator;
-use testkit::{Browser, BrowserOptions, eventually, own_redis};
-use votestream_schema::Poll;
+use testkit::{Browser, BrowserOptions, eventually, in_pieces, own_redis};
 use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
+use votestream_schema::{Poll, PollOption};
 
 use super::{ONE_AT_A_TIME, SOON, ballot, polls};
 use crate::codes;
@@ -101,6 +101,36 @@ async fn no_state_of_the_page_jumps() {
         browser.goto(&ballot(port, "replace")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         found.extend(browser.jumps(&format!("voted at {width} px")).await);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Over a slow network the browser paints the part of a page that has arrived.
+#[tokio::test]
+async fn a_ballot_that_arrives_in_pieces_does_not_jump() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let long = "A label that is too long for one line of a narrow screen beside its mark";
+    let polls = [("two", 2), ("twelve", 12)].map(|(slug, number)| {
+        let label = |nth| if nth == 1 { long } else { "Cats" };
+        let options = (0..number).map(|nth| PollOption {
+            description: (nth == 0).then(|| "And a sentence about them.".to_owned()),
+            ..option(&format!("o{nth}"), label(nth))
+        });
+        Poll { options: options.collect(), ..poll(slug) }
+    });
+    let service = Setup::new().polls(polls).start().await;
+    let mut found = Vec::new();
+    for before in ["<label class=\"card\"", "<span class=\"card-label", "<div class=\"send\">"] {
+        let port = in_pieces(service.client.address.port(), before).await;
+        for (width, height) in [(360, 640), (1440, 900)] {
+            let options = BrowserOptions { width, height, ..Default::default() };
+            let browser = Browser::start(options).await;
+            for slug in ["two", "twelve"] {
+                browser.goto(&ballot(port, slug)).await.unwrap();
+                browser.until("#poll-state", |words| words == "Voting is open").await;
+                found.extend(browser.jumps(&format!("{slug} at {width} px, {before}")).await);
+            }
+        }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
