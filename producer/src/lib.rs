@@ -93,7 +93,7 @@ pub async fn run(
         disk_wait: disk_wait.clone(),
     };
     let publisher = Publisher::start(&manager, &lane_config, health.gate("lanes"), &lanes);
-    let refusals = publisher.refusals();
+    let refusals = publisher.refusals().clone();
     let asked = if manager.is_cluster() { partitions } else { 1 };
     let write_probe = WriteProbe::new(manager.pool(1), keys.clone(), asked);
     let (catalog, refresher) =

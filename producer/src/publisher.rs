@@ -60,9 +60,9 @@ impl Publisher {
         Self { lanes, partitions: config.partitions, refusals }
     }
 
-    /// The ballots that were not stored, for whoever reports them.
-    pub fn refusals(&self) -> Refusals {
-        self.refusals.clone()
+    /// The ballots that were not stored, for whoever reports them and whoever refuses further ones.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Stores one ballot and returns its verdict.

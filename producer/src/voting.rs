@@ -340,7 +340,9 @@ impl VotingService {
         };
         // Never say yes while Redis is not set up to keep ballots.
         if !self.durability.is_met() {
-            let problem = Problem::unavailable("ballots cannot be stored safely at the moment");
+            let reason = "ballots cannot be stored safely at the moment";
+            self.publisher.refusals().not_asked(reason);
+            let problem = Problem::unavailable(reason);
             return caster.result(Err(problem));
         }
         let let_in = match self.let_in(poll, &caster, submission, client).await {
@@ -513,7 +515,8 @@ impl VotingService {
             Err(_) if poll.state(now_ms()) == PollState::Closed => not_open(poll),
             Err(Refusal::Limited { retry_after_s }) => too_many_new_voters(poll, retry_after_s),
             Err(Refusal::Unknown(reason)) => {
-                tracing::debug!(poll = %poll.slug, reason, "the limit of a network is not known");
+                tracing::debug!(poll = %poll.slug, %reason, "the limit of a network is not known");
+                self.publisher.refusals().refused(1, &reason);
                 Problem::unavailable("ballots cannot be stored at the moment")
             }
         };

@@ -30,6 +30,8 @@ struct Series {
     last: Instant,
     ballots: usize,
     reason: String,
+    /// Whether another gate has told the reason of the last refusal.
+    is_told: bool,
 }
 
 /// No ballot is stored.
@@ -43,13 +45,22 @@ pub struct EveryBallotRefused {
 
 impl Refusals {
     /// Notes ballots that were not stored, with the reason.
-    pub(super) fn refused(&self, ballots: usize, reason: &str) {
+    pub(crate) fn refused(&self, ballots: usize, reason: &str) {
+        self.note(ballots, reason, false);
+    }
+
+    /// Notes a ballot that was refused before Redis was asked, for a reason that keeps another gate closed.
+    pub(crate) fn not_asked(&self, reason: &str) {
+        self.note(1, reason, true);
+    }
+
+    fn note(&self, ballots: usize, reason: &str, is_told: bool) {
         let now = Instant::now();
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let known = series.take().filter(|series| now - series.last < KNOWN_FOR);
         let (began, before) = known.map_or((now, 0), |known| (known.began, known.ballots));
         let reason = reason.to_owned();
-        *series = Some(Series { began, last: now, ballots: before + ballots, reason });
+        *series = Some(Series { began, last: now, ballots: before + ballots, reason, is_told });
     }
 
     /// Notes that Redis has stored a ballot, or looked for its voter: it takes ballots.
@@ -68,7 +79,7 @@ impl Refusals {
         let lasted = series.as_ref().map_or(Duration::ZERO, |series| series.last - series.began);
         metrics::BALLOTS_REFUSED_SECONDS.set(lasted.as_secs_f64());
         match series {
-            Some(Series { ballots, reason, .. }) if lasted >= REFUSED_FOR => {
+            Some(Series { ballots, reason, is_told: false, .. }) if lasted >= REFUSED_FOR => {
                 Err(EveryBallotRefused { ballots, seconds: lasted.as_secs(), reason })
             }
             _ => Ok(()),
@@ -95,6 +106,19 @@ mod tests {
         assert_eq!(told, "every ballot is refused, 4 in 6 s: MISCONF");
         refusals.stored();
         assert_eq!(refusals.check(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_another_gate_tells_opens_and_closes_with_that_gate() {
+        let refusals = Refusals::default();
+        for _ in 0..3 {
+            refusals.not_asked("not durable");
+            assert_eq!(refusals.check(), Ok(()));
+            after(4).await;
+        }
+        refusals.refused(1, "OOM");
+        let told = refusals.check().unwrap_err().to_string();
+        assert_eq!(told, "every ballot is refused, 4 in 12 s: OOM", "the series goes on");
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,6 +33,39 @@ async fn the_producer_is_not_ready_while_redis_refuses_each_write() {
     }
 }
 
+/// Redis is not asked any more once it is known not to keep ballots, and that time counts as well.
+#[tokio::test]
+async fn the_time_without_a_stored_ballot_grows_while_redis_is_not_asked() {
+    let redis = own_redis();
+    let service = Setup::on(redis.url()).start().await;
+    entry_of(&service.ballot("pets", &["cats"]).send().await);
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
+    eventually(NOTICED_WITHIN, async || match service.health.ready() {
+        Err(closed) if closed.contains_key("durability") => Ok(()),
+        other => Err(other),
+    })
+    .await;
+    let seconds = || {
+        let metrics = service.metrics.render();
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("votestream_ballots_refused_seconds "));
+        value.map_or(0.0, |value| value.parse::<f64>().unwrap())
+    };
+    let before = seconds();
+    eventually(NOTICED_WITHIN, async || {
+        expect_unavailable(&service.ballot("pets", &["dogs"]).send().await);
+        let now = seconds();
+        if now > before + 3.0 { Ok(()) } else { Err(now) }
+    })
+    .await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
+    service.become_ready().await;
+    entry_of(&service.ballot("pets", &["dogs"]).send().await);
+    eventually(NOTICED_WITHIN, async || if seconds() == 0.0 { Ok(()) } else { Err(seconds()) })
+        .await;
+}
+
 /// Redis refuses writes once it could not save its data (MISCONF), which is usual where a disk fills up.
 #[tokio::test]
 async fn the_producer_is_not_ready_while_redis_cannot_save() {
