@@ -127,6 +127,10 @@ faults! {
         "SIGSTOP of the dashboard, SIGCONT later",
         "viewers see nothing new, and then the newest state; no frames were queued for them",
         "the frames in between";
+    FreezeAll: "freeze-all", Service, &["producers", "consumers", "dashboard"], (14.0, 40.0),
+        "SIGSTOP of all replicas of a service, for longer than the overview may take to show it; SIGCONT later",
+        "no figure of the overview looks well while the service behind it is silent; late acknowledgements are true",
+        "answers, new results or final results while every replica is frozen";
     CrashOnStart: "crash-on-start", Service, CONSUMERS, (4.0, 6.0),
         "a consumer ends immediately after each of its restarts",
         "the other consumer counts all votes",
@@ -320,6 +324,10 @@ faults! {
     ForgeWatermark: "forge-watermark", Sabotage, POSTGRES, (3.0, 3.0),
         "sabotage: ballots wait when a poll closes, and the watermark says that all are counted",
         "a result is falsely called final: exit code 2",
+        "";
+    ForgeMetrics: "forge-metrics", Sabotage, DASHBOARD, (13.0, 13.0),
+        "sabotage: the dashboard is frozen, and something else answers Prometheus with the dashboard's last metrics",
+        "figures of the overview look well while their service is silent: exit code 2",
         "";
 }
 
