@@ -154,8 +154,8 @@ impl Drop for Watch {
 fn wait_until_scraped(prometheus: &Prometheus, stop: &CancellationToken) -> Result<(), LookError> {
     let deadline = Instant::now() + SCRAPED_WITHIN;
     while !stop.is_cancelled() && Instant::now() < deadline {
-        // It refuses connections until it has read its files.
-        let up = prometheus.query("up == 1").map_or(0, |series| series.len());
+        // It refuses connections until it has read its files. On a busy machine a scrape may fail now and then.
+        let up = prometheus.query("max_over_time(up[1m]) == 1").map_or(0, |series| series.len());
         if up == SERVICES.len() {
             return Ok(());
         }
@@ -194,11 +194,15 @@ fn look(
     let mut found = OverviewVerdict::default();
     let mut described = BTreeSet::new();
     let mut silence = Silence::default();
-    let mut failure = None;
+    let mut failure: Option<String> = None;
     while !stop.is_cancelled() {
         let next = Instant::now() + LOOK_EVERY;
         silence.look(&lock(seen).pids);
+        failure = None;
         for panel in panels {
+            if stop.is_cancelled() {
+                break;
+            }
             match look_at(&mut prometheus, panel, &mut silence, seen, &mut found) {
                 Ok(wrong) => {
                     let new = wrong.into_iter().filter(|wrong| {
@@ -213,10 +217,10 @@ fn look(
             std::thread::sleep(Duration::from_millis(50));
         }
     }
-    if found.looks.values().all(|looks| looks.well == 0) {
-        let why = failure.unwrap_or_else(|| "no figure ever looked well".to_owned());
-        found.unchecked = Some(why);
-    }
+    // A Prometheus that has ended in mid-run has not seen all of it.
+    let never_well = found.looks.values().all(|looks| looks.well == 0);
+    found.unchecked =
+        failure.or_else(|| never_well.then(|| "no figure ever looked well".to_owned()));
     found.falsely_well.truncate(DESCRIBED_MAX);
     found
 }
