@@ -127,6 +127,10 @@ faults! {
         "SIGSTOP of the dashboard, SIGCONT later",
         "viewers see nothing new, and then the newest state; no frames were queued for them",
         "the frames in between";
+    FreezeAll: "freeze-all", Service, &["producers", "consumers", "dashboard"], (16.0, 40.0),
+        "SIGSTOP of all replicas of a service, for longer than the overview may take to show it; SIGCONT later",
+        "no figure of the overview looks well while the service behind it is silent; late acknowledgements are true",
+        "answers, new results or final results while every replica is frozen";
     CrashOnStart: "crash-on-start", Service, CONSUMERS, (4.0, 6.0),
         "a consumer ends immediately after each of its restarts",
         "the other consumer counts all votes",
@@ -321,6 +325,10 @@ faults! {
         "sabotage: ballots wait when a poll closes, and the watermark says that all are counted",
         "a result is falsely called final: exit code 2",
         "";
+    ForgeMetrics: "forge-metrics", Sabotage, DASHBOARD, (13.0, 13.0),
+        "sabotage: the dashboard is frozen, and something else answers Prometheus with the dashboard's last metrics",
+        "figures of the overview look well while their service is silent: exit code 2",
+        "";
 }
 
 impl Fault {
@@ -360,7 +368,7 @@ impl Fault {
     }
 
     /// Whether both faults may be active at the same time: they strike in different places, and neither takes away
-    /// something that the injection of the other needs.
+    /// something that the injection of the other needs, or lasts much longer.
     pub(crate) fn mixes_with(self, other: Self) -> bool {
         use Place::{Network, Postgres, Redis, Service};
         let alone = |fault| {
@@ -368,6 +376,7 @@ impl Fault {
             matches!(
                 fault,
                 F::ClockJump
+                    | F::FreezeAll
                     | F::PostgresFailover
                     | F::PostgresRestored
                     | F::RedisPromote

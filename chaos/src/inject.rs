@@ -42,7 +42,7 @@ pub(crate) async fn strike(
     use Fault as F;
     match fault {
         F::KillProducer | F::KillConsumer | F::KillDashboard => processes::kill(testbed, target),
-        F::FreezeProducer | F::FreezeConsumer | F::FreezeDashboard => {
+        F::FreezeProducer | F::FreezeConsumer | F::FreezeDashboard | F::FreezeAll => {
             processes::freeze(testbed, target)
         }
         F::FreezeAtClose => processes::freeze_at_close(testbed, polls, target).await,
@@ -89,6 +89,7 @@ pub(crate) async fn strike(
         F::StealEntry => sabotage::steal_entry(testbed).await,
         F::ForgeVote => sabotage::forge_vote(testbed).await,
         F::ForgeWatermark => sabotage::forge_watermark(testbed, polls).await,
+        F::ForgeMetrics => sabotage::forge_metrics(testbed, target).await,
         F::StuffTally => sabotage::stuff_tally(testbed).await,
     }
 }
@@ -102,6 +103,10 @@ pub(crate) async fn heal(testbed: &mut Testbed, cure: Cure) -> anyhow::Result<St
         Cure::Itself => {}
         Cure::Start(target) => processes::start(testbed, target)?,
         Cure::Thaw(target) => processes::thaw(testbed, target)?,
+        Cure::TrueMetrics(service, forger) => {
+            forger.abort();
+            sabotage::stop_forging(testbed, service)?;
+        }
         Cure::Pass(target) => network::pass(testbed, target),
         Cure::StartRedis => tokio::task::block_in_place(|| testbed.redis.restart())?,
         Cure::ThawRedis => testbed.redis.thaw(),

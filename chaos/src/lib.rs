@@ -2,7 +2,7 @@
 //!
 //! A run has these steps. A [`schedule`] is drawn from the seed. A `testbed` starts private servers, the real programs,
 //! and a [`testkit::proxy`] between each service and each server. The library of the load tester casts ballots, and
-//! `closing` lets polls close meanwhile. `inject` injects faults and heals them, and after each one a `probe` measures
+//! `closing` lets polls close meanwhile, and `overview` looks at the dashboard of whoever is on call. `inject` injects faults and heals them, and after each one a `probe` measures
 //! the recovery. At the end `audit` waits until everything is counted and compares the records, and `report` judges the
 //! run.
 //!
@@ -19,6 +19,7 @@ mod folder;
 mod http;
 mod inject;
 mod managed_service;
+mod overview;
 mod probe;
 mod report;
 mod run;

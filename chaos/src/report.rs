@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use votestream_loadtest::{Findings, NamedFinding};
 
+use crate::overview::OverviewVerdict;
 use crate::probe::Recovery;
 use crate::sampler::{Memory, Outcomes, Sample};
 use crate::schedule::Step;
@@ -74,6 +75,8 @@ pub(crate) struct Report {
     pub(crate) falsely_final: Vec<String>,
     /// Descriptions of polls that closed and were not called final everywhere.
     pub(crate) never_final: Vec<String>,
+    /// What the looks at the overview dashboard have found.
+    pub(crate) overview: OverviewVerdict,
     /// The first few replies to the load that no voter should get.
     pub(crate) replies: Vec<String>,
     pub(crate) dead_letters: u64,
@@ -111,6 +114,10 @@ impl Report {
                 "votes counted for another choice than the one that the voter cast",
             ),
             (self.falsely_final.len() as u64, "results falsely called final"),
+            (
+                self.overview.falsely_well.len() as u64,
+                "figures of the overview that looked well while their service was silent",
+            ),
             (self.outcomes.server_errors, "answers 5xx other than 503"),
             (self.unexplained, "answers 503 without Retry-After"),
         ]
@@ -120,6 +127,7 @@ impl Report {
         .collect();
         reasons.extend(self.falsely_final.iter().cloned());
         reasons.extend(self.never_final.iter().cloned());
+        reasons.extend(self.overview.falsely_well.iter().cloned());
         reasons.extend(self.wrong.iter().map(|wrong| format!("a wrong answer: {wrong}")));
         // Recoveries and resources.
         if self.drain_s.is_none() {
@@ -189,6 +197,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::fault::Fault;
+    use crate::overview::Looks;
     use crate::schedule::Strike;
 
     /// A run in which every promise was kept.
@@ -238,6 +247,13 @@ pub(crate) mod tests {
             polls_closed: 4,
             falsely_final: Vec::new(),
             never_final: Vec::new(),
+            overview: OverviewVerdict {
+                looks: BTreeMap::from([(
+                    "Viewers".to_owned(),
+                    Looks { all: 10, well: 7, in_silence: 3 },
+                )]),
+                ..OverviewVerdict::default()
+            },
             replies: Vec::new(),
             dead_letters: 3,
             poisoned: 3,
@@ -254,7 +270,8 @@ pub(crate) mod tests {
     fn every_broken_promise_fails_the_run() {
         assert_eq!(kept().judge().exit_code, EXIT_OK, "{:?}", kept().judge().reasons);
         type Break = (fn(&mut Report), &'static str);
-        let breaks: [Break; 16] = [
+        let breaks: [Break; 17] = [
+            (|r| r.overview.falsely_well.push("`Viewers` showed 3".to_owned()), "looked well"),
             (|r| r.findings.lost = 1, "lost"),
             (|r| r.findings.duplicated = 1, "more than once"),
             (|r| r.findings.phantom = 1, "nobody cast"),

@@ -18,6 +18,7 @@ use crate::closing::{ClosingPolls, ClosingVerdict};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::inject::{Cure, Injection, heal, strike};
+use crate::overview::{OverviewVerdict, Watch};
 use crate::probe::{Probe, Recovery};
 use crate::report::{Report, RunVerdict, StepReport};
 use crate::sampler::{self, Outcomes, Shared, lock};
@@ -60,7 +61,9 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
     let strikes = steps.iter().flat_map(|step| &step.strikes);
     let small_disks = strikes.map(|strike| strike.fault).any(Fault::needs_small_disk);
     let mut testbed = Testbed::open(&programs, config.keep, small_disks, stop.clone()).await?;
+    let mut overview = Watch::start(&testbed)?;
     let load = Load::start(config, &testbed, planned(config, &steps)).await?;
+    overview.scraped().await;
     let began = Instant::now();
     let sampling =
         sampler::run(testbed.seen.clone(), began, testbed.keys.clone(), testbed.partitions);
@@ -86,6 +89,10 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
     polls.close(&mut testbed, within).await?;
     let drained = audit::drain(&mut testbed, within).await?;
     sampling.abort();
+    let overview = overview.end().await?;
+    if let Some(why) = &overview.unchecked {
+        say(load_s, &format!("the overview was not checked: {why}"));
+    }
     if done.iter().any(|done: &StepReport| turns_streams_back(&done.step)) {
         take_note(&testbed);
     }
@@ -98,6 +105,7 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
     report.drain_s = drained.map(|time| time.as_secs_f64());
     report.not_reached = steps.len() - done.len();
     report.steps = done;
+    report.overview = overview;
     report.verdict = report.judge();
     tokio::task::block_in_place(|| drop(testbed));
     Ok(report)
@@ -326,6 +334,7 @@ fn assemble(
         polls_closed: closing.polls,
         falsely_final: closing.falsely_final,
         never_final: closing.never_final,
+        overview: OverviewVerdict::default(),
         replies: driven.report.samples.clone(),
         dead_letters: audited.dead_letters,
         poisoned: testbed.poisoned,

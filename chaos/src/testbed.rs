@@ -53,7 +53,7 @@ pub(crate) const SERVICES: [&str; 5] =
 pub(crate) struct Testbed {
     // Fields are dropped in this order: services end before the servers that they use.
     pub(crate) services: Vec<ManagedService>,
-    /// The proxy of each pair, by a name such as `producer-1 > redis`.
+    /// The proxy of each pair, by a name such as `producer-1 > redis` or `prometheus > producer-1`.
     pub(crate) links: BTreeMap<String, Proxy>,
     /// The proxy in front of both producers, to which voters connect.
     pub(crate) vote_proxy: Proxy,
@@ -140,6 +140,8 @@ impl Testbed {
         for name in SERVICES {
             let mut service = testbed.service(name, &secret).await?;
             service.start(DesiredState::Up)?;
+            let metrics = Proxy::open(vec![service.admin_port]).await?;
+            testbed.links.insert(metrics_link(name), metrics);
             testbed.services.push(service);
         }
         let ports = |program: &str| -> Vec<u16> {
@@ -275,6 +277,16 @@ impl Testbed {
         self.links.iter().filter(move |(name, _)| name.ends_with(&end)).map(|(_, proxy)| proxy)
     }
 
+    /// Returns the ports at which Prometheus finds the metrics of each kind of service.
+    pub(crate) fn metrics_targets(&self) -> Vec<(String, Vec<u16>)> {
+        let mut targets: BTreeMap<String, Vec<u16>> = BTreeMap::new();
+        for name in SERVICES {
+            let port = self.links.get(&metrics_link(name)).map(Proxy::port);
+            targets.entry(kind_of(name).to_owned()).or_default().extend(port);
+        }
+        targets.into_iter().collect()
+    }
+
     /// Lets all bytes pass at all proxies.
     pub(crate) fn clear_proxies(&self) {
         self.links
@@ -405,6 +417,11 @@ fn matching<'a>(
     let is_meant = |name: &str| name == target || name.starts_with(&format!("{kind}-"));
     let found: Vec<_> = services.iter_mut().filter(|service| is_meant(service.name)).collect();
     if found.is_empty() { Err(NoSuchService(target.to_owned())) } else { Ok(found) }
+}
+
+/// Returns the name of the link through which Prometheus reads the metrics of a service.
+pub(crate) fn metrics_link(service: &str) -> String {
+    format!("prometheus > {service}")
 }
 
 /// Returns the program of a service: `producer` for `producer-1`.

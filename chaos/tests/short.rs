@@ -54,8 +54,8 @@ fn said(output: &Output) -> String {
 fn every_promise_is_kept_under_a_short_selection() {
     let report = folder("chaos");
     let faults = "kill-producer,freeze-consumer,redis-kill,postgres-mid-commit,\
-                  net-cut-from-server,group-deleted,poison,replay";
-    let output = chaos(&report, &["--once", "--seed", "4", "--faults", faults]);
+                  net-cut-from-server,group-deleted,poison,replay,freeze-all";
+    let output = chaos(&report, &["--once", "--seed", "10", "--faults", faults]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let text = read(&report, "report.md");
     for fault in faults.split(',') {
@@ -63,6 +63,10 @@ fn every_promise_is_kept_under_a_short_selection() {
     }
     assert!(!text.contains("skipped"), "{text}");
     assert!(read(&report, "report.html").contains("<svg"));
+    // The overview was looked at while a service was silent, and looked well before.
+    let looks = looks_in_silence(&text);
+    assert!(looks.iter().any(|(figure, _)| figure == "Silent for"), "{text}");
+    assert!(looks.iter().filter(|(_, in_silence)| *in_silence > 0).count() >= 2, "{text}");
 }
 
 /// A harness that cannot fail proves nothing, so fraud must lead to exit code 2.
@@ -96,11 +100,23 @@ fn a_run_that_cannot_be_carried_out_has_exit_code_1() {
     assert!(!report.join("report.md").exists());
 }
 
-/// Nor does a watcher that sees nothing.
+/// The figures of the overview, each with the number of looks at it while its service was silent.
+fn looks_in_silence(report: &str) -> Vec<(String, u64)> {
+    let (_, table) = report.split_once("## Overview").expect("the report looks at the overview");
+    let (table, _) = table.split_once("\n## ").unwrap_or((table, ""));
+    let rows = table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        Some((cells.get(1)?.to_string(), cells.get(4)?.parse().ok()?))
+    });
+    rows.collect()
+}
+
+/// Nor do watchers that see nothing.
 #[test]
-fn a_result_that_is_called_final_too_early_is_found() {
+fn a_result_that_is_called_final_too_early_and_figures_of_a_silent_service_are_found() {
     let report = folder("chaos");
-    let output = chaos(&report, &["--once", "--seed", "1", "--faults", "forge-watermark"]);
+    let faults = "forge-watermark,forge-metrics";
+    let output = chaos(&report, &["--once", "--seed", "1", "--faults", faults]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     let text = read(&report, "report.md");
     assert!(text.contains("results falsely called final**"), "{text}");
@@ -108,6 +124,13 @@ fn a_result_that_is_called_final_too_early_is_found() {
         assert!(text.contains(&format!("- {source} of poll closing-")), "{source}:\n{text}");
     }
     assert!(text.contains("| lost | 0 |"), "{text}");
+    assert!(text.contains("figures of the overview that looked well"), "{text}");
+    for figure in [
+        "`Viewers` of the overview showed 5 in blue",
+        "`Replicas missing` of the overview showed 0 in green",
+    ] {
+        assert!(text.contains(figure), "{figure}:\n{text}");
+    }
 }
 
 /// The operators' faults that take a few seconds each, and a poll that closes while both consumers are frozen.

@@ -145,6 +145,15 @@ class Notified(unittest.TestCase):
         self.assertEqual(self.names("tickets"), [["TargetDown"]])
         self.assertEqual([alerts[0]["job"] for to, alerts in self.received if to == "tickets"], ["producer"])
 
+    def test_a_verifier_that_is_away_silences_no_page(self) -> None:
+        ours = {"job": "producer"}
+        self.fire([ours | {"alertname": "ChallengeVerifierDown", "severity": "warning"}])
+        self.fire([ours | {"alertname": "BallotsRefused", "severity": "warning"}])
+        self.fire([ours | {"alertname": "BallotsRefused", "severity": "critical"}])
+        self.until(lambda: self.names("pager") and self.names("tickets"))
+        self.assertEqual(self.names("pager"), [["BallotsRefused"]])
+        self.assertEqual(self.names("tickets"), [["ChallengeVerifierDown"]])
+
 
 class Written(unittest.TestCase):
     """The file itself."""

@@ -182,7 +182,9 @@ def restore(stage, row):
     spec = job["spec"]["template"]
     spec["metadata"]["labels"] = {key: value for key, value in spec["metadata"]["labels"].items()
                                   if key.startswith(("app.kubernetes.io/", "votestream/"))}
-    container = spec["spec"]["containers"][0]
+    # Only the dump is restored: `votectl resync`, which follows, would settle the Redis of the running deployment.
+    container = spec["spec"].pop("initContainers")[0]
+    spec["spec"]["containers"] = [container]
     # The secret names the production database; restore into the scratch database instead.
     container["command"][-1] = container["command"][-1].replace("exec sh", f"export PGDATABASE={SCRATCH}\nexec sh")
     stage.kubectl.create({

@@ -13,6 +13,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::by_name::ByNameAudit;
@@ -274,7 +275,9 @@ fn start_workers(
     let before = prepared.results.as_ref().and_then(|results| results.before.as_ref());
     let screen = before.filter(|_| viewers.is_some() && !config.shard.is_part());
     let recorder_config = recorder_config(config, interval_us, screen.is_some());
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let worker_config = WorkerConfig {
+        solvers: Arc::new(Semaphore::new(processors)),
         plan: Arc::new(config.plan.clone()),
         closed: None,
         voters_max: config.voters_max,

@@ -2,6 +2,7 @@
 //!
 //! Nothing here opens a connection; [`crate::workers`] plays the voters.
 
+pub(crate) mod challenge;
 pub(crate) mod crowd;
 pub(crate) mod expected_vote;
 pub(crate) mod mix;

@@ -22,6 +22,7 @@ mod pgbouncer;
 mod pieces;
 mod pipeline;
 mod postgres;
+pub mod prometheus;
 pub mod proxy;
 mod redis;
 mod static_files;

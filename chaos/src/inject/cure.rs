@@ -19,6 +19,8 @@ pub(crate) enum Cure {
     Start(&'static str),
     /// Let frozen services go on.
     Thaw(&'static str),
+    /// Let this frozen service go on, and Prometheus read its metrics again.
+    TrueMetrics(&'static str, JoinHandle<()>),
     /// Let all bytes pass on these links.
     Pass(&'static str),
     /// Start Redis again after it was killed.

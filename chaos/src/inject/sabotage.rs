@@ -1,13 +1,17 @@
 //! Fraud that the audit must find. It proves that a run can fail.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
+use testkit::proxy::Mode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::cure::{Cure, Injection};
 use super::processes;
 use crate::closing::ClosingPolls;
-use crate::testbed::{POLL, Testbed};
+use crate::testbed::{POLL, Testbed, metrics_link};
 use votestream_schema::keys::GROUP;
 
 const ENTRY_WITHIN: Duration = Duration::from_secs(10);
@@ -100,6 +104,57 @@ pub(super) async fn forge_watermark(
     let forge = "UPDATE watermarks SET complete_to_ms = complete_to_ms + 60000";
     testbed.sql().await?.execute(forge, &[]).await?;
     Ok(frozen)
+}
+
+/// Freezes a service, and answers Prometheus in its place with the metrics that it had before.
+pub(super) async fn forge_metrics(
+    testbed: &mut Testbed,
+    service: &'static str,
+) -> anyhow::Result<Injection> {
+    let admin_port = admin_port(testbed, service)?;
+    let last = crate::http::get(admin_port, "/metrics", ENTRY_WITHIN).await?;
+    ensure!(last.status == 200, "{service} has no metrics: status {}", last.status);
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{}",
+        last.body.len(),
+        last.body
+    );
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let port = listener.local_addr()?.port();
+    let forger = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4_096];
+            // A request of Prometheus fits into one piece, and one that fails is sent again a second later.
+            if stream.read(&mut request).await.is_ok() {
+                let _ = stream.write_all(reply.as_bytes()).await;
+            }
+        }
+    });
+    let frozen = processes::freeze(testbed, service)?;
+    lead_prometheus(testbed, service, port);
+    drop(frozen);
+    Injection::by(Cure::TrueMetrics(service, forger))
+}
+
+/// Lets a frozen service go on, and leads Prometheus to it again.
+pub(super) fn stop_forging(testbed: &mut Testbed, service: &'static str) -> anyhow::Result<()> {
+    let admin_port = admin_port(testbed, service)?;
+    lead_prometheus(testbed, service, admin_port);
+    processes::thaw(testbed, service)
+}
+
+fn admin_port(testbed: &mut Testbed, service: &str) -> anyhow::Result<u16> {
+    Ok(testbed.services_of(service)?[0].admin_port)
+}
+
+/// Ends the connections of Prometheus to a service, and lets new ones lead to this port.
+fn lead_prometheus(testbed: &Testbed, service: &str, port: u16) {
+    if let Some(link) = testbed.links.get(&metrics_link(service)) {
+        link.aim(port);
+        link.set(Mode::Reset);
+        link.set(Mode::Pass);
+    }
 }
 
 fn now_ms() -> i64 {

@@ -71,12 +71,24 @@ fn tiles(report: &Report) -> Vec<Tile> {
             report.falsely_final.len() as u64,
             "results without an acknowledged ballot",
         ),
+        figures(report),
         plain("polls closed", report.polls_closed.to_string(), "during the run"),
         must_be_none("5xx except 503", report.outcomes.server_errors, "wrong answers"),
         plain("503", report.outcomes.unavailable.to_string(), "with Retry-After"),
         plain("no answer", report.outcomes.no_answer.to_string(), "connections lost, time-outs"),
         plain("slowest recovery", seconds(slowest), "from the healing to a new ballot counted"),
     ]
+}
+
+/// The figures of the overview that looked well while their service was silent, or that nobody could look.
+fn figures(report: &Report) -> Tile {
+    let (label, count) = ("falsely well", report.overview.falsely_well.len());
+    let (value, note, tone) = match (&report.overview.unchecked, count) {
+        (Some(_), _) => ("?".to_owned(), "the overview was not checked", ""),
+        (None, 0) => ("0".to_owned(), "figures of the overview, in silence", "good"),
+        (None, _) => (count.to_string(), "figures of the overview, in silence", "bad"),
+    };
+    Tile { label, value, note, tone }
 }
 
 fn row(number: usize, step: &StepReport) -> Row<'_> {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Report, StepReport, mib};
+use crate::overview::BOUND;
 
 /// Renders the report of a run.
 pub(crate) fn render(report: &Report) -> String {
@@ -21,6 +22,7 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "\n`{}` · {} · {}\n", report.command, report.started_at, report.machine)?;
     write_audit(out, report)?;
     write_steps(out, report)?;
+    write_overview(out, report)?;
     write_memory(out, report)?;
     if !report.named.is_empty() {
         writeln!(out, "\n## Voters\n\n| finding | who | expected | found |\n|---|---|---|---|")?;
@@ -47,6 +49,7 @@ fn write_audit(out: &mut String, report: &Report) -> std::fmt::Result {
         ("wrong choice", found.wrong_choice),
         ("falsely final", report.falsely_final.len() as u64),
         ("polls that closed", report.polls_closed),
+        ("figures falsely well", report.overview.falsely_well.len() as u64),
         ("without an answer, and counted", found.indeterminate_counted),
         ("without an answer, and not counted", found.indeterminate_absent),
         ("answers 503, with Retry-After", report.outcomes.unavailable),
@@ -107,6 +110,25 @@ fn write_step(out: &mut String, step: &StepReport) -> std::fmt::Result {
     )
 }
 
+fn write_overview(out: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(out, "\n## Overview\n")?;
+    if let Some(why) = &report.overview.unchecked {
+        return writeln!(out, "**Not checked:** {why}.");
+    }
+    writeln!(
+        out,
+        "Each second a Prometheus evaluated the figures of the overview dashboard. Once every replica of a service has been \
+         silent for {} s, no figure about it may be green or blue; one that shows the time of the silence has until its \
+         threshold.\n\n\
+         | figure | looks | looked well | looks in silence |\n|---|---:|---:|---:|",
+        BOUND.as_secs()
+    )?;
+    for (panel, looks) in &report.overview.looks {
+        writeln!(out, "| {panel} | {} | {} | {} |", looks.all, looks.well, looks.in_silence)?;
+    }
+    Ok(())
+}
+
 fn write_memory(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
@@ -138,12 +160,16 @@ mod tests {
             "`make chaos SEED=7`",
             "| lost | 0 |",
             "| falsely final | 0 |",
+            "| figures falsely well | 0 |",
+            "| Viewers | 10 | 7 | 3 |",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(
             text.contains("| 2 | kill-consumer (consumer-1)<br>a <note> | 2.0 | 8 | 0 | 0.3 |")
         );
+        report.overview.unchecked = Some("there is none".to_owned());
+        assert!(render(&report).contains("**Not checked:** there is none."));
         report.steps[0].recovery.counted = None;
         assert!(render(&report).contains("| **never** |"));
     }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Restores a dump into an empty database, all or nothing. Afterwards `votectl migrate` grants the services' roles their
-# rights again, and `votectl resync` settles a Redis that was kept.
+# Restores a dump into an empty database, all or nothing. Afterwards the Job runs `votectl migrate`, which grants the services'
+# roles their rights again, and `votectl resync`, which settles a Redis that was kept.
 #   PG*           the server, and the owner of the database as the user
 #   FOLDER        the folder with the dumps
 #   DUMP          the name of the dump; the newest one if empty

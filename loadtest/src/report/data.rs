@@ -15,6 +15,7 @@ use crate::measure::histogram::Distribution;
 use crate::plan::shard::Shard;
 use crate::plan::timetable::Plan;
 use crate::poll::Poll;
+use crate::voters::challenge::Challenges;
 use crate::voters::mix::Mix;
 use crate::voters::outcome::Outcome;
 
@@ -49,6 +50,8 @@ pub struct Report {
     pub screen: Option<ScreenReport>,
     /// The figures from the target's own metrics, if addresses were given.
     pub metrics: Option<MetricsReport>,
+    /// The challenges that the target asked for, and what they cost the load tester; absent if there were none.
+    pub challenges: Option<Challenges>,
     /// The figures over time.
     pub series: Series,
     /// The resources that the load tester used.

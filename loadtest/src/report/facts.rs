@@ -3,6 +3,7 @@
 use crate::poll::VotePolicy;
 use crate::report::data::Report;
 use crate::text::{bytes, duration, moment, number, plural, seconds};
+use crate::voters::challenge::Challenges;
 
 /// Returns the known facts about the set-up. Unknown ones are left out.
 pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
@@ -64,6 +65,7 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
             bytes(report.generator.resident_bytes_max)
         )),
     );
+    fact("challenges", report.challenges.as_ref().map(challenges_text));
     fact("viewers", report.viewers.as_ref().map(|viewers| format!(
         "{} watching, {} stalled; {} reconnects, {} silences above 20 s, {} versions out of order, {} stale frames",
         number(viewers.with_state),
@@ -114,6 +116,23 @@ pub(crate) fn facts(report: &Report) -> Vec<(&'static str, String)> {
     fact("seed", Some(setup.seed.to_string()));
     fact("version", Some(setup.version.clone()));
     facts
+}
+
+/// Says what challenges cost. A voter's latency includes the time for its calculation.
+pub(crate) fn challenges_text(challenges: &Challenges) -> String {
+    let solved = challenges.solved.max(1);
+    let mut text = format!(
+        "{} asked for, {} solved with {} hashes and {} of processor each, which the latencies include",
+        number(challenges.asked),
+        number(challenges.solved),
+        number(challenges.hashes / solved),
+        duration(challenges.cpu_us as f64 / solved as f64)
+    );
+    if let Some(kind) = &challenges.impossible_kind {
+        text +=
+            &format!("; {} of the kind `{kind}` cannot be solved", number(challenges.impossible));
+    }
+    text
 }
 
 fn mix_text(report: &Report) -> Option<String> {

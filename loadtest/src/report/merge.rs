@@ -137,6 +137,9 @@ fn add(sum: &mut Report, other: &Report) -> anyhow::Result<()> {
     sum.schedule.sent += other.schedule.sent;
     sum.schedule.sent_in_time += other.schedule.sent_in_time;
     add_distribution(&mut sum.schedule.lateness, &other.schedule.lateness)?;
+    if let Some(challenges) = &other.challenges {
+        sum.challenges.get_or_insert_default().add(challenges);
+    }
     add_phases(sum, other)?;
     add_viewers(sum, other)?;
     // Series are summed interval by interval.

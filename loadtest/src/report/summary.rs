@@ -2,6 +2,7 @@
 
 use crate::audit::result::AuditVerdict;
 use crate::report::data::Report;
+use crate::report::facts::challenges_text;
 use crate::report::outcomes::by_class;
 use crate::report::slo::SAMPLES_MIN;
 use crate::report::tables::slo_word;
@@ -34,6 +35,9 @@ pub(crate) fn summary(report: &Report) -> String {
     );
     let classes = by_class(report).map(|(name, count)| format!("{} {name}", number(count)));
     row("ballots", classes.join(", "));
+    if let Some(challenges) = &report.challenges {
+        row("challenges", challenges_text(challenges));
+    }
     row(
         "errors",
         format!(

@@ -6,7 +6,7 @@
 
 use crate::audit::result::{AuditVerdict, Basis};
 use crate::report::data::{LoadVerdict, Report};
-use crate::text::{number, plural};
+use crate::text::{number, one_or_many, plural};
 use crate::voters::outcome::Outcome;
 
 /// A run in which a smaller share of the voters was sent in time is void.
@@ -47,6 +47,7 @@ pub(crate) fn of(report: &Report) -> LoadVerdict {
     if report.schedule.void {
         reasons.push(schedule_reason(report));
     }
+    reasons.extend(challenge_reason(report));
     reasons.extend(fault_reason(report));
     reasons.extend(errors_reason(report));
     for slo in report.slos.iter().filter(|slo| !slo.kept) {
@@ -111,6 +112,17 @@ fn audited(report: &Report) -> String {
         (AuditVerdict::Partial, _) => "one shard: merge all reports for the audit".to_owned(),
         (AuditVerdict::Skipped, _) => "not audited".to_owned(),
     }
+}
+
+/// Names challenges that no load tester can solve.
+fn challenge_reason(report: &Report) -> Option<String> {
+    let challenges = report.challenges.as_ref()?;
+    let kind = challenges.impossible_kind.as_ref()?;
+    Some(format!(
+        "{} refused, because the target asks for a challenge of the kind `{kind}`, which no load tester can solve. Set \
+         CHALLENGE=off for the load test, or leave out CHALLENGE_VERIFIER_URL so that it asks for a proof of work",
+        one_or_many(challenges.impossible, "ballot was", "ballots were")
+    ))
 }
 
 /// Returns whether voters cast valid ballots and none of them was acknowledged.

@@ -19,6 +19,7 @@ use crate::run::monitor::Monitor;
 use crate::units::rounded;
 use crate::viewers::click_to_screen::{ClickToScreen, ScreenLatencies};
 use crate::viewers::stats::ViewerStats;
+use crate::voters::challenge::Challenges;
 use crate::voters::outcome::{Outcome, OutcomeCounts};
 use crate::workers::recorder::Recorder;
 
@@ -70,6 +71,7 @@ impl ReportBuilder<'_> {
             screen: self.screen(&shown),
             series: self.series(&shown),
             generator: self.generator(),
+            challenges: self.challenges(),
             samples: self.samples(),
             metrics: self.metrics,
             audit: self.audit,
@@ -312,6 +314,11 @@ impl ReportBuilder<'_> {
             faults: self.load.record.own_faults,
             fault: self.load.record.own_fault.clone(),
         }
+    }
+
+    fn challenges(&self) -> Option<Challenges> {
+        let challenges = &self.load.record.challenges;
+        (challenges.asked > 0).then(|| challenges.clone())
     }
 
     fn samples(&self) -> Vec<String> {

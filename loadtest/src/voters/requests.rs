@@ -49,20 +49,22 @@ impl Requests {
         }
     }
 
-    /// Composes a ballot with these choices in `out`.
+    /// Composes a ballot with these choices in `out`, and with the solution of a challenge, if there is one. A form has
+    /// none: without scripts, nobody solves a challenge.
     pub(crate) fn ballot(
         &self,
         out: &mut Vec<u8>,
         voter: &Voter,
         choices: u64,
         code: Option<&str>,
+        solution: Option<&str>,
     ) {
         let mut body = self.body.borrow_mut();
         body.clear();
         let (head, written) = if voter.form {
             (&self.form_head, self.write_form(&mut body, choices, code))
         } else {
-            (&self.ballot_head, self.write_json(&mut body, choices, code))
+            (&self.ballot_head, self.write_json(&mut body, choices, code, solution))
         };
         written.expect("writing to memory cannot fail");
         finish(out, head, voter, &body);
@@ -97,6 +99,7 @@ impl Requests {
         out: &mut Vec<u8>,
         choices: u64,
         code: Option<&str>,
+        solution: Option<&str>,
     ) -> std::io::Result<()> {
         out.write_all(br#"{"choices":["#)?;
         for (nth, slug) in self.chosen(choices).enumerate() {
@@ -104,9 +107,10 @@ impl Requests {
             write!(out, "{comma}\"{slug}\"")?;
         }
         out.write_all(b"]")?;
-        if let Some(code) = code {
-            let code = serde_json::to_string(code)?;
-            write!(out, ",\"code\":{code}")?;
+        for (name, text) in [("code", code), ("solution", solution)] {
+            if let Some(text) = text {
+                write!(out, ",\"{name}\":{}", serde_json::to_string(text)?)?;
+            }
         }
         out.write_all(b"}")
     }
@@ -198,8 +202,8 @@ mod tests {
     async fn json_ballot_is_golden() {
         let mut out = Vec::new();
         let voter = Voter { cookie: Some("voter=v1.x".into()), ..voter(0) };
-        requests([]).await.ballot(&mut out, &voter, 0b11, Some("a\"b"));
-        let body = r#"{"choices":["cats","dogs"],"code":"a\"b"}"#;
+        requests([]).await.ballot(&mut out, &voter, 0b11, Some("a\"b"), Some("w1.1f"));
+        let body = r#"{"choices":["cats","dogs"],"code":"a\"b","solution":"w1.1f"}"#;
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with(
             "POST /a/api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: 127.0.0.1:8080\r\n"
@@ -214,7 +218,7 @@ mod tests {
     async fn further_headers_go_with_every_request() {
         let requests = requests([("Host", "vote.example"), ("x-team", "one")]).await;
         let (mut ballot, mut page) = (Vec::new(), Vec::new());
-        requests.ballot(&mut ballot, &voter(0), 1, None);
+        requests.ballot(&mut ballot, &voter(0), 1, None, None);
         requests.page(&mut page, &voter(0));
         for request in [ballot, page] {
             let text = String::from_utf8(request).unwrap();
@@ -226,7 +230,13 @@ mod tests {
     #[tokio::test]
     async fn form_ballot_repeats_the_field() {
         let mut out = Vec::new();
-        requests([]).await.ballot(&mut out, &Voter { form: true, ..voter(0) }, 0b11, Some("a b"));
+        requests([]).await.ballot(
+            &mut out,
+            &Voter { form: true, ..voter(0) },
+            0b11,
+            Some("a b"),
+            None,
+        );
         assert!(
             String::from_utf8(out).unwrap().ends_with("\r\n\r\nvote=cats&vote=dogs&code=a%20b")
         );

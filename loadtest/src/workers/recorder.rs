@@ -7,6 +7,7 @@
 use crate::audit::ledger::Ledger;
 use crate::measure::histogram::Latencies;
 use crate::measure::intervals::{Intervals, Join};
+use crate::voters::challenge::Challenges;
 use crate::voters::expected_vote::{ExpectedVote, VoterRecord};
 use crate::voters::outcome::{Outcome, OutcomeCounts, RequestKind};
 
@@ -158,6 +159,7 @@ pub(crate) struct Recorder {
     pub(crate) contradicted: u64,
     /// The number of 503 replies without a `Retry-After` header.
     pub(crate) unavailable_without_retry_after: u64,
+    pub(crate) challenges: Challenges,
     /// The first few replies that should not have come, word for word.
     pub(crate) samples: Vec<String>,
 }
@@ -186,6 +188,7 @@ impl Recorder {
             cpu: std::time::Duration::ZERO,
             contradicted: 0,
             unavailable_without_retry_after: 0,
+            challenges: Challenges::default(),
             samples: Vec::new(),
             config,
         }
@@ -306,6 +309,7 @@ impl Recorder {
         self.cpu += other.cpu;
         self.contradicted += other.contradicted;
         self.unavailable_without_retry_after += other.unavailable_without_retry_after;
+        self.challenges.add(&other.challenges);
         for sample in &other.samples {
             self.sample(|| sample.clone());
         }

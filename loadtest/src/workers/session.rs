@@ -4,14 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use crate::http::connection::{Connection, ExchangeError};
 use crate::http::endpoint::is_own_fault;
 use crate::http::reply::Reply;
 use crate::lock::lock;
 use crate::measure::clock::{Clock, micros};
+use crate::measure::machine::thread_time;
 use crate::plan::arrivals::Arrival;
 use crate::rng::Rng;
+use crate::voters::challenge::{self, Challenge};
 use crate::voters::crowd::{Behaviour, Crowd, Voter};
 use crate::voters::expected_vote::ExpectedVote;
 use crate::voters::outcome::{Outcome, OutcomeClass, RequestKind};
@@ -30,7 +33,12 @@ pub(crate) struct Sessions {
     pub(crate) journal: Option<Arc<Journal>>,
     /// The end of each phase in µs; empty in the closed model.
     pub(crate) ends_us: Vec<u64>,
+    /// A permit for each processor, shared by all workers: more calculations at once would only delay each other.
+    pub(crate) solvers: Arc<Semaphore>,
 }
+
+/// The most challenges that a voter solves for one ballot. A second one comes if the first has expired meanwhile.
+const CHALLENGES_MAX: u32 = 2;
 
 /// Keeps the choice of a target apart from a voter's other random numbers.
 const ROUTE_SEED: u64 = 0x0052_4F55_5445;
@@ -162,19 +170,39 @@ impl Sessions {
         kind: RequestKind,
         due_us: u64,
     ) -> u64 {
-        // Compose and send the request.
-        if let Some(choices) = choices {
-            let code = self.crowd.code(session.voter.number);
-            session.requests.ballot(session.request, &session.voter, choices, code);
-        }
-        let reply = match session.voter.behaviour {
-            Behaviour::HangUp => hang_up(session).await,
-            _ => {
-                let exchange = session.connection.exchange(session.request, self.reply_time_max);
-                exchange.await.map(Answer::Reply)
+        // Compose and send the request, and once more with the solution of a challenge.
+        let mut solution = None;
+        let mut challenges_left = CHALLENGES_MAX;
+        let reply = loop {
+            if let Some(choices) = choices {
+                let code = self.crowd.code(session.voter.number);
+                let solution = solution.as_deref();
+                session.requests.ballot(session.request, &session.voter, choices, code, solution);
+            }
+            let reply = match session.voter.behaviour {
+                Behaviour::HangUp => hang_up(session).await,
+                _ => {
+                    let exchange =
+                        session.connection.exchange(session.request, self.reply_time_max);
+                    exchange.await.map(Answer::Reply)
+                }
+            };
+            self.note_connection(session, reply.as_ref().err());
+            let Ok(Answer::Reply(answer)) = &reply else { break reply };
+            keep_cookie(session, answer);
+            if answer.status != 403 || choices.is_none() || challenges_left == 0 {
+                break reply;
+            }
+            challenges_left -= 1;
+            let asked = challenge::read(session.connection.text(&answer.body));
+            solution = match asked {
+                Some(asked) => self.solve(asked).await,
+                None => None,
+            };
+            if solution.is_none() {
+                break reply;
             }
         };
-        self.note_connection(session, reply.as_ref().err());
         let now_us = self.clock.now_us();
         // Read the reply: the cookie, the stored choices, and whether a 503 says when to retry.
         let mut choices_in_reply = None;
@@ -182,7 +210,6 @@ impl Sessions {
             Err(error) => outcome_of(error),
             Ok(Answer::HungUp) => Outcome::HungUp,
             Ok(Answer::Reply(reply)) => {
-                keep_cookie(session, reply);
                 if reply.status == 409 {
                     choices_in_reply = self.read_choices(session.connection.text(&reply.body));
                 }
@@ -211,6 +238,33 @@ impl Sessions {
             });
         }
         now_us
+    }
+
+    /// Solves a challenge on a thread of its own, so that the other voters of this worker go on. Returns `None` for one
+    /// that cannot be solved.
+    async fn solve(&self, asked: Challenge) -> Option<String> {
+        self.recorder().challenges.asked += 1;
+        let work = match asked {
+            Challenge::Work(work) => work,
+            Challenge::Impossible(kind) => {
+                let challenges = &mut self.recorder().challenges;
+                challenges.impossible += 1;
+                challenges.impossible_kind.get_or_insert(kind);
+                return None;
+            }
+        };
+        let _permit = self.solvers.acquire().await.ok()?;
+        let hashes = u64::from(work.hashes);
+        let calculated = tokio::task::spawn_blocking(move || {
+            let before = thread_time();
+            (work.solve(), thread_time().saturating_sub(before))
+        });
+        let (solution, time) = calculated.await.ok()?;
+        let challenges = &mut self.recorder().challenges;
+        challenges.solved += 1;
+        challenges.hashes += hashes;
+        challenges.cpu_us += micros(time);
+        Some(solution)
     }
 
     fn enter(

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ pub(crate) struct WorkerConfig {
     pub(crate) connections_max: usize,
     pub(crate) reply_time_max: Duration,
     pub(crate) journal: Option<Arc<Journal>>,
+    /// The permits for calculations, shared by all workers.
+    pub(crate) solvers: Arc<Semaphore>,
     /// Ends the load early when it is cancelled.
     pub(crate) stop: CancellationToken,
 }
@@ -116,6 +119,7 @@ fn drive(
             reply_time_max: config.reply_time_max,
             journal: config.journal.clone(),
             ends_us: if config.closed.is_some() { Vec::new() } else { config.plan.ends_us() },
+            solvers: Arc::clone(&config.solvers),
         },
         endpoints: config.endpoints.iter().cloned().map(Arc::new).collect(),
         dispatcher: Dispatcher::default(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use votestream_schema::submission::work::Challenge;
 
 /// A mistake of the deployment. Most of them affect the fiftieth ballot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,10 @@ pub(crate) enum Fault {
     Hidden,
     /// Replies are as proxies write them: with interim replies, many fields, and `close` in a list.
     Proxy,
+    /// New voters have to solve a proof of work of so many hashes first.
+    Work(u32),
+    /// New voters have to solve the challenge of another service first.
+    Siteverify,
     /// A connection is closed once it was idle for this long.
     Idle(Duration),
 }
@@ -344,6 +349,27 @@ impl State {
         self.version += 1;
     }
 
+    /// Returns the challenge that the voter has to solve first, if there is one.
+    fn challenge(&self, request: &Request) -> Option<String> {
+        match self.fault {
+            Fault::Work(hashes) => {
+                let text = format!("w1.{hashes:x}.ffffffff.{:032x}", request.voter.unwrap_or(0));
+                let work = Challenge { text, hashes };
+                let ballot = serde_json::from_slice::<serde_json::Value>(&request.body).ok();
+                // The solution names the voter, so a ballot without one has none.
+                let is_solved = request.voter.is_some()
+                    && ballot.is_some_and(|ballot| ballot["solution"] == work.solve().as_str());
+                let asked = format!(
+                    r#"{{"kind":"work","text":"w1.{hashes:x}.ffffffff.{:032x}","hashes":{hashes}}}"#,
+                    request.voter.unwrap_or(self.next_voter)
+                );
+                (!is_solved).then_some(asked)
+            }
+            Fault::Siteverify => Some(r#"{"kind":"siteverify","site_key":"k"}"#.to_owned()),
+            _ => None,
+        }
+    }
+
     fn ballot(&mut self, request: &Request, shared: &Arc<Mutex<Self>>) -> String {
         if let Fault::Answer(status) = self.fault {
             return reply(&format!("{status} No\r\nlocation: https://vote.example/x"), None, "{}");
@@ -362,6 +388,12 @@ impl State {
             self.count(option, 1, 0);
             self.register.insert(voter, option);
             return accepted(request, voter);
+        }
+        if let Some(challenge) = self.challenge(request) {
+            let cookie = request.voter.is_none().then_some(voter);
+            let body =
+                format!(r#"{{"type":"/problems/challenge-required","challenge":{challenge}}}"#);
+            return reply("403 Forbidden", cookie, &body);
         }
         self.register.insert(voter, option);
         self.ballots += 1;

@@ -167,3 +167,27 @@ fn ballots_of_others_are_counted_and_are_no_fault_of_the_target() {
     assert_eq!(report.metrics.unwrap().foreign_ballots, Some(0), "{}", done.stdout);
     assert_eq!(done.code, 0, "{}", done.stdout);
 }
+
+#[test]
+fn a_proof_of_work_is_solved_and_its_cost_is_told() {
+    let fake = Fake::with(Fault::Work(2_000));
+    let (done, report) = run(&fake.url(), "--rate 40 --duration 1s --warm-up 0s --mix twice=50%");
+    assert_eq!((done.code, fake.voters()), (0, 40), "{}", done.stdout);
+    let challenges = report.challenges.unwrap();
+    assert_eq!((challenges.asked, challenges.solved), (40, 40), "whoever has voted is not asked");
+    assert_eq!((challenges.hashes, challenges.impossible), (80_000, 0));
+    assert!(challenges.cpu_us > 0);
+    assert!(done.stdout.contains("40 solved with 2,000 hashes"), "{}", done.stdout);
+}
+
+#[test]
+fn a_challenge_of_another_service_is_named_as_impossible() {
+    let fake = Fake::with(Fault::Siteverify);
+    let (done, report) = run(&fake.url(), "--rate 40 --duration 1s --warm-up 0s");
+    assert_eq!((done.code, fake.voters()), (1, 0), "{}", done.stdout);
+    let challenges = report.challenges.unwrap();
+    assert_eq!((challenges.impossible, challenges.solved), (40, 0));
+    let named =
+        "40 ballots were refused, because the target asks for a challenge of the kind `siteverify`";
+    assert!(done.stdout.contains(named), "{}", done.stdout);
+}

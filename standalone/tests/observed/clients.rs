@@ -22,6 +22,23 @@ pub async fn ballots_without_a_code(vote: &str) -> usize {
     refused
 }
 
+/// Casts ballots with a solution that another service has to check, and returns how many were given a proof of work
+/// because that service is away.
+pub async fn ballots_with_solutions(vote: &str, ballots: usize) -> usize {
+    let address = address(vote);
+    let body = r#"{"choices":["a"],"solution":"a token"}"#;
+    let request = format!(
+        "POST /api/polls/cats-vs-dogs/ballots HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut given = 0;
+    for _ in 0..ballots {
+        given += usize::from(answer(address, &request).await.contains(r#""kind":"work""#));
+    }
+    given
+}
+
 /// Casts the ballots of so many new voters who seem to share one address, and returns how many were accepted.
 pub async fn ballots_of_one_network(vote: &str, voters: usize) -> usize {
     let address = address(vote);

@@ -117,6 +117,27 @@ impl LoadedPipeline {
         );
         (helper, port)
     }
+
+    /// Starts another producer, which asks every new voter for a challenge that another service checks. That service is
+    /// away. Returns the producer with its address and its admin port.
+    pub fn producer_with_a_dead_verifier(&self) -> (Helper, String, u16) {
+        let [port, admin, nobody] = [free_port(), free_port(), free_port()];
+        let secret = folder("verifier").join("secret");
+        std::fs::write(&secret, "a secret").unwrap();
+        let helper = Helper::start(
+            Command::new(binary("producer"))
+                .env("REDIS_URL", &self.redis_url)
+                .env("COOKIE_KEYS_FILE", self.pipeline.data_dir.join("secrets/cookie-keys"))
+                .env("LISTEN_ADDR", format!("127.0.0.1:{port}"))
+                .env("ADMIN_ADDR", format!("127.0.0.1:{admin}"))
+                .env("CHALLENGE", "always")
+                .env("CHALLENGE_VERIFIER_URL", format!("http://127.0.0.1:{nobody}/siteverify"))
+                .env("CHALLENGE_VERIFIER_SECRET_FILE", secret)
+                .env("CHALLENGE_SITE_KEY", "our site")
+                .env("CHALLENGE_SCRIPT_URL", format!("http://127.0.0.1:{nobody}/api.js")),
+        );
+        (helper, format!("http://127.0.0.1:{port}/"), admin)
+    }
 }
 
 /// Returns the folder of the workspace.

@@ -7,7 +7,7 @@ mod clients;
 mod collector;
 mod expressions;
 mod loaded_pipeline;
-mod prometheus;
+mod shortened;
 #[path = "../metrics_document/tables.rs"]
 mod tables;
 
@@ -17,13 +17,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clients::{
-    ballots_of_one_network, ballots_without_a_code, failing_requests, unfinished_request, viewer,
+    ballots_of_one_network, ballots_with_solutions, ballots_without_a_code, failing_requests,
+    unfinished_request, viewer,
 };
 use collector::Collector;
 use loaded_pipeline::{Helper, LoadedPipeline, root, until};
-use prometheus::{Prometheus, get, shortened};
 use rustix::process::Signal;
-use testkit::{eventually, free_port};
+use shortened::{copy_rules, shortened};
+use testkit::prometheus::{Prometheus, fetch, get};
+use testkit::{eventually, folder, free_port};
 
 /// After a slow audit, the next one waits for a minute or two.
 const SOON: Duration = Duration::from_secs(180);
@@ -118,6 +120,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     let load = pipeline.load();
     let exporters = exporters(&pipeline);
     let doomed = [1, 7].map(|days| pipeline.dashboard_with_certificate(days));
+    let (challenging, vote, challenging_port) = pipeline.producer_with_a_dead_verifier();
     let mut targets = vec![
         ("producer".to_owned(), vec![metrics]),
         ("dashboard".to_owned(), vec![metrics + 1]),
@@ -125,9 +128,13 @@ async fn every_panel_has_data_and_every_alert_fires() {
         ("canary".to_owned(), vec![metrics + 4]),
         ("first-dashboard".to_owned(), vec![doomed[0].1]),
         ("second-dashboard".to_owned(), vec![doomed[1].1]),
+        // Its job is none of ours, so that no alert takes it for a replica of the producer.
+        ("challenging".to_owned(), vec![challenging_port]),
     ];
     targets.extend(exporters.iter().map(|(job, port, _)| ((*job).to_owned(), vec![*port])));
-    let prometheus = Prometheus::start(&targets, &root().join("grafana/prometheus/rules"));
+    let home = folder("prometheus");
+    let rules = copy_rules(&root().join("grafana/prometheus/rules"), &home);
+    let prometheus = Prometheus::start_in(&home, &targets, &rules).unwrap();
     let mut watched = Observation { pipeline, prometheus, seen: BTreeSet::new() };
 
     every_expression_has_data(&watched.prometheus).await;
@@ -140,6 +147,8 @@ async fn every_panel_has_data_and_every_alert_fires() {
     watched.seen.clear();
 
     watched.see(&["CertificateExpires"]).await;
+    solutions_are_not_checked(&mut watched, &vote).await;
+    drop(challenging);
     counting_stands_still_and_entries_are_deleted(&mut watched).await;
     servers_come_near_their_bounds(&mut watched).await;
     entries_are_left_behind(&mut watched).await;
@@ -164,19 +173,19 @@ async fn every_panel_has_data_and_every_alert_fires() {
 /// Checks the Prometheus that `make up OBSERVE=1` started.
 async fn prometheus_of_make_up_scrapes_everything(port: u16) {
     eventually(SOON, async || {
-        let reply = get(port, "/api/v1/targets?state=active")?;
+        let reply = get(port, "/api/v1/targets?state=active").map_err(|error| error.to_string())?;
         let targets = reply["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
         let up = targets.iter().filter(|target| target["health"] == "up").count();
         if (targets.len(), up) == (6, 6) { Ok(()) } else { Err(format!("{targets:?}")) }
     })
     .await;
     eventually(SOON, async || {
-        let found = get(port, "/api/v1/alertmanagers")?;
+        let found = get(port, "/api/v1/alertmanagers").map_err(|error| error.to_string())?;
         let active = found["data"]["activeAlertmanagers"].as_array().map_or(0, Vec::len);
         if active == 1 { Ok(()) } else { Err(found.to_string()) }
     })
     .await;
-    let served = get(port, "/consoles/NoProducer.md").unwrap_err();
+    let served = fetch(port, "/consoles/NoProducer.md").unwrap();
     assert!(served.contains("# NoProducer\n") && served.contains("## Do this"), "{served}");
     let rules = get(port, "/api/v1/rules").unwrap();
     assert!(rules["data"]["groups"].as_array().is_some_and(|groups| groups.len() > 3), "{rules}");
@@ -271,8 +280,7 @@ fn exported_is_documented(ports: [u16; 4], with_certificate: u16) {
 }
 
 fn exported(port: u16) -> BTreeSet<String> {
-    // The reply is not JSON, so `get` returns it in its error.
-    let text = get(port, "/metrics").unwrap_err();
+    let text = fetch(port, "/metrics").unwrap();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     types.map(str::to_owned).collect()
 }
@@ -520,6 +528,16 @@ async fn voters_come_from_one_network(watched: &mut Observation) {
     }
 }
 
+/// Sends solutions to a producer that cannot have them checked. Its counter grows between two scrapes at least.
+async fn solutions_are_not_checked(watched: &mut Observation, vote: &str) {
+    let until = Instant::now() + SOON;
+    while !watched.seen_all("ChallengeVerifierDown") {
+        assert!(Instant::now() < until, "solutions that nobody checks are not seen");
+        assert_eq!(ballots_with_solutions(vote, 40).await, 40);
+        watched.firing();
+    }
+}
+
 async fn every_ballot_is_refused(watched: &mut Observation) {
     let until = Instant::now() + SOON;
     while !watched.seen_all("BallotsRefused") {
@@ -536,7 +554,8 @@ async fn the_turnout_is_exact(watched: &Observation) {
         WHERE p.slug NOT IN ('ranked', 'votestream-canary')";
     eventually(SOON, async || {
         let counted: f64 = sql.query_one(sum, &[]).await.unwrap().get(0);
-        let shown = watched.prometheus.query("max(votestream_voters{job=\"dashboard\"})")?;
+        let shown = watched.prometheus.query("max(votestream_voters{job=\"dashboard\"})");
+        let shown = shown.map_err(|error| error.to_string())?;
         let shown = shown.first().and_then(|sample| sample["value"][1].as_str()?.parse().ok());
         if shown == Some(counted) && counted > 1_000.0 {
             Ok(())

@@ -271,3 +271,18 @@ async fn a_closed_poll_asks_nobody_to_calculate() {
     let service = challenging("always").polls([closed]).start().await;
     assert_eq!(service.ballot("pets", &["cats"]).send().await.problem(), "not-open");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_load_tester_solves_the_proof_of_work() {
+    let service = challenging("always").polls([poll("pets")]).start().await;
+    let target = format!("http://{}", service.client.address);
+    let load = ["run", "--target", &target, "--poll", "pets", "--rate", "20", "--duration", "1s"];
+    let more = ["--warm-up", "0s", "--viewers", "0", "--no-audit", "--quiet"];
+    let mut command = std::process::Command::new(testkit::binary("loadtest"));
+    command.args(load).args(more);
+    let done = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+    assert!(said.contains("20 solved with 100 hashes"), "{said}");
+    assert_eq!(service.entries().await.len(), 20);
+}
