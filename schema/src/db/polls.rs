@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Row};
 
 use super::error::{Error, UnreadablePoll};
 use super::{locks, secrets};
+use crate::poll::results_key::ResultsKey;
 use crate::poll::secrecy::{Secrecy, VoterKeys};
 use crate::poll::stored_voter_policy::StoredVoterPolicy;
 use crate::poll::{Definition, Invalid, Poll, PollOption};
@@ -260,6 +261,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         listed: row.get("listed"),
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
+            results_key: ResultsKey::read(row.get("results_key")),
             secret: row.get("secret"),
             keep_votes_days: row.get::<_, Option<i32>>("keep_votes_days").map(|days| days as u16),
             sealed_at_ms: row.get("sealed_at_ms"),
