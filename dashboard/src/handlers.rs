@@ -23,7 +23,9 @@ use crate::picture::Pictures;
 use crate::problems::RESULTS_HIDDEN;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
-use voters::asks_for_opened;
+
+/// The parameter with which a page asks for what its reader may see, where others see less.
+const OPENED: &str = "opened";
 
 /// The parameters of the query string, by name.
 pub(crate) type Query = HashMap<String, String>;
@@ -77,7 +79,7 @@ impl AppState {
     /// Returns the poll as everybody sees it, or as the reader of this request may see it if the query asks for that.
     fn asked(&self, slug: &str, head: &Head, query: &Query) -> Result<Arc<Snapshot>, Problem> {
         let snapshot = self.poll(slug)?;
-        Ok(match asks_for_opened(query) {
+        Ok(match query.contains_key(OPENED) {
             true => self.opened_for(snapshot, head),
             false => snapshot,
         })
@@ -120,7 +122,7 @@ impl AppState {
 
     /// Streams a poll's frames, for `GET /api/polls/{slug}/events`. The stream takes the connection over.
     pub(crate) fn events(&self, slug: &str, head: &Head, query: &Query) -> Response {
-        let is_opened = asks_for_opened(query)
+        let is_opened = query.contains_key(OPENED)
             && self.board.get(slug).is_some_and(|it| self.has_voted(&it.poll, &head.headers));
         let owner = budget::owner(head.peer.0, &self.proxies);
         match self.viewers.take_over(slug, is_opened, owner) {

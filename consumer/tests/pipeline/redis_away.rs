@@ -194,7 +194,7 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
         let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
         assert_eq!(sorted(noted), right, "its slug and number alone are noted");
         let _: i64 =
-            redis.sadd(deployment.keys.drafts(), ["none-such", "99:none-such"]).await.unwrap();
+            redis.sadd(deployment.keys.drafts(), &["none-such", "99:none-such"]).await.unwrap();
         eventually(SOON, async || {
             let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
             if sorted(noted.clone()) == right { Ok(()) } else { Err(noted) }

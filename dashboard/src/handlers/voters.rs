@@ -6,7 +6,6 @@
 //! Invariant: replies to other addresses, and to requests that do not ask for this, are the same for everybody. So pictures,
 //! frames of other sites, lists and the screen of a hall show what everybody may see.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use votestream_schema::Poll;
@@ -16,18 +15,11 @@ use votestream_service::listener::Head;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::AppState;
+use super::{AppState, Query};
 use crate::snapshot::Snapshot;
 
 /// The parameter of an address that holds a proof.
 const PROOF: &str = "proof";
-/// The parameter with which a page asks for what its reader may see.
-const OPENED: &str = "opened";
-
-/// Whether the parameters of an address ask for what this reader may see.
-pub(crate) fn asks_for_opened(query: &HashMap<String, String>) -> bool {
-    query.contains_key(OPENED)
-}
 
 impl AppState {
     /// Returns the snapshot as the reader of this request may see it: open to whoever has a proof, else as everybody sees it.
@@ -58,7 +50,7 @@ impl AppState {
         poll: &Poll,
         path: &str,
         head: &Head,
-        query: &HashMap<String, String>,
+        query: &Query,
     ) -> Option<Response> {
         let (proof, now_s) = (query.get(PROOF)?, now_ms() / 1_000);
         let key = poll.secrecy.results_key.as_ref()?;
