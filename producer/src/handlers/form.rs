@@ -93,7 +93,13 @@ pub(crate) async fn results(voting: Arc<VotingService>, slug: String, head: Head
         }
     }
     match HeaderValue::try_from(address) {
-        Ok(address) => lead_to(address),
+        Ok(address) => {
+            // The address is this browser's own.
+            let mut reply = lead_to(address);
+            let no_store = HeaderValue::from_static("no-store");
+            reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
+            reply
+        }
         Err(_) => problem_page(&voting, &Problem::not_found(), None),
     }
 }
