@@ -19,6 +19,7 @@ pub mod db;
 pub mod idempotency;
 pub mod ids;
 pub mod keys;
+pub mod organiser;
 pub mod poll;
 #[cfg(feature = "poll-copy")]
 pub mod poll_copy;

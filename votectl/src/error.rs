@@ -70,6 +70,9 @@ pub enum Error {
         /// The slug that none of its options has.
         option: Slug,
     },
+    /// There is no organiser with this name who may still do something.
+    #[error("there is no organiser `{0}`; `votectl organisers list` shows all")]
+    NoSuchOrganiser(Slug),
     /// A title or a label breaks a rule.
     #[error(transparent)]
     BadText(#[from] votestream_schema::poll::Invalid),

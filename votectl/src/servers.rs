@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue};
 use tokio_postgres::Client;
+use votestream_schema::organiser::OPERATOR;
 use votestream_schema::position::{self, Position};
 use votestream_schema::projection::epoch::{self, Stamp};
 use votestream_schema::projection::functions;
-use votestream_schema::{Keys, db, poll_copy, projection, replay};
+use votestream_schema::{Keys, Slug, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
 use votestream_service::postgres::{self, Session};
 use votestream_service::redis::functions::load_missing;
@@ -36,13 +37,26 @@ pub struct Servers {
     postgres: PostgresArgs,
     wait: Duration,
     notify: Notify,
+    actor: String,
 }
 
 impl Servers {
     /// The servers of these settings, each of which is waited for no longer than `wait`; `notify` shows
     /// which one is waited for, and why.
     pub fn new(redis: RedisArgs, postgres: PostgresArgs, wait: Duration, notify: Notify) -> Self {
-        Self { redis, postgres, wait, notify }
+        Self { redis, postgres, wait, notify, actor: OPERATOR.to_owned() }
+    }
+
+    /// The same servers, for operations that the audit trail lists under the name of this organiser.
+    #[must_use]
+    pub fn acting_as(&self, organiser: &Slug) -> Self {
+        let (redis, postgres) = (self.redis.clone(), self.postgres.clone());
+        Self { redis, postgres, wait: self.wait, notify: self.notify, actor: organiser.to_string() }
+    }
+
+    /// The name under which the audit trail lists operations on these servers.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// Opens a session with Postgres.

@@ -123,7 +123,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 31] = [
+const SQL: [&str; 33] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/code_repair.rs",
@@ -131,9 +131,11 @@ const SQL: [&str; 31] = [
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
+    "schema/src/db/audit_trail.rs",
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
+    "schema/src/db/organisers.rs",
     "schema/src/db/poll_changes.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

@@ -50,6 +50,8 @@ pub async fn set(servers: &Servers, slug: &Slug, changes: &Changes) -> Result<Po
     }
     poll.revision += 1;
     db::poll_changes::store(&transaction, &before, &poll).await?;
+    let step = (servers.actor(), "poll set");
+    db::audit_trail::store_change(&transaction, step, &before, &poll).await?;
     transaction.commit().await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(
