@@ -213,8 +213,15 @@ impl Access {
 
     /// Refuses requests that a page of another site sent. Clients that are no browsers send neither header.
     fn check_own_page(&self, head: &Head) -> Result<(), Problem> {
-        let own = text(&head.headers, "x-forwarded-host").filter(|_| self.is_proxy(head.peer.0));
-        let own = own.or_else(|| text(&head.headers, "host"));
+        let lines = |name: &str| -> Vec<&[u8]> {
+            head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+        };
+        let by_proxy = self.is_proxy(head.peer.0).then(|| {
+            let elements = forwarded::forwarded(&lines("forwarded"));
+            forwarded::forwarded_host(&lines("x-forwarded-host"), &elements)
+        });
+        let by_proxy = by_proxy.flatten();
+        let own = by_proxy.as_deref().or_else(|| text(&head.headers, "host"));
         let is_own = match text(&head.headers, "sec-fetch-site") {
             Some(site) => matches!(site, "same-origin" | "none"),
             None => text(&head.headers, "origin")

@@ -21,7 +21,7 @@ pub struct Config {
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8082")]
     pub listen_addr: SocketAddr,
     /// Serve /metrics, /healthz and /readyz at this address
-    #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9082")]
+    #[arg(long, env = "ADMIN_ADDR", default_value = "0.0.0.0:9083")]
     pub admin_addr: SocketAddr,
     /// Link from a poll's page to this address, where people vote; no link when absent
     #[arg(long, env = "VOTE_URL")]

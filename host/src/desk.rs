@@ -13,7 +13,7 @@ use votestream_schema::poll::Definition;
 use votestream_schema::{Poll, PollState, Slug, db};
 use votestream_votectl::operations::log::log;
 use votestream_votectl::operations::polls::{self, Changes, IfExists, PollList, PollWithResults};
-use votestream_votectl::{Error, Servers};
+use votestream_votectl::{Error, Refusal, Servers};
 
 use crate::metrics;
 use crate::order::Order;
@@ -161,7 +161,14 @@ async fn carry_out(servers: &Servers, slug: &Slug, order: Order) -> Result<Outco
             polls::set(servers, slug, &Changes { title, labels, ..Changes::default() }).await?
         }
         Order::Cancel => polls::cancel(servers, slug).await?,
-        Order::Archive => polls::archive(servers, slug, |_, _| ()).await?,
+        Order::Archive => {
+            // This never changes in a poll, so it may be read beforehand.
+            if polls::show(servers, slug).await?.poll.secrecy.secret {
+                let reason = Refusal::SealsWhenArchived;
+                return Err(Error::PollRefuses { slug: slug.clone(), reason });
+            }
+            polls::archive(servers, slug, |_, _| ()).await?
+        }
     };
     Ok(Outcome { poll: now.poll, state: now.state })
 }

@@ -7,6 +7,7 @@ pub(crate) mod signing_in;
 pub(crate) mod task;
 
 use bytes::Bytes;
+use votestream_service::http::BasePath;
 use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
 use votestream_votectl::Error;
@@ -19,6 +20,8 @@ use crate::problems::REFUSED;
 
 /// The state that all handlers share.
 pub(crate) struct AppState {
+    /// The path in front of all addresses.
+    pub(crate) base: BasePath,
     pub(crate) access: Access,
     pub(crate) desk: Desk,
     pub(crate) vote_url: Option<String>,
@@ -50,10 +53,10 @@ fn problem_of(error: &Error) -> Problem {
     }
 }
 
-fn see_other(path: &str) -> Response {
+fn see_other(base: &BasePath, path: &str) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let path = HeaderValue::try_from(path).expect("paths are made of slugs");
+    let path = HeaderValue::try_from(base.join(path)).expect("paths are made of slugs");
     response.headers_mut().insert(header::LOCATION, path);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

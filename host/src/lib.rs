@@ -72,6 +72,7 @@ pub async fn run(
     let servers =
         Servers::new(config.redis.clone(), config.postgres.clone(), Duration::ZERO, |_| ());
     let state = Arc::new(AppState {
+        base: config.listener.base_path.clone(),
         access: Access::new(pool, &config),
         desk: Desk::new(servers),
         vote_url: config.vote_url.clone(),

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use votestream_schema::poll::Visibility;
+use votestream_service::http::BasePath;
 use votestream_service::page::{
     self, Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, StaticFiles, length_class, sentence,
 };
@@ -23,9 +24,9 @@ const ASSETS: &[Asset] =
 pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| StaticFiles::new(ASSETS));
 
 /// The page of a problem that belongs to no form; `back` is a path that leads on.
-pub(crate) fn problem_page(problem: &Problem, back: Option<&str>) -> Response {
-    let back = back.map(|path| (path.to_owned(), "Go back"));
-    page::problem(problem, &FILES, "host.css", back)
+pub(crate) fn problem_page(base: &BasePath, problem: &Problem, back: Option<&str>) -> Response {
+    let back = back.map(|path| (base.join(path), "Go back"));
+    page::problem(problem, &FILES, "host.css", base, back)
 }
 
 /// Who is signed in, for the head of a page.
@@ -98,8 +99,8 @@ impl Field {
 macro_rules! with_files {
     ($($page:ty),+ $(,)?) => {
         $(impl $page {
-            fn file(&self, name: &str) -> &str {
-                FILES.path(name)
+            fn file(&self, name: &str) -> String {
+                self.base.join(FILES.path(name))
             }
         })+
     };
@@ -111,6 +112,7 @@ with_files!(SignInPage, ListPage, PollPage, TaskPage, CreatePage);
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
 pub(crate) struct SignInPage {
+    pub(crate) base: BasePath,
     pub(crate) person: Option<Person>,
     /// The link that the button uses up.
     pub(crate) link: Option<String>,
@@ -132,6 +134,7 @@ pub(crate) struct PollRow {
 #[derive(Debug, Template)]
 #[template(path = "polls.html")]
 pub(crate) struct ListPage {
+    pub(crate) base: BasePath,
     pub(crate) person: Option<Person>,
     pub(crate) polls: Vec<PollRow>,
 }
@@ -166,6 +169,7 @@ pub(crate) struct StepRow {
 #[derive(Debug, Template)]
 #[template(path = "poll.html")]
 pub(crate) struct PollPage {
+    pub(crate) base: BasePath,
     pub(crate) person: Option<Person>,
     /// A sentence on the task that was just carried out.
     pub(crate) done: Option<&'static str>,
@@ -208,6 +212,7 @@ impl PollPage {
 #[derive(Debug, Template)]
 #[template(path = "task.html")]
 pub(crate) struct TaskPage {
+    pub(crate) base: BasePath,
     pub(crate) person: Option<Person>,
     pub(crate) slug: String,
     pub(crate) title: String,
@@ -224,6 +229,7 @@ pub(crate) struct TaskPage {
 #[derive(Debug, Template)]
 #[template(path = "create.html")]
 pub(crate) struct CreatePage {
+    pub(crate) base: BasePath,
     pub(crate) person: Option<Person>,
     pub(crate) slug: Field,
     pub(crate) title: Field,
@@ -284,6 +290,7 @@ mod tests {
 
     fn page(task: Task) -> TaskPage {
         TaskPage {
+            base: "/host".parse().unwrap(),
             person: Some(Person { name: "anna".to_owned(), form_token: "ab".to_owned() }),
             slug: "pets".to_owned(),
             title: "<script>alert(1)</script>".to_owned(),
@@ -304,7 +311,10 @@ mod tests {
                 assert!(!html.contains(bad), "{bad}: {html}");
             }
             assert!(html.contains(task_words(&task)) && html.contains("name=\"form_token\""));
-            assert!(!html.contains("href=\"\""), "a file is missing: {html}");
+            let others = html.matches("href=\"/").count() + html.matches("action=\"/").count();
+            let below =
+                html.matches("href=\"/host/").count() + html.matches("action=\"/host/").count();
+            assert_eq!(others, below, "every address is below the base path: {html}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The types of problems that the host's service answers with, each with the explanation that `/problems/{name}` shows.
 
 use votestream_service::problem::{
-    MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemType, UNAVAILABLE, UNKNOWN_POLL,
+    MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemType, TOO_LARGE, UNAVAILABLE, UNKNOWN_POLL,
 };
 use warp::http::StatusCode;
 
@@ -14,6 +14,7 @@ pub(crate) static TYPES: &[&ProblemType] = &[
     &NOT_FOUND,
     &NOT_SIGNED_IN,
     &REFUSED,
+    &TOO_LARGE,
     &TOO_MANY_ATTEMPTS,
     &UNAVAILABLE,
     &UNCONFIRMED,

@@ -107,6 +107,9 @@ async fn answer(
             () if is_sent => ("task", task::send(state, slug, task, request).await),
             () => ("other", other(FORM)),
         },
+        ["polls", _, _] if is_read || is_sent => {
+            ("other", pages::problem_page(&state.base, &Problem::not_found(), Some("/")))
+        }
         ["api", "polls"] if is_read => ("api_polls", api::list(state, request).await),
         ["api", "polls"] if is_sent => ("api_polls", api::create(state, request).await),
         ["api", "polls", slug] if is_read => ("api_poll", api::poll(state, slug, request).await),

@@ -19,7 +19,6 @@ pub mod db;
 pub mod idempotency;
 pub mod ids;
 pub mod keys;
-pub mod organiser;
 pub mod poll;
 #[cfg(feature = "poll-copy")]
 pub mod poll_copy;
@@ -39,4 +38,4 @@ pub use ballot::Ballot;
 pub use choices::Choices;
 pub use ids::{BallotId, EntryId, PollId, Slug, VoterId, VoterKey};
 pub use keys::Keys;
-pub use poll::{Poll, PollOption, PollState};
+pub use poll::{Poll, PollOption, PollState, organiser};

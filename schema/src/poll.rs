@@ -7,6 +7,7 @@
 pub mod network;
 pub mod network_limit;
 pub mod order;
+pub mod organiser;
 pub mod secrecy;
 pub mod short_code;
 pub mod stored_voter_policy;

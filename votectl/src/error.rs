@@ -176,6 +176,9 @@ pub enum Refusal {
         "has no secret any more, or never had one: nobody can find out which networks an address lies in"
     )]
     NoSecret,
+    /// Whoever archives it must be able to seal it, too.
+    #[error("is sealed when it is archived, which only `votectl poll archive` can do")]
+    SealsWhenArchived,
     /// Only archived polls are sealed and erased.
     #[error("is {0}; archive it first, with `votectl poll archive`")]
     NotArchived(PollState),

@@ -19,7 +19,7 @@ pub mod option_argument;
 pub mod servers;
 mod unsettled;
 
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use in_flight::InFlight;
 pub use letter_id::{InvalidLetterId, LetterId};
 pub use moment::{InvalidMoment, Moment};

@@ -65,11 +65,7 @@ pub(crate) async fn create(state: &AppState, request: Request) -> Response {
 pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
     answer(state, &request, async |organiser| {
         let slug = parse(slug)?;
-        let body = match (&request.body, request.head.headers.get(header::CONTENT_LENGTH)) {
-            // A task without fields needs no body.
-            (Err(_), None) => bytes::Bytes::new(),
-            (body, _) => body.clone()?,
-        };
+        let body = request.body.clone()?;
         let order = Order::read(task, &Fields::from_json(&body)?)
             .map_err(|Invalid(reason)| Problem::new(&REFUSED, reason))?;
         let outcome = state.desk.carry_out(&organiser, &slug, order).await;

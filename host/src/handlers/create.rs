@@ -1,5 +1,6 @@
 //! The page that creates a poll.
 
+use votestream_service::http::BasePath;
 use votestream_service::page::render;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
@@ -16,9 +17,11 @@ use crate::problems::{NOT_SIGNED_IN, REFUSED};
 /// Answers `GET /create`.
 pub(crate) async fn page(state: &AppState, request: Request) -> Response {
     match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => render(StatusCode::OK, &create_page(&visitor, &Fields::default())),
-        Ok(None) => see_other("/sign-in"),
-        Err(problem) => problem_page(&problem, None),
+        Ok(Some(visitor)) => {
+            render(StatusCode::OK, &create_page(&state.base, &visitor, &Fields::default()))
+        }
+        Ok(None) => see_other(&state.base, "/sign-in"),
+        Err(problem) => problem_page(&state.base, &problem, None),
     }
 }
 
@@ -28,16 +31,16 @@ pub(crate) async fn send(state: &AppState, request: Request) -> Response {
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
             let detail = "your session has ended, and nothing was created";
-            return sign_in_page(&Problem::new(&NOT_SIGNED_IN, detail));
+            return sign_in_page(&state.base, &Problem::new(&NOT_SIGNED_IN, detail));
         }
-        Err(problem) => return problem_page(&problem, None),
+        Err(problem) => return problem_page(&state.base, &problem, None),
     };
     let form = match request.body {
         Ok(body) => Fields::from_form(&body),
-        Err(problem) => return problem_page(&problem, Some("/create")),
+        Err(problem) => return problem_page(&state.base, &problem, Some("/create")),
     };
     if let Err(problem) = state.access.check_form(&request.head, &visitor, &form) {
-        return problem_page(&problem, Some("/create"));
+        return problem_page(&state.base, &problem, Some("/create"));
     }
     let created = match definition(&form) {
         Ok(definition) => {
@@ -55,16 +58,18 @@ pub(crate) async fn send(state: &AppState, request: Request) -> Response {
         Err(error) => Err(Problem::new(&REFUSED, error.to_string())),
     };
     match created {
-        Ok(outcome) => see_other(&format!("/polls/{}?done=create", outcome.poll.slug)),
+        Ok(outcome) => see_other(&state.base, &format!("/polls/{}?done=create", outcome.poll.slug)),
         Err(problem) => {
-            let page =
-                CreatePage { problem: Some((&problem).into()), ..create_page(&visitor, &form) };
+            let page = CreatePage {
+                problem: Some((&problem).into()),
+                ..create_page(&state.base, &visitor, &form)
+            };
             problem.mark(render(problem.kind.status, &page))
         }
     }
 }
 
-fn create_page(visitor: &Visitor, form: &Fields) -> CreatePage {
+fn create_page(base: &BasePath, visitor: &Visitor, form: &Fields) -> CreatePage {
     let given = |name: &str, otherwise: &str| form.get(name).unwrap_or(otherwise).to_owned();
     let policy =
         [("keep_first", "The first vote counts"), ("replace", "Voters may change their vote")];
@@ -76,6 +81,7 @@ fn create_page(visitor: &Visitor, form: &Fields) -> CreatePage {
         ("admin", "Nobody, until somebody reveals them"),
     ];
     CreatePage {
+        base: base.clone(),
         person: Some(Person::of(visitor)),
         slug: Field::text("slug", "Name in addresses", given("slug", ""))
             .with_hint("Small letters a to z, digits and hyphens, such as cats-vs-dogs"),

@@ -20,12 +20,12 @@ use crate::pages::{
 pub(crate) async fn list(state: &AppState, request: Request) -> Response {
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other("/sign-in"),
-        Err(problem) => return problem_page(&problem, None),
+        Ok(None) => return see_other(&state.base, "/sign-in"),
+        Err(problem) => return problem_page(&state.base, &problem, None),
     };
     let list = match state.desk.list(&visitor.organiser).await {
         Ok(list) => list,
-        Err(error) => return problem_page(&problem_of(&error), Some("/")),
+        Err(error) => return problem_page(&state.base, &problem_of(&error), Some("/")),
     };
     let time = |time: &Option<String>| time.as_deref().map(plain_time);
     let row = |poll: &votestream_votectl::operations::polls::Listed| PollRow {
@@ -37,22 +37,25 @@ pub(crate) async fn list(state: &AppState, request: Request) -> Response {
         closes_at: time(&poll.closes_at),
     };
     let polls = list.polls.iter().rev().map(row).collect();
-    render(StatusCode::OK, &ListPage { person: Some(Person::of(&visitor)), polls })
+    render(
+        StatusCode::OK,
+        &ListPage { base: state.base.clone(), person: Some(Person::of(&visitor)), polls },
+    )
 }
 
 /// Answers `GET /polls/{slug}`: the state of a poll, and the tasks that are possible now.
 pub(crate) async fn poll(state: &AppState, slug: &str, request: Request) -> Response {
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other("/sign-in"),
-        Err(problem) => return problem_page(&problem, None),
+        Ok(None) => return see_other(&state.base, "/sign-in"),
+        Err(problem) => return problem_page(&state.base, &problem, None),
     };
     match read(state, &visitor, slug).await {
         Ok((poll, steps)) => {
             let done = request.query.strip_prefix("done=").and_then(done_words);
             render(StatusCode::OK, &poll_page(state, &visitor, &poll, &steps, done))
         }
-        Err(problem) => problem_page(&problem, Some("/")),
+        Err(problem) => problem_page(&state.base, &problem, Some("/")),
     }
 }
 
@@ -107,6 +110,7 @@ fn poll_page(
         Some(format!("{base}/polls/{}", poll.slug))
     };
     PollPage {
+        base: state.base.clone(),
         person: Some(Person::of(visitor)),
         done,
         slug: poll.slug.to_string(),

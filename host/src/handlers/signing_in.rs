@@ -1,5 +1,6 @@
 //! Signs people in and out.
 
+use votestream_service::http::BasePath;
 use votestream_service::page::render;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
@@ -14,9 +15,12 @@ pub(crate) fn page(state: &AppState, link: Option<&str>, request: &Request) -> R
     match state.access.check_transport(&request.head) {
         Ok(()) => {
             let link = link.map(str::to_owned);
-            render(StatusCode::OK, &SignInPage { link, problem: None, person: None })
+            render(
+                StatusCode::OK,
+                &SignInPage { base: state.base.clone(), person: None, link, problem: None },
+            )
         }
-        Err(problem) => problem_page(&problem, None),
+        Err(problem) => problem_page(&state.base, &problem, None),
     }
 }
 
@@ -27,14 +31,15 @@ pub(crate) async fn sign_in(state: &AppState, request: Request) -> Response {
         Err(problem) => Err(problem.clone()),
     };
     match signed_in {
-        Ok(cookie) => with_cookie(see_other("/"), cookie),
-        Err(problem) => sign_in_page(&problem),
+        Ok(cookie) => with_cookie(see_other(&state.base, "/"), cookie),
+        Err(problem) => sign_in_page(&state.base, &problem),
     }
 }
 
 /// The page that asks for the token, with the reason why it is needed.
-pub(crate) fn sign_in_page(problem: &Problem) -> Response {
-    let page = SignInPage { link: None, problem: Some(problem.into()), person: None };
+pub(crate) fn sign_in_page(base: &BasePath, problem: &Problem) -> Response {
+    let page =
+        SignInPage { base: base.clone(), person: None, link: None, problem: Some(problem.into()) };
     problem.mark(render(problem.kind.status, &page))
 }
 
@@ -47,8 +52,8 @@ pub(crate) async fn sign_out(state: &AppState, request: Request) -> Response {
         state.access.sign_out(&request.head, &visitor).await.map(Some)
     };
     match ended.await {
-        Ok(Some(cookie)) => with_cookie(see_other("/sign-in"), cookie),
-        Ok(None) => see_other("/sign-in"),
-        Err(problem) => problem_page(&problem, Some("/")),
+        Ok(Some(cookie)) => with_cookie(see_other(&state.base, "/sign-in"), cookie),
+        Ok(None) => see_other(&state.base, "/sign-in"),
+        Err(problem) => problem_page(&state.base, &problem, Some("/")),
     }
 }

@@ -1,6 +1,7 @@
 //! The page of a task: what it does, its form, and the form when it is sent.
 
 use votestream_schema::poll::rfc3339;
+use votestream_service::http::BasePath;
 use votestream_service::page::{plain_time, render};
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
@@ -20,12 +21,12 @@ use crate::problems::{NOT_SIGNED_IN, REFUSED, UNCONFIRMED};
 pub(crate) async fn page(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other("/sign-in"),
-        Err(problem) => return problem_page(&problem, None),
+        Ok(None) => return see_other(&state.base, "/sign-in"),
+        Err(problem) => return problem_page(&state.base, &problem, None),
     };
     let (shown, _) = match read(state, &visitor, slug).await {
         Ok(read) => read,
-        Err(problem) => return problem_page(&problem, Some("/")),
+        Err(problem) => return problem_page(&state.base, &problem, Some("/")),
     };
     if !task.is_possible(&shown.poll, shown.state) {
         let detail = format!(
@@ -33,9 +34,9 @@ pub(crate) async fn page(state: &AppState, slug: &str, task: Task, request: Requ
             shown.state
         );
         let problem = Problem::new(&REFUSED, detail);
-        return problem_page(&problem, Some(&format!("/polls/{slug}")));
+        return problem_page(&state.base, &problem, Some(&format!("/polls/{slug}")));
     }
-    render(StatusCode::OK, &task_page(&visitor, &shown, task, &Fields::default()))
+    render(StatusCode::OK, &task_page(&state.base, &visitor, &shown, task, &Fields::default()))
 }
 
 /// Answers `POST /polls/{slug}/{task}`: carries the task out, and leads back to the poll.
@@ -44,9 +45,9 @@ pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Requ
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
             let detail = "your session has ended, and nothing was changed";
-            return sign_in_page(&Problem::new(&NOT_SIGNED_IN, detail));
+            return sign_in_page(&state.base, &Problem::new(&NOT_SIGNED_IN, detail));
         }
-        Err(problem) => return problem_page(&problem, None),
+        Err(problem) => return problem_page(&state.base, &problem, None),
     };
     let back = format!("/polls/{slug}");
     let form = request.body.clone().map(|body| Fields::from_form(&body));
@@ -56,10 +57,10 @@ pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Requ
     });
     let form = match checked {
         Ok(form) => form,
-        Err(problem) => return problem_page(&problem, Some(&back)),
+        Err(problem) => return problem_page(&state.base, &problem, Some(&back)),
     };
     match carry_out(state, &visitor, slug, task, &request, &form).await {
-        Ok(()) => see_other(&format!("{back}?done={}", task.name())),
+        Ok(()) => see_other(&state.base, &format!("{back}?done={}", task.name())),
         Err(problem) => again(state, &visitor, slug, task, &form, &problem).await,
     }
 }
@@ -100,15 +101,21 @@ async fn again(
         Ok((shown, _)) => {
             let page = TaskPage {
                 problem: Some(problem.into()),
-                ..task_page(visitor, &shown, task, form)
+                ..task_page(&state.base, visitor, &shown, task, form)
             };
             problem.mark(render(problem.kind.status, &page))
         }
-        Err(unreadable) => problem_page(&unreadable, Some("/")),
+        Err(unreadable) => problem_page(&state.base, &unreadable, Some("/")),
     }
 }
 
-fn task_page(visitor: &Visitor, shown: &PollWithResults, task: Task, form: &Fields) -> TaskPage {
+fn task_page(
+    base: &BasePath,
+    visitor: &Visitor,
+    shown: &PollWithResults,
+    task: Task,
+    form: &Fields,
+) -> TaskPage {
     let poll = &shown.poll;
     let given = |name: &str, otherwise: &str| form.get(name).unwrap_or(otherwise).to_owned();
     let closes_at = poll.closes_at_ms.map(rfc3339);
@@ -157,6 +164,7 @@ fn task_page(visitor: &Visitor, shown: &PollWithResults, task: Task, form: &Fiel
         Task::Reveal | Task::Cancel | Task::Archive => Vec::new(),
     };
     TaskPage {
+        base: base.clone(),
         person: Some(Person::of(visitor)),
         slug: poll.slug.to_string(),
         title: poll.title.clone(),

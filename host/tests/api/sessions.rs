@@ -111,7 +111,7 @@ async fn a_task_that_cannot_be_taken_back_needs_the_token_of_the_same_organiser(
 async fn a_token_is_taken_through_tls_or_on_this_machine() {
     let deployment = Deployment::new().await;
     let anna = deployment.add("anna", &["--role", "admin"]);
-    let behind = deployment.start(&["--trusted-proxies=127.0.0.1"]).await;
+    let behind = deployment.start(&["--trusted-proxies=127.0.0.1/32"]).await;
     let sign_in = async |proto: &str| {
         let request = behind.client.post("/sign-in").form(format!("token={anna}"));
         let request = request.header("x-forwarded-for", "203.0.113.7");

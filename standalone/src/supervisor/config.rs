@@ -27,6 +27,9 @@ pub struct Config {
     /// Serve the results page on this port; 0 for any free one
     #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
     pub results_port: u16,
+    /// Serve the pages of organisers on this port of 127.0.0.1; 0 for any free one
+    #[arg(long, env = "HOST_PORT", default_value_t = 8082)]
+    pub host_port: u16,
     /// Give people this address of the voting page, such as http://192.168.1.20:8080. Unset: this machine's address on its network
     #[arg(long, env = "PUBLIC_URL", value_parser = page_address)]
     pub public_url: Option<Url>,
@@ -36,7 +39,7 @@ pub struct Config {
     /// Give people this address of the results page. Unset: the host of PUBLIC_URL, or this machine's address on its network
     #[arg(long, env = "RESULTS_URL", value_parser = page_address)]
     pub results_url: Option<Url>,
-    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, canary.
+    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, host, canary.
     /// Unset: 9080 and the next ones, or free ones where those are taken
     #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub metrics_port: Option<u16>,
@@ -95,9 +98,11 @@ pub struct Config {
 pub(super) struct Ports {
     pub(super) vote: u16,
     pub(super) results: u16,
+    pub(super) host: u16,
     pub(super) producer_metrics: u16,
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
+    pub(super) host_metrics: u16,
     /// `None` without `OBSERVE`.
     pub(super) canary_metrics: Option<u16>,
     /// `None` without `OBSERVE`.
@@ -124,11 +129,15 @@ impl Config {
             let (one, other) = ("VOTE_PORT", "RESULTS_PORT");
             return Err(Error::PortTwice { port: vote, one, other });
         }
+        let host = chosen(self.host_port, "HOST_PORT")?;
+        let taken = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT"), (host, "HOST_PORT")];
+        if let Some((port, one)) = taken[..2].iter().copied().find(|(port, _)| *port == host) {
+            return Err(Error::PortTwice { port, one, other: "HOST_PORT" });
+        }
         let base = self.metrics_port.unwrap_or(METRICS_PORT);
         let mut metrics = Vec::new();
-        for port in base..=base + 1 + self.consumers + u16::from(self.observe) {
-            let clash = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT")];
-            let clash = clash.into_iter().find(|(other, _)| *other == port);
+        for port in base..=base + 2 + self.consumers + u16::from(self.observe) {
+            let clash = taken.into_iter().find(|(other, _)| *other == port);
             match (self.metrics_port, clash) {
                 (Some(_), Some((_, one))) => {
                     return Err(Error::PortTwice { port, one, other: "METRICS_PORT" });
@@ -147,8 +156,11 @@ impl Config {
             false => None,
         };
         let canary_metrics = if self.observe { metrics.pop() } else { None };
+        let host_metrics = metrics.pop().unwrap_or_else(free_port);
         Ok(Ports {
             observers,
+            host,
+            host_metrics,
             canary_metrics,
             vote,
             results,
@@ -173,18 +185,25 @@ fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     }
 }
 
-/// Reads the address of a page: http or https, a host, perhaps a port.
+/// Reads the address of a page: http or https, a host, perhaps a port, and perhaps the path that a proxy puts in front of
+/// all addresses. The address that is returned ends with a slash.
 ///
 /// # Errors
 /// Returns which part of it is wrong.
 fn page_address(text: &str) -> Result<Url, InvalidAddress> {
-    let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
+    let mut url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(InvalidAddress::NotAnAddress);
     }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(InvalidAddress::HasAPath);
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(InvalidAddress::HasMore);
     }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if path.contains("//") || !path.bytes().all(is_plain) {
+        return Err(InvalidAddress::OddPath);
+    }
+    url.set_path(&format!("{path}/"));
     if !url.username().is_empty() || url.password().is_some() {
         return Err(InvalidAddress::HasALogin);
     }
@@ -213,7 +232,8 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Config {
         Config::parse_from(
-            [&["standalone", "--vote-port=0", "--results-port=0"], arguments].concat(),
+            [&["standalone", "--vote-port=0", "--results-port=0", "--host-port=0"], arguments]
+                .concat(),
         )
     }
 
@@ -228,10 +248,18 @@ mod tests {
 
     #[test]
     fn what_is_no_address_of_a_page_is_refused() {
-        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/show"] {
+        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/?show"]
+        {
             page_address(wrong).unwrap_err();
         }
-        page_address("http://user@vote.example").unwrap_err();
+        for wrong in ["http://user@vote.example", "http://vote.example/a b", "http://v.example//a"]
+        {
+            page_address(wrong).unwrap_err();
+        }
+        let below = ["https://vote.example/show", "https://vote.example/show/"];
+        for address in below {
+            assert_eq!(page_address(address).unwrap().as_str(), below[1]);
+        }
         assert_eq!(page_address("https://vote.example:8443").unwrap().port(), Some(8443));
     }
 
@@ -254,9 +282,10 @@ mod tests {
     fn every_consumer_has_a_metrics_port_of_its_own() {
         let ports = config(&["--consumers=3"]).ports().unwrap();
         let mut all = ports.consumer_metrics;
-        all.extend([ports.vote, ports.results, ports.producer_metrics, ports.dashboard_metrics]);
+        all.extend([ports.vote, ports.results, ports.host, ports.host_metrics]);
+        all.extend([ports.producer_metrics, ports.dashboard_metrics]);
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 9);
     }
 }

@@ -47,6 +47,11 @@ fn the_load_tester_knows_the_definitions_and_no_service() {
 }
 
 #[test]
+fn the_hosts_service_calls_the_operations_of_votectl_and_no_service() {
+    assert_eq!(imports("host"), set(&["schema", "service", "votectl"]));
+}
+
+#[test]
 fn votectl_knows_what_the_parts_agree_on_and_no_service() {
     assert_eq!(imports("votectl"), set(&["schema", "service"]));
 }
@@ -62,12 +67,13 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 9] = [
+const DEPLOYED: [&str; 10] = [
     "schema",
     "service",
     "producer",
     "consumer",
     "dashboard",
+    "host",
     "canary",
     "votectl",
     "standalone",
