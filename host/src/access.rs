@@ -108,7 +108,8 @@ impl Access {
         let Ok(transport) = self.transport(head) else { return Ok(None) };
         let Some(cookie) = session_cookie(&head.headers, transport) else { return Ok(None) };
         let session = self.pool().await?;
-        let found = db::organisers::session(&session, &cookie).await.map_err(unreadable)?;
+        let found =
+            db::organisers::session(&session, &cookie).await.map_err(|error| unreadable(&error))?;
         Ok(found.map(|found| Visitor {
             organiser: found.organiser,
             is_confirmed: found.confirmed_age < CONFIRMED_FOR,
@@ -149,15 +150,15 @@ impl Access {
         };
         metrics::SIGN_INS.with(["signed_in"]).increment(1);
         let (cookie, mut session) = (Token::generate(), self.pool().await?);
-        let transaction = session.begin().await.map_err(unreachable_postgres)?;
+        let transaction = session.begin().await.map_err(|error| unreachable_postgres(&error))?;
         let started = async {
             db::organisers::start_session(&transaction, &organiser, &cookie, SESSION_VALID).await?;
             let actor = organiser.name.as_str();
             let step = Step { actor, action: "sign in", ..Step::default() };
             db::audit_trail::store(&transaction, &step).await
         };
-        started.await.map_err(unreadable)?;
-        transaction.commit().await.map_err(unreachable_postgres)?;
+        started.await.map_err(|error| unreadable(&error))?;
+        transaction.commit().await.map_err(|error| unreachable_postgres(&error))?;
         Ok(transport.cookie(&cookie.reveal(), SESSION_VALID))
     }
 
@@ -172,7 +173,9 @@ impl Access {
     ) -> Result<HeaderValue, Problem> {
         let transport = self.transport(head)?;
         let session = self.pool().await?;
-        db::organisers::end_session(&session, &visitor.cookie).await.map_err(unreadable)?;
+        db::organisers::end_session(&session, &visitor.cookie)
+            .await
+            .map_err(|error| unreadable(&error))?;
         Ok(transport.cookie("", Duration::ZERO))
     }
 
@@ -191,7 +194,9 @@ impl Access {
             return Err(self.wrong(head));
         }
         let session = self.pool().await?;
-        db::organisers::confirm_session(&session, &visitor.cookie).await.map_err(unreadable)
+        db::organisers::confirm_session(&session, &visitor.cookie)
+            .await
+            .map_err(|error| unreadable(&error))
     }
 
     /// Checks that a form was sent by a page of this session.
@@ -259,7 +264,8 @@ impl Access {
         self.check_attempts(head)?;
         let Ok(token) = token.parse::<Token>() else { return Err(self.wrong(head)) };
         let session = self.pool().await?;
-        let found = db::organisers::by_token(&session, &token).await.map_err(unreadable)?;
+        let found =
+            db::organisers::by_token(&session, &token).await.map_err(|error| unreadable(&error))?;
         found.ok_or_else(|| self.wrong(head))
     }
 
@@ -267,7 +273,8 @@ impl Access {
         self.check_attempts(head)?;
         let Ok(link) = link.parse::<Token>() else { return Err(self.wrong(head)) };
         let session = self.pool().await?;
-        let found = db::organisers::use_link(&session, &link).await.map_err(unreadable)?;
+        let found =
+            db::organisers::use_link(&session, &link).await.map_err(|error| unreadable(&error))?;
         found.ok_or_else(|| {
             self.note_wrong(head);
             let detail = "this link was used already, or is older than 15 minutes; ask for another one, or use your token";
@@ -330,13 +337,12 @@ fn forged(detail: &str) -> Problem {
     Problem::new(&FORGED, detail)
 }
 
-fn unreadable(error: db::Error) -> Problem {
+fn unreadable(error: &db::Error) -> Problem {
     tracing::warn!("organisers could not be read, the request is answered with 503: {error}");
     Problem::unavailable("the database cannot be asked at the moment")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
-fn unreachable_postgres(error: impl std::fmt::Display) -> Problem {
+fn unreachable_postgres(error: &impl std::fmt::Display) -> Problem {
     tracing::warn!("a session could not be stored, the request is answered with 503: {error}");
     Problem::unavailable("the database cannot be asked at the moment")
 }

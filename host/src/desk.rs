@@ -52,7 +52,7 @@ impl Desk {
     /// Returns the error of Postgres.
     pub(crate) async fn list(&self, organiser: &Organiser) -> Result<PollList, Error> {
         let _slot = self.slots.acquire().await;
-        let mut list = polls::list(&self.servers, true).await?;
+        let mut list = Box::pin(polls::list(&self.servers, true)).await?;
         list.polls.retain(|poll| organiser.may_use(&poll.slug));
         Ok(list)
     }
@@ -68,7 +68,7 @@ impl Desk {
     ) -> Result<(PollWithResults, Vec<StoredStep>), Error> {
         check_may_use(organiser, slug)?;
         let _slot = self.slots.acquire().await;
-        let poll = polls::show(&self.servers, slug).await?;
+        let poll = Box::pin(polls::show(&self.servers, slug)).await?;
         let steps = log(&self.servers, Some(slug), STEPS_SHOWN).await?;
         Ok((poll, steps))
     }
@@ -102,8 +102,10 @@ impl Desk {
     ) -> Result<Outcome, Error> {
         check_may_use(organiser, slug)?;
         let slug = slug.clone();
-        self.finish(organiser, |servers| async move { carry_out(&servers, &slug, order).await })
-            .await
+        self.finish(organiser, |servers| async move {
+            Box::pin(carry_out(&servers, &slug, order)).await
+        })
+        .await
     }
 
     /// Runs an operation to its end, whether or not anybody still waits for it.

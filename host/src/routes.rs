@@ -64,7 +64,8 @@ pub(crate) fn all(
                 let (state, request) = (state.clone(), Request { head, query, body });
                 async move {
                     let since = Instant::now();
-                    let (route, response) = answer(&state, &method, path.as_str(), request).await;
+                    let (route, response) =
+                        Box::pin(answer(&state, &method, path.as_str(), request)).await;
                     http::measure(route, &method, response.status(), since);
                     response
                 }
@@ -102,11 +103,15 @@ async fn answer(
         ["create"] if is_read => ("create", create::page(state, request).await),
         ["create"] if is_sent => ("create", create::send(state, request).await),
         ["polls", slug] if is_read => ("poll", people::poll(state, slug, request).await),
-        ["polls", slug, name] if let Some(task) = Task::of_name(name) => match () {
-            () if is_read => ("task", task::page(state, slug, task, request).await),
-            () if is_sent => ("task", task::send(state, slug, task, request).await),
-            () => ("other", other(FORM)),
-        },
+        ["polls", slug, name] if let Some(task) = Task::of_name(name) => {
+            if is_read {
+                ("task", task::page(state, slug, task, request).await)
+            } else if is_sent {
+                ("task", task::send(state, slug, task, request).await)
+            } else {
+                ("other", other(FORM))
+            }
+        }
         ["polls", _, _] if is_read || is_sent => {
             ("other", pages::problem_page(&state.base, &Problem::not_found(), Some("/")))
         }
