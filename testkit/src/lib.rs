@@ -23,6 +23,7 @@ mod pipeline;
 mod postgres;
 pub mod proxy;
 mod redis;
+pub mod sentences;
 mod static_files;
 pub mod watchdog;
 

@@ -12,6 +12,7 @@ mod stream;
 mod admin;
 mod browser;
 mod events;
+mod language;
 mod outage;
 mod pages;
 mod present;

@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -25,7 +25,7 @@ use super::head::{Head, PeerAddr};
 use super::take_over::TakeOver;
 use super::wire::{Arriving, Pieces, Socket};
 use crate::http;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 /// Longest head of a request in bytes, and the size up to which hyper gathers a reply before it writes.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
@@ -119,13 +119,13 @@ where
             let headers = Arc::new(std::mem::take(request.headers_mut()));
             let refused = http::check_host(request.version(), &headers);
             let transport = http::Transport::of(&headers, shared.always_https);
-            request.extensions_mut().insert(Head { peer, headers });
+            request.extensions_mut().insert(Head { peer, headers: headers.clone() });
             let request = request.map(|body| Arriving::new(body, lease.clone()));
             let reply = match refused {
                 Some(reason) => Err(reason),
                 None => Ok(tower_service::Service::call(&mut *routes.borrow_mut(), request)),
             };
-            finish_reply(reply, transport, lease.clone(), shared.clone(), asked.clone())
+            finish_reply(reply, headers, transport, lease.clone(), shared.clone(), asked.clone())
         })
     };
     let socket = TokioIo::new(Socket::new(stream, unread, lease.clone()));
@@ -176,6 +176,7 @@ where
 /// asks for the connection instead, the connection's task finds that in `asked`, and this future never ends.
 async fn finish_reply<F>(
     reply: Result<impl Future<Output = Result<Response, Infallible>>, &'static str>,
+    headers: Arc<HeaderMap>,
     transport: http::Transport,
     lease: Arc<Lease>,
     shared: Arc<Shared<F>>,
@@ -190,6 +191,7 @@ async fn finish_reply<F>(
         *asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(take_over);
         return std::future::pending().await;
     }
+    problem::translate(&mut reply, &headers);
     transport.mark(&mut reply, shared.hsts_max_age_s);
     lease.slot.in_flight.store(false, Ordering::Relaxed);
     // A body may have come after its head; it is no part of the next head.
