@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
-use votestream_service::http;
+use votestream_service::http::{self, BasePath};
 use votestream_service::language::Message;
 use votestream_service::listener::{PeerAddr, budget};
 use votestream_service::problem::Problem;
@@ -32,6 +32,8 @@ pub(crate) struct AppState {
     pub(crate) viewers: Viewers,
     pub(crate) history: History,
     pub(crate) default_poll: String,
+    /// The path in front of all addresses.
+    pub(crate) base: BasePath,
     pub(crate) vote_url: Option<String>,
     /// Host and port of Postgres, for log lines.
     pub(crate) postgres: Arc<str>,

@@ -11,6 +11,7 @@ use std::borrow::{Borrow, Cow};
 use std::sync::LazyLock;
 
 use askama::Template;
+use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
     Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, StaticFiles, density,
@@ -53,6 +54,8 @@ pub struct ResultsPage {
     pub words: Words,
     /// The poll's question, as people read it.
     pub title: String,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// The poll's slug; the script opens the stream `/api/polls/<slug>/events`.
     pub slug: String,
     /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
@@ -152,7 +155,7 @@ impl ResultsPage {
 
     /// The address of a poll's results.
     fn link_to(&self, slug: &str) -> String {
-        self.words.link(&format!("/polls/{slug}"))
+        self.words.link(self.base.join(&format!("/polls/{slug}")))
     }
 
     /// The address for voters without its language, as people read it.
@@ -203,8 +206,8 @@ impl ResultsPage {
         self.words.say(&message.with("state", self.state_words().into_owned())).into_owned()
     }
 
-    fn file(&self, name: impl AsRef<str>) -> &'static str {
-        FILES.path(name.as_ref())
+    fn file(&self, name: impl AsRef<str>) -> String {
+        self.base.join(FILES.path(name.as_ref()))
     }
 
     fn density(&self) -> &'static str {

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use askama::Template;
+use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
     Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, StaticFiles, density,
@@ -85,6 +86,8 @@ pub struct BallotPage {
     pub title: String,
     /// Slug of the poll; the page's script posts to `/api/polls/<slug>/ballots`.
     pub slug: String,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// Path to which the plain form posts: `/` or `/polls/<slug>`.
     pub action: String,
     /// State of the poll: `draft`, `scheduled`, `open`, `closed` or `archived`.
@@ -140,9 +143,10 @@ pub struct BallotPage {
 impl BallotPage {
     /// Returns the page that waits for a draft. It reveals nothing of the poll; its script loads the ballot once there is
     /// one.
-    pub fn of_draft(words: Words, slug: &str, action: String, now_ms: i64) -> Self {
+    pub fn of_draft(words: Words, slug: &str, base: BasePath, action: String, now_ms: i64) -> Self {
         Self {
             words,
+            base,
             now_ms,
             title: words.text("draft-title").into_owned(),
             slug: slug.to_owned(),
@@ -224,8 +228,8 @@ impl BallotPage {
         self.words.say(&count.with("max", self.choices_max)).into_owned()
     }
 
-    fn file(&self, name: impl AsRef<str>) -> &'static str {
-        FILES.path(name.as_ref())
+    fn file(&self, name: impl AsRef<str>) -> String {
+        self.base.join(FILES.path(name.as_ref()))
     }
 
     fn density(&self) -> &'static str {
@@ -309,9 +313,9 @@ mod tests {
 
     #[test]
     fn a_draft_reveals_nothing_and_is_followed() {
-        let html = BallotPage::of_draft(Words::default(), "finale", "/polls/finale".to_owned(), 0)
-            .render()
-            .unwrap();
+        let path = "/polls/finale".to_owned();
+        let page = BallotPage::of_draft(Words::default(), "finale", BasePath::default(), path, 0);
+        let html = page.render().unwrap();
         assert!(html.contains("data-state=\"draft\"") && html.contains("data-poll=\"finale\""));
         assert!(html.contains("Voting has not started") && !html.contains("<form"), "{html}");
     }
@@ -377,7 +381,8 @@ mod tests {
         let words = Words::from(Language::Bracketed);
         let typed = ["Cats vs Dogs", "Cats", "Dogs", "Votestream"];
         let at = || Some("2026-11-23T16:40:31Z".to_owned());
-        let mut pages = vec![BallotPage::of_draft(words, "finale", "/".to_owned(), 0)];
+        let mut pages =
+            vec![BallotPage::of_draft(words, "finale", BasePath::default(), "/".to_owned(), 0)];
         for state in ["scheduled", "open", "closed", "archived"] {
             // Each bit of the number is one property of the page.
             for bits in 0..512_u32 {

@@ -13,7 +13,7 @@ use askama::Template;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use crate::http;
+use crate::http::{self, BasePath};
 use crate::language::{self, Message, Words};
 use crate::problem::Problem;
 
@@ -52,13 +52,15 @@ pub struct ProblemPage {
     pub files: &'static StaticFiles,
     /// The service's own style sheet, as the name of a static file.
     pub stylesheet: &'static str,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// Path and text of a link that leads on, if there is one.
     pub back: Option<(String, String)>,
 }
 
 impl ProblemPage {
-    fn file(&self, name: &str) -> &str {
-        self.files.path(name)
+    fn file(&self, name: &str) -> String {
+        self.base.join(self.files.path(name))
     }
 
     fn status_words(&self) -> String {
@@ -73,6 +75,7 @@ pub fn problem(
     words: Words,
     files: &'static StaticFiles,
     stylesheet: &'static str,
+    base: &BasePath,
     back: Option<(String, String)>,
 ) -> Response {
     let page = ProblemPage {
@@ -82,6 +85,7 @@ pub fn problem(
         detail: sentence(&problem.detail.text(words)),
         files,
         stylesheet,
+        base: base.clone(),
         back,
     };
     problem.mark(render(problem.kind.status, words, &page))
@@ -177,14 +181,17 @@ mod tests {
             detail: "\"><b>".to_owned(),
             files: &FILES,
             stylesheet: "ballot.css",
-            back: Some(("/polls/x".to_owned(), "Back to the ballot".to_owned())),
+            base: "/vote".parse().unwrap(),
+            back: Some(("/vote/polls/x".to_owned(), "Back to the ballot".to_owned())),
         };
         let html = page.render().unwrap();
         for bad in ["<script>", "<b>", "style=", "<style"] {
             assert!(!html.contains(bad), "{html}");
         }
-        let link = "<a class=\"button\" id=\"back\" href=\"/polls/x\">Back to the ballot</a>";
-        assert!(html.contains(link) && html.contains(FILES.path("ballot.css")), "{html}");
+        let link = "<a class=\"button\" id=\"back\" href=\"/vote/polls/x\">Back to the ballot</a>";
+        let style = format!("href=\"/vote{}\"", FILES.path("ballot.css"));
+        assert!(html.contains(link) && html.contains(&style), "{html}");
+        assert!(html.contains("class=\"brand\" href=\"/vote/\""), "{html}");
         assert!(!html.contains("href=\"\""), "a file is missing: {html}");
         let alone = ProblemPage { back: None, ..page }.render().unwrap();
         assert!(!alone.contains("id=\"back\""), "{alone}");

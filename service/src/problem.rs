@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use warp::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::reply::{Reply, Response};
@@ -20,7 +21,7 @@ pub use types::{
     MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemType, TOO_LARGE, UNAVAILABLE, UNKNOWN_POLL,
 };
 
-use crate::http;
+use crate::http::{self, BasePath};
 use crate::language::{Language, Message, Words};
 
 /// One occurrence of a problem, for people and programs.
@@ -107,10 +108,10 @@ impl Problem {
         }
     }
 
-    /// Returns the JSON object of this problem in a language.
-    pub fn to_json(&self, words: Words) -> Value {
+    /// Returns the JSON object of this problem in a language, for a service with this base path.
+    pub fn to_json(&self, words: Words, base: &BasePath) -> Value {
         let mut object = self.extensions.clone();
-        object.insert("type".into(), self.kind.address().into());
+        object.insert("type".into(), base.join(&self.kind.address()).into());
         object.insert("title".into(), self.kind.title(words).into());
         object.insert("status".into(), self.kind.status.as_u16().into());
         object.insert("detail".into(), self.detail.text(words).into());
@@ -133,33 +134,33 @@ impl Problem {
 impl Reply for Problem {
     fn into_response(self) -> Response {
         let words = Words::default();
-        let mut response = http::json(self.kind.status, self.to_json(words).to_string());
+        let mut response =
+            http::json(self.kind.status, self.to_json(words, &BasePath::default()).to_string());
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
         headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.lang()));
         headers.append(header::VARY, HeaderValue::from_name(header::ACCEPT_LANGUAGE));
         let mut response = self.mark(response);
-        response.extensions_mut().insert(Untranslated(Arc::new(self)));
+        response.extensions_mut().insert(Described(Arc::new(self)));
         response
     }
 }
 
-/// The problem that a reply describes in English.
+/// The problem that a reply describes.
 #[derive(Clone)]
-struct Untranslated(Arc<Problem>);
+struct Described(Arc<Problem>);
 
-/// Describes the problem of a reply, if it is about one, in the language that the request accepts. Handlers answer in English,
-/// because few of them know the request's headers.
-pub(crate) fn translate(reply: &mut Response, request: &HeaderMap) {
-    let Some(Untranslated(problem)) = reply.extensions_mut().remove::<Untranslated>() else {
-        return;
-    };
+/// Describes the problem of a reply, if it is about one, in the language that the request accepts, and with the base path in
+/// front of the type's address. Handlers know neither, so they answer in English and without the path, and the listener calls
+/// this for every reply.
+pub(crate) fn localise(reply: &mut Response, request: &HeaderMap, base: &BasePath) {
+    let Some(Described(problem)) = reply.extensions_mut().remove::<Described>() else { return };
     let words = Words::from(Language::accepted(request).unwrap_or_default());
-    if words.language() == Language::En {
+    if words.language() == Language::En && base.is_empty() {
         return;
     }
-    *reply.body_mut() = problem.to_json(words).to_string().into();
+    *reply.body_mut() = Bytes::from(problem.to_json(words, base).to_string()).into();
     let language = HeaderValue::from_static(words.lang());
     reply.headers_mut().insert(header::CONTENT_LANGUAGE, language);
 }
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
         assert_eq!(
-            problem.to_json(Words::default()),
+            problem.to_json(Words::default(), &BasePath::default()),
             serde_json::json!({
                 "type": "/problems/unavailable",
                 "title": "Try again in a moment",
@@ -223,16 +224,17 @@ mod tests {
             })
         );
     }
+
     #[test]
     fn a_problem_is_told_in_the_language_that_the_request_accepts() {
         let german = HeaderValue::from_static("de-CH, en;q=0.5");
         let request = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, german)]);
         let mut reply = Problem::unknown_poll("pets").into_response();
         assert_eq!(reply.headers()["content-language"], "en");
-        translate(&mut reply, &request);
+        localise(&mut reply, &request, &BasePath::default());
         assert_eq!(reply.headers()["content-language"], "de");
         assert_eq!(reply.headers()["vary"], "accept-language");
-        let json = Problem::unknown_poll("pets").to_json(Language::De.into());
+        let json = Problem::unknown_poll("pets").to_json(Language::De.into(), &BasePath::default());
         assert_eq!(json["title"], "Unbekannte Abstimmung");
         assert_eq!(json["detail"], "es gibt keine Abstimmung „pets“");
         assert_eq!(json["type"], "/problems/unknown-poll");

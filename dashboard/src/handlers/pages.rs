@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use votestream_schema::poll::short_code::ShortCode;
 use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::submission::forwarded;
 use votestream_schema::tally::Share;
 use votestream_service::http;
 use votestream_service::language::{Message, Words};
@@ -31,7 +32,7 @@ impl AppState {
                 let page = self.results_page(&snapshot, words, slug, Some(head));
                 render(StatusCode::OK, words, &page)
             }
-            Err(problem) => problem_page(&problem, head, query),
+            Err(problem) => self.problem_page(&problem, head, query),
         }
     }
 
@@ -43,7 +44,7 @@ impl AppState {
                 let page = self.results_page(&snapshot, words, Some(slug), Some(head));
                 render(StatusCode::OK, words, &ResultsPage { is_embedded: true, ..page })
             }
-            Err(problem) => problem_page(&problem, head, query),
+            Err(problem) => self.problem_page(&problem, head, query),
         };
         self.embedding.allow(reply)
     }
@@ -52,7 +53,7 @@ impl AppState {
     pub(crate) fn present(&self, slug: &str, head: &Head, query: &str) -> Response {
         let snapshot = match self.poll(slug) {
             Ok(snapshot) => snapshot,
-            Err(problem) => return problem_page(&problem, head, query),
+            Err(problem) => return self.problem_page(&problem, head, query),
         };
         let words = words_of(&snapshot, Some(head), query);
         let parameters: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
@@ -118,6 +119,7 @@ impl AppState {
         ResultsPage {
             words,
             title: poll.title.clone(),
+            base: self.base.clone(),
             slug: poll.slug.to_string(),
             state: snapshot.state.to_string(),
             visibility: poll.visibility.to_string(),
@@ -157,22 +159,27 @@ impl AppState {
         if let Some(url) = &self.results_url {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let text = |name: &str| head.headers.get(name)?.to_str().ok();
-        let host = text("host").filter(|host| is_host(host))?;
-        let proto = text("x-forwarded-proto").unwrap_or_default();
-        let scheme = if http::is_https(proto.as_bytes()) { "https" } else { "http" };
-        Some(format!("{scheme}://{host}"))
+        let lines = |name: &str| -> Vec<&[u8]> {
+            head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+        };
+        let elements = forwarded::forwarded(&lines("forwarded"));
+        // Whoever is no proxy of ours may name any host.
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&head.peer.0));
+        let named = || forwarded::forwarded_host(&lines("x-forwarded-host"), &elements);
+        let asked = || forwarded::host(std::str::from_utf8(lines("host").first()?).ok()?);
+        let host = is_proxy.then(named).flatten().or_else(asked)?;
+        let is_https = match lines("x-forwarded-proto").first() {
+            Some(proto) => http::is_https(proto),
+            None => is_proxy && elements.last().is_some_and(|element| element.is_https),
+        };
+        let scheme = if is_https { "https" } else { "http" };
+        Some(format!("{scheme}://{host}{}", self.base))
     }
-}
 
-fn is_host(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    (1..=255).contains(&text.len()) && text.bytes().all(is_plain)
-}
-
-fn problem_page(problem: &Problem, head: &Head, query: &str) -> Response {
-    let words = Words::choose(query, None, &head.headers);
-    page::problem(problem, words, &FILES, "results.css", None)
+    fn problem_page(&self, problem: &Problem, head: &Head, query: &str) -> Response {
+        let words = Words::choose(query, None, &head.headers);
+        page::problem(problem, words, &FILES, "results.css", &self.base, None)
+    }
 }
 
 /// The language of a page about this poll; without a request, that of the poll.

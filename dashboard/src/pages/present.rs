@@ -9,7 +9,7 @@ use askama::Template;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{QrPicture, length_class, plain_time};
 
-use super::{FILES, ResultView, ResultsPage, light_as_of, light_stale};
+use super::{ResultView, ResultsPage, light_as_of, light_stale};
 
 /// The most rows that one column holds with text of 3 % of the height.
 const ROWS_MAX: usize = 11;
@@ -124,8 +124,8 @@ struct Placed<'a> {
 }
 
 impl PresentPage {
-    fn file(&self, name: impl AsRef<str>) -> &'static str {
-        FILES.path(name.as_ref())
+    fn file(&self, name: impl AsRef<str>) -> String {
+        self.results.file(name)
     }
 
     fn page_title(&self) -> Cow<'static, str> {

@@ -13,6 +13,7 @@ mod admin;
 mod browser;
 mod events;
 mod language;
+mod nginx;
 mod outage;
 mod pages;
 mod present;

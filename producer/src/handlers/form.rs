@@ -34,10 +34,10 @@ pub(crate) async fn page(
         Err(problem) => {
             let words = Words::choose(&query, None, &head.headers);
             if !voting.catalog.is_draft(name) {
-                return problem_page(&problem, words, None);
+                return problem_page(&voting, &problem, words, None);
             }
-            let path = words.link(&path_of(slug.as_deref()));
-            let page = BallotPage::of_draft(words, name, path, now_ms());
+            let path = words.link(voting.path_of(slug.as_deref()));
+            let page = BallotPage::of_draft(words, name, voting.base.clone(), path, now_ms());
             return render(StatusCode::OK, words, &page);
         }
     };
@@ -70,8 +70,8 @@ pub(crate) fn follow_code(
 ) -> Response {
     let words = Words::choose(query, None, &head.headers);
     match voting.poll_of_code(code) {
-        Ok(poll) => see_other(&words.link(&path_of(Some(poll.slug.as_str())))),
-        Err(problem) => problem_page(&problem, words, None),
+        Ok(poll) => see_other(&words.link(voting.path_of(Some(poll.slug.as_str())))),
+        Err(problem) => problem_page(voting, &problem, words, None),
     }
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn cast(
     query: String,
     body: Result<Bytes, Problem>,
 ) -> Response {
-    let path = path_of(slug.as_deref());
+    let path = voting.path_of(slug.as_deref());
     let prepared = voting.poll(slug.as_deref().unwrap_or(&voting.default_poll)).and_then(|poll| {
         let media_type = "application/x-www-form-urlencoded";
         Ok((poll, body_of_type(media_type, &head.headers, body)?))
@@ -98,7 +98,7 @@ pub(crate) async fn cast(
         Err(problem) => {
             voting::count(Some(&problem));
             let words = Words::choose(&query, None, &head.headers);
-            return problem_page(&problem, words, Some(words.link(&path)));
+            return problem_page(&voting, &problem, words, Some(words.link(&path)));
         }
     };
     let words = words_of(&poll, &head, &query);
@@ -156,9 +156,14 @@ pub(crate) async fn cast(
 }
 
 /// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
-fn problem_page(problem: &Problem, words: Words, back: Option<String>) -> Response {
+fn problem_page(
+    voting: &VotingService,
+    problem: &Problem,
+    words: Words,
+    back: Option<String>,
+) -> Response {
     let back = back.map(|path| (path, words.text("back-to-ballot").into_owned()));
-    page::problem(problem, words, &FILES, "ballot.css", back)
+    page::problem(problem, words, &FILES, "ballot.css", &voting.base, back)
 }
 
 /// Returns the standing vote that a problem names.
@@ -243,7 +248,8 @@ fn ballot_page(
         words,
         title: poll.title.clone(),
         slug: poll.slug.to_string(),
-        action: words.link(&path_of(slug)),
+        base: voting.base.clone(),
+        action: words.link(voting.path_of(slug)),
         state: poll.state(now_ms()).to_string(),
         options: order.into_iter().map(view).collect(),
         choices_min: poll.choices_min.into(),
@@ -270,10 +276,6 @@ fn ballot_page(
         asks_everybody: !needs_code && voting.challenges.mode() == ChallengeMode::Always,
         is_secret: poll.secrecy.secret,
     }
-}
-
-fn path_of(slug: Option<&str>) -> String {
-    slug.map_or_else(|| "/".to_owned(), |slug| format!("/polls/{slug}"))
 }
 
 fn see_other(path: &str) -> Response {

@@ -1,4 +1,8 @@
 //! The sentences of `service/locales`, read once when a service first shows one.
+//!
+//! They are written in Fluent, of which texts, variables and selections are used. The plurals come from ICU4X, because the crate
+//! fluent-bundle has wrong ones: in Arabic it forgets that only the last two digits of a number count. Browsers have the same
+//! plurals as ICU4X, and `messages.js` reads the same sentences.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

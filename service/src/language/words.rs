@@ -70,7 +70,8 @@ impl Words {
     }
 
     /// Returns an address of ours that keeps the language, if the page's own address names it.
-    pub fn link(self, address: &str) -> String {
+    pub fn link(self, address: impl AsRef<str>) -> String {
+        let address = address.as_ref();
         if !self.is_asked {
             return address.to_owned();
         }
