@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http::{self, BasePath};
+use votestream_service::language::Message;
 use votestream_service::listener::{Head, PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -55,7 +56,7 @@ impl AppState {
     fn poll(&self, slug: &str) -> Result<Arc<Snapshot>, Problem> {
         self.board.get(slug).ok_or_else(|| {
             if self.board.all().is_empty() {
-                Problem::unavailable("the polls are not known yet")
+                Problem::unavailable(Message::new("detail-polls-unknown"))
             } else {
                 Problem::unknown_poll(slug)
             }
@@ -115,7 +116,7 @@ impl AppState {
                     "the series of poll `{slug}` could not be read from postgres at {servers} and is answered with 503: \
                      {error}"
                 );
-                Problem::unavailable("the history cannot be read at the moment").into_response()
+                Problem::unavailable(Message::new("detail-no-history")).into_response()
             }
         })
     }
@@ -162,12 +163,12 @@ fn public(mut reply: Response) -> Response {
 
 fn no_seat() -> Response {
     metrics::VIEWERS_REFUSED.increment(1);
-    let detail = "very many people watch; this page tries again by itself";
+    let detail = Message::new("detail-too-many-viewers");
     Problem::unavailable(detail).retry_after(5).into_response()
 }
 
 fn results_hidden(snapshot: &Snapshot) -> Problem {
-    let detail = "the results of this poll are not shown now";
+    let detail = Message::new("detail-results-hidden");
     Problem::new(&RESULTS_HIDDEN, detail)
         .with("visibility", snapshot.poll.visibility.as_str())
         .with("closes_at", snapshot.poll.closes_at_ms.map(rfc3339))

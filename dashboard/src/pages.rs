@@ -7,13 +7,15 @@
 pub mod picture;
 pub mod present;
 
+use std::borrow::{Borrow, Cow};
 use std::sync::LazyLock;
 
 use askama::Template;
 use votestream_service::http::BasePath;
+use votestream_service::language::{Message, Words};
 use votestream_service::page::{
-    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
-    plain_time,
+    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, StaticFiles, density,
+    length_class, plain_time, preview_picture_words, sentences_of,
 };
 
 /// The label and figures of one option, for the bars and the table.
@@ -48,6 +50,8 @@ pub struct PollLink {
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "results.html")]
 pub struct ResultsPage {
+    /// The language of the page.
+    pub words: Words,
     /// The poll's question, as people read it.
     pub title: String,
     /// The path in front of all addresses.
@@ -99,44 +103,69 @@ pub struct ResultsPage {
 
 impl ResultsPage {
     /// The words for the state. `results.js` writes the same.
-    fn state_words(&self) -> String {
-        match (self.state.as_str(), self.waiting) {
-            ("open", _) => "Voting is open".to_owned(),
-            ("closed" | "archived", _) if self.is_final => "Final: voting has closed".to_owned(),
+    fn state_words(&self) -> Cow<'static, str> {
+        let id = match (self.state.as_str(), self.waiting) {
+            ("open", _) => "results-open",
+            ("closed" | "archived", _) if self.is_final => "results-final",
             ("closed" | "archived", Some(waiting @ 1..)) => {
-                format!("Closed: counting the last {}", grouped(waiting))
+                let counting = Message::new("results-counting-some").with("waiting", waiting);
+                return self.words.say(&counting);
             }
-            ("closed" | "archived", _) => "Closed: counting the last votes".to_owned(),
-            _ => "Not open yet".to_owned(),
-        }
+            ("closed" | "archived", _) => "results-counting",
+            _ => "results-not-open",
+        };
+        self.words.text(id)
+    }
+
+    fn page_title(&self) -> Cow<'static, str> {
+        self.words.say(&Message::new("results-title").with("title", self.title.as_str()))
     }
 
     /// Returns the time that matters in the poll's state (opening or closing), with the word before it.
-    fn milestone(&self) -> Option<(&'static str, &str)> {
-        match self.state.as_str() {
-            "open" => self.closes_at.as_deref().map(|at| ("until", at)),
-            "closed" | "archived" => self.closes_at.as_deref().map(|at| ("closed", at)),
-            _ => self.opens_at.as_deref().map(|at| ("opens", at)),
-        }
+    fn milestone(&self) -> Option<(Cow<'static, str>, &str)> {
+        let (word, at) = match self.state.as_str() {
+            "open" => ("until", &self.closes_at),
+            "closed" | "archived" => ("closed-at", &self.closes_at),
+            _ => ("opens-at", &self.opens_at),
+        };
+        at.as_deref().map(|at| (self.words.text(word), at))
     }
 
     /// Explains why no results are shown. `results.js` writes the same text when a `hidden` event arrives.
-    fn hidden_words(&self) -> String {
+    fn hidden_words(&self) -> Cow<'static, str> {
         let is_over = matches!(self.state.as_str(), "closed" | "archived");
         match (self.visibility.as_str(), &self.closes_at) {
-            ("after_close" | "after_vote", _) if is_over => {
-                "They appear here as soon as the last votes are counted.".to_owned()
-            }
+            ("after_close" | "after_vote", _) if is_over => self.words.text("hidden-counting"),
             ("after_close", Some(at)) => {
-                format!("They appear here as soon as voting closes, {}.", plain_time(at))
+                self.words.say(&Message::new("hidden-until").with("at", plain_time(at)))
             }
-            ("after_vote", _) => {
-                "You see them once you have voted, and everybody sees them once voting has closed."
-                    .to_owned()
-            }
-            ("after_close", None) => "They appear here as soon as voting closes.".to_owned(),
-            _ => "The people who run this poll have not published them.".to_owned(),
+            ("after_vote", _) => self.words.text("hidden-after-vote"),
+            ("after_close", None) => self.words.text("hidden-until-close"),
+            _ => self.words.text("hidden-not-published"),
         }
+    }
+
+    fn grouped(&self, count: impl Borrow<u64>) -> String {
+        self.words.number(*count.borrow())
+    }
+
+    fn votes_words(&self, votes: impl Borrow<u64>) -> Cow<'static, str> {
+        self.words.say(&Message::new("votes").with("votes", *votes.borrow()))
+    }
+
+    /// The state of a poll in the list of all polls.
+    fn state_of(&self, poll: &PollLink) -> Cow<'static, str> {
+        self.words.say(&Message::new("poll-state").with("state", poll.state.as_str()))
+    }
+
+    /// The address of a poll's results.
+    fn link_to(&self, slug: &str) -> String {
+        self.words.link(self.base.join(&format!("/polls/{slug}")))
+    }
+
+    /// The address for voters without its language, as people read it.
+    fn plain_vote_url<'a>(&self, url: &'a str) -> &'a str {
+        url.split('?').next().unwrap_or(url)
     }
 
     fn shown(&self, count: &u64) -> u64 {
@@ -144,7 +173,7 @@ impl ResultsPage {
     }
 
     fn share(&self, option: &ResultView) -> String {
-        if self.hidden { "0.0%".to_owned() } else { option.share_words.clone() }
+        if self.hidden { self.words.percent(0) } else { option.share_words.clone() }
     }
 
     /// The length of an option's bar.
@@ -154,17 +183,17 @@ impl ResultsPage {
     }
 
     /// Returns the words that mark a leading option; `None` for the others, and for all while no vote is counted.
-    fn lead_words(&self, votes: &u64) -> Option<&'static str> {
+    fn lead_words(&self, votes: &u64) -> Option<Cow<'static, str>> {
         let most = self.options.iter().map(|option| self.shown(&option.votes)).max()?;
         if *votes == 0 || *votes < most {
             return None;
         }
         let tied = self.options.iter().filter(|option| option.votes == most).count() > 1;
-        Some(match (tied, self.is_final) {
-            (true, _) => "Tied",
-            (false, true) => "Most votes",
-            (false, false) => "Leading",
-        })
+        Some(self.words.text(match (tied, self.is_final) {
+            (true, _) => "lead-tied",
+            (false, true) => "lead-most",
+            (false, false) => "lead-leading",
+        }))
     }
 
     /// The address of the picture of these results, for a dashboard that is reached at `address`.
@@ -175,16 +204,15 @@ impl ResultsPage {
 
     /// What other sites show below the title of a link to this page.
     fn preview_words(&self) -> String {
-        let state = self.state_words();
-        match (self.hidden, self.voters) {
-            (true, _) => format!("{state}. The results are hidden for now."),
-            (false, 1) => format!("{state}. 1 person counted."),
-            (false, voters) => format!("{state}. {} people counted.", grouped(voters)),
-        }
+        let message = match self.hidden {
+            true => Message::new("preview-hidden"),
+            false => Message::new("preview-counted").with("people", self.voters),
+        };
+        self.words.say(&message.with("state", self.state_words().into_owned())).into_owned()
     }
 
-    fn file(&self, name: &str) -> String {
-        self.base.join(FILES.path(name))
+    fn file(&self, name: impl AsRef<str>) -> String {
+        self.base.join(FILES.path(name.as_ref()))
     }
 
     fn density(&self) -> &'static str {
@@ -203,6 +231,7 @@ pub const ASSETS: &[Asset] = &[
     ("figures.js", JS, include_bytes!("../static/figures.js")),
     ("history.js", JS, include_bytes!("../static/history.js")),
     ("light.js", JS, include_bytes!("../static/light.js")),
+    MESSAGES_JS,
     ("places.js", JS, include_bytes!("../static/places.js")),
     ("present.css", CSS, include_bytes!("../static/present.css")),
     ("present.js", JS, include_bytes!("../static/present.js")),
@@ -215,20 +244,18 @@ pub const ASSETS: &[Asset] = &[
     FAVICON_ICO,
 ];
 
-/// The files of [`ASSETS`], as they are served.
-pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| StaticFiles::new(ASSETS));
+/// The files of [`ASSETS`] and the sentences for the scripts, as they are served.
+pub static FILES: LazyLock<StaticFiles> =
+    LazyLock::new(|| StaticFiles::new(&[ASSETS, &sentences_of("results")].concat()));
 
-/// Formats a number with separators for thousands: `1234567` as `1,234,567`.
-fn grouped(count: impl std::borrow::Borrow<u64>) -> String {
-    let digits = count.borrow().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// The words of the connection light before the script runs: since when the figures are out of date.
+fn light_stale(words: impl Borrow<Words>, since: &str) -> Cow<'static, str> {
+    words.borrow().say(&Message::new("light-stale").with("at", plain_time(since)))
+}
+
+/// The words of the connection light before the script runs: the time of the figures.
+fn light_as_of(words: impl Borrow<Words>, at: &str) -> Cow<'static, str> {
+    words.borrow().say(&Message::new("light-as-of").with("at", plain_time(at)))
 }
 
 /// Splits an address, without scheme and trailing slash, into the parts between which the page may break the line.
@@ -239,6 +266,9 @@ fn address(url: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::sentences::{sentences_of_script, unbracketed};
+    use votestream_service::language::Language;
+
     use super::*;
 
     fn cats_vs_dogs() -> ResultsPage {
@@ -318,13 +348,6 @@ mod tests {
     }
 
     #[test]
-    fn large_counts_are_grouped() {
-        let shown: Vec<_> =
-            [0_u64, 999, 1000, 1_234_567].iter().map(|count| grouped(*count)).collect();
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
     fn nothing_is_final_before_the_last_vote_is_counted() {
         let page = |is_final, waiting| ResultsPage {
             state: "closed".to_owned(),
@@ -348,5 +371,68 @@ mod tests {
         assert!(html.contains(FILES.path("results.js")), "{html}");
         // A file that is none has no address.
         assert!(!html.contains("src=\"\"") && !html.contains("\" href=\"\""), "{html}");
+    }
+
+    #[test]
+    fn every_sentence_of_every_state_is_in_the_catalogue() {
+        let words = Words::from(Language::Bracketed);
+        let typed = ["Cats vs Dogs", "Cats", "Dogs", "Votestream", "vote.example", "UTC"];
+        let at = || Some("2026-11-23T16:40:31Z".to_owned());
+        let mut found = Vec::new();
+        for state in ["draft", "scheduled", "open", "closed", "archived"] {
+            // Each bit of the number is one property of the page.
+            for bits in 0..128_u32 {
+                let is = |bit: u32| bits >> bit & 1 == 1;
+                let link = PollLink { state: state.to_owned(), ..PollLink::default() };
+                let mut page = ResultsPage {
+                    words,
+                    state: state.to_owned(),
+                    hidden: is(0),
+                    is_final: is(1),
+                    waiting: is(2).then_some(40),
+                    stale_since: at().filter(|_| is(3)),
+                    closes_at: at().filter(|_| is(4)),
+                    opens_at: at().filter(|_| is(4)),
+                    is_embedded: is(5),
+                    polls: vec![link; 2],
+                    vote_url: Some("https://vote.example/".to_owned()),
+                    ..cats_vs_dogs()
+                };
+                page.visibility = if is(6) { "after_close" } else { "admin" }.to_owned();
+                if is(5) {
+                    page.options[1].votes = page.options[0].votes;
+                }
+                found.extend(unbracketed(&page.render().unwrap(), &typed));
+                let drawing = picture::Picture::new(&page).render().unwrap();
+                found.extend(unbracketed(&drawing, &typed));
+                let door = present::Door::new("https://vote.example/", "KHDP".to_owned());
+                let screen = present::PresentPage {
+                    words,
+                    turnout: Some(77),
+                    now: String::new(),
+                    order: present::Order::Ranked,
+                    curtain: is(1),
+                    door,
+                    results: page,
+                };
+                let typed = [&typed[..], &["/v/", "KHDP", "F", "H", "R"]].concat();
+                found.extend(unbracketed(&screen.render().unwrap(), &typed));
+            }
+        }
+        found.sort();
+        found.dedup();
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_script_has_a_sentence_of_its_own() {
+        // The names of a key and of an error.
+        let known = ["Tab", "SecurityError"];
+        for (name, kind, source) in ASSETS {
+            let source = std::str::from_utf8(source).unwrap_or_default();
+            let found = sentences_of_script(if *kind == JS { source } else { "" });
+            let found: Vec<_> = found.iter().filter(|it| !known.contains(&it.as_str())).collect();
+            assert!(found.is_empty(), "{name}: {found:?}");
+        }
     }
 }

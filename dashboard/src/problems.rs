@@ -13,19 +13,21 @@ pub(crate) static TYPES: &[&ProblemType] =
 pub(crate) static RESULTS_HIDDEN: ProblemType = ProblemType {
     name: "results-hidden",
     status: StatusCode::FORBIDDEN,
-    title: "Results are hidden",
     explanation: "The poll's visibility hides its results, always or until it closes. The member `visibility` \
                   says which, and `closes_at` says when the poll closes, where that is decided.",
 };
 
 #[cfg(test)]
 mod tests {
+    use votestream_service::language::Words;
+
     use super::*;
 
     #[test]
     fn the_openapi_document_lists_the_same_types() {
-        let declared =
-            TYPES.iter().map(|kind| (kind.address(), kind.status.as_u16(), kind.title.to_owned()));
+        let declared = TYPES.iter().map(|kind| {
+            (kind.address(), kind.status.as_u16(), kind.title(Words::default()).into_owned())
+        });
         let listed = testkit::http::problem_types(include_str!("../openapi.json"));
         assert_eq!(listed, declared.collect());
     }

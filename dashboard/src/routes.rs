@@ -66,25 +66,24 @@ fn page_routes(
         .and(timed("results_page"))
         .and(traced("show results"))
         .and(head())
-        .and(query())
+        .and(raw_query())
         .map(
             |slug: Option<String>,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
              head: Head,
-             query: Query| {
-                let reply = state.page(slug.as_deref(), &head, &query);
-                timer.stop(span.end(slug.as_deref(), reply))
+             query: String| {
+                timer.stop(span.end(slug.as_deref(), state.page(slug.as_deref(), &head, &query)))
             },
         );
     let present = warp::path!("present" / String)
         .and(state.clone())
         .and(timed("present_page"))
         .and(head())
-        .and(query())
+        .and(raw_query())
         .map(
-            |slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head, query: Query| {
+            |slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head, query: String| {
                 timer.stop(state.present(&slug, &head, &query))
             },
         );
@@ -92,9 +91,12 @@ fn page_routes(
         .and(state.clone())
         .and(timed("embedded_page"))
         .and(head())
-        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head| {
-            timer.stop(state.embedded(&slug, &head))
-        });
+        .and(raw_query())
+        .map(
+            |slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head, query: String| {
+                timer.stop(state.embedded(&slug, &head, &query))
+            },
+        );
     let picture = warp::path!("polls" / String / "picture.png")
         .and(state)
         .and(timed("picture"))
@@ -168,6 +170,11 @@ fn result_routes(
             },
         );
     tally.or(list).unify().or(series).unify().or(events).unify()
+}
+
+/// The part of the address behind the question mark, as it is; empty where there is none.
+fn raw_query() -> impl Filter<Extract = (String,), Error = Infallible> + Clone {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
 }
 
 /// The parameters of the address; none where it has none, or where they cannot be read.

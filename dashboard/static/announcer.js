@@ -1,6 +1,8 @@
-// Announces the standings to screen readers: at most every ten seconds, without interrupting, and only after a change.
+// Announces the standings to screen readers: at most every ten seconds, without interrupting, and only after a change. What
+// happens to the poll or to the connection is announced at once.
 
-import { grouped, shareTenths, shareWords, votesWords } from './figures.js';
+import { shareTenths, shareWords, votesWords } from './figures.js';
+import { message } from './messages.js';
 
 const PAUSE_MS_MIN = 10_000;
 const ANNOUNCED_MAX = 3;
@@ -19,6 +21,15 @@ export function announce(words) {
   timer = setTimeout(speak, Math.max(0, announced_ms + PAUSE_MS_MIN - Date.now()));
 }
 
+/** Announces that something has happened; the standings follow after the pause. */
+export function tell(words) {
+  announced_ms = Date.now();
+  element.textContent = words;
+  if (timer === null) return;
+  clearTimeout(timer);
+  timer = setTimeout(speak, PAUSE_MS_MIN);
+}
+
 /** Marks a text as known: screen readers read the page itself at first, so its text needs no announcement. */
 export function skip(words) {
   announced = words;
@@ -31,8 +42,8 @@ export function standingsWords(tally) {
     share: shareWords(tenths[position], option.votes, tally.voters),
   }));
   const ranked = options.sort((a, b) => b.votes - a.votes).slice(0, ANNOUNCED_MAX);
-  const parts = ranked.map((option) => `${option.label}: ${option.share}, ${votesWords(option.votes)}`);
-  return `${parts.join('; ')}. ${grouped(tally.voters)} people counted.`;
+  const parts = ranked.map(({ label, share, votes }) => message('spoken-option', { label, share, votes: votesWords(votes) }));
+  return `${parts.join('; ')}. ${message('people-counted', { people: tally.voters })}`;
 }
 
 function speak() {

@@ -4,6 +4,7 @@
 
 import { now } from './clock.js';
 import { compact, grouped, pace, write } from './figures.js';
+import { message } from './messages.js';
 
 const SECONDS = 300;
 const RATE_SECONDS = 3;
@@ -46,7 +47,8 @@ export function draw() {
   const rate = series.slice(-RATE_SECONDS).reduce((sum, count) => sum + count, 0) / RATE_SECONDS;
   write(byId('rate'), pace(rate));
   const total = series.reduce((sum, count) => sum + count, 0);
-  write(byId('chart-summary'), peak ? `Peak ${grouped(peak)}, mean ${pace(total / SECONDS)} votes per second` : 'No votes in the last 5 minutes');
+  const summary = () => message('chart-summary', { peak: grouped(peak), mean: pace(total / SECONDS) });
+  write(byId('chart-summary'), peak ? summary() : message('chart-empty'));
 }
 
 /** The top of the scale: the first of 2, 4, 10, 20, 40, 100… that is at or above the peak. */

@@ -2,6 +2,7 @@
 
 import { now } from './clock.js';
 import { dayAndTime } from './figures.js';
+import { message } from './messages.js';
 import { milestone } from './words.js';
 
 const DAY_S = 86_400;
@@ -19,7 +20,7 @@ export function countdown(poll) {
   const [, at] = milestone(poll);
   if (!at || !['open', 'scheduled', 'draft'].includes(poll.state)) return null;
   const seconds = Date.parse(at) / 1000 - now();
-  const verb = poll.state === 'open' ? 'closes' : 'opens';
-  if (seconds > DAY_S) return { words: `${verb} ${dayAndTime(at)}`, clock: '' };
-  return { words: `${verb} in`, clock: clockWords(seconds) };
+  const isOpen = poll.state === 'open';
+  if (seconds > DAY_S) return { words: message(isOpen ? 'countdown-closes-at' : 'countdown-opens-at', { at: dayAndTime(at) }), clock: '' };
+  return { words: message(isOpen ? 'countdown-closes-in' : 'countdown-opens-in'), clock: clockWords(seconds) };
 }

@@ -1,20 +1,22 @@
 // Formats figures and times as text, exactly as the server's template does.
 
-const short = new Intl.NumberFormat('en', { notation: 'compact' });
-const whole = new Intl.NumberFormat('en');
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const minute = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+import { message, number, numberFormat, percent, timeFormat } from './messages.js';
+
+const short = numberFormat({ notation: 'compact' });
+const tenths = numberFormat({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const time = timeFormat({ timeStyle: 'medium' });
+const minute = timeFormat({ timeStyle: 'short' });
+const full = timeFormat({ dateStyle: 'medium', timeStyle: 'long' });
+const moment = timeFormat({ dateStyle: 'medium', timeStyle: 'short' });
 
 /** 1234567 as "1,234,567". */
-export const grouped = (count) => whole.format(count);
+export const grouped = number;
 
 /** 120000 as "120K", for the edge of a chart. */
 export const compact = (count) => short.format(count);
 
 /** "1 vote", "2 votes". */
-export const votesWords = (count) => `${grouped(count)} ${count === 1 ? 'vote' : 'votes'}`;
+export const votesWords = (votes) => message('votes', { votes });
 
 /**
  * The shares of all options, of the people counted, in tenths of a percent. Where each person has one vote they add up to
@@ -39,16 +41,16 @@ export function shareTenths(tally) {
 
 /** A share as people read it, "41.7%". Only nobody reads 0.0%, and only everybody 100.0%. */
 export function shareWords(tenths, votes, voters) {
-  if (tenths <= 0 && votes > 0) return '<0.1%';
-  if (tenths >= 1000 && votes < voters) return '>99.9%';
+  if (tenths <= 0 && votes > 0) return `<${percent(1)}`;
+  if (tenths >= 1000 && votes < voters) return `>${percent(999)}`;
   return percent(tenths);
 }
 
-/** Tenths of a percent as "41.7%". */
-export const percent = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}%`;
+/** Tenths of a percent as the length of a bar. */
+export const barLength = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}%`;
 
 /** Votes per second: one decimal while small. */
-export const pace = (rate) => (rate > 0 && rate < 10 ? rate.toFixed(1) : grouped(Math.round(rate)));
+export const pace = (rate) => (rate > 0 && rate < 10 ? tenths.format(rate) : grouped(Math.round(rate)));
 
 /** "16:40:31" in the reader's zone. */
 export const timeOfDay = (rfc3339) => time.format(new Date(rfc3339));

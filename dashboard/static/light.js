@@ -1,7 +1,10 @@
 // The connection light: whether the figures on the page are live, in words as well as in colour.
 
 import { timeOfDay, write } from './figures.js';
+import { message } from './messages.js';
 
+/** A connection that is away for no longer is not worth a word to people who listen. */
+const LOST_MS = 3_000;
 /** The server says every two seconds that it is there; after this silence the page says that there is no news. */
 const SILENCE_MS_MAX = 6_000;
 
@@ -12,6 +15,9 @@ let up = null;
 let stale_since = null;
 let as_of = null;
 let heard_ms = Date.now();
+let lost_ms = null;
+let isLost = false;
+let tell = () => {};
 
 setInterval(show, 500);
 // Timers of a hidden page are slow: look at once when it is shown.
@@ -36,6 +42,11 @@ export function hear() {
   show();
 }
 
+/** Calls `tell(isLost)` when the connection has been lost for a while, and when it is back. */
+export function onLoss(callback) {
+  tell = callback;
+}
+
 export const isLive = () => state() === 'live';
 
 function state() {
@@ -49,19 +60,27 @@ function show() {
   const now = state();
   element.dataset.link = now;
   write(words, wordsFor(now));
+  speakOfLoss(now === 'reconnecting' || now === 'silent');
+}
+
+function speakOfLoss(isAway) {
+  lost_ms = isAway ? (lost_ms ?? Date.now()) : null;
+  const wasLost = isLost;
+  isLost = isAway && (isLost || Date.now() - lost_ms >= LOST_MS);
+  if (isLost !== wasLost) tell(isLost);
 }
 
 function wordsFor(now) {
   switch (now) {
     case 'live':
-      return 'Live';
+      return message('light-live');
     case 'silent':
-      return `No news for ${Math.floor((Date.now() - heard_ms) / 1000)} s`;
+      return message('light-silent', { seconds: Math.floor((Date.now() - heard_ms) / 1000) });
     case 'stale':
-      return `Stale since ${timeOfDay(stale_since)}`;
+      return message('light-stale', { at: timeOfDay(stale_since) });
     case 'reconnecting':
-      return as_of ? `Reconnecting… figures of ${timeOfDay(as_of)}` : 'Reconnecting…';
+      return as_of ? message('light-reconnecting-as-of', { at: timeOfDay(as_of) }) : message('light-reconnecting');
     default:
-      return 'Connecting…';
+      return message('light-connecting');
   }
 }

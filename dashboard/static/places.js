@@ -1,6 +1,6 @@
 // The places of the options on the presenter view. `present.rs` of the server gives the first ones, by the same rules.
 
-import { grouped, percent, shareTenths, shareWords, write } from './figures.js';
+import { barLength, grouped, shareTenths, shareWords, write } from './figures.js';
 import { leadWords } from './words.js';
 
 const ROWS_MAX = 11;
@@ -56,7 +56,7 @@ export class Places {
       tag.hidden = !words;
       write(tag, words);
       item.toggleAttribute('data-lead', Boolean(words));
-      const length = percent(Math.floor((tenths[position] * 1000) / scale));
+      const length = barLength(Math.floor((tenths[position] * 1000) / scale));
       item.querySelector('.bar-fill').setAttribute('width', length);
       item.querySelector('.bar-cap').setAttribute('x', length);
     }

@@ -7,6 +7,7 @@ import * as clock from './clock.js';
 import { countdown } from './countdown.js';
 import { grouped, write } from './figures.js';
 import * as light from './light.js';
+import { message } from './messages.js';
 import { Places } from './places.js';
 import { Relay } from './relay.js';
 import { hiddenWords, isOver, stateWords } from './words.js';
@@ -113,7 +114,7 @@ class Screen {
 
   #showTurnout(people) {
     write(byId('turnout-number'), grouped(people));
-    write(byId('turnout-words'), people === 1 ? 'person has voted' : 'people have voted');
+    write(byId('turnout-words'), message('people-voted', { people }));
   }
 
   #showState(poll) {
@@ -189,7 +190,9 @@ function openSoon(poll) {
 function addressOf(poll, keep_curtain) {
   const { order } = byId('present').dataset;
   const parameters = [];
+  const asked = new URLSearchParams(location.search).get('lang');
   if (order === 'ballot') parameters.push('order=ballot');
+  if (asked) parameters.push(`lang=${encodeURIComponent(asked)}`);
   if (keep_curtain && byId('present').hasAttribute('data-curtain')) parameters.push('curtain');
   const query = parameters.length ? `?${parameters.join('&')}` : '';
   return pathOf(`present/${encodeURIComponent(poll)}${query}`);

@@ -1,11 +1,12 @@
 // The entry point of the results page: follows the poll and updates every figure.
 
-import { announce, skip, standingsWords } from './announcer.js';
+import { announce, skip, standingsWords, tell } from './announcer.js';
 import * as chart from './chart.js';
 import * as clock from './clock.js';
 import { dayAndTime, fullTime, grouped, write } from './figures.js';
 import { History } from './history.js';
 import * as light from './light.js';
+import { message } from './messages.js';
 import { Relay } from './relay.js';
 import { fits, showStandings } from './standings.js';
 import { hiddenWords, milestone, stateWords } from './words.js';
@@ -24,6 +25,7 @@ const relay = new Relay(results.dataset.poll, hear, opened);
 
 showLocalTimes();
 light.setLink(null);
+light.onLoss((isLost) => tell(message(isLost ? 'spoken-lost' : 'spoken-back')));
 relay.start();
 setInterval(() => {
   // Without a connection the chart does not advance, because no news does not mean zero votes.
@@ -77,6 +79,8 @@ function showTally(tally) {
 }
 
 function showHidden(poll) {
+  // The figures that appear later are news.
+  first = false;
   reveal(false);
   showState(poll);
   light.setAge({ stale_since: poll.stale_since });
@@ -96,6 +100,7 @@ function showLink(up) {
 }
 
 function reveal(shown) {
+  if (board.hidden === shown) tell(message(shown ? 'spoken-reveal' : 'spoken-hidden'));
   board.hidden = !shown;
   document.getElementById('hidden-panel').hidden = shown;
 }
@@ -106,6 +111,7 @@ function showState(poll) {
   results.toggleAttribute('data-final', poll.final);
   showMilestone(poll);
   if (results.dataset.state === poll.state) return;
+  tell(stateWords(poll));
   results.dataset.state = poll.state;
   chip.dataset.state = poll.state;
   const vote_here = document.getElementById('vote-here');

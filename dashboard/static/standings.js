@@ -1,6 +1,6 @@
 // The bars and the table, which show the same figures.
 
-import { grouped, percent, shareTenths, shareWords, votesWords, write } from './figures.js';
+import { barLength, grouped, shareTenths, shareWords, votesWords, write } from './figures.js';
 import { leadWords } from './words.js';
 
 const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
@@ -17,7 +17,7 @@ export function showStandings(tally) {
   for (const [position, option] of tally.options.entries()) {
     const part = shareWords(tenths[position], option.votes, tally.voters);
     write(rows.get(option.slug).querySelector('.row-name'), option.label);
-    showRow(rows.get(option.slug), option.votes, part, percent(tenths[position]), lead(option.votes));
+    showRow(rows.get(option.slug), option.votes, part, barLength(tenths[position]), lead(option.votes));
     const cell = cells.get(option.slug);
     write(cell.querySelector('th'), option.label);
     write(cell.querySelector('.cell-votes'), grouped(option.votes));

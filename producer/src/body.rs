@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{FutureExt, Stream, StreamExt};
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use warp::{Filter, Rejection};
 
@@ -41,7 +42,8 @@ async fn collect(
     let mut body = BytesMut::new();
     let mut received = 0;
     while let Some(chunk) = stream.next().await {
-        let mut chunk = chunk.map_err(|_| Problem::malformed("the body ended too early"))?;
+        let mut chunk =
+            chunk.map_err(|_| Problem::malformed(Message::new("detail-ended-early")))?;
         let length = chunk.remaining();
         received += length;
         if received > BYTES_MAX + DISCARDED_BYTES_MAX {
@@ -69,7 +71,6 @@ async fn collect(
 }
 
 fn too_slow(timeout: Duration) -> Problem {
-    let detail =
-        format!("the body did not arrive within {} ms; send it again", timeout.as_millis());
+    let detail = Message::new("detail-too-slow").with("ms", timeout.as_millis().to_string());
     Problem::new(&TOO_SLOW, detail)
 }

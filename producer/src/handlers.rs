@@ -6,6 +6,7 @@ pub(crate) mod form;
 pub(crate) mod state;
 
 use bytes::Bytes;
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue, header};
 use warp::reply::Response;
@@ -21,7 +22,7 @@ fn body_of_type(
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = given.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case(media_type) {
-        let detail = format!("send the ballot as {media_type}");
+        let detail = Message::new("detail-media-type").with("type", media_type);
         return Err(Problem::new(&UNSUPPORTED_MEDIA, detail));
     }
     body

@@ -5,13 +5,15 @@
 //!
 //! Absent on purpose: any knowledge of polls, requests or cookies; handlers fill these structs.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use askama::Template;
 use votestream_service::http::BasePath;
+use votestream_service::language::{Message, Words};
 use votestream_service::page::{
-    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
-    plain_time,
+    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, StaticFiles, density,
+    length_class, plain_time, preview_picture_words, sentences_of,
 };
 
 /// One option as the ballot shows it.
@@ -78,6 +80,8 @@ pub struct Notice {
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "ballot.html")]
 pub struct BallotPage {
+    /// The language of the page.
+    pub words: Words,
     /// The poll's question, as the headline.
     pub title: String,
     /// Slug of the poll; the page's script posts to `/api/polls/<slug>/ballots`.
@@ -139,11 +143,12 @@ pub struct BallotPage {
 impl BallotPage {
     /// Returns the page that waits for a draft. It reveals nothing of the poll; its script loads the ballot once there is
     /// one.
-    pub fn of_draft(slug: &str, base: BasePath, action: String, now_ms: i64) -> Self {
+    pub fn of_draft(words: Words, slug: &str, base: BasePath, action: String, now_ms: i64) -> Self {
         Self {
+            words,
             base,
             now_ms,
-            title: "This poll is not open yet".to_owned(),
+            title: words.text("draft-title").into_owned(),
             slug: slug.to_owned(),
             action,
             state: "draft".to_owned(),
@@ -156,12 +161,12 @@ impl BallotPage {
         self.has_abstained || !self.your_choices.is_empty()
     }
 
-    fn state_words(&self) -> &'static str {
-        match self.state.as_str() {
-            "open" => "Voting is open",
-            "closed" | "archived" => "Voting has closed",
-            _ => "Not open yet",
-        }
+    fn state_words(&self) -> Cow<'static, str> {
+        self.words.text(match self.state.as_str() {
+            "open" => "state-open",
+            "closed" | "archived" => "state-closed",
+            _ => "state-not-open",
+        })
     }
 
     fn is_over(&self) -> bool {
@@ -169,15 +174,15 @@ impl BallotPage {
     }
 
     /// Returns the sentence on the reader's own vote, for a poll that is over.
-    fn own_vote_words(&self) -> &'static str {
+    fn own_vote_words(&self) -> Cow<'static, str> {
         if self.has_vote() {
-            "Thank you for voting."
+            self.words.text("thanks")
         } else if self.vote_is_not_kept {
-            "Which vote came from which browser is no longer kept for this poll."
+            self.words.text("vote-not-kept")
         } else if self.vote_is_unknown {
-            ""
+            Cow::Borrowed("")
         } else {
-            "No vote of yours is recorded in this browser."
+            self.words.text("no-vote-here")
         }
     }
 
@@ -193,28 +198,38 @@ impl BallotPage {
 
     /// Returns the sentences of a preview in a messenger.
     fn preview_words(&self) -> String {
-        let state = self.state_words();
-        match self.options.len() {
-            options @ 1.. if !self.is_over() => {
-                format!("{state}. {} of {options} options.", self.choose_words())
-            }
-            _ => format!("{state}."),
-        }
+        let state = self.state_words().into_owned();
+        let message = match self.options.len() {
+            options @ 1.. if !self.is_over() => Message::new("preview-words")
+                .with("state", state)
+                .with("choose", self.choose_words())
+                .with("options", options),
+            _ => Message::new("preview-state").with("state", state),
+        };
+        self.words.say(&message).into_owned()
     }
 
     fn choose_words(&self) -> String {
-        match (self.choices_min, self.choices_max) {
-            (0, 0 | 1) => "Choose one, or none".to_owned(),
-            (_, 0 | 1) => "Choose one".to_owned(),
-            (min, max) if min == max => format!("Choose exactly {max}"),
-            (0, max) => format!("Choose up to {max}, or none"),
-            (1, max) => format!("Choose up to {max}"),
-            (min, max) => format!("Choose {min} to {max}"),
-        }
+        let (min, max) = (self.choices_min, self.choices_max);
+        let message = match (min, max) {
+            (0, 0 | 1) => Message::new("choose-one-or-none"),
+            (_, 0 | 1) => Message::new("choose-one"),
+            (min, max) if min == max => Message::new("choose-exactly").with("max", max),
+            (0, max) => Message::new("choose-up-to-or-none").with("max", max),
+            (1, max) => Message::new("choose-up-to").with("max", max),
+            (min, max) => Message::new("choose-range").with("min", min).with("max", max),
+        };
+        self.words.say(&message).into_owned()
     }
 
-    fn file(&self, name: &str) -> String {
-        self.base.join(FILES.path(name))
+    /// How many options are marked, before the script counts them.
+    fn chosen_count(&self) -> String {
+        let count = Message::new("chosen-count").with("marked", 0_usize);
+        self.words.say(&count.with("max", self.choices_max)).into_owned()
+    }
+
+    fn file(&self, name: impl AsRef<str>) -> String {
+        self.base.join(FILES.path(name.as_ref()))
     }
 
     fn density(&self) -> &'static str {
@@ -231,6 +246,7 @@ pub const ASSETS: &[Asset] = &[
     ("choices.js", JS, include_bytes!("../static/choices.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),
     ("follower.js", JS, include_bytes!("../static/follower.js")),
+    MESSAGES_JS,
     ("poll.js", JS, include_bytes!("../static/poll.js")),
     ("sender.js", JS, include_bytes!("../static/sender.js")),
     ("words.js", JS, include_bytes!("../static/words.js")),
@@ -239,11 +255,15 @@ pub const ASSETS: &[Asset] = &[
     FAVICON_ICO,
 ];
 
-/// The files of [`ASSETS`], as they are served.
-pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| StaticFiles::new(ASSETS));
+/// The files of [`ASSETS`] and the sentences for the scripts, as they are served.
+pub static FILES: LazyLock<StaticFiles> =
+    LazyLock::new(|| StaticFiles::new(&[ASSETS, &sentences_of("ballot")].concat()));
 
 #[cfg(test)]
 mod tests {
+    use testkit::sentences::{sentences_of_script, unbracketed};
+    use votestream_service::language::Language;
+
     use super::*;
 
     fn cats_vs_dogs() -> BallotPage {
@@ -293,10 +313,9 @@ mod tests {
 
     #[test]
     fn a_draft_reveals_nothing_and_is_followed() {
-        let html =
-            BallotPage::of_draft("finale", BasePath::default(), "/polls/finale".to_owned(), 0)
-                .render()
-                .unwrap();
+        let path = "/polls/finale".to_owned();
+        let page = BallotPage::of_draft(Words::default(), "finale", BasePath::default(), path, 0);
+        let html = page.render().unwrap();
         assert!(html.contains("data-state=\"draft\"") && html.contains("data-poll=\"finale\""));
         assert!(html.contains("Voting has not started") && !html.contains("<form"), "{html}");
     }
@@ -355,5 +374,60 @@ mod tests {
         assert!(html.contains(FILES.path("ballot.js")), "{html}");
         // A file that is none has no address.
         assert!(!html.contains("src=\"\"") && !html.contains("href=\"\""), "{html}");
+    }
+
+    #[test]
+    fn every_sentence_of_every_state_is_in_the_catalogue() {
+        let words = Words::from(Language::Bracketed);
+        let typed = ["Cats vs Dogs", "Cats", "Dogs", "Votestream"];
+        let at = || Some("2026-11-23T16:40:31Z".to_owned());
+        let mut pages =
+            vec![BallotPage::of_draft(words, "finale", BasePath::default(), "/".to_owned(), 0)];
+        for state in ["scheduled", "open", "closed", "archived"] {
+            // Each bit of the number is one property of the page.
+            for bits in 0..512_u32 {
+                let is = |bit: u32| bits >> bit & 1 == 1;
+                let mut page = BallotPage { words, state: state.to_owned(), ..cats_vs_dogs() };
+                if is(0) {
+                    page.your_choices = page.options[..1].to_vec();
+                }
+                (page.replace, page.needs_code, page.is_remembered) = (is(1), is(2), is(3));
+                (page.vote_is_unknown, page.vote_is_not_kept) = (is(4), is(5));
+                (page.has_abstained, page.asks_everybody) = (is(6), is(6));
+                (page.is_secret, page.keeps_no_cookie) = (is(7), is(7));
+                (page.choices_min, page.choices_max) = if is(8) { (0, 2) } else { (1, 1) };
+                (page.opens_at, page.closes_at) = if is(5) { (at(), at()) } else { (None, None) };
+                page.results_url = Some("https://results.example".to_owned());
+                page.picture_url = Some("https://results.example/picture.png".to_owned());
+                pages.push(page);
+            }
+        }
+        for (min, max) in [(0, 1), (1, 2), (2, 2), (2, 3)] {
+            pages.push(BallotPage { words, choices_min: min, choices_max: max, ..cats_vs_dogs() });
+        }
+        let mut found: Vec<String> = Vec::new();
+        for page in pages {
+            found.extend(unbracketed(&page.render().unwrap(), &typed));
+        }
+        found.sort();
+        found.dedup();
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_script_has_a_sentence_of_its_own() {
+        for (name, kind, source) in ASSETS {
+            let source = std::str::from_utf8(source).unwrap_or_default();
+            let found = sentences_of_script(if *kind == JS { source } else { "" });
+            assert!(found.is_empty(), "{name}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_arabic_runs_from_right_to_left() {
+        let page = BallotPage { words: Language::Ar.into(), ..cats_vs_dogs() };
+        let html = page.render().unwrap();
+        assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">"), "{html}");
+        assert!(html.contains("التصويت مفتوح") && html.contains(FILES.path("ballot.ar.js")));
     }
 }

@@ -31,7 +31,6 @@ pub(crate) static TYPES: &[&ProblemType] = &[
 pub(crate) static ALREADY_VOTED: ProblemType = ProblemType {
     name: "already-voted",
     status: StatusCode::CONFLICT,
-    title: "You have already voted",
     explanation: "This poll keeps each voter's first ballot, and one of this voter is counted already. \
                   The member `choices` names the options of the vote that stands.",
 };
@@ -40,7 +39,6 @@ pub(crate) static ALREADY_VOTED: ProblemType = ProblemType {
 pub(crate) static BAD_CODE: ProblemType = ProblemType {
     name: "bad-code",
     status: StatusCode::FORBIDDEN,
-    title: "Code not recognised",
     explanation: "This poll accepts only ballots with a voting code of the form XXXX-XXXX-XXXX-XXXX. The \
                   code is missing, misspelt, or was issued for another poll.",
 };
@@ -49,7 +47,6 @@ pub(crate) static BAD_CODE: ProblemType = ProblemType {
 pub(crate) static CHALLENGE_REQUIRED: ProblemType = ProblemType {
     name: "challenge-required",
     status: StatusCode::FORBIDDEN,
-    title: "One more step is needed",
     explanation: "The ballot is not stored yet. A new voter has to solve a challenge first, so that it is costly for \
                   a program to vote many times. The ballot page does it by itself. A program finds the challenge in \
                   the member `challenge`, solves it, and sends the same ballot again with the member `solution`, as \
@@ -65,7 +62,6 @@ pub(crate) static CHALLENGE_REQUIRED: ProblemType = ProblemType {
 pub(crate) static CODE_USED: ProblemType = ProblemType {
     name: "code-used",
     status: StatusCode::CONFLICT,
-    title: "This code has been used",
     explanation: "A ballot with this voting code is stored, and in this poll the first ballot of a code counts. Only \
                   the browser that cast it shows its choices.",
 };
@@ -74,7 +70,6 @@ pub(crate) static CODE_USED: ProblemType = ProblemType {
 pub(crate) static CROSS_SITE: ProblemType = ProblemType {
     name: "cross-site",
     status: StatusCode::FORBIDDEN,
-    title: "Not from this site",
     explanation: "A page of another site has sent this ballot, judging by the headers Sec-Fetch-Site and \
                   Origin. Vote on the poll's own page. Whoever runs the service can allow further sites \
                   with ALLOWED_ORIGINS. A page of an allowed site reads the poll from \
@@ -85,7 +80,6 @@ pub(crate) static CROSS_SITE: ProblemType = ProblemType {
 pub(crate) static INVALID_CHOICE: ProblemType = ProblemType {
     name: "invalid-choice",
     status: StatusCode::UNPROCESSABLE_ENTITY,
-    title: "Not a valid choice",
     explanation: "The ballot names an option that the poll does not have, names one twice, or names fewer \
                   or more options than the poll allows. The detail says which.",
 };
@@ -94,7 +88,6 @@ pub(crate) static INVALID_CHOICE: ProblemType = ProblemType {
 pub(crate) static KEY_REUSED: ProblemType = ProblemType {
     name: "idempotency-key-reused",
     status: StatusCode::UNPROCESSABLE_ENTITY,
-    title: "Idempotency key used before",
     explanation: "A ballot with the same Idempotency-Key and other choices is stored already, and it stands. \
                   A key belongs to one ballot: send the same choices to learn its outcome, or a new key \
                   with other choices.",
@@ -104,7 +97,6 @@ pub(crate) static KEY_REUSED: ProblemType = ProblemType {
 pub(crate) static NOT_OPEN: ProblemType = ProblemType {
     name: "not-open",
     status: StatusCode::FORBIDDEN,
-    title: "Voting is not open",
     explanation: "The poll has not opened yet, or it has closed. The members `opens_at` and `closes_at` say \
                   when it opens and closes, where that is decided.",
 };
@@ -113,7 +105,6 @@ pub(crate) static NOT_OPEN: ProblemType = ProblemType {
 pub(crate) static TOO_MANY_NEW_VOTERS: ProblemType = ProblemType {
     name: "too-many-new-voters",
     status: StatusCode::TOO_MANY_REQUESTS,
-    title: "Too many new voters",
     explanation: "More new voters of this poll come from one network than it may bring at once. The ballot is not \
                   stored. Send it again after the number of seconds in the Retry-After header. Whoever has voted in \
                   the poll is not limited.",
@@ -123,7 +114,6 @@ pub(crate) static TOO_MANY_NEW_VOTERS: ProblemType = ProblemType {
 pub(crate) static TOO_MANY_WRONG_CODES: ProblemType = ProblemType {
     name: "too-many-wrong-codes",
     status: StatusCode::TOO_MANY_REQUESTS,
-    title: "Too many wrong codes",
     explanation: "Very many wrong voting codes come from one network, so each is answered after a delay, and only so \
                   many are waiting at a time. A right code is answered at once. Check the code and vote again.",
 };
@@ -132,7 +122,6 @@ pub(crate) static TOO_MANY_WRONG_CODES: ProblemType = ProblemType {
 pub(crate) static TOO_SLOW: ProblemType = ProblemType {
     name: "too-slow",
     status: StatusCode::REQUEST_TIMEOUT,
-    title: "Too slow",
     explanation: "The request's body did not arrive in time. Send the request again.",
 };
 
@@ -140,19 +129,21 @@ pub(crate) static TOO_SLOW: ProblemType = ProblemType {
 pub(crate) static UNSUPPORTED_MEDIA: ProblemType = ProblemType {
     name: "unsupported-media",
     status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    title: "Unsupported media type",
     explanation: "The Content-Type header names a media type that this address does not accept. The detail \
                   names the one that it accepts.",
 };
 
 #[cfg(test)]
 mod tests {
+    use votestream_service::language::Words;
+
     use super::*;
 
     #[test]
     fn the_openapi_document_lists_the_same_types() {
-        let declared =
-            TYPES.iter().map(|kind| (kind.address(), kind.status.as_u16(), kind.title.to_owned()));
+        let declared = TYPES.iter().map(|kind| {
+            (kind.address(), kind.status.as_u16(), kind.title(Words::default()).into_owned())
+        });
         let listed = testkit::http::problem_types(include_str!("../openapi.json"));
         assert_eq!(listed, declared.collect());
     }

@@ -59,16 +59,17 @@ pub(crate) fn all(
         .and(timed("ballot_form"))
         .and(with_voting.clone())
         .and(head())
+        .and(query.clone())
         .and(body)
-        .then(|slug, timer: RequestTimer, voting, head: Head, body| {
-            timer.measure(form::cast(voting, slug, head, body))
+        .then(|slug, timer: RequestTimer, voting, head: Head, query, body| {
+            timer.measure(form::cast(voting, slug, head, query, body))
         });
     let page = page_path()
         .and(get)
         .and(timed("ballot_page"))
         .and(with_voting.clone())
         .and(head())
-        .and(query)
+        .and(query.clone())
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::page(voting, slug, head, query))
         });
@@ -77,13 +78,23 @@ pub(crate) fn all(
         .and(timed("results_link"))
         .and(with_voting.clone())
         .and(head())
-        .then(|slug, timer: RequestTimer, voting, head: Head| {
-            timer.measure(form::results(voting, slug, head))
+        .and(query)
+        .then(|slug, timer: RequestTimer, voting, head: Head, query| {
+            timer.measure(form::results(voting, slug, head, query))
         });
-    let follow_code =
-        warp::path!("v" / String).and(get).and(timed("short_code")).and(with_voting.clone()).map(
-            |code: String, timer: RequestTimer, voting: Arc<VotingService>| {
-                timer.stop(form::follow_code(&voting, &code))
+    let follow_code = warp::path!("v" / String)
+        .and(get)
+        .and(timed("short_code"))
+        .and(with_voting.clone())
+        .and(head())
+        .and(query)
+        .map(
+            |code: String,
+             timer: RequestTimer,
+             voting: Arc<VotingService>,
+             head: Head,
+             query: String| {
+                timer.stop(form::follow_code(&voting, &code, &head, &query))
             },
         );
     let preflight = warp::path!("api" / "polls" / String / ..)

@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 
 use votestream_schema::idempotency::IdempotencyKey;
 use votestream_schema::poll::short_code::ShortCode;
-use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
+use votestream_schema::poll::{InvalidChoice, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
-use votestream_schema::voter::Identity;
+use votestream_schema::voter::{self, Identity};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
 use votestream_service::http::BasePath;
+use votestream_service::language::Message;
 use votestream_service::listener::PeerAddr;
 use votestream_service::metric::CounterHandle;
 use votestream_service::problem::{Problem, UNKNOWN_POLL};
@@ -176,7 +177,7 @@ impl VotingService {
             if self.catalog.is_loaded() {
                 Problem::unknown_poll(slug)
             } else {
-                Problem::unavailable("the polls are not known yet")
+                Problem::unavailable(Message::new("detail-polls-unknown"))
             }
         })
     }
@@ -189,14 +190,11 @@ impl VotingService {
         poll.or_else(|| self.catalog.draft_by_id(id?)).ok_or_else(|| {
             if self.catalog.is_loaded() {
                 let typed: String = code.chars().take(16).collect();
-                let detail = format!(
-                    "no poll has the code `{}`; look at the screen again and type its letters in any case, there are \
-                     no digits and no vowels in it",
-                    typed.escape_debug()
-                );
+                let detail = Message::new("detail-code-of-screen")
+                    .with("code", typed.escape_debug().to_string());
                 Problem::new(&UNKNOWN_POLL, detail)
             } else {
-                Problem::unavailable("the polls are not known yet")
+                Problem::unavailable(Message::new("detail-polls-unknown"))
             }
         })
     }
@@ -328,7 +326,7 @@ impl VotingService {
         }
         let choices = match poll.choose(submission.choices.iter().map(String::as_str)) {
             Ok(choices) => choices,
-            Err(invalid) => return CastResult::refused(invalid_choice(invalid.to_string())),
+            Err(error) => return CastResult::refused(invalid_choice(poll, error)),
         };
         let key = match idempotency_key(headers) {
             Ok(key) => key,
@@ -347,7 +345,7 @@ impl VotingService {
         if !self.durability.is_met() {
             let reason = "ballots cannot be stored safely at the moment";
             self.publisher.refusals().not_asked(reason);
-            let problem = Problem::unavailable(reason);
+            let problem = Problem::unavailable(Message::new("detail-not-safe"));
             return caster.result(Err(problem));
         }
         let let_in = match self.let_in(poll, &caster, submission, client).await {
@@ -392,7 +390,7 @@ impl VotingService {
             Ok(Verdict::KeyReused) => Err(not_stored()),
             Ok(Verdict::UnknownPoll) => Err(being_set_up()),
             Ok(Verdict::Full) => {
-                Err(Problem::unavailable("too many ballots wait to be counted").retry_after(5))
+                Err(Problem::unavailable(Message::new("detail-full")).retry_after(5))
             }
             Err(unavailable) => {
                 span.fail("not stored");
@@ -461,16 +459,11 @@ impl VotingService {
             // A cookie that is no longer good does not matter where the page's token names the voter.
             (_, Some(Ok(of_page))) => named(of_page),
             (_, Some(Err(error))) => {
-                let detail = format!(
-                    "the voting token cannot be used: {error}; reload the page and vote again"
-                );
+                let detail = Message::new("detail-token").with("reason", reason_of(error));
                 Err(refuse(Problem::malformed(detail)))
             }
             (Identity::Invalid(error), None) => {
-                let detail = format!(
-                    "the voter cookie cannot be used: {error}; it has been removed, reload the page \
-                     and vote again"
-                );
+                let detail = Message::new("detail-cookie").with("reason", reason_of(error));
                 let cookies = vec![identity::clear_cookie(&keys, poll, self.place(client))];
                 Err(Box::new(CastResult {
                     cookies,
@@ -523,7 +516,7 @@ impl VotingService {
             Err(Refusal::Unknown(reason)) => {
                 tracing::debug!(poll = %poll.slug, %reason, "the limit of a network is not known");
                 self.publisher.refusals().refused(1, &reason);
-                Problem::unavailable("ballots cannot be stored at the moment")
+                Problem::unavailable(Message::new("detail-no-storing"))
             }
         };
         let pass = self.challenges.give_back(admission);
@@ -625,66 +618,82 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Proble
 }
 
 fn not_stored() -> Problem {
-    Problem::unavailable("your vote could not be stored; try again: it is never counted twice")
+    Problem::unavailable(Message::new("detail-not-stored"))
 }
 
 fn being_set_up() -> Problem {
-    Problem::unavailable("this poll is being set up; try again in a moment")
+    Problem::unavailable(Message::new("detail-being-set-up"))
 }
 
 fn key_reused() -> Problem {
-    let detail =
-        "this Idempotency-Key came with other choices before; use a new key for a new ballot";
-    Problem::new(&KEY_REUSED, detail)
+    Problem::new(&KEY_REUSED, Message::new("detail-key-reused"))
 }
 
 fn cross_site() -> Problem {
-    let detail = "this ballot came from a page of another site; open the ballot on its own site and vote there";
-    Problem::new(&CROSS_SITE, detail)
+    Problem::new(&CROSS_SITE, Message::new("detail-cross-site"))
 }
 
 fn needs_token() -> Problem {
-    let detail =
-        "a page of another site must send the voting token that GET /api/polls/{slug} returns";
-    Problem::new(&CROSS_SITE, detail)
+    Problem::new(&CROSS_SITE, Message::new("detail-needs-token"))
 }
 
-fn invalid_choice(detail: String) -> Problem {
+/// The part of a sentence that says why a cookie or token is not accepted, by its name in the catalogue.
+fn reason_of(error: voter::Error) -> &'static str {
+    match error {
+        voter::Error::Malformed => "malformed",
+        voter::Error::Forged => "forged",
+        voter::Error::Expired => "expired",
+    }
+}
+
+fn invalid_choice(poll: &Poll, error: InvalidChoice) -> Problem {
+    let detail = match error {
+        InvalidChoice::Unknown(name) => {
+            let options: Vec<&str> = poll.options.iter().map(|it| it.slug.as_str()).collect();
+            Message::new("detail-no-option")
+                .with("name", name.escape_debug().to_string())
+                .with("options", options.join(", "))
+        }
+        InvalidChoice::Count { min, max, given } if min == max => {
+            Message::new("detail-choose-exactly").with("min", usize::from(min)).with("given", given)
+        }
+        InvalidChoice::Count { min, max, given } => Message::new("detail-choose-range")
+            .with("min", usize::from(min))
+            .with("max", usize::from(max))
+            .with("given", given),
+    };
     Problem::new(&INVALID_CHOICE, detail)
 }
 
 /// Says when the network may bring its next voter, and whether that is too late for the poll.
 fn too_many_new_voters(poll: &Poll, retry_after_s: u32) -> Problem {
     let left_s = poll.closes_at_ms.map(|closes_at_ms| (closes_at_ms - now_ms()).max(0) / 1_000);
-    let closing = match left_s {
+    let detail = match left_s {
         Some(left_s) if left_s <= i64::from(retry_after_s) => {
-            format!("; the poll closes before that, in {left_s} s")
+            Message::new("detail-too-many-voters-closing").with("left", left_s.to_string())
         }
-        _ => String::new(),
+        _ => Message::new("detail-too-many-voters"),
     };
-    let detail = format!(
-        "your vote is not stored yet: very many new voters come from your network, and it may bring the next one in \
-         about {retry_after_s} s{closing}"
-    );
-    Problem::new(&TOO_MANY_NEW_VOTERS, detail).retry_after(retry_after_s)
+    Problem::new(&TOO_MANY_NEW_VOTERS, detail.with("seconds", retry_after_s.to_string()))
+        .retry_after(retry_after_s)
 }
 
 fn already_voted(poll: &Poll, choices: Choices) -> Problem {
     let labels: Vec<&str> = poll.chosen(choices).map(|option| option.label.as_str()).collect();
     let detail = match choices.is_abstention() {
-        true => "your ballot, which chooses none of the options, stands".to_owned(),
-        false => format!("your vote for {} stands", labels.join(", ")),
+        true => Message::new("detail-stands-none"),
+        false => Message::new("detail-stands").with("labels", labels.join(", ")),
     };
     Problem::new(&ALREADY_VOTED, detail).with("choices", slugs(poll, choices))
 }
 
 fn not_open(poll: &Poll) -> Problem {
     let state = poll.state(now_ms());
-    let detail = match state {
-        PollState::Scheduled => "this poll has not opened yet; vote once it is open",
-        PollState::Closed => "this poll has closed, so this ballot does not count",
-        _ => "this poll takes no ballots now",
-    };
+    let detail = Message::new(match state {
+        PollState::Scheduled => "detail-not-opened",
+        PollState::Closed => "detail-has-closed",
+        _ => "detail-takes-none",
+    });
     Problem::new(&NOT_OPEN, detail)
         .with("state", state.as_str())
         .with("opens_at", poll.opens_at_ms.map(rfc3339))

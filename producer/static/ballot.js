@@ -3,6 +3,7 @@
 import { Choices, lengthClass } from './choices.js';
 import { hear, showLocalTimes, watch } from './clock.js';
 import { Follower } from './follower.js';
+import { message } from './messages.js';
 import { ShownPoll } from './poll.js';
 import { newKey, sendBallot } from './sender.js';
 import { Unsolvable, keepsCookies, refusal, say, sentence, span } from './words.js';
@@ -82,7 +83,7 @@ async function submit(slugs, abstains = false) {
   if (stopping) return;
   clearProblem();
   const hasChosen = slugs.length > 0 || abstains;
-  const fault = choices.fault(slugs) ?? (hasChosen ? null : ['Not sent.', 'Mark a choice first, or press “None of these”.']);
+  const fault = choices.fault(slugs) ?? (hasChosen ? null : [message('fault-not-sent'), message('fault-none')]);
   if (fault) {
     showProblem(...fault);
     choices.focus();
@@ -90,7 +91,7 @@ async function submit(slugs, abstains = false) {
   }
   const code = document.getElementById('code');
   if (code && !code.value.trim() && !isRemembered()) {
-    showCodeProblem(code, 'Enter your voting code.');
+    showCodeProblem(code, message('enter-code'));
     return;
   }
   const token = document.getElementById('token');
@@ -126,15 +127,15 @@ async function solveChallenge(challenge, signal) {
   const status = document.getElementById('status');
   document.getElementById('stop').hidden = false;
   const sayChecking = (words) => {
-    say(status, 'Checking…', words);
+    say(status, message('checking'), words);
     status.prepend(spinner());
   };
   const share = document.createElement('span');
   share.setAttribute('aria-hidden', 'true');
-  const onProgress = (done) => (share.textContent = `${Math.round(100 * done)} %`);
-  const onAsk = () => sayChecking('Show below that you are a person. Your vote is sent by itself after that.');
+  const onProgress = (done) => (share.textContent = message('checking-share', { share: Math.round(100 * done) }));
+  const onAsk = () => sayChecking(message('checking-person'));
   if (challenge.kind === 'work') {
-    sayChecking('Your device calculates for a moment, so that programs cannot vote many times. Your vote is sent by itself after that.');
+    sayChecking(message('checking-work'));
     status.append(' ', share);
   }
   // Loaded when it is needed: most voters never see a challenge.
@@ -147,19 +148,19 @@ async function solveChallenge(challenge, signal) {
 /** The answer for a challenge that was not solved. */
 function unsolved(error, signal) {
   if (signal.aborted) return { kind: 'unconfirmed', stopped: true };
-  const detail = error instanceof Unsolvable ? error.message : 'The check did not work. Reload this page and try again.';
-  return { kind: 'refused', problem: { title: 'Your vote is not stored', detail } };
+  const detail = error instanceof Unsolvable ? error.message : message('check-failed');
+  return { kind: 'refused', problem: { title: message('not-stored'), detail } };
 }
 
 function showAnswer(answer, sent, code) {
   switch (answer.kind) {
     case 'accepted':
-      return showStanding('accepted', answer.choices, 'Accepted: you voted for', 'Accepted: you chose none of the options');
+      return showStanding('accepted', answer.choices, message('accepted'), message('accepted-none'));
     case 'stands': {
       // The same choices: most likely this very ballot, whose first answer was lost on the way.
       const same = answer.choices.length === sent.length && sent.every((slug) => answer.choices.includes(slug));
-      const title = same ? 'Your vote stands: you voted for' : 'You had already voted for';
-      return showStanding('stands', answer.choices, title, 'Your ballot stands: you chose none of the options');
+      const title = message(same ? 'stands' : 'stands-other');
+      return showStanding('stands', answer.choices, title, message('stands-none'));
     }
     case 'refused':
       if (['bad-code', 'code-used', 'too-many-wrong-codes'].includes(answer.problem.name) && code) {
@@ -170,10 +171,7 @@ function showAnswer(answer, sent, code) {
       return showProblem(...refusal(answer.problem));
     default:
       ballot.dataset.unconfirmed = '';
-      return showProblem(
-        answer.stopped ? 'Stopped.' : 'No answer from the server.',
-        'Your vote is not confirmed. Press the button to try again: it is never counted twice.',
-      );
+      return showProblem(message(answer.stopped ? 'stopped' : 'no-answer'), message('unconfirmed'));
   }
 }
 
@@ -215,15 +213,12 @@ function takeNextCode(slugs) {
     form.dataset.remembered = '';
     remember.closest('.remember').remove();
     document.getElementById('code').required = false;
-    document.getElementById('code-hint').textContent =
-      'Leave this empty to change the vote above. Another person enters a code of their own.';
-    document.getElementById('standing-note').textContent =
-      'Your vote is counted once. You can change it until the poll closes.';
+    document.getElementById('code-hint').textContent = message('hint-remembered');
+    document.getElementById('standing-note').textContent = message('note-change');
   }
   document.getElementById('code').value = '';
   if (!replaceable) {
-    document.getElementById('policy-note').textContent =
-      'Another person can vote here, with a code of their own. Each code has one vote.';
+    document.getElementById('policy-note').textContent = message('policy-another');
   }
   if (isRemembered()) {
     choices.setStanding(slugs);
@@ -243,28 +238,28 @@ function showSending(sending) {
     status.replaceChildren();
     return;
   }
-  say(status, 'Sending your vote…');
+  say(status, message('sending'));
   status.prepend(spinner());
 }
 
 function showWait({ attempt, wait_ms, reason, detail, closing }) {
   const status = document.getElementById('status');
   const reasons = {
-    network: 'No connection to the server.',
-    slow: 'The connection is slow: the vote did not arrive whole.',
-    server: 'The server is busy.',
-    limit: sentence(detail ?? 'Very many people in your network send something at the same moment'),
+    network: message('wait-network'),
+    slow: message('wait-slow'),
+    server: message('wait-server'),
+    limit: detail ? sentence(detail) : message('wait-limit'),
   };
   const atClosing = {
     '': '',
-    soon: ' The poll is about to close: a vote that is not accepted by then does not count.',
-    over: ' The poll has closed meanwhile: this page asks whether your vote was stored in time.',
+    soon: ` ${message('wait-closing-soon')}`,
+    over: ` ${message('wait-closing-over')}`,
   };
   const why = reasons[reason] + atClosing[closing];
   // The countdown is hidden from screen readers; the live region speaks once for each try.
   const countdown = document.createElement('span');
   countdown.setAttribute('aria-hidden', 'true');
-  say(status, 'Not confirmed yet.', `${why} Trying again by itself; keep this page open.`, countdown);
+  say(status, message('waiting'), `${why} ${message('waiting-words')}`, countdown);
   status.prepend(spinner());
   document.getElementById('stop').hidden = false;
   ballot.dataset.outcome = 'waiting';
@@ -273,7 +268,8 @@ function showWait({ attempt, wait_ms, reason, detail, closing }) {
   const tick = () => {
     if (!countdown.isConnected) return clearInterval(timer);
     const left_ms = due_ms - Date.now();
-    countdown.textContent = left_ms > 0 ? `Try ${attempt + 1} in ${span(left_ms / 1000)}.` : `Try ${attempt + 1} now…`;
+    const next = { attempt: attempt + 1, left: span(left_ms / 1000) };
+    countdown.textContent = message(left_ms > 0 ? 'try-in' : 'try-now', next);
   };
   const timer = setInterval(tick, 250);
   tick();
@@ -319,7 +315,7 @@ function askForUnknownVote() {
     if (poll.your_vote !== 'none') return document.getElementById('vote-unknown')?.remove();
     // The words change in place, so that the ballot below does not move.
     const [title, words] = ['vote-unknown-title', 'vote-unknown-words'].map((id) => document.getElementById(id));
-    if (title) title.textContent = 'You have not voted yet';
-    if (words) words.textContent = 'The service can see again whether you have voted.';
+    if (title) title.textContent = message('not-voted-yet');
+    if (words) words.textContent = message('not-voted-yet-words');
   });
 }

@@ -1,5 +1,6 @@
 // Solves the challenge that the server sends instead of an answer: by calculating, or with the script of another service.
 
+import { message } from './messages.js';
 import { Unsolvable } from './words.js';
 
 const SCRIPT_MS_MAX = 15_000;
@@ -16,7 +17,7 @@ export function solve(challenge, { signal, onProgress, onAsk, place }) {
       onAsk();
       return askWidget(challenge, signal, place);
     default:
-      return Promise.reject(new Unsolvable('Reload this page: it is older than the service.'));
+      return Promise.reject(new Unsolvable(message('check-too-old')));
   }
 }
 
@@ -31,7 +32,7 @@ function calculate({ text, seed, parts, below }, signal, onProgress) {
     };
     const stop = () => end(reject, new Error('stopped'));
     signal.addEventListener('abort', stop);
-    worker.onerror = () => end(reject, new Unsolvable('Your browser cannot do the calculation. Try another browser.'));
+    worker.onerror = () => end(reject, new Unsolvable(message('check-no-calculation')));
     worker.onmessage = ({ data }) => {
       numbers.push(data.number.toString(16));
       onProgress(numbers.length / parts);
@@ -49,7 +50,7 @@ async function askWidget({ script, site_key }, signal, place) {
   place.hidden = false;
   try {
     return await new Promise((resolve, reject) => {
-      const failed = () => reject(new Unsolvable('The check that you are a person did not work. Reload this page and try again.'));
+      const failed = () => reject(new Unsolvable(message('check-person-failed')));
       signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
       api.render(box, { sitekey: site_key, callback: resolve, 'error-callback': failed, 'expired-callback': failed });
     });
@@ -65,7 +66,7 @@ function known() {
 
 /** Loads the script of the other service, and waits until it can be called. */
 async function load(address, signal) {
-  const unsolvable = new Unsolvable('The check that you are a person cannot be loaded. A blocker of scripts may be the reason.');
+  const unsolvable = new Unsolvable(message('check-person-blocked'));
   const latest_ms = Date.now() + SCRIPT_MS_MAX;
   let failed = false;
   if (!known()) {

@@ -1,5 +1,7 @@
 // Counts the marked options, keeps the button's words in step, and says when too few or too many are marked.
 
+import { message } from './messages.js';
+
 const HEADLINE_CHARS_MAX = 40;
 const WORD_CHARS_MAX = 16;
 
@@ -36,12 +38,12 @@ export class Choices {
   /** Two sentences, title and detail, when these slugs cannot be sent, else null. */
   fault(slugs) {
     if (this.#standing && same(slugs, this.#standing)) {
-      return ['This is the vote that stands.', 'Mark another choice to change it.'];
+      return [message('fault-stands'), message('fault-stands-words')];
     }
     if (slugs.length === 0 && this.#mayAbstain) return null;
-    const few = this.#min === 1 ? 'Mark a choice first.' : `Mark at least ${this.#min} choices.`;
-    if (slugs.length < this.#min) return ['Not sent.', few];
-    if (slugs.length > this.#max) return ['Not sent.', `Mark at most ${this.#max} choices; ${slugs.length} are marked now.`];
+    const notSent = message('fault-not-sent');
+    if (slugs.length < this.#min) return [notSent, message('fault-few', { min: this.#min })];
+    if (slugs.length > this.#max) return [notSent, message('fault-many', { max: this.#max, marked: slugs.length })];
     return null;
   }
 
@@ -68,14 +70,19 @@ export class Choices {
     const count = document.getElementById('chosen-count');
     if (count) {
       count.hidden = false;
-      count.textContent = `${marked.length} of ${this.#max} marked`;
+      count.textContent = message('chosen-count', { marked: marked.length, max: this.#max });
     }
     const isStanding = this.#standing !== null && same(this.slugs(), this.#standing);
-    const verb = this.#standing ? 'Change my vote' : 'Vote';
-    const joint = this.#standing ? ' to ' : ' for ';
-    const object = marked.length > 1 ? `${marked.length} choices` : marked.map(labelOf).join('');
-    document.getElementById('send-label').textContent = object && !isStanding ? verb + joint + object : verb;
+    document.getElementById('send-label').textContent = this.#buttonWords(isStanding ? [] : marked);
     document.getElementById('send').classList.toggle('primary', !isStanding);
+  }
+
+  #buttonWords(marked) {
+    const [plain, one, many] = this.#standing
+      ? ['send-change', 'send-change-to', 'send-change-to-many']
+      : ['send-vote', 'send-vote-for', 'send-vote-for-many'];
+    if (marked.length > 1) return message(many, { count: marked.length });
+    return marked.length === 1 ? message(one, { choice: labelOf(marked[0]) }) : message(plain);
   }
 
   #marked() {

@@ -4,6 +4,7 @@
 // sends always arrives after that time, never before: the largest difference seen so far is the best estimate. The local side
 // of the difference is a clock that nobody can set.
 
+import { timeFormat } from './messages.js';
 import { span } from './words.js';
 
 const LOOK_MS_MAX = 30_000;
@@ -28,7 +29,7 @@ export function showLocalTime(element) {
   const now = new Date();
   const day = at.toDateString() === now.toDateString() ? {} : { day: 'numeric', month: 'short' };
   const year = at.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' };
-  const format = new Intl.DateTimeFormat(undefined, { ...year, ...day, hour: 'numeric', minute: '2-digit' });
+  const format = timeFormat({ ...year, ...day, hour: 'numeric', minute: '2-digit' });
   element.textContent = format.format(at);
 }
 

@@ -2,6 +2,7 @@
 
 import { Countdown, showLocalTime } from './clock.js';
 import { lengthClass } from './choices.js';
+import { message } from './messages.js';
 
 /** Longest wait before a page that has to be loaded anew does so: ten thousand pages do not ask for it at once. */
 const RELOAD_MS_MAX = 900;
@@ -26,11 +27,12 @@ export class ShownPoll {
     this.#isBusy = isBusy;
     this.#onWords = onWords;
     if (byId('opens-in')) {
-      this.#opens = new Countdown(byId('opens-in'), (left) => (left ? `in ${left}` : 'opening now'), onDue);
+      this.#opens = new Countdown(byId('opens-in'), (left) => (left ? message('opens-in', { left }) : message('opening-now')), onDue);
       this.#opens.set(byId('opens-at')?.dateTime);
     }
     if (byId('closes-in')) {
-      this.#closes = new Countdown(byId('closes-in'), (left) => (left ? ` · ${left} left` : ' · closing now'), onDue);
+      const words = (left) => (left ? message('time-left', { left }) : message('closing-now'));
+      this.#closes = new Countdown(byId('closes-in'), (left) => ` · ${words(left)}`, onDue);
       this.#closes.set(byId('closes-at').dateTime);
     }
   }
@@ -52,10 +54,10 @@ export class ShownPoll {
   }
 
   #showState({ state }) {
-    const words = { open: 'Voting is open', closed: 'Voting has closed', archived: 'Voting has closed' };
+    const words = { open: 'state-open', closed: 'state-closed', archived: 'state-closed' };
     const chip = byId('poll-state');
     chip.dataset.state = state;
-    chip.textContent = words[state] ?? 'Not open yet';
+    chip.textContent = message(words[state] ?? 'state-not-open');
   }
 
   #showTitle(title) {
@@ -82,7 +84,7 @@ export class ShownPoll {
     for (const item of document.querySelectorAll('.preview-list [data-option]')) shown.set(item.dataset.option, item);
     // A poll that has not opened may be given other options.
     const isSame = options.length === shown.size && options.every(({ slug }) => shown.has(slug));
-    if (shown.size > 0 && !isSame) return this.#reload('other options');
+    if (shown.size > 0 && !isSame) return this.#reload('other-options');
     let changed = false;
     for (const { slug, label, description } of options) {
       const detail = shown.get(slug)?.parentElement.querySelector('.card-detail');
@@ -104,12 +106,12 @@ export class ShownPoll {
     // Only the server can say what became of a ballot that it has not confirmed.
     if ('unconfirmed' in ballot.dataset) return this.#reload('unconfirmed');
     this.#closes?.set(null);
-    byId('closes-word').textContent = closes_at ? 'since' : '';
+    byId('closes-word').textContent = closes_at ? message('closes-since') : '';
     const form = byId('ballot-form');
     const hasVote = !byId('standing').hidden;
-    const withoutVote = byId('vote-unknown') ? '' : 'No vote of yours is recorded in this browser.';
-    byId('closed-vote').textContent = hasVote ? 'Thank you for voting.' : withoutVote;
-    byId('standing-note').textContent = 'Your vote is counted once; it stands.';
+    const withoutVote = byId('vote-unknown') ? '' : message('no-vote-here');
+    byId('closed-vote').textContent = hasVote ? message('thanks') : withoutVote;
+    byId('standing-note').textContent = message('note-stands');
     byId('forget-form')?.remove();
     if (form) {
       const [place, height] = [byId('closed'), form.offsetHeight];

@@ -5,6 +5,9 @@
 
 import { now_ms } from './clock.js';
 
+/** Problems are answered in the language of the page. */
+const { lang } = document.documentElement;
+
 const ATTEMPTS_MAX = 10;
 const ANSWER_MS_MAX = 15_000;
 const WAIT_MS_MAX = 30_000;
@@ -96,6 +99,7 @@ async function post(url, ballot, key, signal) {
       headers: {
         'content-type': 'application/json',
         accept: 'application/json, application/problem+json',
+        'accept-language': lang,
         'idempotency-key': `"${key}"`,
       },
       body: JSON.stringify(ballot),

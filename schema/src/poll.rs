@@ -155,6 +155,30 @@ impl From<network_limit::InvalidLimit> for Invalid {
     }
 }
 
+/// Why a ballot may not make these choices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidChoice {
+    /// The poll has no option of this name, which is cut after 64 characters.
+    #[error("`{0}` is not an option")]
+    Unknown(String),
+    /// The ballot names too few or too many options.
+    #[error("choose {min} to {max}, not {given}")]
+    Count {
+        /// The fewest options that a ballot of the poll names.
+        min: u8,
+        /// The most options that a ballot of the poll names.
+        max: u8,
+        /// The options that this ballot names.
+        given: usize,
+    },
+}
+
+impl InvalidChoice {
+    fn unknown(name: &str) -> Self {
+        Self::Unknown(name.chars().take(64).collect())
+    }
+}
+
 /// One possible answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -439,20 +463,18 @@ impl Poll {
     ///
     /// # Errors
     /// Returns an error if a name is unknown, or the number of choices is outside of the poll's limits.
-    pub fn choose<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Choices, Invalid> {
+    pub fn choose<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Choices, InvalidChoice> {
         let mut positions = Vec::new();
         for name in names {
-            positions.push(self.position(name).ok_or_else(|| self.unknown_option(name))?);
+            positions.push(self.position(name).ok_or_else(|| InvalidChoice::unknown(name))?);
         }
         let choices = Choices::from_positions(positions);
         choices.filter(|choices| self.allows(*choices)).ok_or_else(|| {
             let (min, max) = (self.choices_min, self.choices_max);
-            let given = choices.map_or(0, Choices::count);
-            Invalid(if min == max {
-                format!("choose exactly {min}, not {given}")
-            } else {
-                format!("choose {min} to {max}, not {given}")
-            })
+            InvalidChoice::Count { min, max, given: choices.map_or(0, Choices::count) }
         })
     }
 
@@ -491,16 +513,6 @@ impl Poll {
             }
             .filter(|position| *position < self.options.len())
         })
-    }
-
-    fn unknown_option(&self, name: &str) -> Invalid {
-        let name: String = name.chars().take(64).collect();
-        let slugs: Vec<&str> = self.options.iter().map(|option| option.slug.as_str()).collect();
-        Invalid(format!(
-            "`{}` is not an option; choose from {}",
-            name.escape_debug(),
-            slugs.join(", ")
-        ))
     }
 }
 

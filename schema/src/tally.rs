@@ -79,14 +79,21 @@ pub struct Share {
     is_all: bool,
 }
 
+impl Share {
+    /// The sign before the share (`<`, `>` or none) and the tenths of a percent behind it, as people read them.
+    pub fn shown(self) -> (&'static str, i64) {
+        match self.tenths {
+            ..=0 if self.is_some => ("<", 1),
+            1_000.. if !self.is_all => (">", 999),
+            tenths => ("", tenths),
+        }
+    }
+}
+
 impl std::fmt::Display for Share {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = match self.tenths {
-            ..=0 if self.is_some => "<0.1%".to_owned(),
-            1_000.. if !self.is_all => ">99.9%".to_owned(),
-            tenths => format!("{}.{}%", tenths / 10, tenths % 10),
-        };
-        f.pad(&text)
+        let (sign, tenths) = self.shown();
+        f.pad(&format!("{sign}{}.{}%", tenths / 10, tenths % 10))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod config;
 mod fd_limit;
 pub mod health;
 pub mod http;
+pub mod language;
 pub mod listener;
 pub mod log_throttle;
 pub mod metric;

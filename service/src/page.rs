@@ -7,11 +7,14 @@
 mod qr;
 mod static_files;
 
+use std::borrow::Borrow;
+
 use askama::Template;
-use warp::http::StatusCode;
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use crate::http::{self, BasePath};
+use crate::language::{self, Message, Words};
 use crate::problem::Problem;
 
 pub use qr::QrPicture;
@@ -23,6 +26,8 @@ pub const CSS: &str = "text/css; charset=utf-8";
 pub const JS: &str = "text/javascript; charset=utf-8";
 /// The style sheet that `layout.html` links, for the services' static files.
 pub const BASE_CSS: Asset = ("base.css", CSS, include_bytes!("../assets/base.css"));
+/// The script that reads the sentences of [`sentences_of`], for other scripts.
+pub const MESSAGES_JS: Asset = ("messages.js", JS, include_bytes!("../assets/messages.js"));
 
 /// The icon of all pages, as a drawing.
 pub const FAVICON_SVG: Asset =
@@ -37,6 +42,8 @@ pub const FAVICON_ICO: Asset =
 pub struct ProblemPage {
     /// HTTP status code, shown above the title.
     pub status: u16,
+    /// The language of the page.
+    pub words: Words,
     /// Headline: the title of the problem's type.
     pub title: String,
     /// A sentence on the cause and the remedy.
@@ -48,44 +55,76 @@ pub struct ProblemPage {
     /// The path in front of all addresses.
     pub base: BasePath,
     /// Path and text of a link that leads on, if there is one.
-    pub back: Option<(String, &'static str)>,
+    pub back: Option<(String, String)>,
 }
 
 impl ProblemPage {
     fn file(&self, name: &str) -> String {
         self.base.join(self.files.path(name))
     }
+
+    fn status_words(&self) -> String {
+        let status = Message::new("problem-page-status").with("status", self.status.to_string());
+        self.words.say(&status).into_owned()
+    }
 }
 
 /// Returns the page for `problem`, with its status and headers.
 pub fn problem(
     problem: &Problem,
+    words: Words,
     files: &'static StaticFiles,
     stylesheet: &'static str,
     base: &BasePath,
-    back: Option<(String, &'static str)>,
+    back: Option<(String, String)>,
 ) -> Response {
     let page = ProblemPage {
         status: problem.kind.status.as_u16(),
-        title: problem.kind.title.to_owned(),
-        detail: sentence(&problem.detail),
+        words,
+        title: problem.kind.title(words).into_owned(),
+        detail: sentence(&problem.detail.text(words)),
         files,
         stylesheet,
         base: base.clone(),
         back,
     };
-    problem.mark(render(problem.kind.status, &page))
+    problem.mark(render(problem.kind.status, words, &page))
 }
 
-/// Renders a page as a reply; a page that does not render is answered with 500.
-pub fn render(status: StatusCode, page: &impl Template) -> Response {
+/// Returns the static files with the sentences for the scripts of a page, `ballot` or `results`, in all languages. They are made
+/// once for a process and never freed.
+///
+/// # Panics
+/// Panics if the catalogue has no such page.
+pub fn sentences_of(page: &str) -> Vec<Asset> {
+    let file = |(language, text): (_, String)| -> Asset {
+        let (name, text): (&'static str, &'static str) =
+            (Words::from(language).script(page).leak(), text.leak());
+        (name, JS, text.as_bytes())
+    };
+    language::scripts(page).map(file).collect()
+}
+
+/// Renders a page in this language as a reply; a page that does not render is answered with 500.
+pub fn render(status: StatusCode, words: Words, page: &impl Template) -> Response {
     match page.render() {
-        Ok(body) => http::html(status, body),
+        Ok(body) => {
+            let mut response = http::html(status, body);
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.lang()));
+            headers.append(header::VARY, HeaderValue::from_name(header::ACCEPT_LANGUAGE));
+            response
+        }
         Err(error) => {
             tracing::error!("a page could not be rendered and is answered with 500: {error}");
             http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
         }
     }
+}
+
+/// Describes the picture of a poll's results to those who do not see it.
+pub fn preview_picture_words(words: impl Borrow<Words>, title: &str) -> String {
+    words.borrow().say(&Message::new("preview-picture").with("title", title)).into_owned()
 }
 
 /// Turns a problem's detail into a sentence: a capital letter first, a full stop last.
@@ -137,12 +176,13 @@ mod tests {
     fn a_problem_is_escaped_and_has_no_inline_style_or_script() {
         let page = ProblemPage {
             status: 404,
+            words: Words::default(),
             title: "<script>alert(1)</script>".to_owned(),
             detail: "\"><b>".to_owned(),
             files: &FILES,
             stylesheet: "ballot.css",
             base: "/vote".parse().unwrap(),
-            back: Some(("/vote/polls/x".to_owned(), "Back to the ballot")),
+            back: Some(("/vote/polls/x".to_owned(), "Back to the ballot".to_owned())),
         };
         let html = page.render().unwrap();
         for bad in ["<script>", "<b>", "style=", "<style"] {

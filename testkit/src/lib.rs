@@ -25,6 +25,7 @@ mod postgres;
 pub mod prometheus;
 pub mod proxy;
 mod redis;
+pub mod sentences;
 mod static_files;
 pub mod watchdog;
 

@@ -1,5 +1,6 @@
 //! Pages for people, and the picture that stands for one of them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use votestream_schema::poll::short_code::ShortCode;
@@ -7,13 +8,14 @@ use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::forwarded;
 use votestream_schema::tally::Share;
 use votestream_service::http;
+use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
-use super::{AppState, Query};
+use super::AppState;
 use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
@@ -23,51 +25,56 @@ const PICTURE_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=1
 
 impl AppState {
     /// Renders the results page, for `GET /` (where `slug` is `None`) and `GET /polls/{slug}`.
-    pub(crate) fn page(&self, slug: Option<&str>, head: &Head, query: &Query) -> Response {
+    pub(crate) fn page(&self, slug: Option<&str>, head: &Head, query: &str) -> Response {
         match self.poll(slug.unwrap_or(&self.default_poll)) {
             Ok(snapshot) => {
+                let words = words_of(&snapshot, Some(head), query);
                 let path = slug.map_or_else(|| "/".to_owned(), |slug| format!("/polls/{slug}"));
-                if let Some(admitted) = self.admit(&snapshot.poll, &path, head, query) {
+                if let Some(admitted) = self.admit(&snapshot.poll, &words.link(path), head, query) {
                     return admitted;
                 }
                 let is_hidden = !snapshot.visible;
                 let shown = self.opened_for(snapshot, head);
-                let page = self.results_page(&shown, slug, Some(head));
+                let page = self.results_page(&shown, words, slug, Some(head));
                 let is_opened = is_hidden && shown.visible;
-                render(StatusCode::OK, &ResultsPage { is_opened, ..page })
+                render(StatusCode::OK, words, &ResultsPage { is_opened, ..page })
             }
-            Err(problem) => self.problem_page(&problem),
+            Err(problem) => self.problem_page(&problem, head, query),
         }
     }
 
     /// Renders the results for a frame of another site, for `GET /embed/{slug}`.
-    pub(crate) fn embedded(&self, slug: &str, head: &Head) -> Response {
+    pub(crate) fn embedded(&self, slug: &str, head: &Head, query: &str) -> Response {
         let reply = match self.poll(slug) {
             Ok(snapshot) => {
-                let page = self.results_page(&snapshot, Some(slug), Some(head));
-                render(StatusCode::OK, &ResultsPage { is_embedded: true, ..page })
+                let words = words_of(&snapshot, Some(head), query);
+                let page = self.results_page(&snapshot, words, Some(slug), Some(head));
+                render(StatusCode::OK, words, &ResultsPage { is_embedded: true, ..page })
             }
-            Err(problem) => self.problem_page(&problem),
+            Err(problem) => self.problem_page(&problem, head, query),
         };
         self.embedding.allow(reply)
     }
 
     /// Renders the presenter view, for `GET /present/{slug}?order=…&curtain=…`.
-    pub(crate) fn present(&self, slug: &str, head: &Head, query: &Query) -> Response {
+    pub(crate) fn present(&self, slug: &str, head: &Head, query: &str) -> Response {
         let snapshot = match self.poll(slug) {
             Ok(snapshot) => snapshot,
-            Err(problem) => return self.problem_page(&problem),
+            Err(problem) => return self.problem_page(&problem, head, query),
         };
+        let words = words_of(&snapshot, Some(head), query);
+        let parameters: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
         let code = ShortCode::of(snapshot.poll.id).to_string();
         let page = PresentPage {
+            words,
             turnout: self.turnout(&snapshot).map(i64::unsigned_abs),
             now: rfc3339(now_ms()),
-            order: Order::of(query.get("order").map(String::as_str)),
-            curtain: query.contains_key("curtain"),
+            order: Order::of(parameters.get("order").map(AsRef::as_ref)),
+            curtain: parameters.contains_key("curtain"),
             door: self.vote_url.as_deref().and_then(|url| Door::new(url, code)),
-            results: self.results_page(&snapshot, Some(slug), Some(head)),
+            results: self.results_page(&snapshot, words, Some(slug), Some(head)),
         };
-        render(StatusCode::OK, &page)
+        render(StatusCode::OK, words, &page)
     }
 
     /// The turnout as viewers have it: while results are hidden, it is no newer than the last frame.
@@ -84,10 +91,11 @@ impl AppState {
             Ok(snapshot) => snapshot,
             Err(problem) => return problem.into_response(),
         };
-        let page = || self.results_page(&snapshot, Some(slug), None);
+        // The picture is the same for everybody.
+        let words = words_of(&snapshot, None, "");
+        let page = || self.results_page(&snapshot, words, Some(slug), None);
         let Some(png) = self.pictures.get(&snapshot, page).await else {
-            return Problem::unavailable("the picture cannot be drawn at the moment")
-                .into_response();
+            return Problem::unavailable(Message::new("detail-no-picture")).into_response();
         };
         let mut reply = http::cacheable("image/png", png);
         reply.headers_mut().insert(header::CACHE_CONTROL, PICTURE_CACHING);
@@ -97,6 +105,7 @@ impl AppState {
     fn results_page(
         &self,
         snapshot: &Snapshot,
+        words: Words,
         slug: Option<&str>,
         head: Option<&Head>,
     ) -> ResultsPage {
@@ -112,9 +121,12 @@ impl AppState {
             colour: option.colour.clone(),
             votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
             share_tenths: shares.get(position).map_or(0, |share| share.tenths),
-            share_words: shares.get(position).map_or_else(|| "0.0%".to_owned(), Share::to_string),
+            share_words: shares
+                .get(position)
+                .map_or_else(|| words.percent(0), |share| share_words(*share, words)),
         });
         ResultsPage {
+            words,
             title: poll.title.clone(),
             base: self.base.clone(),
             slug: poll.slug.to_string(),
@@ -131,8 +143,8 @@ impl AppState {
             opens_at: poll.opens_at_ms.map(rfc3339),
             closes_at: poll.closes_at_ms.map(rfc3339),
             vote_url: self.vote_url.as_deref().map(|url| match slug {
-                Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
-                None => url.to_owned(),
+                Some(slug) => words.link(&format!("{}/polls/{slug}", url.trim_end_matches('/'))),
+                None => words.link(url),
             }),
             polls: self.links(),
             revision: poll.revision,
@@ -184,11 +196,26 @@ impl AppState {
         self.proxies.iter().any(|network| network.contains(&head.peer.0))
     }
 
-    fn problem_page(&self, problem: &Problem) -> Response {
-        page::problem(problem, &FILES, "results.css", &self.base, None)
+    fn problem_page(&self, problem: &Problem, head: &Head, query: &str) -> Response {
+        let words = Words::choose(query, None, &head.headers);
+        page::problem(problem, words, &FILES, "results.css", &self.base, None)
     }
 }
 
 fn lines<'a>(head: &'a Head, name: &str) -> Vec<&'a [u8]> {
     head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+}
+
+/// The language of a page about this poll; without a request, that of the poll.
+fn words_of(_snapshot: &Snapshot, head: Option<&Head>, query: &str) -> Words {
+    match head {
+        Some(head) => Words::choose(query, None, &head.headers),
+        None => Words::default(),
+    }
+}
+
+/// A share as people read it in a language.
+fn share_words(share: Share, words: Words) -> String {
+    let (sign, tenths) = share.shown();
+    format!("{sign}{}", words.percent(tenths.unsigned_abs()))
 }

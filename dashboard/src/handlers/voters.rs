@@ -15,7 +15,7 @@ use votestream_service::listener::Head;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::{AppState, Query};
+use super::AppState;
 use crate::snapshot::Snapshot;
 
 /// The parameter of an address that holds a proof.
@@ -50,11 +50,13 @@ impl AppState {
         poll: &Poll,
         path: &str,
         head: &Head,
-        query: &Query,
+        query: &str,
     ) -> Option<Response> {
-        let (proof, now_s) = (query.get(PROOF)?, now_ms() / 1_000);
+        let mut parameters = form_urlencoded::parse(query.as_bytes());
+        let (_, proof) = parameters.find(|(name, _)| name == PROOF)?;
+        let now_s = now_ms() / 1_000;
         let key = poll.secrecy.results_key.as_ref()?;
-        if !poll.shows_results_to_voters() || !key.accepts(poll.id, Carrier::Address, proof, now_s)
+        if !poll.shows_results_to_voters() || !key.accepts(poll.id, Carrier::Address, &proof, now_s)
         {
             return None;
         }

@@ -3,9 +3,10 @@
 //! The font has Latin, Greek, Cyrillic, Arabic and a few more scripts; other characters are drawn as boxes.
 
 use askama::Template;
+use votestream_service::language::Message;
 use votestream_service::page::plain_time;
 
-use super::{ResultView, ResultsPage, grouped};
+use super::{ResultView, ResultsPage};
 
 /// Width and height of the picture, in pixels: what all large sites show without cropping.
 pub const SIZE: (u32, u32) = (1_200, 630);
@@ -76,6 +77,17 @@ impl<'a> Picture<'a> {
         let more = if results.hidden { 0 } else { results.options.len() - count };
         let title_is_short = results.title.chars().count() <= LARGE_TITLE_CHARS;
         Self { results, title: lines(&results.title), title_is_short, rows, more }
+    }
+
+    /// How many people are counted, and when.
+    fn counted(&self) -> String {
+        let ResultsPage { words, voters, as_of, .. } = self.results;
+        let counted = Message::new("picture-counted").with("people", *voters);
+        words.say(&counted.with("at", plain_time(as_of))).into_owned()
+    }
+
+    fn more_words(&self) -> String {
+        self.results.words.say(&Message::new("and-more").with("count", self.more)).into_owned()
     }
 }
 

@@ -3,10 +3,13 @@
 //! The page holds all options; which of them have a place of their own follows from `places`, here for the first picture
 //! and in `places.js` for every later one.
 
+use std::borrow::{Borrow, Cow};
+
 use askama::Template;
+use votestream_service::language::{Message, Words};
 use votestream_service::page::{QrPicture, length_class, plain_time};
 
-use super::{ResultView, ResultsPage, grouped};
+use super::{ResultView, ResultsPage, light_as_of, light_stale};
 
 /// The most rows that one column holds with text of 3 % of the height.
 const ROWS_MAX: usize = 11;
@@ -96,6 +99,8 @@ fn places(votes: &[u64], order: Order) -> Places {
 #[derive(Debug, Clone, Template)]
 #[template(path = "present.html")]
 pub struct PresentPage {
+    /// The language of the page.
+    pub words: Words,
     /// The results, as the results page shows them.
     pub results: ResultsPage,
     /// The number of people counted, if it may be shown; also while results are hidden.
@@ -119,8 +124,21 @@ struct Placed<'a> {
 }
 
 impl PresentPage {
-    fn file(&self, name: &str) -> String {
+    fn file(&self, name: impl AsRef<str>) -> String {
         self.results.file(name)
+    }
+
+    fn page_title(&self) -> Cow<'static, str> {
+        let title = self.results.title.as_str();
+        self.words.say(&Message::new("screen-title").with("title", title))
+    }
+
+    fn grouped(&self, count: impl Borrow<u64>) -> String {
+        self.words.number(*count.borrow())
+    }
+
+    fn more_words(&self, places: &Places) -> Cow<'static, str> {
+        self.words.say(&Message::new("and-more").with("count", places.rest.len()))
     }
 
     fn places(&self) -> Places {
@@ -159,8 +177,8 @@ impl PresentPage {
         rest.iter().map(|position| self.results.shown(&self.results.options[*position].votes)).sum()
     }
 
-    fn people_words(&self, people: impl std::borrow::Borrow<u64>) -> &'static str {
-        if *people.borrow() == 1 { "person has voted" } else { "people have voted" }
+    fn people_words(&self, people: impl Borrow<u64>) -> Cow<'static, str> {
+        self.words.say(&Message::new("people-voted").with("people", *people.borrow()))
     }
 
     fn is_before_end(&self) -> bool {
@@ -204,7 +222,15 @@ mod tests {
         };
         let door = Door::new("https://vote.example/", "KHDP".to_owned());
         let (order, turnout) = (Order::Ranked, Some(77));
-        PresentPage { results, turnout, now: String::new(), order, curtain: false, door }
+        PresentPage {
+            words: Words::default(),
+            results,
+            turnout,
+            now: String::new(),
+            order,
+            curtain: false,
+            door,
+        }
     }
 
     #[test]

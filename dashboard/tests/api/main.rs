@@ -12,6 +12,7 @@ mod stream;
 mod admin;
 mod browser;
 mod events;
+mod language;
 mod nginx;
 mod outage;
 mod pages;

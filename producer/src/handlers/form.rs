@@ -8,6 +8,7 @@ use votestream_schema::poll::{now_ms, order, rfc3339};
 use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
 use votestream_service::http;
+use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -31,32 +32,30 @@ pub(crate) async fn page(
     let name = slug.as_deref().unwrap_or(&voting.default_poll);
     let poll = match voting.poll(name) {
         Ok(poll) => poll,
-        Err(_) if voting.catalog.is_draft(name) => {
-            return render(
-                StatusCode::OK,
-                &BallotPage::of_draft(
-                    name,
-                    voting.base.clone(),
-                    voting.path_of(slug.as_deref()),
-                    now_ms(),
-                ),
-            );
+        Err(problem) => {
+            let words = Words::choose(&query, None, &head.headers);
+            if !voting.catalog.is_draft(name) {
+                return problem_page(&voting, &problem, words, None);
+            }
+            let path = words.link(voting.path_of(slug.as_deref()));
+            let page = BallotPage::of_draft(words, name, voting.base.clone(), path, now_ms());
+            return render(StatusCode::OK, words, &page);
         }
-        Err(problem) => return problem_page(&voting, &problem, None),
     };
+    let words = words_of(&poll, &head, &query);
     let client = voting.client(head.peer, &head.headers);
     let visitor = voting.visitor(&poll, client, &head.headers);
     let standing = voting.standing(&poll, visitor.voter).await;
     let named = submission::marked_beforehand(&query);
     let marks =
         Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
-    let page = ballot_page(&voting, &poll, slug.as_deref(), standing, &visitor, marks);
+    let page = ballot_page(&voting, words, &poll, slug.as_deref(), standing, &visitor, marks);
     with_cookies(show(&voting, StatusCode::OK, &page), visitor.cookie)
 }
 
 /// Returns a ballot page, which may load the script of another service if challenges need it.
 fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Response {
-    let mut response = render(status, page);
+    let mut response = render(status, page.words, page);
     if let Some(origins) = voting.challenges.script_origins() {
         http::allow_scripts_of(&mut response, origins);
     }
@@ -64,23 +63,35 @@ fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Respon
 }
 
 /// Answers `GET /v/{code}`, the address that people type from a screen, by leading on to the ballot.
-pub(crate) fn follow_code(voting: &VotingService, code: &str) -> Response {
+pub(crate) fn follow_code(
+    voting: &VotingService,
+    code: &str,
+    head: &Head,
+    query: &str,
+) -> Response {
+    let words = Words::choose(query, None, &head.headers);
     match voting.slug_of_code(code) {
-        Ok(slug) => see_other(&voting.path_of(Some(&slug))),
-        Err(problem) => problem_page(voting, &problem, None),
+        Ok(slug) => see_other(&words.link(voting.path_of(Some(&slug)))),
+        Err(problem) => problem_page(voting, &problem, words, None),
     }
 }
 
 /// Answers `GET /polls/{slug}/results` by leading on to the results. Where voters see them before everybody, the address has a
 /// proof that the vote of this browser stands.
-pub(crate) async fn results(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
+pub(crate) async fn results(
+    voting: Arc<VotingService>,
+    slug: String,
+    head: Head,
+    query: String,
+) -> Response {
+    let words = Words::choose(&query, None, &head.headers);
     let found = voting.poll(&slug).and_then(|poll| {
         let base = voting.results_url.as_deref().ok_or_else(Problem::not_found)?;
         Ok((format!("{}/polls/{}", base.trim_end_matches('/'), poll.slug), poll))
     });
     let (mut address, poll) = match found {
         Ok(found) => found,
-        Err(problem) => return problem_page(&voting, &problem, None),
+        Err(problem) => return problem_page(&voting, &problem, words, None),
     };
     if poll.shows_results_to_voters()
         && let Some(key) = &poll.secrecy.results_key
@@ -92,7 +103,7 @@ pub(crate) async fn results(voting: Arc<VotingService>, slug: String, head: Head
             address.push_str(&format!("?proof={proof}"));
         }
     }
-    match HeaderValue::try_from(address) {
+    match HeaderValue::try_from(words.link(address)) {
         Ok(address) => {
             // The address is this browser's own.
             let mut reply = lead_to(address);
@@ -100,8 +111,13 @@ pub(crate) async fn results(voting: Arc<VotingService>, slug: String, head: Head
             reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
             reply
         }
-        Err(_) => problem_page(&voting, &Problem::not_found(), None),
+        Err(_) => problem_page(&voting, &Problem::not_found(), words, None),
     }
+}
+
+/// The language of a page about this poll.
+fn words_of(_poll: &Poll, head: &Head, query: &str) -> Words {
+    Words::choose(query, None, &head.headers)
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -109,6 +125,7 @@ pub(crate) async fn cast(
     voting: Arc<VotingService>,
     slug: Option<String>,
     head: Head,
+    query: String,
     body: Result<Bytes, Problem>,
 ) -> Response {
     let path = voting.path_of(slug.as_deref());
@@ -120,9 +137,12 @@ pub(crate) async fn cast(
         Ok(prepared) => prepared,
         Err(problem) => {
             voting::count(Some(&problem));
-            return problem_page(&voting, &problem, Some(path));
+            let words = Words::choose(&query, None, &head.headers);
+            return problem_page(&voting, &problem, words, Some(words.link(&path)));
         }
     };
+    let words = words_of(&poll, &head, &query);
+    let path = words.link(&path);
     let submission = Submission::from_form(&body);
     if submission.forget {
         let client = voting.client(head.peer, &head.headers);
@@ -146,7 +166,7 @@ pub(crate) async fn cast(
                 order_of: cast.voter,
                 ..Visitor::default()
             };
-            let page = ballot_page(&voting, &poll, slug, vote, &visitor, Marks::default());
+            let page = ballot_page(&voting, words, &poll, slug, vote, &visitor, Marks::default());
             show(&voting, StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
         }
         Ok(_) => see_other(&path),
@@ -163,7 +183,7 @@ pub(crate) async fn cast(
             let may_correct = problem.kind.status != StatusCode::CONFLICT;
             let sent = poll.mark(submission.choices.iter().map(String::as_str));
             let marks = Marks { sent: may_correct.then_some(sent), ..Marks::default() };
-            let mut page = ballot_page(&voting, &poll, slug, vote, &visitor, marks);
+            let mut page = ballot_page(&voting, words, &poll, slug, vote, &visitor, marks);
             page.code = submission.code().filter(|_| may_correct).map(str::to_owned);
             let cookies = match cast.cookies.is_empty() {
                 true => visitor.cookie.into_iter().collect(),
@@ -176,14 +196,14 @@ pub(crate) async fn cast(
 }
 
 /// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
-fn problem_page(voting: &VotingService, problem: &Problem, back: Option<String>) -> Response {
-    page::problem(
-        problem,
-        &FILES,
-        "ballot.css",
-        &voting.base,
-        back.map(|path| (path, "Back to the ballot")),
-    )
+fn problem_page(
+    voting: &VotingService,
+    problem: &Problem,
+    words: Words,
+    back: Option<String>,
+) -> Response {
+    let back = back.map(|path| (path, words.text("back-to-ballot").into_owned()));
+    page::problem(problem, words, &FILES, "ballot.css", &voting.base, back)
 }
 
 /// Returns the standing vote that a problem names.
@@ -196,31 +216,18 @@ fn stated_choices(poll: &Poll, problem: &Problem) -> Option<Choices> {
 fn refused_page(voting: &VotingService, mut page: BallotPage, problem: &Problem) -> Response {
     let stands = problem.extensions.contains_key("choices");
     // A page with JavaScript does not send this form.
-    let detail = match problem.kind.name == CHALLENGE_REQUIRED.name {
-        true => without_script(page.asks_everybody),
-        false => problem.detail.as_str(),
+    let words = page.words;
+    let detail = match (problem.kind.name == CHALLENGE_REQUIRED.name, page.asks_everybody) {
+        (true, true) => words.text("without-script-always"),
+        (true, false) => words.text("without-script-busy"),
+        (false, _) => problem.detail.text(words),
     };
     page.notice = Some(Notice {
         kind: if stands { NoticeKind::Info } else { NoticeKind::Error },
-        title: problem.kind.title.to_owned(),
-        detail: sentence(detail),
+        title: problem.kind.title(words).into_owned(),
+        detail: sentence(&detail),
     });
     problem.mark(show(voting, problem.kind.status, &page))
-}
-
-/// Says to a person without JavaScript why the ballot is not stored.
-fn without_script(asks_everybody: bool) -> &'static str {
-    match asks_everybody {
-        true => {
-            "Your vote is not stored. Before it takes a vote, this poll has to check that no program votes many times, and \
-             that needs JavaScript. Switch JavaScript on for this page, or use another browser, and vote again."
-        }
-        false => {
-            "Your vote is not stored. Very many new voters come at the moment, so the service has to check that no program \
-             votes many times, and that needs JavaScript. Switch JavaScript on for this page, or use another browser, and \
-             vote again. Without JavaScript, try again in a few minutes."
-        }
-    }
 }
 
 /// The options that a form shows as marked, beside those of the vote that stands.
@@ -235,14 +242,13 @@ struct Marks {
 /// Refuses a form without any mark in a poll that allows abstentions, unless it says that it abstains.
 fn marks_nothing_by_mistake(poll: &Poll, submission: &Submission) -> Option<Problem> {
     let is_empty = submission.choices.is_empty() && !submission.abstains;
-    (is_empty && poll.choices_min == 0).then(|| {
-        let detail = "mark a choice first, or press the button for none of them";
-        Problem::new(&INVALID_CHOICE, detail)
-    })
+    (is_empty && poll.choices_min == 0)
+        .then(|| Problem::new(&INVALID_CHOICE, Message::new("detail-mark-or-abstain")))
 }
 
 fn ballot_page(
     voting: &VotingService,
+    words: Words,
     poll: &Poll,
     slug: Option<&str>,
     vote: Standing,
@@ -271,13 +277,13 @@ fn ballot_page(
     };
     let slugs_of = |choices| voting::slugs(poll, choices).join(" ");
     let results_url = voting.results_url.as_deref().map(|url| match slug {
-        Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
-        None => url.to_owned(),
+        Some(slug) => words.link(&format!("{}/polls/{slug}", url.trim_end_matches('/'))),
+        None => words.link(url),
     });
     // The producer makes the proof when the link is followed, because a page may be open for long.
     let is_for_voters = poll.shows_results_to_voters();
     let results_url = results_url.map(|url| match is_for_voters {
-        true => voting.path_of(Some(poll.slug.as_str())) + "/results",
+        true => words.link(voting.path_of(Some(poll.slug.as_str())) + "/results"),
         false => url,
     });
     let picture_url = voting.results_url.as_deref().map(|url| {
@@ -285,10 +291,11 @@ fn ballot_page(
         format!("{base}/polls/{}/picture.png?v={revision}", poll.slug)
     });
     BallotPage {
+        words,
         title: poll.title.clone(),
         slug: poll.slug.to_string(),
         base: voting.base.clone(),
-        action: voting.path_of(slug),
+        action: words.link(voting.path_of(slug)),
         state: poll.state(now_ms()).to_string(),
         options: order.into_iter().map(view).collect(),
         choices_min: poll.choices_min.into(),

@@ -3,6 +3,7 @@
 //! Both cost no look-up in Redis and name no voter, so very many pages may follow a poll.
 
 use votestream_service::http;
+use votestream_service::language::Message;
 use votestream_service::listener::{PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, Method, StatusCode};
@@ -48,11 +49,13 @@ pub(crate) fn events(
 /// A poll that the catalog knows already is on the board a moment later.
 fn unknown(voting: &VotingService, slug: &str) -> Response {
     let problem = voting.poll(slug).err();
-    problem.unwrap_or_else(|| Problem::unavailable("the poll is not known yet")).into_response()
+    problem
+        .unwrap_or_else(|| Problem::unavailable(Message::new("detail-poll-unknown")))
+        .into_response()
 }
 
 fn no_seat() -> Response {
     metrics::STATE_STREAMS_REFUSED.increment(1);
-    let detail = "very many pages follow this poll; this page asks from time to time instead";
+    let detail = Message::new("detail-too-many-followers");
     Problem::unavailable(detail).retry_after(15).into_response()
 }

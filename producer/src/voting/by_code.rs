@@ -9,6 +9,7 @@ use votestream_schema::poll::now_ms;
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::KeyRing;
 use votestream_schema::{BallotId, Choices, Poll, VoterId};
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue};
 
@@ -142,27 +143,21 @@ pub(super) fn is_wrong_code(submission: &Submission, problem: &Problem) -> bool 
 }
 
 pub(super) fn bad_code() -> Problem {
-    let detail = "this code is not recognised; compare it with your invitation, letter by letter: XXXX-XXXX-XXXX-XXXX";
-    Problem::new(&BAD_CODE, detail)
+    Problem::new(&BAD_CODE, Message::new("detail-bad-code"))
 }
 
 fn no_code() -> Problem {
-    let detail =
-        "enter your voting code, of the form XXXX-XXXX-XXXX-XXXX; it came with your invitation";
-    Problem::new(&BAD_CODE, detail)
+    Problem::new(&BAD_CODE, Message::new("detail-no-code"))
 }
 
 fn code_again() -> Problem {
-    let detail = "type your voting code again to change your vote";
-    Problem::new(&BAD_CODE, detail)
+    Problem::new(&BAD_CODE, Message::new("detail-code-again"))
 }
 
 pub(super) fn code_used() -> Problem {
-    let detail = "this code has been used, and its ballot is stored; only the browser that cast it shows the choices";
-    Problem::new(&CODE_USED, detail)
+    Problem::new(&CODE_USED, Message::new("detail-code-used"))
 }
 
 pub(super) fn too_many_wrong_codes() -> Problem {
-    let detail = "very many wrong voting codes come from your network; check the code, and try again in a minute";
-    Problem::new(&TOO_MANY_WRONG_CODES, detail).retry_after(60)
+    Problem::new(&TOO_MANY_WRONG_CODES, Message::new("detail-wrong-codes")).retry_after(60)
 }

@@ -1,5 +1,6 @@
 //! The answers to new voters who have to solve a challenge first.
 
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 
 use crate::challenge::{Admission, Refused};
@@ -29,20 +30,15 @@ impl LetIn {
 pub(super) fn problem(refused: Refused) -> Problem {
     match refused {
         Refused::Asked { challenge, wrong } => {
-            let before = match wrong {
-                Some(reason) => format!("the solution of the challenge was not accepted: {reason}"),
-                None => "new voters have to solve a challenge first".to_owned(),
+            let detail = match wrong {
+                Some(reason) => Message::new("detail-challenge-wrong").with("reason", reason),
+                None => Message::new("detail-challenge"),
             };
-            let detail = format!(
-                "your vote is not stored yet: {before}; solve the challenge in this reply, and send the same ballot again, \
-                 as the same voter, with the solution"
-            );
             Problem::new(&CHALLENGE_REQUIRED, detail).with("challenge", challenge)
         }
-        Refused::Unavailable => Problem::unavailable(format!(
-            "your vote is not stored yet: it cannot be checked at the moment that you are a person; try again in \
-             {UNCHECKED_RETRY_S} s"
-        ))
+        Refused::Unavailable => Problem::unavailable(
+            Message::new("detail-unchecked").with("seconds", UNCHECKED_RETRY_S.to_string()),
+        )
         .retry_after(UNCHECKED_RETRY_S),
     }
 }

@@ -1,6 +1,7 @@
 //! The ballot as a browser shows it, in every state of the poll, and how it is sent.
 
 mod follow;
+mod language;
 mod screen;
 
 use std::sync::Arc;

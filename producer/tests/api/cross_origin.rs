@@ -22,7 +22,7 @@ async fn start() -> Service {
 }
 
 fn shared_with(reply: &Reply) -> (Option<&str>, Option<&str>) {
-    assert_eq!(reply.header("vary"), Some("origin"));
+    assert!(reply.headers("vary").any(|names| names == "origin"));
     (reply.header("access-control-allow-origin"), reply.header("access-control-allow-credentials"))
 }
 

@@ -1,5 +1,6 @@
 //! Escaping, headers, methods and addresses, which all pages and files have in common.
 
+mod language;
 mod state;
 
 use votestream_producer::pages::{ASSETS, FILES};

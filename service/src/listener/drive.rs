@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -121,7 +121,7 @@ where
             let headers = Arc::new(std::mem::take(request.headers_mut()));
             let refused = http::check_host(request.version(), &headers);
             let transport = http::Transport::of(&headers, shared.always_https);
-            request.extensions_mut().insert(Head { peer, headers });
+            request.extensions_mut().insert(Head { peer, headers: headers.clone() });
             if let Some(uri) = shared.base_path.removed_from(request.uri()) {
                 *request.uri_mut() = uri;
             }
@@ -130,7 +130,7 @@ where
                 Some(reason) => Err(reason),
                 None => Ok(tower_service::Service::call(&mut *routes.borrow_mut(), request)),
             };
-            finish_reply(reply, transport, lease.clone(), shared.clone(), asked.clone())
+            finish_reply(reply, headers, transport, lease.clone(), shared.clone(), asked.clone())
         })
     };
     let socket = TokioIo::new(Socket::new(stream, unread, lease.clone()));
@@ -181,6 +181,7 @@ where
 /// asks for the connection instead, the connection's task finds that in `asked`, and this future never ends.
 async fn finish_reply<F>(
     reply: Result<impl Future<Output = Result<Response, Infallible>>, &'static str>,
+    headers: Arc<HeaderMap>,
     transport: http::Transport,
     lease: Arc<Lease>,
     shared: Arc<Shared<F>>,
@@ -196,7 +197,7 @@ async fn finish_reply<F>(
         return std::future::pending().await;
     }
     transport.mark(&mut reply, shared.hsts_max_age_s);
-    problem::put_below(&mut reply, &shared.base_path);
+    problem::localise(&mut reply, &headers, &shared.base_path);
     lease.slot.in_flight.store(false, Ordering::Relaxed);
     // A body may have come after its head; it is no part of the next head.
     lease.slot.received.store(0, Ordering::Relaxed);

@@ -1,6 +1,10 @@
 //! The types of problems that every service may answer with; each service adds its own.
 
+use std::borrow::Cow;
+
 use warp::http::StatusCode;
+
+use crate::language::Words;
 
 /// One type of problem: the part that is the same each time it occurs.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,13 +13,16 @@ pub struct ProblemType {
     pub name: &'static str,
     /// HTTP status of the reply.
     pub status: StatusCode,
-    /// Headline, the same for every problem of this type.
-    pub title: &'static str,
-    /// Cause and remedy in a few sentences, shown at the type's address.
+    /// Cause and remedy in a few English sentences for a program's author, shown at the type's address.
     pub explanation: &'static str,
 }
 
 impl ProblemType {
+    /// Returns the headline, the same for every problem of this type.
+    pub fn title(&self, words: Words) -> Cow<'static, str> {
+        words.text(&format!("problem-{}", self.name))
+    }
+
     /// Returns the address at which the service explains this type, relative to the service itself.
     pub fn address(&self) -> String {
         format!("/problems/{}", self.name)
@@ -26,7 +33,6 @@ impl ProblemType {
 pub static NOT_FOUND: ProblemType = ProblemType {
     name: "not-found",
     status: StatusCode::NOT_FOUND,
-    title: "Not found",
     explanation: "Nothing is served at the requested address. /openapi.json lists all addresses.",
 };
 
@@ -34,7 +40,6 @@ pub static NOT_FOUND: ProblemType = ProblemType {
 pub static UNKNOWN_POLL: ProblemType = ProblemType {
     name: "unknown-poll",
     status: StatusCode::NOT_FOUND,
-    title: "Unknown poll",
     explanation: "No poll has the name in the requested address. Check the spelling; a poll that was \
                   created within the last few seconds may not be known everywhere yet.",
 };
@@ -43,7 +48,6 @@ pub static UNKNOWN_POLL: ProblemType = ProblemType {
 pub static UNAVAILABLE: ProblemType = ProblemType {
     name: "unavailable",
     status: StatusCode::SERVICE_UNAVAILABLE,
-    title: "Try again in a moment",
     explanation: "The service cannot do this at the moment, for example because a server behind it is \
                   away. Repeat the same request after the number of seconds in the Retry-After header; \
                   repeating it does no harm.",
@@ -53,7 +57,6 @@ pub static UNAVAILABLE: ProblemType = ProblemType {
 pub static MALFORMED: ProblemType = ProblemType {
     name: "malformed",
     status: StatusCode::BAD_REQUEST,
-    title: "Malformed request",
     explanation: "The request does not have the form that the address expects, or its voter cookie was \
                   not signed by this service. The detail says which; /openapi.json describes the form.",
 };
@@ -62,7 +65,6 @@ pub static MALFORMED: ProblemType = ProblemType {
 pub static TOO_LARGE: ProblemType = ProblemType {
     name: "too-large",
     status: StatusCode::PAYLOAD_TOO_LARGE,
-    title: "Too large",
     explanation: "The request's body has more bytes than the address accepts. The detail says how many \
                   are allowed.",
 };
@@ -71,7 +73,6 @@ pub static TOO_LARGE: ProblemType = ProblemType {
 pub static METHOD_NOT_ALLOWED: ProblemType = ProblemType {
     name: "method-not-allowed",
     status: StatusCode::METHOD_NOT_ALLOWED,
-    title: "Method not allowed",
     explanation: "The address exists but does not accept the request's method. The Allow header lists \
                   the methods that it accepts.",
 };

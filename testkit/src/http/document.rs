@@ -18,8 +18,9 @@ pub fn problem_types(openapi: &str) -> BTreeSet<(String, u16, String)> {
     let types = schemas.values().filter_map(|schema| {
         let address = constant(schema, "type").as_str()?.to_owned();
         let status = constant(schema, "status").as_u64().expect("a problem type has a status");
-        let title =
-            constant(schema, "title").as_str().expect("a problem type has a title").to_owned();
+        // Titles are in the language of the reader; the document has the English ones.
+        let title = schema["properties"]["title"]["default"].as_str();
+        let title = title.expect("a problem type has a title").to_owned();
         Some((address, status as u16, title))
     });
     types.collect()
