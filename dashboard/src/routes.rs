@@ -4,10 +4,12 @@
 //! GET  /                          the default poll's results
 //! GET  /polls/{slug}              a poll's results
 //! GET  /polls/{slug}/picture.png  the same as a picture, for previews of links
+//! GET  /polls/{slug}/accounts     what became of every ballot
 //! GET  /present/{slug}            a poll on the screen of a hall
 //! GET  /embed/{slug}              a poll's results in a frame of another site
 //! GET  /api/polls                 the polls
 //! GET  /api/polls/{slug}/tally    a poll's tally
+//! GET  /api/polls/{slug}/accounts what became of every ballot, as JSON
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
 //! GET  /problems/{name}           the explanation of a problem's type
@@ -97,12 +99,18 @@ fn page_routes(
             timer.stop(state.embedded(&slug, &head))
         });
     let picture = warp::path!("polls" / String / "picture.png")
-        .and(state)
+        .and(state.clone())
         .and(timed("picture"))
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.picture(&slug).await)
         });
-    page.or(present).unify().or(embedded).unify().or(picture).unify()
+    let accounts = warp::path!("polls" / String / "accounts")
+        .and(state)
+        .and(timed("accounts_page"))
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.accounts_page(&slug).await)
+        });
+    page.or(present).unify().or(embedded).unify().or(picture).unify().or(accounts).unify()
 }
 
 /// Routes JSON and event streams for programs.
@@ -119,6 +127,12 @@ fn result_routes(
         .and(traced("show tally"))
         .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, span: RequestSpan| {
             timer.stop(span.end(Some(&slug), state.tally(&slug)))
+        });
+    let accounts = warp::path!("api" / "polls" / String / "accounts")
+        .and(state.clone())
+        .and(timed("accounts"))
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.account_json(&slug).await)
         });
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
@@ -156,7 +170,7 @@ fn result_routes(
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
-    tally.or(list).unify().or(series).unify().or(events).unify()
+    tally.or(list).unify().or(accounts).unify().or(series).unify().or(events).unify()
 }
 
 /// The parameters of the address; none where it has none, or where they cannot be read.

@@ -14,6 +14,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use super::AppState;
+use crate::pages::accounts::AccountsPage;
 use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
@@ -63,6 +64,23 @@ impl AppState {
             results: self.results_page(&snapshot, Some(slug), Some(head)),
         };
         render(StatusCode::OK, &page)
+    }
+
+    /// Renders what became of a poll's ballots, for `GET /polls/{slug}/accounts`.
+    pub(crate) async fn accounts_page(&self, slug: &str) -> Response {
+        match self.account(slug).await {
+            Ok((snapshot, account)) => {
+                let page = AccountsPage {
+                    title: snapshot.poll.title.clone(),
+                    slug: slug.to_owned(),
+                    is_listed: snapshot.poll.is_listed(),
+                    account,
+                    now_ms: now_ms(),
+                };
+                render(StatusCode::OK, &page)
+            }
+            Err(problem) => problem_page(&problem),
+        }
     }
 
     /// The turnout as viewers have it: while results are hidden, it is no newer than the last frame.

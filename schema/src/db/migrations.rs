@@ -26,6 +26,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("poll_changes", include_str!("../../migrations/0009_poll_changes.sql")),
     ("ballot_forms", include_str!("../../migrations/0010_ballot_forms.sql")),
     ("listed", include_str!("../../migrations/0011_listed.sql")),
+    ("accounts", include_str!("../../migrations/0012_accounts.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.
