@@ -52,7 +52,8 @@ pub struct Config {
     #[arg(long, env = "HEARTBEAT_MS", default_value_t = 2_000,
           value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub heartbeat_ms: u64,
-    /// Do not count connections from proxies in these networks as those of one client, separated by commas
+    /// Do not count connections from proxies in these networks as those of one client, and believe their X-Forwarded-Host;
+    /// separated by commas
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: CommaList<IpNet>,
     /// Limits on the connections of viewers.

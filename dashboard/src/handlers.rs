@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde_json::json;
 use votestream_schema::db::accounts::Account;
 use votestream_schema::poll::{PollState, rfc3339};
-use votestream_service::http;
+use votestream_service::http::{self, BasePath};
 use votestream_service::listener::{PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -34,6 +34,8 @@ pub(crate) struct AppState {
     pub(crate) accounts: Accounts,
     pub(crate) history: History,
     pub(crate) default_poll: String,
+    /// The path in front of all addresses.
+    pub(crate) base: BasePath,
     pub(crate) vote_url: Option<String>,
     /// Host and port of Postgres, for log lines.
     pub(crate) postgres: Arc<str>,

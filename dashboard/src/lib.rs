@@ -82,6 +82,7 @@ pub async fn run(
         history: History::new(pool, max - 2, tick),
         postgres: servers,
         default_poll: config.default_poll.to_string(),
+        base: config.listener.base_path.clone(),
         vote_url: config.vote_url.clone(),
         results_url: config.results_url.clone(),
         embedding: Embedding::new(&config.embed_origins.0),

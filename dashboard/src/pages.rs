@@ -11,6 +11,7 @@ pub mod present;
 use std::sync::LazyLock;
 
 use askama::Template;
+use votestream_service::http::BasePath;
 use votestream_service::page::{
     Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
     plain_time,
@@ -50,6 +51,8 @@ pub struct PollLink {
 pub struct ResultsPage {
     /// The poll's question, as people read it.
     pub title: String,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// The poll's slug; the script opens the stream `/api/polls/<slug>/events`.
     pub slug: String,
     /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
@@ -173,8 +176,8 @@ impl ResultsPage {
         }
     }
 
-    fn file(&self, name: &str) -> &'static str {
-        FILES.path(name)
+    fn file(&self, name: &str) -> String {
+        self.base.join(FILES.path(name))
     }
 
     fn density(&self) -> &'static str {

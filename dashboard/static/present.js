@@ -191,7 +191,14 @@ function addressOf(poll, keep_curtain) {
   const parameters = [];
   if (order === 'ballot') parameters.push('order=ballot');
   if (keep_curtain && byId('present').hasAttribute('data-curtain')) parameters.push('curtain');
-  return `/present/${encodeURIComponent(poll)}${parameters.length ? `?${parameters.join('&')}` : ''}`;
+  const query = parameters.length ? `?${parameters.join('&')}` : '';
+  return pathOf(`present/${encodeURIComponent(poll)}${query}`);
+}
+
+/** An address of this service. It is relative to this script, because a path may stand in front of all addresses. */
+function pathOf(address) {
+  const { pathname, search } = new URL(`../${address}`, import.meta.url);
+  return pathname + search;
 }
 
 /** Writes the poll and the curtain into the address, so that a reload shows the same. */
@@ -202,7 +209,7 @@ function showAddress(poll) {
 /** Opens the next or the previous poll of those that the dashboard lists. */
 async function turn(step) {
   try {
-    const response = await fetch('/api/polls', { cache: 'no-store' });
+    const response = await fetch(pathOf('api/polls'), { cache: 'no-store' });
     if (!response.ok) return;
     const { polls } = await response.json();
     const at = polls.findIndex(({ slug }) => slug === screen.poll);

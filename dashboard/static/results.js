@@ -12,7 +12,8 @@ import { hiddenWords, milestone, stateWords } from './words.js';
 
 const results = document.getElementById('results');
 const board = document.getElementById('board');
-const api = `/api/polls/${encodeURIComponent(results.dataset.poll)}`;
+// Relative to this script, because a path may stand in front of all addresses.
+const api = new URL(`../api/polls/${encodeURIComponent(results.dataset.poll)}`, import.meta.url).pathname;
 
 let first = true;
 

@@ -28,7 +28,7 @@ export class Stream {
    * with { kind: 'link', up } for the connection.
    */
   constructor(poll, notify) {
-    this.#url = `/api/polls/${encodeURIComponent(poll)}/events`;
+    this.#url = new URL(`../api/polls/${encodeURIComponent(poll)}/events`, import.meta.url).pathname;
     this.#notify = notify;
   }
 

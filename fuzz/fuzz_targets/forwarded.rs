@@ -21,7 +21,7 @@ fuzz_target!(|invented: &[u8]| {
 
     let element: &[u8] = b"for=203.0.113.9;proto=https";
     let first = forwarded::forwarded(&[invented, element]).into_iter().next();
-    assert_eq!(first, Some(forwarded::Element { address: Some(OURS), is_https: true }));
+    assert_eq!(first, Some(forwarded::Element { address: Some(OURS), is_https: true, host: None }));
     // A quotation mark that the client left open hides its address; it never becomes another one.
     let joined = [invented, b", ", element].concat();
     let first = forwarded::forwarded(&[joined.as_slice()]).into_iter().next();

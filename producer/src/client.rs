@@ -13,6 +13,7 @@ use votestream_service::listener::PeerAddr;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, header, header::AsHeaderName};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -122,8 +123,8 @@ impl Trust {
 
     fn is_own(&self, origin: &str, peer: PeerAddr, headers: &HeaderMap) -> bool {
         let host = origin.split_once("://").map(|(_, host)| host);
-        let forwarded = self.is_proxy(peer.0).then(|| text(headers, "x-forwarded-host")).flatten();
-        let own = forwarded.or_else(|| text(headers, header::HOST));
+        let forwarded = self.is_proxy(peer.0).then(|| forwarded_host(headers)).flatten();
+        let own = forwarded.as_deref().or_else(|| text(headers, header::HOST));
         host.is_some() && host == own
     }
 
@@ -158,6 +159,12 @@ impl Trust {
     fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(&address))
     }
+}
+
+/// The host that a proxy in front says that it was asked for.
+fn forwarded_host(headers: &HeaderMap) -> Option<String> {
+    let elements = forwarded::forwarded(&lines(headers, &header::FORWARDED));
+    forwarded::forwarded_host(&lines(headers, &X_FORWARDED_HOST), &elements)
 }
 
 fn lines<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
@@ -290,6 +297,16 @@ mod tests {
         assert!(!cross(&[("origin", "http://vote:8080"), ("host", "vote:8080")]));
         assert!(cross(&[("origin", "http://evil"), ("host", "vote:8080")]));
         assert!(cross(&[("origin", "null"), ("host", "vote:8080")]));
+        // What a proxy says counts from a trusted one alone.
+        let page = ("origin", "http://vote.example");
+        for said in
+            [("x-forwarded-host", "vote.example"), ("forwarded", "for=1.1.1.1;host=vote.example")]
+        {
+            let pairs = headers(&[page, ("host", "inner:8080"), said]);
+            let site = |from: &str| behind_proxy().page_site(peer(from), &pairs);
+            assert_eq!(site("10.0.0.1"), PageSite::Own, "{said:?}");
+            assert_eq!(site("198.51.100.7"), PageSite::Foreign, "{said:?}");
+        }
         let tv = [("origin", "https://tv.example"), ("sec-fetch-site", "cross-site")];
         assert_eq!(site(&tv), PageSite::AllowedScript);
         let script = [tv[0], tv[1], ("sec-fetch-mode", "cors")];

@@ -81,7 +81,7 @@ pub struct Config {
     /// Settings of challenges for new voters.
     #[command(flatten)]
     pub challenge: ChallengeArgs,
-    /// Believe X-Forwarded-For, -Proto and -Host from proxies in these networks, separated by commas
+    /// Believe Forwarded, X-Forwarded-For, -Proto and -Host from proxies in these networks, separated by commas
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: CommaList<IpNet>,
     /// Accept ballots from pages of these other origins, separated by commas: `https://vote.example`

@@ -73,15 +73,25 @@ fn cookie_lines(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes)
 }
 
+/// Where a cookie goes.
+#[derive(Clone, Copy, Debug)]
+pub struct CookiePlace<'a> {
+    /// How it travels.
+    pub kind: CookieKind,
+    /// The path below which browsers send it over plain HTTP. Behind TLS that is `/`, because browsers keep a cookie whose
+    /// name begins with `__Host-` for no other path.
+    pub path: &'a str,
+}
+
 /// Returns the Set-Cookie header that makes the client this voter.
 pub fn set_cookie(
     keys: &KeyRing,
     poll: &Poll,
     voter: VoterId,
     now_s: i64,
-    kind: CookieKind,
+    place: CookiePlace,
 ) -> HeaderValue {
-    set_scoped(keys, &scope(poll), voter, now_s, kind)
+    set_scoped(keys, &scope(poll), voter, now_s, place)
 }
 
 /// Returns the Set-Cookie headers that make the client this voter of a poll with voting codes, and no other one:
@@ -92,14 +102,15 @@ pub fn set_code_cookies(
     voter: VoterId,
     remember: bool,
     now_s: i64,
-    kind: CookieKind,
+    place: CookiePlace,
 ) -> [HeaderValue; 2] {
     let (seen, remembered) = (scope(poll), remembered_scope(poll));
     let (set, clear) = match remember {
         true => (remembered.as_str(), &*seen),
         false => (&*seen, remembered.as_str()),
     };
-    [set_scoped(keys, set, voter, now_s, kind), cookie(&keys.cookie_name(clear, kind), "", 0, kind)]
+    let cleared = cookie(&keys.cookie_name(clear, place.kind), "", 0, place);
+    [set_scoped(keys, set, voter, now_s, place), cleared]
 }
 
 fn set_scoped(
@@ -107,24 +118,29 @@ fn set_scoped(
     scope: &str,
     voter: VoterId,
     now_s: i64,
-    kind: CookieKind,
+    place: CookiePlace,
 ) -> HeaderValue {
-    let name = keys.cookie_name(scope, kind);
-    cookie(&name, &keys.sign(scope, voter, now_s), AGE_MAX_S, kind)
+    let name = keys.cookie_name(scope, place.kind);
+    cookie(&name, &keys.sign(scope, voter, now_s), AGE_MAX_S, place)
 }
 
 /// Returns the Set-Cookie header that removes a cookie which this service did not sign.
-pub fn clear_cookie(keys: &KeyRing, poll: &Poll, kind: CookieKind) -> HeaderValue {
-    cookie(&keys.cookie_name(&scope(poll), kind), "", 0, kind)
+pub fn clear_cookie(keys: &KeyRing, poll: &Poll, place: CookiePlace) -> HeaderValue {
+    cookie(&keys.cookie_name(&scope(poll), place.kind), "", 0, place)
 }
 
 /// Returns the Set-Cookie headers that remove every cookie of this poll that the request brought, whatever release or
-/// key made it.
-pub fn forget(keys: &KeyRing, poll: &Poll, headers: &HeaderMap) -> Vec<HeaderValue> {
+/// key made it. They may be from the time before the service had this path.
+pub fn forget(keys: &KeyRing, poll: &Poll, headers: &HeaderMap, path: &str) -> Vec<HeaderValue> {
     let scopes = [scope(poll).into_owned(), remembered_scope(poll)];
     let names = |scope: &String| keys.cookie_names(cookie_lines(headers), scope);
     let names = scopes.iter().flat_map(names);
-    names.map(|(name, kind)| cookie(&name, "", 0, kind)).collect()
+    let paths = if path == "/" { vec![path] } else { vec![path, "/"] };
+    let mut removed = Vec::new();
+    for (name, kind) in names {
+        removed.extend(paths.iter().map(|path| cookie(&name, "", 0, CookiePlace { kind, path })));
+    }
+    removed
 }
 
 /// Returns how the cookie of this client travels.
@@ -179,11 +195,14 @@ pub fn read_token(keys: &KeyRing, poll: &Poll, token: &str, now_s: i64) -> Resul
 /// Most bytes of the attributes after a cookie's value.
 const ATTRIBUTES_BYTES_MAX: usize = 80;
 
-fn cookie(name: &str, value: &str, age_s: i64, kind: CookieKind) -> HeaderValue {
-    let mut text = String::with_capacity(name.len() + value.len() + ATTRIBUTES_BYTES_MAX);
+fn cookie(name: &str, value: &str, age_s: i64, place: CookiePlace) -> HeaderValue {
+    let CookiePlace { kind, path } = place;
+    let path = if kind == CookieKind::Plain { path } else { "/" };
+    let mut text =
+        String::with_capacity(name.len() + value.len() + path.len() + ATTRIBUTES_BYTES_MAX);
     // `write!` would take five times as long.
     let age_s = age_s.to_string();
-    for part in [name, "=", value, "; Path=/; Max-Age=", &age_s, attributes(kind)] {
+    for part in [name, "=", value, "; Path=", path, "; Max-Age=", &age_s, attributes(kind)] {
         text.push_str(part);
     }
     HeaderValue::try_from(text).expect("slugs and signatures are visible ASCII")

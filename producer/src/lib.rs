@@ -158,6 +158,7 @@ pub async fn run(
         pool,
         partitions,
         default_poll: config.default_poll.to_string(),
+        base: config.listener.base_path.clone(),
         results_url: config.results_url.clone(),
     });
     let body_timeout = Duration::from_millis(config.body_timeout_ms);

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use askama::Template;
+use votestream_service::http::BasePath;
 use votestream_service::page::{
     Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, StaticFiles, density, length_class,
     plain_time,
@@ -81,6 +82,8 @@ pub struct BallotPage {
     pub title: String,
     /// Slug of the poll; the page's script posts to `/api/polls/<slug>/ballots`.
     pub slug: String,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// Path to which the plain form posts: `/` or `/polls/<slug>`.
     pub action: String,
     /// State of the poll: `draft`, `scheduled`, `open`, `closed` or `archived`.
@@ -136,8 +139,9 @@ pub struct BallotPage {
 impl BallotPage {
     /// Returns the page that waits for a draft. It reveals nothing of the poll; its script loads the ballot once there is
     /// one.
-    pub fn of_draft(slug: &str, action: String, now_ms: i64) -> Self {
+    pub fn of_draft(slug: &str, base: BasePath, action: String, now_ms: i64) -> Self {
         Self {
+            base,
             now_ms,
             title: "This poll is not open yet".to_owned(),
             slug: slug.to_owned(),
@@ -209,8 +213,8 @@ impl BallotPage {
         }
     }
 
-    fn file(&self, name: &str) -> &'static str {
-        FILES.path(name)
+    fn file(&self, name: &str) -> String {
+        self.base.join(FILES.path(name))
     }
 
     fn density(&self) -> &'static str {
@@ -289,7 +293,10 @@ mod tests {
 
     #[test]
     fn a_draft_reveals_nothing_and_is_followed() {
-        let html = BallotPage::of_draft("finale", "/polls/finale".to_owned(), 0).render().unwrap();
+        let html =
+            BallotPage::of_draft("finale", BasePath::default(), "/polls/finale".to_owned(), 0)
+                .render()
+                .unwrap();
         assert!(html.contains("data-state=\"draft\"") && html.contains("data-poll=\"finale\""));
         assert!(html.contains("Voting has not started") && !html.contains("<form"), "{html}");
     }

@@ -13,6 +13,7 @@ use votestream_schema::poll::{VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::Identity;
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
+use votestream_service::http::BasePath;
 use votestream_service::listener::PeerAddr;
 use votestream_service::metric::CounterHandle;
 use votestream_service::problem::{Problem, UNKNOWN_POLL};
@@ -26,7 +27,7 @@ use crate::challenge::{Challenged, Challenges, Refused};
 use crate::client::{Client, PageSite, Source, Trust};
 use crate::cookie_keys::CookieKeys;
 use crate::durability::DurabilityStatus;
-use crate::identity::{self, cookie_kind};
+use crate::identity::{self, CookiePlace, cookie_kind};
 use crate::metrics;
 use crate::networks::{NetworkLimits, Refusal};
 use crate::problems::{
@@ -66,6 +67,8 @@ pub(crate) struct VotingService {
     pub(crate) partitions: u16,
     /// Slug of the poll shown at `/`.
     pub(crate) default_poll: String,
+    /// The path in front of all addresses.
+    pub(crate) base: BasePath,
     /// Address of the dashboard, which the ballot page links to.
     pub(crate) results_url: Option<String>,
 }
@@ -239,7 +242,7 @@ impl VotingService {
         let keys = self.cookie_keys.ring();
         if poll.voter_policy == VoterPolicy::Code {
             let CodeVisitor { voter, is_remembered, cookie, token, page } =
-                CodeVisitor::read(&keys, poll, client, headers);
+                CodeVisitor::read(&keys, poll, self.place(client), headers);
             let order_of = Some(voter.unwrap_or(page));
             return Visitor { voter, cookie, token: Some(token), is_remembered, order_of };
         }
@@ -404,7 +407,8 @@ impl VotingService {
             Err(problem) => problem.kind.name == ALREADY_VOTED.name,
         };
         let cookies = by_code.filter(|_| stands);
-        let cookies = cookies.map(|by_code| by_code.cookies(&self.cookie_keys.ring(), poll));
+        let path = self.base.of_cookies();
+        let cookies = cookies.map(|by_code| by_code.cookies(&self.cookie_keys.ring(), poll, path));
         let result = caster.result(outcome);
         CastResult { cookies: cookies.unwrap_or(result.cookies), ..result }
     }
@@ -465,7 +469,7 @@ impl VotingService {
                     "the voter cookie cannot be used: {error}; it has been removed, reload the page \
                      and vote again"
                 );
-                let cookies = vec![identity::clear_cookie(&keys, poll, cookie_kind(client))];
+                let cookies = vec![identity::clear_cookie(&keys, poll, self.place(client))];
                 Err(Box::new(CastResult {
                     cookies,
                     ..CastResult::refused(Problem::malformed(detail))
@@ -567,7 +571,7 @@ impl VotingService {
         if !poll.voter_policy.needs_code() || client.page != PageSite::Own {
             return Vec::new();
         }
-        identity::forget(&self.cookie_keys.ring(), poll, headers)
+        identity::forget(&self.cookie_keys.ring(), poll, headers, self.base.of_cookies())
     }
 
     /// Returns whether the register is known to have a vote of this voter.
@@ -576,7 +580,17 @@ impl VotingService {
     }
 
     fn cookie(&self, poll: &Poll, voter: VoterId, now_s: i64, client: Client) -> HeaderValue {
-        identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, cookie_kind(client))
+        identity::set_cookie(&self.cookie_keys.ring(), poll, voter, now_s, self.place(client))
+    }
+
+    /// Where the cookies of this client go.
+    fn place(&self, client: Client) -> CookiePlace<'_> {
+        CookiePlace { kind: cookie_kind(client), path: self.base.of_cookies() }
+    }
+
+    /// The path of a poll's ballot page; without a slug, that of the default poll.
+    pub(crate) fn path_of(&self, slug: Option<&str>) -> String {
+        slug.map_or_else(|| self.base.join("/"), |slug| self.base.join(&format!("/polls/{slug}")))
     }
 }
 

@@ -11,7 +11,8 @@ import { keepsCookies, refusal, say, sentence, span } from './words.js';
 const ballot = document.getElementById('ballot');
 const form = document.getElementById('ballot-form');
 const standing = document.getElementById('standing');
-const api = `/api/polls/${encodeURIComponent(ballot.dataset.poll)}`;
+// Relative to this script, because a path may stand in front of all addresses.
+const api = new URL(`../api/polls/${encodeURIComponent(ballot.dataset.poll)}`, import.meta.url).pathname;
 const replaceable = 'replaceable' in ballot.dataset;
 const needsCode = 'needsCode' in ballot.dataset;
 // The idempotency key of each ballot that was sent. The same ballot keeps its key, however often the button is pressed.

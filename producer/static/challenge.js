@@ -23,7 +23,7 @@ export function solve(challenge, { signal, onProgress, onAsk, place }) {
 
 function calculate({ text, seed, parts, below }, signal, onProgress) {
   return new Promise((resolve, reject) => {
-    const worker = new Worker('./work.js');
+    const worker = new Worker(new URL('./work.js', import.meta.url));
     const numbers = [];
     const end = (settle, value) => {
       worker.terminate();

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::http::BasePath;
+
 /// A text that prints as `***`, such as a password or a URL that holds one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -208,6 +210,10 @@ pub struct ListenerArgs {
     #[arg(long, env = "CONNECTION_LIFETIME_MS", default_value_t = 3_600_000,
           value_parser = clap::value_parser!(u64).range(1_000..))]
     pub connection_lifetime_ms: u64,
+    /// Put this path in front of all addresses, such as /vote, for a host that serves other sites, too; a proxy may hand
+    /// requests on with it or without it
+    #[arg(long, env = "BASE_PATH", default_value = "", hide_default_value = true)]
+    pub base_path: BasePath,
     /// Close a connection that is idle, or whose request's head is incomplete, for this many
     /// milliseconds
     #[arg(long, env = "HEADER_TIMEOUT_MS", default_value_t = 15_000)]

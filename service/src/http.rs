@@ -1,6 +1,7 @@
 //! Builds the HTTP replies that all services share, with their security headers, and measures requests. Sends the few
 //! requests that services make themselves ([`outbound`]).
 
+mod base_path;
 mod events;
 mod guard;
 mod measure;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
+pub use base_path::{BasePath, NoBasePath};
 pub use events::{event_stream, event_stream_head};
 pub use guard::is_https;
 pub(crate) use guard::{Transport, check_host};

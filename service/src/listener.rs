@@ -60,7 +60,7 @@ pub struct Stop {
     pub closing: CancellationToken,
 }
 
-/// Binds a listener whose kernel queue holds 4,096 connections.
+/// Binds a listener whose kernel queue holds 4,096 connections. At `[::]` it serves IPv6 and IPv4.
 ///
 /// # Errors
 /// Returns an error that names the address if it is taken or does not belong to this machine.
@@ -69,6 +69,10 @@ pub fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bind = || {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        if address.is_ipv6() && address.ip().is_unspecified() {
+            // Clients of IPv4 come in as well, however the machine is set up (net.ipv6.bindv6only).
+            socket.set_only_v6(false)?;
+        }
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -109,6 +113,7 @@ where
     let shared = Arc::new(Shared {
         filter,
         draining,
+        base_path: limits.base_path.clone(),
         hsts_max_age_s: limits.hsts_max_age_s,
         always_https: limits.always_https,
         tasks: tasks.clone(),

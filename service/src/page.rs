@@ -11,7 +11,7 @@ use askama::Template;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use crate::http;
+use crate::http::{self, BasePath};
 use crate::problem::Problem;
 
 pub use qr::QrPicture;
@@ -45,13 +45,15 @@ pub struct ProblemPage {
     pub files: &'static StaticFiles,
     /// The service's own style sheet, as the name of a static file.
     pub stylesheet: &'static str,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// Path and text of a link that leads on, if there is one.
     pub back: Option<(String, &'static str)>,
 }
 
 impl ProblemPage {
-    fn file(&self, name: &str) -> &str {
-        self.files.path(name)
+    fn file(&self, name: &str) -> String {
+        self.base.join(self.files.path(name))
     }
 }
 
@@ -60,6 +62,7 @@ pub fn problem(
     problem: &Problem,
     files: &'static StaticFiles,
     stylesheet: &'static str,
+    base: &BasePath,
     back: Option<(String, &'static str)>,
 ) -> Response {
     let page = ProblemPage {
@@ -68,6 +71,7 @@ pub fn problem(
         detail: sentence(&problem.detail),
         files,
         stylesheet,
+        base: base.clone(),
         back,
     };
     problem.mark(render(problem.kind.status, &page))
@@ -137,14 +141,17 @@ mod tests {
             detail: "\"><b>".to_owned(),
             files: &FILES,
             stylesheet: "ballot.css",
-            back: Some(("/polls/x".to_owned(), "Back to the ballot")),
+            base: "/vote".parse().unwrap(),
+            back: Some(("/vote/polls/x".to_owned(), "Back to the ballot")),
         };
         let html = page.render().unwrap();
         for bad in ["<script>", "<b>", "style=", "<style"] {
             assert!(!html.contains(bad), "{html}");
         }
-        let link = "<a class=\"button\" id=\"back\" href=\"/polls/x\">Back to the ballot</a>";
-        assert!(html.contains(link) && html.contains(FILES.path("ballot.css")), "{html}");
+        let link = "<a class=\"button\" id=\"back\" href=\"/vote/polls/x\">Back to the ballot</a>";
+        let style = format!("href=\"/vote{}\"", FILES.path("ballot.css"));
+        assert!(html.contains(link) && html.contains(&style), "{html}");
+        assert!(html.contains("class=\"brand\" href=\"/vote/\""), "{html}");
         assert!(!html.contains("href=\"\""), "a file is missing: {html}");
         let alone = ProblemPage { back: None, ..page }.render().unwrap();
         assert!(!alone.contains("id=\"back\""), "{alone}");

@@ -8,6 +8,7 @@ mod types;
 use std::convert::Infallible;
 use std::time::Instant;
 
+use bytes::Bytes;
 use serde_json::{Map, Value};
 use warp::http::{HeaderValue, Method, StatusCode, header};
 use warp::reply::{Reply, Response};
@@ -17,7 +18,7 @@ pub use types::{
     MALFORMED, METHOD_NOT_ALLOWED, NOT_FOUND, ProblemType, TOO_LARGE, UNAVAILABLE, UNKNOWN_POLL,
 };
 
-use crate::http;
+use crate::http::{self, BasePath};
 
 /// One occurrence of a problem, for people and programs.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,10 +102,14 @@ impl Problem {
         }
     }
 
-    /// Returns the JSON object of this problem.
+    /// Returns the JSON object of this problem, for a service without a base path.
     pub fn to_json(&self) -> Value {
+        self.to_json_below(&BasePath::default())
+    }
+
+    fn to_json_below(&self, base: &BasePath) -> Value {
         let mut object = self.extensions.clone();
-        object.insert("type".into(), self.kind.address().into());
+        object.insert("type".into(), base.join(&self.kind.address()).into());
         object.insert("title".into(), self.kind.title.into());
         object.insert("status".into(), self.kind.status.as_u16().into());
         object.insert("detail".into(), self.detail.clone().into());
@@ -129,7 +134,20 @@ impl Reply for Problem {
         let mut response = http::json(self.kind.status, self.to_json().to_string());
         let json = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);
-        self.mark(response)
+        let mut response = self.mark(response);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes the base path in front of the type's address if this reply describes a problem as JSON. Handlers make problems
+/// without knowing where the service is reached, so the listener calls this for every reply.
+pub(crate) fn put_below(reply: &mut Response, base: &BasePath) {
+    if base.is_empty() {
+        return;
+    }
+    if let Some(problem) = reply.extensions_mut().remove::<Problem>() {
+        *reply.body_mut() = Bytes::from(problem.to_json_below(base).to_string()).into();
     }
 }
 

@@ -473,8 +473,8 @@ async fn works_for_a_plain_user_and_with_labels_of_ones_own() {
 async fn addresses_and_default_poll_of_the_shell_are_honoured() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let mut setup = Setup::new();
-    // Another address of this machine than the one that everybody would guess.
-    let vote = format!("http://127.0.0.2:{}", setup.vote_port);
+    // Another address of this machine than the one that everybody would guess, with a path of its own.
+    let vote = format!("http://127.0.0.2:{}/ballots", setup.vote_port);
     let results = format!("http://127.0.0.2:{}", setup.results_port);
     setup.environment = vec![("PUBLIC_URL", vote.clone()), ("DEFAULT_POLL", "supper".to_owned())];
     let up = setup.up();
@@ -484,8 +484,9 @@ async fn addresses_and_default_poll_of_the_shell_are_honoured() {
     }
     assert!(!said.contains("nothing answers"), "{said}");
     let page = |port: u16, path: &str| http(port, "GET", path, &[], "").unwrap().body;
-    let ballot = page(setup.vote_port, "/");
+    let ballot = page(setup.vote_port, "/ballots");
     assert!(ballot.contains(&format!("href=\"{results}/\"")), "{ballot}");
+    assert!(ballot.contains("action=\"/ballots/\""), "{ballot}");
     let polls = ["supper", "cats-vs-dogs"].map(|slug| {
         http(setup.vote_port, "GET", &format!("/api/polls/{slug}"), &[], "").unwrap().status
     });
@@ -516,8 +517,8 @@ fn addresses_that_make_no_sense_are_plain_errors_before_anything_starts() {
     };
     let error = refused(&[("PUBLIC_URL", "vote.example")]);
     assert!(error.contains("write an address such as http://192.168.1.20:8080"), "{error}");
-    let error = refused(&[("RESULTS_URL", "http://vote.example/results")]);
-    assert!(error.contains("leave out what stands behind the host"), "{error}");
+    let error = refused(&[("RESULTS_URL", "http://vote.example/?results")]);
+    assert!(error.contains("leave out what stands behind the path"), "{error}");
     let two = [("PUBLIC_URL", "http://one.example"), ("VOTE_URL", "http://two.example")];
     let error = refused(&two);
     assert!(error.contains("PUBLIC_URL") && error.contains("VOTE_URL"), "{error}");

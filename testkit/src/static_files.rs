@@ -21,7 +21,10 @@ pub async fn check_static_files<'a>(
             Ok(text) if name.ends_with(".js") => {
                 let scripts = files.iter().filter(|(other, ..)| other.ends_with(".js"));
                 let expected = scripts.fold(text.to_owned(), |text, (other, ..)| {
-                    text.replace(&format!("'./{other}'"), &format!("'{}'", path(other)))
+                    text.replace(
+                        &format!("'./{other}'"),
+                        &format!("'{}'", path(other).replace("/static", ".")),
+                    )
                 });
                 assert_eq!(plain.text(), expected, "{name}");
             }

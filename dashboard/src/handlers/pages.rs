@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use votestream_schema::poll::short_code::ShortCode;
 use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::submission::forwarded;
 use votestream_schema::tally::Share;
 use votestream_service::http;
 use votestream_service::listener::Head;
@@ -27,7 +28,7 @@ impl AppState {
     pub(crate) fn page(&self, slug: Option<&str>, head: &Head) -> Response {
         match self.poll(slug.unwrap_or(&self.default_poll)) {
             Ok(snapshot) => render(StatusCode::OK, &self.results_page(&snapshot, slug, Some(head))),
-            Err(problem) => problem_page(&problem),
+            Err(problem) => self.problem_page(&problem),
         }
     }
 
@@ -38,7 +39,7 @@ impl AppState {
                 let page = self.results_page(&snapshot, Some(slug), Some(head));
                 render(StatusCode::OK, &ResultsPage { is_embedded: true, ..page })
             }
-            Err(problem) => problem_page(&problem),
+            Err(problem) => self.problem_page(&problem),
         };
         self.embedding.allow(reply)
     }
@@ -52,7 +53,7 @@ impl AppState {
     ) -> Response {
         let snapshot = match self.poll(slug) {
             Ok(snapshot) => snapshot,
-            Err(problem) => return problem_page(&problem),
+            Err(problem) => return self.problem_page(&problem),
         };
         let code = ShortCode::of(snapshot.poll.id).to_string();
         let page = PresentPage {
@@ -127,6 +128,7 @@ impl AppState {
         });
         ResultsPage {
             title: poll.title.clone(),
+            base: self.base.clone(),
             slug: poll.slug.to_string(),
             state: snapshot.state.to_string(),
             visibility: poll.visibility.to_string(),
@@ -166,19 +168,24 @@ impl AppState {
         if let Some(url) = &self.results_url {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let text = |name: &str| head.headers.get(name)?.to_str().ok();
-        let host = text("host").filter(|host| is_host(host))?;
-        let proto = text("x-forwarded-proto").unwrap_or_default();
-        let scheme = if http::is_https(proto.as_bytes()) { "https" } else { "http" };
-        Some(format!("{scheme}://{host}"))
+        let lines = |name: &str| -> Vec<&[u8]> {
+            head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+        };
+        let elements = forwarded::forwarded(&lines("forwarded"));
+        // Whoever is no proxy of ours may name any host.
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&head.peer.0));
+        let named = || forwarded::forwarded_host(&lines("x-forwarded-host"), &elements);
+        let asked = || forwarded::host(std::str::from_utf8(lines("host").first()?).ok()?);
+        let host = is_proxy.then(named).flatten().or_else(asked)?;
+        let is_https = match lines("x-forwarded-proto").first() {
+            Some(proto) => http::is_https(proto),
+            None => is_proxy && elements.last().is_some_and(|element| element.is_https),
+        };
+        let scheme = if is_https { "https" } else { "http" };
+        Some(format!("{scheme}://{host}{}", self.base))
     }
-}
 
-fn is_host(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    (1..=255).contains(&text.len()) && text.bytes().all(is_plain)
-}
-
-fn problem_page(problem: &Problem) -> Response {
-    page::problem(problem, &FILES, "results.css", None)
+    fn problem_page(&self, problem: &Problem) -> Response {
+        page::problem(problem, &FILES, "results.css", &self.base, None)
+    }
 }

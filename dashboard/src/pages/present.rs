@@ -6,7 +6,7 @@
 use askama::Template;
 use votestream_service::page::{QrPicture, length_class, plain_time};
 
-use super::{FILES, ResultView, ResultsPage, grouped};
+use super::{ResultView, ResultsPage, grouped};
 
 /// The most rows that one column holds with text of 3 % of the height.
 const ROWS_MAX: usize = 11;
@@ -119,8 +119,8 @@ struct Placed<'a> {
 }
 
 impl PresentPage {
-    fn file(&self, name: &str) -> &'static str {
-        FILES.path(name)
+    fn file(&self, name: &str) -> String {
+        self.results.file(name)
     }
 
     fn places(&self) -> Places {

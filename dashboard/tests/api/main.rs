@@ -12,6 +12,7 @@ mod stream;
 mod admin;
 mod browser;
 mod events;
+mod nginx;
 mod outage;
 mod pages;
 mod present;

@@ -33,10 +33,15 @@ pub(crate) async fn page(
         Err(_) if voting.catalog.is_draft(name) => {
             return render(
                 StatusCode::OK,
-                &BallotPage::of_draft(name, path_of(slug.as_deref()), now_ms()),
+                &BallotPage::of_draft(
+                    name,
+                    voting.base.clone(),
+                    voting.path_of(slug.as_deref()),
+                    now_ms(),
+                ),
             );
         }
-        Err(problem) => return problem_page(&problem, None),
+        Err(problem) => return problem_page(&voting, &problem, None),
     };
     let client = voting.client(head.peer, &head.headers);
     let visitor = voting.visitor(&poll, client, &head.headers);
@@ -60,8 +65,8 @@ fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Respon
 /// Answers `GET /v/{code}`, the address that people type from a screen, by leading on to the ballot.
 pub(crate) fn follow_code(voting: &VotingService, code: &str) -> Response {
     match voting.poll_of_code(code) {
-        Ok(poll) => see_other(&path_of(Some(poll.slug.as_str()))),
-        Err(problem) => problem_page(&problem, None),
+        Ok(poll) => see_other(&voting.path_of(Some(poll.slug.as_str()))),
+        Err(problem) => problem_page(voting, &problem, None),
     }
 }
 
@@ -72,7 +77,7 @@ pub(crate) async fn cast(
     head: Head,
     body: Result<Bytes, Problem>,
 ) -> Response {
-    let path = path_of(slug.as_deref());
+    let path = voting.path_of(slug.as_deref());
     let prepared = voting.poll(slug.as_deref().unwrap_or(&voting.default_poll)).and_then(|poll| {
         let media_type = "application/x-www-form-urlencoded";
         Ok((poll, body_of_type(media_type, &head.headers, body)?))
@@ -81,7 +86,7 @@ pub(crate) async fn cast(
         Ok(prepared) => prepared,
         Err(problem) => {
             voting::count(Some(&problem));
-            return problem_page(&problem, Some(path));
+            return problem_page(&voting, &problem, Some(path));
         }
     };
     let submission = Submission::from_form(&body);
@@ -137,8 +142,14 @@ pub(crate) async fn cast(
 }
 
 /// Returns the page for a problem that belongs to no poll; `back` is the path of a ballot to link to.
-fn problem_page(problem: &Problem, back: Option<String>) -> Response {
-    page::problem(problem, &FILES, "ballot.css", back.map(|path| (path, "Back to the ballot")))
+fn problem_page(voting: &VotingService, problem: &Problem, back: Option<String>) -> Response {
+    page::problem(
+        problem,
+        &FILES,
+        "ballot.css",
+        &voting.base,
+        back.map(|path| (path, "Back to the ballot")),
+    )
 }
 
 /// Returns the standing vote that a problem names.
@@ -236,7 +247,8 @@ fn ballot_page(
     BallotPage {
         title: poll.title.clone(),
         slug: poll.slug.to_string(),
-        action: path_of(slug),
+        base: voting.base.clone(),
+        action: voting.path_of(slug),
         state: poll.state(now_ms()).to_string(),
         options: order.into_iter().map(view).collect(),
         choices_min: poll.choices_min.into(),
@@ -263,10 +275,6 @@ fn ballot_page(
         asks_everybody: !needs_code && voting.challenges.mode() == ChallengeMode::Always,
         is_secret: poll.secrecy.secret,
     }
-}
-
-fn path_of(slug: Option<&str>) -> String {
-    slug.map_or_else(|| "/".to_owned(), |slug| format!("/polls/{slug}"))
 }
 
 fn see_other(path: &str) -> Response {

@@ -13,7 +13,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::client::{Client, PageSite};
-use crate::identity::{self, CodeVoter, cookie_kind};
+use crate::identity::{self, CodeVoter, CookiePlace, cookie_kind};
 use crate::problems::{BAD_CODE, CODE_USED, TOO_MANY_WRONG_CODES};
 
 /// The voter of a ballot in a poll with voting codes, and what the request brought beside the choices.
@@ -83,14 +83,15 @@ impl ByCode {
     }
 
     /// Returns the cookies of a browser that is known to have cast the vote.
-    pub(super) fn cookies(self, keys: &KeyRing, poll: &Poll) -> Vec<HeaderValue> {
+    pub(super) fn cookies(self, keys: &KeyRing, poll: &Poll, path: &str) -> Vec<HeaderValue> {
         let Self { voter, client, remember, .. } = self;
         if client.page == PageSite::AllowedNavigation {
             // With a form of another site the browser withholds our cookies (SameSite=Lax). Do not overwrite them.
             return Vec::new();
         }
         let now_s = now_ms() / 1_000;
-        identity::set_code_cookies(keys, poll, voter, remember, now_s, cookie_kind(client)).into()
+        let place = CookiePlace { kind: cookie_kind(client), path };
+        identity::set_code_cookies(keys, poll, voter, remember, now_s, place).into()
     }
 }
 
@@ -109,14 +110,19 @@ pub(super) struct CodeVisitor {
 }
 
 impl CodeVisitor {
-    /// Identifies the person.
-    pub(super) fn read(keys: &KeyRing, poll: &Poll, client: Client, headers: &HeaderMap) -> Self {
-        let (now_s, kind) = (now_ms() / 1_000, cookie_kind(client));
-        let known = identity::read_code_voter(keys, poll, headers, now_s, kind);
+    /// Identifies the person; cookies that are set again go to `place`.
+    pub(super) fn read(
+        keys: &KeyRing,
+        poll: &Poll,
+        place: CookiePlace,
+        headers: &HeaderMap,
+    ) -> Self {
+        let now_s = now_ms() / 1_000;
+        let known = identity::read_code_voter(keys, poll, headers, now_s, place.kind);
         let renewed = known.filter(|known| known.renew).map(|known| {
             let CodeVoter { voter, is_remembered, .. } = known;
             let [set, _] =
-                identity::set_code_cookies(keys, poll, voter, is_remembered, now_s, kind);
+                identity::set_code_cookies(keys, poll, voter, is_remembered, now_s, place);
             set
         });
         let page = VoterId::new();

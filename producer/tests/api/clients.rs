@@ -4,6 +4,7 @@ mod browser;
 mod challenge;
 mod forwarded;
 mod networks;
+mod nginx;
 
 use crate::harness::{Service, Setup};
 

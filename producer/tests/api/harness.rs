@@ -86,6 +86,7 @@ pub struct Setup {
     cookie_keys: String,
     cookie_keys_file: Option<PathBuf>,
     flags: Vec<String>,
+    listen: SocketAddr,
     waits: bool,
 }
 
@@ -106,6 +107,7 @@ impl Setup {
             cookie_keys: COOKIE_KEY.to_owned(),
             cookie_keys_file: None,
             flags: Vec::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             waits: true,
         }
     }
@@ -154,6 +156,12 @@ impl Setup {
         self.flag(name, value)
     }
 
+    /// Listens at this address instead of 127.0.0.1.
+    pub fn listen(mut self, address: &str) -> Self {
+        self.listen = address.parse().unwrap();
+        self
+    }
+
     /// Does not wait until the service is ready.
     pub fn impatient(mut self) -> Self {
         self.waits = false;
@@ -194,8 +202,11 @@ impl Setup {
         ];
         let config = Config::parse_from(fixed.into_iter().chain(self.flags.iter().cloned()));
         let metrics = metrics(&config);
-        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = listener::bind(self.listen).unwrap();
+        let mut address = listener.local_addr().unwrap();
+        if address.ip().is_unspecified() {
+            address.set_ip(std::net::Ipv6Addr::LOCALHOST.into());
+        }
         let (health, shutdown) = (Health::new(), CancellationToken::new());
         // A gate that is closed from the start, because a state without gates must not be called ready.
         let _ = health.gate("redis");

@@ -1,4 +1,5 @@
-//! Reads the headers in which proxies name the client: `X-Forwarded-For` and `Forwarded` (RFC 7239).
+//! Reads the headers in which proxies name the client and the host that it asked for: `X-Forwarded-For`, `X-Forwarded-Host`
+//! and `Forwarded` (RFC 7239).
 //!
 //! Each proxy adds the address from which it was reached at the end, so the headers are read from the right. A client may
 //! have invented everything left of what our own proxies wrote.
@@ -17,12 +18,14 @@ pub fn x_forwarded_for<'a>(lines: &[&'a [u8]]) -> impl Iterator<Item = Option<Ip
 }
 
 /// One element of `Forwarded`: what one proxy says of the request that reached it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
     /// The address from which the proxy was reached; `None` if it does not say so, or in no form that can be read.
     pub address: Option<IpAddr>,
     /// Whether it was reached through TLS.
     pub is_https: bool,
+    /// The host that it was asked for, perhaps with a port; `None` if it does not say so, or in no form that can be read.
+    pub host: Option<String>,
 }
 
 /// Reads the elements of all lines of `Forwarded`, from the right.
@@ -51,10 +54,29 @@ fn element(text: &str) -> Element {
         match name.trim().to_ascii_lowercase().as_str() {
             "for" => element.address = address(value),
             "proto" => element.is_https = unquoted(value).eq_ignore_ascii_case("https"),
+            "host" => element.host = host(unquoted(value)),
             _ => {}
         }
     }
     element
+}
+
+/// Returns the host that the client asked the first proxy for, as the lines of `X-Forwarded-Host` say, or else the elements of
+/// `Forwarded`. Only a trusted proxy may be asked for it: then the first word is that of the outermost one, as with
+/// `X-Forwarded-Proto`.
+pub fn forwarded_host(x_forwarded_host: &[&[u8]], elements: &[Element]) -> Option<String> {
+    match x_forwarded_host.first() {
+        Some(line) => host(std::str::from_utf8(line).ok()?.split(',').next()?),
+        None => elements.last()?.host.clone(),
+    }
+}
+
+/// Reads a host name or address, perhaps with a port: letters, digits and the characters `-.:[]`.
+pub fn host(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    let is_host = (1..=255).contains(&text.len()) && text.bytes().all(is_plain);
+    is_host.then(|| text.to_owned())
 }
 
 /// Splits a text at a separator that stands outside of quotation marks. Also returns whether one stays open.
@@ -172,7 +194,7 @@ mod tests {
     #[test]
     fn forwarded_is_read_as_rfc_7239_says() {
         let read = |line: &str| forwarded(&[line.as_bytes()]);
-        let element = |address, is_https| Element { address, is_https };
+        let element = |address, is_https| Element { address, is_https, host: None };
         assert_eq!(
             read("for=192.0.2.43, For=\"[2001:db8:cafe::17]:4711\";by=203.0.113.43;Proto=HTTPS"),
             [element(ip("2001:db8:cafe::17"), true), element(ip("192.0.2.43"), false)]
@@ -191,5 +213,24 @@ mod tests {
         assert_eq!(read("for=9.9.9.9;x=\", for=1.1.1.1;proto=https"), [Element::default()]);
         assert_eq!(read("for=9.9.9.9;x=\", for=\"[::1]:80\";by=\"x\"")[0], Element::default());
         assert_eq!(read(""), [Element::default()]);
+        let host = |line: &str| read(line)[0].host.clone();
+        assert_eq!(
+            host("for=1.1.1.1;Host=\"vote.example:8443\"").as_deref(),
+            Some("vote.example:8443")
+        );
+        for line in ["for=1.1.1.1", "host=", "host=\"a/b\"", "host=a@b"] {
+            assert_eq!(host(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_that_of_the_outermost_proxy() {
+        let elements = forwarded(&[b"for=1.1.1.1;host=outer.example, for=10.0.0.1;host=inner"]);
+        let host = |lines: &[&[u8]]| forwarded_host(lines, &elements);
+        assert_eq!(host(&[]).as_deref(), Some("outer.example"));
+        assert_eq!(host(&[b"vote.example:81, inner"]).as_deref(), Some("vote.example:81"));
+        for line in [&b""[..], b"a/b", b"a b, c", b"\xff"] {
+            assert_eq!(host(&[line]), None);
+        }
     }
 }

@@ -24,8 +24,8 @@ use super::connections::{Lease, Told};
 use super::head::{Head, PeerAddr};
 use super::take_over::TakeOver;
 use super::wire::{Arriving, Pieces, Socket};
-use crate::http;
-use crate::problem::Problem;
+use crate::http::{self, BasePath};
+use crate::problem::{self, Problem};
 
 /// Longest head of a request in bytes, and the size up to which hyper gathers a reply before it writes.
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
@@ -34,6 +34,8 @@ const BUFFER_BYTES_MAX: usize = 16 * 1024;
 pub(super) struct Shared<F> {
     pub(super) filter: F,
     pub(super) draining: AtomicBool,
+    /// As in [`super::Limits::base_path`].
+    pub(super) base_path: BasePath,
     /// As in [`super::Limits::hsts_max_age_s`].
     pub(super) hsts_max_age_s: u32,
     /// As in [`super::Limits::always_https`].
@@ -120,6 +122,9 @@ where
             let refused = http::check_host(request.version(), &headers);
             let transport = http::Transport::of(&headers, shared.always_https);
             request.extensions_mut().insert(Head { peer, headers });
+            if let Some(uri) = shared.base_path.removed_from(request.uri()) {
+                *request.uri_mut() = uri;
+            }
             let request = request.map(|body| Arriving::new(body, lease.clone()));
             let reply = match refused {
                 Some(reason) => Err(reason),
@@ -191,6 +196,7 @@ async fn finish_reply<F>(
         return std::future::pending().await;
     }
     transport.mark(&mut reply, shared.hsts_max_age_s);
+    problem::put_below(&mut reply, &shared.base_path);
     lease.slot.in_flight.store(false, Ordering::Relaxed);
     // A body may have come after its head; it is no part of the next head.
     lease.slot.received.store(0, Ordering::Relaxed);

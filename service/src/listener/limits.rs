@@ -9,6 +9,7 @@ use super::memory_limit;
 use crate::config::ListenerArgs;
 use crate::fd_limit;
 use crate::health::{Gate, Health};
+use crate::http::BasePath;
 
 /// How long a connection without a request stays open once the service drains. Clients check a connection
 /// that has rested for longer, or send the request again when it turns out to be closed.
@@ -29,6 +30,8 @@ pub struct Limits {
     pub lifetime: Duration,
     /// Networks of proxies, which speak for many clients and have no share of their own.
     pub proxies: Vec<IpNet>,
+    /// The path in front of all addresses, which requests lose before they are routed.
+    pub base_path: BasePath,
     /// Says that the service is not ready while newcomers find no room.
     pub gate: Option<Gate>,
     /// For how many seconds a browser that came through TLS comes back through TLS alone; 0 for no such promise.
@@ -55,6 +58,7 @@ impl Limits {
             write_timeout: args.write_timeout(),
             lifetime: Duration::from_millis(args.connection_lifetime_ms),
             proxies: proxies.to_vec(),
+            base_path: args.base_path.clone(),
             gate: Some(gate),
             hsts_max_age_s: args.hsts_max_age_s,
             always_https: false,

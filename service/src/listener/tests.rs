@@ -11,6 +11,7 @@ use warp::Filter;
 
 use super::{Limits, Stop, TakeOver, bind, serve};
 use crate::health::Health;
+use crate::http::BasePath;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -22,6 +23,7 @@ fn limits(connections_max: usize) -> Limits {
         write_timeout: Duration::from_secs(10),
         lifetime: Duration::from_secs(60),
         proxies: Vec::new(),
+        base_path: BasePath::default(),
         gate: None,
         hsts_max_age_s: 0,
         always_https: false,

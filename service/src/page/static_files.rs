@@ -27,6 +27,8 @@ pub type Asset = (&'static str, &'static str, &'static [u8]);
 const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// For an address that is meant for other content.
 const NOT_AT_ALL: HeaderValue = HeaderValue::from_static("no-cache");
+/// The path of all files.
+const FOLDER: &str = "/static/";
 /// The number of hexadecimal digits of a hash in an address.
 const HASH_DIGITS: usize = 12;
 /// The largest share of its size, in percent, that a file may keep for its compressed form to be served.
@@ -51,8 +53,8 @@ struct File {
 }
 
 impl StaticFiles {
-    /// Makes the addresses of the files, and compresses them. In a script, the names of other scripts (`'./NAME'`) become their
-    /// addresses with hashes.
+    /// Makes the addresses of the files, and compresses them. In a script, the names of other scripts (`'./NAME'`) get their
+    /// hashes. They stay relative to the script, so they are right below every base path.
     ///
     /// # Panics
     /// Panics if two scripts import each other, because no hash could then be computed.
@@ -118,7 +120,9 @@ impl StaticFiles {
                 let plain = format!("'./{}'", other.0);
                 if text.contains(&plain) {
                     self.add(other, assets, depth + 1);
-                    let named = format!("'{}'", self.path(other.0));
+                    let path = self.path(other.0);
+                    let path = path.strip_prefix(FOLDER).unwrap_or(path);
+                    let named = format!("'./{path}'");
                     text = text.replace(&plain, &named);
                 }
             }
@@ -127,7 +131,7 @@ impl StaticFiles {
         let plain = Bytes::from(content.into_owned());
         self.files.push(File {
             name,
-            path: format!("/static/{name}?v={}", hash(&plain)),
+            path: format!("{FOLDER}{name}?v={}", hash(&plain)),
             content_type,
             gzip: worthwhile(gzip(&plain), &plain),
             brotli: worthwhile(brotli(&plain), &plain),
@@ -220,7 +224,8 @@ mod tests {
     fn a_script_imports_others_by_the_addresses_with_their_hashes() {
         let files = StaticFiles::new(ASSETS);
         let script = files.get("a.js").unwrap();
-        let expected = format!("import {{ b }} from '{}';", files.path("b.js"));
+        let named = files.path("b.js").strip_prefix("/static/").unwrap();
+        let expected = format!("import {{ b }} from './{named}';");
         assert_eq!(script.plain, expected.as_bytes());
         // A change of what it imports changes its own name, too.
         let changed =

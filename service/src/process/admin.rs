@@ -13,6 +13,7 @@ use warp::{Filter, Rejection};
 
 use crate::health::Health;
 use crate::http;
+use crate::http::BasePath;
 use crate::listener::{self, Limits, Stop};
 use crate::problem::Problem;
 
@@ -32,6 +33,7 @@ pub async fn serve(
         write_timeout: Duration::from_secs(10),
         lifetime: Duration::from_secs(3_600),
         proxies: Vec::new(),
+        base_path: BasePath::default(),
         gate: None,
         grace: Duration::from_millis(200),
         idle_grace: Duration::ZERO,

@@ -62,6 +62,12 @@ impl Addresses {
         Ok(Self { vote: set.map_or_else(|| here(vote_port), Url::to_string), results })
     }
 
+    /// The path in front of all addresses of a page, for BASE_PATH; empty for most.
+    pub(super) fn base_path(address: &str) -> String {
+        let path = Url::parse(address).map(|url| url.path().trim_end_matches('/').to_owned());
+        path.unwrap_or_default()
+    }
+
     /// The address of the voting page as a QR code for a terminal; `None` if no telephone can reach it.
     pub(super) fn qr_code(&self) -> Option<String> {
         let url = Url::parse(&self.vote).ok()?;
@@ -150,6 +156,20 @@ mod tests {
             ["--vote-url", "https://vote.example/", "--results-url", "https://results.example"];
         let all = addresses(&all, machine).unwrap();
         assert_eq!(all, both("https://vote.example/", "https://results.example/"));
+    }
+
+    #[test]
+    fn an_address_may_have_a_path_in_front_of_all_pages() {
+        let set = [
+            "--public-url",
+            "https://example.org/vote",
+            "--results-url",
+            "https://example.org/show/",
+        ];
+        let (vote, results) = addresses(&set, None).unwrap();
+        assert_eq!(vote, "https://example.org/vote/");
+        assert_eq!([vote, results].map(|it| Addresses::base_path(&it)), ["/vote", "/show"]);
+        assert_eq!(Addresses::base_path("http://192.168.1.20:8080/"), "");
     }
 
     #[test]

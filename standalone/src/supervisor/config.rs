@@ -173,18 +173,25 @@ fn chosen(port: u16, setting: &'static str) -> Result<u16, Error> {
     }
 }
 
-/// Reads the address of a page: http or https, a host, perhaps a port.
+/// Reads the address of a page: http or https, a host, perhaps a port, and perhaps the path that a proxy puts in front of
+/// all addresses. The address that is returned ends with a slash.
 ///
 /// # Errors
 /// Returns which part of it is wrong.
 fn page_address(text: &str) -> Result<Url, InvalidAddress> {
-    let url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
+    let mut url = Url::parse(text).map_err(|_| InvalidAddress::NotAnAddress)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(InvalidAddress::NotAnAddress);
     }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(InvalidAddress::HasAPath);
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(InvalidAddress::HasMore);
     }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if path.contains("//") || !path.bytes().all(is_plain) {
+        return Err(InvalidAddress::OddPath);
+    }
+    url.set_path(&format!("{path}/"));
     if !url.username().is_empty() || url.password().is_some() {
         return Err(InvalidAddress::HasALogin);
     }
@@ -228,10 +235,18 @@ mod tests {
 
     #[test]
     fn what_is_no_address_of_a_page_is_refused() {
-        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/show"] {
+        for wrong in ["vote.example", "ftp://vote.example", "http://", "http://vote.example/?show"]
+        {
             page_address(wrong).unwrap_err();
         }
-        page_address("http://user@vote.example").unwrap_err();
+        for wrong in ["http://user@vote.example", "http://vote.example/a b", "http://v.example//a"]
+        {
+            page_address(wrong).unwrap_err();
+        }
+        let below = ["https://vote.example/show", "https://vote.example/show/"];
+        for address in below {
+            assert_eq!(page_address(address).unwrap().as_str(), below[1]);
+        }
         assert_eq!(page_address("https://vote.example:8443").unwrap().port(), Some(8443));
     }
 

@@ -97,9 +97,12 @@ pub enum InvalidAddress {
     /// It is no address of the web.
     #[error("write an address such as http://192.168.1.20:8080")]
     NotAnAddress,
-    /// It has more parts than scheme, host and port.
-    #[error("the pages have no path in front of theirs: leave out what stands behind the host")]
-    HasAPath,
+    /// It has more parts than scheme, host, port and path.
+    #[error("leave out what stands behind the path: an address has no ? and no #")]
+    HasMore,
+    /// Its path has characters that need an escape, or an empty part.
+    #[error("write the path as /vote, of letters, digits and the characters - . _ ~ /")]
+    OddPath,
     /// It has a user or a password.
     #[error("leave out user and password: everybody would read them")]
     HasALogin,

@@ -264,6 +264,7 @@ impl<'a> Pipeline<'a> {
             ("LISTEN_ADDR", format!("0.0.0.0:{vote}")),
             ("COOKIE_KEYS_FILE", self.data_dir.secret_path("cookie-keys").display().to_string()),
             ("DEFAULT_POLL", self.poll.slug.clone()),
+            ("BASE_PATH", Addresses::base_path(&self.addresses.vote)),
             ("RESULTS_URL", self.addresses.results.clone()),
         ]);
         let mut dashboard = common(dashboard_metrics);
@@ -271,6 +272,7 @@ impl<'a> Pipeline<'a> {
             ("DATABASE_URL", database::url_of(DASHBOARD, postgres, self.data_dir)?),
             ("LISTEN_ADDR", format!("0.0.0.0:{results}")),
             ("DEFAULT_POLL", self.poll.slug.clone()),
+            ("BASE_PATH", Addresses::base_path(&self.addresses.results)),
             ("VOTE_URL", self.addresses.vote.clone()),
             ("RESULTS_URL", self.addresses.results.clone()),
         ]);

@@ -20,6 +20,8 @@ pub struct Client {
     /// The address on which the service listens.
     pub address: SocketAddr,
     contract: &'static Contract,
+    /// The path in front of all addresses.
+    base: &'static str,
 }
 
 /// A request that is composed step by step, and then sent with [`Request::send`].
@@ -36,7 +38,13 @@ pub struct Request {
 impl Client {
     /// Returns a client of the service at this address. It checks replies against this contract.
     pub fn new(address: SocketAddr, contract: &'static Contract) -> Self {
-        Self { address, contract }
+        Self { address, contract, base: "" }
+    }
+
+    /// Returns a client that puts this path in front of all addresses, which the OpenAPI document lists without it.
+    #[must_use]
+    pub fn below(self, base: &'static str) -> Self {
+        Self { base, ..self }
     }
 
     /// Begins a GET request for this path.
@@ -149,14 +157,25 @@ impl Request {
     pub async fn send(self) -> Reply {
         let reply = self.client.exchange(&self.bytes()).await;
         let reply = reply.unwrap_or_else(|| panic!("{} {}: no reply", self.method, self.path));
-        self.client.contract.check(self.method, &self.path, &reply);
+        self.client.contract.check(self.method, &self.path, &self.without_base(reply.clone()));
+        reply
+    }
+
+    /// The reply as the document describes it: the type of a problem has no path in front.
+    fn without_base(&self, mut reply: Reply) -> Reply {
+        let base = self.client.base;
+        if !base.is_empty() && reply.media_type() == "application/problem+json" {
+            let below = format!("\"type\":\"{base}/");
+            reply.body = reply.text().replacen(&below, "\"type\":\"/", 1).into_bytes();
+        }
         reply
     }
 
     /// Returns the request as the bytes that [`Request::send`] sends.
     pub fn bytes(&self) -> Vec<u8> {
-        let Self { client: Client { address, .. }, method, path, .. } = self;
-        let mut bytes = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\n").into_bytes();
+        let Self { client: Client { address, base, .. }, method, path, .. } = self;
+        let mut bytes =
+            format!("{method} {base}{path} HTTP/1.1\r\nhost: {address}\r\n").into_bytes();
         bytes.extend_from_slice(b"connection: close\r\n");
         bytes.extend_from_slice(&self.head);
         match self.chunk_bytes {
