@@ -26,5 +26,3 @@ CREATE TABLE accounts (
 COMMENT ON TABLE accounts IS 'The ballots of each poll that came in until taken_at_ms, by what became of them.';
 COMMENT ON COLUMN accounts.accepted IS 'Ballots that Redis has accepted; NULL once Redis went back to an earlier state and lost the count.';
 COMMENT ON COLUMN accounts.differs_since_ms IS 'When unexplained was first not 0, and has not been 0 since.';
-
-INSERT INTO locks (name) VALUES ('accounts');

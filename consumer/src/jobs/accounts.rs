@@ -1,6 +1,6 @@
 //! The accounts of each poll: what became of every ballot that Redis has accepted.
 //!
-//! One replica at a time takes them, every two seconds. Redis is read first, a partition at a time ([`Cut`]), and then
+//! They are taken every two seconds, by whichever replica is first. Redis is read first, a partition at a time ([`Cut`]), and then
 //! Postgres at one moment, without the ballots whose entries came after the cut of their partition. The dashboard shows
 //! the accounts.
 //!
@@ -15,14 +15,13 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 use votestream_schema::poll_copy::cmd;
 use votestream_schema::watermark::{self, StreamState};
-use votestream_schema::{Keys, PollId, db};
+use votestream_schema::{Keys, PollId};
 use votestream_service::CancellationToken;
 use votestream_service::postgres;
 use votestream_service::redis::{Connection, Pool, describe_checkout};
 
 use crate::error::ServerError;
 use crate::jobs::audit_cut::Cut;
-use crate::jobs::auditor::clock_ms;
 use crate::pipeline::worker::NO_SUCH_CODE;
 
 /// Time between two accounts.
@@ -77,12 +76,12 @@ impl Accountant {
     pub(crate) async fn watch(self, shutdown: CancellationToken) {
         let work = async {
             loop {
-                let started = Instant::now();
                 // The readiness gates report a server that is down.
-                if let Err(error) = self.take().await {
+                let worked = self.take().await.unwrap_or_else(|error| {
                     tracing::debug!(%error, "the accounts could not be taken");
-                }
-                tokio::time::sleep(PERIOD.max(REST_FACTOR * started.elapsed())).await;
+                    Duration::ZERO
+                });
+                tokio::time::sleep(PERIOD.max(REST_FACTOR * worked)).await;
             }
         };
         tokio::select! {
@@ -91,29 +90,22 @@ impl Accountant {
         }
     }
 
-    /// Takes the accounts once, unless another replica does.
-    async fn take(&self) -> Result<(), ServerError> {
-        let mut session = self.session().await?;
-        let turn = session.begin().await?;
-        if !db::locks::take_accounts(&turn).await? {
-            return Ok(());
-        }
-        let now = clock_ms(&turn).await?;
-        let period_ms = PERIOD.as_millis() as i64;
-        let sql = "SELECT coalesce(max(taken_at_ms), 0)::int8 FROM accounts";
-        let last: i64 = turn.query_typed_one(sql, &[]).await?.get(0);
+    /// Takes the accounts once, unless another replica has just done that. Returns how long Postgres worked for it.
+    async fn take(&self) -> Result<Duration, ServerError> {
+        let (now, last) = self.session().await?.run(times_ms).await?;
         // An account from the future has been taken by a clock that was wrong.
-        if last <= now && now < last + period_ms / 2 {
-            return Ok(());
+        if last <= now && now < last + PERIOD.as_millis() as i64 / 2 {
+            return Ok(Duration::ZERO);
         }
         let connection = self.redis.get().await;
         let mut connection =
             connection.map_err(|e| ServerError::RedisCheckout(describe_checkout(e)))?;
-        if let Some(accounts) = self.measure(&mut connection, now).await? {
-            store(&turn, now, &accounts).await?;
+        let mut worked = Duration::ZERO;
+        if let Some(accounts) = self.measure(&mut connection, now, &mut worked).await? {
+            let mut session = self.session().await?;
+            session.run(async |client| store(client, now, &accounts).await).await?;
         }
-        turn.commit().await?;
-        Ok(())
+        Ok(worked)
     }
 
     async fn session(&self) -> Result<postgres::Borrowed<'_>, ServerError> {
@@ -121,11 +113,13 @@ impl Accountant {
         session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))
     }
 
-    /// Measures both servers; `None` while something is not known. `now_ms` is Postgres' time before.
+    /// Measures both servers; `None` while something is not known. `now_ms` is Postgres' time before. Adds to `worked` how long
+    /// Postgres worked; the wait for the consumers is no work.
     async fn measure(
         &self,
         connection: &mut Connection,
         now_ms: i64,
+        worked: &mut Duration,
     ) -> Result<Option<Accounts>, ServerError> {
         let cut = Cut::read(connection, &self.keys, self.partitions).await?;
         let settled = cut.settle(connection, &self.keys).await?;
@@ -140,6 +134,7 @@ impl Accountant {
             return Ok(None);
         };
         let mut session = self.session().await?;
+        let started = Instant::now();
         let snapshot = session.begin_snapshot(STATEMENT_TIMEOUT).await?;
         // The snapshot begins with this statement; whatever Redis has accepted by then may be in it.
         let lost = "SELECT EXISTS (SELECT FROM stream_regressions)";
@@ -158,6 +153,7 @@ impl Accountant {
         let sql = include_str!("../../sql/accounts_counted.sql");
         let rows = snapshot.query_typed(sql, &parameters).await?;
         snapshot.commit().await?;
+        *worked += started.elapsed();
         let mut by_poll = BTreeMap::new();
         for row in rows {
             if row.get::<_, i64>(4) > 0 {
@@ -234,6 +230,14 @@ struct Accounts {
 struct DeadLetters {
     without_code: BTreeMap<PollId, i64>,
     others: BTreeMap<PollId, i64>,
+}
+
+/// Reads Postgres' clock, and when the accounts were last taken, in milliseconds since the epoch.
+async fn times_ms(client: &Client) -> Result<(i64, i64), tokio_postgres::Error> {
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8, coalesce(max(taken_at_ms), 0)::int8
+        FROM accounts";
+    let row = client.query_typed_one(sql, &[]).await?;
+    Ok((row.get(0), row.get(1)))
 }
 
 async fn store(

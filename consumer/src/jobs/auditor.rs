@@ -233,7 +233,7 @@ async fn recount(
 }
 
 /// Reads Postgres' clock, in milliseconds since the epoch.
-pub(crate) async fn clock_ms(client: &Client) -> Result<i64, tokio_postgres::Error> {
+async fn clock_ms(client: &Client) -> Result<i64, tokio_postgres::Error> {
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let rows = client.query_typed(sql, &[]).await?;
     Ok(rows.first().map_or(0, |row| row.get(0)))

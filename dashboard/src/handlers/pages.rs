@@ -73,6 +73,7 @@ impl AppState {
             Ok((snapshot, account)) => {
                 let page = AccountsPage {
                     title: snapshot.poll.title.clone(),
+                    base: self.base.clone(),
                     slug: slug.to_owned(),
                     is_listed: snapshot.poll.is_listed(),
                     account,
@@ -80,7 +81,7 @@ impl AppState {
                 };
                 render(StatusCode::OK, &page)
             }
-            Err(problem) => problem_page(&problem),
+            Err(problem) => self.problem_page(&problem),
         }
     }
 

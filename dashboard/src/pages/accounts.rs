@@ -3,6 +3,7 @@
 use askama::Template;
 use votestream_schema::db::accounts::Account;
 use votestream_schema::poll::rfc3339;
+use votestream_service::http::BasePath;
 use votestream_service::page::plain_time;
 
 use crate::pages::{FILES, grouped};
@@ -13,6 +14,8 @@ use crate::pages::{FILES, grouped};
 pub struct AccountsPage {
     /// The poll's question, as people read it.
     pub title: String,
+    /// The path in front of all addresses.
+    pub base: BasePath,
     /// The poll's slug; the script reads this page again.
     pub slug: String,
     /// Whether lists may name the poll; search engines are asked to leave out the others.
@@ -153,8 +156,8 @@ impl AccountsPage {
         }
     }
 
-    fn file(&self, name: &str) -> &'static str {
-        FILES.path(name)
+    fn file(&self, name: &str) -> String {
+        self.base.join(FILES.path(name))
     }
 }
 

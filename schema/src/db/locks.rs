@@ -31,14 +31,6 @@ pub async fn take_audit(tx: &Client) -> Result<bool, tokio_postgres::Error> {
     take(tx, "SELECT FROM locks WHERE name = 'audit' FOR UPDATE SKIP LOCKED").await
 }
 
-/// Takes the lock of the accounts; returns false if another replica has it.
-///
-/// # Errors
-/// Returns the database's error.
-pub async fn take_accounts(tx: &Client) -> Result<bool, tokio_postgres::Error> {
-    take(tx, "SELECT FROM locks WHERE name = 'accounts' FOR UPDATE SKIP LOCKED").await
-}
-
 async fn take(tx: &Client, sql: &str) -> Result<bool, tokio_postgres::Error> {
     Ok(!tx.query_typed(sql, &[]).await?.is_empty())
 }
