@@ -4,4 +4,4 @@
 WITH standing AS (
     INSERT INTO votes (poll_id, voter, choices, entry_ms, entry_seq, ballot)
     SELECT * FROM unnest($1::int4[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::uuid[])
-    RETURNING poll_id, choices, entry_ms, prev_choices, prev_entry_ms, prev_ballot
+    RETURNING poll_id, voter, choices, entry_ms, prev_choices, prev_entry_ms, prev_entry_seq, prev_ballot

@@ -28,8 +28,10 @@
     ORDER BY 1, 2
     ON CONFLICT (poll_id, second) DO UPDATE SET votes = s.votes + excluded.votes
 ), replaced AS (
-    INSERT INTO set_aside (ballot, poll_id, reason)
-    SELECT prev_ballot, poll_id, 'superseded' FROM standing WHERE prev_ballot IS NOT NULL
+    INSERT INTO set_aside (ballot, poll_id, reason, partition, entry_ms, entry_seq)
+    SELECT prev_ballot, poll_id, 'superseded', partition_of(voter, (SELECT partitions FROM deployment)),
+        prev_entry_ms, prev_entry_seq
+    FROM standing WHERE prev_ballot IS NOT NULL
     ON CONFLICT DO NOTHING
 )
 SELECT coalesce(sum(n), 0)::int8 AS counted,

@@ -4,7 +4,7 @@ WITH standing AS (
     INSERT INTO votes AS v (poll_id, voter, choices, entry_ms, entry_seq, ballot)
     SELECT * FROM unnest($1::int4[], $2::uuid[], $3::int8[], $4::int8[], $5::int8[], $6::uuid[])
     ON CONFLICT (poll_id, voter) DO UPDATE SET
-        prev_choices = v.choices, prev_entry_ms = v.entry_ms, prev_ballot = v.ballot,
+        prev_choices = v.choices, prev_entry_ms = v.entry_ms, prev_entry_seq = v.entry_seq, prev_ballot = v.ballot,
         choices = excluded.choices, entry_ms = excluded.entry_ms, entry_seq = excluded.entry_seq,
         ballot = excluded.ballot
     -- $7 lists the polls of the batch in which a newer ballot replaces an older one; in all others the oldest one counts.
@@ -15,5 +15,5 @@ WITH standing AS (
           ELSE
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) < (v.entry_ms, v.entry_seq, v.ballot)
           END
-    RETURNING poll_id, choices, entry_ms, prev_choices, prev_entry_ms,
+    RETURNING poll_id, voter, choices, entry_ms, prev_choices, prev_entry_ms, prev_entry_seq,
         nullif(prev_ballot, ballot) AS prev_ballot

@@ -3,6 +3,7 @@
 //! Absent on purpose: coordination between jobs. None uses another, and each tolerates that other replicas run the
 //! same job at the same time.
 
+pub(crate) mod accounts;
 pub(crate) mod audit_cut;
 pub(crate) mod auditor;
 pub(crate) mod code_repair;

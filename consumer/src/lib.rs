@@ -29,6 +29,7 @@ use votestream_service::{CancellationToken, certificates, healthcheck, process, 
 pub use config::Config;
 
 use error::ServerError;
+use jobs::accounts::Accountant;
 use jobs::auditor::Auditor;
 use jobs::code_repair::CodeRepair;
 use jobs::epoch::{EpochCheck, SameTime};
@@ -46,7 +47,7 @@ use streams::{BatchBounds, Streams};
 /// Size of the Redis pool that the background jobs share; each worker has a connection of its own.
 const REDIS_CONNECTIONS_MAX: u32 = 5;
 /// Postgres sessions for the background jobs, in addition to one for each worker.
-const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 4;
+const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 6;
 
 /// Polls that were read longer ago are not written to Redis: a consumer that is cut off from Postgres knows no changes.
 const POLLS_AGE_MAX: Duration = Duration::from_secs(3);
@@ -234,6 +235,9 @@ fn spawn_measuring_jobs(
         audit_every,
     );
     jobs.spawn(auditor.watch(shutdown.clone()));
+
+    let accountant = Accountant::new(redis.clone(), postgres.clone(), (keys.clone(), *partitions));
+    jobs.spawn(accountant.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);
     let positions = Positions::new(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::json;
+use votestream_schema::db::accounts::Account;
 use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http::{self, BasePath};
 use votestream_service::language::Message;
@@ -16,6 +17,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
+use crate::accounts::Accounts;
 use crate::board::Board;
 use crate::embedding::Embedding;
 use crate::history::History;
@@ -38,6 +40,7 @@ const SERIES_S_MAX: i64 = 3_600;
 pub(crate) struct AppState {
     pub(crate) board: Board,
     pub(crate) viewers: Viewers,
+    pub(crate) accounts: Accounts,
     pub(crate) history: History,
     pub(crate) default_poll: String,
     /// The path in front of all addresses.
@@ -119,6 +122,55 @@ impl AppState {
                 Problem::unavailable(Message::new("detail-no-history")).into_response()
             }
         })
+    }
+
+    /// Returns what became of a poll's ballots, for `GET /api/polls/{slug}/accounts`.
+    pub(crate) async fn account_json(&self, slug: &str) -> Response {
+        public(match self.account(slug).await {
+            Ok((snapshot, Some(account))) => {
+                let body = json!({
+                    "poll": snapshot.poll.slug,
+                    "taken_at": rfc3339(account.taken_at_ms),
+                    "accepted": account.accepted,
+                    "counted": account.counted,
+                    "replaced": account.replaced,
+                    "out_of_time": account.out_of_time,
+                    "no_such_code": account.no_such_code,
+                    "dead": account.dead,
+                    "dropped": account.dropped,
+                    "waiting": account.waiting,
+                    "unexplained": account.unexplained,
+                    "differs_since": account.differs_since_ms.map(rfc3339),
+                });
+                http::json(StatusCode::OK, body.to_string())
+            }
+            Ok((_, None)) => {
+                Problem::unavailable("the account of this poll has not been taken yet")
+                    .into_response()
+            }
+            Err(problem) => problem.into_response(),
+        })
+    }
+
+    /// Reads the last account of a poll, unless the poll keeps its turnout to the operator.
+    async fn account(&self, slug: &str) -> Result<(Arc<Snapshot>, Option<Account>), Problem> {
+        let snapshot = self.poll(slug)?;
+        if !snapshot.visible && !snapshot.poll.shows_turnout() {
+            return Err(results_hidden(&snapshot));
+        }
+        match self.accounts.of(snapshot.poll.id).await {
+            Ok(account) => Ok((snapshot, account)),
+            Err(error) => {
+                let servers = &self.postgres;
+                tracing::warn!(
+                    poll = slug,
+                    %servers,
+                    "the account of poll `{slug}` could not be read from postgres at {servers} and is answered with 503: \
+                     {error}"
+                );
+                Err(Problem::unavailable(Message::new("detail-no-account")))
+            }
+        }
     }
 
     /// Streams a poll's frames, for `GET /api/polls/{slug}/events`. The stream takes the connection over.

@@ -3,6 +3,7 @@
 //! `main → run → routes → handlers → board ← feed`: the feed reads Postgres and publishes to the board, and handlers
 //! and viewers read the board. The one promise: everybody sees the same state at the same moment, however many watch.
 
+mod accounts;
 mod board;
 pub mod config;
 pub mod embedding;
@@ -31,6 +32,7 @@ use votestream_service::{CancellationToken, certificates, healthcheck, postgres,
 
 pub use config::Config;
 
+use accounts::Accounts;
 use board::Board;
 use embedding::Embedding;
 use feed::Feed;
@@ -39,7 +41,7 @@ use history::History;
 use picture::Pictures;
 use viewers::Viewers;
 
-/// Size of the Postgres pool: one session for the feed, the others for the history.
+/// Size of the Postgres pool: one session for the feed, one for the accounts, the others for the history.
 const POSTGRES_CONNECTIONS_MAX: u32 = 4;
 
 /// Serves viewers on `listener` until `shutdown`, then closes their streams. Returns whether all connections ended within
@@ -76,7 +78,8 @@ pub async fn run(
     let state = Arc::new(AppState {
         board,
         viewers,
-        history: History::new(pool, max - 1, tick),
+        accounts: Accounts::new(pool.clone()),
+        history: History::new(pool, max - 2, tick),
         postgres: servers,
         default_poll: config.default_poll.to_string(),
         base: config.listener.base_path.clone(),

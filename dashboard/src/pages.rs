@@ -4,6 +4,7 @@
 //! labels reach HTML only through Askama's escaping. No page has an inline script or style.
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
+pub mod accounts;
 pub mod picture;
 pub mod present;
 
@@ -224,6 +225,7 @@ impl ResultsPage {
 pub const ASSETS: &[Asset] = &[
     BASE_CSS,
     ("results.css", CSS, include_bytes!("../static/results.css")),
+    ("accounts.js", JS, include_bytes!("../static/accounts.js")),
     ("announcer.js", JS, include_bytes!("../static/announcer.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
     ("clock.js", JS, include_bytes!("../static/clock.js")),

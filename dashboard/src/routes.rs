@@ -4,10 +4,12 @@
 //! GET  /                          the default poll's results
 //! GET  /polls/{slug}              a poll's results
 //! GET  /polls/{slug}/picture.png  the same as a picture, for previews of links
+//! GET  /polls/{slug}/accounts     what became of every ballot
 //! GET  /present/{slug}            a poll on the screen of a hall
 //! GET  /embed/{slug}              a poll's results in a frame of another site
 //! GET  /api/polls                 the polls
 //! GET  /api/polls/{slug}/tally    a poll's tally
+//! GET  /api/polls/{slug}/accounts what became of every ballot, as JSON
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
 //! GET  /problems/{name}           the explanation of a problem's type
@@ -98,12 +100,26 @@ fn page_routes(
             },
         );
     let picture = warp::path!("polls" / String / "picture.png")
-        .and(state)
+        .and(state.clone())
         .and(timed("picture"))
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.picture(&slug).await)
         });
-    page.or(present).unify().or(embedded).unify().or(picture).unify()
+    let accounts = warp::path!("polls" / String / "accounts")
+        .and(state)
+        .and(timed("accounts_page"))
+        .and(head())
+        .and(raw_query())
+        .then(
+            |slug: String,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             head: Head,
+             query: String| async move {
+                timer.stop(state.accounts_page(&slug, &head, &query).await)
+            },
+        );
+    page.or(present).unify().or(embedded).unify().or(picture).unify().or(accounts).unify()
 }
 
 /// Routes JSON and event streams for programs.
@@ -130,6 +146,12 @@ fn result_routes(
                 timer.stop(span.end(Some(&slug), state.tally(&slug, &head, &query)))
             },
         );
+    let accounts = warp::path!("api" / "polls" / String / "accounts")
+        .and(state.clone())
+        .and(timed("accounts"))
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.account_json(&slug).await)
+        });
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
         .and(timed("series"))
@@ -169,7 +191,7 @@ fn result_routes(
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
-    tally.or(list).unify().or(series).unify().or(events).unify()
+    tally.or(list).unify().or(accounts).unify().or(series).unify().or(events).unify()
 }
 
 /// The part of the address behind the question mark, as it is; empty where there is none.

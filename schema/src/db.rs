@@ -4,6 +4,7 @@
 //! Absent on purpose: the statements that count votes, which are the consumer's, and those that read
 //! tallies every tick, which are the dashboard's.
 
+pub mod accounts;
 pub mod audit_trail;
 pub mod epoch;
 mod error;

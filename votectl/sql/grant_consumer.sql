@@ -3,6 +3,6 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, poll_secrets, options, codes, voting_codes, deployment TO :role;
 GRANT SELECT, UPDATE ON locks TO :role;
-GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside, stream_positions, watermarks, waiting TO :role;
+GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside, stream_positions, watermarks, waiting, accounts TO :role;
 GRANT SELECT, INSERT ON stream_regressions TO :role;
 GRANT DELETE ON set_aside TO :role;

@@ -2,4 +2,4 @@
 -- secrets of polls. votectl replaces the role by its quoted name.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
-GRANT SELECT ON polls, options, tally, poll_tally, series, deployment, progress TO :role;
+GRANT SELECT ON polls, options, tally, poll_tally, series, deployment, progress, accounts TO :role;

@@ -1,4 +1,4 @@
-//! The moment at which the standing audit compares both servers.
+//! The moment at which the standing audit and the accounts compare both servers.
 //!
 //! Redis is read first, a partition at a time, each in one atomic step: that is the *cut*. Then the audit waits until the
 //! consumers have settled every entry up to the cut. So no ballot is on its way between the servers when Postgres is read,
@@ -7,12 +7,13 @@
 //! Invariant: a ballot whose entry is later than [`Cut::last_ms`] is in none of these numbers, and one whose entry is
 //! earlier than [`Cut::first_ms`] is in all of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use redis::{RedisError, Script};
 use tokio::time::Instant;
 use votestream_schema::keys::DROPPED_PREFIX;
-use votestream_schema::{EntryId, Keys};
+use votestream_schema::{EntryId, Keys, PollId};
 use votestream_service::redis::Connection;
 
 use crate::error::ServerError;
@@ -22,7 +23,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// One partition at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct PartitionCut {
     /// Redis' clock.
     time_ms: i64,
@@ -30,10 +31,20 @@ struct PartitionCut {
     oldest: Option<EntryId>,
     length: i64,
     dead_letters: i64,
-    /// Ballots ever accepted.
-    accepted: i64,
-    /// Dead letters that an operator dropped.
-    dropped: i64,
+    /// Ballots ever accepted, by poll.
+    accepted: BTreeMap<PollId, i64>,
+    /// Dead letters that an operator dropped, by poll.
+    dropped: BTreeMap<PollId, i64>,
+}
+
+impl PartitionCut {
+    fn accepted(&self) -> i64 {
+        self.accepted.values().sum()
+    }
+
+    fn dropped(&self) -> i64 {
+        self.dropped.values().sum()
+    }
 }
 
 /// All partitions, each at one moment shortly after the other.
@@ -79,7 +90,22 @@ impl Cut {
 
     /// Ballots ever accepted.
     pub(crate) fn accepted(&self) -> i64 {
-        self.partitions.iter().map(|partition| partition.accepted).sum()
+        self.partitions.iter().map(PartitionCut::accepted).sum()
+    }
+
+    /// Ballots ever accepted, by poll.
+    pub(crate) fn accepted_by_poll(&self) -> BTreeMap<PollId, i64> {
+        by_poll(self.partitions.iter().map(|partition| &partition.accepted))
+    }
+
+    /// Dead letters that an operator dropped, by poll.
+    pub(crate) fn dropped_by_poll(&self) -> BTreeMap<PollId, i64> {
+        by_poll(self.partitions.iter().map(|partition| &partition.dropped))
+    }
+
+    /// The ID of the last entry in the numbers, by partition: each later entry has a later one.
+    pub(crate) fn last(&self) -> impl Iterator<Item = EntryId> {
+        self.partitions.iter().map(|partition| partition.last)
     }
 
     /// Waits until every entry up to the cut is settled, for five seconds at most.
@@ -110,7 +136,7 @@ impl Cut {
                 settled.waiting += cut.length.min(now.length);
             }
             // An entry may have become a dead letter meanwhile, and an operator may have taken one out.
-            let dead = |at: &PartitionCut| at.dead_letters + at.dropped;
+            let dead = |at: &PartitionCut| at.dead_letters + at.dropped();
             settled.dead_letters += dead(cut).max(dead(now));
         }
         settled
@@ -124,6 +150,14 @@ pub(crate) struct Settled {
     pub(crate) waiting: i64,
     /// Dead letters, those included that an operator dropped.
     pub(crate) dead_letters: i64,
+}
+
+fn by_poll<'a>(parts: impl Iterator<Item = &'a BTreeMap<PollId, i64>>) -> BTreeMap<PollId, i64> {
+    let mut sums = BTreeMap::new();
+    for (poll, ballots) in parts.flatten() {
+        *sums.entry(*poll).or_default() += ballots;
+    }
+    sums
 }
 
 fn parse(reply: &[String]) -> Option<PartitionCut> {
@@ -142,10 +176,13 @@ fn parse(reply: &[String]) -> Option<PartitionCut> {
     for counter in counters.chunks_exact(2) {
         let ballots: i64 = counter[1].parse().ok()?;
         // Accepted ballots are counted under the poll's number; the other fields have names.
-        match counter[0].bytes().next() {
-            Some(b'0'..=b'9') => cut.accepted += ballots,
-            _ if counter[0].starts_with(DROPPED_PREFIX) => cut.dropped += ballots,
-            _ => {}
+        let name = counter[0].as_str();
+        let (counters, poll) = match name.strip_prefix(DROPPED_PREFIX) {
+            Some(poll) => (&mut cut.dropped, poll),
+            None => (&mut cut.accepted, name),
+        };
+        if let Ok(poll) = poll.parse() {
+            counters.insert(PollId(poll), ballots);
         }
     }
     Some(cut)
@@ -171,9 +208,11 @@ mod tests {
         let counters = ["7", "10", &dropped, "3", keys::FIELD_REMOVED, "5"];
         let one = parsed(&[&["100", "99-1", "", "0", "2"], &counters[..]].concat());
         let other = parsed(&["101", "104-0", "104-0", "1", "0", "8", "1"]);
-        assert_eq!((one.accepted, one.dropped, one.dead_letters), (10, 3, 2));
+        assert_eq!((one.accepted(), one.dropped(), one.dead_letters), (10, 3, 2));
         let both = cut(&[one, other]);
         assert_eq!((both.first_ms(), both.last_ms(), both.accepted()), (100, 104, 11));
+        assert_eq!(both.accepted_by_poll(), BTreeMap::from([(PollId(7), 10), (PollId(8), 1)]));
+        assert_eq!(both.dropped_by_poll(), BTreeMap::from([(PollId(7), 3)]));
         assert_eq!(parse(&["1".to_owned()]), None);
     }
 

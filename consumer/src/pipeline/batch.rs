@@ -45,13 +45,24 @@ impl Reason {
     }
 }
 
+/// A ballot that was accepted and does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The ballot.
+    pub ballot: Ballot,
+    /// The ID of the entry under which it first came in.
+    pub entry: EntryId,
+    /// Why it does not count.
+    pub reason: Reason,
+}
+
 /// One batch, sorted by what is to be done with each entry.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Votes to count: one per (poll, voter), sorted by it.
     pub votes: Vec<Vote>,
-    /// Ballots that will not count, whatever the database holds, with the reason.
-    pub set_aside: Vec<(Ballot, Reason)>,
+    /// Ballots that will not count, whatever the database holds.
+    pub set_aside: Vec<SetAside>,
     /// Indices of entries to move to the dead letters, with the reason that operators will read.
     pub dead: Vec<(usize, String)>,
     /// Whether an entry was refused because of the cached poll, so that it has to be sorted again with fresh polls
@@ -80,7 +91,7 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
                 continue;
             }
             Some(poll) if poll.allows(ballot.choices) => {
-                batch.set_aside.push((ballot, Reason::OutOfTime));
+                batch.set_aside.push(SetAside { ballot, entry: id, reason: Reason::OutOfTime });
             }
             Some(_) => batch.dead.push((source, not_allowed(&ballot))),
             None => batch.dead.push((source, no_such_poll(&ballot))),
@@ -131,10 +142,17 @@ fn keep_one_per_voter(batch: &mut Batch) {
     batch.votes.dedup_by(|later, standing| {
         let same = same_voter(later, standing).is_eq();
         if same && later.ballot.id != standing.ballot.id {
-            set_aside.push((later.ballot, Reason::Superseded));
+            set_aside.push(later.set_aside());
         }
         same
     });
+}
+
+impl Vote {
+    /// The ballot of this vote, while another ballot of the voter counts.
+    pub(crate) fn set_aside(&self) -> SetAside {
+        SetAside { ballot: self.ballot, entry: self.entry, reason: Reason::Superseded }
+    }
 }
 
 fn same_voter(a: &Vote, b: &Vote) -> Ordering {

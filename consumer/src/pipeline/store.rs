@@ -16,14 +16,13 @@ use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
-use votestream_schema::Ballot;
 use votestream_schema::code::CodeHash;
 use votestream_service::postgres::{
     Pool, Session, Warnings, describe, describe_checkout, is_data_error,
 };
 
 use crate::metrics;
-use crate::pipeline::batch::{Reason, Vote};
+use crate::pipeline::batch::{SetAside, Vote};
 
 /// Counts any votes, of new voters and of voters already stored.
 const UPSERT: &str =
@@ -92,11 +91,7 @@ impl Store {
     /// Returns [`Error::Rejected`] when Postgres refuses the data, [`Error::TooSlow`] when a time-out ended the statement,
     /// and [`Error::Transient`] for every other failure, such as a commit that no synchronous standby has confirmed.
     /// Nothing is counted then.
-    pub async fn count(
-        &self,
-        votes: &[Vote],
-        set_aside: &[(Ballot, Reason)],
-    ) -> Result<Outcome, Error> {
+    pub async fn count(&self, votes: &[Vote], set_aside: &[SetAside]) -> Result<Outcome, Error> {
         if votes.is_empty() && set_aside.is_empty() {
             return Ok(Outcome::default());
         }
@@ -133,7 +128,7 @@ impl Store {
         session: &mut Session,
         warnings: &Warnings,
         votes: &[Vote],
-        set_aside: &[(Ballot, Reason)],
+        set_aside: &[SetAside],
     ) -> Result<Outcome, tokio_postgres::Error> {
         let left = self.upserts_left.load(Ordering::Relaxed);
         if left > 0 {
@@ -180,7 +175,7 @@ async fn count_in_transaction(
     warnings: &Warnings,
     statement: &str,
     votes: &[Vote],
-    set_aside: &[(Ballot, Reason)],
+    set_aside: &[SetAside],
 ) -> Result<Outcome, tokio_postgres::Error> {
     let transaction = session.begin().await?;
     let mut counted = Counted::default();
@@ -196,7 +191,7 @@ async fn count_in_transaction(
         }
         // The statement does not say which votes lost, so all are offered; `set_aside.sql` skips those that count.
         if counted.unchanged > 0 {
-            losers.extend(votes.iter().map(|vote| (vote.ballot, Reason::Superseded)));
+            losers.extend(votes.iter().map(Vote::set_aside));
         }
     }
     if !losers.is_empty() {
@@ -317,12 +312,14 @@ impl Columns {
 /// Stores which of these ballots do not count, with the reason; ballots that do count are skipped.
 async fn store_set_aside(
     client: &tokio_postgres::Client,
-    losers: &[(Ballot, Reason)],
+    losers: &[SetAside],
 ) -> Result<(), tokio_postgres::Error> {
-    let ballots: Vec<Uuid> = losers.iter().map(|(ballot, _)| ballot.id.0).collect();
-    let polls: Vec<i32> = losers.iter().map(|(ballot, _)| ballot.poll.0).collect();
-    let voters: Vec<Uuid> = losers.iter().map(|(ballot, _)| ballot.voter.0).collect();
-    let reasons: Vec<&str> = losers.iter().map(|(_, reason)| reason.as_str()).collect();
+    let ballots: Vec<Uuid> = losers.iter().map(|it| it.ballot.id.0).collect();
+    let polls: Vec<i32> = losers.iter().map(|it| it.ballot.poll.0).collect();
+    let voters: Vec<Uuid> = losers.iter().map(|it| it.ballot.voter.0).collect();
+    let reasons: Vec<&str> = losers.iter().map(|it| it.reason.as_str()).collect();
+    let entry_ms: Vec<i64> = losers.iter().map(|it| it.entry.ms).collect();
+    let entry_seq: Vec<i64> = losers.iter().map(|it| it.entry.seq).collect();
     client
         .query_typed(
             include_str!("../../sql/set_aside.sql"),
@@ -331,6 +328,8 @@ async fn store_set_aside(
                 (&polls, Type::INT4_ARRAY),
                 (&voters, Type::UUID_ARRAY),
                 (&reasons, Type::TEXT_ARRAY),
+                (&entry_ms, Type::INT8_ARRAY),
+                (&entry_seq, Type::INT8_ARRAY),
             ],
         )
         .await

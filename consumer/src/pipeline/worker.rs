@@ -540,26 +540,23 @@ fn in_parts(mut votes: Vec<Vote>, size: usize) -> Vec<Vec<Vote>> {
 }
 
 /// The reason of a dead letter whose voter has no voting code.
+/// The words by which a dead letter of a voter without a voting code is known.
+pub(crate) const NO_SUCH_CODE: &str = "needs voting codes, and the voter of this ballot has none that was issued, or it was \
+     revoked before";
+
 fn no_such_code(vote: &Vote) -> String {
-    format!(
-        "poll {} needs voting codes, and the voter of this ballot has none that was issued, or it was revoked before: \
-         no producer accepts such a ballot",
-        vote.ballot.poll
-    )
+    format!("poll {} {NO_SUCH_CODE}: no producer accepts such a ballot", vote.ballot.poll)
 }
 
 /// Adds a committed transaction to the counters of votes by outcome.
-fn record_outcomes(
-    counted: store::Counted,
-    set_aside: &[(votestream_schema::Ballot, batch::Reason)],
-) {
+fn record_outcomes(counted: store::Counted, set_aside: &[batch::SetAside]) {
     let count = |outcome: &'static str, n: u64| {
         metrics::VOTES.with([outcome]).increment(n);
     };
     count("counted", (counted.counted - counted.replaced).unsigned_abs());
     count("replaced", counted.replaced.unsigned_abs());
     count("unchanged", counted.unchanged.unsigned_abs());
-    for (_, reason) in set_aside {
+    for batch::SetAside { reason, .. } in set_aside {
         count(reason.as_str(), 1);
     }
 }

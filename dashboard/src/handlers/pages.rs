@@ -16,6 +16,7 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use super::AppState;
+use crate::pages::accounts::AccountsPage;
 use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
@@ -75,6 +76,26 @@ impl AppState {
             results: self.results_page(&snapshot, words, Some(slug), Some(head)),
         };
         render(StatusCode::OK, words, &page)
+    }
+
+    /// Renders what became of a poll's ballots, for `GET /polls/{slug}/accounts`.
+    pub(crate) async fn accounts_page(&self, slug: &str, head: &Head, query: &str) -> Response {
+        match self.account(slug).await {
+            Ok((snapshot, account)) => {
+                let words = words_of(&snapshot, Some(head), query);
+                let page = AccountsPage {
+                    words,
+                    title: snapshot.poll.title.clone(),
+                    base: self.base.clone(),
+                    slug: slug.to_owned(),
+                    is_listed: snapshot.poll.is_listed(),
+                    account,
+                    now_ms: now_ms(),
+                };
+                render(StatusCode::OK, words, &page)
+            }
+            Err(problem) => self.problem_page(&problem, head, query),
+        }
     }
 
     /// The turnout as viewers have it: while results are hidden, it is no newer than the last frame.

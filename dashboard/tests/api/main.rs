@@ -9,6 +9,7 @@ mod document;
 mod harness;
 mod stream;
 
+mod accounts;
 mod admin;
 mod browser;
 mod events;

@@ -82,6 +82,9 @@ async fn a_sealed_poll_keeps_its_result_and_nothing_that_names_a_voter() {
     deployment.run(&["dead-letters", "drop", "--all", "--yes"]).ok();
 
     deployment.run(&["poll", "seal", "pets"]).refused(1, &["cannot be undone", "--yes"]);
+    let aside = "INSERT INTO set_aside (ballot, poll_id, reason, partition, entry_ms, entry_seq)
+        SELECT gen_random_uuid(), id, 'superseded', 0, 5, 5 FROM polls";
+    deployment.postgres.batch_execute(aside).await.unwrap();
     for _ in 0..2 {
         let said = deployment.run(&["poll", "seal", "pets", "--yes"]).ok();
         assert!(said.contains("is sealed") && said.contains("backups"), "{said}");
@@ -92,6 +95,9 @@ async fn a_sealed_poll_keeps_its_result_and_nothing_that_names_a_voter() {
     let sql = "SELECT count(*) FROM votes WHERE entry_ms <> 0 OR entry_seq <> 0 OR prev_ballot IS NOT NULL";
     let with_time: i64 = deployment.postgres.query_one(sql, &[]).await.unwrap().get(0);
     assert_eq!(with_time, 0);
+    let sql = "DELETE FROM set_aside RETURNING partition IS NULL AND entry_ms IS NULL AND entry_seq IS NULL";
+    let aside: bool = deployment.postgres.query_one(sql, &[]).await.unwrap().get(0);
+    assert!(aside, "a ballot that was set aside keeps its time");
     let copy = definition(&mut deployment).await;
     assert!(copy.secrecy.is_sealed() && copy.secrecy.keys.secret().is_none());
     let shown = deployment.run(&["poll", "show", "pets", "--json"]).json();
