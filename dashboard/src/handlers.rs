@@ -1,14 +1,16 @@
 //! The handlers: each turns one request into a reply, from the state on the board. Pages have a module of their own.
 
 mod pages;
+mod voters;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde_json::json;
 use votestream_schema::poll::{PollState, rfc3339};
 use votestream_service::http::{self, BasePath};
-use votestream_service::listener::{PeerAddr, budget};
+use votestream_service::listener::{Head, PeerAddr, budget};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
@@ -21,6 +23,12 @@ use crate::picture::Pictures;
 use crate::problems::RESULTS_HIDDEN;
 use crate::snapshot::Snapshot;
 use crate::viewers::Viewers;
+
+/// The parameter with which a page asks for what its reader may see, where others see less.
+const OPENED: &str = "opened";
+
+/// The parameters of the query string, by name.
+pub(crate) type Query = HashMap<String, String>;
 
 /// The longest series that one request returns, in seconds.
 const SERIES_S_MAX: i64 = 3_600;
@@ -68,10 +76,19 @@ impl AppState {
         public(http::json(StatusCode::OK, json!({ "polls": polls }).to_string()))
     }
 
+    /// Returns the poll as everybody sees it, or as the reader of this request may see it if the query asks for that.
+    fn asked(&self, slug: &str, head: &Head, query: &Query) -> Result<Arc<Snapshot>, Problem> {
+        let snapshot = self.poll(slug)?;
+        Ok(match query.contains_key(OPENED) {
+            true => self.opened_for(snapshot, head),
+            false => snapshot,
+        })
+    }
+
     /// Returns a poll's tally, for `GET /api/polls/{slug}/tally`; a problem while results are hidden.
-    pub(crate) fn tally(&self, slug: &str) -> Response {
+    pub(crate) fn tally(&self, slug: &str, head: &Head, query: &Query) -> Response {
         let outcome = self
-            .poll(slug)
+            .asked(slug, head, query)
             .and_then(|snapshot| snapshot.tally_json().ok_or_else(|| results_hidden(&snapshot)));
         public(match outcome {
             Ok(json) => http::json(StatusCode::OK, json),
@@ -80,9 +97,10 @@ impl AppState {
     }
 
     /// Returns votes per second, for `GET /api/polls/{slug}/series?seconds=…`; five minutes unless asked otherwise.
-    pub(crate) async fn series(&self, slug: &str, seconds: Option<i64>) -> Response {
-        let seconds = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
-        let snapshot = match self.poll(slug) {
+    pub(crate) async fn series(&self, slug: &str, head: &Head, query: &Query) -> Response {
+        let seconds = query.get("seconds").and_then(|text| text.parse().ok());
+        let seconds: i64 = seconds.unwrap_or(300).clamp(1, SERIES_S_MAX);
+        let snapshot = match self.asked(slug, head, query) {
             Ok(snapshot) if snapshot.visible => snapshot,
             Ok(hidden) => return public(results_hidden(&hidden).into_response()),
             Err(problem) => return public(problem.into_response()),
@@ -103,8 +121,11 @@ impl AppState {
     }
 
     /// Streams a poll's frames, for `GET /api/polls/{slug}/events`. The stream takes the connection over.
-    pub(crate) fn events(&self, slug: &str, peer: PeerAddr) -> Response {
-        match self.viewers.take_over(slug, budget::owner(peer.0, &self.proxies)) {
+    pub(crate) fn events(&self, slug: &str, head: &Head, query: &Query) -> Response {
+        let is_opened = query.contains_key(OPENED)
+            && self.board.get(slug).is_some_and(|it| self.has_voted(&it.poll, &head.headers));
+        let owner = budget::owner(head.peer.0, &self.proxies);
+        match self.viewers.take_over(slug, is_opened, owner) {
             Some(reply) => reply.unwrap_or_else(no_seat),
             None => self.unknown(slug),
         }

@@ -1,6 +1,6 @@
 //! The results page, alone or in a frame of another site: its view structs, their template and the static files.
 //!
-//! Invariants: a page whose results are hidden renders every figure as zero, whatever its struct holds. Poll titles and
+//! Invariants: a page whose results are hidden renders every figure but the turnout as zero, whatever its struct holds. Poll titles and
 //! labels reach HTML only through Askama's escaping. No page has an inline script or style.
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
@@ -56,7 +56,7 @@ pub struct ResultsPage {
     pub slug: String,
     /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
-    /// The poll's visibility: `always`, `after_close` or `admin`.
+    /// The poll's visibility: `always`, `after_close`, `after_vote` or `admin`.
     pub visibility: String,
     /// Whether the results are hidden now. The options are needed all the same, because the script fills them in once
     /// the results become visible.
@@ -91,6 +91,10 @@ pub struct ResultsPage {
     pub address: Option<String>,
     /// Whether the page stands in a frame of another site.
     pub is_embedded: bool,
+    /// Whether the reader sees these results because of a vote, and others do not see them yet.
+    pub is_opened: bool,
+    /// The number of people counted, while the results are hidden from those who have not voted.
+    pub turnout: Option<u64>,
 }
 
 impl ResultsPage {
@@ -120,11 +124,15 @@ impl ResultsPage {
     fn hidden_words(&self) -> String {
         let is_over = matches!(self.state.as_str(), "closed" | "archived");
         match (self.visibility.as_str(), &self.closes_at) {
-            ("after_close", _) if is_over => {
+            ("after_close" | "after_vote", _) if is_over => {
                 "They appear here as soon as the last votes are counted.".to_owned()
             }
             ("after_close", Some(at)) => {
                 format!("They appear here as soon as voting closes, {}.", plain_time(at))
+            }
+            ("after_vote", _) => {
+                "You see them once you have voted, and everybody sees them once voting has closed."
+                    .to_owned()
             }
             ("after_close", None) => "They appear here as soon as voting closes.".to_owned(),
             _ => "The people who run this poll have not published them.".to_owned(),

@@ -15,7 +15,6 @@
 //! GET  /static/{file}             styles and scripts, also /favicon.ico
 //! ```
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -27,12 +26,9 @@ use warp::http::{Method, StatusCode};
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
-use crate::handlers::AppState;
+use crate::handlers::{AppState, Query};
 use crate::spans::{RequestSpan, traced};
 use crate::{pages, problems};
-
-/// The parameters of the query string, by name.
-type Query = HashMap<String, String>;
 
 const OPENAPI: &str = include_str!("../openapi.json");
 
@@ -70,13 +66,16 @@ fn page_routes(
         .and(timed("results_page"))
         .and(traced("show results"))
         .and(head())
+        .and(query())
         .map(
             |slug: Option<String>,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
-             head: Head| {
-                timer.stop(span.end(slug.as_deref(), state.page(slug.as_deref(), &head)))
+             head: Head,
+             query: Query| {
+                let reply = state.page(slug.as_deref(), &head, &query);
+                timer.stop(span.end(slug.as_deref(), reply))
             },
         );
     let present = warp::path!("present" / String)
@@ -117,22 +116,32 @@ fn result_routes(
         .and(state.clone())
         .and(timed("tally"))
         .and(traced("show tally"))
-        .map(|slug: String, state: Arc<AppState>, timer: RequestTimer, span: RequestSpan| {
-            timer.stop(span.end(Some(&slug), state.tally(&slug)))
-        });
+        .and(head())
+        .and(query())
+        .map(
+            |slug: String,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             span: RequestSpan,
+             head: Head,
+             query: Query| {
+                timer.stop(span.end(Some(&slug), state.tally(&slug, &head, &query)))
+            },
+        );
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
         .and(timed("series"))
         .and(traced("show series"))
+        .and(head())
         .and(query())
         .then(
             |slug: String,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
+             head: Head,
              query: Query| async move {
-                let seconds = query.get("seconds").and_then(|text| text.parse().ok());
-                let reply = state.series(&slug, seconds).await;
+                let reply = state.series(&slug, &head, &query).await;
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
@@ -142,16 +151,18 @@ fn result_routes(
         .and(traced("open event stream"))
         .and(warp::method())
         .and(head())
+        .and(query())
         .map(
             |slug: String,
              state: Arc<AppState>,
              timer: RequestTimer,
              span: RequestSpan,
              method: Method,
-             Head { peer, .. }: Head| {
+             head: Head,
+             query: Query| {
                 let reply = match method == Method::HEAD {
-                    true => state.events_head(&slug, peer),
-                    false => state.events(&slug, peer),
+                    true => state.events_head(&slug, head.peer),
+                    false => state.events(&slug, &head, &query),
                 };
                 timer.stop(span.end(Some(&slug), reply))
             },

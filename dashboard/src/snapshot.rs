@@ -103,6 +103,13 @@ impl Snapshot {
         }
     }
 
+    /// Returns the snapshot as somebody sees it who has voted, if that differs from what everybody may see, or did so before the
+    /// result was final.
+    pub fn for_voters(&self) -> Option<Self> {
+        let is_open = self.poll.shows_results_to_voters();
+        is_open.then(|| Self { visible: true, ..self.clone() })
+    }
+
     /// Returns whether viewers need a new frame after `before`. While results are hidden a changed tally does not count as
     /// a difference, because the rhythm of frames would reveal when votes are counted.
     pub fn differs_from(&self, before: &Self) -> bool {
@@ -266,7 +273,7 @@ mod tests {
 
     #[test]
     fn hidden_results_leak_no_number() {
-        for visibility in [Visibility::AfterClose, Visibility::Admin] {
+        for visibility in [Visibility::AfterClose, Visibility::AfterVote, Visibility::Admin] {
             let hidden = snapshot(visibility);
             assert_eq!(hidden.tally_json(), None);
             let frame = String::from_utf8(hidden.frame().to_vec()).unwrap();

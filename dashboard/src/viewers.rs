@@ -35,10 +35,12 @@ impl Viewers {
         Self { board, seats }
     }
 
-    /// Returns the reply that takes the connection of a client in this network over for a poll's frames. Returns `None` when
-    /// the poll is unknown, and `Some(None)` when there is no seat.
-    pub fn take_over(&self, slug: &str, owner: Owner) -> Option<Option<Response>> {
-        Some(self.seats.take_over(self.board.watch(slug)?, owner))
+    /// Returns the reply that takes the connection of a client in this network over for a poll's frames: those that everybody
+    /// sees, or those of voters if it `is_opened`. Returns `None` when the poll is unknown, and `Some(None)` when there is no
+    /// seat.
+    pub fn take_over(&self, slug: &str, is_opened: bool, owner: Owner) -> Option<Option<Response>> {
+        let opened = is_opened.then(|| self.board.watch_opened(slug)).flatten();
+        Some(self.seats.take_over(opened.or_else(|| self.board.watch(slug))?, owner))
     }
 
     /// Returns whether a poll is known, and if so, whether there is a seat for a client in this network.

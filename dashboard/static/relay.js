@@ -12,6 +12,7 @@ const ANSWER_MS_MAX = 2_000;
 
 export class Relay {
   #poll;
+  #opened;
   #notify;
   #name;
   #channel = null;
@@ -22,11 +23,14 @@ export class Relay {
   #heard_ms = 0;
   #last = { frame: null, link: null };
 
-  /** Calls `notify` with each event of the stream, and with { kind: 'role', role: 'leader' | 'follower' | 'alone' }. */
-  constructor(poll, notify) {
+  /** Calls `notify` with each event of the stream, and with { kind: 'role', role: 'leader' | 'follower' | 'alone' }. The results of
+   *  somebody who has voted may be `opened`, and then have a stream of their own. */
+  constructor(poll, notify, opened = false) {
     this.#poll = poll;
     this.#notify = notify;
-    this.#name = `votestream:results:2:${poll}`;
+    this.#opened = opened;
+    // A tab that was opened before its reader had voted has a stream without results.
+    this.#name = `votestream:results:2:${poll}${opened ? ':opened' : ''}`;
   }
 
   start() {
@@ -80,7 +84,7 @@ export class Relay {
 
   #lead(role) {
     this.#notify({ kind: 'role', role });
-    this.#stream = new Stream(this.#poll, (message) => {
+    this.#stream = new Stream(this.#poll, this.#opened, (message) => {
       if (message.kind === 'link') this.#last.link = message;
       else if (message.kind !== 'alive') this.#last.frame = message;
       this.#channel?.postMessage(message);

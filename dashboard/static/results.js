@@ -3,7 +3,7 @@
 import { announce, skip, standingsWords } from './announcer.js';
 import * as chart from './chart.js';
 import * as clock from './clock.js';
-import { dayAndTime, fullTime, write } from './figures.js';
+import { dayAndTime, fullTime, grouped, write } from './figures.js';
 import { History } from './history.js';
 import * as light from './light.js';
 import { Relay } from './relay.js';
@@ -17,8 +17,10 @@ const api = new URL(`../api/polls/${encodeURIComponent(results.dataset.poll)}`, 
 
 let first = true;
 
-const history = new History(`${api}/series?seconds=300`);
-const relay = new Relay(results.dataset.poll, hear);
+// This reader has voted, and sees what others do not see yet.
+const opened = 'opened' in results.dataset;
+const history = new History(`${api}/series?seconds=300${opened ? '&opened' : ''}`);
+const relay = new Relay(results.dataset.poll, hear, opened);
 
 showLocalTimes();
 light.setLink(null);
@@ -79,6 +81,10 @@ function showHidden(poll) {
   showState(poll);
   light.setAge({ stale_since: poll.stale_since });
   write(document.getElementById('hidden-words'), hiddenWords(poll));
+  const turnout = document.getElementById('hidden-turnout');
+  if (!turnout) return;
+  turnout.hidden = poll.voters === null;
+  write(document.getElementById('hidden-voters'), grouped(poll.voters ?? 0));
 }
 
 function showLink(up) {
@@ -104,6 +110,8 @@ function showState(poll) {
   chip.dataset.state = poll.state;
   const vote_here = document.getElementById('vote-here');
   if (vote_here) vote_here.hidden = poll.state !== 'open';
+  const hidden_vote = document.getElementById('hidden-vote');
+  if (hidden_vote) hidden_vote.hidden = poll.state !== 'open';
 }
 
 /** The opening or closing time, which may change while the page is open. */

@@ -25,10 +25,10 @@ export class Stream {
 
   /**
    * Calls `notify` with { kind: 'tally' | 'hidden', data } for each frame, with { kind: 'alive', data } for each sign of life, and
-   * with { kind: 'link', up } for the connection.
+   * with { kind: 'link', up } for the connection. If `opened`, the stream is that of somebody who has voted.
    */
-  constructor(poll, notify) {
-    this.#url = new URL(`../api/polls/${encodeURIComponent(poll)}/events`, import.meta.url).pathname;
+  constructor(poll, opened, notify) {
+    this.#url = new URL(`../api/polls/${encodeURIComponent(poll)}/events`, import.meta.url).pathname + (opened ? '?opened' : '');
     this.#notify = notify;
   }
 

@@ -12,8 +12,9 @@ export function stateWords({ state, final, waiting }) {
 }
 
 export function hiddenWords({ visibility, state, closes_at }) {
-  if (visibility !== 'after_close') return 'The people who run this poll have not published them.';
+  if (visibility !== 'after_close' && visibility !== 'after_vote') return 'The people who run this poll have not published them.';
   if (isOver(state)) return 'They appear here as soon as the last votes are counted.';
+  if (visibility === 'after_vote') return 'You see them once you have voted, and everybody sees them once voting has closed.';
   const when = closes_at ? `, ${dayAndTime(closes_at)}` : '';
   return `They appear here as soon as voting closes${when}.`;
 }

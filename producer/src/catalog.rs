@@ -1,7 +1,7 @@
 //! Keeps this replica's copy of the polls: it is read from Redis within a second of each change, and stays while Redis is away.
 //!
 //! A page may be a second out of date. Whether a ballot is in time is decided by the register function, never
-//! by this copy. Of drafts it knows the slugs alone, so that no page can reveal more of them.
+//! by this copy. Of drafts it knows slugs and numbers alone, so that no page can reveal more of them.
 
 pub(crate) mod followers;
 mod sign_of_life;
@@ -36,7 +36,7 @@ type Polls = HashMap<String, Arc<Poll>>;
 struct Known {
     /// The polls that are no drafts, by slug.
     polls: Polls,
-    /// The slugs of drafts.
+    /// The drafts, as [`projection::draft_notes`] has them.
     drafts: HashSet<String>,
 }
 
@@ -82,12 +82,22 @@ impl Catalog {
     /// Whether there is a draft with this slug.
     pub fn is_draft(&self, slug: &str) -> bool {
         let known = self.known.borrow();
-        known.drafts.contains(slug) && !known.polls.contains_key(slug)
+        // A note with a number is no slug.
+        let is_slug = projection::read_draft_note(slug).1.is_none();
+        is_slug && known.drafts.contains(slug) && !known.polls.contains_key(slug)
     }
 
     /// Returns the poll with this number, if this replica knows it.
     pub fn by_id(&self, id: PollId) -> Option<Arc<Poll>> {
         self.known.borrow().polls.values().find(|poll| poll.id == id).cloned()
+    }
+
+    /// The slug of the draft with this number, if there is one.
+    pub fn draft_by_id(&self, id: PollId) -> Option<String> {
+        let known = self.known.borrow();
+        let mut notes = known.drafts.iter().map(|note| projection::read_draft_note(note));
+        let (slug, _) = notes.find(|(_, number)| *number == Some(id))?;
+        Some(slug.to_owned())
     }
 
     /// Whether Redis and Postgres are of the same time.

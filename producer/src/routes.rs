@@ -3,6 +3,7 @@
 //! ```text
 //! GET,POST  /                          the default poll's ballot
 //! GET,POST  /polls/{slug}              a poll's ballot
+//! GET       /polls/{slug}/results      the way to the results, with a proof for those who have voted
 //! GET       /v/{code}                  the way to a ballot, short enough to be typed
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
@@ -71,6 +72,14 @@ pub(crate) fn all(
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::page(voting, slug, head, query))
         });
+    let results = warp::path!("polls" / String / "results")
+        .and(get)
+        .and(timed("results_link"))
+        .and(with_voting.clone())
+        .and(head())
+        .then(|slug, timer: RequestTimer, voting, head: Head| {
+            timer.measure(form::results(voting, slug, head))
+        });
     let follow_code =
         warp::path!("v" / String).and(get).and(timed("short_code")).and(with_voting.clone()).map(
             |code: String, timer: RequestTimer, voting: Arc<VotingService>| {
@@ -138,6 +147,8 @@ pub(crate) fn all(
         .or(preflight)
         .unify()
         .or(follow_code)
+        .unify()
+        .or(results)
         .unify()
         .or(static_files(&pages::FILES))
         .unify()

@@ -181,10 +181,12 @@ impl VotingService {
         })
     }
 
-    /// Returns the poll with this short code, as people type it, or the problem that there is none.
-    pub(crate) fn poll_of_code(&self, code: &str) -> Result<Arc<Poll>, Problem> {
-        let read = code.parse::<ShortCode>().ok();
-        read.and_then(|code| self.catalog.by_id(code.poll())).ok_or_else(|| {
+    /// Returns the slug of the poll with this short code, as people type it, or the problem that there is none. The code of a
+    /// draft leads to the page that waits for it.
+    pub(crate) fn slug_of_code(&self, code: &str) -> Result<String, Problem> {
+        let id = code.parse::<ShortCode>().ok().map(ShortCode::poll);
+        let poll = id.and_then(|id| self.catalog.by_id(id)).map(|poll| poll.slug.to_string());
+        poll.or_else(|| self.catalog.draft_by_id(id?)).ok_or_else(|| {
             if self.catalog.is_loaded() {
                 let typed: String = code.chars().take(16).collect();
                 let detail = format!(

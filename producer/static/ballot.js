@@ -1,12 +1,11 @@
 // The ballot page with JavaScript: the same form, sent without leaving the page.
 
-import { Unsolvable, solve } from './challenge.js';
 import { Choices, lengthClass } from './choices.js';
 import { hear, showLocalTimes, watch } from './clock.js';
 import { Follower } from './follower.js';
 import { ShownPoll } from './poll.js';
 import { newKey, sendBallot } from './sender.js';
-import { keepsCookies, refusal, say, sentence, span } from './words.js';
+import { Unsolvable, keepsCookies, refusal, say, sentence, span } from './words.js';
 
 const ballot = document.getElementById('ballot');
 const form = document.getElementById('ballot-form');
@@ -138,6 +137,8 @@ async function solveChallenge(challenge, signal) {
     sayChecking('Your device calculates for a moment, so that programs cannot vote many times. Your vote is sent by itself after that.');
     status.append(' ', share);
   }
+  // Loaded when it is needed: most voters never see a challenge.
+  const { solve } = await import('./challenge.js');
   const solution = await solve(challenge, { signal, onProgress, onAsk, place });
   showSending(true);
   return solution;

@@ -1,9 +1,8 @@
 // Solves the challenge that the server sends instead of an answer: by calculating, or with the script of another service.
 
-const SCRIPT_MS_MAX = 15_000;
+import { Unsolvable } from './words.js';
 
-/** Why a challenge cannot be solved here, as a sentence for the voter. */
-export class Unsolvable extends Error {}
+const SCRIPT_MS_MAX = 15_000;
 
 /**
  * Resolves to the solution. Calls `onProgress(share)` while the computer calculates, with the share that is done, and

@@ -46,3 +46,6 @@ export function say(element, lead, ...rest) {
   strong.textContent = lead;
   element.replaceChildren(strong, ...rest.flatMap((part) => [' ', part]));
 }
+
+/** Why a challenge cannot be solved here, as a sentence for the voter. */
+export class Unsolvable extends Error {}

@@ -4,10 +4,12 @@
 //! Absent on purpose: the statements that count votes, which are the consumer's, and those that read
 //! tallies every tick, which are the dashboard's.
 
+pub mod audit_trail;
 pub mod epoch;
 mod error;
 pub mod locks;
 pub mod migrations;
+pub mod organisers;
 pub mod poll_changes;
 pub mod polls;
 pub mod positions;

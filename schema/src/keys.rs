@@ -17,7 +17,7 @@
 //! | `{votes:K}:unchallenged:<poll>` | hash | the same names, and the whole poll → how many new voters need no challenge |
 //! | `{votes:K}:probe` | hash | a field that producers write to see whether Redis takes writes |
 //! | `votes:polls` | hash | slug → poll definition as JSON, for the producer's pages |
-//! | `votes:drafts` | set | slugs of drafts, of which producers know nothing else |
+//! | `votes:drafts` | set | slugs of drafts, and `NUMBER:SLUG`; producers know nothing else of them |
 //! | `votes:polls-revision` | number | grows after each change of `votes:polls` or `votes:drafts` by consumers and votectl |
 //! | `votes:polls-compared` | string | there for some seconds after a consumer compared all copies of the polls |
 //! | `votes:meta` | hash | `partitions`, fixed when first deployed |

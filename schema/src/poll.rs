@@ -7,6 +7,8 @@
 pub mod network;
 pub mod network_limit;
 pub mod order;
+pub mod organiser;
+pub mod results_key;
 pub mod secrecy;
 pub mod short_code;
 pub mod stored_voter_policy;
@@ -119,6 +121,8 @@ text_enum! {
         Always = "always",
         /// Everybody sees it once the poll has closed.
         AfterClose = "after_close",
+        /// Whoever has voted sees it, and everybody once the poll has closed.
+        AfterVote = "after_vote",
         /// Only the operator sees it, with `votectl`.
         Admin = "admin",
     }
@@ -397,11 +401,12 @@ impl Poll {
             && self.closes_at_ms.is_some_and(|closes| complete_to_ms.is_some_and(|to| to >= closes))
     }
 
-    /// Whether everybody may see the tally, of which `is_final` says whether it is complete.
+    /// Whether everybody may see the tally, of which `is_final` says whether it is complete. Some may see it before
+    /// ([`Poll::shows_results_to_voters`]).
     pub fn shows_results(&self, is_final: bool) -> bool {
         match self.visibility {
             Visibility::Always => true,
-            Visibility::AfterClose => is_final,
+            Visibility::AfterClose | Visibility::AfterVote => is_final,
             Visibility::Admin => false,
         }
     }
@@ -416,8 +421,16 @@ impl Poll {
     /// alone also keeps its turnout.
     pub fn shows_turnout(&self) -> bool {
         match self.visibility {
-            Visibility::Always | Visibility::AfterClose => true,
+            Visibility::Always | Visibility::AfterClose | Visibility::AfterVote => true,
             Visibility::Admin => false,
+        }
+    }
+
+    /// Whether somebody who has voted may see the tally before everybody may ([`results_key`]).
+    pub fn shows_results_to_voters(&self) -> bool {
+        match self.visibility {
+            Visibility::AfterVote => true,
+            Visibility::Always | Visibility::AfterClose | Visibility::Admin => false,
         }
     }
 

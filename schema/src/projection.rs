@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys::BUCKETS;
 use crate::poll::VotePolicy;
+use crate::poll::results_key::ResultsKey;
 use crate::poll::secrecy::{Secrecy, VoterKeys};
 use crate::poll::stored_voter_policy::StoredVoterPolicy;
 use crate::poll::voter_key::PollSecret;
@@ -130,15 +131,33 @@ pub fn definition(keys: &Keys, poll: &Poll) -> Command {
 /// Notes a draft for the producer's pages, which then wait for it; removes the note of any other poll.
 pub fn draft(keys: &Keys, poll: &Poll) -> Command {
     let name = if poll.opens_at_ms.is_none() { "SADD" } else { "SREM" };
-    command([name, &keys.drafts(), poll.slug.as_str()])
+    let [slug, numbered] = draft_notes(poll);
+    command([name, &keys.drafts(), &slug, &numbered])
 }
 
-/// A keyed poll in Redis: its secret (64 hexadecimal digits; none once it is sealed) beside its definition.
+/// The notes of a draft: its slug, and its number with the slug, by which its short code is found. Releases before this one
+/// know the first one alone.
+pub fn draft_notes(poll: &Poll) -> [String; 2] {
+    [poll.slug.to_string(), format!("{}:{}", poll.id, poll.slug)]
+}
+
+/// Reads a note of [`draft_notes`]: the slug, and the number where there is one.
+pub fn read_draft_note(note: &str) -> (&str, Option<PollId>) {
+    match note.split_once(':') {
+        Some((number, slug)) => (slug, number.parse().ok().map(PollId)),
+        None => (note, None),
+    }
+}
+
+/// A keyed poll in Redis: its secret (64 hexadecimal digits; none once it is sealed) beside its definition, and the key with which
+/// it proves that somebody has voted, if its results are for voters.
 ///
 /// The form differs from that of other polls, so that a producer from before there were secrets does not read it.
 #[derive(Serialize, Deserialize)]
 struct KeyedDefinition<P> {
     secret: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    results_key: Option<String>,
     poll: P,
 }
 
@@ -147,7 +166,10 @@ fn write_definition(poll: &Poll) -> String {
         VoterKeys::Ids => serde_json::to_string(poll),
         keys => {
             let secret = keys.secret().map(PollSecret::to_hex);
-            serde_json::to_string(&KeyedDefinition { secret, poll })
+            let results_key = poll.secrecy.results_key.as_ref();
+            let results_key = results_key.filter(|_| poll.shows_results_to_voters());
+            let results_key = results_key.map(ResultsKey::to_hex);
+            serde_json::to_string(&KeyedDefinition { secret, results_key, poll })
         }
     };
     written.expect("a poll is plain data")
@@ -158,12 +180,14 @@ fn write_definition(poll: &Poll) -> String {
 /// # Errors
 /// Returns the error of the JSON parser.
 pub fn read_definition(json: &str) -> Result<Poll, serde_json::Error> {
-    let Ok(KeyedDefinition::<Poll> { secret, poll }) = serde_json::from_str(json) else {
+    let Ok(KeyedDefinition::<Poll> { secret, results_key, poll }) = serde_json::from_str(json)
+    else {
         return serde_json::from_str(json);
     };
     let secret = secret.and_then(|digits| PollSecret::from_hex(&digits));
     let keys = secret.map_or(VoterKeys::Unknown, VoterKeys::Secret);
-    Ok(Poll { secrecy: Secrecy { keys, ..poll.secrecy }, ..poll })
+    let results_key = results_key.and_then(|digits| ResultsKey::from_hex(&digits));
+    Ok(Poll { secrecy: Secrecy { keys, results_key, ..poll.secrecy }, ..poll })
 }
 
 /// Asks for the number that grows after each change of a definition; none if it was never counted.
@@ -233,15 +257,33 @@ mod tests {
     }
 
     #[test]
-    fn of_a_draft_redis_gets_the_slug_alone() {
+    fn a_definition_in_redis_has_the_key_of_results_that_voters_see() {
+        let json = r#"{"secret": null, "poll": {"id": 1, "slug": "pets", "title": "Pets", "options": [],
+            "choices_min": 1, "choices_max": 1, "vote_policy": "replace", "voter_policy": "open", "visibility": "always",
+            "opens_at_ms": 5, "closes_at_ms": null, "archived_at_ms": null, "revision": 1}}"#;
+        let mut poll = read_definition(json).unwrap();
+        poll.secrecy.results_key = ResultsKey::read(&[9; 32]);
+        assert_eq!(read_definition(&write_definition(&poll)).unwrap().secrecy.results_key, None);
+        poll.visibility = crate::poll::Visibility::AfterVote;
+        assert_eq!(read_definition(&write_definition(&poll)).unwrap(), poll);
+        assert!(
+            !serde_json::to_string(&poll).unwrap().contains("0909"),
+            "no JSON of a poll has it"
+        );
+    }
+
+    #[test]
+    fn of_a_draft_redis_gets_slug_and_number_alone() {
         let json = r#"{"id": 1, "slug": "pets", "title": "Pets", "options": [], "choices_min": 1, "choices_max": 1,
             "vote_policy": "replace", "voter_policy": "open", "visibility": "always", "opens_at_ms": null,
             "closes_at_ms": null, "archived_at_ms": null, "revision": 1}"#;
         let (keys, poll) = (Keys::default(), read_definition(json).unwrap());
         assert_eq!(definition(&keys, &poll), ["HDEL", &keys.polls(), "pets"]);
-        assert_eq!(draft(&keys, &poll), ["SADD", &keys.drafts(), "pets"]);
+        assert_eq!(draft(&keys, &poll), ["SADD", &keys.drafts(), "pets", "1:pets"]);
         let open = Poll { opens_at_ms: Some(5), ..poll };
-        assert_eq!(draft(&keys, &open), ["SREM", &keys.drafts(), "pets"]);
+        assert_eq!(draft(&keys, &open), ["SREM", &keys.drafts(), "pets", "1:pets"]);
+        let read = draft_notes(&open).map(|note| read_draft_note(&note).1);
+        assert_eq!(read, [None, Some(PollId(1))]);
     }
 
     #[test]

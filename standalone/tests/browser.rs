@@ -48,6 +48,56 @@ async fn a_vote_stands_after_a_reload_and_the_results_move_while_one_watches() {
 }
 
 #[tokio::test]
+async fn whoever_has_voted_sees_the_results_of_a_poll_that_hides_them_from_others() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let pipeline = Pipeline::start(&[]);
+    let servers = ["DATABASE_URL", "REDIS_URL"].map(|name| (name, pipeline.variable(name)));
+    let create = [
+        "poll",
+        "create",
+        "--slug",
+        "supper",
+        "--title",
+        "Supper?",
+        "--option",
+        "Soup",
+        "--option",
+        "Salad",
+        "--visibility",
+        "after_vote",
+        "--open",
+    ];
+    let created = std::process::Command::new(testkit::binary("votectl"))
+        .args(create)
+        .envs(servers)
+        .output()
+        .unwrap();
+    assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
+
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&format!("{}polls/supper", pipeline.vote)).await.unwrap();
+    browser.click("#results-link").await;
+    browser.until("#hidden-words", |words| words.starts_with("You see them once")).await;
+    browser.click("#hidden-vote a").await;
+    browser.click("label[for=option-soup]").await;
+    browser.click("#send").await;
+    browser.until("#standing-choices", |choices| choices == "Soup").await;
+    browser.click("#results-link").await;
+    browser.until("#voters", |voters| voters == "1").await;
+    browser.until("li[data-option=soup] .row-share", |share| share.starts_with("100")).await;
+    let address = browser.current_url().await.unwrap();
+    assert_eq!((address.path(), address.query()), ("/polls/supper", None));
+    // Another visitor sees none of it.
+    let other = Browser::start(BrowserOptions::default()).await;
+    other.goto(address.as_str()).await.unwrap();
+    other.until("#hidden-voters", |voters| voters == "1").await;
+    assert_eq!(other.text("#voters").await, "");
+    for browser in [&browser, &other] {
+        assert_eq!(browser.console_errors().await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn without_javascript_the_form_votes_and_the_page_says_what_stands() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let pipeline = Pipeline::start(&[]);

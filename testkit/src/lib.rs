@@ -45,4 +45,4 @@ pub use standalone::servers::{
     PostgresOptions, PostgresServer, Process, RedisOptions, RedisServer, RedisUser, TlsFiles,
     free_port,
 };
-pub use static_files::check_static_files;
+pub use static_files::{check_static_files, page_bytes};

@@ -47,3 +47,23 @@ pub async fn check_static_files<'a>(
     let icon = client.get("/favicon.ico").send().await;
     assert_eq!((icon.status, icon.header("content-type")), (200, Some("image/x-icon")));
 }
+
+/// Returns how many bytes a page brings to a browser that sees it for the first time: the page, and the styles, scripts and
+/// pictures that its head names, as a browser with Brotli gets them. Heads of replies do not count.
+///
+/// # Panics
+/// Panics if a file that the page names is not there.
+pub async fn page_bytes(client: &Client, path: &str) -> usize {
+    let page = client.get(path).send().await;
+    let text = page.text();
+    let mut files: Vec<&str> = text.split('"').filter(|it| it.starts_with("/static/")).collect();
+    files.sort_unstable();
+    files.dedup();
+    let mut bytes = page.body.len();
+    for file in files {
+        let reply = client.get(file).header("accept-encoding", "br").send().await;
+        assert_eq!(reply.status, 200, "{file}");
+        bytes += reply.body.len();
+    }
+    bytes
+}

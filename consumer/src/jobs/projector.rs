@@ -183,13 +183,16 @@ impl Projector {
         for poll in polls.values() {
             let command = projection::definition(&self.keys, poll);
             let slug = poll.slug.as_str().as_bytes();
-            let (found, is_noted) = (known.get(slug), drafts.contains(slug));
+            let notes = projection::draft_notes(poll);
+            let noted = notes.iter().filter(|note| drafts.contains(note.as_bytes())).count();
+            let is_draft = poll.opens_at_ms.is_none();
+            let is_right = noted == if is_draft { notes.len() } else { 0 };
+            let found = known.get(slug);
             ours += usize::from(found.is_some());
-            our_drafts += usize::from(is_noted);
+            our_drafts += noted;
             if found.is_some_and(|found| is_later(found, poll)) {
                 is_unknown = true;
-            } else if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes)
-                || is_noted != poll.opens_at_ms.is_none()
+            } else if found.map(Vec::as_slice) != command.get(3).map(String::as_bytes) || !is_right
             {
                 poll_copy::definition(connection, &self.keys, poll).await?;
             }
@@ -197,7 +200,7 @@ impl Projector {
         Ok(is_unknown || ours < known.len() || our_drafts < drafts.len())
     }
 
-    /// Reads the slugs that Redis has as those of drafts.
+    /// Reads the notes that Redis has of drafts.
     async fn drafts(&self, connection: &mut Connection) -> Result<HashSet<Vec<u8>>, RedisError> {
         redis::cmd("SMEMBERS").arg(self.keys.drafts()).query_async(connection).await
     }
@@ -314,11 +317,15 @@ impl Projector {
                     repair_field(connection, "definition", &key, &slug, &found, right).await?;
             }
         }
-        for slug in self.drafts(connection).await? {
-            let name = String::from_utf8_lossy(&slug);
-            let is_draft = slugs.get(&*name).is_some_and(|poll| poll.opens_at_ms.is_none());
-            if !is_draft && is_readable(&|poll| poll.slug == name) {
-                let remove = redis::cmd("SREM").arg(self.keys.drafts()).arg(&slug).to_owned();
+        for note in self.drafts(connection).await? {
+            let text = String::from_utf8_lossy(&note);
+            let (name, _) = projection::read_draft_note(&text);
+            let is_right = slugs.get(name).is_some_and(|poll| {
+                poll.opens_at_ms.is_none()
+                    && projection::draft_notes(poll).iter().any(|it| *it == text)
+            });
+            if !is_right && is_readable(&|poll| poll.slug == name) {
+                let remove = redis::cmd("SREM").arg(self.keys.drafts()).arg(&note).to_owned();
                 changed |= remove.query_async::<i64>(connection).await? == 1;
             }
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{create_database, database, eventually, own_postgres, own_redis};
 use votestream_schema::code::{Code, CodeHash};
 use votestream_schema::keys::GROUP;
-use votestream_schema::projection::{Rules, functions};
+use votestream_schema::projection::{self, Rules, functions};
 
 use crate::support::{SOON, TestDeployment, create_poll};
 
@@ -175,6 +175,11 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
         sql.execute(insert, &[&by_code.id.0, &hash.0]).await.unwrap();
     }
     let draft = create_poll(&mut sql, json!({"opens_at": null})).await;
+    let sorted = |mut notes: Vec<String>| {
+        notes.sort();
+        notes
+    };
+    let right = sorted(projection::draft_notes(&draft).into());
     let consumer = deployment.start(&[]);
     let mut redis = deployment.redis().await;
     for round in 0..3 {
@@ -187,11 +192,12 @@ async fn an_emptied_redis_gets_polls_rules_and_codes_back() {
             redis.hexists(deployment.keys.polls(), draft.slug.as_str()).await.unwrap();
         assert!(!drafts, "a draft is not shown");
         let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
-        assert_eq!(noted, [draft.slug.to_string()], "its slug alone is noted");
-        let _: i64 = redis.sadd(deployment.keys.drafts(), "none-such").await.unwrap();
+        assert_eq!(sorted(noted), right, "its slug and number alone are noted");
+        let _: i64 =
+            redis.sadd(deployment.keys.drafts(), &["none-such", "99:none-such"]).await.unwrap();
         eventually(SOON, async || {
             let noted: Vec<String> = redis.smembers(deployment.keys.drafts()).await.unwrap();
-            if noted == [draft.slug.to_string()] { Ok(()) } else { Err(noted) }
+            if sorted(noted.clone()) == right { Ok(()) } else { Err(noted) }
         })
         .await;
         deployment.add(&deployment.ballots(5)).await;

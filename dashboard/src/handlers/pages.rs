@@ -1,6 +1,5 @@
 //! Pages for people, and the picture that stands for one of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use votestream_schema::poll::short_code::ShortCode;
@@ -14,7 +13,7 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
-use super::AppState;
+use super::{AppState, Query};
 use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
@@ -24,9 +23,19 @@ const PICTURE_CACHING: HeaderValue = HeaderValue::from_static("public, max-age=1
 
 impl AppState {
     /// Renders the results page, for `GET /` (where `slug` is `None`) and `GET /polls/{slug}`.
-    pub(crate) fn page(&self, slug: Option<&str>, head: &Head) -> Response {
+    pub(crate) fn page(&self, slug: Option<&str>, head: &Head, query: &Query) -> Response {
         match self.poll(slug.unwrap_or(&self.default_poll)) {
-            Ok(snapshot) => render(StatusCode::OK, &self.results_page(&snapshot, slug, Some(head))),
+            Ok(snapshot) => {
+                let path = slug.map_or_else(|| "/".to_owned(), |slug| format!("/polls/{slug}"));
+                if let Some(admitted) = self.admit(&snapshot.poll, &path, head, query) {
+                    return admitted;
+                }
+                let is_hidden = !snapshot.visible;
+                let shown = self.opened_for(snapshot, head);
+                let page = self.results_page(&shown, slug, Some(head));
+                let is_opened = is_hidden && shown.visible;
+                render(StatusCode::OK, &ResultsPage { is_opened, ..page })
+            }
             Err(problem) => self.problem_page(&problem),
         }
     }
@@ -44,12 +53,7 @@ impl AppState {
     }
 
     /// Renders the presenter view, for `GET /present/{slug}?order=…&curtain=…`.
-    pub(crate) fn present(
-        &self,
-        slug: &str,
-        head: &Head,
-        query: &HashMap<String, String>,
-    ) -> Response {
+    pub(crate) fn present(&self, slug: &str, head: &Head, query: &Query) -> Response {
         let snapshot = match self.poll(slug) {
             Ok(snapshot) => snapshot,
             Err(problem) => return self.problem_page(&problem),
@@ -99,6 +103,8 @@ impl AppState {
         let poll = &snapshot.poll;
         let visible = snapshot.visible;
         let shares = if visible { snapshot.tally.shares() } else { Vec::new() };
+        let is_for_voters = !visible && poll.shows_results_to_voters();
+        let turnout = is_for_voters.then(|| self.turnout(snapshot)).flatten();
         let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
         let options = poll.options.iter().enumerate().map(|(position, option)| ResultView {
             slug: option.slug.to_string(),
@@ -133,6 +139,8 @@ impl AppState {
             is_listed: poll.is_listed(),
             address: head.and_then(|head| self.address(head)),
             is_embedded: false,
+            is_opened: false,
+            turnout: turnout.map(i64::unsigned_abs),
         }
     }
 
@@ -150,24 +158,37 @@ impl AppState {
         if let Some(url) = &self.results_url {
             return Some(url.trim_end_matches('/').to_owned());
         }
-        let lines = |name: &str| -> Vec<&[u8]> {
-            head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+        let named = || {
+            let elements = forwarded::forwarded(&lines(head, "forwarded"));
+            forwarded::forwarded_host(&lines(head, "x-forwarded-host"), &elements)
         };
-        let elements = forwarded::forwarded(&lines("forwarded"));
+        let asked = || forwarded::host(std::str::from_utf8(lines(head, "host").first()?).ok()?);
         // Whoever is no proxy of ours may name any host.
-        let is_proxy = self.proxies.iter().any(|network| network.contains(&head.peer.0));
-        let named = || forwarded::forwarded_host(&lines("x-forwarded-host"), &elements);
-        let asked = || forwarded::host(std::str::from_utf8(lines("host").first()?).ok()?);
-        let host = is_proxy.then(named).flatten().or_else(asked)?;
-        let is_https = match lines("x-forwarded-proto").first() {
-            Some(proto) => http::is_https(proto),
-            None => is_proxy && elements.last().is_some_and(|element| element.is_https),
-        };
-        let scheme = if is_https { "https" } else { "http" };
+        let host = self.comes_from_proxy(head).then(named).flatten().or_else(asked)?;
+        let scheme = if self.is_https(head) { "https" } else { "http" };
         Some(format!("{scheme}://{host}{}", self.base))
+    }
+
+    /// Whether the client came through TLS.
+    pub(super) fn is_https(&self, head: &Head) -> bool {
+        match lines(head, "x-forwarded-proto").first() {
+            Some(proto) => http::is_https(proto),
+            None => {
+                let elements = forwarded::forwarded(&lines(head, "forwarded"));
+                self.comes_from_proxy(head) && elements.last().is_some_and(|it| it.is_https)
+            }
+        }
+    }
+
+    fn comes_from_proxy(&self, head: &Head) -> bool {
+        self.proxies.iter().any(|network| network.contains(&head.peer.0))
     }
 
     fn problem_page(&self, problem: &Problem) -> Response {
         page::problem(problem, &FILES, "results.css", &self.base, None)
     }
+}
+
+fn lines<'a>(head: &'a Head, name: &str) -> Vec<&'a [u8]> {
+    head.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
 }

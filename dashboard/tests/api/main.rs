@@ -20,3 +20,4 @@ mod results;
 mod sharing;
 mod viewers;
 mod visibility;
+mod voters;

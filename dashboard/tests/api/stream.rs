@@ -57,14 +57,24 @@ impl Stream {
             let mut body = vec![0; body_bytes - rest.len()];
             connection.read_exact(&mut body).await.unwrap();
         }
-        let path = format!("/api/polls/{poll}/events");
+        Self::ask(connection, &format!("/api/polls/{poll}/events"), "", way).await
+    }
+
+    /// Opens the stream of a poll for somebody who has voted, as this cookie says.
+    pub async fn opened(client: &Client, poll: &str, cookie: &str) -> Self {
+        let path = format!("/api/polls/{poll}/events?opened");
+        let cookie = format!("cookie: {cookie}\r\n");
+        Self::ask(client.connect().await, &path, &cookie, Way::Fresh).await
+    }
+
+    async fn ask(mut connection: TcpStream, path: &str, more: &str, way: Way) -> Self {
         let request =
-            format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n");
+            format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n{more}\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         let (reply, mut received) = read_head(&mut connection).await;
         // The read size limits how much one call reads.
         received.reserve(64 * 1024);
-        contract().check("GET", &path, &reply);
+        contract().check("GET", path, &reply);
         assert_eq!(reply.status, 200);
         assert_eq!(reply.header("transfer-encoding"), None, "{way:?}: it goes to the bare socket");
         Self { connection, received }

@@ -28,7 +28,7 @@ fn expect_no_figure(text: &str) {
 
 #[tokio::test]
 async fn hidden_results_leak_from_no_reply() {
-    for visibility in [Visibility::AfterClose, Visibility::Admin] {
+    for visibility in [Visibility::AfterClose, Visibility::AfterVote, Visibility::Admin] {
         let (_database, _, service) = start(visibility).await;
         for path in ["tally", "series"] {
             let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await;
@@ -40,9 +40,12 @@ async fn hidden_results_leak_from_no_reply() {
             let reply = service.client.get(path).send().await;
             assert_eq!(reply.status, 200);
             expect_no_figure(&reply.text());
-            assert!(!TURNOUT.iter().any(|figure| reply.text().contains(figure)), "{path}");
+            // Who has not voted learns on the page how many have.
+            let has_turnout = visibility == Visibility::AfterVote && path != "/api/polls";
+            let is_told = TURNOUT.iter().any(|figure| reply.text().contains(figure));
+            assert_eq!(is_told, has_turnout, "{path}");
         }
-        let told = visibility == Visibility::AfterClose;
+        let told = visibility != Visibility::Admin;
         let screen = service.client.get("/present/pets").send().await.text();
         expect_no_figure(&screen);
         assert_eq!(screen.contains(">76,255<"), told, "{screen}");
@@ -62,7 +65,13 @@ async fn hidden_results_leak_from_no_reply() {
 
 #[tokio::test]
 async fn results_appear_everywhere_once_the_poll_has_closed() {
-    let (database, pets, service) = start(Visibility::AfterClose).await;
+    for visibility in [Visibility::AfterClose, Visibility::AfterVote] {
+        appear_once_closed(visibility).await;
+    }
+}
+
+async fn appear_once_closed(visibility: Visibility) {
+    let (database, pets, service) = start(visibility).await;
     let mut streams = Vec::new();
     for way in WAYS {
         let mut stream = Stream::open(&service.client, "pets", way).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use votestream_schema::poll::results_key::Carrier;
 use votestream_schema::poll::{now_ms, order, rfc3339};
 use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
@@ -64,9 +65,42 @@ fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Respon
 
 /// Answers `GET /v/{code}`, the address that people type from a screen, by leading on to the ballot.
 pub(crate) fn follow_code(voting: &VotingService, code: &str) -> Response {
-    match voting.poll_of_code(code) {
-        Ok(poll) => see_other(&voting.path_of(Some(poll.slug.as_str()))),
+    match voting.slug_of_code(code) {
+        Ok(slug) => see_other(&voting.path_of(Some(&slug))),
         Err(problem) => problem_page(voting, &problem, None),
+    }
+}
+
+/// Answers `GET /polls/{slug}/results` by leading on to the results. Where voters see them before everybody, the address has a
+/// proof that the vote of this browser stands.
+pub(crate) async fn results(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
+    let found = voting.poll(&slug).and_then(|poll| {
+        let base = voting.results_url.as_deref().ok_or_else(Problem::not_found)?;
+        Ok((format!("{}/polls/{}", base.trim_end_matches('/'), poll.slug), poll))
+    });
+    let (mut address, poll) = match found {
+        Ok(found) => found,
+        Err(problem) => return problem_page(&voting, &problem, None),
+    };
+    if poll.shows_results_to_voters()
+        && let Some(key) = &poll.secrecy.results_key
+    {
+        let client = voting.client(head.peer, &head.headers);
+        let voter = voting.visitor(&poll, client, &head.headers).voter;
+        if let Standing::Stands(_) = voting.standing(&poll, voter).await {
+            let proof = key.prove(poll.id, Carrier::Address, now_ms() / 1_000);
+            address.push_str(&format!("?proof={proof}"));
+        }
+    }
+    match HeaderValue::try_from(address) {
+        Ok(address) => {
+            // The address is this browser's own.
+            let mut reply = lead_to(address);
+            let no_store = HeaderValue::from_static("no-store");
+            reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
+            reply
+        }
+        Err(_) => problem_page(&voting, &Problem::not_found(), None),
     }
 }
 
@@ -240,6 +274,12 @@ fn ballot_page(
         Some(slug) => format!("{}/polls/{slug}", url.trim_end_matches('/')),
         None => url.to_owned(),
     });
+    // The producer makes the proof when the link is followed, because a page may be open for long.
+    let is_for_voters = poll.shows_results_to_voters();
+    let results_url = results_url.map(|url| match is_for_voters {
+        true => voting.path_of(Some(poll.slug.as_str())) + "/results",
+        false => url,
+    });
     let picture_url = voting.results_url.as_deref().map(|url| {
         let (base, revision) = (url.trim_end_matches('/'), poll.revision);
         format!("{base}/polls/{}/picture.png?v={revision}", poll.slug)
@@ -278,9 +318,12 @@ fn ballot_page(
 }
 
 fn see_other(path: &str) -> Response {
+    lead_to(HeaderValue::try_from(path).expect("the path of a known poll is a slug"))
+}
+
+fn lead_to(address: HeaderValue) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let path = HeaderValue::try_from(path).expect("the path of a known poll is a slug");
-    response.headers_mut().insert(header::LOCATION, path);
+    response.headers_mut().insert(header::LOCATION, address);
     response
 }

@@ -26,6 +26,8 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("poll_changes", include_str!("../../migrations/0009_poll_changes.sql")),
     ("ballot_forms", include_str!("../../migrations/0010_ballot_forms.sql")),
     ("listed", include_str!("../../migrations/0011_listed.sql")),
+    ("after_vote", include_str!("../../migrations/0012_after_vote.sql")),
+    ("organisers", include_str!("../../migrations/0013_organisers.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

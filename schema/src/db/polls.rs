@@ -13,9 +13,10 @@ use tokio_postgres::{Client, Row};
 
 use super::error::{Error, UnreadablePoll};
 use super::{locks, secrets};
+use crate::poll::results_key::ResultsKey;
 use crate::poll::secrecy::{Secrecy, VoterKeys};
 use crate::poll::stored_voter_policy::StoredVoterPolicy;
-use crate::poll::{Definition, Invalid, Poll, PollOption};
+use crate::poll::{Definition, Invalid, Poll, PollOption, Visibility};
 use crate::{PollId, Slug};
 
 /// All polls of a database, archived ones too, ordered by number.
@@ -241,6 +242,8 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         })
         .collect::<Result<_, Invalid>>()?;
     let voters: StoredVoterPolicy = row.get::<_, &str>("voter_policy").parse()?;
+    let visibility: Visibility = row.get::<_, &str>("visibility").parse()?;
+    let key = ResultsKey::read(row.get("results_key"));
     Ok(Poll {
         id: PollId(id),
         slug: slug(row.get("slug"))?,
@@ -251,7 +254,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         shuffle: row.get("shuffle"),
         vote_policy: row.get::<_, &str>("vote_policy").parse()?,
         voter_policy: voters.policy,
-        visibility: row.get::<_, &str>("visibility").parse()?,
+        visibility,
         opens_at_ms: row.get("opens_at_ms"),
         closes_at_ms: row.get("closes_at_ms"),
         archived_at_ms: row.get("archived_at_ms"),
@@ -260,6 +263,8 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         listed: row.get("listed"),
         secrecy: Secrecy {
             keys: if voters.is_keyed { VoterKeys::Unknown } else { VoterKeys::Ids },
+            // As the copy in Redis: no other poll needs it.
+            results_key: key.filter(|_| visibility == Visibility::AfterVote),
             secret: row.get("secret"),
             keep_votes_days: row.get::<_, Option<i32>>("keep_votes_days").map(|days| days as u16),
             sealed_at_ms: row.get("sealed_at_ms"),

@@ -9,6 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::results_key::ResultsKey;
 use super::voter_key::PollSecret;
 use crate::{VoterId, VoterKey};
 
@@ -53,13 +54,16 @@ impl VoterKeys {
     }
 }
 
-/// The secrecy of a poll's votes.
+/// The secrecy of a poll's votes, and of its results while voters alone see them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Secrecy {
     /// How the poll names its voters. It is never part of the poll's JSON.
     #[serde(skip)]
     pub keys: VoterKeys,
+    /// The key with which the poll proves that somebody has voted. It is never part of the poll's JSON.
+    #[serde(skip)]
+    pub results_key: Option<ResultsKey>,
     /// Whether archiving the poll also seals it.
     pub secret: bool,
     /// For how many days after the closing time the votes are kept. `None` keeps them until they are erased by hand.

@@ -11,10 +11,11 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use votestream_schema::db::audit_trail::Step;
 use votestream_schema::keys::{BUCKETS, field_dropped};
 use votestream_schema::poll::now_ms;
-use votestream_schema::projection::Rules;
 use votestream_schema::projection::epoch;
+use votestream_schema::projection::{self, Rules};
 use votestream_schema::register_contents::{Search, compare, repair};
 use votestream_schema::{Poll, PollState, db, poll_copy};
 
@@ -87,6 +88,8 @@ pub async fn resync(servers: &Servers) -> Result<Resynced, Error> {
     for poll in &polls {
         settle_codes(&transaction, &mut redis, poll, &mut voters).await?;
     }
+    let step = Step { actor: servers.actor(), action: "resync", ..Step::default() };
+    db::audit_trail::store(&transaction, &step).await?;
     transaction.commit().await?;
     for poll in polls.iter().filter(|poll| has_register(poll)) {
         settle_register(&postgres, &mut redis, poll, &mut voters).await?;
@@ -256,15 +259,17 @@ async fn remove_others(redis: &mut Redis, polls: &[Poll]) -> Result<Vec<String>,
     }
     let key = redis.keys.drafts();
     let drafts: Vec<String> = redis.ask(redis::cmd("SMEMBERS").arg(&key)).await?;
-    for slug in drafts {
+    for note in drafts {
+        let (slug, _) = projection::read_draft_note(&note);
         if polls.iter().all(|poll| poll.slug.as_str() != slug) {
-            redis.ask::<i64>(redis::cmd("SREM").arg(&key).arg(&slug)).await?;
-            removed.push(slug);
+            redis.ask::<i64>(redis::cmd("SREM").arg(&key).arg(&note)).await?;
+            removed.push(slug.to_owned());
         }
     }
     if !removed.is_empty() {
         poll_copy::definitions_changed(&mut redis.connection, &redis.keys).await?;
     }
     removed.sort();
+    removed.dedup();
     Ok(removed)
 }

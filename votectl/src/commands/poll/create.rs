@@ -6,9 +6,8 @@ use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::{Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
-use votestream_votectl::{Moment, Servers};
+use votestream_votectl::{Moment, Servers, option_argument};
 
-use super::option_argument;
 use super::state::{state_in_words, warn_of_late};
 use crate::cli_error::CliError;
 use crate::output::Output;
@@ -26,7 +25,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   shuffle = false               # true: each voter sees the options in an order of their own
   vote_policy = "keep_first"    # or "replace"
   voter_policy = "open"         # or "code"
-  visibility = "always"         # or "after_close", "admin"
+  visibility = "always"         # or "after_close", "after_vote", "admin"
   secret = false                # true: archiving the poll also seals it
   keep_votes_days = 30          # default: votes are kept
   network_limit = "2000/600"    # or "off"; default: as the producers are set up
@@ -77,7 +76,8 @@ pub struct Args {
     /// Who may vote: open (anyone, once), or code (holders of a voting code)
     #[arg(long, default_value_t = VoterPolicy::Open)]
     voter_policy: VoterPolicy,
-    /// Who sees the result: always (everybody), after_close (then everybody), admin (only votectl)
+    /// Who sees the result: always (everybody), after_close (then everybody), after_vote (whoever has voted, and everybody
+    /// after the close), admin (only votectl)
     #[arg(long, default_value_t = Visibility::Always)]
     visibility: Visibility,
     /// Seal the poll when it is archived: from then on nobody can find out who chose what

@@ -45,7 +45,8 @@ pub struct Args {
     /// The text of an option, corrected; may be repeated
     #[arg(long = "label", value_name = "SLUG=LABEL", value_parser = label)]
     labels: Vec<(Slug, String)>,
-    /// Who sees the result: always (everybody), after_close (then everybody), admin (only votectl)
+    /// Who sees the result: always (everybody), after_close (then everybody), after_vote (whoever has voted, and everybody
+    /// after the close), admin (only votectl)
     #[arg(long)]
     visibility: Option<Visibility>,
     /// How many new voters one address may bring: AT_ONCE/PER_MINUTE, `off`, or `default` for the producers' setting
