@@ -325,7 +325,7 @@ faults! {
         "sabotage: ballots wait when a poll closes, and the watermark says that all are counted",
         "a result is falsely called final: exit code 2",
         "";
-    ForgeMetrics: "forge-metrics", Sabotage, DASHBOARD, (13.0, 13.0),
+    ForgeMetrics: "forge-metrics", Sabotage, DASHBOARD, (16.0, 16.0),
         "sabotage: the dashboard is frozen, and something else answers Prometheus with the dashboard's last metrics",
         "figures of the overview look well while their service is silent: exit code 2",
         "";

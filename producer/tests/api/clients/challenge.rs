@@ -277,7 +277,7 @@ async fn the_load_tester_solves_the_proof_of_work() {
     let service = challenging("always").polls([poll("pets")]).start().await;
     let target = format!("http://{}", service.client.address);
     let load = ["run", "--target", &target, "--poll", "pets", "--rate", "20", "--duration", "1s"];
-    let more = ["--warm-up", "0s", "--viewers", "0", "--no-audit", "--quiet"];
+    let more = ["--warm-up", "0s", "--no-audit", "--quiet"];
     let mut command = std::process::Command::new(testkit::binary("loadtest"));
     command.args(load).args(more);
     let done = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
