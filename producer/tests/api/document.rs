@@ -19,8 +19,8 @@ async fn every_type_of_problem_is_explained_at_its_address() {
     let service = Setup::new().start().await;
     let schemas = contract().document["components"]["schemas"].as_object().unwrap().values();
     let types = schemas.filter_map(|schema| {
-        let fact = |name: &str| schema["properties"][name]["const"].as_str();
-        fact("type").zip(fact("title"))
+        let fact = |name: &str, form: &str| schema["properties"][name][form].as_str();
+        fact("type", "const").zip(fact("title", "default"))
     });
     let mut explained = 0;
     for (address, title) in types {
