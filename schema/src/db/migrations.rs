@@ -27,8 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("ballot_forms", include_str!("../../migrations/0010_ballot_forms.sql")),
     ("listed", include_str!("../../migrations/0011_listed.sql")),
     ("after_vote", include_str!("../../migrations/0012_after_vote.sql")),
-    ("organisers", include_str!("../../migrations/0013_organisers.sql")),
-    ("accounts", include_str!("../../migrations/0014_accounts.sql")),
+    ("accounts", include_str!("../../migrations/0013_accounts.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

@@ -47,11 +47,6 @@ fn the_load_tester_knows_the_definitions_and_no_service() {
 }
 
 #[test]
-fn the_hosts_service_calls_the_operations_of_votectl_and_no_service() {
-    assert_eq!(imports("host"), set(&["schema", "service", "votectl"]));
-}
-
-#[test]
 fn votectl_knows_what_the_parts_agree_on_and_no_service() {
     assert_eq!(imports("votectl"), set(&["schema", "service"]));
 }
@@ -67,13 +62,12 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 10] = [
+const DEPLOYED: [&str; 9] = [
     "schema",
     "service",
     "producer",
     "consumer",
     "dashboard",
-    "host",
     "canary",
     "votectl",
     "standalone",
@@ -129,7 +123,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 33] = [
+const SQL: [&str; 31] = [
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/code_repair.rs",
@@ -137,11 +131,9 @@ const SQL: [&str; 33] = [
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
-    "schema/src/db/audit_trail.rs",
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
-    "schema/src/db/organisers.rs",
     "schema/src/db/poll_changes.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

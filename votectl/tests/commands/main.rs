@@ -10,7 +10,6 @@ mod deployment;
 mod export;
 mod migrate;
 mod networks;
-mod organisers;
 mod poll;
 mod resync;
 mod secrecy;
