@@ -212,6 +212,10 @@ impl ResultsPage {
         self.words.say(&message.with("state", self.state_words().into_owned())).into_owned()
     }
 
+    fn account_link(&self) -> String {
+        self.words.link(self.base.join(&format!("/polls/{}/accounts", self.slug)))
+    }
+
     fn file(&self, name: impl AsRef<str>) -> String {
         self.base.join(FILES.path(name.as_ref()))
     }

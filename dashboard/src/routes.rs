@@ -105,20 +105,21 @@ fn page_routes(
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.picture(&slug).await)
         });
-    let accounts = warp::path!("polls" / String / "accounts")
-        .and(state)
-        .and(timed("accounts_page"))
-        .and(head())
-        .and(raw_query())
-        .then(
-            |slug: String,
-             state: Arc<AppState>,
-             timer: RequestTimer,
-             head: Head,
-             query: String| async move {
-                timer.stop(state.accounts_page(&slug, &head, &query).await)
-            },
-        );
+    let accounts =
+        warp::path!("polls" / String / "accounts")
+            .and(state)
+            .and(timed("accounts_page"))
+            .and(head())
+            .and(raw_query())
+            .then(
+                |slug: String,
+                 state: Arc<AppState>,
+                 timer: RequestTimer,
+                 head: Head,
+                 query: String| async move {
+                    timer.stop(state.accounts_page(&slug, &head, &query).await)
+                },
+            );
     page.or(present).unify().or(embedded).unify().or(picture).unify().or(accounts).unify()
 }
 

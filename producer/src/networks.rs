@@ -20,8 +20,8 @@ use std::time::Duration;
 use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::{Keys, Poll};
 use votestream_service::CancellationToken;
-use votestream_service::log_throttle::LogThrottle;
 use votestream_service::metric::CounterHandle;
+use votestream_service::telemetry::log_throttle::LogThrottle;
 
 use crate::client::Source;
 use crate::cookie_keys::CookieKeys;

@@ -59,7 +59,7 @@ pub(crate) fn all(
         .and(timed("ballot_form"))
         .and(with_voting.clone())
         .and(head())
-        .and(query.clone())
+        .and(query)
         .and(body)
         .then(|slug, timer: RequestTimer, voting, head: Head, query, body| {
             timer.measure(form::cast(voting, slug, head, query, body))
@@ -69,7 +69,7 @@ pub(crate) fn all(
         .and(timed("ballot_page"))
         .and(with_voting.clone())
         .and(head())
-        .and(query.clone())
+        .and(query)
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::page(voting, slug, head, query))
         });

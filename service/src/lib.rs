@@ -13,7 +13,6 @@ pub mod health;
 pub mod http;
 pub mod language;
 pub mod listener;
-pub mod log_throttle;
 pub mod metric;
 pub mod metrics;
 pub mod page;

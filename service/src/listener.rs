@@ -40,7 +40,7 @@ pub use limits::{IDLE_GRACE, Limits};
 pub use take_over::TakeOver;
 
 use crate::health::Gate;
-use crate::log_throttle::LogThrottle;
+use crate::telemetry::log_throttle::LogThrottle;
 use connections::Connections;
 use drive::Shared;
 

@@ -1,6 +1,7 @@
 //! Starts logs and metrics, once per process.
 
 mod json_lines;
+pub mod log_throttle;
 mod redis_log;
 mod repeats;
 

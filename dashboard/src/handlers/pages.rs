@@ -164,7 +164,7 @@ impl AppState {
             opens_at: poll.opens_at_ms.map(rfc3339),
             closes_at: poll.closes_at_ms.map(rfc3339),
             vote_url: self.vote_url.as_deref().map(|url| match slug {
-                Some(slug) => words.link(&format!("{}/polls/{slug}", url.trim_end_matches('/'))),
+                Some(slug) => words.link(format!("{}/polls/{slug}", url.trim_end_matches('/'))),
                 None => words.link(url),
             }),
             polls: self.links(),

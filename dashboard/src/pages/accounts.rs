@@ -67,6 +67,14 @@ impl Balance {
 }
 
 impl AccountsPage {
+    fn page_title(&self) -> Cow<'static, str> {
+        self.words.say(&Message::new("account-title").with("title", self.title.as_str()))
+    }
+
+    fn results_link(&self) -> String {
+        self.words.link(self.base.join(&format!("/polls/{}", self.slug)))
+    }
+
     fn lines(account: &Account) -> [Line; 7] {
         let line = |name, meaning, ballots| Line { name, meaning, ballots: Some(ballots) };
         [

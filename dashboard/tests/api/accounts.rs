@@ -84,7 +84,11 @@ async fn an_open_page_follows_the_account() {
         .click()
         .await
         .unwrap();
-    browser.until("#balance", |words| words.starts_with("Ballots missing since") && words.contains(": 1.")).await;
+    browser
+        .until("#balance", |words| {
+            words.starts_with("Ballots missing since") && words.contains(": 1.")
+        })
+        .await;
     let mut found = browser.flaws("account-missing").await;
     store(&database.client, pets, 1, None).await;
     browser.until("#balance", |words| words.starts_with("The account balances")).await;

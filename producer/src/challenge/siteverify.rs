@@ -20,8 +20,8 @@ use votestream_schema::voter::KeyRing;
 use votestream_schema::{Poll, VoterId};
 use votestream_service::config::Secret;
 use votestream_service::http::outbound::{self, Client};
-use votestream_service::log_throttle::LogThrottle;
 use votestream_service::reloadable::Reloadable;
+use votestream_service::telemetry::log_throttle::LogThrottle;
 
 use super::kind::{Challenge, Challenged, Verdict};
 use crate::config::VerifierArgs;

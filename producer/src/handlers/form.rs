@@ -277,7 +277,7 @@ fn ballot_page(
     };
     let slugs_of = |choices| voting::slugs(poll, choices).join(" ");
     let results_url = voting.results_url.as_deref().map(|url| match slug {
-        Some(slug) => words.link(&format!("{}/polls/{slug}", url.trim_end_matches('/'))),
+        Some(slug) => words.link(format!("{}/polls/{slug}", url.trim_end_matches('/'))),
         None => words.link(url),
     });
     // The producer makes the proof when the link is followed, because a page may be open for long.

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use votestream_schema::{Ballot, Keys, PollId};
 use votestream_service::backoff::Backoff;
 use votestream_service::health::Gate;
-use votestream_service::log_throttle::LogThrottle;
 use votestream_service::redis::{Connection, Manager};
+use votestream_service::telemetry::log_throttle::LogThrottle;
 
 use crate::durability::{DiskWait, Durability};
 use crate::metrics;

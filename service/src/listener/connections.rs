@@ -17,9 +17,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use super::budget::{self, Bounds, Holding, Kind, Order, Owner, Reason, Times};
 use super::head::PeerAddr;
 use super::limits::Limits;
-use crate::log_throttle::LogThrottle;
 use crate::metric::{CounterHandle, GaugeHandle};
 use crate::metrics;
+use crate::telemetry::log_throttle::LogThrottle;
 
 /// Shortest and longest time between two looks at all connections.
 const LOOK_EVERY_MS: std::ops::RangeInclusive<u64> = 20..=250;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use tracing_log::{AsLog, LogTracer};
 
-use crate::log_throttle::LogThrottle;
+use crate::telemetry::log_throttle::LogThrottle;
 
 /// Shortest time between two warnings of the same kind about the same node.
 const WARN_PERIOD: Duration = Duration::from_secs(60);
