@@ -45,7 +45,7 @@ use polls::PollCache;
 use streams::{BatchBounds, Streams};
 
 /// Size of the Redis pool that the background jobs share; each worker has a connection of its own.
-const REDIS_CONNECTIONS_MAX: u32 = 5;
+const REDIS_CONNECTIONS_MAX: u32 = 6;
 /// Postgres sessions for the background jobs, in addition to one for each worker.
 const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 6;
 

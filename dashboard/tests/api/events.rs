@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use votestream_schema::poll::{Definition, now_ms};
 
@@ -138,7 +139,9 @@ async fn a_closed_poll_is_final_once_its_last_ballot_is_counted() {
     assert_eq!(unknown["final"], false);
     database.count(pets, 50, &[10, 40]).await;
     database.complete_to(closes_at, 0, pets).await;
-    let last = stream.event_where(|_, data| data["final"] == true).await;
+    // The two are written one after the other, so a frame may come in between.
+    let is_last = |data: &Value| data["final"] == true && !data["waiting"].is_null();
+    let last = stream.event_where(|_, data| is_last(data)).await;
     assert_eq!((&last["voters"], &last["waiting"]), (&50.into(), &0.into()));
     for path in ["tally", "series"] {
         let reply = service.client.get(&format!("/api/polls/pets/{path}")).send().await.json();

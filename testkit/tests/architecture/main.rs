@@ -123,7 +123,8 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 31] = [
+const SQL: [&str; 33] = [
+    "consumer/src/jobs/accounts.rs",
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
     "consumer/src/jobs/code_repair.rs",
@@ -131,6 +132,7 @@ const SQL: [&str; 31] = [
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
+    "schema/src/db/accounts.rs",
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
