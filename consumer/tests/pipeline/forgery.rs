@@ -300,6 +300,7 @@ async fn the_standing_audit_finds_a_loss_behind_a_forgery() {
     deployment.settles_at(30).await;
     let metric = async |wanted: f64| {
         eventually(SOON, async || {
+            deployment.audit_is_due().await;
             match consumer.metric("votestream_audit_unaccounted_voters", "").await {
                 Some(value) if value == wanted => Ok(()),
                 other => Err(other),

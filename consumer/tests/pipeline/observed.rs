@@ -171,8 +171,12 @@ async fn the_standing_audit_finds_drift_and_missing_ballots() {
     deployment.add(&ballots[..6]).await;
     deployment.settles_at(6).await;
     let both = async |name: &str, wanted| {
-        reaches(&one, name, "", wanted).await;
-        reaches(&other, name, "", wanted).await;
+        eventually(SOON, async || {
+            deployment.audit_is_due().await;
+            let found = [one.metric(name, "").await, other.metric(name, "").await];
+            if found == [Some(wanted); 2] { Ok(()) } else { Err(format!("{name} is {found:?}")) }
+        })
+        .await;
     };
     both("votestream_codes_used", 6.0).await;
     both("votestream_codes_issued", 8.0).await;

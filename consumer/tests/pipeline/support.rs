@@ -92,6 +92,13 @@ impl TestDeployment {
         testkit::redis_connection(&self.redis_url).await
     }
 
+    /// Lets the next standing audit begin: after one that took long on a busy machine, it would rest for twenty times as long.
+    pub async fn audit_is_due(&self) {
+        let mut due = redis::cmd("HSET");
+        due.arg(self.keys.audit()).arg("duration_ms").arg(0);
+        due.exec_async(&mut self.redis().await).await.expect("Redis answers");
+    }
+
     /// Makes a ballot of a new voter for the option at this position.
     pub fn ballot(&self, position: usize) -> Ballot {
         ballot(&self.poll, VoterKey::new(), 1 << position)
