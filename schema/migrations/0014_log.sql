@@ -12,7 +12,8 @@ COMMENT ON COLUMN polls.receipts IS 'Whether voters get receipts, and every ball
 CREATE TABLE log_queue (
     id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     poll_id integer NOT NULL,
-    ballots bytea NOT NULL
+    ballots bytea NOT NULL,
+    queued  timestamptz NOT NULL DEFAULT now()
 );
 -- Ids do not compress.
 ALTER TABLE log_queue ALTER COLUMN ballots SET STORAGE EXTERNAL;
@@ -54,6 +55,7 @@ CREATE TABLE log_checkpoints (
     note    text,
     PRIMARY KEY (poll_id, size)
 );
+CREATE INDEX log_checkpoints_at ON log_checkpoints (at_ms);
 COMMENT ON COLUMN log_checkpoints.note IS 'The signed checkpoint (C2SP tlog-checkpoint); NULL while consumers have no signing key.';
 
 CREATE TABLE log_keys (
@@ -64,3 +66,5 @@ CREATE TABLE log_keys (
 );
 COMMENT ON TABLE log_keys IS 'Public keys under the deployment''s name, in the form of C2SP signed-note.';
 COMMENT ON COLUMN log_keys.last_ms IS 'When a consumer last had the key, in Unix milliseconds.';
+
+INSERT INTO locks (name) VALUES ('log');

@@ -223,11 +223,16 @@ fn hex_16(text: &str) -> Option<Uuid> {
 pub fn bundle<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for line in lines {
-        debug_assert!(line.len() <= LINE_BYTES_MAX);
-        bytes.extend_from_slice(&(line.len() as u16).to_be_bytes());
-        bytes.extend_from_slice(line.as_bytes());
+        add_to_bundle(line, &mut bytes);
     }
     bytes
+}
+
+/// Appends an entry to a bundle.
+pub fn add_to_bundle(line: &str, bundle: &mut Vec<u8>) {
+    debug_assert!(line.len() <= LINE_BYTES_MAX);
+    bundle.extend_from_slice(&(line.len() as u16).to_be_bytes());
+    bundle.extend_from_slice(line.as_bytes());
 }
 
 /// Reads the lines of a bundle.

@@ -2,7 +2,7 @@
 //!
 //! They come from one file, a line per key in the form of C2SP `signed-note`: `PRIVATE+KEY+<name>+<id>+<key>`. The first key
 //! signs. The others are keys of before: their public halves stay published, so that older receipts can still be
-//! checked. `votectl log keygen` makes a line.
+//! checked. `votectl keygen` makes a line.
 //!
 //! The name is that of the deployment, such as `vote.example.org`. Each log has a name of its own below it, its **origin**
 //! (`vote.example.org/polls/pets`), as C2SP `tlog-checkpoint` wants it; the key signs under that name.
@@ -28,11 +28,11 @@ const NAME_CHARS_MAX: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no key at all.
-    #[error("there is no signing key; `votectl log keygen --name vote.example.org` makes one")]
+    #[error("there is no signing key; `votectl keygen --name vote.example.org` makes one")]
     None,
     /// A line is not a private key.
     #[error(
-        "line {0} is not a private Ed25519 key of the form PRIVATE+KEY+<name>+<id>+<key>; `votectl log keygen` makes one"
+        "line {0} is not a private Ed25519 key of the form PRIVATE+KEY+<name>+<id>+<key>; `votectl keygen` makes one"
     )]
     Malformed(usize),
     /// The lines have different names.

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use tlog_tiles::tile::{Tile, TileHashReader, TileReader};
 use tlog_tiles::tlog::{
-    Error as TreeError, HASH_SIZE, Hash, HashReader, stored_hash_count, stored_hash_index,
-    stored_hashes_for_record_hash, sub_tree_index, tree_hash,
+    Error as TreeError, HASH_SIZE, Hash, HashReader, record_hash, stored_hash_count,
+    stored_hash_index, stored_hashes_for_record_hash, sub_tree_index, tree_hash,
 };
 
 use crate::checkpoint::Head;
@@ -58,6 +58,11 @@ pub enum Error {
     /// The tree's own arithmetic failed.
     #[error("the tree cannot be computed: {0}")]
     Tree(String),
+}
+
+/// The hash of an entry as a leaf of the tree (RFC 6962, section 2.1).
+pub fn leaf_hash(line: &str) -> Hash {
+    record_hash(line.as_bytes())
 }
 
 /// The partial tiles at the right edge of a log of this size, which [`append`] needs, with their widths in hashes.
@@ -199,7 +204,10 @@ pub enum Asked {
 pub fn parse_path(text: &str) -> Option<Asked> {
     let (level, number) = text.strip_prefix("tile/")?.split_once('/')?;
     // The library panics on a tile without hashes, however its width is written.
-    if number.split_once(".p/").is_some_and(|(_, width)| !width.starts_with(|c| matches!(c, '1'..='9'))) {
+    if number
+        .split_once(".p/")
+        .is_some_and(|(_, width)| !width.starts_with(|c| matches!(c, '1'..='9')))
+    {
         return None;
     }
     let tile = Tile::from_path(&format!("tile/{HEIGHT}/0/{number}")).ok()?;
@@ -219,7 +227,7 @@ pub fn parse_path(text: &str) -> Option<Asked> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tlog_tiles::tlog::{node_hash, record_hash};
+    use tlog_tiles::tlog::node_hash;
 
     use super::*;
 
