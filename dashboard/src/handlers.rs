@@ -1,5 +1,6 @@
 //! The handlers: each turns one request into a reply, from the state on the board. Pages have a module of their own.
 
+mod log;
 mod pages;
 mod voters;
 
@@ -21,6 +22,7 @@ use crate::accounts::Accounts;
 use crate::board::Board;
 use crate::embedding::Embedding;
 use crate::history::History;
+use crate::log::Logs;
 use crate::metrics;
 use crate::picture::Pictures;
 use crate::problems::RESULTS_HIDDEN;
@@ -42,6 +44,7 @@ pub(crate) struct AppState {
     pub(crate) viewers: Viewers,
     pub(crate) accounts: Accounts,
     pub(crate) history: History,
+    pub(crate) logs: Logs,
     pub(crate) default_poll: String,
     /// The path in front of all addresses.
     pub(crate) base: BasePath,

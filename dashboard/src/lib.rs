@@ -10,6 +10,7 @@ pub mod embedding;
 mod feed;
 mod handlers;
 mod history;
+mod log;
 pub mod metrics;
 pub mod pages;
 mod picture;
@@ -38,11 +39,12 @@ use embedding::Embedding;
 use feed::Feed;
 use handlers::AppState;
 use history::History;
+use log::Logs;
 use picture::Pictures;
 use viewers::Viewers;
 
-/// Size of the Postgres pool: one session for the feed, one for the accounts, the others for the history.
-const POSTGRES_CONNECTIONS_MAX: u32 = 4;
+/// Size of the Postgres pool: one session for the feed, one for the accounts, two for the logs, the others for the history.
+const POSTGRES_CONNECTIONS_MAX: u32 = 6;
 
 /// Serves viewers on `listener` until `shutdown`, then closes their streams. Returns whether all connections ended within
 /// the grace period.
@@ -79,7 +81,8 @@ pub async fn run(
         board,
         viewers,
         accounts: Accounts::new(pool.clone()),
-        history: History::new(pool, max - 2, tick),
+        logs: Logs::new(pool.clone()),
+        history: History::new(pool, max - 4, tick),
         postgres: servers,
         default_poll: config.default_poll.to_string(),
         base: config.listener.base_path.clone(),

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod picture;
 pub mod present;
+pub mod receipt;
 
 use std::borrow::{Borrow, Cow};
 use std::sync::LazyLock;
@@ -100,6 +101,8 @@ pub struct ResultsPage {
     pub is_opened: bool,
     /// The number of people counted, while the results are hidden from those who have not voted.
     pub turnout: Option<u64>,
+    /// Whether voters get receipts, and every ballot is in a public log.
+    pub has_receipts: bool,
 }
 
 impl ResultsPage {
@@ -216,6 +219,10 @@ impl ResultsPage {
         self.words.link(self.base.join(&format!("/polls/{}/accounts", self.slug)))
     }
 
+    fn receipt_link(&self) -> String {
+        self.words.link(self.base.join(&format!("/polls/{}/receipt", self.slug)))
+    }
+
     fn file(&self, name: impl AsRef<str>) -> String {
         self.base.join(FILES.path(name.as_ref()))
     }
@@ -237,10 +244,13 @@ pub const ASSETS: &[Asset] = &[
     ("figures.js", JS, include_bytes!("../static/figures.js")),
     ("history.js", JS, include_bytes!("../static/history.js")),
     ("light.js", JS, include_bytes!("../static/light.js")),
+    ("log.js", JS, include_bytes!("../static/log.js")),
     MESSAGES_JS,
+    ("note.js", JS, include_bytes!("../static/note.js")),
     ("places.js", JS, include_bytes!("../static/places.js")),
     ("present.css", CSS, include_bytes!("../static/present.css")),
     ("present.js", JS, include_bytes!("../static/present.js")),
+    ("receipt.js", JS, include_bytes!("../static/receipt.js")),
     ("relay.js", JS, include_bytes!("../static/relay.js")),
     ("results.js", JS, include_bytes!("../static/results.js")),
     ("standings.js", JS, include_bytes!("../static/standings.js")),
@@ -252,7 +262,10 @@ pub const ASSETS: &[Asset] = &[
 
 /// The files of [`ASSETS`] and the sentences for the scripts, as they are served.
 pub static FILES: LazyLock<StaticFiles> =
-    LazyLock::new(|| StaticFiles::new(&[ASSETS, &sentences_of("results")].concat()));
+    LazyLock::new(|| {
+        let sentences = [sentences_of("results"), sentences_of("receipt")].concat();
+        StaticFiles::new(&[ASSETS, &sentences].concat())
+    });
 
 /// The words of the connection light before the script runs: since when the figures are out of date.
 fn light_stale(words: impl Borrow<Words>, since: &str) -> Cow<'static, str> {
@@ -400,6 +413,7 @@ mod tests {
                     closes_at: at().filter(|_| is(4)),
                     opens_at: at().filter(|_| is(4)),
                     is_embedded: is(5),
+                    has_receipts: is(2),
                     polls: vec![link; 2],
                     vote_url: Some("https://vote.example/".to_owned()),
                     ..cats_vs_dogs()

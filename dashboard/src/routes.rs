@@ -5,11 +5,14 @@
 //! GET  /polls/{slug}              a poll's results
 //! GET  /polls/{slug}/picture.png  the same as a picture, for previews of links
 //! GET  /polls/{slug}/accounts     what became of every ballot
+//! GET  /polls/{slug}/receipt      checks a receipt, in the browser
+//! GET  /polls/{slug}/log/{rest}   the public log: checkpoint, keys, tile/…, entry/…
 //! GET  /present/{slug}            a poll on the screen of a hall
 //! GET  /embed/{slug}              a poll's results in a frame of another site
 //! GET  /api/polls                 the polls
 //! GET  /api/polls/{slug}/tally    a poll's tally
 //! GET  /api/polls/{slug}/accounts what became of every ballot, as JSON
+//! GET  /api/polls/{slug}/log      the state of the public log
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
 //! GET  /problems/{name}           the explanation of a problem's type
@@ -25,6 +28,7 @@ use votestream_service::listener::{Head, head};
 use votestream_service::page::static_files;
 use votestream_service::problem::{answer_unrouted, explanations};
 use warp::http::{Method, StatusCode};
+use warp::path::Tail;
 use warp::reply::{Reply, Response};
 use warp::{Filter, Rejection};
 
@@ -105,6 +109,26 @@ fn page_routes(
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.picture(&slug).await)
         });
+    let log = warp::path!("polls" / String / "log" / ..)
+        .and(warp::path::tail())
+        .and(state.clone())
+        .and(timed("log"))
+        .and(query())
+        .then(
+            |slug: String, rest: Tail, state: Arc<AppState>, timer: RequestTimer, query: Query| async move {
+                timer.stop(state.log(&slug, rest.as_str(), &query).await)
+            },
+        );
+    let receipt = warp::path!("polls" / String / "receipt")
+        .and(state.clone())
+        .and(timed("receipt_page"))
+        .and(head())
+        .and(raw_query())
+        .map(
+            |slug: String, state: Arc<AppState>, timer: RequestTimer, head: Head, query: String| {
+                timer.stop(state.receipt_page(&slug, &head, &query))
+            },
+        );
     let accounts =
         warp::path!("polls" / String / "accounts")
             .and(state)
@@ -120,7 +144,8 @@ fn page_routes(
                     timer.stop(state.accounts_page(&slug, &head, &query).await)
                 },
             );
-    page.or(present).unify().or(embedded).unify().or(picture).unify().or(accounts).unify()
+    let pages = page.or(present).unify().or(embedded).unify().or(picture).unify();
+    pages.or(accounts).unify().or(receipt).unify().or(log).unify()
 }
 
 /// Routes JSON and event streams for programs.
@@ -152,6 +177,12 @@ fn result_routes(
         .and(timed("accounts"))
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.account_json(&slug).await)
+        });
+    let log = warp::path!("api" / "polls" / String / "log")
+        .and(state.clone())
+        .and(timed("log_state"))
+        .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.log_json(&slug).await)
         });
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
@@ -192,7 +223,7 @@ fn result_routes(
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
-    tally.or(list).unify().or(accounts).unify().or(series).unify().or(events).unify()
+    tally.or(list).unify().or(accounts).unify().or(log).unify().or(series).unify().or(events).unify()
 }
 
 /// The part of the address behind the question mark, as it is; empty where there is none.

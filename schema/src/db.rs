@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod epoch;
 mod error;
 pub mod locks;
+pub mod log;
 pub mod migrations;
 pub mod poll_changes;
 pub mod polls;

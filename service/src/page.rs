@@ -91,7 +91,7 @@ pub fn problem(
     problem.mark(render(problem.kind.status, words, &page))
 }
 
-/// Returns the static files with the sentences for the scripts of a page, `ballot` or `results`, in all languages. They are made
+/// Returns the static files with the sentences for the scripts of a page (`ballot`, `results` or `receipt`) in all languages. They are made
 /// once for a process and never freed.
 ///
 /// # Panics

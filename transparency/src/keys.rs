@@ -107,7 +107,7 @@ impl SigningKeys {
 
     /// The origin of a poll's log.
     pub fn origin_of(&self, slug: &str) -> String {
-        format!("{}/polls/{slug}", self.name)
+        origin_of(&self.name, slug)
     }
 
     /// The origin of the trees that receipts are signed in.
@@ -161,6 +161,11 @@ impl OriginSigner {
     }
 }
 
+/// The origin of the log of the poll `slug`, in the deployment with this name.
+pub fn origin_of(name: &str, slug: &str) -> String {
+    format!("{name}/polls/{slug}")
+}
+
 /// Public keys under which notes are checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublicKeys(Vec<String>);
@@ -176,6 +181,11 @@ impl PublicKeys {
             StandardVerifier::new(key).map_err(|_| KeyError::Public)?;
         }
         Ok(Self(keys))
+    }
+
+    /// The name of the first key; `None` if there is no key.
+    pub fn name(&self) -> Option<&str> {
+        self.0.first()?.split('+').next()
     }
 
     /// The keys, in the form in which they are published.

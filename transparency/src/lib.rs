@@ -13,6 +13,7 @@ pub mod audit;
 pub mod checkpoint;
 pub mod entry;
 pub mod keys;
+pub mod proofs;
 pub mod receipt;
 pub mod recount;
 pub mod tree;

@@ -2,6 +2,7 @@
 
 use votestream_schema::poll::Invalid;
 use votestream_transparency::keys::KeyError;
+use votestream_votectl::verify::{self, Verdict};
 use votestream_votectl::{Error, code_file};
 
 /// Why a command failed.
@@ -41,6 +42,12 @@ pub enum CliError {
     /// A time lies outside of the calendar.
     #[error("{0}")]
     Time(#[from] jiff::Error),
+    /// A poll could not be checked from outside at all.
+    #[error("{0}")]
+    Unverified(#[from] verify::Error),
+    /// A poll was checked from outside, and not everything is right or could be checked.
+    #[error("{}", verdict_words(*.0))]
+    Verified(Verdict),
     /// The command did its work, and its result is a failure; or it asks for a confirmation.
     #[error("{0}")]
     Refused(&'static str),
@@ -51,6 +58,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Operation(error) if error.is_away() => 3,
+            Self::Verified(verdict) => verdict.exit_code(),
             _ => 1,
         }
     }
@@ -66,6 +74,15 @@ impl CliError {
             },
             _ => false,
         }
+    }
+}
+
+/// The last line on a poll that was checked from outside.
+fn verdict_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "everything was checked and is right",
+        Verdict::Unknown => "not everything could be checked; see UNKNOWN above",
+        Verdict::Wrong => "something is WRONG, see above; keep this report and the state file",
     }
 }
 

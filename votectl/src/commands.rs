@@ -8,6 +8,7 @@ mod keygen;
 mod migrate;
 mod poll;
 mod resync;
+mod verify;
 
 use clap::Subcommand;
 use votestream_votectl::Servers;
@@ -29,6 +30,7 @@ pub enum Command {
     Forget(forget::Args),
     Keygen(keygen::Args),
     Resync(resync::Args),
+    Verify(verify::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -40,6 +42,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
         Command::Resync(resync::Args {}) => resync::run(servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
+        Command::Verify(args) => verify::run(&args, output),
         Command::Keygen(args) => keygen::run(&args, output),
         Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,
     }

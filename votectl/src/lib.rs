@@ -17,6 +17,7 @@ mod moment;
 pub mod operations;
 pub mod servers;
 mod unsettled;
+pub mod verify;
 
 pub use error::Error;
 pub use in_flight::InFlight;

@@ -2,7 +2,7 @@
 //!
 //! Each command has a file in `commands/`; the operations that they call are in the library (`lib.rs`).
 //! Exit codes: 0 done; 1 refused, not found, or an audit found a difference; 2 wrong usage; 3 a
-//! server is away. Results go to standard output, everything else to standard error. Passwords are never
+//! server is away; `votectl verify` ends with 0, 1 or 2 as its help says. Results go to standard output, everything else to standard error. Passwords are never
 //! printed.
 
 mod cli_error;
@@ -23,7 +23,7 @@ use output::Output;
 #[command(
     version,
     after_help = "Exit codes: 0 done, 1 refused or not found or the audit finds a \
-    difference, 2 wrong usage, 3 a server is away."
+    difference, 2 wrong usage, 3 a server is away. `votectl verify` has its own."
 )]
 struct Cli {
     #[command(flatten)]

@@ -18,6 +18,7 @@ use warp::reply::{Reply, Response};
 use super::AppState;
 use crate::pages::accounts::AccountsPage;
 use crate::pages::present::{Door, Order, PresentPage};
+use crate::pages::receipt::ReceiptPage;
 use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
 use crate::snapshot::Snapshot;
 
@@ -91,6 +92,27 @@ impl AppState {
                     is_listed: snapshot.poll.is_listed(),
                     account,
                     now_ms: now_ms(),
+                };
+                render(StatusCode::OK, words, &page)
+            }
+            Err(problem) => self.problem_page(&problem, head, query),
+        }
+    }
+
+    /// Renders the page that checks a receipt, for `GET /polls/{slug}/receipt`.
+    pub(crate) fn receipt_page(&self, slug: &str, head: &Head, query: &str) -> Response {
+        match self.poll(slug) {
+            Ok(snapshot) => {
+                let words = words_of(&snapshot, Some(head), query);
+                let poll = &snapshot.poll;
+                let page = ReceiptPage {
+                    words,
+                    title: poll.title.clone(),
+                    base: self.base.clone(),
+                    slug: slug.to_owned(),
+                    is_listed: poll.is_listed(),
+                    has_receipts: poll.secrecy.receipts,
+                    options: poll.options.iter().map(|option| option.label.clone()).collect(),
                 };
                 render(StatusCode::OK, words, &page)
             }
@@ -174,6 +196,7 @@ impl AppState {
             is_embedded: false,
             is_opened: false,
             turnout: turnout.map(i64::unsigned_abs),
+            has_receipts: poll.secrecy.receipts,
         }
     }
 

@@ -14,6 +14,7 @@ mod admin;
 mod browser;
 mod events;
 mod language;
+mod log;
 mod nginx;
 mod outage;
 mod pages;

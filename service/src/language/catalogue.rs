@@ -24,9 +24,9 @@ pub(super) type Sentence = Pattern<&'static str>;
 /// The files of one language.
 pub(super) struct Files {
     /// Those that the server alone uses.
-    pub(super) pages: [&'static str; 4],
+    pub(super) pages: [&'static str; 5],
     /// Those that scripts use too, with the name of their page.
-    pub(super) scripts: [(&'static str, &'static str); 2],
+    pub(super) scripts: [(&'static str, &'static str); 3],
 }
 
 macro_rules! files {
@@ -37,10 +37,12 @@ macro_rules! files {
                 include_str!(concat!("../../locales/", $tag, "/ballot.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/results.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/problems.ftl")),
+                include_str!(concat!("../../locales/", $tag, "/receipt.ftl")),
             ],
             scripts: [
                 ("ballot", include_str!(concat!("../../locales/", $tag, "/ballot-script.ftl"))),
                 ("results", include_str!(concat!("../../locales/", $tag, "/results-script.ftl"))),
+                ("receipt", include_str!(concat!("../../locales/", $tag, "/receipt-script.ftl"))),
             ],
         }
     };

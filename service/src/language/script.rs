@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::catalogue::{Files, Sentence, bracketed, read};
 use super::tag::Language;
 
-/// Returns the script with the sentences for the scripts of a page, `ballot` or `results`, in each language.
+/// Returns the script with the sentences for the scripts of a page (`ballot`, `results` or `receipt`) in each language.
 ///
 /// # Panics
 /// Panics if the catalogue has no such page, or if a sentence for scripts uses more of Fluent than they can read.
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn each_language_has_a_script_for_each_page() {
-        for page in ["ballot", "results"] {
+        for page in ["ballot", "results", "receipt"] {
             let all: Vec<_> = scripts(page).collect();
             assert_eq!(all.len(), Language::ALL.len() + 1);
             assert!(all.iter().all(|(_, text)| text.starts_with("globalThis.sentences={\"")));

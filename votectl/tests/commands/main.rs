@@ -8,9 +8,12 @@ mod codes;
 mod dead_letters;
 mod deployment;
 mod export;
+#[path = "../../../dashboard/tests/api/log/builder.rs"]
+mod log_builder;
 mod migrate;
 mod networks;
 mod poll;
 mod resync;
 mod secrecy;
 mod servers_away;
+mod verify;

@@ -1,0 +1,47 @@
+# Sentences that the script of the page for receipts writes. They may hold variables and selections by number, and no other part
+# of Fluent.
+
+step-signature = Die Quittung ist unterschrieben
+step-choices = Ihre Auswahl wurde unterschrieben
+step-checkpoint = Das Protokoll ist unterschrieben
+step-append = Das Protokoll ist nur gewachsen
+step-leaf = Ihr Stimmzettel steht im Protokoll
+step-counts = Ihr Stimmzettel zählt im Ergebnis
+unreadable = Das ist keine Quittung: Sie ist nicht lesbar.
+cannot = Nichts wurde geprüft: Dieser Browser kann keine Unterschriften prüfen. Nehmen Sie einen neueren, und öffnen Sie diese Seite über https.
+other-poll = Diese Quittung gehört zu einer anderen Abstimmung: { $log }
+away = Das konnte nicht geprüft werden: Der Server hat nicht geantwortet.
+away-status = Das konnte nicht geprüft werden: Der Server antwortete mit Status { $status }.
+signature-good = Unterschrieben von { $name }.
+signature-wrong = Die Unterschrift ist falsch: Diese Quittung wurde verändert oder erfunden.
+signature-unknown = Keiner der veröffentlichten Schlüssel hat diese Quittung unterschrieben. Sie ist erfunden, oder die Betreiber verbergen einen Schlüssel.
+choices-good = Sie verspricht: { $choices }
+choices-none = Sie verspricht einen Stimmzettel, der keine der Optionen wählt.
+choices-wrong = Die Auswahl in dieser Quittung ist nicht die unterschriebene.
+checkpoint-good = Einträge: { $size }. Unterschrieben von { $name }.
+checkpoint-wrong = Das Protokoll ist nicht mit einem veröffentlichten Schlüssel unterschrieben, oder die Unterschrift ist falsch.
+append-first = Dieser Browser sieht dieses Protokoll zum ersten Mal und vergleicht es beim nächsten Mal.
+append-good = Die { $size } Einträge, die dieser Browser am { $at } sah, sind alle noch da, in ihrer Reihenfolge.
+append-fork = Das Protokoll wurde umgeschrieben, oder verschiedene Leute sehen verschiedene Protokolle: Es beginnt nicht mit den { $size } Einträgen, die dieser Browser am { $at } sah.
+append-new-key = Das Protokoll ist mit einem Schlüssel unterschrieben, den dieser Browser noch nicht kennt. Fragen Sie die Betreiber, ob sie einen neuen Schlüssel haben.
+leaf-good = Er ist Eintrag { $index } des Protokolls, von 0 an gezählt.
+leaf-waiting = Er steht noch nicht im Protokoll; versprochen ist er bis { $at }. Prüfen Sie dann noch einmal.
+leaf-missing = Er steht nicht im Protokoll, obwohl das bis { $at } versprochen war. Heben Sie diese Quittung auf: Sie ist ein Beweis.
+leaf-other = Im Protokoll steht an seiner Stelle ein anderer Stimmzettel: Der Eintrag passt nicht zu dieser Quittung. Heben Sie sie auf: Sie ist ein Beweis.
+leaf-changed = Der Eintrag, den der Server zeigt, steht nicht im unterschriebenen Protokoll.
+counts-good = Ihr Browser hat alle { $entries } Einträge zusammengezählt und kommt auf das veröffentlichte Ergebnis. Ihr Stimmzettel gehört dazu.
+counts-replaced = Ein späterer Stimmzettel derselben Person hat ihn ersetzt: Eintrag { $index }. Alle Einträge zusammen ergeben das veröffentlichte Ergebnis.
+counts-superseded = Er wurde beiseitegelegt, weil ein anderer Stimmzettel derselben Person zählt. Alle Einträge zusammen ergeben das veröffentlichte Ergebnis.
+counts-out-of-time = Er wurde beiseitegelegt, weil die Abstimmung nicht offen war, als er kam. Alle Einträge zusammen ergeben das veröffentlichte Ergebnis.
+counts-not-in-log = Das lässt sich prüfen, sobald Ihr Stimmzettel im Protokoll steht.
+counts-hidden = Die Ergebnisse sind jetzt verborgen. Prüfen Sie noch einmal, sobald sie gezeigt werden.
+counts-large = Das Protokoll ist zu lang, um es im Browser zusammenzuzählen. Dieser Befehl tut es: { $command }
+counts-moving = Gerade werden Stimmzettel gezählt, deshalb ließ sich das veröffentlichte Ergebnis nicht vergleichen. Prüfen Sie später noch einmal.
+counts-differs = Die Einträge ergeben ein anderes Ergebnis als das veröffentlichte. { $label }: { $published } veröffentlicht, { $logged } im Protokoll.
+counts-differs-voters = Die Einträge ergeben eine andere Zahl von Menschen als die veröffentlichte: { $published } veröffentlicht, { $logged } im Protokoll.
+counts-log-changed = Die veröffentlichten Einträge sind nicht die des unterschriebenen Protokolls: Ein Eintrag wurde verändert oder fehlt.
+counts-contradiction = Die Einträge des Protokolls widersprechen einander.
+verdict-busy = Wird geprüft…
+verdict-good = Alles wurde in Ihrem Browser geprüft und stimmt.
+verdict-wrong = Etwas stimmt nicht.
+verdict-unknown = Noch konnte nicht alles geprüft werden.

@@ -1,0 +1,47 @@
+# Sentences that the script of the page for receipts writes. They may hold variables and selections by number, and no other part
+# of Fluent.
+
+step-signature = The receipt is signed
+step-choices = Your choices were signed
+step-checkpoint = The log is signed
+step-append = The log only grew
+step-leaf = Your ballot is in the log
+step-counts = Your ballot is in the result
+unreadable = This is not a receipt: it cannot be read.
+cannot = Nothing was checked: this browser cannot check signatures. Use a newer one, and open this page over https.
+other-poll = This receipt belongs to another poll: { $log }
+away = This could not be checked: the server did not answer.
+away-status = This could not be checked: the server answered with status { $status }.
+signature-good = Signed by { $name }.
+signature-wrong = The signature is wrong: this receipt was changed or made up.
+signature-unknown = None of the published keys has signed this receipt. It was made up, or the people who run this poll hide a key.
+choices-good = It promises: { $choices }
+choices-none = It promises a ballot that chooses none of the options.
+choices-wrong = The choices in this receipt are not those that were signed.
+checkpoint-good = Entries: { $size }. Signed by { $name }.
+checkpoint-wrong = The log is not signed with a published key, or its signature is wrong.
+append-first = This browser sees this log for the first time, and will compare it the next time.
+append-good = The { $size } entries that this browser saw on { $at } are all still there, in their order.
+append-fork = The log was rewritten, or different people are shown different logs: it does not begin with the { $size } entries that this browser saw on { $at }.
+append-new-key = The log is signed with a key that this browser has not seen before. Ask the people who run this poll whether they have a new key.
+leaf-good = It is entry { $index } of the log, counted from 0.
+leaf-waiting = It is not in the log yet; it was promised by { $at }. Check again then.
+leaf-missing = It is not in the log, although that was promised by { $at }. Keep this receipt: it is evidence.
+leaf-other = The log has another ballot in its place: the entry does not fit this receipt. Keep this receipt: it is evidence.
+leaf-changed = The entry that the server shows is not in the signed log.
+counts-good = Your browser added up all { $entries } entries, and came to the published result. Your ballot is part of it.
+counts-replaced = A later ballot of the same voter replaced it: entry { $index }. All entries add up to the published result.
+counts-superseded = It was set aside, because another ballot of the same voter counts. All entries add up to the published result.
+counts-out-of-time = It was set aside, because the poll was not open when it came in. All entries add up to the published result.
+counts-not-in-log = This can be checked once your ballot is in the log.
+counts-hidden = The results are hidden now. Check again once they are shown.
+counts-large = The log is too long for a browser to add up. This command does it: { $command }
+counts-moving = Ballots are being counted right now, so the published result could not be compared. Check again later.
+counts-differs = The entries add up to another result than the published one. { $label }: { $published } published, { $logged } in the log.
+counts-differs-voters = The entries add up to another number of people than the published one: { $published } published, { $logged } in the log.
+counts-log-changed = The published entries are not those of the signed log: an entry was changed or is missing.
+counts-contradiction = The entries of the log contradict each other.
+verdict-busy = Checking…
+verdict-good = Everything was checked in your browser, and is right.
+verdict-wrong = Something is wrong.
+verdict-unknown = Not everything could be checked yet.

@@ -1,0 +1,47 @@
+# Sentences that the script of the page for receipts writes. They may hold variables and selections by number, and no other part
+# of Fluent.
+
+step-signature = El recibo está firmado
+step-choices = Su elección fue firmada
+step-checkpoint = El registro está firmado
+step-append = El registro solo ha crecido
+step-leaf = Su papeleta está en el registro
+step-counts = Su papeleta está en el resultado
+unreadable = Esto no es un recibo: no se puede leer.
+cannot = No se comprobó nada: este navegador no puede comprobar firmas. Use uno más reciente y abra esta página por https.
+other-poll = Este recibo es de otra votación: { $log }
+away = No se pudo comprobar: el servidor no respondió.
+away-status = No se pudo comprobar: el servidor respondió con el estado { $status }.
+signature-good = Firmado por { $name }.
+signature-wrong = La firma es falsa: este recibo fue cambiado o inventado.
+signature-unknown = Ninguna de las claves publicadas firmó este recibo. Fue inventado, o los responsables ocultan una clave.
+choices-good = Promete: { $choices }
+choices-none = Promete una papeleta que no elige ninguna opción.
+choices-wrong = La elección de este recibo no es la que se firmó.
+checkpoint-good = Entradas: { $size }. Firmado por { $name }.
+checkpoint-wrong = El registro no está firmado con una clave publicada, o su firma es falsa.
+append-first = Este navegador ve este registro por primera vez y lo comparará la próxima vez.
+append-good = Las { $size } entradas que este navegador vio el { $at } siguen todas ahí, en su orden.
+append-fork = El registro fue reescrito, o se muestran registros distintos a distintas personas: no empieza con las { $size } entradas que este navegador vio el { $at }.
+append-new-key = El registro está firmado con una clave que este navegador no conocía. Pregunte a los responsables si tienen una clave nueva.
+leaf-good = Es la entrada { $index } del registro, contada desde 0.
+leaf-waiting = Aún no está en el registro; se prometió para { $at }. Compruébelo entonces.
+leaf-missing = No está en el registro, aunque se prometió para { $at }. Guarde este recibo: es una prueba.
+leaf-other = El registro tiene otra papeleta en su lugar: la entrada no corresponde a este recibo. Guárdelo: es una prueba.
+leaf-changed = La entrada que muestra el servidor no está en el registro firmado.
+counts-good = Su navegador sumó las { $entries } entradas y llega al resultado publicado. Su papeleta forma parte de él.
+counts-replaced = Una papeleta posterior de la misma persona la reemplazó: entrada { $index }. Todas las entradas suman el resultado publicado.
+counts-superseded = Se apartó, porque cuenta otra papeleta de la misma persona. Todas las entradas suman el resultado publicado.
+counts-out-of-time = Se apartó, porque la votación no estaba abierta cuando llegó. Todas las entradas suman el resultado publicado.
+counts-not-in-log = Se podrá comprobar cuando su papeleta esté en el registro.
+counts-hidden = Los resultados están ocultos ahora. Compruebe de nuevo cuando se muestren.
+counts-large = El registro es demasiado largo para sumarlo en un navegador. Este comando lo hace: { $command }
+counts-moving = Ahora mismo se están contando papeletas, así que no se pudo comparar el resultado publicado. Compruebe más tarde.
+counts-differs = Las entradas suman otro resultado que el publicado. { $label }: { $published } publicados, { $logged } en el registro.
+counts-differs-voters = Las entradas suman otro número de personas que el publicado: { $published } publicadas, { $logged } en el registro.
+counts-log-changed = Las entradas publicadas no son las del registro firmado: una entrada fue cambiada o falta.
+counts-contradiction = Las entradas del registro se contradicen.
+verdict-busy = Comprobando…
+verdict-good = Todo se comprobó en su navegador, y es correcto.
+verdict-wrong = Algo no está bien.
+verdict-unknown = Aún no se pudo comprobar todo.

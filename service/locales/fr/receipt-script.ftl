@@ -1,0 +1,47 @@
+# Sentences that the script of the page for receipts writes. They may hold variables and selections by number, and no other part
+# of Fluent.
+
+step-signature = Le reçu est signé
+step-choices = Vos choix ont été signés
+step-checkpoint = Le registre est signé
+step-append = Le registre n’a fait que grandir
+step-leaf = Votre bulletin est dans le registre
+step-counts = Votre bulletin est dans le résultat
+unreadable = Ce n’est pas un reçu : il est illisible.
+cannot = Rien n’a été vérifié : ce navigateur ne sait pas vérifier les signatures. Utilisez-en un plus récent et ouvrez cette page en https.
+other-poll = Ce reçu appartient à un autre vote : { $log }
+away = Cela n’a pas pu être vérifié : le serveur n’a pas répondu.
+away-status = Cela n’a pas pu être vérifié : le serveur a répondu avec le statut { $status }.
+signature-good = Signé par { $name }.
+signature-wrong = La signature est fausse : ce reçu a été modifié ou inventé.
+signature-unknown = Aucune des clés publiées n’a signé ce reçu. Il a été inventé, ou les responsables de ce vote cachent une clé.
+choices-good = Il promet : { $choices }
+choices-none = Il promet un bulletin qui ne choisit aucune option.
+choices-wrong = Les choix de ce reçu ne sont pas ceux qui ont été signés.
+checkpoint-good = Entrées : { $size }. Signé par { $name }.
+checkpoint-wrong = Le registre n’est pas signé avec une clé publiée, ou sa signature est fausse.
+append-first = Ce navigateur voit ce registre pour la première fois et le comparera la prochaine fois.
+append-good = Les { $size } entrées que ce navigateur a vues le { $at } sont toutes encore là, dans leur ordre.
+append-fork = Le registre a été réécrit, ou l’on montre des registres différents à différentes personnes : il ne commence pas par les { $size } entrées que ce navigateur a vues le { $at }.
+append-new-key = Le registre est signé avec une clé que ce navigateur ne connaissait pas. Demandez aux responsables de ce vote s’ils ont une nouvelle clé.
+leaf-good = C’est l’entrée { $index } du registre, comptée à partir de 0.
+leaf-waiting = Il n’est pas encore dans le registre ; il est promis pour { $at }. Vérifiez à nouveau à ce moment-là.
+leaf-missing = Il n’est pas dans le registre, alors que c’était promis pour { $at }. Gardez ce reçu : c’est une preuve.
+leaf-other = Le registre contient un autre bulletin à sa place : l’entrée ne correspond pas à ce reçu. Gardez-le : c’est une preuve.
+leaf-changed = L’entrée que montre le serveur n’est pas dans le registre signé.
+counts-good = Votre navigateur a additionné les { $entries } entrées et trouve le résultat publié. Votre bulletin en fait partie.
+counts-replaced = Un bulletin plus récent de la même personne l’a remplacé : entrée { $index }. Toutes les entrées donnent le résultat publié.
+counts-superseded = Il a été mis de côté, car un autre bulletin de la même personne compte. Toutes les entrées donnent le résultat publié.
+counts-out-of-time = Il a été mis de côté, car le vote n’était pas ouvert à son arrivée. Toutes les entrées donnent le résultat publié.
+counts-not-in-log = Cela pourra être vérifié quand votre bulletin sera dans le registre.
+counts-hidden = Les résultats sont masqués pour le moment. Vérifiez à nouveau quand ils seront affichés.
+counts-large = Le registre est trop long pour être additionné dans un navigateur. Cette commande le fait : { $command }
+counts-moving = Des bulletins sont en train d’être comptés, le résultat publié n’a donc pas pu être comparé. Vérifiez plus tard.
+counts-differs = Les entrées donnent un autre résultat que celui publié. { $label } : { $published } publiés, { $logged } dans le registre.
+counts-differs-voters = Les entrées donnent un autre nombre de personnes que celui publié : { $published } publiées, { $logged } dans le registre.
+counts-log-changed = Les entrées publiées ne sont pas celles du registre signé : une entrée a été modifiée ou manque.
+counts-contradiction = Les entrées du registre se contredisent.
+verdict-busy = Vérification…
+verdict-good = Tout a été vérifié dans votre navigateur, et tout est juste.
+verdict-wrong = Quelque chose ne va pas.
+verdict-unknown = Tout n’a pas encore pu être vérifié.

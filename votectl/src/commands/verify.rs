@@ -1,0 +1,108 @@
+//! `votectl verify`.
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use votestream_votectl::verify::{self, Check, Options, Report, Verdict, default_file};
+
+use crate::cli_error::CliError;
+use crate::output::{Output, note, visible};
+
+const EXAMPLES: &str = "Examples:
+  votectl verify https://results.example.org/polls/pets
+  votectl verify https://results.example.org/polls/pets --receipt receipt-pets.json --json
+
+Needs no account and no server of the deployment but its dashboard. Reads the public log, checks its signature, counts all
+ballots again, and compares the result with the published one. Remembers the log's keys and checkpoints, and calls it a FORK if
+the log is not the continuation of an earlier one.
+The public keys are believed when a log is seen for the first time; with --key, only these are.
+Exit codes: 0 everything was checked and is right, 1 something could not be checked, 2 something is wrong.";
+
+/// Check a poll from outside: recount its public log, and look for receipts in it
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The address of the poll's results: https://results.example.org/polls/pets
+    url: String,
+    /// Check this receipt too; may be given several times
+    #[arg(long = "receipt", value_name = "FILE")]
+    receipts: Vec<PathBuf>,
+    /// Believe this public key, of the form <name>+<id>+<key>, instead of those that are published; may be given several times
+    #[arg(long = "key", value_name = "PUBLICKEY")]
+    keys: Vec<String>,
+    /// Remember keys and checkpoints in this file [default: votestream/verify.json below $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Trust the certificate authorities in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
+    let receipt = |path: &PathBuf| {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(json) => Ok((file, json)),
+            Err(error) => Err(CliError::File { path: file, error }),
+        }
+    };
+    let options = Options {
+        url: args.url.clone(),
+        receipts: args.receipts.iter().map(receipt).collect::<Result<_, _>>()?,
+        keys: args.keys.clone(),
+        state: match &args.state {
+            Some(file) => file.clone(),
+            None => default_file().map_err(verify::Error::from)?,
+        },
+        ca_file: args.ca_file.clone(),
+    };
+    let report = verify::verify(&options, &progress())?;
+    output.print(&report, || describe(&report))?;
+    match report.verdict {
+        Verdict::Good => Ok(()),
+        verdict => Err(CliError::Verified(verdict)),
+    }
+}
+
+/// Shows on a terminal how far the download is, at each tenth.
+fn progress() -> impl Fn(u64, u64) {
+    let shown = Cell::new(0);
+    let is_shown = std::io::stderr().is_terminal();
+    move |done, all| {
+        let tenths = done * 10 / all.max(1);
+        if is_shown && tenths > shown.get() {
+            shown.set(tenths);
+            note(&format!("{done} of {all} entries"));
+        }
+    }
+}
+
+fn describe(report: &Report) -> String {
+    let mut lines = vec![match &report.origin {
+        Some(origin) => format!("{}, log {}", report.url, visible(origin)),
+        None => report.url.clone(),
+    }];
+    lines.extend(report.checks.iter().map(describe_check));
+    for receipt in &report.receipts {
+        lines.push(format!("receipt {}", receipt.receipt));
+        lines.extend(receipt.checks.iter().map(describe_check));
+    }
+    if let Some(voters) = report.voters {
+        let votes = report.counted.iter().map(|it| format!("{} {}", visible(&it.label), it.votes));
+        lines.push(format!("recount: {}; {voters} people", votes.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(checkpoint) = &report.checkpoint {
+        let others = checkpoint.cosignatures.iter().map(|it| format!("cosigned: {}", visible(it)));
+        lines.extend(others);
+    }
+    for evidence in &report.evidence {
+        lines.push(format!("evidence:\n{}", evidence.lines().map(visible).collect::<Vec<_>>().join("\n")));
+    }
+    lines.join("\n")
+}
+
+fn describe_check(Check { check, verdict, words }: &Check) -> String {
+    format!("  {:<8}{check:<11}{}", verdict.as_str(), visible(words))
+}
