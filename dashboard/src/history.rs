@@ -40,15 +40,14 @@ pub(crate) enum HistoryError {
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pool: Pool,
-    /// One permit for each session that the history may use at once.
+    /// One permit for each session that the history and the public logs may use at once.
     permits: Arc<Semaphore>,
     cache: Cache<(PollId, i64), Bytes>,
 }
 
 impl History {
-    /// Creates a history that uses at most `connections_max` sessions of the pool and caches for one `tick`.
-    pub(crate) fn new(pool: Pool, connections_max: u32, tick: Duration) -> Self {
-        let permits = Arc::new(Semaphore::new(connections_max as usize));
+    /// Creates a history that uses a session of the pool for each permit at most, and caches for one `tick`.
+    pub(crate) fn new(pool: Pool, permits: Arc<Semaphore>, tick: Duration) -> Self {
         let cache = Cache::builder().max_capacity(CACHED_MAX).time_to_live(tick).build();
         Self { pool, permits, cache }
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
@@ -43,8 +44,9 @@ use log::Logs;
 use picture::Pictures;
 use viewers::Viewers;
 
-/// Size of the Postgres pool: one session for the feed, one for the accounts, two for the logs, the others for the history.
-const POSTGRES_CONNECTIONS_MAX: u32 = 6;
+/// Size of the Postgres pool: one session for the feed, one for the accounts, the others for the history and the public logs, which
+/// use one of them at most.
+const POSTGRES_CONNECTIONS_MAX: u32 = 4;
 
 /// Serves viewers on `listener` until `shutdown`, then closes their streams. Returns whether all connections ended within
 /// the grace period.
@@ -77,12 +79,13 @@ pub async fn run(
     // A fifth of the connections is kept for pages, so that they are served even when all viewers' seats are taken.
     let viewers_max = config.viewers_max.min(limits.connections_max - limits.connections_max / 5);
     let viewers = Viewers::new(board.clone(), viewers_max, limits.write_timeout);
+    let permits = Arc::new(Semaphore::new(max as usize - 2));
     let state = Arc::new(AppState {
         board,
         viewers,
         accounts: Accounts::new(pool.clone()),
-        logs: Logs::new(pool.clone()),
-        history: History::new(pool, max - 4, tick),
+        logs: Logs::new(pool.clone(), permits.clone()),
+        history: History::new(pool, permits, tick),
         postgres: servers,
         default_poll: config.default_poll.to_string(),
         base: config.listener.base_path.clone(),

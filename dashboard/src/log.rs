@@ -1,6 +1,6 @@
 //! Reads the public logs of polls: the newest checkpoint with the public keys, tiles, bundles, and the entries of one receipt.
 //!
-//! Invariants: however many people ask, Postgres is asked for one thing at a time and for one receipt at a time. Tiles and
+//! Invariants: however many people ask, Postgres is asked for one thing at a time. Tiles and
 //! bundles only grow, so those that are cached are as good as the stored ones, and a request for more hashes than they have reads
 //! them again. Nothing here decides who may see entries; handlers do.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moka::future::Cache;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use votestream_schema::PollId;
 use votestream_schema::db;
@@ -58,14 +58,15 @@ type Piece = (PollId, Option<u8>, u64);
 pub(crate) struct Logs {
     pool: Pool,
     turn: Arc<Semaphore>,
-    receipt_turn: Arc<Semaphore>,
+    /// One permit for each session that the history and the logs may use at once.
+    permits: Arc<Semaphore>,
     states: Cache<PollId, Option<Arc<LogState>>>,
     pieces: Cache<Piece, Bytes>,
 }
 
 impl Logs {
-    /// Creates a reader that takes at most two sessions of this pool at a time.
-    pub(crate) fn new(pool: Pool) -> Self {
+    /// Creates a reader that takes one session of this pool at a time, with one of these permits.
+    pub(crate) fn new(pool: Pool, permits: Arc<Semaphore>) -> Self {
         let states =
             Cache::builder().max_capacity(STATES_CACHED_MAX).time_to_live(STATE_CACHED_FOR);
         let weight = |_: &Piece, bytes: &Bytes| u32::try_from(bytes.len() + 64).unwrap_or(u32::MAX);
@@ -73,7 +74,7 @@ impl Logs {
         Self {
             pool,
             turn: Arc::new(Semaphore::new(1)),
-            receipt_turn: Arc::new(Semaphore::new(1)),
+            permits,
             states: states.build(),
             pieces: pieces.build(),
         }
@@ -89,7 +90,7 @@ impl Logs {
         slug: &str,
     ) -> Result<Option<Arc<LogState>>, Arc<HistoryError>> {
         let load = async {
-            let _turn = wait(&self.turn).await?;
+            let _turn = self.wait().await?;
             let (checkpoint, keys) = twice(|| {
                 read(&self.pool, TIME_LIMIT, async |client| {
                     let checkpoint = db::log::checkpoint(client, poll, None).await?;
@@ -99,7 +100,8 @@ impl Logs {
             .await?;
             // Keys that cannot be read are no keys: nothing can be checked with them.
             let keys = PublicKeys::new(keys).unwrap_or_default();
-            let origin = keys.name().map(|name| votestream_transparency::keys::origin_of(name, slug));
+            let origin =
+                keys.name().map(|name| votestream_transparency::keys::origin_of(name, slug));
             let state = checkpoint.zip(origin).and_then(|(checkpoint, origin)| {
                 let keys = keys.under(&origin).ok()?;
                 Some(Arc::new(LogState { origin, checkpoint, keys }))
@@ -118,7 +120,7 @@ impl Logs {
         poll: PollId,
         size: u64,
     ) -> Result<Option<StoredCheckpoint>, HistoryError> {
-        let _turn = wait(&self.turn).await?;
+        let _turn = self.wait().await?;
         let found = twice(|| {
             read(&self.pool, TIME_LIMIT, async |client| {
                 db::log::checkpoint(client, poll, Some(size)).await
@@ -143,7 +145,7 @@ impl Logs {
         if let Some(cut) = self.pieces.get(&key).await.and_then(|bytes| beginning(&bytes, asked)) {
             return Ok(Some(cut));
         }
-        let _turn = wait(&self.turn).await?;
+        let _turn = self.wait().await?;
         let bytes = twice(|| {
             read(&self.pool, TIME_LIMIT, async |client| match asked {
                 Asked::Tile(id, _) => db::log::tile(client, poll, id.level, id.index).await,
@@ -169,7 +171,7 @@ impl Logs {
     ) -> Result<Vec<Found>, HistoryError> {
         let text = wanted.to_string();
         let text = text.as_str();
-        let _turn = wait(&self.receipt_turn).await?;
+        let _turn = self.wait().await?;
         let bundles = twice(|| {
             read(&self.pool, TIME_LIMIT, async |client| {
                 db::log::bundles_with(client, poll, wanted.id.ms, text, BUNDLES_MAX).await
@@ -183,13 +185,12 @@ impl Logs {
         });
         Ok(found.filter(|found| found.entry.entry == wanted).collect())
     }
-}
 
-/// Waits until it is this reader's turn.
-async fn wait(turn: &Semaphore) -> Result<SemaphorePermit<'_>, HistoryError> {
-    match timeout(TIME_LIMIT, turn.acquire()).await {
-        Ok(Ok(permit)) => Ok(permit),
-        _ => Err(HistoryError::Busy),
+    /// Waits until it is this request's turn, and until a session is left by the history.
+    async fn wait(&self) -> Result<[SemaphorePermit<'_>; 2], HistoryError> {
+        let both = async { Ok([self.turn.acquire().await?, self.permits.acquire().await?]) };
+        let both: Result<Result<_, AcquireError>, _> = timeout(TIME_LIMIT, both).await;
+        both.ok().and_then(Result::ok).ok_or(HistoryError::Busy)
     }
 }
 

@@ -261,11 +261,10 @@ pub const ASSETS: &[Asset] = &[
 ];
 
 /// The files of [`ASSETS`] and the sentences for the scripts, as they are served.
-pub static FILES: LazyLock<StaticFiles> =
-    LazyLock::new(|| {
-        let sentences = [sentences_of("results"), sentences_of("receipt")].concat();
-        StaticFiles::new(&[ASSETS, &sentences].concat())
-    });
+pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| {
+    let sentences = [sentences_of("results"), sentences_of("receipt")].concat();
+    StaticFiles::new(&[ASSETS, &sentences].concat())
+});
 
 /// The words of the connection light before the script runs: since when the figures are out of date.
 fn light_stale(words: impl Borrow<Words>, since: &str) -> Cow<'static, str> {

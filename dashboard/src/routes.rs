@@ -109,16 +109,21 @@ fn page_routes(
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.picture(&slug).await)
         });
-    let log = warp::path!("polls" / String / "log" / ..)
-        .and(warp::path::tail())
-        .and(state.clone())
-        .and(timed("log"))
-        .and(query())
-        .then(
-            |slug: String, rest: Tail, state: Arc<AppState>, timer: RequestTimer, query: Query| async move {
-                timer.stop(state.log(&slug, rest.as_str(), &query).await)
-            },
-        );
+    let log =
+        warp::path!("polls" / String / "log" / ..)
+            .and(warp::path::tail())
+            .and(state.clone())
+            .and(timed("log"))
+            .and(query())
+            .then(
+                |slug: String,
+                 rest: Tail,
+                 state: Arc<AppState>,
+                 timer: RequestTimer,
+                 query: Query| async move {
+                    timer.stop(state.log(&slug, rest.as_str(), &query).await)
+                },
+            );
     let receipt = warp::path!("polls" / String / "receipt")
         .and(state.clone())
         .and(timed("receipt_page"))
@@ -223,7 +228,17 @@ fn result_routes(
                 timer.stop(span.end(Some(&slug), reply))
             },
         );
-    tally.or(list).unify().or(accounts).unify().or(log).unify().or(series).unify().or(events).unify()
+    tally
+        .or(list)
+        .unify()
+        .or(accounts)
+        .unify()
+        .or(log)
+        .unify()
+        .or(series)
+        .unify()
+        .or(events)
+        .unify()
 }
 
 /// The part of the address behind the question mark, as it is; empty where there is none.

@@ -168,10 +168,7 @@ mod tests {
             assert_eq!(other, Err(ProofError::OtherEntry), "{index}");
         }
         let leaf = leaf_hash("0");
-        assert_eq!(
-            check_included(head, 600, leaf, &from(&tiles)),
-            Err(ProofError::NoSuchPlace)
-        );
+        assert_eq!(check_included(head, 600, leaf, &from(&tiles)), Err(ProofError::NoSuchPlace));
         // A tile that was changed is no proof of anything, and a missing one is named.
         let first = TileId { level: 0, index: 0 };
         tiles.get_mut(&first).unwrap()[40] ^= 1;

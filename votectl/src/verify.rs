@@ -90,6 +90,8 @@ struct Run<'a> {
     site: &'a Site,
     progress: &'a dyn Fn(u64, u64),
     checks: Checks,
+    /// The newest checkpoint that was checked, as it is signed.
+    note: String,
     report: Report,
 }
 
@@ -121,7 +123,7 @@ impl<'a> Run<'a> {
             receipts: Vec::new(),
             evidence: Vec::new(),
         };
-        Self { site, progress, checks: Checks::default(), report }
+        Self { site, progress, checks: Checks::default(), note: String::new(), report }
     }
 
     /// Runs all checks, and returns what is to be remembered of the log.
@@ -157,7 +159,8 @@ impl<'a> Run<'a> {
         let is_pinned = !options.keys.is_empty();
         let log = Log { origin, trusted, published, is_pinned };
         if let Some(seen) = seen.filter(|it| it.origin != log.origin) {
-            let words = format!("the log has another name: `{}` before, `{}` now", seen.origin, log.origin);
+            let words =
+                format!("the log has another name: `{}` before, `{}` now", seen.origin, log.origin);
             self.checks.wrong("history", words);
             return Ok(None);
         }
@@ -168,6 +171,7 @@ impl<'a> Run<'a> {
         }
         let note = self.site.log_text("checkpoint")?;
         let Some(head) = self.check_signature(&log, &note) else { return Ok(None) };
+        self.note = note;
         let state = self.site.log_state()?;
         self.report.checkpoint = Some(Checkpoint {
             size: head.size,
@@ -181,14 +185,15 @@ impl<'a> Run<'a> {
             "open" => self.check_open(&log, head, seen, wanted)?,
             hidden => self.check_hidden(head, seen, wanted, hidden),
         };
-        Ok(self.remember(&log, head, &note, seen))
+        Ok(self.remember(&log, head, seen))
     }
 
     /// Checks the signature of a checkpoint, and returns its head if a key that is believed has signed it.
     fn check_signature(&mut self, log: &Log, note: &str) -> Option<Head> {
         match log.open(note) {
             Ok(head) => {
-                let words = format!("the checkpoint of {} entries is signed by {}", head.size, log.origin);
+                let words =
+                    format!("the checkpoint of {} entries is signed by {}", head.size, log.origin);
                 self.checks.good("signature", words);
                 Some(head)
             }
@@ -219,8 +224,9 @@ impl<'a> Run<'a> {
         seen: Option<&Seen>,
         mut wanted: Vec<Wanted>,
     ) -> Result<Head, Error> {
-        let roots_at: Vec<u64> =
-            seen.map(|seen| seen.checkpoints.iter().map(|it| it.size).collect()).unwrap_or_default();
+        let roots_at: Vec<u64> = seen
+            .map(|seen| seen.checkpoints.iter().map(|it| it.size).collect())
+            .unwrap_or_default();
         let mut replay = Replay::default();
         replay.extend(self.site, first, &roots_at, &mut wanted, self.progress)?;
         let mut head = first;
@@ -237,13 +243,17 @@ impl<'a> Run<'a> {
                 let note = self.site.log_text("checkpoint")?;
                 let newest = log.open(&note).ok().filter(|newest| newest.size >= head.size);
                 let Some(newest) = newest else {
-                    self.checks.wrong("history", "the log was replaced by another one, or became shorter, during this check");
+                    self.checks.wrong(
+                        "history",
+                        "the log was replaced by another one, or became shorter, during this check",
+                    );
                     self.report.evidence.push(note);
                     return Ok(head);
                 };
                 replay.extend(self.site, newest, &roots_at, &mut wanted, self.progress)?;
-                head = newest;
-                is_followed = is_followed && replay.faults.is_empty() && replay.follower.head() == head;
+                (head, self.note) = (newest, note);
+                is_followed =
+                    is_followed && replay.faults.is_empty() && replay.follower.head() == head;
                 if !is_followed {
                     self.check_replay(&replay, head);
                     break;
@@ -281,7 +291,8 @@ impl<'a> Run<'a> {
         let bad = replay.follower.bad();
         let is_signed = replay.follower.head() == head;
         if is_signed && bad.is_empty() && replay.faults.is_empty() {
-            self.checks.good("entries", format!("all {} entries are those that were signed", head.size));
+            self.checks
+                .good("entries", format!("all {} entries are those that were signed", head.size));
             return true;
         }
         for bad in bad {
@@ -303,8 +314,13 @@ impl<'a> Run<'a> {
             self.checks.wrong("entries", words);
         }
         for fault in &replay.faults {
-            let blame = if is_signed { " The entries are those that were signed, so the tile was rewritten" } else { "" };
-            self.checks.wrong(if is_signed { "tiles" } else { "entries" }, format!("{fault}.{blame}"));
+            let blame = if is_signed {
+                " The entries are those that were signed, so the tile was rewritten"
+            } else {
+                ""
+            };
+            self.checks
+                .wrong(if is_signed { "tiles" } else { "entries" }, format!("{fault}.{blame}"));
         }
     }
 
@@ -316,7 +332,10 @@ impl<'a> Run<'a> {
         is_prefix: &dyn Fn(&SeenCheckpoint) -> Result<bool, ProofError>,
     ) {
         let Some(seen) = seen else {
-            return self.checks.good("history", "this log is seen for the first time here, and remembered for the next time");
+            return self.checks.good(
+                "history",
+                "this log is seen for the first time here, and remembered for the next time",
+            );
         };
         for old in &seen.checkpoints {
             let why = if old.size > head.size {
@@ -327,10 +346,16 @@ impl<'a> Run<'a> {
                 match is_prefix(old) {
                     Ok(true) => continue,
                     Ok(false) | Err(ProofError::NoPrefix) => {
-                        format!("it does not begin with the {} entries of {}", old.size, old.seen_at)
+                        format!(
+                            "it does not begin with the {} entries of {}",
+                            old.size, old.seen_at
+                        )
                     }
                     Err(error) => {
-                        let words = format!("it could not be compared with the log of {}: {error}", old.seen_at);
+                        let words = format!(
+                            "it could not be compared with the log of {}: {error}",
+                            old.seen_at
+                        );
                         self.checks.unknown("history", words);
                         return;
                     }
@@ -344,8 +369,10 @@ impl<'a> Run<'a> {
             self.report.evidence.push(old.note.clone());
             return;
         }
-        let words =
-            format!("the log begins with all {} checkpoints that were seen before", seen.checkpoints.len());
+        let words = format!(
+            "the log begins with all {} checkpoints that were seen before",
+            seen.checkpoints.len()
+        );
         self.checks.good("history", words);
     }
 
@@ -360,12 +387,20 @@ impl<'a> Run<'a> {
             .filter(|(position, it)| it.votes != votes(*position))
             .map(|(position, it)| {
                 let (published, logged) = (it.votes, votes(position));
-                format!("`{}` has {published} votes published and {logged} in the log ({:+})", it.label, published - logged)
+                format!(
+                    "`{}` has {published} votes published and {logged} in the log ({:+})",
+                    it.label,
+                    published - logged
+                )
             })
             .collect();
         let voters = i64::try_from(recount.voters()).unwrap_or(i64::MAX);
         if tally.voters != voters {
-            differs.push(format!("{} people are published and {voters} in the log ({:+})", tally.voters, tally.voters - voters));
+            differs.push(format!(
+                "{} people are published and {voters} in the log ({:+})",
+                tally.voters,
+                tally.voters - voters
+            ));
         }
         if recount.options() > tally.options.len() {
             differs.push("the log has votes for an option that the poll does not have".to_owned());
@@ -384,7 +419,10 @@ impl<'a> Run<'a> {
         match last {
             None => return false,
             Some(true) if !is_ahead => {
-                let words = format!("the published result (version {}, {state}) is not that of the log: {differs}", tally.version);
+                let words = format!(
+                    "the published result (version {}, {state}) is not that of the log: {differs}",
+                    tally.version
+                );
                 self.checks.wrong("tally", words);
             }
             Some(true) => {
@@ -395,7 +433,9 @@ impl<'a> Run<'a> {
                 self.checks.unknown("tally", words);
             }
             Some(false) => {
-                let words = format!("ballots are being counted, so result and log could not be compared: {differs}. Run this again later");
+                let words = format!(
+                    "ballots are being counted, so result and log could not be compared: {differs}. Run this again later"
+                );
                 self.checks.unknown("tally", words);
             }
         }
@@ -418,8 +458,12 @@ impl<'a> Run<'a> {
         };
         self.check_history(head, seen, &is_prefix);
         let words = match why {
-            "deleted" => "the entries were deleted when the poll was sealed or its votes were erased: nobody can count them again",
-            _ => "the entries are hidden as long as the results are: count them again once the results are shown",
+            "deleted" => {
+                "the entries were deleted when the poll was sealed or its votes were erased: nobody can count them again"
+            }
+            _ => {
+                "the entries are hidden as long as the results are: count them again once the results are shown"
+            }
         };
         self.checks.unknown("entries", words);
         let judge = |it: Wanted| it.judge_hidden(self.site, head, now_ms());
@@ -428,18 +472,13 @@ impl<'a> Run<'a> {
     }
 
     /// What is to be remembered; nothing if the log contradicts what was seen before.
-    fn remember(&mut self, log: &Log, head: Head, first_note: &str, seen: Option<&Seen>) -> Option<Seen> {
+    fn remember(&mut self, log: &Log, head: Head, seen: Option<&Seen>) -> Option<Seen> {
         let is_contradiction =
             self.checks.0.iter().any(|it| it.check == "history" && it.verdict == Verdict::Wrong);
         if is_contradiction {
-            self.report.evidence.push(first_note.to_owned());
+            self.report.evidence.push(self.note.clone());
             return None;
         }
-        // The newest checkpoint may be younger than the one that was read first.
-        let note = match log.open(first_note) {
-            Ok(first) if first == head => first_note.to_owned(),
-            _ => self.site.log_text(&format!("checkpoint/{}", head.size)).ok()?,
-        };
         let mut new = seen.cloned().unwrap_or_default();
         new.origin.clone_from(&log.origin);
         let published = log.published.as_lines().iter().filter(|_| !log.is_pinned);
@@ -451,7 +490,7 @@ impl<'a> Run<'a> {
         new.add(SeenCheckpoint {
             size: head.size,
             root: head.root.to_string(),
-            note,
+            note: self.note.clone(),
             seen_at: rfc3339(now_ms()),
         });
         Some(new)

@@ -74,7 +74,11 @@ impl AppState {
 
     async fn checkpoint_of(&self, slug: &str, size: &str) -> Result<Response, Problem> {
         let snapshot = self.logged(slug)?;
-        let size: u64 = size.parse().ok().filter(|it: &u64| it.to_string() == size).ok_or_else(Problem::not_found)?;
+        let size: u64 = size
+            .parse()
+            .ok()
+            .filter(|it: &u64| it.to_string() == size)
+            .ok_or_else(Problem::not_found)?;
         let found = self.logs.checkpoint(snapshot.poll.id, size).await;
         let found = found.map_err(|error| self.log_away(slug, &error))?;
         let found = found.ok_or_else(|| no_piece("no checkpoint of this size was signed"))?;
@@ -101,7 +105,9 @@ impl AppState {
         let covered = state.checkpoint.size >> (8 * u32::from(level));
         let end = index.checked_mul(TILE_WIDTH).and_then(|first| first.checked_add(width));
         if end.is_none_or(|end| end > covered) {
-            return Err(no_piece("the newest checkpoint covers no such tile, or not so much of it"));
+            return Err(no_piece(
+                "the newest checkpoint covers no such tile, or not so much of it",
+            ));
         }
         let piece = self.logs.piece(snapshot.poll.id, asked).await;
         let piece = piece.map_err(|error| self.log_away(slug, &error))?;

@@ -57,8 +57,11 @@ pub async fn keys(client: &Client) -> Result<Vec<String>, Error> {
 pub async fn tile(client: &Client, poll: PollId, level: u8, index: u64) -> Result<Vec<u8>, Error> {
     let sql = "SELECT hashes FROM log_tiles WHERE poll_id = $1 AND level = $2 AND index = $3";
     let index = i64::try_from(index).unwrap_or(i64::MAX);
-    let parameters =
-        [(&poll.0 as _, Type::INT4), (&i16::from(level) as _, Type::INT2), (&index as _, Type::INT8)];
+    let parameters = [
+        (&poll.0 as _, Type::INT4),
+        (&i16::from(level) as _, Type::INT2),
+        (&index as _, Type::INT8),
+    ];
     let row = client.query_typed_opt(sql, &parameters).await?;
     Ok(row.map(|row| row.get(0)).unwrap_or_default())
 }
@@ -72,6 +75,24 @@ pub async fn bundle(client: &Client, poll: PollId, index: u64) -> Result<Vec<u8>
     let index = i64::try_from(index).unwrap_or(i64::MAX);
     let row = client.query_typed_opt(sql, &[(&poll.0, Type::INT4), (&index, Type::INT8)]).await?;
     Ok(row.map(|row| row.get(0)).unwrap_or_default())
+}
+
+/// Reads bundles from this one on, at most so many, with their numbers.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn bundles_from(
+    client: &Client,
+    poll: PollId,
+    first: u64,
+    bundles_max: i64,
+) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    let sql = "SELECT index, entries FROM log_bundles WHERE poll_id = $1 AND index >= $2 ORDER BY index LIMIT $3";
+    let first = i64::try_from(first).unwrap_or(i64::MAX);
+    let parameters =
+        [(&poll.0 as _, Type::INT4), (&first as _, Type::INT8), (&bundles_max as _, Type::INT8)];
+    let rows = client.query_typed(sql, &parameters).await?;
+    Ok(rows.iter().map(|row: &Row| (row.get::<_, i64>(0).unsigned_abs(), row.get(1))).collect())
 }
 
 /// Reads the bundles whose entries name a stream entry (`3-1700000000000-0`) of this time, in milliseconds since the epoch. Returns

@@ -1,6 +1,7 @@
 //! `votectl poll`.
 
 mod archive;
+mod at;
 mod cancel;
 mod close;
 mod create;
@@ -36,6 +37,7 @@ pub enum Command {
     Seal(seal::Args),
     List(list::Args),
     Show(show::Args),
+    At(at::Args),
     Export(export::Args),
     Networks(networks::Args),
     VoterKeys(voter_keys::Args),
@@ -54,6 +56,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Seal(args) => seal::run(&args, servers, output).await,
         Command::List(args) => list::run(&args, servers, output).await,
         Command::Show(args) => show::run(&args, servers, output).await,
+        Command::At(args) => at::run(&args, servers, output).await,
         Command::Export(args) => export::run(&args, servers, output).await,
         Command::Networks(args) => networks::run(&args, servers, output).await,
         Command::VoterKeys(args) => voter_keys::run(&args, servers, output).await,

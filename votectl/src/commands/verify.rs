@@ -98,7 +98,10 @@ fn describe(report: &Report) -> String {
         lines.extend(others);
     }
     for evidence in &report.evidence {
-        lines.push(format!("evidence:\n{}", evidence.lines().map(visible).collect::<Vec<_>>().join("\n")));
+        lines.push(format!(
+            "evidence:\n{}",
+            evidence.lines().map(visible).collect::<Vec<_>>().join("\n")
+        ));
     }
     lines.join("\n")
 }

@@ -1,6 +1,7 @@
 //! Polls: create, open, change, extend, close, cancel, archive, seal, erase, list, show and export them, and list their networks.
 
 mod archive;
+mod at;
 mod cancel;
 mod close;
 mod create;
@@ -20,6 +21,7 @@ mod stored;
 mod voter_keys;
 
 pub use archive::archive;
+pub use at::{PastOption, PastResult, at};
 pub use cancel::cancel;
 pub use close::{Closed, close};
 pub use create::{Created, IfExists, create};

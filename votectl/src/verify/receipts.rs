@@ -137,7 +137,8 @@ impl Wanted {
             }
         }
         if is_refused {
-            let words = "the log has an entry for this ballot whose nonce is not that of the receipt";
+            let words =
+                "the log has an entry for this ballot whose nonce is not that of the receipt";
             self.checks.wrong("log", words);
             return self.report();
         }
@@ -145,11 +146,13 @@ impl Wanted {
             let read = |id, width| site.log(&tile_path(id, width)).ok();
             for (index, line) in std::mem::take(&mut self.own) {
                 if let Err(error) = check_included(head, index, leaf_hash(&line), &read) {
-                    self.checks.wrong("log", format!("entry {index} is not in the signed log: {error}"));
+                    self.checks
+                        .wrong("log", format!("entry {index} is not in the signed log: {error}"));
                 }
             }
             if !self.checks.is_wrong() {
-                let words = "the results are not open, so nobody can see yet whether it was replaced";
+                let words =
+                    "the results are not open, so nobody can see yet whether it was replaced";
                 self.checks.unknown("standing", words);
             }
         }

@@ -185,7 +185,9 @@ impl Site {
     fn get(&self, address: &str) -> Result<Vec<u8>, RemoteError> {
         for _ in 1..TRIES {
             match self.get_once(address) {
-                Err(RemoteError::Status { status: 429 | 502..=504, .. } | RemoteError::Away { .. }) => {
+                Err(
+                    RemoteError::Status { status: 429 | 502..=504, .. } | RemoteError::Away { .. },
+                ) => {
                     std::thread::sleep(TRY_AGAIN_AFTER);
                 }
                 outcome => return outcome,

@@ -187,7 +187,8 @@ fn download(
             .into_iter()
             .map(|thread| thread.join().expect("a download does not panic").into_iter())
             .collect();
-        let next = |(n, _): (usize, u64)| lanes[n % PARALLEL].next().expect("a piece for each bundle");
+        let next =
+            |(n, _): (usize, u64)| lanes[n % PARALLEL].next().expect("a piece for each bundle");
         bundles.clone().enumerate().map(next).collect()
     })
 }

@@ -137,8 +137,10 @@ fn faults(said: &Said) -> Vec<String> {
     let of = |checks: &Value| -> Vec<String> {
         let all = checks.as_array().unwrap().iter().filter(|it| it["verdict"] != "good");
         let text = |it: &Value, name: &str| it[name].as_str().unwrap().to_owned();
-        all.map(|it| format!("{} {}: {}", text(it, "check"), text(it, "verdict"), text(it, "words")))
-            .collect()
+        all.map(|it| {
+            format!("{} {}: {}", text(it, "check"), text(it, "verdict"), text(it, "words"))
+        })
+        .collect()
     };
     let mut found = of(&report["checks"]);
     found.extend(report["receipts"].as_array().unwrap().iter().flat_map(|it| of(&it["checks"])));
@@ -170,9 +172,8 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
     let (votes, voters) = scene.log.count();
     assert_eq!((&report["voters"], &report["checkpoint"]["size"]), (&voters.into(), &600.into()));
     assert_eq!(report["counted"][1]["votes"], votes[1]);
-    let standing: Vec<&str> = (0..4)
-        .map(|at| report["receipts"][at]["checks"][2]["words"].as_str().unwrap())
-        .collect();
+    let standing: Vec<&str> =
+        (0..4).map(|at| report["receipts"][at]["checks"][2]["words"].as_str().unwrap()).collect();
     for (words, wanted) in standing.iter().zip(["it counts", "entry 7", "set aside", "not open"]) {
         assert!(words.contains(wanted), "{standing:#?}");
     }
@@ -212,7 +213,11 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
         "log wrong|EVIDENCE: entry 7 of the log is not the promised ballot",
     ];
     expect(&said, 2, &wanted);
-    expect(&scene.verify("state", &[], &[("early.json", &promise(600_000))]), 1, &["not due before"]);
+    expect(
+        &scene.verify("state", &[], &[("early.json", &promise(600_000))]),
+        1,
+        &["not due before"],
+    );
 
     // The published result is not that of the log.
     let sql = &scene.deployment.postgres;
@@ -248,7 +253,10 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
     let mask = if changed[30].contains(" 1 - ") { " 1 - " } else { " 2 - " };
     changed[30] = changed[30].replace(mask, " 3 - ");
     for (lines, what) in [
-        (left_out, "does not give out tile/entries/002.p/88, although the signed checkpoint covers it"),
+        (
+            left_out,
+            "does not give out tile/entries/002.p/88, although the signed checkpoint covers it",
+        ),
         (changed, "hash 30 of tile 2 of level 0 is not that of the entries below it"),
     ] {
         let bundle = entry::bundle(lines.iter().map(String::as_str));
@@ -256,7 +264,11 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
         scene.deployment.postgres.execute(store, &[&bundle]).await.unwrap();
         scene.restart().await;
         let said = scene.verify("bundles", &[], &[]);
-        expect(&said, 2, &["entries wrong|do not have the signed root hash", &format!("entries wrong|{what}")]);
+        expect(
+            &said,
+            2,
+            &["entries wrong|do not have the signed root hash", &format!("entries wrong|{what}")],
+        );
     }
 }
 
@@ -285,7 +297,13 @@ async fn two_histories_of_one_log_are_a_fork_and_a_strange_key_is_not_believed()
     let strange = votestream_transparency::keys::SigningKeys::generate("vote.example").unwrap();
     let other = strange.public("any")[0].clone();
     let said = scene.verify("strange", &["--key", &other], &[]);
-    expect(&said, 1, &["signature unknown|signed with a key that is not believed here: vote.example/polls/pets+"]);
+    expect(
+        &said,
+        1,
+        &[
+            "signature unknown|signed with a key that is not believed here: vote.example/polls/pets+",
+        ],
+    );
 
     // The same size with other entries, and then a log that became shorter.
     let honest = scene.log.entries.clone();
@@ -322,7 +340,10 @@ async fn hidden_entries_are_checked_as_far_as_hashes_go() {
     let mut scene = Scene::new(&["--visibility", "after_close"]).await;
     let receipt = scene.log.receipt(10);
     let said = scene.verify("state", &[], &[("receipt.json", &receipt)]);
-    let hidden = ["entries unknown|hidden as long as the results are", "standing unknown|nobody can see yet"];
+    let hidden = [
+        "entries unknown|hidden as long as the results are",
+        "standing unknown|nobody can see yet",
+    ];
     expect(&said, 1, &hidden);
     assert!(said.out.contains("it is entry 10 of the log"), "{said:?}");
     // It grows, and the tiles prove that it is the same log.
@@ -349,7 +370,8 @@ async fn other_implementations_read_the_log() {
     let address = format!("http://127.0.0.1:{}/polls/pets/log", scene.dashboard.port);
     let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/log_reader");
     let (votes, _) = scene.log.count();
-    let python = Command::new("python3").arg(reader.join("read_log.py")).arg(&address).output().unwrap();
+    let python =
+        Command::new("python3").arg(reader.join("read_log.py")).arg(&address).output().unwrap();
     let said = String::from_utf8_lossy(&python.stdout);
     assert_eq!(said.trim(), format!("600 True {} {}", votes[0], votes[1]), "{python:?}");
 
@@ -357,17 +379,36 @@ async fn other_implementations_read_the_log() {
     match download {
         Ok(output) if output.status.success() => {}
         other => {
-            eprintln!("NOT CHECKED: Go or its module golang.org/x/mod is missing, so Go has not read the log: {other:?}");
+            eprintln!(
+                "NOT CHECKED: Go or its module golang.org/x/mod is missing, so Go has not read the log: {other:?}"
+            );
             return;
         }
     }
-    for path in ["keys", "checkpoint", "tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2",
-        "tile/entries/000", "tile/entries/001", "tile/entries/002.p/88"] {
+    for path in [
+        "keys",
+        "checkpoint",
+        "tile/0/000",
+        "tile/0/001",
+        "tile/0/002.p/88",
+        "tile/1/000.p/2",
+        "tile/entries/000",
+        "tile/entries/001",
+        "tile/entries/002.p/88",
+    ] {
         let file = scene.folder.join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, scene.dashboard.get(&format!("/polls/pets/log/{path}")).unwrap()).unwrap();
+        std::fs::write(file, scene.dashboard.get(&format!("/polls/pets/log/{path}")).unwrap())
+            .unwrap();
     }
-    let read = || Command::new("go").args(["run", "."]).arg(&scene.folder).current_dir(&reader).output().unwrap();
+    let read = || {
+        Command::new("go")
+            .args(["run", "."])
+            .arg(&scene.folder)
+            .current_dir(&reader)
+            .output()
+            .unwrap()
+    };
     let output = read();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "600", "{output:?}");
     // It would notice a change.
@@ -377,4 +418,43 @@ async fn other_implementations_read_the_log() {
     std::fs::write(file, bundle).unwrap();
     let output = read();
     assert!(String::from_utf8_lossy(&output.stderr).contains("entry 256"), "{output:?}");
+}
+
+#[tokio::test]
+async fn the_result_of_a_past_second_is_in_the_log() {
+    let deployment = Deployment::new().await;
+    deployment.create(&["--open", "--vote-policy", "replace"]);
+    let sql = &deployment.postgres;
+    let start_ms = now_ms() / 1_000 * 1_000 - 500_000;
+    let mut log = LogBuilder::new(sql, "pets", start_ms).await;
+    // One ballot in each millisecond, of which ballot 1200 replaces that of another second.
+    log.add_ballots(0..1_200);
+    log.add(1_200, 2, Outcome::Counts, Some(1));
+    log.add_ballots(1_201..1_500);
+    log.store(sql).await;
+    // 1,000 ballots came in the first second, and the replaced one of them stands no longer.
+    for (second, people) in [(0, 999_i64), (1, 500)] {
+        let store = "INSERT INTO series (poll_id, second, votes) VALUES ($1, $2, $3)";
+        sql.execute(store, &[&log.poll.0, &(start_ms / 1_000 + second), &people]).await.unwrap();
+    }
+    let at = |ms: i64| jiff::Timestamp::from_millisecond(start_ms + ms).unwrap().to_string();
+    let past = |ms: i64| deployment.run(&["poll", "at", "pets", &at(ms), "--json"]).json();
+    // Every third ballot, from 0 on, is for dogs.
+    for (ms, votes, voters) in
+        [(-1, [0, 0], 0), (700, [666, 334], 1_000), (1_000, [999, 500], 1_499)]
+    {
+        let past = past(ms);
+        let counted = [&past["options"][0]["votes"], &past["options"][1]["votes"]];
+        assert_eq!(
+            (counted, &past["voters"]),
+            ([&votes[0].into(), &votes[1].into()], &voters.into())
+        );
+        assert_eq!(past["series_agrees"], true, "{past}");
+    }
+    sql.execute("UPDATE series SET votes = votes - 1", &[]).await.unwrap();
+    let said = deployment.run(&["poll", "at", "pets", &at(700)]);
+    assert!(
+        said.code == 1 && said.out.contains("999 stand today, and 998 in the series: DIFFERENT"),
+        "{said:?}"
+    );
 }

@@ -139,8 +139,7 @@ impl LogBuilder {
             Promise { log: log.clone(), entry, ballot, commitment }
         };
         let others = [self.stream_entry(900_000), self.stream_entry(900_001)];
-        let promises =
-            [promise(others[0], None), promise(entry, ballot), promise(others[1], None)];
+        let promises = [promise(others[0], None), promise(entry, ballot), promise(others[1], None)];
         let signer = self.keys.signer(&self.keys.receipts_origin());
         let batch = SignedBatch::sign(&signer, &promises);
         batch.receipt(1, &promises[1], Opening::of(&self.secret, entry, choices))

@@ -88,9 +88,10 @@ impl Scene {
 
 #[track_caller]
 fn expect(found: &[String], wanted: &[&str]) {
-    let fits = found.iter().zip(wanted).all(|(found, wanted)| {
-        wanted.split('|').all(|part| found.contains(part))
-    });
+    let fits = found
+        .iter()
+        .zip(wanted)
+        .all(|(found, wanted)| wanted.split('|').all(|part| found.contains(part)));
     assert!(fits && found.len() == wanted.len(), "{found:#?} instead of {wanted:#?}");
 }
 
@@ -110,11 +111,15 @@ async fn a_receipt_is_checked_step_by_step_and_each_fault_is_named() {
 
     // The link of the ballot page has the receipt behind its hash sign.
     let json = serde_json::to_string(&scene.log.receipt(9)).unwrap();
-    let encode = "return btoa(arguments[0]).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')";
+    let encode =
+        "return btoa(arguments[0]).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')";
     let encoded = scene.browser.execute(encode, vec![json!(json)]).await.unwrap();
     let linked = format!("{}#{}", scene.address, encoded.as_str().unwrap());
     scene.browser.goto(&linked).await.unwrap();
-    scene.browser.until("#receipt-verdict", |words| words.starts_with("Everything was checked")).await;
+    scene
+        .browser
+        .until("#receipt-verdict", |words| words.starts_with("Everything was checked"))
+        .await;
     scene.browser.goto(&scene.address).await.unwrap();
 
     // Receipts that were changed, made up, or are not kept.
@@ -135,7 +140,10 @@ async fn a_receipt_is_checked_step_by_step_and_each_fault_is_named() {
     expect(&scene.faults(&missing).await, &["leaf wrong|it is evidence", "counts unknown"]);
     flaws.extend(scene.browser.flaws("receipt-missing").await);
     let other = scene.log.receipt_of(scene.log.stream_entry(9), Some(BallotId::new()), one);
-    expect(&scene.faults(&other).await, &["leaf wrong|another ballot in its place", "counts unknown"]);
+    expect(
+        &scene.faults(&other).await,
+        &["leaf wrong|another ballot in its place", "counts unknown"],
+    );
 
     // The published result is not that of the log.
     let sql = &scene.database.client;
@@ -192,7 +200,8 @@ async fn a_log_that_was_rewritten_is_noticed_by_a_browser_that_saw_it_before() {
     scene.log.publish_count(sql).await;
     eventually(std::time::Duration::from_secs(20), async || {
         let (verdict, steps) = scene.check(&receipt).await;
-        let is_seen = verdict == "wrong" && steps[3].contains("append wrong: The log was rewritten");
+        let is_seen =
+            verdict == "wrong" && steps[3].contains("append wrong: The log was rewritten");
         is_seen.then_some(()).ok_or(steps)
     })
     .await;
@@ -215,7 +224,8 @@ async fn what_cannot_be_checked_is_not_called_right() {
     // Every sentence comes from the catalogue.
     scene.browser.goto(&format!("{}?lang=en-XA", scene.address)).await.unwrap();
     scene.check(&scene.log.receipt(9)).await;
-    let typed = ["Cats vs Dogs", "Cats", "Dogs", "vote.example/polls/pets", "vote.example", "Votestream"];
+    let typed =
+        ["Cats vs Dogs", "Cats", "Dogs", "vote.example/polls/pets", "vote.example", "Votestream"];
     assert_eq!(shown_unbracketed(&scene.browser, &typed).await, Vec::<String>::new());
 
     // Over plain HTTP from another machine, browsers have no WebCrypto.

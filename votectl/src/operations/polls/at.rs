@@ -1,0 +1,135 @@
+//! The result of a poll as it stood at a past second, from its public log.
+
+use serde::Serialize;
+use votestream_schema::poll::rfc3339;
+use votestream_schema::{Choices, Slug, db};
+use votestream_transparency::entry::{self, LogEntry, Malformed, Outcome, StreamEntry};
+use votestream_transparency::recount::Recount;
+
+use super::stored::find;
+use crate::error::Error;
+use crate::servers::Servers;
+
+/// Bundles that are read at a time: some megabytes.
+const BUNDLES: i64 = 128;
+
+/// The votes of an option at a past second.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct PastOption {
+    /// The option's name in URLs and JSON.
+    pub slug: Slug,
+    /// The text that voters read.
+    pub label: String,
+    /// People whose vote for it stood.
+    pub votes: i64,
+}
+
+/// A result at a past second.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct PastResult {
+    /// The poll.
+    pub poll: Slug,
+    /// The second; its ballots are included.
+    pub at: String,
+    /// The options, in the order shown to voters.
+    pub options: Vec<PastOption>,
+    /// People whose vote stood.
+    pub voters: u64,
+    /// The entries of the log that were read.
+    pub entries: u64,
+    /// Whether votes that stand today and came in until then are as many as the series has. They differ for a moment while
+    /// ballots are being counted.
+    pub series_agrees: bool,
+    /// The votes until then that stand today: in the log, and in the series.
+    pub standing: (i64, i64),
+}
+
+/// Adds up the entries of a poll's log whose ballots came in until the end of this second of Unix time. Needs Postgres alone.
+///
+/// # Errors
+/// Returns [`Error::NoSuchPoll`], [`Error::Settings`] if the log cannot be added up, or the error of Postgres.
+pub async fn at(servers: &Servers, slug: &Slug, second: i64) -> Result<PastResult, Error> {
+    let postgres = servers.postgres().await?;
+    let poll = find(&postgres, slug).await?;
+    let refused = |reason: String| Error::Settings(format!("the log of poll `{slug}` {reason}"));
+    if !poll.secrecy.receipts {
+        return Err(refused("does not exist: the poll gives no receipts".to_owned()));
+    }
+    if poll.secrecy.is_sealed() {
+        return Err(refused("has no entries any more: the poll is sealed or erased".to_owned()));
+    }
+    let (mut then, mut today) = (Past::new(second), Recount::default());
+    let mut standing = Vec::new();
+    let (mut entries, mut next) = (0, 0);
+    loop {
+        let bundles = db::log::bundles_from(&postgres, poll.id, next, BUNDLES).await?;
+        for (_, bundle) in &bundles {
+            for line in entry::lines(bundle).map_err(|error| refused(error.to_string()))? {
+                let read = |line: &str| line.parse::<LogEntry>();
+                let entry = read(line).map_err(|error: Malformed| refused(error.to_string()))?;
+                then.add(&entry);
+                today.add(&entry).map_err(|error| refused(error.to_string()))?;
+                if entry.outcome == Outcome::Counts && then.is_within(entry.entry) {
+                    standing.push(entry.entry);
+                }
+                entries += 1;
+            }
+        }
+        match bundles.last() {
+            Some((index, _)) if bundles.len() as i64 == BUNDLES => next = index + 1,
+            _ => break,
+        }
+    }
+    standing.sort_unstable();
+    standing.dedup();
+    let in_log = standing.into_iter().filter(|entry| today.counts(*entry)).count() as i64;
+    let series = db::results::series(&postgres, poll.id).await?;
+    let until = series.iter().filter(|(of, _)| *of <= second);
+    let in_series = until.map(|(_, people)| people).sum();
+    let options = poll.options.iter().enumerate().map(|(position, option)| PastOption {
+        slug: option.slug.clone(),
+        label: option.label.clone(),
+        votes: then.votes(position),
+    });
+    Ok(PastResult {
+        poll: slug.clone(),
+        at: rfc3339(second * 1_000),
+        options: options.collect(),
+        voters: then.standing.len() as u64,
+        entries,
+        series_agrees: in_log == in_series,
+        standing: (in_log, in_series),
+    })
+}
+
+/// The votes that stood at the end of a second.
+struct Past {
+    second: i64,
+    standing: std::collections::HashMap<StreamEntry, Choices>,
+}
+
+impl Past {
+    fn new(second: i64) -> Self {
+        Self { second, standing: std::collections::HashMap::new() }
+    }
+
+    fn is_within(&self, entry: StreamEntry) -> bool {
+        entry.id.ms.div_euclid(1_000) <= self.second
+    }
+
+    /// Takes an entry, unless its ballot came in later.
+    fn add(&mut self, entry: &LogEntry) {
+        if entry.outcome != Outcome::Counts || !self.is_within(entry.entry) {
+            return;
+        }
+        if let Some(replaced) = entry.replaces {
+            self.standing.remove(&replaced);
+        }
+        self.standing.insert(entry.entry, entry.choices);
+    }
+
+    fn votes(&self, position: usize) -> i64 {
+        let has = |choices: &&Choices| choices.positions().any(|it| it == position);
+        self.standing.values().filter(has).count() as i64
+    }
+}
