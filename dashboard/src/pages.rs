@@ -445,8 +445,14 @@ mod tests {
 
     #[test]
     fn no_script_has_a_sentence_of_its_own() {
-        // The names of a key and of an error.
-        let known = ["Tab", "SecurityError"];
+        // The names of a key and of an error, two texts that are hashed, and a command.
+        let known = [
+            "Tab",
+            "SecurityError",
+            "votestream receipt 1",
+            "votestream choices 1 ${nonce} ${choices}",
+            "votectl verify ${location.href.split('/receipt')[0]}",
+        ];
         for (name, kind, source) in ASSETS {
             let source = std::str::from_utf8(source).unwrap_or_default();
             let found = sentences_of_script(if *kind == JS { source } else { "" });

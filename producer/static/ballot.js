@@ -186,7 +186,8 @@ function keepReceipt(receipt) {
   } catch {
     // Browsers may forbid it. The links work all the same.
   }
-  const base64 = btoa(json);
+  // The signed note in it has a dash that is no byte.
+  const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(json)));
   const { receipts } = place.dataset;
   if (receipts) document.getElementById('receipt-check').href = `${receipts}#${base64.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
   document.getElementById('receipt-save').href = `data:application/json;base64,${base64}`;

@@ -3,6 +3,8 @@
 //!
 //! Tiles are checked against the root hash of the checkpoint before any of their hashes is believed.
 
+use std::collections::HashMap;
+
 use tlog_tiles::tile::{Tile, TileHashReader, TileReader};
 use tlog_tiles::tlog::{
     Error as TreeError, HASH_SIZE, Hash, check_record, check_tree, prove_record, prove_tree,
@@ -109,9 +111,9 @@ impl TileReader for Tiles<'_> {
     }
 
     fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, TreeError> {
+        let id_of = |tile: &Tile| TileId { level: tile.level(), index: tile.level_index() };
         let read = |tile: &Tile| {
-            let id = TileId { level: tile.level(), index: tile.level_index() };
-            let width = u64::from(tile.width());
+            let (id, width) = (id_of(tile), u64::from(tile.width()));
             let hashes = (self.read)(id, width);
             let whole = hashes.filter(|it| it.len() as u64 == width * HASH_SIZE as u64);
             whole.ok_or_else(|| {
@@ -119,7 +121,20 @@ impl TileReader for Tiles<'_> {
                 TreeError::IndexesNotInTree
             })
         };
-        tiles.iter().map(read).collect()
+        let all: Vec<Vec<u8>> = tiles.iter().map(read).collect::<Result<_, _>>()?;
+        // The library asks for the tile above each tile that does not end at the root by itself. It leaves some of them unchecked,
+        // where several subtrees of the right edge share a tile.
+        let by_id: HashMap<TileId, &Vec<u8>> = tiles.iter().map(id_of).zip(&all).collect();
+        for (id, hashes) in &by_id {
+            let above = TileId { level: id.level + 1, index: id.index / TILE_WIDTH };
+            let at = (id.index % TILE_WIDTH) as usize * HASH_SIZE;
+            let stored = by_id.get(&above).and_then(|above| above.get(at..at + HASH_SIZE));
+            let is_whole = hashes.len() as u64 == TILE_WIDTH * HASH_SIZE as u64;
+            if is_whole && stored.is_some_and(|stored| stored != tile_hash(hashes).0) {
+                return Err(TreeError::InconsistentTile);
+            }
+        }
+        Ok(all)
     }
 
     fn save_tiles(&self, _: &[Tile], _: &[Vec<u8>]) {}
@@ -127,8 +142,6 @@ impl TileReader for Tiles<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
     use crate::tree::{append, leaf_hash};
 

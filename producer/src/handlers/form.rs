@@ -134,7 +134,7 @@ pub(crate) async fn receipt(
     head: Head,
     query: String,
 ) -> Response {
-    match own_receipt(&voting, &slug, &head).await {
+    match voting.own_receipt(&slug, &head).await {
         Ok((poll, receipt)) => {
             let name = format!("attachment; filename=\"receipt-{}.json\"", poll.slug);
             let mut reply = http::json(StatusCode::OK, receipt);
@@ -159,7 +159,7 @@ pub(crate) async fn check_receipt(
     query: String,
 ) -> Response {
     let words = Words::choose(&query, None, &head.headers);
-    let found = own_receipt(&voting, &slug, &head).await.and_then(|(poll, receipt)| {
+    let found = voting.own_receipt(&slug, &head).await.and_then(|(poll, receipt)| {
         let page = receipts_url(&voting, &poll).ok_or_else(Problem::not_found)?;
         Ok((words.link(page), receipt))
     });
@@ -173,20 +173,6 @@ pub(crate) async fn check_receipt(
         }
         Err(problem) => problem_page(&voting, &problem, words, None),
     }
-}
-
-/// The receipt of this browser's vote, as JSON.
-async fn own_receipt(
-    voting: &VotingService,
-    slug: &str,
-    head: &Head,
-) -> Result<(Arc<Poll>, String), Problem> {
-    let poll = voting.poll(slug)?;
-    let client = voting.client(head.peer, &head.headers);
-    let voter = voting.visitor(&poll, client, &head.headers).voter;
-    let receipt = voting.receipt(&poll, voter).await?;
-    let receipt = serde_json::to_string(&receipt).expect("plain texts and numbers");
-    Ok((poll, receipt))
 }
 
 fn header_of(text: &str) -> HeaderValue {

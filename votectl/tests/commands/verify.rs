@@ -24,13 +24,17 @@ struct Scene {
 
 /// The process ends when it is dropped.
 struct Dashboard {
-    _process: Process,
+    process: Process,
     port: u16,
 }
 
 impl Dashboard {
     async fn start(database_url: &str) -> Self {
-        let (port, admin) = (testkit::free_port(), testkit::free_port());
+        Self::start_at(testkit::free_port(), database_url).await
+    }
+
+    async fn start_at(port: u16, database_url: &str) -> Self {
+        let admin = testkit::free_port();
         let folder = testkit::folder("dashboard");
         let mut command = Command::new(testkit::binary("dashboard"));
         command.args([
@@ -42,7 +46,7 @@ impl Dashboard {
         ]);
         let (log, pid) = (folder.join("dashboard.log"), folder.join("dashboard.pid"));
         let process = Process::spawn("dashboard", command, &folder, &log, &pid).unwrap();
-        let started = Self { _process: process, port };
+        let started = Self { process, port };
         eventually(Duration::from_secs(20), async || {
             started.get("/polls/pets/log/checkpoint").is_some()
         })
@@ -78,22 +82,18 @@ impl Scene {
     /// The result cannot change any more.
     async fn finish(&self) {
         let sql = &self.deployment.postgres;
-        let close = "UPDATE polls SET opens_at_ms = $1 - 600000, closes_at_ms = $1 - 5000, revision = revision + 1";
+        let close = "UPDATE polls SET opens_at_ms = $1::int8 - 600000, closes_at_ms = $1::int8 - 5000, revision = revision + 1";
         sql.execute(close, &[&now_ms()]).await.unwrap();
         let complete = "INSERT INTO watermarks SELECT n, $1 FROM deployment, generate_series(0, partitions - 1) n";
         sql.execute(complete, &[&now_ms()]).await.unwrap();
         self.expect_final().await;
     }
 
-    /// Starts the dashboard anew, because it caches what never changes in an honest log.
+    /// Starts the dashboard anew, at the same address, because it caches what never changes in an honest log.
     async fn restart(&mut self) {
-        self.dashboard = Dashboard::start(&self.deployment.database_url).await;
-        self.expect_final().await;
-    }
-
-    /// The same while the poll is open.
-    async fn restart_hidden(&mut self) {
-        self.dashboard = Dashboard::start(&self.deployment.database_url).await;
+        self.dashboard.process.kill();
+        let port = self.dashboard.port;
+        self.dashboard = Dashboard::start_at(port, &self.deployment.database_url).await;
     }
 
     /// Waits until the dashboard knows that the result is final.
@@ -240,6 +240,7 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
     ] {
         scene.deployment.postgres.execute(&flip(level), &[]).await.unwrap();
         scene.restart().await;
+        scene.expect_final().await;
         let said = scene.verify(&format!("tile-{level}"), &[], &[]);
         expect(&said, 2, &[words]);
         scene.deployment.postgres.execute(&flip(level), &[]).await.unwrap();
@@ -263,6 +264,7 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
         let store = "UPDATE log_bundles SET entries = $1 WHERE index = 2";
         scene.deployment.postgres.execute(store, &[&bundle]).await.unwrap();
         scene.restart().await;
+        scene.expect_final().await;
         let said = scene.verify("bundles", &[], &[]);
         expect(
             &said,
@@ -312,6 +314,7 @@ async fn two_histories_of_one_log_are_a_fork_and_a_strange_key_is_not_believed()
     scene.log.store(sql).await;
     eventually(Duration::from_secs(20), async || checkpoint() != before).await;
     scene.restart().await;
+    scene.expect_final().await;
     let said = scene.verify("state", &[], &[]);
     expect(&said, 2, &["history wrong|FORK|its 700 entries are others than on"]);
     let report: Value = serde_json::from_str(&said.out).unwrap();
@@ -350,7 +353,7 @@ async fn hidden_entries_are_checked_as_far_as_hashes_go() {
     scene.log.add_ballots(600..1_000);
     let sql = &scene.deployment.postgres;
     scene.log.store(sql).await;
-    scene.restart_hidden().await;
+    scene.restart().await;
     let said = scene.verify("state", &[], &[("receipt.json", &receipt)]);
     expect(&said, 1, &hidden);
     assert!(said.out.contains("begins with all 1 checkpoints"), "{said:?}");
@@ -358,7 +361,7 @@ async fn hidden_entries_are_checked_as_far_as_hashes_go() {
     scene.log.entries.swap(20, 21);
     scene.log.add_ballots(1_000..1_001);
     scene.log.store(&scene.deployment.postgres).await;
-    scene.restart_hidden().await;
+    scene.restart().await;
     let said = scene.verify("state", &[], &[]);
     expect(&said, 2, &["history wrong|FORK|it does not begin with the 600 entries", hidden[0]]);
 }
