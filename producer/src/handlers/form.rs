@@ -14,7 +14,7 @@ use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
@@ -41,7 +41,7 @@ pub(crate) async fn page(
             }
             let path = words.link(voting.path_of(slug.as_deref()));
             let page = BallotPage::of_draft(words, name, voting.base.clone(), path, now_ms());
-            return render(StatusCode::OK, words, &page);
+            return render(StatusCode::OK, words, &page, Some(&head.headers));
         }
     };
     let words = words_of(&poll, &head, &query);
@@ -52,12 +52,17 @@ pub(crate) async fn page(
     let marks =
         Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
     let page = ballot_page(&voting, words, &poll, slug.as_deref(), standing, &visitor, marks);
-    with_cookies(show(&voting, StatusCode::OK, &page), visitor.cookie)
+    with_cookies(show(&voting, StatusCode::OK, &page, Some(&head.headers)), visitor.cookie)
 }
 
-/// Returns a ballot page, which may load the script of another service if challenges need it.
-fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Response {
-    let mut response = render(status, page.words, page);
+/// Returns a ballot page, which may load the script of another service if challenges need it; for a GET, `asked` are its headers.
+fn show(
+    voting: &VotingService,
+    status: StatusCode,
+    page: &BallotPage,
+    asked: Option<&HeaderMap>,
+) -> Response {
+    let mut response = render(status, page.words, page, asked);
     if let Some(origins) = voting.challenges.script_origins() {
         http::allow_scripts_of(&mut response, origins);
     }
@@ -231,7 +236,8 @@ pub(crate) async fn cast(
                 ..Visitor::default()
             };
             let page = ballot_page(&voting, words, &poll, slug, vote, &visitor, Marks::default());
-            show(&voting, StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
+            let page = BallotPage { keeps_no_cookie: true, ..page };
+            show(&voting, StatusCode::OK, &page, None)
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -291,7 +297,7 @@ fn refused_page(voting: &VotingService, mut page: BallotPage, problem: &Problem)
         title: problem.kind.title(words).into_owned(),
         detail: sentence(&detail),
     });
-    problem.mark(show(voting, problem.kind.status, &page))
+    problem.mark(show(voting, problem.kind.status, &page, None))
 }
 
 /// The options that a form shows as marked, beside those of the vote that stands.
