@@ -250,6 +250,7 @@ pub const ASSETS: &[Asset] = &[
     ("places.js", JS, include_bytes!("../static/places.js")),
     ("present.css", CSS, include_bytes!("../static/present.css")),
     ("present.js", JS, include_bytes!("../static/present.js")),
+    ("receipt.css", CSS, include_bytes!("../static/receipt.css")),
     ("receipt.js", JS, include_bytes!("../static/receipt.js")),
     ("relay.js", JS, include_bytes!("../static/relay.js")),
     ("results.js", JS, include_bytes!("../static/results.js")),
