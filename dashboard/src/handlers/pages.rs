@@ -116,7 +116,7 @@ impl AppState {
                     has_receipts: poll.secrecy.receipts,
                     options: poll.options.iter().map(|option| option.label.clone()).collect(),
                 };
-                render(StatusCode::OK, words, &page)
+                render(StatusCode::OK, words, &page, Some(&head.headers))
             }
             Err(problem) => self.problem_page(&problem, head, query),
         }
