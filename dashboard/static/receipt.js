@@ -43,7 +43,7 @@ const readText = async (path) => (await get(new URL(path, log_address))).text();
 
 const time = (ms) => timeFormat({ dateStyle: 'medium', timeStyle: 'medium' }).format(ms);
 
-// What the steps may come to.
+// The outcomes of a step.
 const good = (words) => ({ outcome: 'good', words });
 const wrong = (words) => ({ outcome: 'wrong', words });
 const unknown = (words) => ({ outcome: 'unknown', words });
@@ -108,7 +108,7 @@ async function checkChoices({ nonce, choices, commitment }) {
   return good(chosen.length > 0 ? message('choices-good', { choices: chosen.join(' · ') }) : message('choices-none'));
 }
 
-/** What this browser has seen of a log, and remembers. */
+/** The keys and checkpoints that this browser has seen. */
 const memory = {
   name: (log) => `votestream-log ${log}`,
   read(log) {
@@ -230,7 +230,7 @@ async function checkCount(receipt, first, keys, found) {
       .map(({ label, votes }, position) => ({ label, published: votes, logged: count.votes.get(position) ?? 0 }))
       .find(({ published, logged }) => published !== logged);
     if (!difference && tally.voters === count.voters) return standingWords(count, found, log);
-    // Counting may be a moment ahead of the log. What stands still and differs is wrong.
+    // Counting may be a moment ahead of the log. A difference that stands still is wrong.
     const now = JSON.stringify([tally.version, log.size]);
     if (comparison >= COMPARISONS) {
       const is_ahead = !tally.final && tally.voters > count.voters;

@@ -1,9 +1,9 @@
 //! Checks a poll from outside, with nothing but HTTP: the public log, the count, and receipts.
 //!
 //! Invariant: nothing that the server says is believed without a proof, except its public keys when a log is seen for the
-//! first time. What cannot be checked is called unknown, and never right.
+//! first time. Whatever cannot be checked is called unknown, and never right.
 //!
-//! The steps: [`remote`] reads, [`replay`] follows the log, [`receipts`] looks for ballots in it, and [`memory`] keeps what was seen
+//! The steps: [`remote`] reads, [`replay`] follows the log, [`receipts`] looks for ballots in it, and [`memory`] keeps keys and checkpoints
 //! for the next time.
 
 mod memory;
@@ -32,13 +32,13 @@ pub use memory::{MemoryError, default_file};
 pub use remote::RemoteError;
 pub use report::{Check, Checkpoint, Counted, ReceiptReport, Report, Verdict};
 
-/// Counting may be ahead of the log by about two seconds. What differs and stands still for longer is named.
+/// Counting may be ahead of the log by about two seconds. A difference that stands still for longer is named.
 const STANDS_STILL: u32 = 3;
 /// How often published result and log are compared while they change.
 const COMPARISONS: u32 = 8;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What to check, and with what.
+/// The poll to check, and the means for it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The address of the poll's results.
@@ -48,7 +48,7 @@ pub struct Options {
     /// Public keys that are believed, besides those seen before. With one of them, published keys are not believed by
     /// themselves.
     pub keys: Vec<String>,
-    /// The file that remembers what was seen.
+    /// The file that remembers keys and checkpoints.
     pub state: PathBuf,
     /// Certificate authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         Self { site, progress, checks: Checks::default(), note: String::new(), report }
     }
 
-    /// Runs all checks, and returns what is to be remembered of the log.
+    /// Runs all checks, and returns the state of the log to remember.
     fn check(&mut self, options: &Options, seen: Option<&Seen>) -> Result<Option<Seen>, Error> {
         let remembered = self.check_log(options, seen);
         self.report.checks = std::mem::take(&mut self.checks.0);
@@ -302,7 +302,7 @@ impl<'a> Run<'a> {
         false
     }
 
-    /// Names what does not fit, and whose fault it is: the entries have the signed root hash, or they do not.
+    /// Names the parts that do not fit, and whose fault it is: the entries have the signed root hash, or they do not.
     fn name_faults(&mut self, replay: &Replay, head: Head) {
         let is_signed = replay.follower.head() == head;
         if !is_signed {
@@ -471,7 +471,7 @@ impl<'a> Run<'a> {
         head
     }
 
-    /// What is to be remembered; nothing if the log contradicts what was seen before.
+    /// The state of the log to remember; nothing if the log contradicts what was seen before.
     fn remember(&mut self, log: &Log, head: Head, seen: Option<&Seen>) -> Option<Seen> {
         let is_contradiction =
             self.checks.0.iter().any(|it| it.check == "history" && it.verdict == Verdict::Wrong);

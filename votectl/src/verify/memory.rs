@@ -1,4 +1,4 @@
-//! What `votectl verify` remembers of each log: its public keys, and every checkpoint that it saw. Two histories of one log are
+//! The memory of `votectl verify` for each log: its public keys, and every checkpoint that it saw. Two histories of one log are
 //! noticed by it, whoever shows them.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub enum MemoryError {
     Unreadable {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The parser's words.
         error: serde_json::Error,
     },
     /// There is no folder for it.
@@ -49,7 +49,7 @@ pub(super) struct SeenCheckpoint {
     pub(super) seen_at: String,
 }
 
-/// What was seen of one log.
+/// The name, the keys and the checkpoints of one log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     /// The name of the log.

@@ -15,7 +15,7 @@ use super::report::{Checks, ReceiptReport};
 pub(super) struct Wanted {
     file: String,
     checks: Checks,
-    /// What is promised, if the receipt is good.
+    /// The promise, if the receipt is good.
     promised: Option<(Promise, Opening)>,
     /// The text of its stream entry, as lines have it.
     text: String,

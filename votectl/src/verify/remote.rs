@@ -89,7 +89,7 @@ pub(super) struct OptionTally {
     pub(super) votes: i64,
 }
 
-/// What the dashboard says of a log.
+/// The dashboard's description of a log.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct LogState {
     /// `open`, `hidden` or `deleted`.

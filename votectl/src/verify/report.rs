@@ -1,8 +1,8 @@
-//! What `votectl verify` found.
+//! The report of `votectl verify`.
 
 use serde::Serialize;
 
-/// What a check came to. The worst of all is the exit code.
+/// The outcome of a check. The worst of all is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -50,7 +50,7 @@ pub struct Check {
 pub struct ReceiptReport {
     /// The file.
     pub receipt: String,
-    /// What was checked.
+    /// The checks, in their order.
     pub checks: Vec<Check>,
 }
 
@@ -89,9 +89,9 @@ pub struct Report {
     pub voters: Option<u64>,
     /// The votes of the options, from the entries.
     pub counted: Vec<Counted>,
-    /// What was checked of the log.
+    /// The checks of the log.
     pub checks: Vec<Check>,
-    /// What was checked of each receipt.
+    /// The checks of each receipt.
     pub receipts: Vec<ReceiptReport>,
     /// Signed checkpoints that contradict each other, if there are any.
     pub evidence: Vec<String>,

@@ -89,7 +89,7 @@ impl Scene {
         self.expect_final().await;
     }
 
-    /// Starts the dashboard anew, at the same address, because it caches what never changes in an honest log.
+    /// Starts the dashboard anew, at the same address, because it caches tiles, which never change in an honest log.
     async fn restart(&mut self) {
         self.dashboard.process.kill();
         let port = self.dashboard.port;
@@ -111,7 +111,7 @@ impl Scene {
         .await;
     }
 
-    /// Runs `votectl verify`, which remembers what it saw under this name, with these receipts.
+    /// Runs `votectl verify` with these receipts. Its memory has this name.
     fn verify(&self, memory: &str, more: &[&str], receipts: &[(&str, &Receipt)]) -> Said {
         let state = self.folder.join(memory);
         let mut arguments = vec![
@@ -210,7 +210,7 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
         "receipt wrong|the choices in it are not those that were signed",
         "log wrong|EVIDENCE: it is not in the log",
         "log unknown|not due before",
-        "log wrong|EVIDENCE: entry 7 of the log is not the promised ballot",
+        "log wrong|EVIDENCE: entry 8 of the log is not the promised ballot",
     ];
     expect(&said, 2, &wanted);
     expect(
@@ -253,7 +253,7 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
     let mut changed = lines[512..].to_vec();
     let mask = if changed[30].contains(" 1 - ") { " 1 - " } else { " 2 - " };
     changed[30] = changed[30].replace(mask, " 3 - ");
-    for (lines, what) in [
+    for (lines, named) in [
         (
             left_out,
             "does not give out tile/entries/002.p/88, although the signed checkpoint covers it",
@@ -269,7 +269,7 @@ async fn an_honest_log_is_good_and_each_fault_is_named() {
         expect(
             &said,
             2,
-            &["entries wrong|do not have the signed root hash", &format!("entries wrong|{what}")],
+            &["entries wrong|do not have the signed root hash", &format!("entries wrong|{named}")],
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The page that checks receipts, in a real browser: whatever is wrong is named, and what cannot be checked is not called right.
+//! The page that checks receipts, in a real browser: every fault is named, and an unknown outcome is not called right.
 
 use serde_json::json;
 use testkit::fantoccini::Locator;
@@ -52,7 +52,7 @@ impl Scene {
         Self { database, log, browser, address, service }
     }
 
-    /// Starts the dashboard anew, because it caches what never changes in an honest log.
+    /// Starts the dashboard anew, because it caches tiles, which never change in an honest log.
     async fn restart(&mut self) {
         self.service = Setup::on(&self.database.url).start().await;
         self.address =
@@ -133,7 +133,7 @@ async fn a_receipt_is_checked_step_by_step_and_each_fault_is_named() {
         &["choices wrong|not those that were signed", "leaf wrong|does not fit", "counts unknown"],
     );
     let one = Choices::from_mask(1).unwrap();
-    let lost = scene.log.receipt_of(scene.log.stream_entry(7_777), Some(BallotId::new()), one);
+    let lost = scene.log.receipt_of(scene.log.stream_entry(600_000), Some(BallotId::new()), one);
     expect(&scene.faults(&lost).await, &["leaf unknown|not in the log yet", "counts unknown"]);
     let missing = scene.log.receipt_of(scene.log.stream_entry(301), Some(BallotId::new()), one);
     expect(&scene.faults(&missing).await, &["leaf wrong|it is evidence", "counts unknown"]);
