@@ -4,7 +4,9 @@ mod audit;
 mod codes;
 mod dead_letters;
 mod forget;
+mod log;
 mod migrate;
+mod organisers;
 mod poll;
 mod resync;
 
@@ -27,6 +29,9 @@ pub enum Command {
     Audit(audit::Args),
     Forget(forget::Args),
     Resync(resync::Args),
+    #[command(subcommand)]
+    Organisers(organisers::Command),
+    Log(log::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -38,6 +43,8 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
         Command::Resync(resync::Args {}) => resync::run(servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
+        Command::Organisers(command) => organisers::run(command, servers, output).await,
+        Command::Log(args) => log::run(&args, servers, output).await,
         Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,
     }
 }

@@ -1,6 +1,6 @@
 //! The operator's operations on a deployment, as a library that any front end can call.
 //!
-//! Owns the [`operations`] on polls, voting codes, dead letters and the books, and the way to the two
+//! Owns the [`operations`] on polls, voting codes, organisers, dead letters and the books, and the way to the two
 //! [`servers`]. The program `votectl` (`main.rs` and `commands/`) is one front end; a web page can be
 //! another.
 //!
@@ -15,10 +15,11 @@ mod in_flight;
 mod letter_id;
 mod moment;
 pub mod operations;
+pub mod option_argument;
 pub mod servers;
 mod unsettled;
 
-pub use error::Error;
+pub use error::{Error, Refusal};
 pub use in_flight::InFlight;
 pub use letter_id::{InvalidLetterId, LetterId};
 pub use moment::{InvalidMoment, Moment};

@@ -47,6 +47,11 @@ fn the_load_tester_knows_the_definitions_and_no_service() {
 }
 
 #[test]
+fn the_hosts_service_calls_the_operations_of_votectl_and_no_service() {
+    assert_eq!(imports("host"), set(&["schema", "service", "votectl"]));
+}
+
+#[test]
 fn votectl_knows_what_the_parts_agree_on_and_no_service() {
     assert_eq!(imports("votectl"), set(&["schema", "service"]));
 }
@@ -62,12 +67,13 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 9] = [
+const DEPLOYED: [&str; 10] = [
     "schema",
     "service",
     "producer",
     "consumer",
     "dashboard",
+    "host",
     "canary",
     "votectl",
     "standalone",
@@ -123,7 +129,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 33] = [
+const SQL: [&str; 35] = [
     "consumer/src/jobs/accounts.rs",
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
@@ -133,9 +139,11 @@ const SQL: [&str; 33] = [
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
     "schema/src/db/accounts.rs",
+    "schema/src/db/audit_trail.rs",
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/migrations.rs",
+    "schema/src/db/organisers.rs",
     "schema/src/db/poll_changes.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

@@ -10,6 +10,7 @@ mod deployment;
 mod export;
 mod migrate;
 mod networks;
+mod organisers;
 mod poll;
 mod resync;
 mod secrecy;

@@ -1,0 +1,68 @@
+//! Turns requests into replies, in one module for each kind of client.
+
+pub(crate) mod api;
+pub(crate) mod create;
+pub(crate) mod people;
+pub(crate) mod signing_in;
+pub(crate) mod task;
+
+use bytes::Bytes;
+use votestream_service::http::BasePath;
+use votestream_service::listener::Head;
+use votestream_service::problem::Problem;
+use votestream_votectl::Error;
+use warp::http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use crate::access::Access;
+use crate::desk::{Desk, is_refusal};
+use crate::problems::REFUSED;
+
+/// The state that all handlers share.
+pub(crate) struct AppState {
+    /// The path in front of all addresses.
+    pub(crate) base: BasePath,
+    pub(crate) access: Access,
+    pub(crate) desk: Desk,
+    pub(crate) vote_url: Option<String>,
+    pub(crate) results_url: Option<String>,
+}
+
+/// A request, as handlers see it.
+pub(crate) struct Request {
+    pub(crate) head: Head,
+    pub(crate) query: String,
+    pub(crate) body: Result<Bytes, Problem>,
+}
+
+/// Describes to the client why an operation did not succeed.
+fn problem_of(error: &Error) -> Problem {
+    match error {
+        Error::NoSuchPoll(slug) => Problem::unknown_poll(slug.as_str()),
+        error if is_refusal(error) => Problem::new(&REFUSED, error.to_string()),
+        error => {
+            tracing::warn!("an order was not carried out and is answered with 503: {error}");
+            let detail = match error.is_away() {
+                true => {
+                    "a server cannot be reached at the moment; look at the poll before you try again"
+                }
+                false => "the order could not be carried out; the log of the service says why",
+            };
+            Problem::unavailable(detail)
+        }
+    }
+}
+
+fn see_other(base: &BasePath, path: &str) -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let path = HeaderValue::try_from(base.join(path)).expect("paths are made of slugs");
+    response.headers_mut().insert(header::LOCATION, path);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
