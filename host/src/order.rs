@@ -112,8 +112,9 @@ impl Order {
             Task::Reveal => Self::Show(Visibility::Always),
             Task::Hide => match fields.get("until") {
                 Some("close") => Self::Show(Visibility::AfterClose),
+                Some("vote") => Self::Show(Visibility::AfterVote),
                 Some("revealed") | None => Self::Show(Visibility::Admin),
-                Some(_) => return Err(Invalid("`until` is close or revealed".to_owned())),
+                Some(_) => return Err(Invalid("`until` is close, vote or revealed".to_owned())),
             },
             Task::Correct => Self::Correct {
                 title: fields.get("title").map(str::to_owned),

@@ -203,6 +203,7 @@ impl PollPage {
         match self.visibility {
             Visibility::Always => "everybody",
             Visibility::AfterClose => "everybody, once the poll has closed",
+            Visibility::AfterVote => "whoever has voted, and everybody once the poll has closed",
             Visibility::Admin => "organisers alone",
         }
     }

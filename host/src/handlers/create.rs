@@ -78,6 +78,7 @@ fn create_page(base: &BasePath, visitor: &Visitor, form: &Fields) -> CreatePage 
     let seen = [
         ("always", "Everybody, from the start"),
         ("after_close", "Everybody, once the poll has closed"),
+        ("after_vote", "Whoever has voted, and everybody once the poll has closed"),
         ("admin", "Nobody, until somebody reveals them"),
     ];
     CreatePage {

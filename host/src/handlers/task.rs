@@ -145,6 +145,7 @@ fn task_page(
             "Until when",
             &[
                 ("close", "Until the poll has closed and all votes are counted"),
+                ("vote", "Until one has voted, or the poll has closed"),
                 ("revealed", "Until somebody reveals them"),
             ],
             &given("until", "close"),
