@@ -12,6 +12,7 @@ use votestream_schema::db::audit_trail::Step;
 use votestream_schema::organiser::{Organiser, Token};
 use votestream_schema::submission::forwarded;
 use votestream_service::http;
+use votestream_service::language::Message;
 use votestream_service::listener::{Head, budget};
 use votestream_service::postgres::{self, Pool};
 use votestream_service::problem::Problem;
@@ -212,7 +213,7 @@ impl Access {
         self.check_own_page(head)?;
         match form.get("form_token") == Some(visitor.form_token().as_str()) {
             true => Ok(()),
-            false => Err(forged("the page is of an earlier session: open it again")),
+            false => Err(forged("host-detail-earlier-session")),
         }
     }
 
@@ -232,7 +233,7 @@ impl Access {
             None => text(&head.headers, "origin")
                 .is_none_or(|origin| origin.split_once("://").map(|(_, host)| host) == own),
         };
-        if is_own { Ok(()) } else { Err(forged("a page of another site sent this request")) }
+        if is_own { Ok(()) } else { Err(forged("host-detail-other-site")) }
     }
 
     /// How the request came.
@@ -252,11 +253,7 @@ impl Access {
         let peer = head.peer.0.to_canonical();
         match !is_forwarded && self.plain_http_from.iter().any(|network| network.contains(&peer)) {
             true => Ok(Transport::Plain),
-            false => {
-                let detail =
-                    "tokens cross no network without TLS: use an address that begins with https";
-                Err(Problem::new(&NEEDS_TLS, detail))
-            }
+            false => Err(Problem::new(&NEEDS_TLS, Message::new("host-detail-needs-tls"))),
         }
     }
 
@@ -277,8 +274,7 @@ impl Access {
             db::organisers::use_link(&session, &link).await.map_err(|error| unreadable(&error))?;
         found.ok_or_else(|| {
             self.note_wrong(head);
-            let detail = "this link was used already, or is older than 15 minutes; ask for another one, or use your token";
-            Problem::new(&NOT_SIGNED_IN, detail)
+            Problem::new(&NOT_SIGNED_IN, Message::new("host-detail-used-link"))
         })
     }
 
@@ -287,13 +283,13 @@ impl Access {
             return Ok(());
         }
         metrics::SIGN_INS.with(["held_back"]).increment(1);
-        let detail = "too many attempts from your network were wrong: wait a little";
+        let detail = Message::new("host-detail-attempts");
         Err(Problem::new(&TOO_MANY_ATTEMPTS, detail).retry_after(TRY_AGAIN_S))
     }
 
     fn wrong(&self, head: &Head) -> Problem {
         self.note_wrong(head);
-        Problem::new(&NOT_SIGNED_IN, "this token is not valid, or was revoked")
+        Problem::new(&NOT_SIGNED_IN, Message::new("host-detail-wrong-token"))
     }
 
     fn note_wrong(&self, head: &Head) {
@@ -328,23 +324,23 @@ impl Access {
         self.pool.get().await.map_err(|error| {
             let error = postgres::describe_checkout(error);
             tracing::warn!("no session with postgres, the request is answered with 503: {error}");
-            Problem::unavailable("the database cannot be reached at the moment")
+            Problem::unavailable(Message::new("host-detail-database"))
         })
     }
 }
 
-fn forged(detail: &str) -> Problem {
-    Problem::new(&FORGED, detail)
+fn forged(detail: &'static str) -> Problem {
+    Problem::new(&FORGED, Message::new(detail))
 }
 
 fn unreadable(error: &db::Error) -> Problem {
     tracing::warn!("organisers could not be read, the request is answered with 503: {error}");
-    Problem::unavailable("the database cannot be asked at the moment")
+    Problem::unavailable(Message::new("host-detail-database"))
 }
 
 fn unreachable_postgres(error: &impl std::fmt::Display) -> Problem {
     tracing::warn!("a session could not be stored, the request is answered with 503: {error}");
-    Problem::unavailable("the database cannot be asked at the moment")
+    Problem::unavailable(Message::new("host-detail-database"))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use warp::{Filter, Rejection};
 
@@ -14,16 +15,16 @@ const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// Returns the filter that reads a body, or describes the problem with it.
 pub(crate) fn bounded()
 -> impl Filter<Extract = (Result<Bytes, Problem>,), Error = Rejection> + Clone {
-    warp::body::stream().then(collect)
+    warp::body::stream().then(|stream| collect(stream))
 }
 
 async fn collect(
     stream: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Bytes, Problem> {
     let mut stream = std::pin::pin!(stream);
-    let (mut body, mut received) = (BytesMut::new(), 0);
+    let (mut body, mut received) = (BytesMut::new(), 0_usize);
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Problem::malformed("the body ended too early"))?;
+        let chunk = chunk.map_err(|_| Problem::malformed(Message::new("detail-ended-early")))?;
         received += chunk.remaining();
         if received > BYTES_MAX + DISCARDED_BYTES_MAX {
             break;

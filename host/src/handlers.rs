@@ -8,6 +8,7 @@ pub(crate) mod task;
 
 use bytes::Bytes;
 use votestream_service::http::BasePath;
+use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
 use votestream_votectl::Error;
@@ -16,6 +17,8 @@ use warp::reply::Response;
 
 use crate::access::Access;
 use crate::desk::{Desk, is_refusal};
+use crate::mistakes;
+use crate::pages::Frame;
 use crate::problems::REFUSED;
 
 /// The state that all handlers share.
@@ -28,35 +31,40 @@ pub(crate) struct AppState {
     pub(crate) results_url: Option<String>,
 }
 
+impl AppState {
+    /// The frame of a page for this request, for somebody who is not signed in.
+    pub(crate) fn frame(&self, request: &Request) -> Frame {
+        Frame { base: self.base.clone(), words: request.words, person: None }
+    }
+}
+
 /// A request, as handlers see it.
 pub(crate) struct Request {
     pub(crate) head: Head,
     pub(crate) query: String,
     pub(crate) body: Result<Bytes, Problem>,
+    /// The language of the page that is sent back.
+    pub(crate) words: Words,
 }
 
 /// Describes to the client why an operation did not succeed.
 fn problem_of(error: &Error) -> Problem {
     match error {
         Error::NoSuchPoll(slug) => Problem::unknown_poll(slug.as_str()),
-        error if is_refusal(error) => Problem::new(&REFUSED, error.to_string()),
+        error if is_refusal(error) => Problem::new(&REFUSED, mistakes::of_operation(error)),
         error => {
             tracing::warn!("an order was not carried out and is answered with 503: {error}");
-            let detail = match error.is_away() {
-                true => {
-                    "a server cannot be reached at the moment; look at the poll before you try again"
-                }
-                false => "the order could not be carried out; the log of the service says why",
-            };
-            Problem::unavailable(detail)
+            let detail = if error.is_away() { "host-detail-away" } else { "host-detail-failed" };
+            Problem::unavailable(Message::new(detail))
         }
     }
 }
 
-fn see_other(base: &BasePath, path: &str) -> Response {
+/// Leads to another page of ours, in the same language.
+fn see_other(frame: &Frame, path: &str) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let path = HeaderValue::try_from(base.join(path)).expect("paths are made of slugs");
+    let path = HeaderValue::try_from(frame.link(path)).expect("paths are made of slugs");
     response.headers_mut().insert(header::LOCATION, path);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

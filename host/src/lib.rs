@@ -12,6 +12,7 @@ mod desk;
 mod fields;
 mod handlers;
 pub mod metrics;
+mod mistakes;
 mod order;
 pub mod pages;
 mod problems;

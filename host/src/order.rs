@@ -1,11 +1,20 @@
 //! The tasks of an organiser, and the orders that they give with them.
 
-use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use votestream_schema::choices::OPTIONS_MAX;
+use votestream_schema::poll::{
+    Definition, TITLE_CHARS_MAX, Visibility, VotePolicy, VoterPolicy, now_ms,
+};
 use votestream_schema::{Poll, PollState, Slug};
+use votestream_service::language::Message;
+use votestream_service::problem::Detail;
 use votestream_votectl::operations::polls::Extension;
-use votestream_votectl::{Moment, option_argument};
+use votestream_votectl::{InvalidMoment, Moment, option_argument};
 
 use crate::fields::Fields;
+use crate::mistakes;
 
 /// A task that changes a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +103,7 @@ impl Order {
     ///
     /// # Errors
     /// Returns the mistake in a field, in words for the organiser.
-    pub(crate) fn read(task: Task, fields: &Fields) -> Result<Self, Invalid> {
+    pub(crate) fn read(task: Task, fields: &Fields) -> Result<Self, Detail> {
         Ok(match task {
             Task::Open => Self::Open {
                 opens_at: moment(fields, "opens_at")?.unwrap_or(Moment::InMs(0)),
@@ -106,7 +115,7 @@ impl Order {
                     Self::Extend(Extension::By(by))
                 }
                 Some(at) => Self::Extend(Extension::To(at)),
-                None => return Err(Invalid("say by how much, or until when".to_owned())),
+                None => return Err(Message::new("host-detail-say-when").into()),
             },
             Task::Close => Self::Close { at: moment(fields, "at")? },
             Task::Reveal => Self::Show(Visibility::Always),
@@ -114,7 +123,7 @@ impl Order {
                 Some("close") => Self::Show(Visibility::AfterClose),
                 Some("vote") => Self::Show(Visibility::AfterVote),
                 Some("revealed") | None => Self::Show(Visibility::Admin),
-                Some(_) => return Err(Invalid("`until` is close, vote or revealed".to_owned())),
+                Some(other) => return Err(mistakes::of_value("until", other)),
             },
             Task::Correct => Self::Correct {
                 title: fields.get("title").map(str::to_owned),
@@ -126,63 +135,94 @@ impl Order {
     }
 }
 
-fn labels(fields: &Fields) -> Result<Vec<(Slug, String)>, Invalid> {
+fn labels(fields: &Fields) -> Result<Vec<(Slug, String)>, Detail> {
     let labels = fields.starting_with("label-").map(|(slug, label)| {
-        Ok((slug.parse().map_err(|_| Invalid(format!("`{slug}` is no slug")))?, label.to_owned()))
+        let slug = slug.parse().map_err(|_| mistakes::of_value("label", slug))?;
+        Ok((slug, label.to_owned()))
     });
     labels.collect()
 }
 
-fn moment(fields: &Fields, name: &str) -> Result<Option<Moment>, Invalid> {
-    let moment = fields.get(name).map(str::parse::<Moment>).transpose();
-    moment.map_err(|error| Invalid(format!("the time cannot be read: {error}")))
+fn moment(fields: &Fields, name: &str) -> Result<Option<Moment>, Detail> {
+    let read = |given: &str| given.parse().map_err(|error| mistakes::of_moment(given, &error));
+    fields.get(name).map(read).transpose()
+}
+
+/// The word of a field that has a few words; `otherwise` if it is empty.
+fn word<T: FromStr>(fields: &Fields, name: &str, otherwise: T) -> Result<T, Detail> {
+    let Some(given) = fields.get(name) else { return Ok(otherwise) };
+    given.parse().map_err(|_| mistakes::of_value(name, given))
 }
 
 /// Reads the definition of a new poll from the fields of its form.
 ///
 /// # Errors
 /// Returns the first mistake, in words for the organiser.
-pub(crate) fn definition(fields: &Fields) -> Result<Definition, Invalid> {
+pub(crate) fn definition(fields: &Fields) -> Result<Definition, Detail> {
+    let title = fields.get("title").unwrap_or_default();
+    let chars = title.chars().count();
+    if !(1..=TITLE_CHARS_MAX).contains(&chars) {
+        let message = Message::new("host-detail-title").with("max", TITLE_CHARS_MAX.to_string());
+        return Err(message.with("given", chars.to_string()).into());
+    }
     let slug = fields.get("slug").unwrap_or_default();
-    let slug = slug.parse().map_err(|error| Invalid(format!("the name in addresses: {error}")))?;
+    let slug = slug.parse().map_err(|_| Detail::from(Message::new("host-detail-slug")))?;
     let lines = fields.get("options").unwrap_or_default().lines();
     let lines: Vec<String> =
         lines.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    let number = |name: &str| match fields.get(name) {
-        Some(text) => {
-            text.parse().map_err(|_| Invalid(format!("`{text}` is no number of choices")))
-        }
-        None => Ok(1),
+    if !(2..=OPTIONS_MAX).contains(&lines.len()) {
+        let message = Message::new("host-detail-options").with("max", OPTIONS_MAX.to_string());
+        return Err(message.with("given", lines.len().to_string()).into());
+    }
+    let choices = fields.get("choices_max").unwrap_or("1");
+    let allowed = choices.parse().ok().filter(|max| (1..=lines.len()).contains(&usize::from(*max)));
+    let Some(choices_max) = allowed else {
+        let message = Message::new("host-detail-choices").with("max", lines.len().to_string());
+        return Err(message.with("given", choices).into());
     };
-    let at = |name: &str| match moment(fields, name)? {
-        Some(at) => at.timestamp(now_ms()).map(Some).map_err(|error| Invalid(error.to_string())),
-        None => Ok(None),
-    };
+    let (opens_at, closes_at) = times(fields)?;
     let definition = Definition {
         slug,
-        title: fields.get("title").unwrap_or_default().to_owned(),
+        title: title.to_owned(),
         options: option_argument::options(&lines),
-        choices_min: number("choices_min")?,
-        choices_max: number("choices_max")?,
+        choices_min: 1,
+        choices_max,
         shuffle: fields.get("shuffle").is_some(),
-        vote_policy: fields.get("vote_policy").map_or(Ok(VotePolicy::KeepFirst), str::parse)?,
-        voter_policy: fields.get("voter_policy").map_or(Ok(VoterPolicy::Open), str::parse)?,
-        visibility: fields.get("visibility").map_or(Ok(Visibility::Always), str::parse)?,
+        vote_policy: word(fields, "vote_policy", VotePolicy::KeepFirst)?,
+        voter_policy: word(fields, "voter_policy", VoterPolicy::Open)?,
+        visibility: word(fields, "visibility", Visibility::Always)?,
         secret: false,
         keep_votes_days: None,
         network_limit: None,
         listed: None,
-        opens_at: at("opens_at")?,
-        closes_at: at("closes_at")?,
+        opens_at,
+        closes_at,
     };
-    definition.validated()
+    definition.validated().map_err(mistakes::of_rule)
+}
+
+/// Opening and closing time of a new poll.
+fn times(fields: &Fields) -> Result<(Option<Timestamp>, Option<Timestamp>), Detail> {
+    let now = now_ms();
+    let at = |name: &str| {
+        let Some(at) = moment(fields, name)? else { return Ok(None) };
+        let given = fields.get(name).unwrap_or_default();
+        at.timestamp(now).map(Some).map_err(|_| mistakes::of_moment(given, &InvalidMoment::Unknown))
+    };
+    match (at("opens_at")?, at("closes_at")?) {
+        (None, Some(_)) => Err(Message::new("host-detail-needs-opening").into()),
+        (Some(opens), Some(closes)) if closes <= opens => {
+            Err(Message::new("host-detail-closes-first").into())
+        }
+        times => Ok(times),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(task: Task, form: &str) -> Result<Order, Invalid> {
+    fn read(task: Task, form: &str) -> Result<Order, Detail> {
         Order::read(task, &Fields::from_form(form.as_bytes()))
     }
 
@@ -216,6 +256,13 @@ mod tests {
             "slug=&title=x&options=a%0Ab",
             "slug=a&title=x&options=a",
             "slug=a&title=&options=a%0Ab",
+            "slug=a&title=x&options=a%0Ab&choices_max=3",
+            "slug=a&title=x&options=a%0Ab&choices_max=0",
+            "slug=a&title=x&options=a%0Ab&visibility=nobody",
+            "slug=a&title=x&options=a%0Ab&closes_at=%2B1h",
+            "slug=a&title=x&options=a%0Ab&opens_at=%2B2h&closes_at=%2B1h",
+            "slug=a&title=x&options=a%0Ab&opens_at=%2B9999999d",
+            "slug=a&title=x&options=a%0Aa%3DB",
         ] {
             assert!(definition(&Fields::from_form(bad.as_bytes())).is_err(), "{bad}");
         }

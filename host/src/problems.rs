@@ -25,7 +25,6 @@ pub(crate) static TYPES: &[&ProblemType] = &[
 pub(crate) static NOT_SIGNED_IN: ProblemType = ProblemType {
     name: "not-signed-in",
     status: StatusCode::UNAUTHORIZED,
-    title: "Sign in first",
     explanation: "The request names no organiser: it has no token, or one that is not valid, or that was revoked. Programs \
                   send it in the header `Authorization: Bearer TOKEN`. `votectl organisers add` makes tokens.",
 };
@@ -34,7 +33,6 @@ pub(crate) static NOT_SIGNED_IN: ProblemType = ProblemType {
 pub(crate) static FORGED: ProblemType = ProblemType {
     name: "forged",
     status: StatusCode::FORBIDDEN,
-    title: "Open the page again",
     explanation: "The request seems to come from a page of another site, or from a page of an earlier session. Nothing was \
                   changed. Open the page again and repeat the step there.",
 };
@@ -43,7 +41,6 @@ pub(crate) static FORGED: ProblemType = ProblemType {
 pub(crate) static NEEDS_TLS: ProblemType = ProblemType {
     name: "needs-tls",
     status: StatusCode::FORBIDDEN,
-    title: "Come back through TLS",
     explanation: "Tokens and cookies of organisers cross no network without TLS. Use an address that begins with https. On \
                   the machine itself plain HTTP is allowed; the setting PLAIN_HTTP_FROM names further networks.",
 };
@@ -52,7 +49,6 @@ pub(crate) static NEEDS_TLS: ProblemType = ProblemType {
 pub(crate) static UNCONFIRMED: ProblemType = ProblemType {
     name: "unconfirmed",
     status: StatusCode::FORBIDDEN,
-    title: "Show your token once more",
     explanation: "This step cannot be taken back, so it needs a session whose organiser showed the token within the last \
                   five minutes. Type the token into the form and send it again.",
 };
@@ -61,7 +57,6 @@ pub(crate) static UNCONFIRMED: ProblemType = ProblemType {
 pub(crate) static REFUSED: ProblemType = ProblemType {
     name: "refused",
     status: StatusCode::CONFLICT,
-    title: "This is not possible",
     explanation: "The state or the settings of the poll do not allow the step, or a value breaks a rule. The detail says \
                   which. Nothing was changed.",
 };
@@ -70,19 +65,21 @@ pub(crate) static REFUSED: ProblemType = ProblemType {
 pub(crate) static TOO_MANY_ATTEMPTS: ProblemType = ProblemType {
     name: "too-many-attempts",
     status: StatusCode::TOO_MANY_REQUESTS,
-    title: "Too many attempts",
     explanation: "Many requests from this network showed a token that is not valid. Wait for the seconds in the Retry-After \
                   header. Sessions that are signed in go on working.",
 };
 
 #[cfg(test)]
 mod tests {
+    use votestream_service::language::Words;
+
     use super::*;
 
     #[test]
     fn the_openapi_document_lists_the_same_types() {
-        let declared =
-            TYPES.iter().map(|kind| (kind.address(), kind.status.as_u16(), kind.title.to_owned()));
+        let declared = TYPES.iter().map(|kind| {
+            (kind.address(), kind.status.as_u16(), kind.title(Words::default()).into_owned())
+        });
         let listed = testkit::http::problem_types(include_str!("../openapi.json"));
         assert_eq!(listed, declared.collect());
     }

@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use votestream_service::http::{self, RequestTimer, timed};
+use votestream_service::language::Words;
 use votestream_service::listener::{Head, head};
 use votestream_service::page::static_files;
 use votestream_service::problem::{Problem, answer_unrouted, explanations};
@@ -61,7 +62,8 @@ pub(crate) fn all(
                   query: String,
                   head: Head,
                   body: Result<Bytes, Problem>| {
-                let (state, request) = (state.clone(), Request { head, query, body });
+                let words = Words::choose(&query, None, &head.headers);
+                let (state, request) = (state.clone(), Request { head, query, body, words });
                 async move {
                     let since = Instant::now();
                     let (route, response) =
@@ -113,7 +115,7 @@ async fn answer(
             }
         }
         ["polls", _, _] if is_read || is_sent => {
-            ("other", pages::problem_page(&state.base, &Problem::not_found(), Some("/")))
+            ("other", pages::problem_page(&state.frame(&request), &Problem::not_found(), Some("/")))
         }
         ["api", "polls"] if is_read => ("api_polls", api::list(state, request).await),
         ["api", "polls"] if is_sent => ("api_polls", api::create(state, request).await),

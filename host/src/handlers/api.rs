@@ -6,6 +6,7 @@ use votestream_schema::Slug;
 use votestream_schema::organiser::Organiser;
 use votestream_schema::poll::{Definition, Invalid};
 use votestream_service::http;
+use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -67,7 +68,7 @@ pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Requ
         let slug = parse(slug)?;
         let body = request.body.clone()?;
         let order = Order::read(task, &Fields::from_json(&body)?)
-            .map_err(|Invalid(reason)| Problem::new(&REFUSED, reason))?;
+            .map_err(|mistake| Problem::new(&REFUSED, mistake))?;
         let outcome = state.desk.carry_out(&organiser, &slug, order).await;
         Ok((StatusCode::OK, outcome.map_err(|error| problem_of(&error))?))
     })
@@ -92,7 +93,7 @@ async fn answer<T: Serialize>(
         Ok((status, Ok(json))) => return http::json(status, json),
         Ok((_, Err(error))) => {
             tracing::error!("a reply could not be written and is answered with 503: {error}");
-            Problem::unavailable("the reply could not be written")
+            Problem::unavailable(Message::new("host-detail-failed"))
         }
         Err(problem) => problem,
     };

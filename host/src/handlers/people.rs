@@ -1,8 +1,12 @@
 //! Shows polls to people.
 
+use std::borrow::Cow;
+
 use votestream_schema::db::audit_trail::StoredStep;
 use votestream_schema::poll::{now_ms, rfc3339};
+use votestream_schema::tally::{Share, Tally};
 use votestream_schema::{PollOption, Slug};
+use votestream_service::language::Words;
 use votestream_service::page::{plain_time, render};
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
@@ -13,49 +17,51 @@ use super::{AppState, Request, problem_of, see_other};
 use crate::access::Visitor;
 use crate::order::Task;
 use crate::pages::{
-    ChangeRow, ListPage, OptionRow, Person, PollPage, PollRow, StepRow, problem_page,
+    ChangeRow, Frame, ListPage, OptionRow, PollPage, PollRow, Progress, StepRow, problem_page,
 };
 
 /// Answers `GET /`: the polls that the organiser may use.
 pub(crate) async fn list(state: &AppState, request: Request) -> Response {
+    let frame = state.frame(&request);
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&state.base, "/sign-in"),
-        Err(problem) => return problem_page(&state.base, &problem, None),
+        Ok(None) => return see_other(&frame, "/sign-in"),
+        Err(problem) => return problem_page(&frame, &problem, None),
     };
     let list = match state.desk.list(&visitor.organiser).await {
         Ok(list) => list,
-        Err(error) => return problem_page(&state.base, &problem_of(&error), Some("/")),
+        Err(error) => return problem_page(&frame, &problem_of(&error), Some("/")),
     };
     let time = |time: &Option<String>| time.as_deref().map(plain_time);
     let row = |poll: &votestream_votectl::operations::polls::Listed| PollRow {
         slug: poll.slug.to_string(),
         title: poll.title.clone(),
-        state: poll.state.to_string(),
+        state: poll.state,
         voters: poll.voters,
         opens_at: time(&poll.opens_at),
         closes_at: time(&poll.closes_at),
     };
     let polls = list.polls.iter().rev().map(row).collect();
-    render(
-        StatusCode::OK,
-        &ListPage { base: state.base.clone(), person: Some(Person::of(&visitor)), polls },
-    )
+    let Frame { base, words, person } = frame.of(&visitor);
+    render(StatusCode::OK, words, &ListPage { base, words, person, polls })
 }
 
 /// Answers `GET /polls/{slug}`: the state of a poll, and the tasks that are possible now.
 pub(crate) async fn poll(state: &AppState, slug: &str, request: Request) -> Response {
+    let frame = state.frame(&request);
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&state.base, "/sign-in"),
-        Err(problem) => return problem_page(&state.base, &problem, None),
+        Ok(None) => return see_other(&frame, "/sign-in"),
+        Err(problem) => return problem_page(&frame, &problem, None),
     };
     match read(state, &visitor, slug).await {
         Ok((poll, steps)) => {
-            let done = request.query.strip_prefix("done=").and_then(done_words);
-            render(StatusCode::OK, &poll_page(state, &visitor, &poll, &steps, done))
+            let done = request.query.split('&').find_map(|part| part.strip_prefix("done="));
+            let done = done.and_then(|task| done_words(frame.words, task));
+            let page = poll_page(state, frame.of(&visitor), &poll, &steps, done);
+            render(StatusCode::OK, request.words, &page)
         }
-        Err(problem) => problem_page(&state.base, &problem, Some("/")),
+        Err(problem) => problem_page(&frame, &problem, Some("/")),
     }
 }
 
@@ -71,51 +77,47 @@ pub(super) async fn read(
 }
 
 /// The notice on a poll's page after a task.
-fn done_words(name: &str) -> Option<&'static str> {
-    if name == "create" {
-        return Some("The poll is created.");
-    }
-    Some(match Task::of_name(name)? {
-        Task::Open => "The opening time is set.",
-        Task::Extend => "The closing time is later now.",
-        Task::Close => "The closing time is set.",
-        Task::Reveal => "Everybody sees the results now.",
-        Task::Hide => "The results are hidden now.",
-        Task::Correct => "The new texts are stored. The earlier ones stay listed below.",
-        Task::Cancel => "The opening is cancelled. The poll is a draft again.",
-        Task::Archive => "The poll is archived.",
-    })
+fn done_words(words: Words, name: &str) -> Option<Cow<'static, str>> {
+    let is_known = name == "create" || Task::of_name(name).is_some();
+    is_known.then(|| words.text(&format!("host-done-{name}")))
 }
 
 fn poll_page(
     state: &AppState,
-    visitor: &Visitor,
+    frame: Frame,
     shown: &PollWithResults,
     steps: &[StoredStep],
-    done: Option<&'static str>,
+    done: Option<Cow<'static, str>>,
 ) -> PollPage {
+    let Frame { base, words, person } = frame;
     let PollWithResults { poll, results, changes, .. } = shown;
     let time = |ms: Option<i64>| ms.map(|ms| plain_time(&rfc3339(ms)));
-    let option =
-        |(option, result): (&PollOption, &votestream_votectl::operations::polls::OptionResult)| {
-            OptionRow {
-                label: option.label.clone(),
-                description: option.description.clone(),
-                votes: result.votes,
-                share: result.share.clone(),
-            }
-        };
+    let option = |(option, (votes, share)): (&PollOption, (&i64, Share))| {
+        let (sign, tenths) = share.shown();
+        OptionRow {
+            label: option.label.clone(),
+            description: option.description.clone(),
+            votes: words.number(votes.unsigned_abs()),
+            share: format!("{sign}{}", words.percent(tenths.unsigned_abs())),
+        }
+    };
+    let tally = Tally {
+        version: results.version,
+        voters: results.voters,
+        votes: results.options.iter().map(|option| option.votes).collect(),
+    };
     let address = |base: &Option<String>| {
         let base = base.as_deref()?.trim_end_matches('/');
         Some(format!("{base}/polls/{}", poll.slug))
     };
     PollPage {
-        base: state.base.clone(),
-        person: Some(Person::of(visitor)),
+        base,
+        words,
+        person,
         done,
         slug: poll.slug.to_string(),
         title: poll.title.clone(),
-        state: shown.state.to_string(),
+        state: shown.state,
         as_of: plain_time(&rfc3339(now_ms())),
         tasks: Task::ALL.into_iter().filter(|task| task.is_possible(poll, shown.state)).collect(),
         is_sealed_when_archived: poll.secrecy.secret,
@@ -127,8 +129,13 @@ fn poll_page(
         choices_min: poll.choices_min,
         choices_max: poll.choices_max,
         voters: results.voters,
-        completeness: results.completeness(shown.state),
-        options: poll.options.iter().zip(&results.options).map(option).collect(),
+        progress: Progress { is_final: results.is_final, waiting: results.waiting },
+        options: poll
+            .options
+            .iter()
+            .zip(tally.votes.iter().zip(tally.shares()))
+            .map(option)
+            .collect(),
         vote_address: address(&state.vote_url),
         results_address: address(&state.results_url),
         changes: changes

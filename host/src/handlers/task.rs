@@ -1,7 +1,7 @@
 //! The page of a task: what it does, its form, and the form when it is sent.
 
 use votestream_schema::poll::rfc3339;
-use votestream_service::http::BasePath;
+use votestream_service::language::Message;
 use votestream_service::page::{plain_time, render};
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
@@ -14,40 +14,42 @@ use super::{AppState, Request, problem_of, see_other};
 use crate::access::Visitor;
 use crate::fields::Fields;
 use crate::order::{Order, Task};
-use crate::pages::{Field, Person, TaskPage, problem_page};
+use crate::pages::{Field, Frame, TaskPage, Trouble, problem_page};
 use crate::problems::{NOT_SIGNED_IN, REFUSED, UNCONFIRMED};
 
 /// Answers `GET /polls/{slug}/{task}`.
 pub(crate) async fn page(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
+    let frame = state.frame(&request);
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&state.base, "/sign-in"),
-        Err(problem) => return problem_page(&state.base, &problem, None),
+        Ok(None) => return see_other(&frame, "/sign-in"),
+        Err(problem) => return problem_page(&frame, &problem, None),
     };
     let (shown, _) = match read(state, &visitor, slug).await {
         Ok(read) => read,
-        Err(problem) => return problem_page(&state.base, &problem, Some("/")),
+        Err(problem) => return problem_page(&frame, &problem, Some("/")),
     };
     if !task.is_possible(&shown.poll, shown.state) {
-        let detail = format!(
-            "poll `{slug}` is {}, and its settings and state do not allow this now",
-            shown.state
-        );
-        let problem = Problem::new(&REFUSED, detail);
-        return problem_page(&state.base, &problem, Some(&format!("/polls/{slug}")));
+        let problem = Problem::new(&REFUSED, Message::new("host-detail-not-now"));
+        return problem_page(&frame, &problem, Some(&format!("/polls/{slug}")));
     }
-    render(StatusCode::OK, &task_page(&state.base, &visitor, &shown, task, &Fields::default()))
+    render(
+        StatusCode::OK,
+        request.words,
+        &task_page(frame, &visitor, &shown, task, &Fields::default()),
+    )
 }
 
 /// Answers `POST /polls/{slug}/{task}`: carries the task out, and leads back to the poll.
 pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
+    let frame = state.frame(&request);
     let visitor = match state.access.visitor(&request.head).await {
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
-            let detail = "your session has ended, and nothing was changed";
-            return sign_in_page(&state.base, &Problem::new(&NOT_SIGNED_IN, detail));
+            let detail = Message::new("host-detail-session-ended");
+            return sign_in_page(frame, &Problem::new(&NOT_SIGNED_IN, detail));
         }
-        Err(problem) => return problem_page(&state.base, &problem, None),
+        Err(problem) => return problem_page(&frame, &problem, None),
     };
     let back = format!("/polls/{slug}");
     let form = request.body.clone().map(|body| Fields::from_form(&body));
@@ -57,11 +59,11 @@ pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Requ
     });
     let form = match checked {
         Ok(form) => form,
-        Err(problem) => return problem_page(&state.base, &problem, Some(&back)),
+        Err(problem) => return problem_page(&frame, &problem, Some(&back)),
     };
     match carry_out(state, &visitor, slug, task, &request, &form).await {
-        Ok(()) => see_other(&state.base, &format!("{back}?done={}", task.name())),
-        Err(problem) => again(state, &visitor, slug, task, &form, &problem).await,
+        Ok(()) => see_other(&frame, &format!("{back}?done={}", task.name())),
+        Err(problem) => again(state, frame, &visitor, (slug, task), &form, &problem).await,
     }
 }
 
@@ -74,13 +76,11 @@ async fn carry_out(
     form: &Fields,
 ) -> Result<(), Problem> {
     let slug = slug.parse().map_err(|_| Problem::unknown_poll(slug))?;
-    let order =
-        Order::read(task, form).map_err(|error| Problem::new(&REFUSED, error.to_string()))?;
+    let order = Order::read(task, form).map_err(|mistake| Problem::new(&REFUSED, mistake))?;
     // Only now: a form with a mistake need not be confirmed twice.
     if task.is_final() && !visitor.is_confirmed {
         let Some(token) = form.get("token") else {
-            let detail = "this cannot be taken back: type your token to confirm it";
-            return Err(Problem::new(&UNCONFIRMED, detail));
+            return Err(Problem::new(&UNCONFIRMED, Message::new("host-detail-unconfirmed")));
         };
         state.access.confirm(&request.head, visitor, token).await?;
     }
@@ -91,85 +91,73 @@ async fn carry_out(
 /// The form once more, with the reason why it was not carried out.
 async fn again(
     state: &AppState,
+    frame: Frame,
     visitor: &Visitor,
-    slug: &str,
-    task: Task,
+    (slug, task): (&str, Task),
     form: &Fields,
     problem: &Problem,
 ) -> Response {
     match read(state, visitor, slug).await {
         Ok((shown, _)) => {
+            let words = frame.words;
             let page = TaskPage {
-                problem: Some(problem.into()),
-                ..task_page(&state.base, visitor, &shown, task, form)
+                problem: Some(Trouble::of(problem, words)),
+                ..task_page(frame, visitor, &shown, task, form)
             };
-            problem.mark(render(problem.kind.status, &page))
+            problem.mark(render(problem.kind.status, words, &page))
         }
-        Err(unreadable) => problem_page(&state.base, &unreadable, Some("/")),
+        Err(unreadable) => problem_page(&frame, &unreadable, Some("/")),
     }
 }
 
 fn task_page(
-    base: &BasePath,
+    frame: Frame,
     visitor: &Visitor,
     shown: &PollWithResults,
     task: Task,
     form: &Fields,
 ) -> TaskPage {
     let poll = &shown.poll;
+    let Frame { base, words, person } = frame.of(visitor);
     let given = |name: &str, otherwise: &str| form.get(name).unwrap_or(otherwise).to_owned();
+    let time = |name: &str, label: &str, otherwise: &str| {
+        Field::time(words, name, label, given(name, otherwise))
+    };
     let closes_at = poll.closes_at_ms.map(rfc3339);
     let fields = match task {
         Task::Open => vec![
-            Field::time("opens_at", "Opens", given("opens_at", "now")),
-            Field::time(
-                "closes_at",
-                "Closes (leave it empty to close the poll by hand)",
-                given("closes_at", closes_at.as_deref().unwrap_or_default()),
-            ),
+            time("opens_at", "host-field-opens", "now"),
+            time("closes_at", "host-field-closes", closes_at.as_deref().unwrap_or_default()),
         ],
-        Task::Extend => {
-            vec![Field::time(
-                "closes_at",
-                "By how much later, or until when",
-                given("closes_at", "+10m"),
-            )]
+        Task::Extend => vec![time("closes_at", "host-field-later", "+10m")],
+        Task::Close => vec![time("at", "host-field-closes-now", "")],
+        Task::Hide => {
+            let until = [
+                ("close", "host-hide-close"),
+                ("vote", "host-hide-vote"),
+                ("revealed", "host-hide-revealed"),
+            ];
+            vec![Field::choice(words, "until", "host-field-hide", &until, given("until", "close"))]
         }
-        Task::Close => vec![Field::time(
-            "at",
-            "Closes (leave it empty to close the poll now)",
-            given("at", ""),
-        )],
-        Task::Hide => vec![Field::choice(
-            "until",
-            "Until when",
-            &[
-                ("close", "Until the poll has closed and all votes are counted"),
-                ("vote", "Until one has voted, or the poll has closed"),
-                ("revealed", "Until somebody reveals them"),
-            ],
-            &given("until", "close"),
-        )],
         Task::Correct => {
-            let title = Field::text("title", "Question", given("title", &poll.title));
+            let title = words.text("host-field-title");
+            let title = Field::text("title", title, given("title", &poll.title));
             let labels = poll.options.iter().map(|option| {
                 let name = format!("label-{}", option.slug);
-                Field::text(
-                    &name,
-                    &format!("Option `{}`", option.slug),
-                    given(&name, &option.label),
-                )
+                let label = Message::new("host-field-option").with("slug", option.slug.as_str());
+                Field::text(&name, words.say(&label), given(&name, &option.label))
             });
             std::iter::once(title).chain(labels).collect()
         }
         Task::Reveal | Task::Cancel | Task::Archive => Vec::new(),
     };
     TaskPage {
-        base: base.clone(),
-        person: Some(Person::of(visitor)),
+        base,
+        words,
+        person,
         slug: poll.slug.to_string(),
         title: poll.title.clone(),
-        state: shown.state.to_string(),
+        state: shown.state,
         closes_at: closes_at.as_deref().map(plain_time),
         task,
         fields,

@@ -24,7 +24,7 @@ pub(super) type Sentence = Pattern<&'static str>;
 /// The files of one language.
 pub(super) struct Files {
     /// Those that the server alone uses.
-    pub(super) pages: [&'static str; 4],
+    pub(super) pages: [&'static str; 5],
     /// Those that scripts use too, with the name of their page.
     pub(super) scripts: [(&'static str, &'static str); 2],
 }
@@ -36,6 +36,7 @@ macro_rules! files {
                 include_str!(concat!("../../locales/", $tag, "/layout.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/ballot.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/results.ftl")),
+                include_str!(concat!("../../locales/", $tag, "/host.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/problems.ftl")),
             ],
             scripts: [
