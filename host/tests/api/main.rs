@@ -9,6 +9,7 @@ mod harness;
 
 mod browser;
 mod document;
+mod language;
 mod programs;
 mod rights;
 mod sessions;

@@ -140,4 +140,14 @@ async fn a_network_that_guesses_is_held_back() {
     assert_eq!((held.status, held.problem().as_str()), (429, "too-many-attempts"));
     assert_eq!(ask(&anna, "198.51.100.7").await.status, 200, "another network");
     assert_eq!(service.client.get("/api/polls").send().await.status, 401, "no token is no guess");
+
+    // The form that signs in counts the same attempts, and refuses the right token meanwhile.
+    let sign_in = async |from: &str| {
+        let request = service.client.post("/sign-in").form(format!("token={anna}"));
+        request.header("x-forwarded-for", from).send().await
+    };
+    let refused = sign_in("203.0.113.7").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("10")));
+    assert_eq!(sign_in("198.51.100.7").await.status, 303);
+    assert!(service.metric("votestream_host_sign_ins_total{outcome=\"held_back\"}") >= 2.0);
 }

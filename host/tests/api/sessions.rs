@@ -108,6 +108,67 @@ async fn a_task_that_cannot_be_taken_back_needs_the_token_of_the_same_organiser(
 }
 
 #[tokio::test]
+async fn every_task_that_cannot_be_taken_back_asks_for_the_token_and_no_other_does() {
+    let deployment = Deployment::new().await;
+    let anna = deployment.add("anna", &["--role", "admin"]);
+    deployment.create("draft", &["--visibility", "admin"]);
+    deployment.create("open", &["--open", "--closes-at", "+1h", "--visibility", "admin"]);
+    deployment.create("scheduled", &["--opens-at", "+1h", "--closes-at", "+2h"]);
+    let service = deployment.start(&[]).await;
+    let cookie = service.sign_in(&anna).await;
+    let old = "UPDATE host_sessions SET confirmed_at = now() - interval '301 seconds'";
+    deployment.postgres.batch_execute(old).await.unwrap();
+    let token = service.form_token("/create", &cookie).await;
+    for (path, more, status) in [
+        ("/polls/open/close", "", 403),
+        ("/polls/open/reveal", "", 403),
+        ("/polls/draft/archive", "", 403),
+        ("/polls/open/extend", "&closes_at=%2B1m", 303),
+        ("/polls/open/hide", "&until=close", 303),
+        ("/polls/open/correct", "&title=Which%3F", 303),
+        ("/polls/scheduled/cancel", "", 303),
+        ("/polls/draft/open", "&opens_at=%2B1h", 303),
+    ] {
+        let form = format!("form_token={token}{more}");
+        let reply = service.client.post(path).cookie(cookie.as_str()).form(form).send().await;
+        assert_eq!(reply.status, status, "{path}: {}", reply.text());
+        assert_eq!(reply.text().contains("id=\"field-token\""), status == 403, "{path}");
+    }
+    let open = deployment.poll("open").await;
+    assert_eq!((open.visibility.as_str(), open.archived_at_ms), ("after_close", None));
+    assert_eq!(deployment.poll("draft").await.archived_at_ms, None);
+}
+
+#[tokio::test]
+async fn a_host_reaches_no_page_and_no_form_of_another_poll() {
+    let deployment = Deployment::new().await;
+    let ben = deployment.add("ben", &["--role", "host", "--poll", "pets"]);
+    deployment.create("pets", &["--open"]);
+    deployment.create("lunch", &["--open", "--closes-at", "+1h", "--visibility", "admin"]);
+    let before = deployment.poll("lunch").await;
+    let service = deployment.start(&[]).await;
+    let cookie = service.sign_in(&ben).await;
+    let list = service.client.get("/").cookie(cookie.as_str()).send().await.text();
+    assert!(list.contains("/polls/pets") && !list.contains("lunch"), "{list}");
+    let token = service.form_token("/polls/pets/close", &cookie).await;
+    for task in ["", "/open", "/extend", "/close", "/reveal", "/hide", "/correct", "/archive"] {
+        let path = format!("/polls/lunch{task}");
+        let page = service.client.get(&path).cookie(cookie.as_str()).send().await;
+        assert_eq!(page.status, 404, "{path}");
+        if !task.is_empty() {
+            let form = format!("form_token={token}&closes_at=%2B1m&title=Mine");
+            let sent = service.client.post(&path).cookie(cookie.as_str()).form(form).send().await;
+            assert_eq!(sent.status, 404, "{path}: {}", sent.text());
+        }
+    }
+    let form = format!("form_token={token}&slug=dinner&title=Dinner&options=a%0Ab");
+    let made = service.client.post("/create").cookie(cookie.as_str()).form(form).send().await;
+    assert!(made.status == 409 && made.text().contains("none of those named for you"));
+    assert_eq!(deployment.poll("lunch").await, before);
+    assert_eq!(deployment.votectl(&["poll", "list", "--all"]).matches("dinner").count(), 0);
+}
+
+#[tokio::test]
 async fn a_token_is_taken_through_tls_or_on_this_machine() {
     let deployment = Deployment::new().await;
     let anna = deployment.add("anna", &["--role", "admin"]);
