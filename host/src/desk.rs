@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::Semaphore;
+use votestream_schema::code::Code;
 use votestream_schema::db::audit_trail::StoredStep;
 use votestream_schema::organiser::Organiser;
 use votestream_schema::poll::Definition;
 use votestream_schema::{Poll, PollState, Slug, db};
+use votestream_votectl::operations::codes;
 use votestream_votectl::operations::log::log;
-use votestream_votectl::operations::polls::{self, Changes, IfExists, PollList, PollWithResults};
+use votestream_votectl::operations::polls::{
+    self, Changes, IfExists, PollList, PollWithResults, ResultsFile,
+};
 use votestream_votectl::{Error, Refusal, Servers};
 
+use crate::codes::CodesOrder;
 use crate::metrics;
 use crate::order::Order;
 
@@ -32,6 +37,22 @@ pub(crate) struct Outcome {
     pub(crate) poll: Poll,
     /// Its state then.
     pub(crate) state: PollState,
+}
+
+/// Voting codes after an order.
+#[derive(Debug)]
+pub(crate) enum HandedOut {
+    /// New codes, which are known nowhere else.
+    New(Vec<Code>),
+    /// Codes that people have already.
+    Added {
+        /// All codes of the order.
+        codes: Vec<Code>,
+        /// Those that the poll did not have before.
+        added: u64,
+        /// Those that it had.
+        already_there: u64,
+    },
 }
 
 /// Carries out orders; clones share everything.
@@ -108,14 +129,48 @@ impl Desk {
         .await
     }
 
+    /// Makes new voting codes, or adds those of the organiser.
+    ///
+    /// # Errors
+    /// Returns [`Error::NoSuchPoll`], also for a poll that the organiser may not use, or the errors of [`codes::add`].
+    pub(crate) async fn codes(
+        &self,
+        organiser: &Organiser,
+        slug: &Slug,
+        order: CodesOrder,
+    ) -> Result<HandedOut, Error> {
+        check_may_use(organiser, slug)?;
+        let slug = slug.clone();
+        self.finish(
+            organiser,
+            |servers| async move { Box::pin(hand_out(&servers, &slug, order)).await },
+        )
+        .await
+    }
+
+    /// Reads the results for a file.
+    ///
+    /// # Errors
+    /// Returns [`Error::NoSuchPoll`], also for a poll that the organiser may not use, or the error of Postgres.
+    pub(crate) async fn results(
+        &self,
+        organiser: &Organiser,
+        slug: &Slug,
+    ) -> Result<ResultsFile, Error> {
+        check_may_use(organiser, slug)?;
+        let _slot = self.slots.acquire().await;
+        Box::pin(polls::results_file(&self.servers, slug)).await
+    }
+
     /// Runs an operation to its end, whether or not anybody still waits for it.
-    async fn finish<F>(
+    async fn finish<T, F>(
         &self,
         organiser: &Organiser,
         operation: impl FnOnce(Servers) -> F,
-    ) -> Result<Outcome, Error>
+    ) -> Result<T, Error>
     where
-        F: Future<Output = Result<Outcome, Error>> + Send + 'static,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let servers = self.servers.acting_as(&organiser.name, APPLICATION);
         let (operation, slots) = (operation(servers), self.slots.clone());
@@ -173,6 +228,27 @@ async fn carry_out(servers: &Servers, slug: &Slug, order: Order) -> Result<Outco
         }
     };
     Ok(Outcome { poll: now.poll, state: now.state })
+}
+
+async fn hand_out(servers: &Servers, slug: &Slug, order: CodesOrder) -> Result<HandedOut, Error> {
+    let not_copied = |error: Option<Error>| {
+        if let Some(error) = error {
+            tracing::warn!("{}", codes::not_copied(&error));
+        }
+    };
+    match order {
+        CodesOrder::Issue(count) => {
+            let issued = codes::issue(servers, slug, count).await?;
+            not_copied(issued.not_copied);
+            Ok(HandedOut::New(issued.codes))
+        }
+        CodesOrder::Import(codes) => {
+            let added = codes::add(servers, slug, &codes).await?;
+            not_copied(added.not_copied);
+            let (added, already_there) = (added.added, added.already_there);
+            Ok(HandedOut::Added { codes, added, already_there })
+        }
+    }
 }
 
 /// Whether the order itself is the reason why it was not carried out.

@@ -1,7 +1,9 @@
 //! Turns requests into replies, in one module for each kind of client.
 
 pub(crate) mod api;
+pub(crate) mod codes;
 pub(crate) mod create;
+pub(crate) mod export;
 pub(crate) mod people;
 pub(crate) mod signing_in;
 pub(crate) mod task;
@@ -11,7 +13,8 @@ use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
-use votestream_votectl::Error;
+use votestream_votectl::operations::polls::PollWithResults;
+use votestream_votectl::{BallotAddress, Error};
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
@@ -35,6 +38,12 @@ impl AppState {
     /// The frame of a page for this request, for somebody who is not signed in.
     pub(crate) fn frame(&self, request: &Request) -> Frame {
         Frame { base: self.base.clone(), words: request.words, person: None }
+    }
+
+    /// The address of a poll's ballot for personal links, if the service knows it.
+    fn ballot_address(&self, shown: &PollWithResults) -> Option<BallotAddress> {
+        let base = self.vote_url.as_deref()?.trim_end_matches('/');
+        format!("{base}/polls/{}", shown.poll.slug).parse().ok()
     }
 }
 

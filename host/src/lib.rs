@@ -7,6 +7,7 @@
 mod access;
 mod attempts;
 mod body;
+mod codes;
 pub mod config;
 mod desk;
 mod fields;

@@ -17,6 +17,7 @@ pub(crate) fn of_operation(error: &Error) -> Detail {
         Error::PollRefuses { reason, .. } => of_poll(*reason),
         Error::NoSuchOption { option, .. } => named("host-detail-no-option", option.as_str()),
         Error::Database(db::Error::SlugTaken(slug)) => named("host-detail-taken", slug),
+        Error::TakesNoCodes(_) => Message::new("host-detail-no-codes").into(),
         Error::Explained { cause, .. } => of_operation(cause),
         other => Detail::from(other.to_string()),
     }
@@ -57,7 +58,7 @@ fn of_poll(reason: Refusal) -> Detail {
         Refusal::IsDraft | Refusal::IsNotScheduled => Message::new("host-detail-is-draft"),
         Refusal::IsArchived => over(PollState::Archived),
         Refusal::IsClosed => over(PollState::Closed),
-        Refusal::IsOver(state) => over(state),
+        Refusal::IsOver(state) | Refusal::TakesNoBallots(state) => over(state),
         Refusal::NotOpened => Message::new("host-detail-not-opened"),
         Refusal::ClosesWithinSeconds => Message::new("host-detail-closes-soon"),
         Refusal::OpensWithinSeconds => Message::new("host-detail-opens-soon"),
@@ -79,8 +80,7 @@ fn of_poll(reason: Refusal) -> Detail {
         | Refusal::IsSealed
         | Refusal::NoSecret
         | Refusal::NotArchived(_)
-        | Refusal::NotFinal(_)
-        | Refusal::TakesNoBallots(_) => return Detail::from(reason.to_string()),
+        | Refusal::NotFinal(_) => return Detail::from(reason.to_string()),
     };
     message.into()
 }

@@ -12,7 +12,8 @@ use votestream_schema::poll::Visibility;
 use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
-    self, Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, StaticFiles, length_class, sentence,
+    self, Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, QrPicture, StaticFiles, length_class,
+    sentence,
 };
 use votestream_service::problem::Problem;
 use warp::reply::Response;
@@ -145,7 +146,7 @@ macro_rules! pages {
     };
 }
 
-pages!(SignInPage, ListPage, PollPage, TaskPage, CreatePage);
+pages!(SignInPage, ListPage, PollPage, TaskPage, CreatePage, CodesPage, CardsPage);
 
 /// The form for the token, or the button for a link.
 #[derive(Debug, Template)]
@@ -237,6 +238,8 @@ pub(crate) struct PollPage {
     /// When the figures were read.
     pub(crate) as_of: String,
     pub(crate) tasks: Vec<Task>,
+    /// Whether voting codes can be made for it now.
+    pub(crate) takes_codes: bool,
     pub(crate) is_sealed_when_archived: bool,
     pub(crate) opens_at: Option<String>,
     pub(crate) closes_at: Option<String>,
@@ -261,8 +264,12 @@ impl PollPage {
         format!("/polls/{}", self.slug)
     }
 
+    fn part_path(&self, name: &str) -> String {
+        format!("/polls/{}/{name}", self.slug)
+    }
+
     fn task_path(&self, task: &Task) -> String {
-        format!("/polls/{}/{}", self.slug, task.name())
+        self.part_path(task.name())
     }
 
     fn visibility_words(&self) -> Cow<'static, str> {
@@ -349,6 +356,70 @@ pub(crate) struct CreatePage {
     pub(crate) options: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) problem: Option<Trouble>,
+}
+
+/// The two forms for voting codes.
+#[derive(Debug, Template)]
+#[template(path = "codes.html")]
+pub(crate) struct CodesPage {
+    pub(crate) base: BasePath,
+    pub(crate) words: Words,
+    pub(crate) person: Option<Person>,
+    pub(crate) slug: String,
+    pub(crate) title: String,
+    /// How many new codes to make.
+    pub(crate) count: Field,
+    /// What was added.
+    pub(crate) done: Option<String>,
+    /// Why codes of one's own are not safe.
+    pub(crate) warning: Option<Cow<'static, str>>,
+    pub(crate) problem: Option<Trouble>,
+}
+
+impl CodesPage {
+    fn poll_path(&self) -> String {
+        format!("/polls/{}", self.slug)
+    }
+
+    fn own_path(&self) -> String {
+        format!("/polls/{}/codes", self.slug)
+    }
+
+    fn headline(&self) -> String {
+        format!("{} – {}", self.words.text("host-codes"), self.title)
+    }
+}
+
+/// A new voting code.
+#[derive(Debug)]
+pub(crate) struct Card {
+    pub(crate) code: String,
+    /// The personal link as a QR code, if the service knows the address of the ballot.
+    pub(crate) qr: Option<QrPicture>,
+}
+
+/// New voting codes, to print and cut. Nobody can show them a second time.
+#[derive(Debug, Template)]
+#[template(path = "cards.html")]
+pub(crate) struct CardsPage {
+    pub(crate) base: BasePath,
+    pub(crate) words: Words,
+    pub(crate) person: Option<Person>,
+    pub(crate) slug: String,
+    pub(crate) title: String,
+    /// The address of the ballot, if the service knows it.
+    pub(crate) address: Option<String>,
+    pub(crate) cards: Vec<Card>,
+}
+
+impl CardsPage {
+    fn poll_path(&self) -> String {
+        format!("/polls/{}", self.slug)
+    }
+
+    fn headline(&self) -> String {
+        format!("{} – {}", self.words.text("host-cards"), self.title)
+    }
 }
 
 /// The words of a task on a link, a headline and a button.

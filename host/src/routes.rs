@@ -8,9 +8,13 @@
 //! GET,POST  /create                    a new poll
 //! GET       /polls/{slug}              a poll: its state, results, changes, and tasks
 //! GET,POST  /polls/{slug}/{task}       the page of a task
+//! GET,POST  /polls/{slug}/codes        voting codes
+//! GET       /polls/{slug}/results.csv  the results as a file, also results.json
 //! GET,POST  /api/polls                 the same for programs
 //! GET       /api/polls/{slug}
 //! POST      /api/polls/{slug}/{task}
+//! POST      /api/polls/{slug}/codes
+//! GET       /api/polls/{slug}/results.csv
 //! GET       /problems/{name}           the explanation of a problem's type
 //! GET       /openapi.json
 //! GET       /static/{file}             styles, also /favicon.ico
@@ -31,7 +35,8 @@ use warp::http::{Method, StatusCode};
 use warp::path::FullPath;
 use warp::reply::{Reply, Response};
 
-use crate::handlers::{AppState, Request, api, create, people, signing_in, task};
+use crate::handlers::export::{self, Format};
+use crate::handlers::{AppState, Request, api, codes, create, people, signing_in, task};
 use crate::order::Task;
 use crate::{body, pages, problems};
 
@@ -114,6 +119,13 @@ async fn answer(
                 ("other", other(FORM))
             }
         }
+        ["polls", slug, "codes"] if is_read => ("codes", codes::page(state, slug, request).await),
+        ["polls", slug, "codes"] if is_sent => ("codes", codes::send(state, slug, request).await),
+        ["polls", _, "codes"] => ("other", other(FORM)),
+        ["polls", slug, name] if let Some(format) = Format::of_name(name) => match is_read {
+            true => ("results_file", export::page(state, slug, format, request).await),
+            false => ("other", other(http::READ_ONLY)),
+        },
         ["polls", _, _] if is_read || is_sent => {
             ("other", pages::problem_page(&state.frame(&request), &Problem::not_found(), Some("/")))
         }
@@ -123,6 +135,14 @@ async fn answer(
         ["api", "polls", slug, name] if let Some(task) = Task::of_name(name) => match is_sent {
             true => ("api_task", api::send(state, slug, task, request).await),
             false => ("other", other(SEND_ONLY)),
+        },
+        ["api", "polls", slug, "codes"] => match is_sent {
+            true => ("api_codes", codes::send_json(state, slug, request).await),
+            false => ("other", other(SEND_ONLY)),
+        },
+        ["api", "polls", slug, name] if let Some(format) = Format::of_name(name) => match is_read {
+            true => ("api_results_file", export::send(state, slug, format, request).await),
+            false => ("other", other(http::READ_ONLY)),
         },
         ["sign-out"] => ("other", other(SEND_ONLY)),
         ["sign-in" | "create"] | ["api", "polls"] => ("other", other(FORM)),

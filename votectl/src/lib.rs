@@ -7,6 +7,7 @@
 //! Invariant: nothing here prints or reads the command line. An operation takes plain values and returns
 //! a plain value, or an [`Error`] that says whether trying again later may help.
 
+mod ballot_address;
 pub mod code_file;
 mod entries;
 mod error;
@@ -19,6 +20,7 @@ pub mod option_argument;
 pub mod servers;
 mod unsettled;
 
+pub use ballot_address::{BallotAddress, InvalidAddress};
 pub use error::{Error, Refusal};
 pub use in_flight::InFlight;
 pub use letter_id::{InvalidLetterId, LetterId};

@@ -75,12 +75,13 @@ pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Requ
     .await
 }
 
-fn parse(slug: &str) -> Result<Slug, Problem> {
+/// Reads the slug of an address.
+pub(super) fn parse(slug: &str) -> Result<Slug, Problem> {
     slug.parse().map_err(|_| Problem::unknown_poll(slug))
 }
 
 /// Answers with a value or a problem, after the token was checked.
-async fn answer<T: Serialize>(
+pub(super) async fn answer<T: Serialize>(
     state: &AppState,
     request: &Request,
     make: impl AsyncFnOnce(Organiser) -> Result<(StatusCode, T), Problem>,
@@ -97,6 +98,11 @@ async fn answer<T: Serialize>(
         }
         Err(problem) => problem,
     };
+    refuse(problem)
+}
+
+/// Answers with a problem; who sent no valid token learns how to send one.
+pub(super) fn refuse(problem: Problem) -> Response {
     let is_unknown = problem.kind == &NOT_SIGNED_IN;
     let mut response = problem.into_response();
     if is_unknown {

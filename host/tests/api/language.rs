@@ -66,7 +66,9 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
         found.extend(some.into_iter().map(|text| format!("{path}: {text}")));
         assert!(!html.contains("⟦host-"), "{path}");
     }
-    for task in ["create", "open", "extend", "close", "reveal", "hide", "correct", "cancel", "archive"] {
+    for task in
+        ["create", "open", "extend", "close", "reveal", "hide", "correct", "cancel", "archive"]
+    {
         let path = format!("/polls/open?done={task}&lang=en-XA");
         found.extend(unbracketed(&page(&service, &cookie, &path).await, &TYPED));
     }

@@ -159,3 +159,32 @@ host-detail-ends-later = die Abstimmung endet schon { $at }: wählen Sie eine sp
 host-detail-past = eine Abstimmung kann nicht in der Vergangenheit beginnen: wählen Sie eine spätere Zeit
 host-detail-close-first = die Abstimmung läuft oder beginnt noch: beenden Sie sie zuerst
 host-detail-seals = diese Abstimmung wird beim Archivieren versiegelt, und das kann nur `votectl poll archive`
+host-codes = Codes
+host-codes-new = Neue Codes
+host-codes-new-does = Die nächste Seite zeigt die neuen Codes, einmal. Nur ihre Hashwerte werden gespeichert, daher kann niemand sie noch einmal zeigen: Drucken Sie die Seite.
+host-codes-count = Wie viele
+host-codes-count-hint = 1 bis 1.000 auf einmal
+host-codes-issue = Codes erzeugen
+host-codes-own = Codes, die schon verteilt sind
+host-codes-own-does = Sie werden auch Codes dieser Abstimmung. Codes, die sie schon hat, bleiben, wie sie sind.
+host-codes-field = Codes
+host-codes-field-hint = Einer in jeder Zeile: 16 Ziffern und Buchstaben ohne I, L, O und U; Bindestriche und Leerzeichen zählen nicht
+host-codes-import = Diese Codes hinzufügen
+host-codes-added =
+    { $added ->
+        [one] { $added } Code hinzugefügt.
+       *[other] { $added } Codes hinzugefügt.
+    } { $there ->
+        [0] Keiner war schon da.
+       *[other] Schon da: { $there }.
+    }
+host-codes-guessable = Einige dieser Codes lassen sich aus anderen erraten oder sind ausgedacht. Wer einen errät, kann damit abstimmen.
+host-cards = Neue Codes
+host-cards-note = Drucken Sie diese Seite jetzt, und schneiden Sie an den gestrichelten Linien. Wenn Sie sie verlassen, kann niemand diese Codes noch einmal zeigen. Wer einen hat, kann damit abstimmen.
+host-cards-picture = QR-Code des persönlichen Links
+host-cards-how = Scannen Sie das Bild, oder öffnen Sie den Stimmzettel und tippen Sie diesen Code ein. Er zählt einmal. Behalten Sie ihn für sich.
+host-download = Herunterladen:
+host-detail-count = erzeugen Sie 1 bis { $max } Codes auf einmal, nicht „{ $given }“
+host-detail-no-code = Zeile { $line } ist kein Code, und nichts wurde hinzugefügt: ein Code hat 16 Zeichen, Ziffern und Buchstaben ohne I, L, O und U
+host-detail-codes-empty = es gibt keinen Code, der hinzugefügt werden könnte
+host-detail-no-codes = bei dieser Abstimmung dürfen alle abstimmen: nur eine Abstimmung mit Codes nimmt welche an

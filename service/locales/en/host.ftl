@@ -159,3 +159,32 @@ host-detail-ends-later = the poll closes at { $at } already: choose a later time
 host-detail-past = a poll cannot open in the past: choose a later time
 host-detail-close-first = the poll is open, or will open: close it first
 host-detail-seals = this poll is sealed when it is archived, which `votectl poll archive` alone can do
+host-codes = Voting codes
+host-codes-new = New codes
+host-codes-new-does = The next page shows the new codes, once. Only their hashes are stored, so nobody can show them again: print the page.
+host-codes-count = How many
+host-codes-count-hint = 1 to 1,000 at a time
+host-codes-issue = Make codes
+host-codes-own = Codes that people have already
+host-codes-own-does = They become codes of this poll, too. Codes that the poll has already stay as they are.
+host-codes-field = Codes
+host-codes-field-hint = One in each line: 16 digits and letters without I, L, O and U; hyphens and blanks do not count
+host-codes-import = Add these codes
+host-codes-added =
+    { $added ->
+        [one] { $added } code added.
+       *[other] { $added } codes added.
+    } { $there ->
+        [0] None was there before.
+       *[other] Already there: { $there }.
+    }
+host-codes-guessable = Some of these codes can be guessed from others, or were made up. Whoever guesses one can vote with it.
+host-cards = New voting codes
+host-cards-note = Print this page now, and cut along the dashed lines. Once you leave it, nobody can show these codes again. Whoever has one can vote with it.
+host-cards-picture = QR code of the personal link
+host-cards-how = Scan the picture, or open the ballot and type this code. It counts once. Keep it to yourself.
+host-download = Download:
+host-detail-count = make 1 to { $max } codes at a time, not `{ $given }`
+host-detail-no-code = line { $line } is no code, and nothing was added: a code has 16 characters, digits and letters without I, L, O and U
+host-detail-codes-empty = there is no code to add
+host-detail-no-codes = anybody may vote in this poll: only a poll that needs codes takes them

@@ -159,3 +159,32 @@ host-detail-ends-later = la votación ya se cierra { $at }: elija una hora poste
 host-detail-past = una votación no puede abrirse en el pasado: elija una hora posterior
 host-detail-close-first = la votación está abierta, o se abrirá: ciérrela primero
 host-detail-seals = esta votación se sella al archivarla, y eso solo puede hacerlo `votectl poll archive`
+host-codes = Códigos de votación
+host-codes-new = Códigos nuevos
+host-codes-new-does = La página siguiente muestra los códigos nuevos, una sola vez. Solo se guardan sus resúmenes, así que nadie puede volver a mostrarlos: imprima la página.
+host-codes-count = Cuántos
+host-codes-count-hint = De 1 a 1000 a la vez
+host-codes-issue = Crear códigos
+host-codes-own = Códigos que la gente ya tiene
+host-codes-own-does = También pasan a ser códigos de esta votación. Los códigos que la votación ya tiene siguen como están.
+host-codes-field = Códigos
+host-codes-field-hint = Uno en cada línea: 16 cifras y letras sin I, L, O ni U; los guiones y los espacios no cuentan
+host-codes-import = Añadir estos códigos
+host-codes-added =
+    { $added ->
+        [one] { $added } código añadido.
+       *[other] { $added } códigos añadidos.
+    } { $there ->
+        [0] Ninguno estaba ya.
+       *[other] Ya estaban: { $there }.
+    }
+host-codes-guessable = Algunos de estos códigos se pueden adivinar a partir de otros, o son inventados. Quien adivine uno puede votar con él.
+host-cards = Códigos de votación nuevos
+host-cards-note = Imprima esta página ahora, y corte por las líneas discontinuas. Cuando la deje, nadie podrá volver a mostrar estos códigos. Quien tenga uno puede votar con él.
+host-cards-picture = Código QR del enlace personal
+host-cards-how = Escanee la imagen, o abra la papeleta y escriba este código. Cuenta una vez. Guárdelo para usted.
+host-download = Descargar:
+host-detail-count = cree de 1 a { $max } códigos a la vez, no «{ $given }»
+host-detail-no-code = la línea { $line } no es un código, y no se añadió nada: un código tiene 16 caracteres, cifras y letras sin I, L, O ni U
+host-detail-codes-empty = no hay ningún código que añadir
+host-detail-no-codes = en esta votación puede votar todo el mundo: solo acepta códigos una votación que los necesita

@@ -159,3 +159,32 @@ host-detail-ends-later = le vote sera clos { $at } déjà : choisissez une heur
 host-detail-past = un vote ne peut pas ouvrir dans le passé : choisissez une heure plus tardive
 host-detail-close-first = le vote est ouvert, ou va ouvrir : clôturez-le d’abord
 host-detail-seals = ce vote est scellé quand on l’archive, ce que seul `votectl poll archive` peut faire
+host-codes = Codes de vote
+host-codes-new = Nouveaux codes
+host-codes-new-does = La page suivante montre les nouveaux codes, une seule fois. Seules leurs empreintes sont enregistrées, si bien que personne ne pourra les montrer de nouveau : imprimez la page.
+host-codes-count = Combien
+host-codes-count-hint = De 1 à 1 000 à la fois
+host-codes-issue = Créer des codes
+host-codes-own = Codes déjà distribués
+host-codes-own-does = Ils deviennent aussi des codes de ce vote. Les codes que le vote possède déjà restent tels quels.
+host-codes-field = Liste des codes
+host-codes-field-hint = Un par ligne : 16 chiffres et lettres sans I, L, O ni U ; traits d’union et espaces ne comptent pas
+host-codes-import = Ajouter ces codes
+host-codes-added =
+    { $added ->
+        [one] { $added } code ajouté.
+       *[other] { $added } codes ajoutés.
+    } { $there ->
+        [0] Aucun n’y était déjà.
+       *[other] Déjà présents : { $there }.
+    }
+host-codes-guessable = Certains de ces codes se devinent à partir d’autres, ou ont été inventés. Qui en devine un peut voter avec.
+host-cards = Nouveaux codes de vote
+host-cards-note = Imprimez cette page maintenant, et découpez le long des pointillés. Une fois que vous l’aurez quittée, personne ne pourra plus montrer ces codes. Qui en possède un peut voter avec.
+host-cards-picture = Code QR du lien personnel
+host-cards-how = Scannez l’image, ou ouvrez le bulletin et saisissez ce code. Il compte une fois. Gardez-le pour vous.
+host-download = Télécharger :
+host-detail-count = créez de 1 à { $max } codes à la fois, pas « { $given } »
+host-detail-no-code = la ligne { $line } n’est pas un code, et rien n’a été ajouté : un code a 16 caractères, chiffres et lettres sans I, L, O ni U
+host-detail-codes-empty = il n’y a aucun code à ajouter
+host-detail-no-codes = tout le monde peut voter ici : seul un vote qui exige des codes en accepte
