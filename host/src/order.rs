@@ -262,7 +262,7 @@ mod tests {
             "slug=a&title=x&options=a%0Ab&closes_at=%2B1h",
             "slug=a&title=x&options=a%0Ab&opens_at=%2B2h&closes_at=%2B1h",
             "slug=a&title=x&options=a%0Ab&opens_at=%2B9999999d",
-            "slug=a&title=x&options=a%0Aa%3DB",
+            "slug=a&title=x&options=a%3DA%0Aa%3DB",
         ] {
             assert!(definition(&Fields::from_form(bad.as_bytes())).is_err(), "{bad}");
         }

@@ -97,6 +97,21 @@ async fn every_task_is_done_in_a_browser_without_javascript() {
     assert_eq!(browser.text("#tasks").await, "");
     assert!(browser.text("#steps").await.contains("anna"));
 
+    // Codes are made, added and, on a page for the printer, handed out.
+    deployment.create("members", &["--voter-policy", "code"]);
+    open(&browser, &service, "/polls/members").await;
+    browser.click("#task-codes").await;
+    browser.until("h1", |words| words == "Voting codes").await;
+    type_into(&browser, "#field-codes", "2345-6789-ABCD-EFGH\nshort").await;
+    browser.click("#import").await;
+    browser.until("#problem", |words| words.contains("Line 2 is no code")).await;
+    type_into(&browser, "#field-codes", "2345-6789-ABCD-EFGH").await;
+    browser.click("#import").await;
+    browser.until("#done", |words| words == "1 code added. None was there before.").await;
+    type_into(&browser, "#field-count", "2").await;
+    browser.click("#issue").await;
+    browser.until("#cards", |words| words.matches("Scan the picture").count() == 2).await;
+
     browser.click("#sign-out").await;
     browser.until("h1", |words| words == "Sign in").await;
     open(&browser, &service, "/polls/pets").await;
@@ -133,6 +148,7 @@ async fn no_state_of_any_page_has_a_flaw() {
     ]);
     deployment.votectl(&["poll", "close", "closed"]);
     deployment.create("archived", &[]);
+    deployment.create("members", &["--voter-policy", "code"]);
     deployment.votectl(&["poll", "archive", "archived"]);
     let mut found = Vec::new();
     for (name, dark, width) in [("dark-320", true, 320), ("light-1440", false, 1440)] {
@@ -170,6 +186,10 @@ async fn no_state_of_any_page_has_a_flaw() {
             "/polls/closed/archive",
             "/polls/open/open",
             "/polls/open?done=extend",
+            "/polls/members",
+            "/polls/members/codes",
+            "/polls/members?lang=ar",
+            "/polls/open/close?lang=de",
         ];
         for path in pages {
             open(&browser, &service, path).await;
@@ -177,6 +197,16 @@ async fn no_state_of_any_page_has_a_flaw() {
             let page = path.replace(['/', '?', '='], "-");
             found.extend(browser.flaws(&format!("host{page}-{name}")).await);
         }
+        // New codes on their cards, and codes that can be guessed.
+        open(&browser, &service, "/polls/members/codes").await;
+        browser.click("#issue").await;
+        browser.until("#cards", |words| !words.is_empty()).await;
+        found.extend(browser.flaws(&format!("host-cards-{name}")).await);
+        open(&browser, &service, "/polls/members/codes").await;
+        type_into(&browser, "#field-codes", "AAAA-AAAA-AAAA-AAAA").await;
+        browser.click("#import").await;
+        browser.until("#warning", |words| !words.is_empty()).await;
+        found.extend(browser.flaws(&format!("host-codes-warning-{name}")).await);
         // A form that was refused, and one that asks for the token.
         open(&browser, &service, "/create").await;
         browser.click("#send").await;

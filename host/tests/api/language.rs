@@ -5,7 +5,11 @@ use testkit::sentences::unbracketed;
 use crate::harness::{Deployment, Service};
 
 /// Texts that somebody typed, names of commands and steps, and the time zone.
-const TYPED: [&str; 14] = [
+const TYPED: [&str; 18] = [
+    "cats",
+    "dogs",
+    "CSV",
+    "JSON",
     "Cats or dogs?",
     "Lunch?",
     "Cats",
@@ -40,6 +44,7 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
     deployment.create("open", &["--open", "--closes-at", "+1h"]);
     deployment.votectl(&["poll", "set", "open", "--title", "Lunch?", "--label", "cats=Cats Dogs"]);
     deployment.create("secret", &["--secret"]);
+    deployment.create("members", &["--voter-policy", "code"]);
     for path in [
         "/",
         "/sign-in",
@@ -57,6 +62,8 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
         "/polls/open/hide",
         "/polls/open/correct",
         "/polls/scheduled/cancel",
+        "/polls/members",
+        "/polls/members/codes",
         "/polls/open/open",
         "/polls/nowhere",
         "/polls/open/nowhere",
@@ -75,12 +82,12 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
     // Forms that are refused keep the language, and say why in it.
     let form_token = service.form_token("/create", &cookie).await;
     for (path, more) in [
-        ("/create", "title=x&slug=a&options=a"),
-        ("/create", "title=x&slug=B&options=a%0Ab"),
-        ("/create", "title=&slug=b&options=a%0Ab"),
-        ("/create", "title=x&slug=b&options=a%0Ab&choices_max=many"),
-        ("/create", "title=x&slug=b&options=a%0Ab&closes_at=%2B1h"),
-        ("/create", "title=x&slug=open&options=a%0Ab"),
+        ("/create", "title=x&slug=a&options=1"),
+        ("/create", "title=x&slug=B&options=1%0A2"),
+        ("/create", "title=&slug=b&options=1%0A2"),
+        ("/create", "title=x&slug=b&options=1%0A2&choices_max=many"),
+        ("/create", "title=x&slug=b&options=1%0A2&closes_at=%2B1h"),
+        ("/create", "title=x&slug=open&options=1%0A2"),
         ("/polls/draft/close", ""),
         ("/polls/draft/cancel", ""),
         ("/polls/draft/extend", ""),
@@ -95,6 +102,10 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
         ("/polls/open/hide", "until=noon"),
         ("/polls/scheduled/close", ""),
         ("/polls/secret/archive", ""),
+        ("/polls/members/codes", "count=many"),
+        ("/polls/members/codes", "codes=noon"),
+        ("/polls/members/codes", "codes="),
+        ("/polls/open/codes", "count=1"),
     ] {
         let form = format!("form_token={form_token}&{more}");
         let request = service.client.post(&format!("{path}?lang=en-XA"));
@@ -103,6 +114,13 @@ async fn every_sentence_of_every_page_is_in_the_catalogue() {
         let typed = [&TYPED[..], &["noon", "Nowhere", "many", "open", "until"]].concat();
         let some = unbracketed(&reply.text(), &typed);
         found.extend(some.into_iter().map(|text| format!("{path} {more}: {text}")));
+    }
+    for fields in ["count=1", "codes=2345-6789-ABCD-EFGH%0AAAAA-AAAA-AAAA-AAAA"] {
+        let form = format!("form_token={form_token}&{fields}");
+        let request = service.client.post("/polls/members/codes?lang=en-XA");
+        let html = request.cookie(cookie.as_str()).form(form).send().await.text();
+        let html = html.split("<p class=\"code\"").next().unwrap();
+        found.extend(unbracketed(html, &TYPED));
     }
     assert_eq!(found, Vec::<String>::new());
 }

@@ -8,6 +8,7 @@
 mod harness;
 
 mod browser;
+mod codes;
 mod document;
 mod language;
 mod programs;
