@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 use votestream_schema::code::Code;
+use votestream_schema::{Poll, PollState};
 use votestream_service::language::Message;
 use votestream_service::problem::Detail;
 
@@ -13,6 +14,12 @@ use crate::fields::Fields;
 
 /// New codes of one order: as many cards as one page holds well.
 pub(crate) const ISSUED_MAX: u32 = 1_000;
+
+/// Whether codes can be made for a poll in this state.
+pub(crate) fn are_possible(poll: &Poll, state: PollState) -> bool {
+    let takes_ballots = matches!(state, PollState::Draft | PollState::Scheduled | PollState::Open);
+    poll.voter_policy.needs_code() && takes_ballots
+}
 
 /// An order for the codes of a poll.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! Voting codes: the page that makes and adds them, the page that hands new ones out, and the same for programs.
 
 use serde_json::json;
-use votestream_schema::PollState;
 use votestream_schema::code::Code;
 use votestream_service::language::Message;
 use votestream_service::page::{QrPicture, render};
@@ -15,18 +14,11 @@ use super::people::read;
 use super::signing_in::sign_in_page;
 use super::{AppState, Request, api, problem_of, see_other};
 use crate::access::Visitor;
-use crate::codes::{CodesOrder, Written};
+use crate::codes::{self, CodesOrder, Written};
 use crate::desk::HandedOut;
 use crate::fields::Fields;
 use crate::pages::{Card, CardsPage, CodesPage, Field, Frame, Trouble, problem_page};
 use crate::problems::{NOT_SIGNED_IN, REFUSED};
-
-/// Whether codes can be made for a poll in this state.
-pub(crate) fn are_possible(shown: &PollWithResults) -> bool {
-    let takes_ballots =
-        matches!(shown.state, PollState::Draft | PollState::Scheduled | PollState::Open);
-    shown.poll.voter_policy.needs_code() && takes_ballots
-}
 
 /// Answers `GET /polls/{slug}/codes`.
 pub(crate) async fn page(state: &AppState, slug: &str, request: Request) -> Response {
@@ -40,7 +32,7 @@ pub(crate) async fn page(state: &AppState, slug: &str, request: Request) -> Resp
         Ok((shown, _)) => shown,
         Err(problem) => return problem_page(&frame, &problem, Some("/")),
     };
-    if !are_possible(&shown) {
+    if !codes::are_possible(&shown.poll, shown.state) {
         let problem = Problem::new(&REFUSED, Message::new("host-detail-not-now"));
         return problem_page(&frame, &problem, Some(&format!("/polls/{slug}")));
     }

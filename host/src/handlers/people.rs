@@ -13,8 +13,9 @@ use votestream_votectl::operations::polls::PollWithResults;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::{AppState, Request, codes, problem_of, see_other};
+use super::{AppState, Request, problem_of, see_other};
 use crate::access::Visitor;
+use crate::codes;
 use crate::order::Task;
 use crate::pages::{
     ChangeRow, Frame, ListPage, OptionRow, PollPage, PollRow, Progress, StepRow, problem_page,
@@ -120,7 +121,7 @@ fn poll_page(
         state: shown.state,
         as_of: plain_time(&rfc3339(now_ms())),
         tasks: Task::ALL.into_iter().filter(|task| task.is_possible(poll, shown.state)).collect(),
-        takes_codes: codes::are_possible(shown),
+        takes_codes: codes::are_possible(poll, shown.state),
         is_sealed_when_archived: poll.secrecy.secret,
         opens_at: time(poll.opens_at_ms),
         closes_at: time(poll.closes_at_ms),

@@ -6,8 +6,6 @@ use crate::harness::{Deployment, Service};
 
 /// Texts that somebody typed, names of commands and steps, and the time zone.
 const TYPED: [&str; 18] = [
-    "cats",
-    "dogs",
     "CSV",
     "JSON",
     "Cats or dogs?",
@@ -24,6 +22,8 @@ const TYPED: [&str; 18] = [
     "poll",
     "title",
     "UTC",
+    "cats",
+    "dogs",
 ];
 
 async fn page(service: &Service, cookie: &str, path: &str) -> String {
