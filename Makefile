@@ -58,7 +58,7 @@ test: ## run every check and test that needs no Kubernetes
 	@bin/stage 'dashboards and alerts' grafana/check
 	@bin/stage 'programs' cargo build --workspace --bins
 	@bin/stage 'test programs' cargo test --quiet --workspace --no-run
-	@bin/stage 'tests' cargo test --workspace
+	@bin/stage 'tests' bin/tests
 	@bin/stage 'tests on Valkey and a newer Redis' bin/other-servers
 	@bin/stage 'fuzzing, for a few seconds' env -u RUSTC_WORKSPACE_WRAPPER bin/fuzz 8
 	@bin/stage 'Kubernetes manifests' env PROGRAMS='$(PROGRAMS)' k8s/check

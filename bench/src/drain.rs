@@ -54,7 +54,14 @@ async fn bare_upsert(lab: &Lab, rows: usize) -> anyhow::Result<f64> {
     let mut votes = Vec::with_capacity(rows);
     for source in 0..rows {
         let entry = EntryId { ms: now_ms + (source / 100) as i64, seq: source as i64 };
-        votes.push(Vote { ballot: ballot()?, entry, source, replaces: false, needs_code: false });
+        votes.push(Vote {
+            ballot: ballot()?,
+            entry,
+            source,
+            replaces: false,
+            needs_code: false,
+            is_logged: false,
+        });
     }
     votes.sort_by_key(|vote| vote.ballot.voter);
     let started = Instant::now();

@@ -1,4 +1,4 @@
--- Stores ballots that do not count, and skips those that do. It runs after the batch was counted in this transaction, so
+-- Stores ballots that do not count, skips those that do, and returns those that were not stored before. It runs after the batch was counted in this transaction, so
 -- the voters' rows are locked and no ballot can be both counted and set aside.
 INSERT INTO set_aside (ballot, poll_id, reason, partition, entry_ms, entry_seq)
 SELECT ballot, poll_id, reason, partition_of(voter, (SELECT partitions FROM deployment)), entry_ms, entry_seq
@@ -8,3 +8,4 @@ WHERE NOT EXISTS (
     SELECT FROM votes v WHERE v.poll_id = i.poll_id AND v.voter = i.voter AND v.ballot = i.ballot
 )
 ON CONFLICT DO NOTHING
+RETURNING ballot

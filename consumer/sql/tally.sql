@@ -1,4 +1,4 @@
--- The second half of the statement that begins in `insert.sql` or `upsert.sql`: it changes tally, totals and series by
+-- The middle of the statement that begins in `insert.sql` or `upsert.sql`: it changes tally, totals and series by
 -- exactly the rows that the first half wrote.
 ), alike AS MATERIALIZED (
     -- A batch holds few distinct choices and seconds, so grouping before expanding to options saves work.
@@ -34,7 +34,3 @@
     FROM standing WHERE prev_ballot IS NOT NULL
     ON CONFLICT DO NOTHING
 )
-SELECT coalesce(sum(n), 0)::int8 AS counted,
-    coalesce(sum(n) FILTER (WHERE prev_choices IS NOT NULL), 0)::int8 AS replaced
-FROM alike
-WHERE NOT of_itself

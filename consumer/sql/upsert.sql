@@ -15,5 +15,5 @@ WITH standing AS (
           ELSE
               (excluded.entry_ms, excluded.entry_seq, excluded.ballot) < (v.entry_ms, v.entry_seq, v.ballot)
           END
-    RETURNING poll_id, voter, choices, entry_ms, prev_choices, prev_entry_ms, prev_entry_seq,
+    RETURNING poll_id, voter, choices, entry_ms, ballot, prev_choices, prev_entry_ms, prev_entry_seq,
         nullif(prev_ballot, ballot) AS prev_ballot

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, Task};
+use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, SigningArgs, Task};
 use votestream_service::postgres;
 use votestream_service::redis::Manager;
+
+use crate::signing_keys;
 
 /// Reads ballots from Redis Streams, counts them in Postgres, and acknowledges them.
 ///
@@ -72,6 +74,9 @@ pub struct Config {
     /// The Postgres database that holds polls and votes.
     #[command(flatten)]
     pub postgres: PostgresArgs,
+    /// The keys that sign the public logs.
+    #[command(flatten)]
+    pub signing: SigningArgs,
     /// Log and shutdown settings that all services share.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -88,6 +93,7 @@ impl Config {
     pub fn check(self) -> anyhow::Result<()> {
         let config = self.validated()?;
         Manager::new(&config.redis)?;
+        signing_keys::Keys::new(&config.signing)?;
         postgres::pool(&config.postgres, "votestream-consumer", 1, false).map(drop)
     }
 

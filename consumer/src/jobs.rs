@@ -13,4 +13,5 @@ pub(crate) mod positions;
 pub(crate) mod projector;
 pub(crate) mod register_audit;
 pub(crate) mod register_expiry;
+pub(crate) mod sealer;
 pub(crate) mod server_capacity;

@@ -10,6 +10,7 @@ mod jobs;
 pub mod metrics;
 pub mod pipeline;
 pub mod polls;
+mod signing_keys;
 pub mod streams;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use jobs::monitor::Monitor;
 use jobs::positions::Positions;
 use jobs::projector::Projector;
 use jobs::register_expiry::RegisterExpiry;
+use jobs::sealer::Sealer;
 use jobs::server_capacity::ServerCapacity;
 use pipeline::last_failure::LastFailure;
 use pipeline::store::Store;
@@ -47,7 +49,7 @@ use streams::{BatchBounds, Streams};
 /// Size of the Redis pool that the background jobs share; each worker has a connection of its own.
 const REDIS_CONNECTIONS_MAX: u32 = 6;
 /// Postgres sessions for the background jobs, in addition to one for each worker.
-const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 6;
+const POSTGRES_CONNECTIONS_FOR_JOBS: u32 = 7;
 
 /// Polls that were read longer ago are not written to Redis: a consumer that is cut off from Postgres knows no changes.
 const POLLS_AGE_MAX: Duration = Duration::from_secs(3);
@@ -135,7 +137,8 @@ pub async fn run(
         let name = consumer_name(config.consumer_name.as_deref(), number);
         tracing::info!(consumer = name, ?partitions, "worker starts reading its partitions");
         let streams = Streams::new(deployment.keys.clone(), &partitions, name);
-        let store = Store::new(deployment.postgres.clone(), response_timeout);
+        let store =
+            Store::new(deployment.postgres.clone(), response_timeout, deployment.partitions);
         let tokens = (shutdown.clone(), force_stop.clone());
         let settings = worker_config(&config, last_failure.clone(), same_time.clone());
         let worker = Worker::new(manager.clone(), streams, store, polls.clone(), settings, tokens);
@@ -238,6 +241,10 @@ fn spawn_measuring_jobs(
 
     let accountant = Accountant::new(redis.clone(), postgres.clone(), (keys.clone(), *partitions));
     jobs.spawn(accountant.watch(shutdown.clone()));
+
+    let signing_keys = signing_keys::Keys::new(&config.signing)?;
+    let sealer = Sealer::new(postgres.clone(), polls.clone(), signing_keys);
+    jobs.spawn(sealer.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);
     let positions = Positions::new(

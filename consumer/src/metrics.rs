@@ -43,6 +43,15 @@ votestream_service::metrics! {
     pub(crate) static REFUSED_INSERTS: Counter =
         ("votestream_refused_inserts_total", "batches", &[]);
 
+    /// Entries appended to the public logs of polls.
+    pub(crate) static LOG_ENTRIES: Counter = ("votestream_log_entries_total", "entries", &[]);
+
+    /// Age of the oldest counted ballots that are not in the public log of their poll yet; 0 when there are none.
+    pub(crate) static LOG_BEHIND_SECONDS: Gauge = ("votestream_log_behind_seconds", "seconds", &[]);
+
+    /// Polls whose public log cannot grow: somebody has changed its stored tiles, or its ballots cannot be read. Should be 0.
+    pub(crate) static LOGS_BROKEN: Gauge = ("votestream_logs_broken", "polls", &[]);
+
     /// Attempts that failed and were retried, by server.
     pub(crate) static RETRIES: Counter<1> =
         ("votestream_retries_total", "attempts", &[("what", &["redis", "postgres"])]);

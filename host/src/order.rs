@@ -195,6 +195,7 @@ pub(crate) fn definition(fields: &Fields) -> Result<Definition, Detail> {
         keep_votes_days: None,
         network_limit: None,
         listed: None,
+        receipts: None,
         opens_at,
         closes_at,
     };

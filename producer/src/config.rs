@@ -10,7 +10,9 @@ use clap::Parser;
 use ipnet::IpNet;
 use votestream_schema::Slug;
 use votestream_schema::poll::network_limit::{NETWORK_LIMIT_MAX, NetworkLimit};
-use votestream_service::config::{CommaList, CommonArgs, ListenerArgs, RedisArgs, Secret, Task};
+use votestream_service::config::{
+    CommaList, CommonArgs, ListenerArgs, RedisArgs, Secret, SigningArgs, Task,
+};
 
 pub use challenge::{ChallengeArgs, ChallengeMode, VerifierArgs, VerifierDown};
 
@@ -46,6 +48,9 @@ pub struct Config {
     /// without a restart
     #[arg(long, env = "COOKIE_KEYS_FILE", conflicts_with = "cookie_keys")]
     pub cookie_keys_file: Option<PathBuf>,
+    /// The keys that sign receipts.
+    #[command(flatten)]
+    pub signing: SigningArgs,
     /// Treat every client as connected through TLS: mark cookies Secure and name them __Host-…. By default
     /// X-Forwarded-Proto from a trusted proxy decides for each request
     #[arg(long, env = "COOKIE_SECURE", default_value_t = false, action = clap::ArgAction::Set,

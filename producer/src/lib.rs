@@ -19,6 +19,7 @@ mod networks;
 pub mod pages;
 mod problems;
 pub mod publisher;
+pub mod receipts;
 pub mod register;
 mod routes;
 mod voting;
@@ -92,6 +93,7 @@ pub async fn run(
         replicas_min: config.replicas_min,
         disk_wait: disk_wait.clone(),
     };
+    let (receipts, receipts_refresher) = receipts::new(&config.signing, partitions)?;
     let publisher = Publisher::start(&manager, &lane_config, health.gate("lanes"), &lanes);
     let refusals = publisher.refusals().clone();
     let asked = if manager.is_cluster() { partitions } else { 1 };
@@ -131,6 +133,7 @@ pub async fn run(
         pool: pool.clone(),
         wrong_codes: wrong_codes.clone(),
         cookie_keys: key_refresher,
+        receipts: receipts_refresher,
         challenges: challenges.clone(),
     };
     background.spawn(housekeeping(kept, shutdown.clone()));
@@ -154,6 +157,7 @@ pub async fn run(
             always_secure: config.cookie_secure,
         },
         cookie_keys,
+        receipts,
         register: Register::new(keys, config.backlog_max),
         pool,
         partitions,
@@ -215,6 +219,7 @@ struct Kept {
     pool: Pool,
     wrong_codes: Arc<WrongCodes>,
     cookie_keys: cookie_keys::Refresher,
+    receipts: receipts::Refresher,
     challenges: Arc<Challenges>,
 }
 
@@ -222,6 +227,7 @@ struct Kept {
 async fn housekeeping(kept: Kept, shutdown: CancellationToken) {
     loop {
         kept.cookie_keys.refresh();
+        kept.receipts.refresh();
         kept.challenges.refresh();
         let pool = kept.pool.state();
         votestream_service::telemetry::record_pool("redis", &pool, POOL_CONNECTIONS_MAX);
@@ -263,6 +269,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     if let Some(verifier) = config.challenge.verifier()? {
         verifier.secret()?;
     }
+    receipts::check(&config.signing)?;
     cookie_keys::new(config).map(drop)
 }
 

@@ -138,6 +138,10 @@ pub struct BallotPage {
     pub asks_everybody: bool,
     /// Whether archiving the poll also seals it, so that nobody can find out any more who chose what.
     pub is_secret: bool,
+    /// Path of this voter's receipt, if the poll gives receipts.
+    pub receipt_path: Option<String>,
+    /// Address of the page that checks receipts, if results are linked.
+    pub receipts_url: Option<String>,
 }
 
 impl BallotPage {
@@ -395,6 +399,8 @@ mod tests {
                 (page.vote_is_unknown, page.vote_is_not_kept) = (is(4), is(5));
                 (page.has_abstained, page.asks_everybody) = (is(6), is(6));
                 (page.is_secret, page.keeps_no_cookie) = (is(7), is(7));
+                page.receipt_path = is(7).then(|| "/polls/finale/receipt".to_owned());
+                page.receipts_url = is(3).then(|| "https://results.example/receipt".to_owned());
                 (page.choices_min, page.choices_max) = if is(8) { (0, 2) } else { (1, 1) };
                 (page.opens_at, page.closes_at) = if is(5) { (at(), at()) } else { (None, None) };
                 page.results_url = Some("https://results.example".to_owned());

@@ -16,6 +16,7 @@ pub(crate) static TYPES: &[&ProblemType] = &[
     &INVALID_CHOICE,
     &MALFORMED,
     &METHOD_NOT_ALLOWED,
+    &NO_RECEIPT,
     &NOT_FOUND,
     &NOT_OPEN,
     &TOO_LARGE,
@@ -91,6 +92,14 @@ pub(crate) static KEY_REUSED: ProblemType = ProblemType {
     explanation: "A ballot with the same Idempotency-Key and other choices is stored already, and it stands. \
                   A key belongs to one ballot: send the same choices to learn its outcome, or a new key \
                   with other choices.",
+};
+
+/// 404 where there is no receipt.
+pub(crate) static NO_RECEIPT: ProblemType = ProblemType {
+    name: "no-receipt",
+    status: StatusCode::NOT_FOUND,
+    explanation: "A receipt is a signed promise that a ballot is in the public log of its poll. There is none if the poll \
+                  or the service gives no receipts, or if no vote of this browser stands.",
 };
 
 /// 403 for a ballot before the poll opens or after it closes.

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use votestream_service::health::Gate;
 use votestream_service::redis::Manager;
 
+use crate::receipts::Signed;
 use crate::register::Registration;
 use writer::{FirstConnections, Pending, Writer};
 
@@ -65,17 +66,18 @@ impl Publisher {
         &self.refusals
     }
 
-    /// Stores one ballot and returns its verdict.
-    ///
-    /// # Errors
-    /// Returns [`Unavailable`] if Redis did not answer in time, or answered that it cannot store.
-    pub async fn publish(&self, registration: Registration) -> Answer {
+    /// Stores one ballot, and returns its verdict and the promise that was asked for. The verdict is [`Unavailable`] if Redis did
+    /// not answer in time, or answered that it cannot store.
+    pub async fn publish(&self, registration: Registration) -> (Answer, Option<Signed>) {
         let partition = registration.ballot.voter.partition(self.partitions);
         let lane = &self.lanes[usize::from(partition) % self.lanes.len()];
         let (answer, verdict) = oneshot::channel();
-        lane.try_send(Pending { registration, since: Instant::now(), answer })
-            .map_err(|_| Unavailable::QueueFull)
-            .inspect_err(|full| self.refusals.refused(1, &full.to_string()))?;
-        verdict.await.unwrap_or(Err(Unavailable::Stopping))
+        let pending = Pending { registration, since: Instant::now(), answer };
+        if lane.try_send(pending).is_err() {
+            let full = Unavailable::QueueFull;
+            self.refusals.refused(1, &full.to_string());
+            return (Err(full), None);
+        }
+        verdict.await.unwrap_or((Err(Unavailable::Stopping), None))
     }
 }

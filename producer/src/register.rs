@@ -6,11 +6,15 @@
 //!
 //! Absent on purpose: connections, time-outs and retries; see [`crate::publisher`].
 
+use std::sync::Arc;
+
 use redis::{Pipeline, RedisError, Value};
 use votestream_schema::code::CodeHash;
 use votestream_schema::keys::BUCKETS;
 use votestream_schema::projection::functions;
 use votestream_schema::{Ballot, Choices, EntryId, Keys, PollId, VoterKey, codec};
+
+use crate::receipts::PollLog;
 
 /// The register's decision on one ballot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Registration {
     pub replaces: bool,
     /// Whether the voter needs a voting code.
     pub needs_code: bool,
+    /// The public log of the poll, if the voter is to get a receipt at once.
+    pub log: Option<Arc<PollLog>>,
 }
 
 /// The reply to [`Register::standing_query`]: the standing vote, and whether the register of the poll has been removed.
@@ -160,9 +166,11 @@ impl Register {
         query
     }
 
-    /// Reads the choices of a standing vote; `None` if it is not readable.
-    pub fn read_standing(standing: &str) -> Option<Choices> {
-        standing.split(' ').next()?.parse().ok().and_then(Choices::from_mask)
+    /// Reads choices and stream entry of a standing vote; `None` if it is not readable.
+    pub fn read_standing(standing: &str) -> Option<(Choices, EntryId)> {
+        let mut parts = standing.split(' ');
+        let choices = parts.next()?.parse().ok().and_then(Choices::from_mask)?;
+        Some((choices, parts.nth(1)?.parse().ok()?))
     }
 }
 

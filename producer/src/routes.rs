@@ -4,6 +4,8 @@
 //! GET,POST  /                          the default poll's ballot
 //! GET,POST  /polls/{slug}              a poll's ballot
 //! GET       /polls/{slug}/results      the way to the results, with a proof for those who have voted
+//! GET       /polls/{slug}/receipt      the receipt of this browser's vote, as a file
+//! GET       /polls/{slug}/receipt/check  the way to the page that checks it
 //! GET       /v/{code}                  the way to a ballot, short enough to be typed
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
@@ -81,6 +83,24 @@ pub(crate) fn all(
         .and(query)
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::results(voting, slug, head, query))
+        });
+    let receipt = warp::path!("polls" / String / "receipt")
+        .and(get)
+        .and(timed("receipt"))
+        .and(with_voting.clone())
+        .and(head())
+        .and(query)
+        .then(|slug, timer: RequestTimer, voting, head: Head, query| {
+            timer.measure(form::receipt(voting, slug, head, query))
+        });
+    let check_receipt = warp::path!("polls" / String / "receipt" / "check")
+        .and(get)
+        .and(timed("receipt_link"))
+        .and(with_voting.clone())
+        .and(head())
+        .and(query)
+        .then(|slug, timer: RequestTimer, voting, head: Head, query| {
+            timer.measure(form::check_receipt(voting, slug, head, query))
         });
     let follow_code = warp::path!("v" / String)
         .and(get)

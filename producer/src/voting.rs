@@ -12,7 +12,7 @@ use votestream_schema::poll::short_code::ShortCode;
 use votestream_schema::poll::{InvalidChoice, VoterPolicy, now_ms, rfc3339};
 use votestream_schema::submission::Submission;
 use votestream_schema::voter::{self, Identity};
-use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId};
+use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId, VoterKey};
 use votestream_service::http::BasePath;
 use votestream_service::language::Message;
 use votestream_service::listener::PeerAddr;
@@ -20,6 +20,7 @@ use votestream_service::metric::CounterHandle;
 use votestream_service::problem::{Problem, UNKNOWN_POLL};
 use votestream_service::redis::Pool;
 use votestream_service::trace::{self, Span};
+use votestream_transparency::receipt::Receipt;
 use warp::http::{HeaderMap, HeaderValue};
 
 use crate::catalog::Catalog;
@@ -32,9 +33,11 @@ use crate::identity::{self, CookiePlace, cookie_kind};
 use crate::metrics;
 use crate::networks::{NetworkLimits, Refusal};
 use crate::problems::{
-    ALREADY_VOTED, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NOT_OPEN, TOO_MANY_NEW_VOTERS,
+    ALREADY_VOTED, CROSS_SITE, INVALID_CHOICE, KEY_REUSED, NO_RECEIPT, NOT_OPEN,
+    TOO_MANY_NEW_VOTERS,
 };
 use crate::publisher::Publisher;
+use crate::receipts::{Receipts, Signed, Stored};
 use crate::register::{Register, Registration, StandingReply, Verdict};
 use crate::wrong_codes::WrongCodes;
 use by_code::{ByCode, CodeVisitor};
@@ -60,6 +63,8 @@ pub(crate) struct VotingService {
     pub(crate) trust: Trust,
     /// Keys that sign voter cookies.
     pub(crate) cookie_keys: CookieKeys,
+    /// Signs receipts.
+    pub(crate) receipts: Receipts,
     /// Reads standing votes, for pages.
     pub(crate) register: Register,
     /// Connections that pages share; ballots use those of the publisher.
@@ -75,10 +80,12 @@ pub(crate) struct VotingService {
 }
 
 /// A ballot that Redis has stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Accepted {
     pub(crate) entry: EntryId,
     pub(crate) choices: Choices,
+    /// The promise for the voter, if it was asked for and the poll has a public log.
+    pub(crate) signed: Option<Signed>,
 }
 
 /// The outcome of one ballot, and the cookies to set with either outcome.
@@ -211,29 +218,62 @@ impl VotingService {
 
     /// Asks Redis for the standing vote of a voter; `None` stands for a browser without a known voter.
     pub(crate) async fn standing(&self, poll: &Poll, voter: Option<VoterId>) -> Standing {
+        self.standing_entry(poll, voter).await.0
+    }
+
+    /// Asks Redis for the standing vote of a voter, and for the stream entry that brought it.
+    async fn standing_entry(
+        &self,
+        poll: &Poll,
+        voter: Option<VoterId>,
+    ) -> (Standing, Option<(VoterKey, EntryId)>) {
         let is_over = matches!(poll.state(now_ms()), PollState::Closed | PollState::Archived);
-        let Some(voter) = voter else { return Standing::None };
+        let Some(voter) = voter else { return (Standing::None, None) };
         let Some(voter) = poll.secrecy.keys.key_of(voter) else {
-            return if is_over { Standing::NotKept } else { Standing::Unknown };
+            return (if is_over { Standing::NotKept } else { Standing::Unknown }, None);
         };
         let query = self.register.standing_query(self.partitions, poll.id, voter);
-        let Ok(mut connection) = self.pool.get().await else { return Standing::Unknown };
+        let Ok(mut connection) = self.pool.get().await else { return (Standing::Unknown, None) };
         let answer: Result<StandingReply, _> = query.query_async(&mut *connection).await;
         match answer {
             Err(error) => {
                 tracing::debug!(poll = %poll.slug, %error, "a page does not know its voter's vote");
-                Standing::Unknown
+                (Standing::Unknown, None)
             }
-            Ok((Some(text), _)) => {
-                Register::read_standing(&text).map_or(Standing::Unknown, Standing::Stands)
-            }
+            Ok((Some(text), _)) => match Register::read_standing(&text) {
+                Some((choices, entry)) => (Standing::Stands(choices), Some((voter, entry))),
+                None => (Standing::Unknown, None),
+            },
             Ok((None, was_removed))
                 if is_over && (was_removed || poll.archived_at_ms.is_some()) =>
             {
-                Standing::NotKept
+                (Standing::NotKept, None)
             }
-            Ok((None, _)) => Standing::None,
+            Ok((None, _)) => (Standing::None, None),
         }
+    }
+
+    /// Makes a receipt of the vote of the person to whom a page is shown, or says why there is none.
+    pub(crate) async fn receipt(
+        &self,
+        poll: &Poll,
+        voter: Option<VoterId>,
+    ) -> Result<Receipt, Problem> {
+        if self.receipts.log_of(poll).is_none() {
+            return Err(Problem::new(&NO_RECEIPT, Message::new("detail-no-receipts")));
+        }
+        let (standing, entry) = self.standing_entry(poll, voter).await;
+        let receipt = match (standing, entry) {
+            (Standing::Stands(choices), Some((voter, entry))) => {
+                let stored = Stored { voter, entry, ballot: None, choices };
+                self.receipts.of_standing(poll, stored)
+            }
+            (Standing::Unknown, _) => {
+                return Err(Problem::unavailable(Message::new("detail-receipt-unknown")));
+            }
+            _ => None,
+        };
+        receipt.ok_or_else(|| Problem::new(&NO_RECEIPT, Message::new("detail-no-vote-here")))
     }
 
     /// Identifies the voter whom a page is shown to: the voter whom the cookies name, or else a new voter.
@@ -289,15 +329,17 @@ impl VotingService {
         Visitor { voter: Some(voter), token, order_of: Some(voter), ..Visitor::default() }
     }
 
-    /// Registers one ballot and counts its outcome in the metrics.
+    /// Registers one ballot and counts its outcome in the metrics. With `wants_receipt` the result has a promise for the voter, if
+    /// the poll has a public log.
     pub(crate) async fn cast(
         &self,
         poll: &Poll,
         submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
+        wants_receipt: bool,
     ) -> CastResult {
-        let cast = self.cast_unmeasured(poll, submission, peer, headers).await;
+        let cast = self.cast_unmeasured(poll, submission, peer, headers, wants_receipt).await;
         let cast = match poll.voter_policy {
             VoterPolicy::Code => {
                 let source = self.client(peer, headers).source;
@@ -315,6 +357,7 @@ impl VotingService {
         submission: &Submission,
         peer: PeerAddr,
         headers: &HeaderMap,
+        wants_receipt: bool,
     ) -> CastResult {
         // Refuse whatever can be refused without asking Redis.
         let client = self.client(peer, headers);
@@ -366,8 +409,9 @@ impl VotingService {
         span.set("votestream.poll", &poll.id);
         // A caller's trace reaches the consumer even while this service records none.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
-        let answer =
-            self.publisher.publish(Registration { ballot, trace, replaces, needs_code }).await;
+        let log = self.receipts.log_of(poll).filter(|_| wants_receipt);
+        let registration = Registration { ballot, trace, replaces, needs_code, log };
+        let (answer, signed) = self.publisher.publish(registration).await;
         let pass = self.end(let_in, matches!(answer, Ok(Verdict::Accepted(_))));
         // Translate the verdict.
         let outcome = match answer {
@@ -375,7 +419,7 @@ impl VotingService {
                 let trace_id = span.trace_id();
                 tracing::debug!(poll = %poll.slug, %entry, trace_id, "ballot accepted");
                 span.set("votestream.entry", &entry);
-                Ok(Accepted { entry, choices })
+                Ok(Accepted { entry, choices, signed })
             }
             Ok(Verdict::AlreadyVoted { choices, tag, .. }) => match by_code {
                 Some(by_code) if !by_code.may_see(choices, tag) => {

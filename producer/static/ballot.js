@@ -155,6 +155,7 @@ function unsolved(error, signal) {
 function showAnswer(answer, sent, code) {
   switch (answer.kind) {
     case 'accepted':
+      keepReceipt(answer.receipt);
       return showStanding('accepted', answer.choices, message('accepted'), message('accepted-none'));
     case 'stands': {
       // The same choices: most likely this very ballot, whose first answer was lost on the way.
@@ -173,6 +174,22 @@ function showAnswer(answer, sent, code) {
       ballot.dataset.unconfirmed = '';
       return showProblem(message(answer.stopped ? 'stopped' : 'no-answer'), message('unconfirmed'));
   }
+}
+
+/** Keeps the receipt in this browser, and links it: it is worth most when it was given at once. */
+function keepReceipt(receipt) {
+  const place = document.getElementById('receipt');
+  if (!receipt || !place) return;
+  const json = JSON.stringify(receipt);
+  try {
+    localStorage.setItem(`votestream-receipt ${receipt.log}`, json);
+  } catch {
+    // Browsers may forbid it. The links work all the same.
+  }
+  const base64 = btoa(json);
+  const { receipts } = place.dataset;
+  if (receipts) document.getElementById('receipt-check').href = `${receipts}#${base64.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
+  document.getElementById('receipt-save').href = `data:application/json;base64,${base64}`;
 }
 
 function showStanding(outcome, slugs, title, titleOfNone) {

@@ -19,7 +19,7 @@ const SPREAD_BEFORE_CLOSING_MS = 2_500;
 
 /**
  * Resolves to one of
- *   { kind: 'accepted', choices }            202
+ *   { kind: 'accepted', choices, receipt }            202
  *   { kind: 'stands', choices }              409, with the choices that stand
  *   { kind: 'refused', problem }             any other answer that sending again would not change
  *   { kind: 'unconfirmed', stopped }         no good answer: given up, or stopped by the voter
@@ -127,7 +127,7 @@ async function read(response) {
   }
   if (status === 408) return { kind: 'busy', reason: 'slow', retry_after_ms, solution };
   if (status >= 500) return { kind: 'busy', reason: 'server', retry_after_ms, solution };
-  if (status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices };
+  if (status === 202 && body?.status === 'accepted') return { kind: 'accepted', choices: body.choices, receipt: body.receipt };
   if (status === 409 && Array.isArray(body?.choices)) return { kind: 'stands', choices: body.choices };
   const problem = { ...body, name };
   if (name === 'challenge-required' && body.challenge) return { kind: 'challenge', challenge: body.challenge, problem };

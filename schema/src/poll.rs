@@ -235,6 +235,10 @@ pub struct Definition {
     /// Whether lists of polls name it; without it, they do unless its voters need codes.
     #[serde(default)]
     pub listed: Option<bool>,
+    /// Whether voters get receipts, and every ballot is in the poll's public log; without it, they do unless the poll is
+    /// secret.
+    #[serde(default)]
+    pub receipts: Option<bool>,
     /// The time when the poll opens; a draft has none.
     #[serde(default)]
     pub opens_at: Option<jiff::Timestamp>,
@@ -257,6 +261,11 @@ fn always() -> Visibility {
 }
 
 impl Definition {
+    /// Whether the poll has receipts and a public log: as its author decided, else unless it is secret.
+    pub fn has_receipts(&self) -> bool {
+        self.receipts.unwrap_or(!self.secret)
+    }
+
     /// Returns the definition itself if a poll can be made of it.
     ///
     /// # Errors
@@ -285,6 +294,12 @@ impl Definition {
         }
         if self.keep_votes_days.is_some_and(|days| days > KEEP_VOTES_DAYS_MAX) {
             return fail(format!("keep_votes_days must be at most {KEEP_VOTES_DAYS_MAX}"));
+        }
+        if self.secret && self.receipts == Some(true) {
+            return fail(
+                "a secret poll has no receipts: its public log would keep the time of each ballot"
+                    .into(),
+            );
         }
         match (self.opens_at, self.closes_at) {
             (Some(opens), Some(closes)) if closes <= opens => {
@@ -643,6 +658,7 @@ mod tests {
             keep_votes_days: None,
             network_limit: None,
             listed: None,
+            receipts: None,
             opens_at: None,
             closes_at: None,
         };
@@ -671,6 +687,7 @@ mod tests {
         check(|d| d.options[1].slug = d.options[0].slug.clone(), "two options");
         check(|d| d.options[1].label = "x".repeat(300), "label");
         check(|d| d.options[1].colour = Some("red".into()), "colour");
+        check(|d| (d.secret, d.receipts) = (true, Some(true)), "receipts");
         check(|d| d.choices_max = 3, "choices_min");
         check(|d| (d.choices_min, d.choices_max) = (0, 0), "choices_max");
         check(|d| d.closes_at = Some(jiff::Timestamp::UNIX_EPOCH), "opens_at");

@@ -194,6 +194,35 @@ impl PostgresArgs {
     }
 }
 
+/// The keys that sign receipts and the public logs of polls.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SigningArgs {
+    /// Sign receipts and the public logs of polls with the first of these keys, and publish all of them: one per line, as
+    /// `votectl keygen` prints them. Producers and consumers need the same. Without a key there are no receipts, and logs are not
+    /// signed
+    #[arg(long, env = "SIGNING_KEYS", hide_env_values = true)]
+    pub signing_keys: Option<Secret>,
+    /// Read the signing keys from this file, again every few seconds, so that keys are rotated without a restart
+    #[arg(long, env = "SIGNING_KEYS_FILE", conflicts_with = "signing_keys")]
+    pub signing_keys_file: Option<PathBuf>,
+}
+
+impl SigningArgs {
+    /// Returns the text with the keys; `None` if no key is configured.
+    ///
+    /// # Errors
+    /// Returns an error that names the file if it cannot be read or is empty.
+    pub fn text(&self) -> anyhow::Result<Option<Secret>> {
+        match (&self.signing_keys, &self.signing_keys_file) {
+            (None, None) => Ok(None),
+            (keys, file) => {
+                let keys = keys.clone().unwrap_or_else(|| Secret(String::new()));
+                value_or_file("SIGNING_KEYS_FILE", file.as_deref(), &keys).map(Some)
+            }
+        }
+    }
+}
+
 /// Settings that bound the connections of clients.
 #[derive(Args, Clone, Debug)]
 pub struct ListenerArgs {

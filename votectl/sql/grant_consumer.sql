@@ -6,3 +6,5 @@ GRANT SELECT, UPDATE ON locks TO :role;
 GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside, stream_positions, watermarks, waiting, accounts TO :role;
 GRANT SELECT, INSERT ON stream_regressions TO :role;
 GRANT DELETE ON set_aside TO :role;
+GRANT SELECT, INSERT, DELETE ON log_queue TO :role;
+GRANT SELECT, INSERT, UPDATE ON logs, log_tiles, log_bundles, log_checkpoints, log_keys TO :role;

@@ -5,6 +5,8 @@ WITH destroyed AS (
     DELETE FROM voting_codes WHERE poll_id = $1
 ), older_codes_deleted AS (
     DELETE FROM codes WHERE poll_id = $1
+), entries_deleted AS (
+    DELETE FROM log_bundles WHERE poll_id = $1
 ), without_times AS (
     UPDATE set_aside SET partition = NULL, entry_ms = NULL, entry_seq = NULL WHERE poll_id = $1
 )

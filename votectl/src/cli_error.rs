@@ -1,6 +1,7 @@
 //! Why a command failed, and the exit code that says so.
 
 use votestream_schema::poll::Invalid;
+use votestream_transparency::keys::KeyError;
 use votestream_votectl::{Error, code_file};
 
 /// Why a command failed.
@@ -34,6 +35,9 @@ pub enum CliError {
     /// The definition of a poll is not valid.
     #[error("{0}")]
     Invalid(#[from] Invalid),
+    /// A signing key cannot be made.
+    #[error("{0}")]
+    Key(#[from] KeyError),
     /// A time lies outside of the calendar.
     #[error("{0}")]
     Time(#[from] jiff::Error),

@@ -4,6 +4,7 @@ mod audit;
 mod codes;
 mod dead_letters;
 mod forget;
+mod keygen;
 mod log;
 mod migrate;
 mod organisers;
@@ -28,6 +29,7 @@ pub enum Command {
     DeadLetters(dead_letters::Command),
     Audit(audit::Args),
     Forget(forget::Args),
+    Keygen(keygen::Args),
     Resync(resync::Args),
     #[command(subcommand)]
     Organisers(organisers::Command),
@@ -43,6 +45,7 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::DeadLetters(command) => dead_letters::run(command, servers, output).await,
         Command::Resync(resync::Args {}) => resync::run(servers, output).await,
         Command::Audit(args) => audit::run(args, servers, output).await,
+        Command::Keygen(args) => keygen::run(&args, output),
         Command::Organisers(command) => organisers::run(command, servers, output).await,
         Command::Log(args) => log::run(&args, servers, output).await,
         Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,

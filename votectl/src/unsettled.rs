@@ -9,6 +9,8 @@ pub enum Unsettled {
     NotFinal,
     /// This many ballots wait in the streams; `None` if the streams are too long to look through.
     InStreams(Option<u64>),
+    /// Some of its ballots are counted, and not in its public log yet.
+    NotInLog,
     /// Dead letters of the poll.
     DeadLetters(u64),
     /// There are more dead letters than the given number, which are looked through at most.
@@ -25,6 +27,9 @@ impl fmt::Display for Unsettled {
                 write!(f, "{ballots} of its ballots wait in the streams")
             }
             Self::InStreams(None) => f.write_str("the streams are too long to look through"),
+            Self::NotInLog => f.write_str(
+                "some of its ballots are not in its public log yet; the consumers append them within seconds",
+            ),
             Self::DeadLetters(letters) => write!(
                 f,
                 "{letters} dead letters are its ballots; replay or drop them first (`votectl dead-letters list`)"

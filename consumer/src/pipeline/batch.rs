@@ -24,6 +24,8 @@ pub struct Vote {
     pub replaces: bool,
     /// Whether the vote counts only if the voter has a voting code.
     pub needs_code: bool,
+    /// Whether the poll has a public log.
+    pub is_logged: bool,
 }
 
 /// Why a ballot that was accepted does not count.
@@ -54,6 +56,8 @@ pub struct SetAside {
     pub entry: EntryId,
     /// Why it does not count.
     pub reason: Reason,
+    /// Whether the poll has a public log.
+    pub is_logged: bool,
 }
 
 /// One batch, sorted by what is to be done with each entry.
@@ -87,11 +91,20 @@ pub fn sort(entries: &[Entry], polls: &Polls) -> Batch {
             Some(poll) if poll.allows(ballot.choices) && poll.takes_entry_at(id.ms) => {
                 let replaces = poll.vote_policy.replaces();
                 let needs_code = poll.voter_policy.needs_code();
-                batch.votes.push(Vote { ballot, entry: id, source, replaces, needs_code });
+                let is_logged = poll.secrecy.receipts;
+                batch.votes.push(Vote {
+                    ballot,
+                    entry: id,
+                    source,
+                    replaces,
+                    needs_code,
+                    is_logged,
+                });
                 continue;
             }
             Some(poll) if poll.allows(ballot.choices) => {
-                batch.set_aside.push(SetAside { ballot, entry: id, reason: Reason::OutOfTime });
+                let (reason, is_logged) = (Reason::OutOfTime, poll.secrecy.receipts);
+                batch.set_aside.push(SetAside { ballot, entry: id, reason, is_logged });
             }
             Some(_) => batch.dead.push((source, not_allowed(&ballot))),
             None => batch.dead.push((source, no_such_poll(&ballot))),
@@ -151,7 +164,8 @@ fn keep_one_per_voter(batch: &mut Batch) {
 impl Vote {
     /// The ballot of this vote, while another ballot of the voter counts.
     pub(crate) fn set_aside(&self) -> SetAside {
-        SetAside { ballot: self.ballot, entry: self.entry, reason: Reason::Superseded }
+        let Self { ballot, entry, is_logged, .. } = *self;
+        SetAside { ballot, entry, reason: Reason::Superseded, is_logged }
     }
 }
 

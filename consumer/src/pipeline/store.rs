@@ -1,7 +1,7 @@
 //! Counts votes in Postgres, a batch per transaction.
 //!
 //! Invariants: votes, tallies, series and set-aside ballots change in one transaction, by exactly the rows that the
-//! upsert wrote. Counting the same batch again changes nothing. In a poll with voting codes a vote counts only if its
+//! upsert wrote; the same rows are queued for the public log of their poll. Counting the same batch again changes nothing. In a poll with voting codes a vote counts only if its
 //! voter has a code in Postgres, whatever Redis said.
 //!
 //! Nearly all voters are new, and a plain insert takes half as long as an upsert. So the store tries an insert first.
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 use votestream_schema::code::CodeHash;
 use votestream_service::postgres::{
@@ -23,13 +23,20 @@ use votestream_service::postgres::{
 
 use crate::metrics;
 use crate::pipeline::batch::{SetAside, Vote};
+use crate::pipeline::log_queue::{Change, LogQueue};
 
 /// Counts any votes, of new voters and of voters already stored.
-const UPSERT: &str =
-    concat!(include_str!("../../sql/upsert.sql"), include_str!("../../sql/tally.sql"));
+const UPSERT: &str = concat!(
+    include_str!("../../sql/upsert.sql"),
+    include_str!("../../sql/tally.sql"),
+    include_str!("../../sql/upserted.sql")
+);
 /// Counts votes of new voters only; fails with a unique violation if a voter is already stored.
-const INSERT: &str =
-    concat!(include_str!("../../sql/insert.sql"), include_str!("../../sql/tally.sql"));
+const INSERT: &str = concat!(
+    include_str!("../../sql/insert.sql"),
+    include_str!("../../sql/tally.sql"),
+    include_str!("../../sql/counted.sql")
+);
 /// The number of batches that are upserted after a refused insert, before an insert is tried again.
 const UPSERTS_AFTER_ONE: u32 = 64;
 
@@ -72,15 +79,16 @@ pub enum Error {
 pub struct Store {
     pool: Pool,
     response_timeout: Duration,
+    partitions: u16,
     /// The number of batches to upsert before a plain insert is tried again.
     upserts_left: Arc<AtomicU32>,
 }
 
 impl Store {
-    /// Creates a store over this pool. A transaction that takes longer than `response_timeout` counts as failed,
-    /// because a frozen server enforces no time-out of its own.
-    pub fn new(pool: Pool, response_timeout: Duration) -> Self {
-        Self { pool, response_timeout, upserts_left: Arc::default() }
+    /// Creates a store over this pool, for a deployment of this many partitions. A transaction that takes longer than
+    /// `response_timeout` counts as failed, because a frozen server enforces no time-out of its own.
+    pub fn new(pool: Pool, response_timeout: Duration, partitions: u16) -> Self {
+        Self { pool, response_timeout, partitions, upserts_left: Arc::default() }
     }
 
     /// Counts `votes`, which are one per (poll, voter) and sorted by it, and stores the ballots that were set aside.
@@ -133,18 +141,74 @@ impl Store {
         let left = self.upserts_left.load(Ordering::Relaxed);
         if left > 0 {
             self.upserts_left.store(left - 1, Ordering::Relaxed);
-            return count_in_transaction(session, warnings, UPSERT, votes, set_aside).await;
+            return self.count_with(Statement::Upsert, session, warnings, votes, set_aside).await;
         }
-        match count_in_transaction(session, warnings, INSERT, votes, set_aside).await {
+        match self.count_with(Statement::Insert, session, warnings, votes, set_aside).await {
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
                 tracing::debug!("a voter of this batch is already stored; upserting the batch");
                 metrics::REFUSED_INSERTS.increment(1);
                 self.upserts_left.store(UPSERTS_AFTER_ONE, Ordering::Relaxed);
-                count_in_transaction(session, warnings, UPSERT, votes, set_aside).await
+                self.count_with(Statement::Upsert, session, warnings, votes, set_aside).await
             }
             outcome => outcome,
         }
     }
+
+    /// Counts a batch with one of the two statements, in a transaction of its own.
+    async fn count_with(
+        &self,
+        statement: Statement,
+        session: &mut Session,
+        warnings: &Warnings,
+        votes: &[Vote],
+        set_aside: &[SetAside],
+    ) -> Result<Outcome, tokio_postgres::Error> {
+        let transaction = session.begin().await?;
+        let mut counted = Counted::default();
+        let mut losers = set_aside.to_vec();
+        let without_code = without_code(&transaction, votes).await?;
+        let votes = left_out(votes, &without_code);
+        let mut for_log = LogQueue::new(self.partitions);
+        // The votes, and with them tally and series.
+        if !votes.is_empty() {
+            let columns = Columns::of(&votes);
+            match statement {
+                // All votes count if the statement succeeds, so it queues them as well.
+                Statement::Insert => {
+                    let mut queue = LogQueue::new(self.partitions);
+                    queue.add_new(&votes);
+                    counted = columns.insert(&transaction, &queue).await?;
+                }
+                Statement::Upsert => {
+                    let changes;
+                    (counted, changes) = columns.upsert(&transaction).await?;
+                    for_log.add_changes(&votes, &changes);
+                }
+            }
+            if counted.replaced > 0 {
+                columns.restore_set_aside(&transaction).await?;
+            }
+            // The statement does not say which votes lost, so all are offered; `set_aside.sql` skips those that count.
+            if counted.unchanged > 0 {
+                losers.extend(votes.iter().map(Vote::set_aside));
+            }
+        }
+        if !losers.is_empty() {
+            let stored = store_set_aside(&transaction, &losers).await?;
+            for_log.add_set_aside(&losers, &stored);
+        }
+        for_log.store(&transaction).await?;
+        warnings.forget();
+        transaction.commit().await?;
+        Ok(Outcome { counted, without_code })
+    }
+}
+
+/// The two statements that count votes.
+#[derive(Clone, Copy, Debug)]
+enum Statement {
+    Insert,
+    Upsert,
 }
 
 /// Exports whether the disk has room for votes. Other errors say nothing about it.
@@ -167,39 +231,7 @@ pub async fn upsert(
     client: &tokio_postgres::Client,
     votes: &[Vote],
 ) -> Result<Counted, tokio_postgres::Error> {
-    Columns::of(votes).count(client, UPSERT).await
-}
-
-async fn count_in_transaction(
-    session: &mut Session,
-    warnings: &Warnings,
-    statement: &str,
-    votes: &[Vote],
-    set_aside: &[SetAside],
-) -> Result<Outcome, tokio_postgres::Error> {
-    let transaction = session.begin().await?;
-    let mut counted = Counted::default();
-    let mut losers = set_aside.to_vec();
-    let without_code = without_code(&transaction, votes).await?;
-    let votes = left_out(votes, &without_code);
-    // The votes, and with them tally and series.
-    if !votes.is_empty() {
-        let columns = Columns::of(&votes);
-        counted = columns.count(&transaction, statement).await?;
-        if counted.replaced > 0 {
-            columns.restore_set_aside(&transaction).await?;
-        }
-        // The statement does not say which votes lost, so all are offered; `set_aside.sql` skips those that count.
-        if counted.unchanged > 0 {
-            losers.extend(votes.iter().map(Vote::set_aside));
-        }
-    }
-    if !losers.is_empty() {
-        store_set_aside(&transaction, &losers).await?;
-    }
-    warnings.forget();
-    transaction.commit().await?;
-    Ok(Outcome { counted, without_code })
+    Ok(Columns::of(votes).upsert(client).await?.0)
 }
 
 /// Returns the positions of the votes whose voter needs a voting code and has none.
@@ -267,31 +299,47 @@ impl Columns {
         }
     }
 
-    /// Runs one of the two counting statements and returns how many rows it wrote.
-    async fn count(
+    /// Inserts the votes of new voters, and queues them for the log. Returns how many rows it wrote.
+    async fn insert(
         &self,
         client: &tokio_postgres::Client,
-        statement: &str,
+        queue: &LogQueue,
     ) -> Result<Counted, tokio_postgres::Error> {
-        let rows = client
-            .query_typed(
-                statement,
-                &[
-                    (&self.polls, Type::INT4_ARRAY),
-                    (&self.voters, Type::UUID_ARRAY),
-                    (&self.choices, Type::INT8_ARRAY),
-                    (&self.entry_ms, Type::INT8_ARRAY),
-                    (&self.entry_seq, Type::INT8_ARRAY),
-                    (&self.ballots, Type::UUID_ARRAY),
-                    (&self.replacing, Type::INT4_ARRAY),
-                ],
-            )
-            .await?;
+        let mut parameters = self.parameters();
+        parameters.push((&queue.polls, Type::INT4_ARRAY));
+        parameters.push((&queue.ballots, Type::BYTEA_ARRAY));
+        let rows = client.query_typed(INSERT, &parameters).await?;
+        Ok(self.counted(rows.first()))
+    }
+
+    /// Upserts the votes. Returns how many rows it wrote, and the ballots that count since.
+    async fn upsert(
+        &self,
+        client: &tokio_postgres::Client,
+    ) -> Result<(Counted, Vec<Change>), tokio_postgres::Error> {
+        let rows = client.query_typed(UPSERT, &self.parameters()).await?;
         let row = rows.first();
+        let changes = row.map_or_else(Vec::new, Change::read);
+        Ok((self.counted(row), changes))
+    }
+
+    fn parameters(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
+        vec![
+            (&self.polls, Type::INT4_ARRAY),
+            (&self.voters, Type::UUID_ARRAY),
+            (&self.choices, Type::INT8_ARRAY),
+            (&self.entry_ms, Type::INT8_ARRAY),
+            (&self.entry_seq, Type::INT8_ARRAY),
+            (&self.ballots, Type::UUID_ARRAY),
+            (&self.replacing, Type::INT4_ARRAY),
+        ]
+    }
+
+    fn counted(&self, row: Option<&tokio_postgres::Row>) -> Counted {
         let get = |column| row.map_or(0, |row| row.get(column));
         let counted = get(0);
         let unchanged = self.voters.len() as i64 - counted;
-        Ok(Counted { counted, replaced: get(1), unchanged })
+        Counted { counted, replaced: get(1), unchanged }
     }
 
     /// Takes ballots out of `set_aside` that count after all, because a replacing vote is a ballot that lost before.
@@ -309,18 +357,19 @@ impl Columns {
     }
 }
 
-/// Stores which of these ballots do not count, with the reason; ballots that do count are skipped.
+/// Stores which of these ballots do not count, with the reason; ballots that do count are skipped. Returns the ids of those that
+/// were not stored before.
 async fn store_set_aside(
     client: &tokio_postgres::Client,
     losers: &[SetAside],
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Vec<Uuid>, tokio_postgres::Error> {
     let ballots: Vec<Uuid> = losers.iter().map(|it| it.ballot.id.0).collect();
     let polls: Vec<i32> = losers.iter().map(|it| it.ballot.poll.0).collect();
     let voters: Vec<Uuid> = losers.iter().map(|it| it.ballot.voter.0).collect();
     let reasons: Vec<&str> = losers.iter().map(|it| it.reason.as_str()).collect();
     let entry_ms: Vec<i64> = losers.iter().map(|it| it.entry.ms).collect();
     let entry_seq: Vec<i64> = losers.iter().map(|it| it.entry.seq).collect();
-    client
+    let rows = client
         .query_typed(
             include_str!("../../sql/set_aside.sql"),
             &[
@@ -332,6 +381,6 @@ async fn store_set_aside(
                 (&entry_seq, Type::INT8_ARRAY),
             ],
         )
-        .await
-        .map(drop)
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

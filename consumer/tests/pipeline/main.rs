@@ -10,6 +10,7 @@ mod cluster;
 mod concurrency;
 mod counting;
 mod forgery;
+mod log;
 mod names;
 mod observed;
 mod order;

@@ -1,4 +1,5 @@
-//! The same entries give the same rows and tallies in any order, in any batches, and with any repetitions.
+//! The same entries give the same rows and tallies in any order, in any batches, and with any repetitions; and what is queued for the
+//! public log adds up to the same.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,14 @@ use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 use uuid::Uuid;
 use votestream_consumer::pipeline::batch;
+use votestream_consumer::pipeline::log_record::LogRecord;
 use votestream_consumer::pipeline::store::Store;
 use votestream_consumer::polls::Polls;
 use votestream_consumer::streams::entry::Entry;
 use votestream_schema::poll::VotePolicy;
 use votestream_schema::{Ballot, EntryId, Poll, VoterKey, codec};
+use votestream_transparency::entry::{LogEntry, Nonce, StreamEntry};
+use votestream_transparency::recount::{Contradiction, Recount};
 
 use crate::support::{TestDeployment, ballot, create_poll, results_equal_recount};
 
@@ -129,6 +133,27 @@ async fn read_stored(sql: &Client, poll: &Poll) -> StoredVotes {
     }
 }
 
+/// Counts the poll again from the ballots that are queued for its public log. Returns votes by option and the number of people, or
+/// the contradiction that the queue has.
+async fn read_log_queue(
+    sql: &Client,
+    poll: &Poll,
+) -> Result<(BTreeMap<i16, i64>, i64), Contradiction> {
+    let ask = "SELECT ballots FROM log_queue WHERE poll_id = $1 ORDER BY id";
+    let rows = sql.query(ask, &[&poll.id.0]).await.expect("Postgres answers");
+    let mut recount = Recount::default();
+    for row in rows {
+        for record in LogRecord::read_all(row.get(0)).expect("the rows can be read") {
+            let LogRecord { outcome, entry, ballot, choices, replaces } = record;
+            let replaces = replaces.map(|id| StreamEntry { id, ..entry });
+            let nonce = Nonce([0; 16]);
+            recount.add(&LogEntry { outcome, entry, ballot, choices, replaces, nonce })?;
+        }
+    }
+    let votes = (0..poll.options.len()).map(|position| (position as i16, recount.votes(position)));
+    Ok((votes.filter(|(_, votes)| *votes != 0).collect(), recount.voters() as i64))
+}
+
 async fn deliver(store: &Store, polls: &Polls, entries: &[Entry]) {
     let batch = batch::sort(entries, polls);
     assert!(batch.dead.is_empty(), "{:?}", batch.dead);
@@ -177,7 +202,9 @@ async fn check(
             .collect();
         deliver(store, &polls, &entries).await;
     }
-    prop_assert_eq!(read_stored(sql, &poll).await, model(&poll, &cast));
+    let model = model(&poll, &cast);
+    prop_assert_eq!(&read_stored(sql, &poll).await, &model);
+    prop_assert_eq!(read_log_queue(sql, &poll).await, Ok((model.tally, model.voters)));
     results_equal_recount(sql, &poll).await;
     Ok(())
 }

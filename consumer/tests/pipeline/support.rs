@@ -266,7 +266,7 @@ impl TestDeployment {
     pub async fn store(&self, statement_timeout_ms: u64) -> (Store, Polls) {
         let pool = self.pool(statement_timeout_ms);
         let polls = Polls::from([(self.poll.id, std::sync::Arc::new(self.poll.clone()))]);
-        (Store::new(pool, SOON), polls)
+        (Store::new(pool, SOON, self.partitions), polls)
     }
 }
 

@@ -11,10 +11,12 @@ use votestream_schema::{Poll, Slug};
 use votestream_service::http;
 use votestream_service::listener::Head;
 use votestream_service::problem::Problem;
+use votestream_transparency::receipt::Receipt;
 use warp::http::{HeaderMap, StatusCode};
 use warp::reply::{Reply, Response};
 
 use super::{body_of_type, cross_origin, with_cookies};
+use crate::receipts::Signed;
 use crate::voting::{self, VotingService};
 
 #[derive(Serialize)]
@@ -22,6 +24,8 @@ struct AcceptedBody<'a> {
     status: &'static str,
     entry: String,
     choices: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Receipt>,
 }
 
 #[derive(Serialize)]
@@ -62,9 +66,9 @@ pub(crate) async fn cast(
             return cross_origin::share(problem.into_response(), origin);
         }
     };
-    let cast = voting.cast(&poll, &submission, head.peer, &head.headers).await;
+    let cast = voting.cast(&poll, &submission, head.peer, &head.headers, true).await;
     let response = match cast.outcome {
-        Ok(accepted) => accepted_reply(&poll, accepted),
+        Ok(accepted) => accepted_reply(&poll, &accepted),
         Err(problem) => problem.into_response(),
     };
     cross_origin::share(with_cookies(response, cast.cookies), origin)
@@ -116,11 +120,12 @@ fn parse(body: &[u8]) -> Result<Submission, Problem> {
     })
 }
 
-fn accepted_reply(poll: &Poll, accepted: voting::Accepted) -> Response {
+fn accepted_reply(poll: &Poll, accepted: &voting::Accepted) -> Response {
     let body = AcceptedBody {
         status: "accepted",
         entry: accepted.entry.to_string(),
         choices: voting::slugs(poll, accepted.choices),
+        receipt: accepted.signed.as_ref().map(Signed::receipt),
     };
     http::json(StatusCode::ACCEPTED, to_json(&body))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use votestream_schema::poll::results_key::Carrier;
 use votestream_schema::poll::{now_ms, order, rfc3339};
@@ -115,6 +117,82 @@ pub(crate) async fn results(
     }
 }
 
+fn receipt_path(voting: &VotingService, poll: &Poll) -> String {
+    voting.path_of(Some(poll.slug.as_str())) + "/receipt"
+}
+
+/// The address of the page that checks receipts of a poll.
+fn receipts_url(voting: &VotingService, poll: &Poll) -> Option<String> {
+    let base = voting.results_url.as_deref()?;
+    Some(format!("{}/polls/{}/receipt", base.trim_end_matches('/'), poll.slug))
+}
+
+/// Answers `GET /polls/{slug}/receipt` with the receipt of this browser's vote, as a file.
+pub(crate) async fn receipt(
+    voting: Arc<VotingService>,
+    slug: String,
+    head: Head,
+    query: String,
+) -> Response {
+    match own_receipt(&voting, &slug, &head).await {
+        Ok((poll, receipt)) => {
+            let name = format!("attachment; filename=\"receipt-{}.json\"", poll.slug);
+            let mut reply = http::json(StatusCode::OK, receipt);
+            let headers = reply.headers_mut();
+            headers.insert(header::CONTENT_DISPOSITION, header_of(&name));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            reply
+        }
+        Err(problem) => {
+            let words = Words::choose(&query, None, &head.headers);
+            problem_page(&voting, &problem, words, None)
+        }
+    }
+}
+
+/// Answers `GET /polls/{slug}/receipt/check` by leading on to the page that checks the receipt of this browser's vote. The
+/// receipt is in the fragment of the address, which browsers send to no server.
+pub(crate) async fn check_receipt(
+    voting: Arc<VotingService>,
+    slug: String,
+    head: Head,
+    query: String,
+) -> Response {
+    let words = Words::choose(&query, None, &head.headers);
+    let found = own_receipt(&voting, &slug, &head).await.and_then(|(poll, receipt)| {
+        let page = receipts_url(&voting, &poll).ok_or_else(Problem::not_found)?;
+        Ok((words.link(page), receipt))
+    });
+    match found {
+        Ok((page, receipt)) => {
+            let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt);
+            let mut reply = lead_to(header_of(&format!("{page}#{fragment}")));
+            let no_store = HeaderValue::from_static("no-store");
+            reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
+            reply
+        }
+        Err(problem) => problem_page(&voting, &problem, words, None),
+    }
+}
+
+/// The receipt of this browser's vote, as JSON.
+async fn own_receipt(
+    voting: &VotingService,
+    slug: &str,
+    head: &Head,
+) -> Result<(Arc<Poll>, String), Problem> {
+    let poll = voting.poll(slug)?;
+    let client = voting.client(head.peer, &head.headers);
+    let voter = voting.visitor(&poll, client, &head.headers).voter;
+    let receipt = voting.receipt(&poll, voter).await?;
+    let receipt = serde_json::to_string(&receipt).expect("plain texts and numbers");
+    Ok((poll, receipt))
+}
+
+fn header_of(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).expect("addresses and slugs are ASCII")
+}
+
 /// The language of a page about this poll.
 fn words_of(_poll: &Poll, head: &Head, query: &str) -> Words {
     Words::choose(query, None, &head.headers)
@@ -153,7 +231,7 @@ pub(crate) async fn cast(
             voting::count(Some(&problem));
             CastResult::refused(problem)
         }
-        None => voting.cast(&poll, &submission, head.peer, &head.headers).await,
+        None => voting.cast(&poll, &submission, head.peer, &head.headers, false).await,
     };
     let slug = slug.as_deref();
     let response = match cast.outcome {
@@ -321,6 +399,8 @@ fn ballot_page(
         vote_is_not_kept: vote == Standing::NotKept,
         asks_everybody: !needs_code && voting.challenges.mode() == ChallengeMode::Always,
         is_secret: poll.secrecy.secret,
+        receipt_path: voting.receipts.log_of(poll).is_some().then(|| receipt_path(voting, poll)),
+        receipts_url: receipts_url(voting, poll).map(|url| words.link(url)),
     }
 }
 

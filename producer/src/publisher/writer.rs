@@ -20,6 +20,7 @@ use votestream_service::telemetry::log_throttle::LogThrottle;
 use crate::durability::{DiskWait, Durability};
 use crate::metrics;
 use crate::publisher::refusals::Refusals;
+use crate::receipts::{PollLog, Signed, Stored};
 use crate::register::{Register, Registration, Verdict};
 
 /// Most ballots in one batch.
@@ -88,7 +89,7 @@ pub(super) struct Pending {
     /// When the ballot arrived.
     pub(super) since: Instant,
     /// Carries the verdict to the request that brought the ballot.
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<(Answer, Option<Signed>)>,
 }
 
 /// Opens the gate after the first connection of every lane.
@@ -171,9 +172,13 @@ impl Writer {
             match self.store(&batch, deadline).await {
                 Ok(verdicts) => {
                     self.note(&verdicts);
-                    for (pending, verdict) in batch.drain(..).zip(verdicts) {
-                        // A client that went away misses nothing: its ballot is stored.
-                        let _ = pending.answer.send(Ok(verdict));
+                    if batch.iter().all(|it| it.registration.log.is_none()) {
+                        answer(batch.drain(..).zip(verdicts), |_| None);
+                    } else {
+                        // The next batch need not wait until this one is signed.
+                        let stored = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
+                        let partitions = self.config.partitions;
+                        tokio::spawn(async move { sign_and_answer(stored, verdicts, partitions) });
                     }
                 }
                 Err(unavailable) => self.answer_unavailable(&mut batch, &unavailable),
@@ -412,6 +417,46 @@ fn by_partition_and_poll(batch: &[Pending], partitions: u16) -> Vec<Group> {
     groups
 }
 
+/// Answers each voter of a batch. `signed` gives the promise for the ballot at this place.
+fn answer(
+    batch: impl Iterator<Item = (Pending, Verdict)>,
+    mut signed: impl FnMut(usize) -> Option<Signed>,
+) {
+    for (at, (pending, verdict)) in batch.enumerate() {
+        // A client that went away misses nothing: its ballot is stored.
+        let _ = pending.answer.send((Ok(verdict), signed(at)));
+    }
+}
+
+/// Signs the promises for those ballots of a batch that were stored and asked for one, with one signature, and answers each voter.
+fn sign_and_answer(batch: Vec<Pending>, verdicts: Vec<Verdict>, partitions: u16) {
+    let mut places = Vec::new();
+    let mut stored: Vec<(Arc<PollLog>, Stored)> = Vec::new();
+    for (at, (Pending { registration, .. }, verdict)) in batch.iter().zip(&verdicts).enumerate() {
+        let Ballot { voter, choices, id, .. } = registration.ballot;
+        // What an earlier request has stored bears the id that it had there.
+        let (entry, ballot) = match verdict {
+            Verdict::Accepted(entry) => (*entry, Some(id)),
+            Verdict::AcceptedAgain(entry) => (*entry, None),
+            _ => continue,
+        };
+        if let Some(log) = &registration.log {
+            places.push(at);
+            stored.push((log.clone(), Stored { voter, entry, ballot, choices }));
+        }
+    }
+    let mut signed = match stored.first() {
+        None => Vec::new(),
+        Some((log, _)) => log.signing().clone().sign(&stored, partitions),
+    }
+    .into_iter();
+    let mut places = places.into_iter().peekable();
+    answer(batch.into_iter().zip(verdicts), |at| {
+        places.next_if_eq(&at)?;
+        signed.next()
+    });
+}
+
 /// Removes the ballots that `refused` selects from a batch, and answers them with an error.
 fn refuse_some(
     batch: &mut Vec<Pending>,
@@ -419,6 +464,6 @@ fn refuse_some(
     refused: impl FnMut(&mut Pending) -> bool,
 ) {
     for pending in batch.extract_if(.., refused) {
-        let _ = pending.answer.send(Err(error.clone()));
+        let _ = pending.answer.send((Err(error.clone()), None));
     }
 }

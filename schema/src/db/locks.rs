@@ -31,6 +31,14 @@ pub async fn take_audit(tx: &Client) -> Result<bool, tokio_postgres::Error> {
     take(tx, "SELECT FROM locks WHERE name = 'audit' FOR UPDATE SKIP LOCKED").await
 }
 
+/// Takes the lock of the public logs; returns false if another replica has it.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn take_log(tx: &Client) -> Result<bool, tokio_postgres::Error> {
+    take(tx, "SELECT FROM locks WHERE name = 'log' FOR UPDATE SKIP LOCKED").await
+}
+
 async fn take(tx: &Client, sql: &str) -> Result<bool, tokio_postgres::Error> {
     Ok(!tx.query_typed(sql, &[]).await?.is_empty())
 }

@@ -190,6 +190,7 @@ async fn write(
             (&definition.network_limit.map(|limit| limit.to_string()), Type::TEXT),
             (&definition.shuffle, Type::BOOL),
             (&definition.listed, Type::BOOL),
+            (&definition.has_receipts(), Type::BOOL),
         ],
     )
     .await
@@ -266,6 +267,7 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
             // As the copy in Redis: no other poll needs it.
             results_key: key.filter(|_| visibility == Visibility::AfterVote),
             secret: row.get("secret"),
+            receipts: row.get("receipts"),
             keep_votes_days: row.get::<_, Option<i32>>("keep_votes_days").map(|days| days as u16),
             sealed_at_ms: row.get("sealed_at_ms"),
             erased_at_ms: row.get("erased_at_ms"),

@@ -66,6 +66,9 @@ pub struct Secrecy {
     pub results_key: Option<ResultsKey>,
     /// Whether archiving the poll also seals it.
     pub secret: bool,
+    /// Whether voters get receipts, and every ballot is in the poll's public log.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub receipts: bool,
     /// For how many days after the closing time the votes are kept. `None` keeps them until they are erased by hand.
     pub keep_votes_days: Option<u16>,
     /// The time when the poll was sealed, in milliseconds since the Unix epoch.

@@ -75,6 +75,13 @@ impl PollSecret {
         self.mac.clone().chain_update(text).finalize().into_bytes().into()
     }
 
+    /// The number that hides the choices of a log entry, named by partition, milliseconds and sequence: the first 16 bytes
+    /// of an HMAC-SHA256 (RFC 2104).
+    pub fn log_nonce(&self, stream_entry: &str) -> [u8; 16] {
+        let hash = self.hmac(format!("votestream log nonce 1 {stream_entry}").as_bytes());
+        std::array::from_fn(|i| hash[i])
+    }
+
     /// The key of a voter: a UUIDv8 (RFC 9562, section 5.8) made of HMAC-SHA256 (RFC 2104) over the id.
     ///
     /// The key of a UUIDv7 begins with its time, in units of 16.4 seconds. That is the time of the first visit of a

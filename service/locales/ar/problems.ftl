@@ -10,6 +10,7 @@ problem-invalid-choice = اختيار غير صالح
 problem-malformed = طلب غير سليم
 problem-method-not-allowed = الطريقة غير مسموحة
 problem-not-found = غير موجود
+problem-no-receipt = لا يوجد إيصال
 problem-not-open = التصويت غير مفتوح
 problem-results-hidden = النتائج مخفية
 problem-too-large = كبير جدًا
@@ -32,6 +33,9 @@ detail-code-of-screen = لا يوجد تصويت له الرمز «{ $code }»؛
 detail-not-safe = لا يمكن حفظ أوراق التصويت بأمان الآن
 detail-no-storing = لا يمكن حفظ أوراق التصويت الآن
 detail-full = أوراق كثيرة جدًا تنتظر العدّ
+detail-no-receipts = هذا التصويت لا يعطي إيصالات
+detail-receipt-unknown = لا يُعرف الآن هل يوجد صوت لهذا المتصفح؛ حاول مرة أخرى قريبًا
+detail-no-vote-here = لا يوجد صوت لهذا المتصفح في هذا التصويت
 detail-token = لا يمكن استخدام رمز الصفحة: { $reason ->
         [expired] انتهت صلاحيته
         [forged] لم توقّعه هذه الخدمة لهذا الغرض

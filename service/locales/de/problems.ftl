@@ -10,6 +10,7 @@ problem-invalid-choice = Keine gültige Auswahl
 problem-malformed = Fehlerhafte Anfrage
 problem-method-not-allowed = Methode nicht erlaubt
 problem-not-found = Nicht gefunden
+problem-no-receipt = Keine Quittung
 problem-not-open = Die Abstimmung ist nicht geöffnet
 problem-results-hidden = Die Ergebnisse sind verborgen
 problem-too-large = Zu groß
@@ -32,6 +33,9 @@ detail-code-of-screen = keine Abstimmung hat den Code „{ $code }“; sehen Sie
 detail-not-safe = Stimmzettel können gerade nicht sicher gespeichert werden
 detail-no-storing = Stimmzettel können gerade nicht gespeichert werden
 detail-full = zu viele Stimmzettel warten darauf, gezählt zu werden
+detail-no-receipts = diese Abstimmung gibt keine Quittungen
+detail-receipt-unknown = im Moment ist nicht bekannt, ob eine Stimme dieses Browsers steht; versuchen Sie es bald noch einmal
+detail-no-vote-here = in dieser Abstimmung steht keine Stimme dieses Browsers
 detail-token = das Kennzeichen dieser Seite kann nicht verwendet werden: { $reason ->
         [expired] es ist abgelaufen
         [forged] dieser Dienst hat es nicht dafür unterschrieben

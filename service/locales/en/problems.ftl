@@ -10,6 +10,7 @@ problem-invalid-choice = Not a valid choice
 problem-malformed = Malformed request
 problem-method-not-allowed = Method not allowed
 problem-not-found = Not found
+problem-no-receipt = No receipt
 problem-not-open = Voting is not open
 problem-results-hidden = Results are hidden
 problem-too-large = Too large
@@ -32,6 +33,9 @@ detail-code-of-screen = no poll has the code `{ $code }`; look at the screen aga
 detail-not-safe = ballots cannot be stored safely at the moment
 detail-no-storing = ballots cannot be stored at the moment
 detail-full = too many ballots wait to be counted
+detail-no-receipts = this poll gives no receipts
+detail-receipt-unknown = nobody knows at the moment whether a vote of this browser stands; try again soon
+detail-no-vote-here = no vote of this browser stands in this poll
 detail-token = the voting token cannot be used: { $reason ->
         [expired] it has expired
         [forged] it was not signed by this service for this use

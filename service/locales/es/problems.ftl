@@ -10,6 +10,7 @@ problem-invalid-choice = Elección no válida
 problem-malformed = Solicitud mal formada
 problem-method-not-allowed = Método no permitido
 problem-not-found = No encontrado
+problem-no-receipt = No hay recibo
 problem-not-open = La votación no está abierta
 problem-results-hidden = Los resultados están ocultos
 problem-too-large = Demasiado grande
@@ -32,6 +33,9 @@ detail-code-of-screen = ninguna votación tiene el código «{ $code }»; mire o
 detail-not-safe = en este momento no se pueden guardar papeletas de forma segura
 detail-no-storing = en este momento no se pueden guardar papeletas
 detail-full = demasiadas papeletas esperan a ser contadas
+detail-no-receipts = esta votación no da recibos
+detail-receipt-unknown = por el momento no se sabe si hay un voto de este navegador; inténtelo de nuevo pronto
+detail-no-vote-here = no hay ningún voto de este navegador en esta votación
 detail-token = la ficha de votación no se puede usar: { $reason ->
         [expired] ha caducado
         [forged] este servicio no la firmó para este uso

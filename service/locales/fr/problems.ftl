@@ -10,6 +10,7 @@ problem-invalid-choice = Choix non valable
 problem-malformed = Requête mal formée
 problem-method-not-allowed = Méthode non permise
 problem-not-found = Introuvable
+problem-no-receipt = Pas de reçu
 problem-not-open = Le vote n’est pas ouvert
 problem-results-hidden = Les résultats sont masqués
 problem-too-large = Trop grand
@@ -32,6 +33,9 @@ detail-code-of-screen = aucun vote n’a le code « { $code } » ; regardez de n
 detail-not-safe = les bulletins ne peuvent pas être enregistrés de façon sûre en ce moment
 detail-no-storing = les bulletins ne peuvent pas être enregistrés en ce moment
 detail-full = trop de bulletins attendent d’être comptés
+detail-no-receipts = ce vote ne donne pas de reçus
+detail-receipt-unknown = on ne sait pas pour le moment si un vote de ce navigateur est enregistré ; réessayez bientôt
+detail-no-vote-here = aucun vote de ce navigateur n’est enregistré pour ce scrutin
 detail-token = le jeton de vote ne peut pas être utilisé : { $reason ->
         [expired] il a expiré
         [forged] ce service ne l’a pas signé pour cet usage

@@ -10,6 +10,7 @@ problem-invalid-choice = Недійсний вибір
 problem-malformed = Неправильний запит
 problem-method-not-allowed = Метод не дозволено
 problem-not-found = Не знайдено
+problem-no-receipt = Немає квитанції
 problem-not-open = Голосування не відкрите
 problem-results-hidden = Результати приховано
 problem-too-large = Завелике
@@ -32,6 +33,9 @@ detail-code-of-screen = жодне голосування не має коду �
 detail-not-safe = зараз бюлетені неможливо надійно зберегти
 detail-no-storing = зараз бюлетені неможливо зберегти
 detail-full = забагато бюлетенів чекають на підрахунок
+detail-no-receipts = це голосування не видає квитанцій
+detail-receipt-unknown = зараз невідомо, чи є голос цього браузера; спробуйте ще раз незабаром
+detail-no-vote-here = у цьому голосуванні немає голосу цього браузера
 detail-token = маркер сторінки не можна використати: { $reason ->
         [expired] його строк минув
         [forged] служба не підписувала його для цього

@@ -27,6 +27,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   voter_policy = "open"         # or "code"
   visibility = "always"         # or "after_close", "after_vote", "admin"
   secret = false                # true: archiving the poll also seals it
+  receipts = true               # false: voters get no receipts, and there is no public log
   keep_votes_days = 30          # default: votes are kept
   network_limit = "2000/600"    # or "off"; default: as the producers are set up
   listed = true                 # default: true unless voter_policy = "code"
@@ -48,7 +49,7 @@ pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
     #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max", "shuffle",
                                       "vote_policy", "voter_policy", "visibility", "secret",
-                                      "keep_votes_days", "network_limit", "listed", "unlisted"])]
+                                      "keep_votes_days", "network_limit", "listed", "unlisted", "no_receipts"])]
     file: Option<PathBuf>,
     /// The poll's name in URLs: a-z, 0-9 and inner hyphens
     #[arg(long, required_unless_present = "file")]
@@ -96,6 +97,9 @@ pub struct Args {
     /// Leave the poll out of all lists of polls; whoever knows its address sees it
     #[arg(long)]
     unlisted: bool,
+    /// Give voters no receipts, and keep no public log. A secret poll has neither anyway
+    #[arg(long)]
+    no_receipts: bool,
     /// When it opens by itself: `now`, `+10m`, `+2h`, RFC 3339, or "2026-03-01 20:00 Europe/Berlin"; a draft when absent
     #[arg(long, value_name = "TIME")]
     opens_at: Option<Moment>,
@@ -150,6 +154,7 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
             keep_votes_days: args.keep_votes_days,
             network_limit: args.network_limit,
             listed: if args.listed || args.unlisted { Some(args.listed) } else { None },
+            receipts: args.no_receipts.then_some(false),
             opens_at: None,
             closes_at: None,
         },

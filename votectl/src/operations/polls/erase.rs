@@ -104,8 +104,11 @@ async fn erase_poll(
     let again = format!(
         "the votes are deleted; run `votectl forget {slug} --now`, so that redis and the disk forget too"
     );
-    let vacuumed =
-        postgres.batch_execute("VACUUM votes, voting_codes, codes, poll_secrets, set_aside").await;
+    let vacuumed = postgres
+        .batch_execute(
+            "VACUUM votes, voting_codes, codes, poll_secrets, set_aside, log_bundles, log_queue",
+        )
+        .await;
     vacuumed.map_err(|error| Error::from(error).explained(again.clone()))?;
     publish(postgres, redis, &poll).await.map_err(|error| error.explained(again.clone()))?;
     let removed = remove_register(redis, &poll, |_, _| ()).await;

@@ -49,7 +49,9 @@ pub async fn seal(
     transaction.commit().await?;
     let again = "the poll is sealed in postgres; run this command again, so that redis and the disk forget as well";
     // The rows from before stay on the disk until they are vacuumed.
-    let vacuumed = postgres.batch_execute("VACUUM votes, poll_secrets, set_aside").await;
+    let vacuumed = postgres
+        .batch_execute("VACUUM votes, poll_secrets, set_aside, log_bundles, log_queue")
+        .await;
     vacuumed.map_err(|error| Error::from(error).explained(again))?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| error.explained(again))?;
     let removed = remove_register(&mut redis, &poll, progress).await;

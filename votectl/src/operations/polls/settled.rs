@@ -1,6 +1,7 @@
 //! Makes sure that nothing of a poll can still be counted, before its votes lose their voters.
 
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Poll, PollState, db};
 
@@ -42,6 +43,11 @@ async fn unsettled(
     if !in_flight.is_none() {
         let known = in_flight.complete.then_some(in_flight.ballots);
         return Ok(Some(Unsettled::InStreams(known)));
+    }
+    // What is counted before it is sealed would never get into the log: its nonces follow from the secret.
+    let sql = "SELECT EXISTS (SELECT FROM log_queue WHERE poll_id = $1)";
+    if transaction.query_typed_one(sql, &[(&poll.id.0, Type::INT4)]).await?.get(0) {
+        return Ok(Some(Unsettled::NotInLog));
     }
     dead_letters(redis, poll).await
 }
