@@ -15,7 +15,7 @@ const DISCARDED_BYTES_MAX: usize = 1024 * 1024;
 /// Returns the filter that reads a body, or describes the problem with it.
 pub(crate) fn bounded()
 -> impl Filter<Extract = (Result<Bytes, Problem>,), Error = Rejection> + Clone {
-    warp::body::stream().then(|stream| collect(stream))
+    warp::body::stream().then(collect)
 }
 
 async fn collect(

@@ -132,16 +132,6 @@ macro_rules! pages {
             fn link(&self, path: impl AsRef<str>) -> String {
                 self.words.link(self.base.join(path.as_ref()))
             }
-
-            /// The title of the browser's tab, which says first that something went wrong.
-            #[allow(dead_code, reason = "pages without a form have nothing that goes wrong")]
-            fn tab_title(&self, title: impl Into<String>, has_trouble: bool) -> String {
-                let title: String = title.into();
-                if !has_trouble {
-                    return title;
-                }
-                self.words.say(&Message::new("host-error-title").with("title", title)).into_owned()
-            }
         })+
     };
 }
@@ -420,6 +410,15 @@ impl CardsPage {
     fn headline(&self) -> String {
         format!("{} – {}", self.words.text("host-cards"), self.title)
     }
+}
+
+/// The title of the browser's tab, which says first that something went wrong.
+fn tab_title(words: &Words, title: impl Into<String>, has_trouble: bool) -> String {
+    let title: String = title.into();
+    if !has_trouble {
+        return title;
+    }
+    words.say(&Message::new("host-error-title").with("title", title)).into_owned()
 }
 
 /// The words of a task on a link, a headline and a button.
