@@ -58,6 +58,10 @@ done
 
 redis_url producer | give producer $ours redis-url
 secret cookie-keys | give producer $ours cookie-keys
+# The name stands in receipts and logs for ever.
+for reader in producer consumer; do
+    echo "votestream.localhost $(secret signing-keys)" | give $reader $ours signing-keys
+done
 redis_url consumer | give consumer $ours redis-url
 postgres_url votestream_consumer | give consumer $ours database-url
 postgres_url votestream_dashboard | give dashboard $ours database-url

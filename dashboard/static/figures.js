@@ -5,9 +5,10 @@ import { message, number, numberFormat, percent, timeFormat } from './messages.j
 const short = numberFormat({ notation: 'compact' });
 const tenths = numberFormat({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const time = timeFormat({ timeStyle: 'medium' });
-const minute = timeFormat({ timeStyle: 'short' });
 const full = timeFormat({ dateStyle: 'medium', timeStyle: 'long' });
-const moment = timeFormat({ dateStyle: 'medium', timeStyle: 'short' });
+const hours = { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' };
+const minute = timeFormat(hours);
+const moment = timeFormat({ ...hours, day: 'numeric', month: 'short', year: 'numeric' });
 
 /** 1234567 as "1,234,567". */
 export const grouped = number;
@@ -52,10 +53,10 @@ export const barLength = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}%
 /** Votes per second: one decimal while small. */
 export const pace = (rate) => (rate > 0 && rate < 10 ? tenths.format(rate) : grouped(Math.round(rate)));
 
-/** "16:40:31" in the reader's zone. */
+/** "16:40:31" in the reader's zone: for a time that has just been. */
 export const timeOfDay = (rfc3339) => time.format(new Date(rfc3339));
 
-/** "23 Nov 2026, 16:40" in the reader's zone; today's without the date. */
+/** "23 Nov 2026, 16:40 CET" in the reader's zone; today's without the date. */
 export function dayAndTime(rfc3339) {
   const at = new Date(rfc3339);
   return (at.toDateString() === new Date().toDateString() ? minute : moment).format(at);

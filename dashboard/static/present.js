@@ -3,6 +3,7 @@
 // It follows the same stream as the results page. Another poll replaces this one in the page, without a new page: the full
 // screen stays, and so do the clock and the light. What belongs to one poll is in `Screen`, and ends with it.
 
+import { tell } from './announcer.js';
 import * as clock from './clock.js';
 import { countdown } from './countdown.js';
 import { grouped, write } from './figures.js';
@@ -59,9 +60,17 @@ class Screen {
 
   /** Draws the curtain over the results of this screen, or opens it; nobody else's page changes. */
   drawCurtain(closed) {
-    this.#root.toggleAttribute('data-curtain', closed);
+    this.#hide('data-curtain', closed);
     this.#showCurtainWords();
     showAddress(this.poll);
+  }
+
+  /** Hides the results for a reason, or no longer for it, and says so if they vanish or appear. */
+  #hide(reason, hidden) {
+    const areHidden = () => ['data-hidden', 'data-curtain'].some((name) => this.#root.hasAttribute(name));
+    const before = areHidden();
+    this.#root.toggleAttribute(reason, hidden);
+    if (areHidden() !== before) tell(message(before ? 'spoken-reveal' : 'spoken-hidden'));
   }
 
   #times(state) {
@@ -94,7 +103,7 @@ class Screen {
   #showTally(tally) {
     if (!this.#places.fits(tally)) return openSoon(this.poll);
     if (!tally.stale && !this.#lost) clock.hear(Date.parse(tally.as_of));
-    this.#root.toggleAttribute('data-hidden', false);
+    this.#hide('data-hidden', false);
     this.#places.show(tally);
     write(byId('voters'), grouped(tally.voters));
     this.#showTurnout(tally.voters);
@@ -104,7 +113,7 @@ class Screen {
 
   #showHidden(poll) {
     if (!poll.stale && !this.#lost && poll.as_of) clock.hear(Date.parse(poll.as_of));
-    this.#root.toggleAttribute('data-hidden', true);
+    this.#hide('data-hidden', true);
     const known = poll.voters !== null && poll.voters !== undefined;
     byId('turnout').hidden = !known;
     if (known) this.#showTurnout(poll.voters);
@@ -123,6 +132,7 @@ class Screen {
     write(chip, stateWords(poll));
     chip.dataset.state = poll.state;
     this.#root.toggleAttribute('data-final', poll.final);
+    if (this.#root.dataset.state !== poll.state) tell(stateWords(poll));
     this.#root.dataset.state = poll.state;
     if (byId('door')) byId('door').hidden = isOver(poll.state);
     this.#showCurtainWords();
@@ -154,6 +164,7 @@ class Screen {
 
 let screen = new Screen();
 let opening = null;
+light.onLoss((isLost) => tell(message(isLost ? 'spoken-lost' : 'spoken-back')));
 
 /** Replaces the poll on the screen by another one, or by itself after an edit. */
 async function open(poll) {

@@ -17,6 +17,7 @@ STAND_INS = {
     "redis-url": "rediss://user:password@redis.example.com:6379",
     "database-url": "postgres://user:password@postgres.example.com/votestream",
     "cookie-keys": "ab" * 32,
+    "signing-keys": "vote.example.org " + "cd" * 32,
     "ca.crt": (pathlib.Path(__file__).parent / "authority.pem").read_text(),
 }
 

@@ -143,9 +143,9 @@ def passwords(stage, row):
     operator = stage.tree.secrets / "redis-server/operator-password"
     known = stage.tree.k8s / "operator-password-before"
     known.write_text(operator.read_text())
-    # Keep the superuser's password, which is set once, and the cookie keys, which are no passwords.
+    # Keep the superuser's password, which is set once, and the keys of cookies and signatures, which are no passwords.
     for file in (stage.tree.secrets / "passwords").iterdir():
-        if file.name not in ("postgres", "cookie-keys"):
+        if file.name not in ("postgres", "cookie-keys", "signing-keys"):
             file.unlink()
     stage.tree.make_secrets()
     stage.kubectl.ask("apply", "--kustomize", stage.tree.overlay, timeout=180)

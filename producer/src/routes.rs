@@ -9,6 +9,7 @@
 //! GET       /v/{code}                  the way to a ballot, short enough to be typed
 //! GET       /api/polls/{slug}          a poll, as JSON
 //! POST      /api/polls/{slug}/ballots  a ballot, as JSON
+//! GET       /api/polls/{slug}/receipt  the receipt of the caller's vote, as JSON
 //! GET       /api/polls/{slug}/state    its state, times and words, as JSON
 //! OPTIONS   these three                whether a page of another site may use them
 //! GET       /api/polls/{slug}/state/events  every change of them, as server-sent events
@@ -117,6 +118,14 @@ pub(crate) fn all(
                 timer.stop(form::follow_code(&voting, &code, &head, &query))
             },
         );
+    let api_receipt = warp::path!("api" / "polls" / String / "receipt")
+        .and(get)
+        .and(timed("receipt"))
+        .and(with_voting.clone())
+        .and(head())
+        .then(|slug, timer: RequestTimer, voting, head: Head| {
+            timer.measure(api::receipt(voting, slug, head))
+        });
     let preflight = warp::path!("api" / "polls" / String / ..)
         .and(poll_methods())
         .and(warp::options())
@@ -164,6 +173,8 @@ pub(crate) fn all(
         .and(timed("openapi"))
         .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
 
+    // Boxed by themselves: each further link of a chain makes its type, and the time to compile it, larger.
+    let receipts = receipt.or(check_receipt).unify().or(api_receipt).unify().boxed();
     // warp clones every route behind an `or` for each request, and reserves room for those that are not
     // boxed. Most requests of a rush are ballots as JSON, so they come first and the rest is boxed.
     let rest = page
@@ -178,6 +189,8 @@ pub(crate) fn all(
         .or(preflight)
         .unify()
         .or(follow_code)
+        .unify()
+        .or(receipts)
         .unify()
         .or(results)
         .unify()

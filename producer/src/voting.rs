@@ -15,7 +15,7 @@ use votestream_schema::voter::{self, Identity};
 use votestream_schema::{Ballot, BallotId, Choices, EntryId, Poll, PollState, VoterId, VoterKey};
 use votestream_service::http::BasePath;
 use votestream_service::language::Message;
-use votestream_service::listener::PeerAddr;
+use votestream_service::listener::{Head, PeerAddr};
 use votestream_service::metric::CounterHandle;
 use votestream_service::problem::{Problem, UNKNOWN_POLL};
 use votestream_service::redis::Pool;
@@ -253,12 +253,22 @@ impl VotingService {
         }
     }
 
-    /// Makes a receipt of the vote of the person to whom a page is shown, or says why there is none.
-    pub(crate) async fn receipt(
+    /// The receipt of the vote of the client that sent a request, as JSON, and the poll.
+    pub(crate) async fn own_receipt(
         &self,
-        poll: &Poll,
-        voter: Option<VoterId>,
-    ) -> Result<Receipt, Problem> {
+        slug: &str,
+        head: &Head,
+    ) -> Result<(Arc<Poll>, String), Problem> {
+        let poll = self.poll(slug)?;
+        let client = self.client(head.peer, &head.headers);
+        let voter = self.visitor(&poll, client, &head.headers).voter;
+        let receipt = self.receipt(&poll, voter).await?;
+        let receipt = serde_json::to_string(&receipt).expect("plain texts and numbers");
+        Ok((poll, receipt))
+    }
+
+    /// Makes a receipt of the vote of the person to whom a page is shown, or says why there is none.
+    async fn receipt(&self, poll: &Poll, voter: Option<VoterId>) -> Result<Receipt, Problem> {
         if self.receipts.log_of(poll).is_none() {
             return Err(Problem::new(&NO_RECEIPT, Message::new("detail-no-receipts")));
         }

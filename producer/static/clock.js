@@ -22,14 +22,14 @@ export function hear(server_ms) {
 /** The estimated time on the server, in ms since 1970. */
 export const now_ms = () => (offset_ms === null ? Date.now() : performance.now() + offset_ms);
 
-/** Shows a <time datetime> in local time; today's without the date, this year's without the year. */
+/** Shows a <time datetime> in local time with its zone; today's without the date, this year's without the year. */
 export function showLocalTime(element) {
   const at = new Date(element.dateTime);
   if (Number.isNaN(at.getTime())) return;
   const now = new Date();
   const day = at.toDateString() === now.toDateString() ? {} : { day: 'numeric', month: 'short' };
   const year = at.getFullYear() === now.getFullYear() ? {} : { year: 'numeric' };
-  const format = timeFormat({ ...year, ...day, hour: 'numeric', minute: '2-digit' });
+  const format = timeFormat({ ...year, ...day, hour: 'numeric', minute: '2-digit', timeZoneName: 'short' });
   element.textContent = format.format(at);
 }
 

@@ -32,8 +32,8 @@ pub const READ_ONLY: &str = "GET, HEAD";
 
 /// Returns an HTML page with its security headers. It is never cached, since it may show a voter's own
 /// state.
-pub fn html(status: StatusCode, body: String) -> Response {
-    let mut response = Response::new(body.into());
+pub fn html(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let set = [

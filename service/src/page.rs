@@ -4,13 +4,16 @@
 //! Invariant: text that somebody typed reaches HTML through Askama's escaping only. A page carries no
 //! inline script and no inline style, so the strict content security policy holds.
 
+mod compression;
 mod qr;
 mod static_files;
+mod trimming;
 
 use std::borrow::Borrow;
 
 use askama::Template;
-use warp::http::{HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use crate::http::{self, BasePath};
@@ -88,7 +91,7 @@ pub fn problem(
         base: base.clone(),
         back,
     };
-    problem.mark(render(problem.kind.status, words, &page))
+    problem.mark(render(problem.kind.status, words, &page, None))
 }
 
 /// Returns the static files with the sentences for the scripts of a page, `ballot` or `results`, in all languages. They are made
@@ -106,18 +109,36 @@ pub fn sentences_of(page: &str) -> Vec<Asset> {
 }
 
 /// Renders a page in this language as a reply; a page that does not render is answered with 500.
-pub fn render(status: StatusCode, words: Words, page: &impl Template) -> Response {
+///
+/// `asked` are the headers of a GET whose page repeats nothing of the request but what stands in lists of ours: such a page is
+/// compressed if the client reads gzip. No other page is, because of the secret that it holds.
+pub fn render(
+    status: StatusCode,
+    words: Words,
+    page: &impl Template,
+    asked: Option<&HeaderMap>,
+) -> Response {
     match page.render() {
         Ok(body) => {
+            let reads_gzip = asked.is_some_and(|headers| compression::accepts(headers, "gzip"));
+            let compressed = reads_gzip.then(|| compression::gzip(body.as_bytes())).flatten();
+            let is_compressed = compressed.is_some();
+            let body = compressed.map_or_else(|| Bytes::from(body), Bytes::from);
             let mut response = http::html(status, body);
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(words.lang()));
             headers.append(header::VARY, HeaderValue::from_name(header::ACCEPT_LANGUAGE));
+            if asked.is_some() {
+                headers.append(header::VARY, HeaderValue::from_name(header::ACCEPT_ENCODING));
+            }
+            if is_compressed {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
             response
         }
         Err(error) => {
             tracing::error!("a page could not be rendered and is answered with 500: {error}");
-            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown".to_owned())
+            http::html(StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be shown")
         }
     }
 }

@@ -57,6 +57,21 @@ new PerformanceObserver((list) => {
 setTimeout(() => done(jumps), 300);
 "#;
 
+/// Returns when the largest text or picture of the first screen was painted, in milliseconds since the page was asked for
+/// (<https://w3c.github.io/largest-contentful-paint/>).
+const LARGEST_PAINT: &str = r#"
+const done = arguments[arguments.length - 1];
+let last = null;
+new PerformanceObserver((list) => {
+    for (const paint of list.getEntries()) last = paint.startTime;
+}).observe({ type: "largest-contentful-paint", buffered: true });
+setTimeout(() => done(last), 500);
+"#;
+/// A slow 3G network: the time to an answer in milliseconds, and bytes a second in each direction.
+const SLOW_NETWORK: (u32, u32) = (400, 50_000);
+/// By how much a cheap telephone calculates more slowly than this machine.
+const SLOW_PROCESSOR: u32 = 4;
+
 /// The settings of a visitor's browser.
 #[derive(Debug, Clone)]
 pub struct BrowserOptions {
@@ -184,6 +199,42 @@ impl Browser {
         let found = self.execute_async(JUMPS, Vec::new()).await.expect("scripts run");
         let found: Vec<String> = serde_json::from_value(found).expect("a list of texts");
         found.into_iter().map(|jump| format!("{name}: {jump}")).collect()
+    }
+
+    /// Opens a page as somebody does who has never seen it, on a telephone with a quarter of this machine's speed in a slow
+    /// 3G network (400 ms to each answer, 400 kbit/s). Returns when the largest text or picture of its first screen was
+    /// painted, in milliseconds since the page was asked for.
+    ///
+    /// # Panics
+    /// Panics if the browser cannot be slowed down, or paints nothing.
+    pub async fn largest_paint_ms(&self, address: &str) -> f64 {
+        let (latency, bytes_per_s) = SLOW_NETWORK;
+        let network = json!({ "offline": false, "latency": latency, "downloadThroughput": bytes_per_s,
+            "uploadThroughput": bytes_per_s, "connectionType": "cellular3g" });
+        let commands = [
+            ("Network.enable", json!({})),
+            ("Network.clearBrowserCache", json!({})),
+            ("Network.emulateNetworkConditions", network),
+            ("Emulation.setCPUThrottlingRate", json!({ "rate": SLOW_PROCESSOR })),
+        ];
+        for (command, parameters) in commands {
+            self.devtools(command, parameters).await.expect("the browser can be slowed down");
+        }
+        self.goto(address).await.expect("the page opens");
+        let painted = self.execute_async(LARGEST_PAINT, Vec::new()).await.expect("scripts run");
+        painted.as_f64().expect("something was painted")
+    }
+
+    /// Shows pages as a system does whose user has chosen few colours of high contrast (`forced-colors: active`).
+    ///
+    /// # Panics
+    /// Panics if the browser does not do so.
+    pub async fn force_colours(&self) {
+        let features = json!({ "features": [{ "name": "forced-colors", "value": "active" }] });
+        self.devtools("Emulation.setEmulatedMedia", features).await.expect("colours are forced");
+        let asked = "return matchMedia('(forced-colors: active)').matches";
+        let active = self.execute(asked, Vec::new()).await.expect("scripts run");
+        assert_eq!(active, true, "colours are not forced");
     }
 
     /// Returns the visible text of the first element that matches, or an empty text while no element does.

@@ -1,6 +1,7 @@
 //! The keys that sign receipts and checkpoints.
 //!
-//! They come from one file, a line per key in the form of C2SP `signed-note`: `PRIVATE+KEY+<name>+<id>+<key>`. The first key
+//! They come from one file, a line per key in the form of C2SP `signed-note`: `PRIVATE+KEY+<name>+<id>+<key>`. A line may also be
+//! `<name> <64 hexadecimal digits>`, the seed of the key, which `openssl rand -hex 32` makes. The first key
 //! signs. The others are keys of before: their public halves stay published, so that older receipts can still be
 //! checked. `votectl keygen` makes a line.
 //!
@@ -16,6 +17,7 @@ use signed_note::{
     Note, Signer, StandardSigner, StandardVerifier, Verifier, VerifierList, key_id,
     new_ed25519_verifier_key,
 };
+use votestream_schema::poll::voter_key::PollSecret;
 
 /// The byte in front of an Ed25519 key in the form of `signed-note`.
 const ED25519: u8 = 1;
@@ -32,7 +34,8 @@ pub enum KeyError {
     None,
     /// A line is not a private key.
     #[error(
-        "line {0} is not a private Ed25519 key of the form PRIVATE+KEY+<name>+<id>+<key>; `votectl keygen` makes one"
+        "line {0} is neither a private Ed25519 key of the form PRIVATE+KEY+<name>+<id>+<key>, as `votectl keygen` makes it, nor \
+         of the form `<name> <64 hexadecimal digits>`"
     )]
     Malformed(usize),
     /// The lines have different names.
@@ -68,9 +71,7 @@ impl SigningKeys {
     /// # Errors
     /// Returns [`KeyError::Name`] if the name has blanks or plus signs, or is too long.
     pub fn generate(name: &str) -> Result<Self, KeyError> {
-        let is_valid =
-            signed_note::is_key_name_valid(name) && name.chars().count() <= NAME_CHARS_MAX;
-        if !is_valid {
+        if !is_name(name) {
             return Err(KeyError::Name);
         }
         let key = SigningKey::from_bytes(&rand::random());
@@ -85,7 +86,8 @@ impl SigningKeys {
         let mut keys: Option<Self> = None;
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         for (at, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-            let (name, key) = private_key(line).ok_or(KeyError::Malformed(at))?;
+            let found = private_key(line).or_else(|| seed(line));
+            let (name, key) = found.ok_or(KeyError::Malformed(at))?;
             match &mut keys {
                 None => keys = Some(Self { name: name.to_owned(), keys: vec![key] }),
                 Some(keys) if keys.name != name => return Err(KeyError::OtherName(at)),
@@ -218,6 +220,18 @@ fn private_key(line: &str) -> Option<(&str, SigningKey)> {
     Some((name, SigningKey::from_bytes(seed)))
 }
 
+/// Reads name and seed: `vote.example.org 0123…`.
+fn seed(line: &str) -> Option<(&str, SigningKey)> {
+    let (name, digits) = line.split_once(' ')?;
+    // The secret of a poll has the same form.
+    let seed = PollSecret::from_hex(digits.trim())?;
+    is_name(name).then(|| (name, SigningKey::from_bytes(seed.as_bytes())))
+}
+
+fn is_name(name: &str) -> bool {
+    signed_note::is_key_name_valid(name) && name.chars().count() <= NAME_CHARS_MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +247,17 @@ mod tests {
         assert_eq!(keys.name(), "PeterNeumann");
         assert_eq!(keys.reveal(), OF_GO);
         assert_eq!(keys.public("PeterNeumann"), [PUBLIC_OF_GO]);
+    }
+
+    #[test]
+    fn a_seed_is_a_key_as_well() {
+        let seed = "ab".repeat(32);
+        let keys = SigningKeys::parse(&format!("a.example {seed}\n")).unwrap();
+        let same = SigningKeys::parse(&keys.reveal()).unwrap();
+        assert_eq!((keys.name(), keys.reveal()), ("a.example", same.reveal()));
+        for bad in [format!("a.example {}", &seed[1..]), seed.clone(), format!("a+b {seed}")] {
+            assert_eq!(SigningKeys::parse(&bad).unwrap_err(), KeyError::Malformed(1), "{bad}");
+        }
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl AppState {
                 let shown = self.opened_for(snapshot, head);
                 let page = self.results_page(&shown, words, slug, Some(head));
                 let is_opened = is_hidden && shown.visible;
-                render(StatusCode::OK, words, &ResultsPage { is_opened, ..page })
+                let page = ResultsPage { is_opened, ..page };
+                render(StatusCode::OK, words, &page, Some(&head.headers))
             }
             Err(problem) => self.problem_page(&problem, head, query),
         }
@@ -50,7 +51,8 @@ impl AppState {
             Ok(snapshot) => {
                 let words = words_of(&snapshot, Some(head), query);
                 let page = self.results_page(&snapshot, words, Some(slug), Some(head));
-                render(StatusCode::OK, words, &ResultsPage { is_embedded: true, ..page })
+                let page = ResultsPage { is_embedded: true, ..page };
+                render(StatusCode::OK, words, &page, Some(&head.headers))
             }
             Err(problem) => self.problem_page(&problem, head, query),
         };
@@ -75,7 +77,7 @@ impl AppState {
             door: self.vote_url.as_deref().and_then(|url| Door::new(url, code)),
             results: self.results_page(&snapshot, words, Some(slug), Some(head)),
         };
-        render(StatusCode::OK, words, &page)
+        render(StatusCode::OK, words, &page, Some(&head.headers))
     }
 
     /// Renders what became of a poll's ballots, for `GET /polls/{slug}/accounts`.
@@ -92,7 +94,7 @@ impl AppState {
                     account,
                     now_ms: now_ms(),
                 };
-                render(StatusCode::OK, words, &page)
+                render(StatusCode::OK, words, &page, Some(&head.headers))
             }
             Err(problem) => self.problem_page(&problem, head, query),
         }

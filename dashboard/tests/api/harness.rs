@@ -43,6 +43,7 @@ pub fn poll(slug: &str) -> Definition {
         keep_votes_days: None,
         network_limit: None,
         listed: None,
+        receipts: None,
         opens_at: Some(in_ms(-60_000)),
         closes_at: None,
     }

@@ -338,6 +338,51 @@ async fn keys_hide_reveal_and_turn_to_the_polls_that_are_listed() {
 }
 
 #[tokio::test]
+async fn listeners_hear_what_happens_to_the_poll_and_to_the_connection() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let hidden = Definition { visibility: Visibility::AfterClose, ..poll("pets") };
+    let pets = database.create(&Definition { opens_at: Some(in_ms(4_000)), ..hidden }).await;
+    database.count(pets, 3, &[2, 1]).await;
+    let service = Setup::on(&database.url).start().await;
+    let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&format!("http://localhost:{}/present/pets", proxy.port())).await.unwrap();
+    let watch = "window.told = [];
+        const announcer = document.getElementById('announcer');
+        new MutationObserver(() => told.push(announcer.textContent)).observe(announcer, { childList: true });";
+    run(&browser, watch).await;
+    let heard = async |words: &[&str]| {
+        eventually(Duration::from_secs(30), async || {
+            let told = run(&browser, "return told").await;
+            if told == json!(words) { Ok(()) } else { Err(told) }
+        })
+        .await;
+    };
+    until_live(&browser).await;
+    heard(&["Voting is open"]).await;
+    let closes_at = in_ms(200);
+    database.close(pets, closes_at).await;
+    let counting = "Closed: counting the last votes";
+    heard(&["Voting is open", counting]).await;
+    run(&browser, "told.length = 0").await;
+    database.complete_to(closes_at, 0, pets).await;
+    let (shown, ended) = ("The results are shown now.", "Final: voting has closed");
+    until_true(&browser, &format!("return told.includes('{shown}')")).await;
+    browser.until("#poll-state", |words| words == ended).await;
+    run(&browser, "told.length = 0").await;
+    press(&browser, "h").await;
+    heard(&["The results are hidden now."]).await;
+    press(&browser, "r").await;
+    heard(&["The results are hidden now.", shown]).await;
+    run(&browser, "told.length = 0").await;
+    proxy.set(Mode::Reset);
+    heard(&["The connection is lost: the figures do not move."]).await;
+    proxy.set(Mode::Pass);
+    until_true(&browser, "return told.at(-1) === 'The connection is back.'").await;
+}
+
+#[tokio::test]
 async fn figures_change_without_a_jump() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let mut database = Database::new().await;

@@ -114,6 +114,14 @@ pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -
     cross_origin::share(with_cookies(reply, visitor.cookie), origin)
 }
 
+/// Answers `GET /api/polls/{slug}/receipt` with the receipt of the caller's vote.
+pub(crate) async fn receipt(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
+    match voting.own_receipt(&slug, &head).await {
+        Ok((_, receipt)) => http::json(StatusCode::OK, receipt),
+        Err(problem) => problem.into_response(),
+    }
+}
+
 fn parse(body: &[u8]) -> Result<Submission, Problem> {
     Submission::from_json(body).map_err(|error| {
         Problem::malformed(format!("the body is not {{\"choices\": [\"…\"]}}: {error}"))

@@ -14,7 +14,7 @@ use votestream_service::language::{Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
-use warp::http::{HeaderValue, StatusCode, header};
+use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
@@ -41,7 +41,7 @@ pub(crate) async fn page(
             }
             let path = words.link(voting.path_of(slug.as_deref()));
             let page = BallotPage::of_draft(words, name, voting.base.clone(), path, now_ms());
-            return render(StatusCode::OK, words, &page);
+            return render(StatusCode::OK, words, &page, Some(&head.headers));
         }
     };
     let words = words_of(&poll, &head, &query);
@@ -52,12 +52,17 @@ pub(crate) async fn page(
     let marks =
         Marks { beforehand: poll.mark(named.iter().map(String::as_str)), ..Marks::default() };
     let page = ballot_page(&voting, words, &poll, slug.as_deref(), standing, &visitor, marks);
-    with_cookies(show(&voting, StatusCode::OK, &page), visitor.cookie)
+    with_cookies(show(&voting, StatusCode::OK, &page, Some(&head.headers)), visitor.cookie)
 }
 
-/// Returns a ballot page, which may load the script of another service if challenges need it.
-fn show(voting: &VotingService, status: StatusCode, page: &BallotPage) -> Response {
-    let mut response = render(status, page.words, page);
+/// Returns a ballot page, which may load the script of another service if challenges need it; for a GET, `asked` are its headers.
+fn show(
+    voting: &VotingService,
+    status: StatusCode,
+    page: &BallotPage,
+    asked: Option<&HeaderMap>,
+) -> Response {
+    let mut response = render(status, page.words, page, asked);
     if let Some(origins) = voting.challenges.script_origins() {
         http::allow_scripts_of(&mut response, origins);
     }
@@ -134,7 +139,7 @@ pub(crate) async fn receipt(
     head: Head,
     query: String,
 ) -> Response {
-    match own_receipt(&voting, &slug, &head).await {
+    match voting.own_receipt(&slug, &head).await {
         Ok((poll, receipt)) => {
             let name = format!("attachment; filename=\"receipt-{}.json\"", poll.slug);
             let mut reply = http::json(StatusCode::OK, receipt);
@@ -159,7 +164,7 @@ pub(crate) async fn check_receipt(
     query: String,
 ) -> Response {
     let words = Words::choose(&query, None, &head.headers);
-    let found = own_receipt(&voting, &slug, &head).await.and_then(|(poll, receipt)| {
+    let found = voting.own_receipt(&slug, &head).await.and_then(|(poll, receipt)| {
         let page = receipts_url(&voting, &poll).ok_or_else(Problem::not_found)?;
         Ok((words.link(page), receipt))
     });
@@ -173,20 +178,6 @@ pub(crate) async fn check_receipt(
         }
         Err(problem) => problem_page(&voting, &problem, words, None),
     }
-}
-
-/// The receipt of this browser's vote, as JSON.
-async fn own_receipt(
-    voting: &VotingService,
-    slug: &str,
-    head: &Head,
-) -> Result<(Arc<Poll>, String), Problem> {
-    let poll = voting.poll(slug)?;
-    let client = voting.client(head.peer, &head.headers);
-    let voter = voting.visitor(&poll, client, &head.headers).voter;
-    let receipt = voting.receipt(&poll, voter).await?;
-    let receipt = serde_json::to_string(&receipt).expect("plain texts and numbers");
-    Ok((poll, receipt))
 }
 
 fn header_of(text: &str) -> HeaderValue {
@@ -245,7 +236,8 @@ pub(crate) async fn cast(
                 ..Visitor::default()
             };
             let page = ballot_page(&voting, words, &poll, slug, vote, &visitor, Marks::default());
-            show(&voting, StatusCode::OK, &BallotPage { keeps_no_cookie: true, ..page })
+            let page = BallotPage { keeps_no_cookie: true, ..page };
+            show(&voting, StatusCode::OK, &page, None)
         }
         Ok(_) => see_other(&path),
         Err(problem) => {
@@ -305,7 +297,7 @@ fn refused_page(voting: &VotingService, mut page: BallotPage, problem: &Problem)
         title: problem.kind.title(words).into_owned(),
         detail: sentence(&detail),
     });
-    problem.mark(show(voting, problem.kind.status, &page))
+    problem.mark(show(voting, problem.kind.status, &page, None))
 }
 
 /// The options that a form shows as marked, beside those of the vote that stands.

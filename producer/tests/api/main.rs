@@ -23,5 +23,6 @@ mod hostile;
 mod identity;
 mod pages;
 mod policies;
+mod receipts;
 mod seed;
 mod storing;

@@ -20,6 +20,9 @@ use crate::http::{RequestTimer, SCRIPT_POLICY, cacheable, timed};
 use crate::listener::{Head, head};
 use crate::problem::Problem;
 
+use super::compression::accepts;
+use super::trimming::trimmed;
+
 /// A static file: its path under `/static/`, its content type, its bytes.
 pub type Asset = (&'static str, &'static str, &'static [u8]);
 
@@ -53,8 +56,8 @@ struct File {
 }
 
 impl StaticFiles {
-    /// Makes the addresses of the files, and compresses them. In a script, the names of other scripts (`'./NAME'`) get their
-    /// hashes. They stay relative to the script, so they are right below every base path.
+    /// Makes the addresses of the files, and compresses them. Style sheets and scripts lose their comments. In a script, the names
+    /// of other scripts (`'./NAME'`) get their hashes. They stay relative to the script, so they are right below every base path.
     ///
     /// # Panics
     /// Panics if two scripts import each other, because no hash could then be computed.
@@ -75,10 +78,8 @@ impl StaticFiles {
     /// hash, or empty.
     pub fn reply(&self, name: &str, query: &str, headers: &HeaderMap) -> Option<Response> {
         let file = self.get(name)?;
-        let accepted = headers.get_all(header::ACCEPT_ENCODING);
-        let accepts = |encoding| accepted.iter().any(|value| allows(value, encoding));
-        let brotli = file.brotli.as_ref().filter(|_| accepts("br"));
-        let gzip = || file.gzip.as_ref().filter(|_| accepts("gzip"));
+        let brotli = file.brotli.as_ref().filter(|_| accepts(headers, "br"));
+        let gzip = || file.gzip.as_ref().filter(|_| accepts(headers, "gzip"));
         let compressed =
             brotli.map(|bytes| ("br", bytes)).or_else(|| gzip().map(|bytes| ("gzip", bytes)));
         let (encoding, bytes) = compressed.unwrap_or(("", &file.plain));
@@ -113,10 +114,11 @@ impl StaticFiles {
         }
         assert!(depth <= assets.len(), "{name} and another script import each other");
         let mut content = Cow::Borrowed(*bytes);
-        if is_script(name) {
-            let text = std::str::from_utf8(bytes).expect("a script is UTF-8");
-            let mut text = text.to_owned();
-            for other in assets.iter().filter(|other| is_script(other.0)) {
+        if is_script(name) || name.ends_with(".css") {
+            let text = std::str::from_utf8(bytes).expect("style sheets and scripts are UTF-8");
+            let mut text = trimmed(text).into_owned();
+            let imported = assets.iter().filter(|other| is_script(name) && is_script(other.0));
+            for other in imported {
                 let plain = format!("'./{}'", other.0);
                 if text.contains(&plain) {
                     self.add(other, assets, depth + 1);
@@ -170,18 +172,6 @@ fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether an `Accept-Encoding` header names this encoding, and not to forbid it.
-fn allows(value: &HeaderValue, encoding: &str) -> bool {
-    let text = value.to_str().unwrap_or_default();
-    text.split(',').any(|item| {
-        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-        let weight =
-            parameters.trim().strip_prefix("q=").map(|weight| weight.trim().parse::<f32>());
-        let is_forbidden = weight.is_some_and(|weight| weight.is_ok_and(|weight| weight <= 0.0));
-        name.trim().eq_ignore_ascii_case(encoding) && !is_forbidden
-    })
-}
-
 fn worthwhile(compressed: Vec<u8>, plain: &[u8]) -> Option<Bytes> {
     (compressed.len() * 100 < plain.len() * WORTH_PERCENT).then(|| compressed.into())
 }
@@ -209,10 +199,10 @@ mod tests {
     use super::*;
 
     const LONG: &[u8] =
-        b"p { color: red } p { color: red } p { color: red } p { color: red } p { color: red }";
+        b"p { color: red } p { color: red } p { color: red } p { color: red } p { color: red }\n";
     const ASSETS: &[Asset] = &[
-        ("a.js", "text/javascript", b"import { b } from './b.js';"),
-        ("b.js", "text/javascript", b"export const b = 1;"),
+        ("a.js", "text/javascript", b"import { b } from './b.js';\n"),
+        ("b.js", "text/javascript", b"export const b = 1;\n"),
         ("long.css", "text/css", LONG),
     ];
 
@@ -225,11 +215,11 @@ mod tests {
         let files = StaticFiles::new(ASSETS);
         let script = files.get("a.js").unwrap();
         let named = files.path("b.js").strip_prefix("/static/").unwrap();
-        let expected = format!("import {{ b }} from './{named}';");
+        let expected = format!("import {{ b }} from './{named}';\n");
         assert_eq!(script.plain, expected.as_bytes());
         // A change of what it imports changes its own name, too.
         let changed =
-            StaticFiles::new(&[ASSETS[0], ("b.js", "text/javascript", b"export const b = 2;")]);
+            StaticFiles::new(&[ASSETS[0], ("b.js", "text/javascript", b"export const b = 2;\n")]);
         assert_ne!(files.path("a.js"), changed.path("a.js"));
     }
 

@@ -31,6 +31,9 @@ pub(super) struct DataDir {
     _lock: File,
 }
 
+/// The name under which this deployment signs.
+const SIGNED_BY: &str = "votestream.localhost";
+
 impl DataDir {
     /// Makes the folder if it does not exist, and locks it.
     ///
@@ -82,6 +85,17 @@ impl DataDir {
         };
         let secret = make_or_read();
         Ok(secret.map_err(servers::Error::io(format!("keep the secret {}", path.display())))?)
+    }
+
+    /// Writes the key that signs receipts and logs, if there is none yet, and returns the path of its file.
+    pub(super) fn signing_key(&self) -> Result<PathBuf, Error> {
+        let path = self.secret_path("signing-keys");
+        if !path.is_file() {
+            let line = format!("{SIGNED_BY} {}\n", random_secret());
+            let written = write_private(&path, &line);
+            written.map_err(servers::Error::io(format!("keep the secret {}", path.display())))?;
+        }
+        Ok(path)
     }
 
     /// Returns the path of a file that exports the addresses of the servers to a shell, for votectl.

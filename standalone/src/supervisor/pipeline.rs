@@ -315,12 +315,15 @@ impl<'a> Pipeline<'a> {
             ("VOTE_URL", self.addresses.vote.clone()),
             ("RESULTS_URL", self.addresses.results.clone()),
         ]);
+        let signing_keys = self.data_dir.signing_key()?.display().to_string();
+        producer.push(("SIGNING_KEYS_FILE", signing_keys.clone()));
         let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
         let consumer_redis = self.redis_environment("consumer")?;
         let consumers = self.ports.consumer_metrics.iter().zip(1..).map(|(port, number)| {
             let mut environment = common(*port);
             environment.extend(consumer_redis.clone());
             environment.push(("DATABASE_URL", database_url.clone()));
+            environment.push(("SIGNING_KEYS_FILE", signing_keys.clone()));
             spec(&format!("consumer-{number}"), "consumer", *port, environment)
         });
         let mut specs = vec![
@@ -452,7 +455,8 @@ fn canary_poll_arguments() -> Vec<String> {
     let title = "A machine votes here, to see whether voting works";
     let words = ["poll", "create", "--slug", CANARY_POLL, "--title", title];
     let options = ["--option", "tick=Tick", "--option", "tock=Tock", "--vote-policy", "replace"];
-    let ends = ["--open", "--if-missing"];
+    // It changes its vote for ever, so its log would grow for ever.
+    let ends = ["--no-receipts", "--open", "--if-missing"];
     words.into_iter().chain(options).chain(ends).map(str::to_owned).collect()
 }
 

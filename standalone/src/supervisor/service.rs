@@ -113,6 +113,7 @@ pub(super) fn clean(command: &mut Command) -> &mut Command {
         "DATABASE_URL_FILE",
         "DATABASE_CA_FILE",
         "COOKIE_KEYS",
+        "SIGNING_KEYS",
         "CHECK_CONFIG",
         "CANARY_POLL",
         "CA_FILE",

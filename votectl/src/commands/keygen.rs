@@ -34,6 +34,5 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
     let keys = SigningKeys::generate(&args.name)?;
     let key =
         NewKey { private_key: keys.reveal(), public_key: keys.public(keys.name()).join("\n") };
-    output.print(&key, || key.private_key.clone());
-    Ok(())
+    output.print(&key, || key.private_key.clone())
 }
