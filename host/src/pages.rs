@@ -16,6 +16,7 @@ use votestream_service::page::{
     sentence,
 };
 use votestream_service::problem::Problem;
+use warp::http::StatusCode;
 use warp::reply::Response;
 
 use crate::access::Visitor;
@@ -49,6 +50,11 @@ impl Frame {
     pub(crate) fn link(&self, path: &str) -> String {
         self.words.link(self.base.join(path))
     }
+}
+
+/// Renders a page. None is compressed: each holds the text against forgery, which the length of a compressed page could tell.
+pub(crate) fn render(status: StatusCode, words: Words, page: &impl Template) -> Response {
+    page::render(status, words, page, None)
 }
 
 /// The page of a problem that belongs to no form; `back` is a path that leads on.

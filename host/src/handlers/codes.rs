@@ -3,7 +3,7 @@
 use serde_json::json;
 use votestream_schema::code::Code;
 use votestream_service::language::Message;
-use votestream_service::page::{QrPicture, render};
+use votestream_service::page::QrPicture;
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
 use votestream_votectl::{BallotAddress, guessable};
@@ -17,7 +17,7 @@ use crate::access::Visitor;
 use crate::codes::{self, CodesOrder, Written};
 use crate::desk::HandedOut;
 use crate::fields::Fields;
-use crate::pages::{Card, CardsPage, CodesPage, Field, Frame, Trouble, problem_page};
+use crate::pages::{Card, CardsPage, CodesPage, Field, Frame, Trouble, problem_page, render};
 use crate::problems::{NOT_SIGNED_IN, REFUSED};
 
 /// Answers `GET /polls/{slug}/codes`.

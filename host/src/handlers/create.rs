@@ -1,7 +1,6 @@
 //! The page that creates a poll.
 
 use votestream_service::language::Message;
-use votestream_service::page::render;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
 use warp::reply::Response;
@@ -11,7 +10,7 @@ use super::{AppState, Request, problem_of, see_other};
 use crate::fields::Fields;
 use crate::mistakes;
 use crate::order::definition;
-use crate::pages::{CreatePage, Field, Frame, Trouble, problem_page};
+use crate::pages::{CreatePage, Field, Frame, Trouble, problem_page, render};
 use crate::problems::{NOT_SIGNED_IN, REFUSED};
 
 /// Answers `GET /create`.

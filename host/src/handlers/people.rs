@@ -7,7 +7,7 @@ use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::tally::{Share, Tally};
 use votestream_schema::{PollOption, Slug};
 use votestream_service::language::Words;
-use votestream_service::page::{plain_time, render};
+use votestream_service::page::plain_time;
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
 use warp::http::StatusCode;
@@ -19,6 +19,7 @@ use crate::codes;
 use crate::order::Task;
 use crate::pages::{
     ChangeRow, Frame, ListPage, OptionRow, PollPage, PollRow, Progress, StepRow, problem_page,
+    render,
 };
 
 /// Answers `GET /`: the polls that the organiser may use.

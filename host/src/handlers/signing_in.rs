@@ -1,13 +1,12 @@
 //! Signs people in and out.
 
-use votestream_service::page::render;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::{AppState, Request, see_other, with_cookie};
 use crate::fields::Fields;
-use crate::pages::{Frame, SignInPage, Trouble, problem_page};
+use crate::pages::{Frame, SignInPage, Trouble, problem_page, render};
 
 /// Answers `GET /sign-in`, and `GET /sign-in/{link}`, which uses no link up: programs that make previews open it too.
 pub(crate) fn page(state: &AppState, link: Option<&str>, request: &Request) -> Response {

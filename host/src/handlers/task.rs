@@ -2,7 +2,7 @@
 
 use votestream_schema::poll::rfc3339;
 use votestream_service::language::Message;
-use votestream_service::page::{plain_time, render};
+use votestream_service::page::plain_time;
 use votestream_service::problem::Problem;
 use votestream_votectl::operations::polls::PollWithResults;
 use warp::http::StatusCode;
@@ -14,7 +14,7 @@ use super::{AppState, Request, problem_of, see_other};
 use crate::access::Visitor;
 use crate::fields::Fields;
 use crate::order::{Order, Task};
-use crate::pages::{Field, Frame, TaskPage, Trouble, problem_page};
+use crate::pages::{Field, Frame, TaskPage, Trouble, problem_page, render};
 use crate::problems::{NOT_SIGNED_IN, REFUSED, UNCONFIRMED};
 
 /// Answers `GET /polls/{slug}/{task}`.
