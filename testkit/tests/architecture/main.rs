@@ -69,7 +69,7 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 10] = [
+const DEPLOYED: [&str; 11] = [
     "schema",
     "transparency",
     "service",
