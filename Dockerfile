@@ -1,4 +1,4 @@
-# The images of Votestream, one target each: producer, consumer, dashboard, votectl, loadtest, canary.
+# The images of Votestream, one target each: producer, consumer, dashboard, host, votectl, loadtest, canary.
 #
 #   docker build --target producer -t votestream/producer:dev .
 #
@@ -73,6 +73,21 @@ EXPOSE 8081 9081
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/dashboard", "healthcheck"]
 USER 65532:65532
 ENTRYPOINT ["/dashboard"]
+
+FROM scratch AS host
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Votestream host" \
+      org.opencontainers.image.description="Lets organisers open, change and close polls" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=compiled /programs/host.cdx.json /sbom.cdx.json
+COPY --from=compiled /programs/host /host
+EXPOSE 8082 9083
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s CMD ["/host", "healthcheck"]
+USER 65532:65532
+ENTRYPOINT ["/host"]
 
 FROM scratch AS votectl
 ARG VERSION

@@ -5,7 +5,7 @@ DATA_DIR ?= .data
 export DATA_DIR
 
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
-PIPELINE := standalone votectl producer consumer dashboard canary
+PIPELINE := standalone votectl producer consumer dashboard host canary
 
 # CI compiles once, so it needs no incremental compilation, whose files take several gigabytes.
 ifdef CI
@@ -21,7 +21,7 @@ PROFILE := release
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT PUBLIC_URL RESULTS_URL DEFAULT_POLL METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
+	@echo '  Settings of make up: VOTE_PORT RESULTS_PORT HOST_PORT PUBLIC_URL RESULTS_URL DEFAULT_POLL METRICS_PORT DATA_DIR OPTION_A OPTION_B CONSUMERS CLUSTER REDIS_SERVER'
 	@echo '  OBSERVE=1 also starts a canary, Prometheus and Alertmanager, and Grafana where it is installed: PROMETHEUS_PORT ALERTMANAGER_PORT GRAFANA_PORT'
 	@echo '  PROFILE=dev builds faster; the programs are slower'
 	@echo '  for example: make up VOTE_PORT=8000 OPTION_A=Tea OPTION_B=Coffee'
@@ -73,7 +73,7 @@ bench: ## measure the pipeline and its baselines, and write bench/RESULTS.md
 	cargo build --release --workspace --bins
 	@exec "$${CARGO_TARGET_DIR:-target}/release/bench" $(BENCH)
 
-images: ## build and check the images of the five programs; compiles them twice and compares
+images: ## build and check the images of the programs; compiles them twice and compares
 	@bin/install rust build containers
 	@containers/install
 	@containers/compile .cache/containers/released

@@ -45,14 +45,14 @@ ours=65532 # the user in our images
 server=999 # the user in the official images of Redis and Postgres
 
 # The line of the default user is copied unchanged: that user is off, and has no password.
-acl=$(grep '^user default off ' /redis-users.acl && user operator && user producer && user consumer)
+acl=$(grep '^user default off ' /redis-users.acl && user operator && user producer && user consumer && user host)
 echo "$acl" | give redis $server users.acl
 secret redis-operator | give redis $server password
 
 secret postgres-superuser | give postgres $server password
 echo "*:*:*:postgres:$(secret postgres-superuser)" | give postgres $server pgpass
 secret postgres-votestream | give postgres $server owner
-for role in consumer dashboard backup; do
+for role in consumer dashboard host backup; do
     secret "postgres-votestream_$role" | give postgres $server "$role"
 done
 
@@ -65,6 +65,8 @@ done
 redis_url consumer | give consumer $ours redis-url
 postgres_url votestream_consumer | give consumer $ours database-url
 postgres_url votestream_dashboard | give dashboard $ours database-url
+redis_url host | give host $ours redis-url
+postgres_url votestream_host | give host $ours database-url
 redis_url operator | give operator $ours redis-url
 postgres_url votestream | give operator $ours database-url
 secret grafana-admin | give grafana 472 admin-password

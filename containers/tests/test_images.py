@@ -17,7 +17,7 @@ import unittest
 
 from engine import inspect, podman, run
 
-PROGRAMS = ("producer", "consumer", "dashboard", "votectl", "loadtest", "canary")
+PROGRAMS = ("producer", "consumer", "dashboard", "host", "votectl", "loadtest", "canary")
 BYTES_MAX = 15_000_000
 FOLDER = pathlib.Path(sys.argv[1])
 RELEASED = "--released" in sys.argv

@@ -12,7 +12,7 @@ import unittest
 from engine import Compose, containers, eventually, healthy, http, inspect, logs, podman
 
 VOTE, RESULTS = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
-OURS = ("producer", "consumer", "dashboard", "canary")
+OURS = ("producer", "consumer", "dashboard", "host", "canary")
 SERVERS = ("redis", "postgres")
 NO_CAPABILITY = "0000000000000000"
 

@@ -18,7 +18,7 @@ from engine import eventually, inspect, logs, podman, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVERS = os.environ["REDIS_IMAGE"]
-PASSWORDS = {name: "secret" for name in ("password", "owner", "consumer", "dashboard", "backup")}
+PASSWORDS = {name: "secret" for name in ("password", "owner", "consumer", "dashboard", "host", "backup")}
 
 
 class Server:

@@ -28,14 +28,14 @@ SERVERS = [
 EDGES = [(), ("gateway",), ("ingress",)]
 OPTIONS = ["keda", "monitoring", "backup", "loadtest"]
 # These come before the components that change their objects.
-FIRST = ["keda", "backup"]
+FIRST = ["keda", "backup", "host"]
 
 
 def combinations():
     options = [some for number in range(len(OPTIONS) + 1) for some in itertools.combinations(OPTIONS, number)]
     for servers, edge, option in itertools.product(SERVERS, EDGES, options):
-        # Nobody would read the metrics of a canary without monitoring.
-        canary = {"canary"} if "monitoring" in option else set()
+        # Nobody would read the metrics of a canary without monitoring. The host's service is tried beside it.
+        canary = {"canary", "host"} if "monitoring" in option else set()
         chosen = {*servers, *edge, *option, *canary}
         yield sorted(chosen, key=lambda c: (c not in FIRST, c.startswith("tls"), c))
 

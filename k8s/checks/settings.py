@@ -11,7 +11,7 @@ from .deployment import containers, environment, secret_value, title
 
 PROGRAMS = pathlib.Path(os.environ["PROGRAMS"])
 OURS = re.compile(r"(?:^|/)votestream/(\w+)(?:[:@].*)?$")
-SERVICES = ("producer", "consumer", "dashboard", "canary")
+SERVICES = ("producer", "consumer", "dashboard", "host", "canary")
 # Replace values that only a cluster or a secret store knows.
 STAND_INS = {
     "redis-url": "rediss://user:password@redis.example.com:6379",

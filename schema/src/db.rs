@@ -5,11 +5,13 @@
 //! tallies every tick, which are the dashboard's.
 
 pub mod accounts;
+pub mod audit_trail;
 pub mod epoch;
 mod error;
 pub mod locks;
 pub mod log;
 pub mod migrations;
+pub mod organisers;
 pub mod poll_changes;
 pub mod polls;
 pub mod positions;

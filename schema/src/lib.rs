@@ -38,4 +38,4 @@ pub use ballot::Ballot;
 pub use choices::Choices;
 pub use ids::{BallotId, EntryId, PollId, Slug, VoterId, VoterKey};
 pub use keys::Keys;
-pub use poll::{Poll, PollOption, PollState};
+pub use poll::{Poll, PollOption, PollState, organiser};

@@ -7,6 +7,7 @@
 pub mod network;
 pub mod network_limit;
 pub mod order;
+pub mod organiser;
 pub mod results_key;
 pub mod secrecy;
 pub mod short_code;

@@ -22,12 +22,13 @@ Traces are sent when `OTEL_EXPORTER_OTLP_ENDPOINT` is set; the other `OTEL_` var
 ";
 
 /// The programs with the names that the documents give them.
-fn programs() -> [(&'static str, Command); 6] {
+fn programs() -> [(&'static str, Command); 7] {
     let votectl = PostgresArgs::augment_args(RedisArgs::augment_args(Command::new("votectl")));
     [
         ("producer", votestream_producer::Config::command()),
         ("consumer", votestream_consumer::Config::command()),
         ("dashboard", votestream_dashboard::Config::command()),
+        ("host", votestream_host::Config::command()),
         ("canary", votestream_canary::Config::command()),
         ("votectl", votectl),
         ("make up", standalone::supervisor::Config::command()),

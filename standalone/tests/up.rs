@@ -60,6 +60,7 @@ impl Setup {
             .env("DATA_DIR", &self.data_dir)
             .env("VOTE_PORT", self.vote_port.to_string())
             .env("RESULTS_PORT", self.results_port.to_string())
+            .env("HOST_PORT", "0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null());
@@ -82,6 +83,7 @@ impl Setup {
             .arg(format!("DATA_DIR={}", self.data_dir.display()))
             .arg(format!("VOTE_PORT={}", self.vote_port))
             .arg(format!("RESULTS_PORT={}", self.results_port))
+            .arg("HOST_PORT=0")
             .env("CARGO_TARGET_DIR", built.parent().unwrap())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

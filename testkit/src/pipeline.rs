@@ -39,6 +39,7 @@ impl Pipeline {
             .env("DATA_DIR", &data_dir)
             .env("VOTE_PORT", vote_port.to_string())
             .env("RESULTS_PORT", results_port.to_string())
+            .env("HOST_PORT", "0")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -5,7 +5,9 @@ mod codes;
 mod dead_letters;
 mod forget;
 mod keygen;
+mod log;
 mod migrate;
+mod organisers;
 mod poll;
 mod resync;
 mod verify;
@@ -31,6 +33,9 @@ pub enum Command {
     Keygen(keygen::Args),
     Resync(resync::Args),
     Verify(verify::Args),
+    #[command(subcommand)]
+    Organisers(organisers::Command),
+    Log(log::Args),
 }
 
 /// Runs a command, and prints its result.
@@ -44,6 +49,8 @@ pub async fn run(command: Command, servers: &Servers, output: &Output) -> Result
         Command::Audit(args) => audit::run(args, servers, output).await,
         Command::Verify(args) => verify::run(&args, output),
         Command::Keygen(args) => keygen::run(&args, output),
+        Command::Organisers(command) => organisers::run(command, servers, output).await,
+        Command::Log(args) => log::run(&args, servers, output).await,
         Command::Forget(args) => Box::pin(forget::run(args, servers, output)).await,
     }
 }

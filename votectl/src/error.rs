@@ -70,6 +70,9 @@ pub enum Error {
         /// The slug that none of its options has.
         option: Slug,
     },
+    /// There is no organiser with this name who may still do something.
+    #[error("there is no organiser `{0}`; `votectl organisers list` shows all")]
+    NoSuchOrganiser(Slug),
     /// A title or a label breaks a rule.
     #[error(transparent)]
     BadText(#[from] votestream_schema::poll::Invalid),
@@ -173,6 +176,9 @@ pub enum Refusal {
         "has no secret any more, or never had one: nobody can find out which networks an address lies in"
     )]
     NoSecret,
+    /// Whoever archives it must be able to seal it, too.
+    #[error("is sealed when it is archived, which only `votectl poll archive` can do")]
+    SealsWhenArchived,
     /// Only archived polls are sealed and erased.
     #[error("is {0}; archive it first, with `votectl poll archive`")]
     NotArchived(PollState),

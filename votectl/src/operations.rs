@@ -6,6 +6,8 @@
 pub mod audit;
 pub mod codes;
 pub mod dead_letters;
+pub mod log;
 pub mod migrate;
+pub mod organisers;
 pub mod polls;
 pub mod resync;

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue};
 use tokio_postgres::Client;
+use votestream_schema::organiser::OPERATOR;
 use votestream_schema::position::{self, Position};
 use votestream_schema::projection::epoch::{self, Stamp};
 use votestream_schema::projection::functions;
-use votestream_schema::{Keys, db, poll_copy, projection, replay};
+use votestream_schema::{Keys, Slug, db, poll_copy, projection, replay};
 use votestream_service::config::{PostgresArgs, RedisArgs, Secret};
 use votestream_service::postgres::{self, Session};
 use votestream_service::redis::functions::load_missing;
@@ -36,13 +37,29 @@ pub struct Servers {
     postgres: PostgresArgs,
     wait: Duration,
     notify: Notify,
+    actor: String,
+    application: &'static str,
 }
 
 impl Servers {
     /// The servers of these settings, each of which is waited for no longer than `wait`; `notify` shows
     /// which one is waited for, and why.
     pub fn new(redis: RedisArgs, postgres: PostgresArgs, wait: Duration, notify: Notify) -> Self {
-        Self { redis, postgres, wait, notify }
+        Self { redis, postgres, wait, notify, actor: OPERATOR.to_owned(), application: OPERATOR }
+    }
+
+    /// The same servers, for operations that `application` carries out and the audit trail lists under the name of this
+    /// organiser.
+    #[must_use]
+    pub fn acting_as(&self, organiser: &Slug, application: &'static str) -> Self {
+        let (redis, postgres) = (self.redis.clone(), self.postgres.clone());
+        let (wait, notify) = (self.wait, self.notify);
+        Self { redis, postgres, wait, notify, actor: organiser.to_string(), application }
+    }
+
+    /// The name under which the audit trail lists operations on these servers.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// Opens a session with Postgres.
@@ -94,7 +111,7 @@ impl Servers {
 
     async fn connect_postgres(&self) -> Result<Session, Error> {
         let address = shown(self.postgres.url());
-        postgres::connect(&self.postgres, "votectl").await.map_err(|error| {
+        postgres::connect(&self.postgres, self.application).await.map_err(|error| {
             match error.downcast::<tokio_postgres::Error>() {
                 Ok(error) if error.to_string().starts_with("invalid") => {
                     Error::Settings(format!("DATABASE_URL: {error}"))

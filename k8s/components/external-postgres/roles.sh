@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the roles and the database, or sets the roles' passwords again if they are there. Postgres runs it when its volume is
 # empty, as its superuser; the component external-postgres runs it against a managed server.
-#   PASSWORDS   a folder with the files owner, consumer, dashboard, backup
+#   PASSWORDS   a folder with the files owner, consumer, dashboard, host, backup
 #   ROLES_SQL   schema/access/roles.sql; database.sql lies beside it
 set -eu
 : "${PASSWORDS:=/passwords}" "${ROLES_SQL:=/roles/roles.sql}"
@@ -11,7 +11,7 @@ PGUSER=${PGUSER:-${POSTGRES_USER:-postgres}}
 export PGUSER
 
 # Passwords become psql variables on standard input, because the arguments of a process can be seen.
-for name in owner consumer dashboard backup; do
+for name in owner consumer dashboard host backup; do
     quoted=$(sed "s/\\\\/\\\\\\\\/g; s/'/''/g" "$PASSWORDS/$name")
     printf '%s%s_password '"'%s'"'\n' '\set ' "$name" "$quoted"
 done | cat - "$ROLES_SQL" | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname postgres >/dev/null

@@ -37,6 +37,22 @@ pub enum Error {
     /// There is a poll with this slug already.
     #[error("a poll `{0}` exists already; choose another --slug, or add --update or --if-missing")]
     SlugTaken(String),
+    /// There is an organiser with this name already; names of organisers who were revoked stay theirs.
+    #[error("an organiser `{0}` exists already, or existed; choose another name")]
+    OrganiserTaken(String),
+    /// A stored organiser breaks the model as this release knows it.
+    #[error(
+        "organiser `{name}` cannot be read: {reason}; if a newer release wrote it, use that release"
+    )]
+    UnreadableOrganiser {
+        /// The name, as it is stored.
+        name: String,
+        /// The rule that the row breaks.
+        reason: String,
+    },
+    /// The step of the audit trail holds no JSON.
+    #[error("step {0} of the audit trail cannot be read")]
+    UnreadableStep(i64),
 }
 
 /// A row of `polls` that breaks the model as this release knows it.

@@ -29,6 +29,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("after_vote", include_str!("../../migrations/0012_after_vote.sql")),
     ("accounts", include_str!("../../migrations/0013_accounts.sql")),
     ("log", include_str!("../../migrations/0014_log.sql")),
+    ("organisers", include_str!("../../migrations/0015_organisers.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

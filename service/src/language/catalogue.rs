@@ -36,6 +36,7 @@ macro_rules! files {
                 include_str!(concat!("../../locales/", $tag, "/layout.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/ballot.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/results.ftl")),
+                include_str!(concat!("../../locales/", $tag, "/host.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/problems.ftl")),
                 include_str!(concat!("../../locales/", $tag, "/receipt.ftl")),
             ],

@@ -27,6 +27,9 @@ pub struct Config {
     /// Serve the results page on this port; 0 for any free one
     #[arg(long, env = "RESULTS_PORT", default_value_t = 8081)]
     pub results_port: u16,
+    /// Serve the pages of organisers on this port of 127.0.0.1; 0 for any free one
+    #[arg(long, env = "HOST_PORT", default_value_t = 8082)]
+    pub host_port: u16,
     /// Give people this address of the voting page, such as http://192.168.1.20:8080. Unset: this machine's address on its network
     #[arg(long, env = "PUBLIC_URL", value_parser = page_address)]
     pub public_url: Option<Url>,
@@ -36,7 +39,7 @@ pub struct Config {
     /// Give people this address of the results page. Unset: the host of PUBLIC_URL, or this machine's address on its network
     #[arg(long, env = "RESULTS_URL", value_parser = page_address)]
     pub results_url: Option<Url>,
-    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, canary.
+    /// Serve metrics and health checks on this port of 127.0.0.1 and the next ones: producer, dashboard, consumers, host, canary.
     /// Unset: 9080 and the next ones, or free ones where those are taken
     #[arg(long, env = "METRICS_PORT", value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub metrics_port: Option<u16>,
@@ -95,9 +98,11 @@ pub struct Config {
 pub(super) struct Ports {
     pub(super) vote: u16,
     pub(super) results: u16,
+    pub(super) host: u16,
     pub(super) producer_metrics: u16,
     pub(super) dashboard_metrics: u16,
     pub(super) consumer_metrics: Vec<u16>,
+    pub(super) host_metrics: u16,
     /// `None` without `OBSERVE`.
     pub(super) canary_metrics: Option<u16>,
     /// `None` without `OBSERVE`.
@@ -124,11 +129,15 @@ impl Config {
             let (one, other) = ("VOTE_PORT", "RESULTS_PORT");
             return Err(Error::PortTwice { port: vote, one, other });
         }
+        let host = chosen(self.host_port, "HOST_PORT")?;
+        let taken = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT"), (host, "HOST_PORT")];
+        if let Some((port, one)) = taken[..2].iter().copied().find(|(port, _)| *port == host) {
+            return Err(Error::PortTwice { port, one, other: "HOST_PORT" });
+        }
         let base = self.metrics_port.unwrap_or(METRICS_PORT);
         let mut metrics = Vec::new();
-        for port in base..=base + 1 + self.consumers + u16::from(self.observe) {
-            let clash = [(vote, "VOTE_PORT"), (results, "RESULTS_PORT")];
-            let clash = clash.into_iter().find(|(other, _)| *other == port);
+        for port in base..=base + 2 + self.consumers + u16::from(self.observe) {
+            let clash = taken.into_iter().find(|(other, _)| *other == port);
             match (self.metrics_port, clash) {
                 (Some(_), Some((_, one))) => {
                     return Err(Error::PortTwice { port, one, other: "METRICS_PORT" });
@@ -147,8 +156,11 @@ impl Config {
             false => None,
         };
         let canary_metrics = if self.observe { metrics.pop() } else { None };
+        let host_metrics = metrics.pop().unwrap_or_else(free_port);
         Ok(Ports {
             observers,
+            host,
+            host_metrics,
             canary_metrics,
             vote,
             results,
@@ -220,7 +232,8 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Config {
         Config::parse_from(
-            [&["standalone", "--vote-port=0", "--results-port=0"], arguments].concat(),
+            [&["standalone", "--vote-port=0", "--results-port=0", "--host-port=0"], arguments]
+                .concat(),
         )
     }
 
@@ -269,9 +282,10 @@ mod tests {
     fn every_consumer_has_a_metrics_port_of_its_own() {
         let ports = config(&["--consumers=3"]).ports().unwrap();
         let mut all = ports.consumer_metrics;
-        all.extend([ports.vote, ports.results, ports.producer_metrics, ports.dashboard_metrics]);
+        all.extend([ports.vote, ports.results, ports.host, ports.host_metrics]);
+        all.extend([ports.producer_metrics, ports.dashboard_metrics]);
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 9);
     }
 }

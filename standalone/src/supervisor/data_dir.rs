@@ -155,7 +155,7 @@ impl DataDir {
 fn stop_order(name: &str) -> u8 {
     match name {
         "producer" => 0,
-        "dashboard" => 1,
+        "dashboard" | "host" => 1,
         name if name.starts_with("redis") => 3,
         "postgres" => 4,
         _ => 2,

@@ -14,6 +14,8 @@ pub(super) const OWNER: &str = "votestream";
 pub(super) const CONSUMER: &str = "votestream_consumer";
 /// The role of the dashboard, which reads tallies.
 pub(super) const DASHBOARD: &str = "votestream_dashboard";
+/// The role of the host's service, which writes polls.
+pub(super) const HOST: &str = "votestream_host";
 
 /// Creates the roles and the database where they are missing, sets the passwords of the roles, and takes away the rights
 /// that every role has in a database.

@@ -173,6 +173,7 @@ fn configuration(observers: ObserverPorts, ports: &Ports, rules: &Path) -> Strin
         job("producer", &[ports.producer_metrics]),
         job("dashboard", &[ports.dashboard_metrics]),
         job("consumer", &ports.consumer_metrics),
+        job("host", &[ports.host_metrics]),
         ports.canary_metrics.map(|port| job("canary", &[port])).unwrap_or_default(),
         job("prometheus", &[prometheus]),
     ]

@@ -15,7 +15,7 @@ use super::{
     addresses::{Addresses, is_reachable},
     config::{Config, Ports},
     data_dir::DataDir,
-    database::{self, CONSUMER, DASHBOARD, OWNER},
+    database::{self, CONSUMER, DASHBOARD, HOST, OWNER},
     error::Error,
     log_watch::{LogWatch, SERVER_MARKS},
     observer::Observer,
@@ -30,6 +30,10 @@ use crate::servers::{
     self, PostgresOptions, PostgresServer, Process, RedisServer, Signal, postgres_home,
 };
 
+/// The organiser whom `make up` makes, for whoever sits at this machine.
+const ORGANISER: &str = "organiser";
+/// The secret with that organiser's token.
+const ORGANISER_TOKEN: &str = "organiser-token";
 /// The poll in which the canary votes; the services know its name (`schema/src/ids.rs`).
 const CANARY_POLL: &str = "votestream-canary";
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -51,6 +55,8 @@ pub(super) struct Pipeline<'a> {
     services: Vec<Supervised<ServiceChild>>,
     observers: Vec<(Supervised<Observer>, u16)>,
     log_watches: Vec<LogWatch>,
+    /// The address that signs the organiser in once; empty before the services have started.
+    host_link: String,
 }
 
 impl<'a> Pipeline<'a> {
@@ -79,6 +85,7 @@ impl<'a> Pipeline<'a> {
             services,
             observers,
             log_watches,
+            host_link: String::new(),
         })
     }
 
@@ -88,7 +95,9 @@ impl<'a> Pipeline<'a> {
     /// Returns the error of the first process that does not start. Those started before it keep running.
     pub(super) async fn start(&mut self) -> Result<(), Error> {
         let canary = self.config.observe.then_some("canary");
-        for name in ["votectl", "producer", "consumer", "dashboard"].into_iter().chain(canary) {
+        for name in
+            ["votectl", "producer", "consumer", "dashboard", "host"].into_iter().chain(canary)
+        {
             program(name)?;
         }
         // The servers, the database with its roles, its tables, and the default poll.
@@ -103,6 +112,11 @@ impl<'a> Pipeline<'a> {
             self.votectl(&canary_poll_arguments(), &operator)?;
         }
         self.data_dir.secret("cookie-keys")?;
+        self.data_dir.secret(ORGANISER_TOKEN)?;
+        self.votectl(&self.organiser_arguments(), &operator)?;
+        let address = format!("http://localhost:{}", self.ports.host);
+        let link = ["organisers", "link", ORGANISER, "--url", &address].map(str::to_owned);
+        let operator_login = operator.clone();
         let operator: Vec<_> = operator.iter().map(|(name, value)| (*name, &**value)).collect();
         self.data_dir.write_env(&operator)?;
 
@@ -113,6 +127,8 @@ impl<'a> Pipeline<'a> {
         for service in &mut self.services {
             service.child.wait_ready(READY_WITHIN).await?;
         }
+        // It is valid for some minutes only.
+        self.host_link = self.votectl(&link, &operator_login)?.trim().to_owned();
         self.start_observers()
     }
 
@@ -210,19 +226,19 @@ impl<'a> Pipeline<'a> {
         &self.postgres.as_ref().expect(started).child
     }
 
-    /// Runs votectl with these arguments.
+    /// Runs votectl with these arguments, and returns what it prints.
     fn votectl(
         &self,
         arguments: &[String],
         environment: &[(&'static str, String)],
-    ) -> Result<(), Error> {
+    ) -> Result<String, Error> {
         let mut command = Command::new(program("votectl")?);
         let environment = environment.iter().map(|(name, value)| (name, value));
         clean(&mut command).args(arguments).envs(environment);
         let output =
             block_in_place(|| command.output()).map_err(servers::Error::io("run votectl"))?;
         if output.status.success() {
-            return Ok(());
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(Error::CommandFailed {
             command: format!("votectl {}", arguments.join(" ")),
@@ -232,9 +248,20 @@ impl<'a> Pipeline<'a> {
 
     fn migrate_arguments(&self) -> Vec<String> {
         let partitions = self.config.partitions.map(|number| format!("--partitions={number}"));
-        let grants =
-            [format!("--grant-consumer={CONSUMER}"), format!("--grant-dashboard={DASHBOARD}")];
+        let grants = [
+            format!("--grant-consumer={CONSUMER}"),
+            format!("--grant-dashboard={DASHBOARD}"),
+            format!("--grant-host={HOST}"),
+        ];
         ["migrate".to_owned()].into_iter().chain(partitions).chain(grants).collect()
+    }
+
+    /// Returns the arguments that add the organiser of this machine, with a token that the data folder keeps.
+    fn organiser_arguments(&self) -> Vec<String> {
+        let token = self.data_dir.secret_path(ORGANISER_TOKEN).display().to_string();
+        let words = ["organisers", "add", ORGANISER, "--role", "admin", "--if-missing"];
+        let token = ["--token-file".to_owned(), token];
+        words.into_iter().map(str::to_owned).chain(token).collect()
     }
 
     fn poll_arguments(&self) -> Vec<String> {
@@ -255,7 +282,9 @@ impl<'a> Pipeline<'a> {
                 ("NO_COLOR", "1".to_owned()),
             ]
         };
-        let Ports { vote, results, producer_metrics, dashboard_metrics, .. } = self.ports;
+        let Ports {
+            vote, results, host, producer_metrics, dashboard_metrics, host_metrics, ..
+        } = self.ports;
 
         let mut producer = common(producer_metrics);
         producer.extend(self.redis_environment("producer")?);
@@ -276,6 +305,16 @@ impl<'a> Pipeline<'a> {
             ("VOTE_URL", self.addresses.vote.clone()),
             ("RESULTS_URL", self.addresses.results.clone()),
         ]);
+        // Tokens cross no network: the pages of organisers are for this machine, or for a proxy on it that speaks TLS.
+        let mut host_environment = common(host_metrics);
+        host_environment.extend(self.redis_environment("host")?);
+        host_environment.extend([
+            ("DATABASE_URL", database::url_of(HOST, postgres, self.data_dir)?),
+            ("LISTEN_ADDR", format!("127.0.0.1:{host}")),
+            ("BASE_PATH", String::new()),
+            ("VOTE_URL", self.addresses.vote.clone()),
+            ("RESULTS_URL", self.addresses.results.clone()),
+        ]);
         let signing_keys = self.data_dir.signing_key()?.display().to_string();
         producer.push(("SIGNING_KEYS_FILE", signing_keys.clone()));
         let database_url = database::url_of(CONSUMER, postgres, self.data_dir)?;
@@ -292,6 +331,7 @@ impl<'a> Pipeline<'a> {
             spec("dashboard", "dashboard", dashboard_metrics, dashboard),
         ];
         specs.extend(consumers);
+        specs.push(spec("host", "host", host_metrics, host_environment));
         if let Some(port) = self.ports.canary_metrics {
             let mut canary = common(port);
             canary.extend([
@@ -324,6 +364,11 @@ impl<'a> Pipeline<'a> {
                 ));
             }
         }
+        say(&format!("  organise   {}", self.host_link));
+        say(&format!(
+            "             (signs in once, within 15 minutes; later with the token in {})",
+            self.data_dir.secret_path(ORGANISER_TOKEN).display()
+        ));
         for service in &self.services {
             let (name, port) = (service.child.name(), service.child.admin_port());
             say(&format!("  metrics    http://localhost:{port}/metrics   ({name})"));
@@ -366,7 +411,7 @@ impl<'a> Pipeline<'a> {
         redis.chain(postgres).chain(services).chain(observers).flatten().min()
     }
 
-    /// Stops all processes: the canary, the producer, then the dashboard, then the consumers, then the servers. A second stop signal
+    /// Stops all processes: the canary, the host's service, the producer, then the dashboard, then the consumers, then the servers. A second stop signal
     /// shortens the time that each of them has.
     pub(super) async fn stop(&mut self, stop_signals: &mut StopSignals) {
         let mut force_stop = false;
@@ -375,7 +420,7 @@ impl<'a> Pipeline<'a> {
         observers.iter_mut().for_each(|process| process.signal(Signal::TERM));
         wait_all(&mut observers, SERVICE_GRACE, &mut force_stop, stop_signals).await;
         self.observers.clear();
-        for program in ["canary", "producer", "dashboard", "consumer"] {
+        for program in ["canary", "host", "producer", "dashboard", "consumer"] {
             let services = self.services.iter_mut().map(|service| &mut service.child);
             let services = services.filter(|service| service.program() == program);
             let mut processes: Vec<&mut Process> = services.map(Child::process).collect();

@@ -149,7 +149,7 @@ pub fn make_roles(server: &PostgresServer, secrets: &Secrets) {
 /// Runs that script as another role, whose password is that of the superuser, and returns what it prints.
 pub fn make_roles_as(server: &PostgresServer, secrets: &Secrets, administrator: &str) -> String {
     let passwords = folder("passwords");
-    for role in ["owner", "consumer", "dashboard", "backup"] {
+    for role in ["owner", "consumer", "dashboard", "host", "backup"] {
         fs::write(passwords.join(role), secrets.read(&format!("postgres-{role}/password")))
             .unwrap();
     }

@@ -154,7 +154,9 @@ async fn each_postgres_role_may_do_its_work_and_nothing_else() {
         may_not(client, &MAKES_SOMETHING).await;
     }
     // The database `postgres` is on the same disk.
-    for name in ["votestream_consumer", "votestream_dashboard", "votestream_backup"] {
+    for name in
+        ["votestream_consumer", "votestream_dashboard", "votestream_host", "votestream_backup"]
+    {
         let client = connect_to(&server, name, &password(name), "postgres").await.unwrap();
         client.batch_execute("SET default_transaction_read_only = off").await.unwrap();
         may_not(&client, &MAKES_SOMETHING).await;
@@ -213,8 +215,7 @@ async fn a_role_that_uses_up_its_sessions_locks_out_no_other() {
     let limits = "SELECT string_agg(format('%s %s', rolname, rolconnlimit), ', ' ORDER BY rolname)
                   FROM pg_roles WHERE rolname LIKE 'votestream%'";
     let limits: String = superuser.query_one(limits, &[]).await.unwrap().get(0);
-    let expected =
-        "votestream -1, votestream_backup 8, votestream_consumer 96, votestream_dashboard 80";
+    let expected = "votestream -1, votestream_backup 8, votestream_consumer 96, votestream_dashboard 80, votestream_host 36";
     assert_eq!(limits, expected);
 }
 

@@ -8,10 +8,11 @@ pub fn documented() -> Vec<(&'static str, &'static [Metric])> {
     vec![
         ("Every service", COMMON),
         ("Every process", PROCESS),
-        ("Producer and dashboard", HTTP),
+        ("Producer, dashboard and host", HTTP),
         ("Producer", votestream_producer::metrics::METRICS),
         ("Consumer", votestream_consumer::metrics::METRICS),
         ("Dashboard", votestream_dashboard::metrics::METRICS),
+        ("Host", votestream_host::metrics::METRICS),
         ("Canary", votestream_canary::metrics::METRICS),
     ]
 }

@@ -49,6 +49,11 @@ fn the_load_tester_knows_the_definitions_and_no_service() {
 }
 
 #[test]
+fn the_hosts_service_calls_the_operations_of_votectl_and_no_service() {
+    assert_eq!(imports("host"), set(&["schema", "service", "votectl"]));
+}
+
+#[test]
 fn votectl_knows_what_the_parts_agree_on_and_no_service() {
     assert_eq!(imports("votectl"), set(&["schema", "service", "transparency"]));
 }
@@ -64,13 +69,14 @@ fn producer_needs_no_postgres_and_dashboard_no_redis() {
 }
 
 /// The folders of programs that are deployed. Programs that break, measure or test them may hold SQL and key names.
-const DEPLOYED: [&str; 10] = [
+const DEPLOYED: [&str; 11] = [
     "schema",
     "transparency",
     "service",
     "producer",
     "consumer",
     "dashboard",
+    "host",
     "canary",
     "votectl",
     "standalone",
@@ -126,7 +132,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 38] = [
+const SQL: [&str; 40] = [
     "consumer/src/jobs/accounts.rs",
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
@@ -139,10 +145,12 @@ const SQL: [&str; 38] = [
     "dashboard/src/history.rs",
     "loadtest/src/audit/database.rs",
     "schema/src/db/accounts.rs",
+    "schema/src/db/audit_trail.rs",
     "schema/src/db/epoch.rs",
     "schema/src/db/locks.rs",
     "schema/src/db/log.rs",
     "schema/src/db/migrations.rs",
+    "schema/src/db/organisers.rs",
     "schema/src/db/poll_changes.rs",
     "schema/src/db/polls.rs",
     "schema/src/db/positions.rs",

@@ -1,6 +1,5 @@
 //! `votectl codes`.
 
-mod address;
 mod count;
 mod file;
 mod handout;

@@ -9,7 +9,8 @@ use crate::output::{Output, note};
 
 const EXAMPLES: &str = "Examples:
   votectl migrate
-  votectl migrate --partitions 16 --grant-consumer votes_consumer --grant-dashboard votes_dashboard";
+  votectl migrate --partitions 16 --grant-consumer votes_consumer --grant-dashboard votes_dashboard
+  votectl migrate --grant-host votes_host";
 
 /// Brings the database to this release's schema, and fixes the number of partitions the first time
 ///
@@ -27,12 +28,15 @@ pub struct Args {
     /// Grant this Postgres role the rights that the dashboard needs, and no others
     #[arg(long, value_name = "ROLE")]
     grant_dashboard: Option<String>,
+    /// Grant this Postgres role the rights that the host's service needs, and no others
+    #[arg(long, value_name = "ROLE")]
+    grant_host: Option<String>,
 }
 
 /// Runs the command.
 pub async fn run(args: Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
-    let Args { partitions, grant_consumer, grant_dashboard } = args;
-    let options = Options { partitions, grant_consumer, grant_dashboard };
+    let Args { partitions, grant_consumer, grant_dashboard, grant_host } = args;
+    let options = Options { partitions, grant_consumer, grant_dashboard, grant_host };
     let migrated = migrate(servers, &options).await?;
     if let Some(reason) = &migrated.unchecked_replay {
         note(&format!(

@@ -10,7 +10,6 @@ mod extend;
 mod list;
 mod networks;
 mod open;
-mod option_argument;
 mod progress;
 mod seal;
 mod set;

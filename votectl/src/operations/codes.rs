@@ -7,9 +7,11 @@
 use std::collections::HashSet;
 
 use serde::Serialize;
+use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 use votestream_schema::code::{Code, CodeHash};
+use votestream_schema::db::audit_trail::Step;
 use votestream_schema::poll::now_ms;
 use votestream_schema::{Poll, PollState, Slug, VoterKey, db, poll_copy, projection};
 use votestream_service::postgres::Session;
@@ -70,7 +72,7 @@ pub async fn add(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Added
     let poll = polls::find_with_secret(&postgres, slug).await?;
     takes_codes(&poll)?;
     let hashes: Vec<CodeHash> = keys_of(&poll, codes)?.into_iter().map(CodeHash::of).collect();
-    let stored = store(&mut postgres, &poll, &hashes).await;
+    let stored = store(&mut postgres, servers.actor(), &poll, &hashes).await;
     let (added, good) =
         stored.map_err(|error| error.explained("no code was added; run it again"))?;
     // Postgres first: a ballot with a code that only Redis knows would not be counted.
@@ -118,6 +120,7 @@ fn generate(count: usize) -> Vec<Code> {
 /// revoked.
 async fn store(
     postgres: &mut Session,
+    actor: &str,
     poll: &Poll,
     hashes: &[CodeHash],
 ) -> Result<(u64, Vec<CodeHash>), Error> {
@@ -140,8 +143,21 @@ async fn store(
     }
     let good: Vec<CodeHash> =
         hashes.iter().copied().filter(|hash| !revoked.contains(hash)).collect();
+    note_codes(&transaction, (actor, "codes add"), poll, added).await?;
     transaction.commit().await?;
     Ok((added, good))
+}
+
+/// Stores the step that added or revoked so many codes. The codes themselves are stored nowhere.
+async fn note_codes(
+    transaction: &Client,
+    (actor, action): (&str, &str),
+    poll: &Poll,
+    codes: u64,
+) -> Result<(), Error> {
+    let (poll, after) = (Some(poll.id), Some(serde_json::json!({ "codes": codes })));
+    let step = Step { actor, action, poll, before: None, after };
+    Ok(db::audit_trail::store(transaction, &step).await?)
 }
 
 /// Copies codes that Postgres has to Redis, where producers look for them.
@@ -236,10 +252,11 @@ pub async fn revoke(servers: &Servers, slug: &Slug, codes: &[Code]) -> Result<Re
         .query_typed_one(sql, &[(&poll.id.0, Type::INT4), (&now, Type::UUID_ARRAY)])
         .await?
         .get(0);
+    let revoked = revoked_now.len() as u64;
+    note_codes(&transaction, (servers.actor(), "codes revoke"), &poll, revoked).await?;
     transaction.commit().await.map_err(Error::from).map_err(|error| {
         error.explained("no code was revoked, unless only the answer was lost; run it again")
     })?;
-    let revoked = revoked_now.len() as u64;
     Ok(Revoked {
         poll: poll.slug,
         revoked,

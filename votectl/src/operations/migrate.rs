@@ -22,6 +22,8 @@ pub struct Options {
     pub grant_consumer: Option<String>,
     /// The Postgres role that gets exactly the rights of the dashboard.
     pub grant_dashboard: Option<String>,
+    /// The Postgres role that gets exactly the rights of the host's service.
+    pub grant_host: Option<String>,
 }
 
 /// The state after a migration.
@@ -88,6 +90,7 @@ async fn grant(postgres: &mut Session, options: &Options) -> Result<Vec<String>,
     let grants = [
         (&options.grant_consumer, include_str!("../../sql/grant_consumer.sql")),
         (&options.grant_dashboard, include_str!("../../sql/grant_dashboard.sql")),
+        (&options.grant_host, include_str!("../../sql/grant_host.sql")),
     ];
     let mut granted = Vec::new();
     let transaction = postgres.begin_long().await?;

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
+use votestream_schema::db::audit_trail::Step;
 use votestream_schema::keys::{BUCKETS, field_dropped};
 use votestream_schema::poll::now_ms;
 use votestream_schema::projection::epoch;
@@ -87,6 +88,8 @@ pub async fn resync(servers: &Servers) -> Result<Resynced, Error> {
     for poll in &polls {
         settle_codes(&transaction, &mut redis, poll, &mut voters).await?;
     }
+    let step = Step { actor: servers.actor(), action: "resync", ..Step::default() };
+    db::audit_trail::store(&transaction, &step).await?;
     transaction.commit().await?;
     for poll in polls.iter().filter(|poll| has_register(poll)) {
         settle_register(&postgres, &mut redis, poll, &mut voters).await?;

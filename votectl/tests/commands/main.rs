@@ -12,6 +12,7 @@ mod export;
 mod log_builder;
 mod migrate;
 mod networks;
+mod organisers;
 mod poll;
 mod resync;
 mod secrecy;

@@ -7,10 +7,11 @@ const FILE: &str = include_str!("../../../../schema/access/roles.sql");
 pub const DATABASE_RIGHTS: &str = include_str!("../../../../schema/access/database.sql");
 
 /// The variables of psql in that file, and the role whose password each stands for.
-const PASSWORDS: [(&str, &str); 4] = [
+const PASSWORDS: [(&str, &str); 5] = [
     (":'owner_password'", "votestream"),
     (":'consumer_password'", "votestream_consumer"),
     (":'dashboard_password'", "votestream_dashboard"),
+    (":'host_password'", "votestream_host"),
     (":'backup_password'", "votestream_backup"),
 ];
 

@@ -80,7 +80,10 @@ mod tests {
     fn the_file_has_every_user_and_no_password() {
         let users = shipped_users(|name| Ok::<_, ()>(name.to_owned())).unwrap();
         let names: Vec<&str> = users.iter().map(|user| user.name.as_str()).collect();
-        assert_eq!(names, ["operator", "producer", "consumer", "keda", "replica", "keeper"]);
+        assert_eq!(
+            names,
+            ["operator", "producer", "consumer", "host", "keda", "replica", "keeper"]
+        );
         assert!(users.iter().all(|user| user.rules.contains('+')));
         let lines = FILE.lines().filter(|line| line.starts_with("user "));
         let mut words = lines.flat_map(str::split_whitespace);

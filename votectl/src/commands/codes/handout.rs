@@ -5,9 +5,9 @@ use std::path::Path;
 
 use askama::Template;
 use clap::ValueEnum;
+use votestream_votectl::BallotAddress;
 use votestream_votectl::operations::codes::Issued;
 
-use super::address::BallotAddress;
 use super::sheet::{CODES_MAX, Sheet};
 use crate::cli_error::CliError;
 

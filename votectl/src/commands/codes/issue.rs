@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use votestream_schema::Slug;
 use votestream_schema::code::Code;
-use votestream_votectl::Servers;
 use votestream_votectl::operations::codes::{self, CODES_MAX};
+use votestream_votectl::{BallotAddress, Servers};
 
-use super::address::BallotAddress;
 use super::handout::{Format, Handout};
 use crate::cli_error::CliError;
 use crate::output::{Output, note};

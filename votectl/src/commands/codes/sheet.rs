@@ -3,9 +3,8 @@
 use askama::Template;
 use votestream_schema::code::Code;
 use votestream_service::page::QrPicture;
+use votestream_votectl::BallotAddress;
 use votestream_votectl::operations::codes::Issued;
-
-use super::address::BallotAddress;
 
 /// The most codes of a sheet: 1,250 printed pages, and a file of 40 MB.
 pub const CODES_MAX: u32 = 10_000;

@@ -6,9 +6,8 @@ use votestream_schema::poll::network_limit::NetworkLimit;
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::{Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
-use votestream_votectl::{Moment, Servers};
+use votestream_votectl::{Moment, Servers, option_argument};
 
-use super::option_argument;
 use super::state::{state_in_words, warn_of_late};
 use crate::cli_error::CliError;
 use crate::output::Output;

@@ -1,16 +1,15 @@
 //! `votectl poll export`.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use votestream_schema::poll::{now_ms, rfc3339};
-use votestream_schema::{Poll, PollState, Slug};
+use votestream_schema::Slug;
+use votestream_schema::poll::now_ms;
 use votestream_votectl::Servers;
-use votestream_votectl::operations::polls::{Export, ExportedVote, Results, Snapshot};
+use votestream_votectl::operations::polls::{Export, ExportedVote, Snapshot};
 
 use crate::cli_error::CliError;
 use crate::output::{Output, note};
@@ -87,62 +86,15 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     }
 }
 
-#[derive(Serialize)]
-struct Exported<'a> {
-    #[serde(flatten)]
-    poll: &'a Poll,
-    state: PollState,
-    exported_at: String,
-    results: Results,
-    /// `[Unix time in seconds, people counted]`.
-    series: Vec<(i64, i64)>,
-}
-
 async fn results(
     snapshot: &Snapshot<'_>,
     format: Format,
     target: &mut Target,
 ) -> Result<(), CliError> {
-    let (results, series) = snapshot.results().await?;
-    let (poll, now_ms) = (&snapshot.poll, now_ms());
-    let exported =
-        Exported { poll, state: poll.state(now_ms), exported_at: rfc3339(now_ms), results, series };
+    let results = snapshot.results_file().await?;
     match format {
-        Format::Csv => Ok(results_csv(&exported, target)?),
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *target, &exported).map_err(io::Error::from)?;
-            Ok(writeln!(target)?)
-        }
-    }
-}
-
-fn results_csv(exported: &Exported<'_>, target: &mut Target) -> csv::Result<()> {
-    let mut csv = csv::Writer::from_writer(target);
-    csv.write_record(["record", "option", "label", "time", "votes", "share_percent"])?;
-    let voters = exported.results.voters.to_string();
-    csv.write_record(["voters", "", "", &exported.exported_at, &voters, ""])?;
-    let is_final = u8::from(exported.results.is_final).to_string();
-    csv.write_record(["final", "", "", &exported.exported_at, &is_final, ""])?;
-    let waiting = exported.results.waiting.map_or_else(String::new, |waiting| waiting.to_string());
-    csv.write_record(["waiting", "", "", &exported.exported_at, &waiting, ""])?;
-    for option in &exported.results.options {
-        let (votes, share) = (option.votes.to_string(), format!("{:.4}", option.share_percent));
-        let (slug, label) = (option.slug.as_str(), no_formula(&option.label));
-        csv.write_record(["option", slug, &label, "", &votes, &share])?;
-    }
-    for (second, votes) in &exported.series {
-        let time = rfc3339(second.saturating_mul(1_000));
-        csv.write_record(["second", "", "", &time, &votes.to_string(), ""])?;
-    }
-    Ok(csv.flush()?)
-}
-
-/// A cell that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front, as the
-/// Open Worldwide Application Security Project (OWASP) advises.
-fn no_formula(text: &str) -> Cow<'_, str> {
-    match text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
-        true => format!("'{text}").into(),
-        false => text.into(),
+        Format::Csv => Ok(results.write_csv(target)?),
+        Format::Json => Ok(results.write_json(target)?),
     }
 }
 

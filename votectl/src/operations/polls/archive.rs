@@ -29,8 +29,11 @@ pub async fn archive(
     let mut poll = find_and_lock(&transaction, slug).await?;
     match poll.state(now_ms()) {
         PollState::Draft | PollState::Closed => {
+            let before = poll.clone();
             poll = Poll { archived_at_ms: Some(now_ms()), revision: poll.revision + 1, ..poll };
             db::polls::set_times(&transaction, &poll).await?;
+            let step = (servers.actor(), "poll archive");
+            db::audit_trail::store_change(&transaction, step, &before, &poll).await?;
             transaction.commit().await?;
         }
         PollState::Archived => drop(transaction),

@@ -29,6 +29,8 @@ pub async fn cancel(servers: &Servers, slug: &Slug) -> Result<PollNow, Error> {
         return refuse(&known, Refusal::OpensWithinSeconds);
     }
     db::polls::set_times(&transaction, &poll).await?;
+    let step = (servers.actor(), "poll cancel");
+    db::audit_trail::store_change(&transaction, step, &known, &poll).await?;
     transaction.commit().await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(

@@ -67,12 +67,13 @@ pub async fn close(
             known
         }
         true if let Some(poll) = at.and_then(|at| prolonged(&known, at.ms(redis_ms))) => {
-            store(transaction, &poll).await?;
+            store(transaction, (servers.actor(), "poll close"), &known, &poll).await?;
             poll
         }
         true => {
             let poll = close_in_redis(&mut redis, &known, at).await?;
-            store(transaction, &poll).await.map_err(|error| {
+            let stored = store(transaction, (servers.actor(), "poll close"), &known, &poll);
+            stored.await.map_err(|error| {
                 error.explained(format!(
                     "redis closes the poll at {} already, postgres does not know: run this command again",
                     rfc3339(poll.closes_at_ms.unwrap_or_default())
@@ -111,13 +112,20 @@ pub(super) async fn set_later_end(
     let Some(poll) = prolonged(&known, later(closes_at_ms, redis_ms)) else {
         return refuse(&known, Refusal::EndsLaterAlready(closes_at_ms));
     };
-    store(transaction, &poll).await?;
+    store(transaction, (servers.actor(), "poll extend"), &known, &poll).await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| error.explained(CONSUMERS_TELL))?;
     Ok(PollNow::new(poll))
 }
 
-async fn store(transaction: Transaction<'_>, poll: &Poll) -> Result<(), Error> {
+/// Stores the new time of a poll and the step that set it.
+async fn store(
+    transaction: Transaction<'_>,
+    step: (&str, &str),
+    before: &Poll,
+    poll: &Poll,
+) -> Result<(), Error> {
     db::polls::set_times(&transaction, poll).await?;
+    db::audit_trail::store_change(&transaction, step, before, poll).await?;
     Ok(transaction.commit().await?)
 }
 

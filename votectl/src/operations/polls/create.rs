@@ -1,6 +1,7 @@
 //! Creates a poll, or rewrites one that has never opened.
 
 use serde::Serialize;
+use votestream_schema::db::audit_trail::Step;
 use votestream_schema::poll::{Definition, now_ms};
 use votestream_schema::{Poll, PollState, db};
 use votestream_service::postgres::Session;
@@ -51,7 +52,7 @@ pub async fn create(
     let (mut postgres, mut redis) = servers.both().await?;
     // A number that was given out before the restore would be given out again.
     redis.check_same_time(&postgres).await?;
-    let (poll, outcome) = write(&mut postgres, definition, if_exists).await?;
+    let (poll, outcome) = write(&mut postgres, servers.actor(), definition, if_exists).await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(
             "postgres has the poll already: the consumers will tell redis when it is back",
@@ -67,12 +68,15 @@ pub async fn create(
 
 async fn write(
     postgres: &mut Session,
+    actor: &str,
     definition: &Definition,
     if_exists: IfExists,
 ) -> Result<(Poll, &'static str), Error> {
     let transaction = postgres.begin().await?;
     let slug = &definition.slug;
-    let outcome = match (db::polls::lock(&transaction, slug).await?, if_exists) {
+    let known = db::polls::lock(&transaction, slug).await?;
+    let before = known.clone();
+    let outcome = match (known, if_exists) {
         (Some(poll), IfExists::Keep) => return Ok((poll, "kept")),
         (Some(poll), IfExists::Update) => {
             check_never_opened(&poll)?;
@@ -91,6 +95,18 @@ async fn write(
         }
     };
     let poll = find_and_lock(&transaction, slug).await?;
+    match before {
+        Some(before) => {
+            db::audit_trail::store_change(&transaction, (actor, "poll update"), &before, &poll)
+                .await?;
+        }
+        None => {
+            let after = serde_json::to_value(&poll).ok();
+            let (action, poll) = ("poll create", Some(poll.id));
+            let step = Step { actor, action, poll, before: None, after };
+            db::audit_trail::store(&transaction, &step).await?;
+        }
+    }
     transaction.commit().await?;
     Ok((poll, outcome))
 }

@@ -54,7 +54,8 @@ pub async fn erase(servers: &Servers, due: &Due, dry_run: bool) -> Result<Vec<Er
     };
     let mut erased = Vec::new();
     for poll in polls {
-        let outcome = erase_poll(&mut postgres, &mut redis, &poll.slug, dry_run).await;
+        let both = (&mut postgres, &mut redis);
+        let outcome = erase_poll(both, servers.actor(), &poll.slug, dry_run).await;
         let (votes, refused) = match outcome {
             Ok(votes) => (votes, None),
             Err(refused @ Error::PollRefuses { .. }) => (0, Some(refused.to_string())),
@@ -71,8 +72,8 @@ fn is_expired(poll: &Poll, now_ms: i64) -> bool {
 }
 
 async fn erase_poll(
-    postgres: &mut Session,
-    redis: &mut Redis,
+    (postgres, redis): (&mut Session, &mut Redis),
+    actor: &str,
     slug: &Slug,
     dry_run: bool,
 ) -> Result<u64, Error> {
@@ -94,10 +95,12 @@ async fn erase_poll(
     let erased_at_ms = Some(now_ms());
     let sql = include_str!("../../../sql/mark_erased.sql");
     transaction.execute_typed(sql, &[id[0].clone(), (&erased_at_ms, Type::INT8)]).await?;
-    transaction.commit().await?;
+    let before = poll.clone();
     let keys = poll.secrecy.keys.without_secret();
     let secrecy = Secrecy { keys, erased_at_ms, ..poll.secrecy };
     let poll = Poll { secrecy, revision: poll.revision + 1, ..poll };
+    db::audit_trail::store_change(&transaction, (actor, "forget"), &before, &poll).await?;
+    transaction.commit().await?;
     let again = format!(
         "the votes are deleted; run `votectl forget {slug} --now`, so that redis and the disk forget too"
     );

@@ -36,9 +36,11 @@ pub async fn open(
 ) -> Result<Opened, Error> {
     let (mut postgres, mut redis) = servers.both().await?;
     let transaction = postgres.begin().await?;
-    let poll = find_and_lock(&transaction, slug).await?;
-    let poll = opened(&poll, opens_at, closes_at, now_ms())?;
+    let before = find_and_lock(&transaction, slug).await?;
+    let poll = opened(&before, opens_at, closes_at, now_ms())?;
     db::polls::set_times(&transaction, &poll).await?;
+    let step = (servers.actor(), "poll open");
+    db::audit_trail::store_change(&transaction, step, &before, &poll).await?;
     transaction.commit().await?;
     publish(&postgres, &mut redis, &poll).await.map_err(|error| {
         error.explained(

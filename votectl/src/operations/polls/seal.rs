@@ -7,7 +7,7 @@
 use tokio_postgres::types::{ToSql, Type};
 use votestream_schema::poll::now_ms;
 use votestream_schema::poll::secrecy::Secrecy;
-use votestream_schema::{Poll, Slug};
+use votestream_schema::{Poll, Slug, db};
 
 use super::archive::remove_register;
 use super::publish::publish;
@@ -39,9 +39,12 @@ pub async fn seal(
         let sealed_at_ms = Some(now_ms());
         let sql = include_str!("../../../sql/mark_sealed.sql");
         transaction.execute_typed(sql, &[id[0].clone(), (&sealed_at_ms, Type::INT8)]).await?;
+        let before = poll.clone();
         let keys = poll.secrecy.keys.without_secret();
         let secrecy = Secrecy { keys, sealed_at_ms, ..poll.secrecy };
         poll = Poll { secrecy, revision: poll.revision + 1, ..poll };
+        let step = (servers.actor(), "poll seal");
+        db::audit_trail::store_change(&transaction, step, &before, &poll).await?;
     }
     transaction.commit().await?;
     let again = "the poll is sealed in postgres; run this command again, so that redis and the disk forget as well";

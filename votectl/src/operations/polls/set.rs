@@ -50,6 +50,8 @@ pub async fn set(servers: &Servers, slug: &Slug, changes: &Changes) -> Result<Po
     }
     poll.revision += 1;
     db::poll_changes::store(&transaction, &before, &poll).await?;
+    let step = (servers.actor(), "poll set");
+    db::audit_trail::store_change(&transaction, step, &before, &poll).await?;
     // Read anew: the poll may have a key now that it did not need before.
     let poll = find_and_lock(&transaction, slug).await?;
     transaction.commit().await?;

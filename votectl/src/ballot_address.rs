@@ -17,7 +17,7 @@ pub struct BallotAddress {
 }
 
 impl BallotAddress {
-    /// The personal link of a code. The code is in the fragment, which browsers send to no server.
+    /// Returns the personal link of a code. The code is in the fragment, which browsers send to no server.
     pub fn link(&self, code: &Code) -> String {
         format!("{}#code={}", self.url, code.printed())
     }

@@ -1,4 +1,4 @@
-//! The options of a poll as arguments of a command.
+//! The options of a poll as people write them: as arguments of a command, or as lines of a form.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ const NAMELESS: &str = "option";
 ///
 /// A part before `=` that is no slug belongs to the label, as in `E=mc2`. Slugs that are made of labels never collide: the
 /// second `c` is `c-2`. Slugs that were written are kept as they are; if two are the same, the model refuses them.
-pub(super) fn options(arguments: &[String]) -> Vec<PollOption> {
+pub fn options(arguments: &[String]) -> Vec<PollOption> {
     let read: Vec<(Option<Slug>, &str)> = arguments.iter().map(|argument| read(argument)).collect();
     let mut taken: HashSet<String> =
         read.iter().filter_map(|(slug, _)| Some(slug.as_ref()?.as_str().to_owned())).collect();
