@@ -24,7 +24,7 @@ pub(super) type Sentence = Pattern<&'static str>;
 /// The files of one language.
 pub(super) struct Files {
     /// Those that the server alone uses.
-    pub(super) pages: [&'static str; 5],
+    pub(super) pages: [&'static str; 6],
     /// Those that scripts use too, with the name of their page.
     pub(super) scripts: [(&'static str, &'static str); 3],
 }
