@@ -23,7 +23,6 @@ pub mod receipts;
 pub mod register;
 mod routes;
 mod voting;
-mod wrong_codes;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -48,7 +47,7 @@ use networks::{Exempt, NetworkLimits};
 use publisher::{LaneConfig, Publisher};
 use register::Register;
 use voting::VotingService;
-use wrong_codes::WrongCodes;
+use voting::wrong_codes::WrongCodes;
 
 /// Most connections that pages share. Ballots and the catalog have connections of their own, so that a
 /// crowd that looks at pages makes no replica unready.

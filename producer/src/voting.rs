@@ -4,6 +4,7 @@
 
 mod by_code;
 mod challenged;
+pub(crate) mod wrong_codes;
 
 use std::sync::{Arc, LazyLock};
 
@@ -39,9 +40,9 @@ use crate::problems::{
 use crate::publisher::Publisher;
 use crate::receipts::{Receipts, Signed, Stored};
 use crate::register::{Register, Registration, StandingReply, Verdict};
-use crate::wrong_codes::WrongCodes;
 use by_code::{ByCode, CodeVisitor};
 use challenged::LetIn;
+use wrong_codes::WrongCodes;
 
 /// Everything that handlers need to show a poll and to register a ballot; one per process.
 pub(crate) struct VotingService {

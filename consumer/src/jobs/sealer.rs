@@ -97,7 +97,7 @@ impl Sealer {
             return Ok(Round::Idle);
         }
         self.publish(&transaction, keys.as_deref()).await?;
-        let row = transaction.query_typed_one(include_str!("../../sql/log_times.sql"), &[]).await?;
+        let row = transaction.query_typed_one(include_str!("../../sql/log/times.sql"), &[]).await?;
         let (now_ms, last_ms): (i64, Option<i64>) = (row.get(0), row.get(1));
         let behind_s: Option<f64> = row.get(2);
         metrics::LOG_BEHIND_SECONDS.set(behind_s.unwrap_or(0.0).max(0.0));
@@ -128,7 +128,7 @@ impl Sealer {
             .as_ref()
             .is_some_and(|(at, known)| *known == public && at.elapsed() < PUBLISH_KEYS_EVERY);
         if !is_known {
-            let sql = include_str!("../../sql/log_keys.sql");
+            let sql = include_str!("../../sql/log/keys.sql");
             transaction.execute_typed(sql, &[(&public, Type::TEXT_ARRAY)]).await?;
             self.published = Some((Instant::now(), public));
         }
@@ -141,7 +141,7 @@ impl Sealer {
         keys: Option<&SigningKeys>,
     ) -> Result<Round, ServerError> {
         let broken: Vec<i32> = self.broken.keys().map(|poll| poll.0).collect();
-        let sql = include_str!("../../sql/log_queued.sql");
+        let sql = include_str!("../../sql/log/queued.sql");
         let parameters = [(&broken as _, Type::INT4_ARRAY), (&ROWS_MAX as _, Type::INT8)];
         let rows = transaction.query_typed(sql, &parameters).await?;
         let mut by_poll: BTreeMap<PollId, Vec<(i64, Vec<u8>)>> = BTreeMap::new();

@@ -104,6 +104,6 @@ impl LogQueue {
             return Ok(());
         }
         let rows = [(&self.polls as _, Type::INT4_ARRAY), (&self.ballots as _, Type::BYTEA_ARRAY)];
-        client.query_typed(include_str!("../../sql/queue_for_log.sql"), &rows).await.map(drop)
+        client.query_typed(include_str!("../../sql/log/queue_for_log.sql"), &rows).await.map(drop)
     }
 }

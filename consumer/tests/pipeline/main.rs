@@ -10,7 +10,6 @@ mod cluster;
 mod concurrency;
 mod counting;
 mod forgery;
-mod log;
 mod names;
 mod observed;
 mod order;

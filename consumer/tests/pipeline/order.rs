@@ -1,6 +1,8 @@
 //! The same entries give the same rows and tallies in any order, in any batches, and with any repetitions; and what is queued for the
 //! public log adds up to the same.
 
+mod log;
+
 use std::collections::BTreeMap;
 
 use proptest::collection::vec;

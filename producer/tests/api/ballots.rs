@@ -1,5 +1,7 @@
 //! Ballots as programs cast them, and every way in which one is refused.
 
+mod receipts;
+
 use serde_json::{Value, json};
 use votestream_schema::Poll;
 use votestream_schema::poll::{now_ms, rfc3339};

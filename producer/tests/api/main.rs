@@ -23,6 +23,5 @@ mod hostile;
 mod identity;
 mod pages;
 mod policies;
-mod receipts;
 mod seed;
 mod storing;

@@ -87,7 +87,7 @@ impl Growth {
             self.bundles.iter().map(|bundle| bundle.entries.as_slice()).collect();
         client
             .execute_typed(
-                include_str!("../../../sql/log_append.sql"),
+                include_str!("../../../sql/log/append.sql"),
                 &[
                     (&self.poll, Type::INT4),
                     (&size, Type::INT8),
@@ -113,7 +113,7 @@ type State = (Head, Option<Bundle>);
 async fn state(client: &Client, poll: i32) -> Result<Option<Result<State, NoGrowth>>, ServerError> {
     let parameters = [(&poll as _, Type::INT4), (&(TILE_WIDTH as i64) as _, Type::INT8)];
     let row =
-        client.query_typed_opt(include_str!("../../../sql/log_state.sql"), &parameters).await?;
+        client.query_typed_opt(include_str!("../../../sql/log/state.sql"), &parameters).await?;
     Ok(row.as_ref().map(read_state))
 }
 
@@ -143,7 +143,7 @@ async fn edge(client: &Client, poll: i32, size: u64) -> Result<Vec<TileData>, Se
     let indexes: Vec<i64> = edge.iter().map(|(id, _)| id.index as i64).collect();
     let rows = client
         .query_typed(
-            include_str!("../../../sql/log_edge.sql"),
+            include_str!("../../../sql/log/edge.sql"),
             &[(&poll, Type::INT4), (&levels, Type::INT2_ARRAY), (&indexes, Type::INT8_ARRAY)],
         )
         .await?;
