@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn every_problem_that_a_ballot_may_meet_is_an_outcome() {
-        // No ballot reaches an address or a method that does not exist.
-        let never = ["method-not-allowed", "not-found"];
+        // No ballot reaches an address or a method that does not exist, nor one that gives receipts.
+        let never = ["method-not-allowed", "not-found", "no-receipt"];
         let problems = TYPES.iter().map(|kind| kind.name).filter(|name| !never.contains(name));
         let outcomes: Vec<&str> = std::iter::once("accepted").chain(problems).collect();
         assert_eq!(OUTCOMES, outcomes);
