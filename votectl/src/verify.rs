@@ -340,7 +340,11 @@ impl<'a> Run<'a> {
         for old in &seen.checkpoints {
             let why = if old.size > head.size {
                 format!("it had {} entries on {}, and has {} now", old.size, old.seen_at, head.size)
-            } else if old.size == head.size && old.root != head.root.to_string() {
+            } else if old.size == head.size {
+                // The same checkpoint: that its entries are others is told elsewhere.
+                if old.root == head.root.to_string() {
+                    continue;
+                }
                 format!("its {} entries are others than on {}", old.size, old.seen_at)
             } else {
                 match is_prefix(old) {

@@ -21,7 +21,7 @@ async fn after_a_restore_redis_follows_postgres_and_no_number_of_a_poll_returns(
     let first = create(&deployment, "first").json()["poll"]["id"].as_i64().unwrap();
     let second = create(&deployment, "second").json()["poll"]["id"].as_i64().unwrap();
     let restore = format!(
-        "DELETE FROM poll_secrets WHERE poll_id = {second}; DELETE FROM tally WHERE poll_id = {second}; DELETE FROM poll_tally WHERE poll_id = {second}; DELETE FROM options WHERE poll_id = {second}; DELETE FROM polls WHERE id = {second};
+        "DELETE FROM audit_trail WHERE poll_id = {second}; DELETE FROM poll_secrets WHERE poll_id = {second}; DELETE FROM tally WHERE poll_id = {second}; DELETE FROM poll_tally WHERE poll_id = {second}; DELETE FROM options WHERE poll_id = {second}; DELETE FROM polls WHERE id = {second};
          SELECT setval(pg_get_serial_sequence('polls', 'id'), {first})"
     );
     deployment.postgres.batch_execute(&restore).await.unwrap();
