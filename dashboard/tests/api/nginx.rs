@@ -33,6 +33,7 @@ async fn below_a_base_path_every_address_leads_back_through_the_proxy() {
         "/",
         "/polls/pets",
         "/polls/pets/accounts",
+        "/polls/pets/receipt",
         "/present/pets",
         "/embed/pets",
         "/polls/nobody",
@@ -51,7 +52,13 @@ async fn below_a_base_path_every_address_leads_back_through_the_proxy() {
                     files += 1;
                 }
                 Some(inner) => {
-                    let known = ["/", "/polls/pets", "/polls/songs", "/polls/pets/accounts"];
+                    let known = [
+                        "/",
+                        "/polls/pets",
+                        "/polls/songs",
+                        "/polls/pets/accounts",
+                        "/polls/pets/receipt",
+                    ];
                     assert!(known.contains(&inner), "{address}");
                 }
                 None => assert!(
