@@ -41,7 +41,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
-        for program in ["votectl", "producer", "consumer", "dashboard"] {
+        for program in ["votectl", "producer", "consumer", "dashboard", "host"] {
             let _ = binary(program);
         }
         Self {
@@ -451,7 +451,7 @@ async fn works_for_a_plain_user_and_with_labels_of_ones_own() {
     let home = setup.data_dir.parent().unwrap().to_owned();
     if geteuid().is_root() {
         // A plain user may not be able to enter the checkout, so the programs are copied.
-        for program in ["standalone", "votectl", "producer", "consumer", "dashboard"] {
+        for program in ["standalone", "votectl", "producer", "consumer", "dashboard", "host"] {
             fs::copy(setup.programs.join(program), home.join(program)).unwrap();
         }
         fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
