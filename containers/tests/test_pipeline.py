@@ -133,8 +133,8 @@ class Pipeline(unittest.TestCase):
             folder = pathlib.Path(f"/proc/{pid}/root/secrets")
             return sorted(folder.iterdir()) if folder.exists() else []
 
-        self.assertEqual([f.name for f in held("producer")], ["cookie-keys", "redis-url"])
-        self.assertEqual([f.name for f in held("consumer")], ["database-url", "redis-url"])
+        self.assertEqual([f.name for f in held("producer")], ["cookie-keys", "redis-url", "signing-keys"])
+        self.assertEqual([f.name for f in held("consumer")], ["database-url", "redis-url", "signing-keys"])
         self.assertEqual([f.name for f in held("dashboard")], ["database-url"])
         self.assertEqual(held("canary"), [])
         files = [file for service in OURS + SERVERS for file in held(service)]
@@ -143,7 +143,8 @@ class Pipeline(unittest.TestCase):
             self.assertEqual(file.stat().st_mode & 0o777, 0o400, file)
         everything = podman("ps", "--all", "--format", "{{.Names}}").split()
         shown = "".join(podman("inspect", name) + logs(name) for name in everything)
-        passwords = [s.split("@")[0].rsplit(":", 1)[-1] for s in secrets]
+        # The last word of a URL's password, or of a signing key behind its name.
+        passwords = [s.split("@")[0].rsplit(":", 1)[-1].split()[-1] for s in secrets]
         self.assertGreaterEqual(len(set(passwords)), 8)
         for password in passwords:
             self.assertEqual(len(password), 64)
