@@ -1,7 +1,7 @@
 //! Gives voters receipts: signed promises that their ballot will be in the public log of its poll.
 //!
 //! The ballots of one round trip to Redis share a signature ([`Signing::sign`]). A voter who comes back later gets a
-//! receipt of the vote that stands, with a signature of its own ([`Receipts::of_standing`]).
+//! receipt of the vote that stands, with a signature of its own (`Receipts::of_standing`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
