@@ -3,7 +3,7 @@
 //! Invariant: nothing that the server says is believed without a proof, except its public keys when a log is seen for the
 //! first time. Whatever cannot be checked is called unknown, and never right.
 //!
-//! The steps: [`remote`] reads, [`replay`] follows the log, [`receipts`] looks for ballots in it, and [`memory`] keeps keys and checkpoints
+//! The steps: `remote` reads, `replay` follows the log, `receipts` looks for ballots in it, and `memory` keeps keys and checkpoints
 //! for the next time.
 
 mod memory;
