@@ -23,12 +23,12 @@ Exit codes: 0 everything was checked and is right, 1 something could not be chec
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The address of the poll's results: https://results.example.org/polls/pets
+    /// The address of the poll's results: `https://results.example.org/polls/pets`
     url: String,
     /// Check this receipt too; may be given several times
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
-    /// Believe this public key, of the form <name>+<id>+<key>, instead of those that are published; may be given several times
+    /// Believe this public key, of the form `name+id+key`, instead of those that are published; may be given several times
     #[arg(long = "key", value_name = "PUBLICKEY")]
     keys: Vec<String>,
     /// Remember keys and checkpoints in this file [default: votestream/verify.json below $XDG_STATE_HOME or ~/.local/state]
