@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod people;
 pub(crate) mod signing_in;
 pub(crate) mod task;
+mod visits;
 
 use bytes::Bytes;
 use votestream_service::http::BasePath;

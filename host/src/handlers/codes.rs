@@ -11,22 +11,21 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::people::read;
-use super::signing_in::sign_in_page;
-use super::{AppState, Request, api, problem_of, see_other};
+use super::visits::{reader, sender};
+use super::{AppState, Request, api, problem_of};
 use crate::access::Visitor;
 use crate::codes::{self, CodesOrder, Written};
 use crate::desk::HandedOut;
 use crate::fields::Fields;
 use crate::pages::{Card, CardsPage, CodesPage, Field, Frame, Trouble, problem_page, render};
-use crate::problems::{NOT_SIGNED_IN, REFUSED};
+use crate::problems::REFUSED;
 
 /// Answers `GET /polls/{slug}/codes`.
 pub(crate) async fn page(state: &AppState, slug: &str, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&frame, "/sign-in"),
-        Err(problem) => return problem_page(&frame, &problem, None),
+    let visitor = match reader(state, &request).await {
+        Ok(visitor) => visitor,
+        Err(reply) => return *reply,
     };
     let shown = match read(state, &visitor, slug).await {
         Ok((shown, _)) => shown,
@@ -46,23 +45,10 @@ pub(crate) async fn page(state: &AppState, slug: &str, request: Request) -> Resp
 /// Answers `POST /polls/{slug}/codes`: hands new codes out, or says how many were added.
 pub(crate) async fn send(state: &AppState, slug: &str, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => {
-            let detail = Message::new("host-detail-session-ended");
-            return sign_in_page(frame, &Problem::new(&NOT_SIGNED_IN, detail));
-        }
-        Err(problem) => return problem_page(&frame, &problem, None),
-    };
     let back = format!("/polls/{slug}");
-    let form = request.body.clone().map(|body| Fields::from_form(&body));
-    let checked = form.and_then(|form| {
-        state.access.check_form(&request.head, &visitor, &form)?;
-        Ok(form)
-    });
-    let form = match checked {
-        Ok(form) => form,
-        Err(problem) => return problem_page(&frame, &problem, Some(&back)),
+    let (visitor, form) = match sender(state, &request, &back).await {
+        Ok(sent) => sent,
+        Err(reply) => return *reply,
     };
     let order = CodesOrder::of_form(&form).map_err(|mistake| Problem::new(&REFUSED, mistake));
     let handed_out = match order {

@@ -1,49 +1,36 @@
 //! The page that creates a poll.
 
-use votestream_service::language::Message;
 use votestream_service::problem::Problem;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::signing_in::sign_in_page;
+use super::visits::{reader, sender};
 use super::{AppState, Request, problem_of, see_other};
 use crate::fields::Fields;
 use crate::mistakes;
 use crate::order::definition;
-use crate::pages::{CreatePage, Field, Frame, Trouble, problem_page, render};
-use crate::problems::{NOT_SIGNED_IN, REFUSED};
+use crate::pages::{CreatePage, Field, Frame, Trouble, render};
+use crate::problems::REFUSED;
 
 /// Answers `GET /create`.
 pub(crate) async fn page(state: &AppState, request: Request) -> Response {
     let frame = state.frame(&request);
-    match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => {
+    match reader(state, &request).await {
+        Ok(visitor) => {
             let page = create_page(frame.of(&visitor), &Fields::default());
             render(StatusCode::OK, request.words, &page)
         }
-        Ok(None) => see_other(&frame, "/sign-in"),
-        Err(problem) => problem_page(&frame, &problem, None),
+        Err(reply) => *reply,
     }
 }
 
 /// Answers `POST /create`: creates the poll, and leads to its page.
 pub(crate) async fn send(state: &AppState, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => {
-            let detail = Message::new("host-detail-session-ended");
-            return sign_in_page(frame, &Problem::new(&NOT_SIGNED_IN, detail));
-        }
-        Err(problem) => return problem_page(&frame, &problem, None),
+    let (visitor, form) = match sender(state, &request, "/create").await {
+        Ok(sent) => sent,
+        Err(reply) => return *reply,
     };
-    let form = match request.body {
-        Ok(body) => Fields::from_form(&body),
-        Err(problem) => return problem_page(&frame, &problem, Some("/create")),
-    };
-    if let Err(problem) = state.access.check_form(&request.head, &visitor, &form) {
-        return problem_page(&frame, &problem, Some("/create"));
-    }
     let created = match definition(&form) {
         Ok(definition) => {
             let created = state.desk.create(&visitor.organiser, definition).await;

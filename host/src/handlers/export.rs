@@ -7,7 +7,8 @@ use votestream_service::problem::Problem;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
-use super::{AppState, Request, api, problem_of, see_other};
+use super::visits::reader;
+use super::{AppState, Request, api, problem_of};
 use crate::pages::problem_page;
 
 /// The form of a file.
@@ -50,14 +51,12 @@ pub(crate) async fn page(
     request: Request,
 ) -> Response {
     let frame = state.frame(&request);
-    match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => match file(state, &visitor.organiser, slug, format).await {
-            Ok(response) => response,
-            Err(problem) => problem_page(&frame, &problem, Some("/")),
-        },
-        Ok(None) => see_other(&frame, "/sign-in"),
-        Err(problem) => problem_page(&frame, &problem, None),
-    }
+    let visitor = match reader(state, &request).await {
+        Ok(visitor) => visitor,
+        Err(reply) => return *reply,
+    };
+    let file = file(state, &visitor.organiser, slug, format).await;
+    file.unwrap_or_else(|problem| problem_page(&frame, &problem, Some("/")))
 }
 
 /// Answers `GET /api/polls/{slug}/results.csv` and `results.json`.

@@ -13,7 +13,8 @@ use votestream_votectl::operations::polls::PollWithResults;
 use warp::http::StatusCode;
 use warp::reply::Response;
 
-use super::{AppState, Request, problem_of, see_other};
+use super::visits::reader;
+use super::{AppState, Request, problem_of};
 use crate::access::Visitor;
 use crate::codes;
 use crate::order::Task;
@@ -25,10 +26,9 @@ use crate::pages::{
 /// Answers `GET /`: the polls that the organiser may use.
 pub(crate) async fn list(state: &AppState, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&frame, "/sign-in"),
-        Err(problem) => return problem_page(&frame, &problem, None),
+    let visitor = match reader(state, &request).await {
+        Ok(visitor) => visitor,
+        Err(reply) => return *reply,
     };
     let list = match state.desk.list(&visitor.organiser).await {
         Ok(list) => list,
@@ -51,10 +51,9 @@ pub(crate) async fn list(state: &AppState, request: Request) -> Response {
 /// Answers `GET /polls/{slug}`: the state of a poll, and the tasks that are possible now.
 pub(crate) async fn poll(state: &AppState, slug: &str, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&frame, "/sign-in"),
-        Err(problem) => return problem_page(&frame, &problem, None),
+    let visitor = match reader(state, &request).await {
+        Ok(visitor) => visitor,
+        Err(reply) => return *reply,
     };
     match read(state, &visitor, slug).await {
         Ok((poll, steps)) => {

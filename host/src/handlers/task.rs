@@ -9,21 +9,20 @@ use warp::http::StatusCode;
 use warp::reply::Response;
 
 use super::people::read;
-use super::signing_in::sign_in_page;
+use super::visits::{reader, sender};
 use super::{AppState, Request, problem_of, see_other};
 use crate::access::Visitor;
 use crate::fields::Fields;
 use crate::order::{Order, Task};
 use crate::pages::{Field, Frame, TaskPage, Trouble, problem_page, render};
-use crate::problems::{NOT_SIGNED_IN, REFUSED, UNCONFIRMED};
+use crate::problems::{REFUSED, UNCONFIRMED};
 
 /// Answers `GET /polls/{slug}/{task}`.
 pub(crate) async fn page(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => return see_other(&frame, "/sign-in"),
-        Err(problem) => return problem_page(&frame, &problem, None),
+    let visitor = match reader(state, &request).await {
+        Ok(visitor) => visitor,
+        Err(reply) => return *reply,
     };
     let (shown, _) = match read(state, &visitor, slug).await {
         Ok(read) => read,
@@ -43,23 +42,10 @@ pub(crate) async fn page(state: &AppState, slug: &str, task: Task, request: Requ
 /// Answers `POST /polls/{slug}/{task}`: carries the task out, and leads back to the poll.
 pub(crate) async fn send(state: &AppState, slug: &str, task: Task, request: Request) -> Response {
     let frame = state.frame(&request);
-    let visitor = match state.access.visitor(&request.head).await {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => {
-            let detail = Message::new("host-detail-session-ended");
-            return sign_in_page(frame, &Problem::new(&NOT_SIGNED_IN, detail));
-        }
-        Err(problem) => return problem_page(&frame, &problem, None),
-    };
     let back = format!("/polls/{slug}");
-    let form = request.body.clone().map(|body| Fields::from_form(&body));
-    let checked = form.and_then(|form| {
-        state.access.check_form(&request.head, &visitor, &form)?;
-        Ok(form)
-    });
-    let form = match checked {
-        Ok(form) => form,
-        Err(problem) => return problem_page(&frame, &problem, Some(&back)),
+    let (visitor, form) = match sender(state, &request, &back).await {
+        Ok(sent) => sent,
+        Err(reply) => return *reply,
     };
     match carry_out(state, &visitor, slug, task, &request, &form).await {
         Ok(()) => see_other(&frame, &format!("{back}?done={}", task.name())),
