@@ -9,7 +9,7 @@
 
 mod growth;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use votestream_schema::{PollId, db};
 use votestream_service::CancellationToken;
 use votestream_service::metric::UNKNOWN;
 use votestream_service::postgres::{Pool, describe_checkout};
+use votestream_service::telemetry::log_throttle::LogThrottle;
 use votestream_transparency::keys::SigningKeys;
 
 use crate::error::ServerError;
@@ -37,6 +38,8 @@ const ROWS_MAX: i64 = 16;
 const BROKEN_FOR: Duration = Duration::from_secs(60);
 /// How often the public keys are published again, so that everybody sees which are in use.
 const PUBLISH_KEYS_EVERY: Duration = Duration::from_secs(60);
+/// Shortest time between two warnings that nothing could be appended.
+const WARN_PERIOD: Duration = Duration::from_secs(30);
 
 /// Appends to the logs of all polls.
 #[derive(Debug)]
@@ -46,34 +49,47 @@ pub(crate) struct Sealer {
     keys: Keys,
     /// Logs that cannot grow, with the time at which each is tried again.
     broken: BTreeMap<PollId, Instant>,
+    /// The public keys that were published last, and when.
     published: Option<(Instant, Vec<String>)>,
+    failures: LogThrottle,
 }
 
-/// What a round found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Round {
-    /// Nothing waits, or another replica is at it.
-    Idle,
-    /// Ballots were appended, and more may wait.
-    Appended { more: bool },
+/// What a round has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Round {
+    /// The number of entries appended.
+    entries: u64,
+    /// Whether more ballots may wait.
+    has_more: bool,
 }
 
 impl Sealer {
     /// Creates the job.
     pub(crate) fn new(postgres: Pool, polls: PollCache, keys: Keys) -> Self {
-        Self { postgres, polls, keys, broken: BTreeMap::new(), published: None }
+        let failures = LogThrottle::new(WARN_PERIOD);
+        Self { postgres, polls, keys, broken: BTreeMap::new(), published: None, failures }
     }
 
     /// Appends until `shutdown`. What waits then is appended by another replica, or after the next start.
     pub(crate) async fn watch(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             let round = self.round().await.unwrap_or_else(|error| {
-                // The readiness gates report a server that is down.
-                tracing::debug!(%error, "ballots could not be appended to the public logs");
+                if let Some(attempts) = self.failures.happened() {
+                    tracing::warn!(
+                        attempts,
+                        "counted ballots cannot be appended to the public logs, trying again in {} ms ({attempts} attempts \
+                         since the last such line): {error}",
+                        LOOK_EVERY.as_millis()
+                    );
+                }
                 metrics::LOG_BEHIND_SECONDS.set(UNKNOWN);
-                Round::Idle
+                // The keys may not have been stored either.
+                self.published = None;
+                Round::default()
             });
-            if round == (Round::Appended { more: true }) {
+            metrics::LOG_ENTRIES.increment(round.entries);
+            metrics::LOGS_BROKEN.set(self.broken.len() as f64);
+            if round.has_more {
                 continue;
             }
             tokio::select! {
@@ -92,10 +108,6 @@ impl Sealer {
         let mut session =
             session.map_err(|e| ServerError::PostgresCheckout(describe_checkout(e)))?;
         let transaction = session.begin().await?;
-        // Another replica has the lock, or the last checkpoint is new.
-        if !db::locks::take_log(&transaction).await? {
-            return Ok(Round::Idle);
-        }
         self.publish(&transaction, keys.as_deref()).await?;
         let row = transaction.query_typed_one(include_str!("../../sql/log/times.sql"), &[]).await?;
         let (now_ms, last_ms): (i64, Option<i64>) = (row.get(0), row.get(1));
@@ -105,13 +117,14 @@ impl Sealer {
         let is_new = last_ms.is_some_and(|last_ms| (0..period_ms).contains(&(now_ms - last_ms)));
         // A long queue is worked off without a rest.
         let is_long = behind_s.is_some_and(|age_s| age_s > 2.0 * PERIOD.as_secs_f64());
-        if behind_s.is_none() || (is_new && !is_long) {
-            transaction.commit().await?;
-            return Ok(Round::Idle);
-        }
-        let round = self.append(&transaction, keys.as_deref()).await?;
+        let is_due = behind_s.is_some() && (is_long || !is_new);
+        // Taking the lock writes, so it is not taken for nothing.
+        let round = if is_due && db::locks::take_log(&transaction).await? {
+            self.append(&transaction, keys.as_deref()).await?
+        } else {
+            Round::default()
+        };
         transaction.commit().await?;
-        metrics::LOGS_BROKEN.set(self.broken.len() as f64);
         Ok(round)
     }
 
@@ -135,6 +148,7 @@ impl Sealer {
         Ok(())
     }
 
+    /// Appends the oldest rows of the queue. The caller holds the lock, and commits.
     async fn append(
         &mut self,
         transaction: &Client,
@@ -152,7 +166,7 @@ impl Sealer {
         let known = self.polls.polls();
         let is_new = by_poll.keys().any(|poll| !known.contains_key(poll));
         let known = if is_new { self.polls.reload().await? } else { known };
-        let mut done: HashSet<i64> = HashSet::new();
+        let (mut done, mut entries): (Vec<i64>, u64) = (Vec::new(), 0);
         for (poll, queued) in &by_poll {
             let ballots: Vec<&[u8]> =
                 queued.iter().map(|(_, ballots)| ballots.as_slice()).collect();
@@ -163,17 +177,16 @@ impl Sealer {
             match grown {
                 Ok(growth) => {
                     growth.store(transaction).await?;
-                    metrics::LOG_ENTRIES.increment(growth.entries());
+                    entries += growth.entries();
                     done.extend(queued.iter().map(|(id, _)| id));
                 }
                 Err(reason) => self.set_aside(*poll, &reason),
             }
         }
-        let done: Vec<i64> = done.into_iter().collect();
         let sql = "DELETE FROM log_queue WHERE id = ANY ($1)";
         transaction.execute_typed(sql, &[(&done, Type::INT8_ARRAY)]).await?;
-        let more = rows.len() as i64 == ROWS_MAX && !done.is_empty();
-        Ok(if rows.is_empty() { Round::Idle } else { Round::Appended { more } })
+        let has_more = rows.len() as i64 == ROWS_MAX && !done.is_empty();
+        Ok(Round { entries, has_more })
     }
 
     /// Leaves a log alone for a while. Its ballots stay in the queue.
@@ -181,7 +194,7 @@ impl Sealer {
         tracing::error!(
             poll = poll.0,
             "the public log of poll {poll} does not grow, and its checkpoints are not signed again, because {reason}; \
-             trying again in {} s",
+             trying again in {} s. The runbook PublicLogBehind says what to do",
             BROKEN_FOR.as_secs()
         );
         self.broken.insert(poll, Instant::now() + BROKEN_FOR);

@@ -17,6 +17,8 @@ use votestream_transparency::entry::{Outcome, StreamEntry};
 
 /// Added to the first byte of a ballot that replaces another.
 const REPLACES: u8 = 0x80;
+/// The bytes of a ballot that replaces none.
+const BYTES: usize = 1 + 2 + 16 + 16 + 8;
 
 /// One ballot for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl LogRecord {
     /// Returns [`Unreadable`] if the row is not of this form.
     pub fn read_all(row: &[u8]) -> Result<Vec<Self>, Unreadable> {
         let mut rest = row;
-        let mut records = Vec::with_capacity(row.len() / 43);
+        let mut records = Vec::with_capacity(row.len() / BYTES);
         while !rest.is_empty() {
             records.push(Self::read(&mut rest).ok_or(Unreadable)?);
         }

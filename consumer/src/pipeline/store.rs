@@ -1,8 +1,8 @@
 //! Counts votes in Postgres, a batch per transaction.
 //!
 //! Invariants: votes, tallies, series and set-aside ballots change in one transaction, by exactly the rows that the
-//! upsert wrote; the same rows are queued for the public log of their poll. Counting the same batch again changes nothing. In a poll with voting codes a vote counts only if its
-//! voter has a code in Postgres, whatever Redis said.
+//! upsert wrote; the same rows are queued for the public log of their poll. Counting the same batch again changes
+//! nothing. In a poll with voting codes a vote counts only if its voter has a code in Postgres, whatever Redis said.
 //!
 //! Nearly all voters are new, and a plain insert takes half as long as an upsert. So the store tries an insert first.
 //! When a voter of the batch is already stored, Postgres refuses the insert; the store then upserts this batch and the

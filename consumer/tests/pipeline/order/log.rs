@@ -3,7 +3,8 @@
 use serde_json::json;
 use testkit::eventually;
 use tokio_postgres::Client;
-use votestream_schema::{Choices, EntryId, Poll};
+use votestream_consumer::streams::entry::Entry;
+use votestream_schema::{Choices, EntryId, Poll, codec};
 use votestream_transparency::Hash;
 use votestream_transparency::audit::Follower;
 use votestream_transparency::checkpoint::{self, Head};
@@ -11,6 +12,7 @@ use votestream_transparency::entry::{self, LogEntry, Nonce};
 use votestream_transparency::keys::{PublicKeys, SigningKeys};
 use votestream_transparency::tree;
 
+use super::deliver;
 use crate::support::{CLAIM_SOON, SOON, TestDeployment, ballot};
 
 /// What is published of a log.
@@ -115,9 +117,11 @@ async fn a_replaced_vote_and_one_out_of_time_are_in_the_log_with_what_became_of_
     let cast = [(first, 1), (second, 2), (newer, 3), (late, 200_000_000)];
     for (ballot, after_ms) in cast {
         let entry = EntryId { ms: opens_ms + after_ms, seq: 0 };
-        deliver(&store, &polls, &ballot, entry).await;
+        let fields = vec![codec::FIELD_BALLOT.into(), codec::encode(&ballot).into()];
+        let delivered = Entry { partition: 0, id: entry.to_string(), fields, oversized: None };
+        deliver(&store, &polls, std::slice::from_ref(&delivered)).await;
         // A second delivery adds nothing.
-        deliver(&store, &polls, &ballot, entry).await;
+        deliver(&store, &polls, &[delivered]).await;
     }
     let replica = deployment.start(&[]);
     let follower = log_of(&sql, &deployment.poll, 4).await;
@@ -136,22 +140,6 @@ async fn a_replaced_vote_and_one_out_of_time_are_in_the_log_with_what_became_of_
     let row = sql.query_one(unsigned, &[]).await.unwrap();
     assert!(row.get::<_, i64>(0) == row.get::<_, i64>(1) && row.get::<_, i64>(1) > 0);
     assert!(replica.stop().await);
-}
-
-async fn deliver(
-    store: &votestream_consumer::pipeline::store::Store,
-    polls: &votestream_consumer::polls::Polls,
-    ballot: &votestream_schema::Ballot,
-    entry: EntryId,
-) {
-    use votestream_consumer::pipeline::batch;
-    use votestream_consumer::streams::entry::Entry;
-    use votestream_schema::codec;
-    let fields = vec![codec::FIELD_BALLOT.into(), codec::encode(ballot).into()];
-    let entry = Entry { partition: 0, id: entry.to_string(), fields, oversized: None };
-    let batch = batch::sort(&[entry], polls);
-    assert!(batch.dead.is_empty(), "{:?}", batch.dead);
-    store.count(&batch.votes, &batch.set_aside).await.expect("Postgres counts");
 }
 
 #[tokio::test]
