@@ -420,7 +420,7 @@ impl VotingService {
         span.set("votestream.poll", &poll.id);
         // A caller's trace reaches the consumer even while this service records none.
         let trace = if trace::is_on() { span.traceparent() } else { caller.map(str::to_owned) };
-        let log = self.receipts.log_of(poll).filter(|_| wants_receipt);
+        let log = wants_receipt.then(|| self.receipts.log_of(poll)).flatten();
         let registration = Registration { ballot, trace, replaces, needs_code, log };
         let (answer, signed) = self.publisher.publish(registration).await;
         let pass = self.end(let_in, matches!(answer, Ok(Verdict::Accepted(_))));

@@ -93,8 +93,8 @@ pub(crate) async fn results(
 ) -> Response {
     let words = Words::choose(&query, None, &head.headers);
     let found = voting.poll(&slug).and_then(|poll| {
-        let base = voting.results_url.as_deref().ok_or_else(Problem::not_found)?;
-        Ok((format!("{}/polls/{}", base.trim_end_matches('/'), poll.slug), poll))
+        let page = results_page(&voting, poll.slug.as_str()).ok_or_else(Problem::not_found)?;
+        Ok((page, poll))
     });
     let (mut address, poll) = match found {
         Ok(found) => found,
@@ -110,16 +110,13 @@ pub(crate) async fn results(
             address.push_str(&format!("?proof={proof}"));
         }
     }
-    match HeaderValue::try_from(words.link(address)) {
-        Ok(address) => {
-            // The address is this browser's own.
-            let mut reply = lead_to(address);
-            let no_store = HeaderValue::from_static("no-store");
-            reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
-            reply
-        }
-        Err(_) => problem_page(&voting, &Problem::not_found(), words, None),
-    }
+    lead_in_private(&voting, words, words.link(address))
+}
+
+/// The page of the dashboard with the results of a poll, if there is a dashboard.
+fn results_page(voting: &VotingService, slug: &str) -> Option<String> {
+    let base = voting.results_url.as_deref()?;
+    Some(format!("{}/polls/{slug}", base.trim_end_matches('/')))
 }
 
 fn receipt_path(voting: &VotingService, poll: &Poll) -> String {
@@ -128,8 +125,7 @@ fn receipt_path(voting: &VotingService, poll: &Poll) -> String {
 
 /// The address of the page that checks receipts of a poll.
 fn receipts_url(voting: &VotingService, poll: &Poll) -> Option<String> {
-    let base = voting.results_url.as_deref()?;
-    Some(format!("{}/polls/{}/receipt", base.trim_end_matches('/'), poll.slug))
+    Some(results_page(voting, poll.slug.as_str())? + "/receipt")
 }
 
 /// Answers `GET /polls/{slug}/receipt` with the receipt of this browser's vote, as a file.
@@ -142,10 +138,9 @@ pub(crate) async fn receipt(
     match voting.own_receipt(&slug, &head).await {
         Ok((poll, receipt)) => {
             let name = format!("attachment; filename=\"receipt-{}.json\"", poll.slug);
+            let name = HeaderValue::try_from(name).expect("a slug is ASCII");
             let mut reply = http::json(StatusCode::OK, receipt);
-            let headers = reply.headers_mut();
-            headers.insert(header::CONTENT_DISPOSITION, header_of(&name));
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            reply.headers_mut().insert(header::CONTENT_DISPOSITION, name);
             reply
         }
         Err(problem) => {
@@ -171,17 +166,10 @@ pub(crate) async fn check_receipt(
     match found {
         Ok((page, receipt)) => {
             let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt);
-            let mut reply = lead_to(header_of(&format!("{page}#{fragment}")));
-            let no_store = HeaderValue::from_static("no-store");
-            reply.headers_mut().insert(header::CACHE_CONTROL, no_store);
-            reply
+            lead_in_private(&voting, words, format!("{page}#{fragment}"))
         }
         Err(problem) => problem_page(&voting, &problem, words, None),
     }
-}
-
-fn header_of(text: &str) -> HeaderValue {
-    HeaderValue::try_from(text).expect("addresses and slugs are ASCII")
 }
 
 /// The language of a page about this poll.
@@ -346,20 +334,19 @@ fn ballot_page(
         }
     };
     let slugs_of = |choices| voting::slugs(poll, choices).join(" ");
-    let results_url = voting.results_url.as_deref().map(|url| match slug {
-        Some(slug) => words.link(format!("{}/polls/{slug}", url.trim_end_matches('/'))),
-        None => words.link(url),
-    });
+    let results_url = match slug {
+        Some(slug) => results_page(voting, slug),
+        None => voting.results_url.clone(),
+    };
+    let results_url = results_url.map(|url| words.link(url));
     // The producer makes the proof when the link is followed, because a page may be open for long.
     let is_for_voters = poll.shows_results_to_voters();
     let results_url = results_url.map(|url| match is_for_voters {
         true => words.link(voting.path_of(Some(poll.slug.as_str())) + "/results"),
         false => url,
     });
-    let picture_url = voting.results_url.as_deref().map(|url| {
-        let (base, revision) = (url.trim_end_matches('/'), poll.revision);
-        format!("{base}/polls/{}/picture.png?v={revision}", poll.slug)
-    });
+    let picture_url = results_page(voting, poll.slug.as_str())
+        .map(|page| format!("{page}/picture.png?v={}", poll.revision));
     BallotPage {
         words,
         title: poll.title.clone(),
@@ -398,6 +385,16 @@ fn ballot_page(
 
 fn see_other(path: &str) -> Response {
     lead_to(HeaderValue::try_from(path).expect("the path of a known poll is a slug"))
+}
+
+/// Leads on to an address that belongs to this browser alone. It begins with a setting, which may be no address.
+fn lead_in_private(voting: &VotingService, words: Words, address: String) -> Response {
+    let Ok(address) = HeaderValue::try_from(address) else {
+        return problem_page(voting, &Problem::not_found(), words, None);
+    };
+    let mut reply = lead_to(address);
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
 }
 
 fn lead_to(address: HeaderValue) -> Response {

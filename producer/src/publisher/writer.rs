@@ -176,7 +176,7 @@ impl Writer {
                         answer(batch.drain(..).zip(verdicts), |_| None);
                     } else {
                         // The next batch need not wait until this one is signed.
-                        let stored = std::mem::replace(&mut batch, Vec::with_capacity(BATCH_MAX));
+                        let stored = std::mem::take(&mut batch);
                         let partitions = self.config.partitions;
                         tokio::spawn(async move { sign_and_answer(stored, verdicts, partitions) });
                     }
