@@ -243,7 +243,8 @@ fn spawn_measuring_jobs(
     jobs.spawn(accountant.watch(shutdown.clone()));
 
     let signing_keys = signing_keys::Keys::new(&config.signing)?;
-    let sealer = Sealer::new(postgres.clone(), polls.clone(), signing_keys);
+    let postgres_servers = postgres::servers_of(&config.postgres);
+    let sealer = Sealer::new(postgres.clone(), postgres_servers, polls.clone(), signing_keys);
     jobs.spawn(sealer.watch(shutdown.clone()));
 
     let monitor_every = Duration::from_millis(config.monitor_ms);

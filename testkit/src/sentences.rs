@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn sentences_in_scripts_are_found() {
         let script = "// A comment 'Not this'\nsay('Voting is open');\nadd('click', `${a} b`);\nx = `Try ${n} now`;\ny = 'Live';";
-        assert_eq!(sentences_of_script(script), ["Voting is open", "Live", "Try ${n} now"]);
+        assert_eq!(sentences_of_script(script), ["Voting is open", "Try ${n} now", "Live"]);
         assert_eq!(
             sentences_of_script("element.className = 'notice-title';"),
             Vec::<String>::new()

@@ -10,6 +10,7 @@
 mod growth;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -51,6 +52,8 @@ pub(crate) struct Sealer {
     broken: BTreeMap<PollId, Instant>,
     /// The public keys that were published last, and when.
     published: Option<(Instant, Vec<String>)>,
+    /// The addresses of Postgres, for the log.
+    servers: Arc<str>,
     failures: LogThrottle,
 }
 
@@ -64,10 +67,10 @@ struct Round {
 }
 
 impl Sealer {
-    /// Creates the job.
-    pub(crate) fn new(postgres: Pool, polls: PollCache, keys: Keys) -> Self {
+    /// Creates the job. `servers` are the addresses of Postgres, without passwords.
+    pub(crate) fn new(postgres: Pool, servers: Arc<str>, polls: PollCache, keys: Keys) -> Self {
         let failures = LogThrottle::new(WARN_PERIOD);
-        Self { postgres, polls, keys, broken: BTreeMap::new(), published: None, failures }
+        Self { postgres, polls, keys, broken: BTreeMap::new(), published: None, servers, failures }
     }
 
     /// Appends until `shutdown`. What waits then is appended by another replica, or after the next start.
@@ -77,8 +80,9 @@ impl Sealer {
                 if let Some(attempts) = self.failures.happened() {
                     tracing::warn!(
                         attempts,
-                        "counted ballots cannot be appended to the public logs, trying again in {} ms ({attempts} attempts \
-                         since the last such line): {error}",
+                        "counted ballots cannot be appended to the public logs in postgres at {}, trying again in {} ms \
+                         ({attempts} attempts since the last such line): {error}",
+                        self.servers,
                         LOOK_EVERY.as_millis()
                     );
                 }

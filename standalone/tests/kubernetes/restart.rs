@@ -120,18 +120,10 @@ fn the_redis_of_the_manifests_keeps_what_waits_when_it_is_killed() {
 fn the_redis_of_compose_keeps_what_waits_when_it_is_killed() {
     // This is the script of compose.yaml, with folders of this machine.
     let here = folder("compose");
-    let volumes = [
-        "vault",
-        "secrets/redis",
-        "secrets/postgres",
-        "secrets/producer",
-        "secrets/consumer",
-        "secrets/dashboard",
-        "secrets/operator",
-        "secrets/grafana",
-    ];
-    for volume in volumes {
-        fs::create_dir_all(here.join(volume)).unwrap();
+    let compose = fs::read_to_string(project("compose.yaml")).unwrap();
+    fs::create_dir_all(here.join("vault")).unwrap();
+    for volume in compose.lines().filter_map(|line| line.split_once(":/secrets/")) {
+        fs::create_dir_all(here.join("secrets").join(volume.1)).unwrap();
     }
     let script = fs::read_to_string(project("containers/secrets.sh")).unwrap();
     let script = script
@@ -148,7 +140,6 @@ fn the_redis_of_compose_keeps_what_waits_when_it_is_killed() {
 
     let read = |name: &str| fs::read_to_string(here.join(name)).unwrap();
     // compose.yaml starts Redis with the shared settings and a few arguments of its own.
-    let compose = fs::read_to_string(project("compose.yaml")).unwrap();
     let (_, command) = compose.split_once("      - redis-server\n").expect("the command of redis");
     let lines = command.lines().map_while(|line| line.strip_prefix("      - "));
     let shared = fs::read_to_string(project("schema/access/redis.conf")).unwrap();

@@ -31,6 +31,8 @@ use testkit::{eventually, folder, free_port};
 const SOON: Duration = Duration::from_secs(180);
 /// Takes the lock that a consumer holds while it audits (`consumer/src/jobs/auditor.rs`), so that none audits any more.
 const AUDIT_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'audit' FOR UPDATE";
+/// Takes the lock that a consumer holds while it appends to the public logs (`consumer/src/jobs/sealer.rs`).
+const LOG_LOCK: &str = "BEGIN; SELECT FROM locks WHERE name = 'log' FOR UPDATE";
 /// Locks a table that every consumer writes, so that none counts until the transaction is rolled back.
 const NOBODY_COUNTS: &str = "BEGIN; LOCK TABLE poll_tally IN ACCESS EXCLUSIVE MODE";
 /// Has Postgres refuse every vote with the error of a full disk.
@@ -110,7 +112,7 @@ const OF_KUBERNETES: [&str; 3] =
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_panel_has_data_and_every_alert_fires() {
-    let (own_prometheus, metrics) = (free_port(), five_free_ports());
+    let (own_prometheus, metrics) = (free_port(), six_free_ports());
     let collector = Collector::listen().await;
     let pipeline = tokio::task::block_in_place(|| {
         LoadedPipeline::start(own_prometheus, metrics, &collector.address)
@@ -125,7 +127,8 @@ async fn every_panel_has_data_and_every_alert_fires() {
         ("producer".to_owned(), vec![metrics]),
         ("dashboard".to_owned(), vec![metrics + 1]),
         ("consumer".to_owned(), vec![metrics + 2, metrics + 3]),
-        ("canary".to_owned(), vec![metrics + 4]),
+        ("host".to_owned(), vec![metrics + 4]),
+        ("canary".to_owned(), vec![metrics + 5]),
         ("first-dashboard".to_owned(), vec![doomed[0].1]),
         ("second-dashboard".to_owned(), vec![doomed[1].1]),
         // Its job is none of ours, so that no alert takes it for a replica of the producer.
@@ -138,7 +141,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     let mut watched = Observation { pipeline, prometheus, seen: BTreeSet::new() };
 
     every_expression_has_data(&watched.prometheus).await;
-    exported_is_documented([0, 1, 2, 4].map(|nth| metrics + nth), doomed[0].1);
+    exported_is_documented([0, 1, 2, 4, 5].map(|nth| metrics + nth), doomed[0].1);
     let since = Instant::now();
     let others =
         |firing: &BTreeSet<Alert>| firing.iter().any(|(name, ..)| name != "CertificateExpires");
@@ -152,6 +155,7 @@ async fn every_panel_has_data_and_every_alert_fires() {
     counting_stands_still_and_entries_are_deleted(&mut watched).await;
     servers_come_near_their_bounds(&mut watched).await;
     entries_are_left_behind(&mut watched).await;
+    nobody_appends_to_the_logs(&mut watched).await;
     results_and_redis_are_tampered_with(&mut watched).await;
     viewers_are_served_late(&mut watched).await;
     an_entry_comes_from_tomorrow(&mut watched).await;
@@ -176,7 +180,7 @@ async fn prometheus_of_make_up_scrapes_everything(port: u16) {
         let reply = get(port, "/api/v1/targets?state=active").map_err(|error| error.to_string())?;
         let targets = reply["data"]["activeTargets"].as_array().cloned().unwrap_or_default();
         let up = targets.iter().filter(|target| target["health"] == "up").count();
-        if (targets.len(), up) == (6, 6) { Ok(()) } else { Err(format!("{targets:?}")) }
+        if (targets.len(), up) == (7, 7) { Ok(()) } else { Err(format!("{targets:?}")) }
     })
     .await;
     eventually(SOON, async || {
@@ -257,15 +261,15 @@ async fn every_expression_has_data(prometheus: &Prometheus) {
     eprintln!("{:4.1} s until all {all} expressions had data", since.elapsed().as_secs_f32());
 }
 
-/// Checks that producer, dashboard, consumer and canary export exactly the metrics of docs/METRICS.md.
-fn exported_is_documented(ports: [u16; 4], with_certificate: u16) {
+/// Checks that producer, dashboard, consumer, host's service and canary export exactly the metrics of docs/METRICS.md.
+fn exported_is_documented(ports: [u16; 5], with_certificate: u16) {
     let documented = tables::documented();
-    let own = ["Producer", "Dashboard", "Consumer", "Canary"];
+    let own = ["Producer", "Dashboard", "Consumer", "Host", "Canary"];
     for (port, service) in ports.into_iter().zip(own) {
         let exported = exported(port);
         let tables = documented.iter().filter(|(title, _)| {
-            let serves =
-                ["Producer", "Dashboard"].contains(&service) && *title == "Producer and dashboard";
+            let serves = ["Producer", "Dashboard", "Host"].contains(&service)
+                && *title == "Producer, dashboard and host";
             *title == service || title.starts_with("Every") || serves
         });
         let names = tables.flat_map(|(_, table)| table.iter().map(|metric| metric.name.to_owned()));
@@ -397,6 +401,13 @@ async fn entries_are_left_behind(watched: &mut Observation) {
     assert!(deleted > 0, "no entry was held");
     watched.pipeline.signal("consumer", Signal::CONT);
     watched.see(&["EntriesAbandoned"]).await;
+}
+
+async fn nobody_appends_to_the_logs(watched: &mut Observation) {
+    let sql = watched.pipeline.sql().await;
+    sql.batch_execute(LOG_LOCK).await.unwrap();
+    watched.see(&["PublicLogBehind"]).await;
+    sql.batch_execute("ROLLBACK").await.unwrap();
 }
 
 async fn results_and_redis_are_tampered_with(watched: &mut Observation) {
@@ -566,10 +577,10 @@ async fn the_turnout_is_exact(watched: &Observation) {
     .await;
 }
 
-/// Returns the first of five free ports in a row, away from those that [`free_port`] gives next.
-fn five_free_ports() -> u16 {
+/// Returns the first of six free ports in a row, away from those that [`free_port`] gives next.
+fn six_free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
-    let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 5 * step) % 20_000);
-    let mut fitting = candidates.filter(|port| (*port..*port + 5).all(is_free));
+    let candidates = (0..200).map(|step| 10_000 + (free_port() + 2_000 + 6 * step) % 20_000);
+    let mut fitting = candidates.filter(|port| (*port..*port + 6).all(is_free));
     fitting.next().unwrap()
 }

@@ -20,10 +20,11 @@ const WINDOWS: [(&str, &str); 12] = [
     ("$__range", "60s"),
 ];
 /// Thresholds that no test can wait for: the alert, its threshold, and the replacement.
-const AGES: [(&str, &str, &str); 7] = [
+const AGES: [(&str, &str, &str); 8] = [
     ("OldestEntryWaits", "> 30", "> 2"),
     ("OldestPendingStuck", "> 90", "> 3"),
     ("NothingCounted", "> 45", "> 2"),
+    ("PublicLogBehind", "> 60", "> 5"),
     ("ServiceInterrupted", "[10s]", "[15s]"),
     ("ReplicaRestarts", "[15s]", "[30s]"),
     ("AuditOverdue", "> 600 + 30 *", "> 5 + 2 *"),
