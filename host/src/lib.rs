@@ -27,7 +27,9 @@ use votestream_service::config::Task;
 use votestream_service::health::Health;
 use votestream_service::listener::{self, Limits, Stop};
 use votestream_service::redis::{self, Manager};
-use votestream_service::{CancellationToken, certificates, healthcheck, postgres, process};
+use votestream_service::{
+    CancellationToken, certificates, healthcheck, postgres, process, telemetry,
+};
 use votestream_votectl::Servers;
 
 pub use config::Config;
@@ -38,6 +40,8 @@ use handlers::AppState;
 
 /// Size of the Postgres pool, which reads organisers and sessions; each operation has a session of its own beside it.
 const POSTGRES_CONNECTIONS_MAX: u32 = 4;
+/// Size of the Redis pool, which only asks whether Redis answers; operations have connections of their own.
+const REDIS_CONNECTIONS_MAX: u32 = 1;
 /// How often both servers are asked whether they can be used.
 const PROBE_EVERY: Duration = Duration::from_secs(2);
 
@@ -53,16 +57,18 @@ pub async fn run(
 ) -> anyhow::Result<bool> {
     // Both servers are asked now and then, so that /readyz says which of them is away.
     let pool = postgres::pool(&config.postgres, APPLICATION, POSTGRES_CONNECTIONS_MAX, false)?;
-    let redis = Manager::new(&config.redis)?.pool(1);
+    let redis = Manager::new(&config.redis)?.pool(REDIS_CONNECTIONS_MAX);
     let gate = health.gate("postgres").at(postgres::servers_of(&config.postgres));
     let probed = pool.clone();
     tokio::spawn(gate.watch(PROBE_EVERY, shutdown.clone(), move || {
         let pool = probed.clone();
+        telemetry::record_pool("postgres", &pool.state(), POSTGRES_CONNECTIONS_MAX);
         async move { postgres::probe(&pool).await }
     }));
     let gate = health.gate("redis");
     tokio::spawn(gate.watch(PROBE_EVERY, shutdown.clone(), move || {
         let pool = redis.clone();
+        telemetry::record_pool("redis", &pool.state(), REDIS_CONNECTIONS_MAX);
         async move { redis::probe(&pool).await }
     }));
     let endpoints = vec![certificates::TlsEndpoint::of_postgres(&config.postgres)?];

@@ -18,6 +18,8 @@ pub struct Pipeline {
     pub vote: String,
     /// The address of the results page.
     pub results: String,
+    /// The address of the organisers' pages.
+    pub organisers: String,
     /// The supervisor's data folder, with logs, pid files and the file `env`.
     pub data_dir: PathBuf,
 }
@@ -30,16 +32,16 @@ impl Pipeline {
     /// Panics if a program does not build, or the supervisor ends before the pipeline runs.
     #[must_use]
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        for program in ["votectl", "producer", "consumer", "dashboard", "canary"] {
+        for program in ["votectl", "producer", "consumer", "dashboard", "host", "canary"] {
             let _ = binary(program);
         }
-        let (vote_port, results_port) = (free_port(), free_port());
+        let (vote_port, results_port, host_port) = (free_port(), free_port(), free_port());
         let data_dir = folder("pipeline").join("data");
         let mut supervisor = Command::new(binary("standalone"))
             .env("DATA_DIR", &data_dir)
             .env("VOTE_PORT", vote_port.to_string())
             .env("RESULTS_PORT", results_port.to_string())
-            .env("HOST_PORT", "0")
+            .env("HOST_PORT", host_port.to_string())
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -54,6 +56,7 @@ impl Pipeline {
             supervisor,
             vote: format!("http://localhost:{vote_port}/"),
             results: format!("http://localhost:{results_port}/"),
+            organisers: format!("http://localhost:{host_port}/"),
             data_dir,
         }
     }

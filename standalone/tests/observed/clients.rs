@@ -5,6 +5,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+/// Loads the page of the service at this address, and fails unless it is answered without an error.
+pub async fn page(service: &str) {
+    let address = address(service);
+    let request = format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    let reply = answer(address, &request).await;
+    assert!(["HTTP/1.1 2", "HTTP/1.1 3"].iter().any(|start| reply.starts_with(start)), "{reply}");
+}
+
 /// Casts ballots without a voting code in the poll that needs one, and returns how many were refused for that.
 pub async fn ballots_without_a_code(vote: &str) -> usize {
     let address = address(vote);

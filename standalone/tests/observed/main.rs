@@ -17,7 +17,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clients::{
-    ballots_of_one_network, ballots_with_solutions, ballots_without_a_code, failing_requests,
+    ballots_of_one_network, ballots_with_solutions, ballots_without_a_code, failing_requests, page,
     unfinished_request, viewer,
 };
 use collector::Collector;
@@ -117,6 +117,8 @@ async fn every_panel_has_data_and_every_alert_fires() {
     let pipeline = tokio::task::block_in_place(|| {
         LoadedPipeline::start(own_prometheus, metrics, &collector.address)
     });
+    // Nobody else asks the organisers' pages for anything, and a request that was never made is no metric.
+    page(&pipeline.pipeline.organisers).await;
     prometheus_of_make_up_scrapes_everything(own_prometheus).await;
 
     let load = pipeline.load();
