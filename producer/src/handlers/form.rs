@@ -8,7 +8,7 @@ use votestream_schema::poll::{now_ms, order, rfc3339};
 use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
 use votestream_service::http;
-use votestream_service::language::{Message, Words};
+use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -121,8 +121,9 @@ pub(crate) async fn results(
 }
 
 /// The language of a page about this poll.
-fn words_of(_poll: &Poll, head: &Head, query: &str) -> Words {
-    Words::choose(query, None, &head.headers)
+fn words_of(poll: &Poll, head: &Head, query: &str) -> Words {
+    let of_poll = poll.lang.as_ref().and_then(|lang| Language::of_tag(lang.as_str()));
+    Words::choose(query, of_poll, &head.headers)
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -272,10 +273,13 @@ fn ballot_page(
     };
     let view = |position: usize| {
         let option = &poll.options[position];
+        let label = poll.label_in(option, words.lang());
         OptionView {
             slug: option.slug.to_string(),
-            label: option.label.clone(),
+            label: label.text.to_owned(),
+            label_lang: label.other_language.map(ToString::to_string),
             description: option.description.clone(),
+            description_lang: poll.lang_beside(words.lang()).map(ToString::to_string),
             colour: option.colour.clone(),
             hue: position % HUES + 1,
             chosen: marked >> position & 1 == 1,
@@ -296,9 +300,11 @@ fn ballot_page(
         let (base, revision) = (url.trim_end_matches('/'), poll.revision);
         format!("{base}/polls/{}/picture.png?v={revision}", poll.slug)
     });
+    let title = poll.title_in(words.lang());
     BallotPage {
         words,
-        title: poll.title.clone(),
+        title: title.text.to_owned(),
+        title_lang: title.other_language.map(ToString::to_string),
         slug: poll.slug.to_string(),
         base: voting.base.clone(),
         action: words.link(voting.path_of(slug)),

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("listed", include_str!("../../migrations/0011_listed.sql")),
     ("after_vote", include_str!("../../migrations/0012_after_vote.sql")),
     ("accounts", include_str!("../../migrations/0013_accounts.sql")),
+    ("languages", include_str!("../../migrations/0015_languages.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.
