@@ -27,6 +27,8 @@ pub struct ResultView {
     pub slug: String,
     /// The text that people read, at most 200 characters.
     pub label: String,
+    /// The language of the label, if it is known and is not that of the page.
+    pub label_lang: Option<String>,
     /// The colour as `#rrggbb`; without it the option takes the next colour of the default palette.
     pub colour: Option<String>,
     /// Votes counted for this option.
@@ -44,6 +46,8 @@ pub struct PollLink {
     pub slug: String,
     /// The poll's question, as people read it.
     pub title: String,
+    /// The language of the title, if it is known and is not that of the page.
+    pub title_lang: Option<String>,
     /// The poll's state: `draft`, `scheduled`, `open`, `closed` or `archived`.
     pub state: String,
 }
@@ -56,6 +60,10 @@ pub struct ResultsPage {
     pub words: Words,
     /// The poll's question, as people read it.
     pub title: String,
+    /// The language of the title, if it is known and is not that of the page.
+    pub title_lang: Option<String>,
+    /// Of a poll with texts in several languages: the number by which the script notices that they have changed.
+    pub words_number: Option<u32>,
     /// The path in front of all addresses.
     pub base: BasePath,
     /// The poll's slug; the script opens the stream `/api/polls/<slug>/events`.
@@ -294,6 +302,7 @@ mod tests {
         let option = |slug: &str, label: &str, votes: u64| ResultView {
             slug: slug.to_owned(),
             label: label.to_owned(),
+            label_lang: None,
             colour: None,
             votes,
             share_tenths: (votes * 1_000 / 4_321).cast_signed(),

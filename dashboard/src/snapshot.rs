@@ -52,6 +52,9 @@ struct TallyBody<'a> {
     version: i64,
     voters: i64,
     options: Vec<OptionTally<'a>>,
+    /// Of a poll with texts in several languages: a number that changes with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<u32>,
     opens_at: Option<String>,
     closes_at: Option<String>,
     #[serde(rename = "final")]
@@ -169,6 +172,7 @@ impl Snapshot {
             version: self.tally.version,
             voters: self.tally.voters,
             options: options.collect(),
+            words: self.poll.words(),
             opens_at: self.poll.opens_at_ms.map(rfc3339),
             closes_at: self.poll.closes_at_ms.map(rfc3339),
             is_final: self.is_final,
@@ -206,12 +210,14 @@ mod tests {
     use super::*;
     use votestream_schema::PollId;
     use votestream_schema::poll::secrecy::Secrecy;
+    use votestream_schema::poll::translations::Translations;
     use votestream_schema::poll::{PollOption, VotePolicy, VoterPolicy};
 
     fn snapshot(visibility: Visibility) -> Snapshot {
         let option = |slug: &str, label: &str| PollOption {
             slug: slug.parse().unwrap(),
             label: label.into(),
+            labels: Translations::default(),
             description: None,
             colour: None,
         };
@@ -219,6 +225,8 @@ mod tests {
             id: PollId(1),
             slug: "pets".parse().unwrap(),
             title: "Pets".into(),
+            titles: Translations::default(),
+            lang: None,
             options: vec![option("cats", "Cats"), option("dogs", "Dogs\nand \"more\"")],
             choices_min: 1,
             choices_max: 1,
@@ -251,6 +259,28 @@ mod tests {
              \"as_of\":\"1970-01-01T00:00:05Z\",\"stale\":false,\"stale_since\":null,\
              \"recent\":[[4,7]]}\n\n"
         );
+    }
+
+    #[test]
+    fn a_frame_has_a_number_for_the_words_of_several_languages() {
+        let words = |snapshot: &Snapshot| {
+            let json: serde_json::Value =
+                serde_json::from_str(&snapshot.tally_json().unwrap()).unwrap();
+            json.get("words").and_then(serde_json::Value::as_u64)
+        };
+        let mut several = snapshot(Visibility::Always);
+        assert_eq!(words(&several), None);
+        let change = |snapshot: &mut Snapshot, text: &str| {
+            let poll = Arc::make_mut(&mut snapshot.poll);
+            poll.options[0].labels.set("de".parse().unwrap(), Some(text.to_owned()));
+        };
+        change(&mut several, "Katzen");
+        let first = words(&several);
+        assert!(first.is_some());
+        Arc::make_mut(&mut several.poll).revision += 1;
+        assert_eq!(words(&several), first, "another time is no other word");
+        change(&mut several, "Katzen!");
+        assert!(words(&several).is_some_and(|now| Some(now) != first));
     }
 
     #[test]

@@ -36,8 +36,9 @@ export class Places {
     this.#rest = list.querySelector('#rest');
   }
 
-  /** Whether the page was rendered with exactly these options. */
-  fits({ options }) {
+  /** Whether the page was rendered with exactly these options, and with these words if there are several languages of them. */
+  fits({ options, words }) {
+    if (String(words ?? '') !== (this.#list.closest('[data-poll]').dataset.words ?? '')) return false;
     return options.length === this.#items.size && options.every(({ slug }) => this.#items.has(slug));
   }
 
@@ -49,7 +50,8 @@ export class Places {
     for (const [position, option] of tally.options.entries()) {
       const item = this.#items.get(option.slug);
       const words = lead(option.votes);
-      write(item.querySelector('.place-name'), option.label);
+      // A frame is the same for all pages, so it has the labels in one language.
+      if (tally.words === undefined) write(item.querySelector('.place-name'), option.label);
       write(item.querySelector('.place-votes'), grouped(option.votes));
       write(item.querySelector('.place-share'), shareWords(tenths[position], option.votes, tally.voters));
       const tag = item.querySelector('.place-lead');

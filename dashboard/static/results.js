@@ -8,7 +8,7 @@ import { History } from './history.js';
 import * as light from './light.js';
 import { message } from './messages.js';
 import { Relay } from './relay.js';
-import { fits, showStandings } from './standings.js';
+import { fits, inOurLanguage, showStandings } from './standings.js';
 import { hiddenWords, milestone, stateWords } from './words.js';
 
 const results = document.getElementById('results');
@@ -59,8 +59,9 @@ function hear(message) {
   }
 }
 
-function showTally(tally) {
-  if (!fits(tally)) return reloadSoon();
+function showTally(frame) {
+  if (!fits(frame)) return reloadSoon();
+  const tally = inOurLanguage(frame);
   if (!tally.stale) clock.hear(Date.parse(tally.as_of));
   reveal(true);
   showState(tally);

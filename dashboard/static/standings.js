@@ -6,9 +6,19 @@ import { leadWords } from './words.js';
 const rows = new Map([...document.querySelectorAll('#standings [data-option]')].map((row) => [row.dataset.option, row]));
 const cells = new Map([...document.querySelectorAll('#results-table [data-option]')].map((row) => [row.dataset.option, row]));
 
-/** Whether the page was rendered with exactly these options. */
+const known_words = document.getElementById('results').dataset.words ?? '';
+
+/** Whether the page was rendered with exactly these options, and with these words if there are several languages of them. */
 export function fits(tally) {
+  if (String(tally.words ?? '') !== known_words) return false;
   return tally.options.length === rows.size && tally.options.every((option) => rows.has(option.slug));
+}
+
+/** The tally with the labels of this page, where the poll has them in several languages: a frame is the same for all pages. */
+export function inOurLanguage(tally) {
+  if (tally.words === undefined) return tally;
+  const label = ({ slug }) => rows.get(slug).querySelector('.row-name').textContent;
+  return { ...tally, options: tally.options.map((option) => ({ ...option, label: label(option) })) };
 }
 
 export function showStandings(tally) {

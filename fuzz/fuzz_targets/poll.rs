@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use votestream_schema::poll::secrecy::Secrecy;
+use votestream_schema::poll::translations::Translations;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::submission::Submission;
 use votestream_schema::{Poll, PollId, PollOption};
@@ -11,6 +12,8 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
     id: PollId(1),
     slug: "pets".parse().expect("a slug"),
     title: "Pets".into(),
+    titles: Translations::default(),
+    lang: None,
     options: ["cats", "dogs", "a", "hamsters-and-mice"].map(option).to_vec(),
     choices_min: 1,
     choices_max: 3,
@@ -29,7 +32,7 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
 
 fn option(slug: &str) -> PollOption {
     let slug = slug.parse().expect("a slug");
-    PollOption { slug, label: "Label".into(), description: None, colour: None }
+    PollOption { slug, label: "Label".into(), labels: Translations::default(), description: None, colour: None }
 }
 
 /// Checks that a form marks no more options than the poll takes, that accepted choices are allowed by the poll, and that their

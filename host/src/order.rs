@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use votestream_schema::choices::OPTIONS_MAX;
+use votestream_schema::poll::translations::Translations;
 use votestream_schema::poll::{
     Definition, TITLE_CHARS_MAX, Visibility, VotePolicy, VoterPolicy, now_ms,
 };
@@ -184,6 +185,8 @@ pub(crate) fn definition(fields: &Fields) -> Result<Definition, Detail> {
     let definition = Definition {
         slug,
         title: title.to_owned(),
+        titles: Translations::default(),
+        lang: None,
         options: option_argument::options(&lines),
         choices_min: 1,
         choices_max,

@@ -23,8 +23,12 @@ pub struct OptionView {
     pub slug: String,
     /// Text that the voter reads, up to 200 characters.
     pub label: String,
+    /// The language of the label, if it is known and is not that of the page.
+    pub label_lang: Option<String>,
     /// Smaller second line below the label.
     pub description: Option<String>,
+    /// The language of the description, if it is known and is not that of the page.
+    pub description_lang: Option<String>,
     /// Colour as `#rrggbb`; without one, the option has a colour of the default palette.
     pub colour: Option<String>,
     /// Number of that colour, from 1 to [`HUES`]. It follows from the option's place in ballot order, so that results show the
@@ -84,6 +88,8 @@ pub struct BallotPage {
     pub words: Words,
     /// The poll's question, as the headline.
     pub title: String,
+    /// The language of the title, if it is known and is not that of the page.
+    pub title_lang: Option<String>,
     /// Slug of the poll; the page's script posts to `/api/polls/<slug>/ballots`.
     pub slug: String,
     /// The path in front of all addresses.

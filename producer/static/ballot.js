@@ -197,6 +197,7 @@ function showStanding(outcome, slugs, title, titleOfNone) {
   const items = slugs.map((slug) => {
     const item = document.createElement('li');
     item.dir = 'auto';
+    item.lang = choices.lang(slug);
     item.dataset.option = slug;
     item.textContent = choices.label(slug);
     item.className = lengthClass(item.textContent);

@@ -35,6 +35,12 @@ export class Choices {
     return input ? labelOf(input) : slug;
   }
 
+  /** The language of that label, where it is not the page's. */
+  lang(slug) {
+    const input = [...this.#form.elements.vote].find((one) => one.value === slug);
+    return input?.labels[0].querySelector('.card-label').lang ?? '';
+  }
+
   /** Two sentences, title and detail, when these slugs cannot be sent, else null. */
   fault(slugs) {
     if (this.#standing && same(slugs, this.#standing)) {

@@ -4,6 +4,9 @@ import { Countdown, showLocalTime } from './clock.js';
 import { lengthClass } from './choices.js';
 import { message } from './messages.js';
 
+/** The language of the page. */
+const [ours] = document.documentElement.lang.split('-');
+
 /** Longest wait before a page that has to be loaded anew does so: ten thousand pages do not ask for it at once. */
 const RELOAD_MS_MAX = 900;
 /** A page that came back without the state for which it was loaded anew waits longer: another replica has answered. */
@@ -48,9 +51,9 @@ export class ShownPoll {
       else this.#reload(poll.state);
     }
     if (poll.state === 'draft') return;
-    this.#showTitle(poll.title);
+    this.#showTitle(worded(poll.title, poll.titles, poll.lang));
     this.#showTimes(poll);
-    this.#showOptions(poll.options);
+    this.#showOptions(poll.options, poll.lang);
   }
 
   #showState({ state }) {
@@ -60,8 +63,9 @@ export class ShownPoll {
     chip.textContent = message(words[state] ?? 'state-not-open');
   }
 
-  #showTitle(title) {
+  #showTitle({ text: title, lang }) {
     const headline = byId('poll-title');
+    headline.lang = lang;
     if (headline.textContent === title) return;
     document.title = document.title.replace(headline.textContent, () => title);
     headline.textContent = title;
@@ -78,7 +82,7 @@ export class ShownPoll {
     if (byId('closed-when')) byId('closed-when').hidden = !closes_at;
   }
 
-  #showOptions(options) {
+  #showOptions(options, written_in) {
     const shown = new Map();
     for (const label of document.querySelectorAll('.card-label')) shown.set(label.closest('.option').querySelector('.box').value, label);
     for (const item of document.querySelectorAll('.preview-list [data-option]')) shown.set(item.dataset.option, item);
@@ -86,11 +90,13 @@ export class ShownPoll {
     const isSame = options.length === shown.size && options.every(({ slug }) => shown.has(slug));
     if (shown.size > 0 && !isSame) return this.#reload('other-options');
     let changed = false;
-    for (const { slug, label, description } of options) {
+    for (const { slug, label: original, labels, description } of options) {
+      const { text: label, lang } = worded(original, labels, written_in);
       const detail = shown.get(slug)?.parentElement.querySelector('.card-detail');
       if (detail && description && detail.textContent !== description) detail.textContent = description;
       const chosen = document.querySelector(`#standing-choices [data-option="${slug}"]`);
       for (const element of [shown.get(slug), chosen]) {
+        if (element) element.lang = lang;
         if (!element || element.textContent.trim() === label) continue;
         changed = true;
         element.textContent = label;
@@ -148,4 +154,14 @@ function setTime(element, at) {
   if (!element || !at || element.dateTime === at) return;
   element.dateTime = at;
   showLocalTime(element);
+}
+
+/** A text of the poll for this page, as the server chooses it; `lang` is empty where the language is the page's, or not known. */
+function worded(text, translations = {}, written_in = '') {
+  const fits = (tag) => tag.split('-')[0] === ours;
+  const all = Object.entries(translations);
+  const own = all.find(([tag]) => fits(tag));
+  if (own) return { text: own[1], lang: '' };
+  const lang = written_in || (all.find(([, other]) => other === text)?.[0] ?? '');
+  return { text, lang: fits(lang) ? '' : lang };
 }

@@ -12,6 +12,8 @@ pub mod results_key;
 pub mod secrecy;
 pub mod short_code;
 pub mod stored_voter_policy;
+mod text;
+pub mod translations;
 pub mod voter_key;
 
 use std::fmt;
@@ -23,6 +25,10 @@ use crate::choices::OPTIONS_MAX;
 use crate::{Choices, PollId, Slug};
 use network_limit::NetworkLimit;
 use secrecy::{KEEP_VOTES_DAYS_MAX, Secrecy};
+use text::check_text;
+use translations::{LanguageTag, Translations, Worded, worded};
+
+pub use text::Invalid;
 
 /// The length of the longest title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
@@ -144,11 +150,6 @@ text_enum! {
     }
 }
 
-/// The mistake in a definition or a choice, in words for the person who made it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Invalid(pub String);
-
 impl From<network_limit::InvalidLimit> for Invalid {
     fn from(error: network_limit::InvalidLimit) -> Self {
         Self(error.0)
@@ -187,6 +188,9 @@ pub struct PollOption {
     pub slug: Slug,
     /// The text that voters read.
     pub label: String,
+    /// The same in further languages. Producers of earlier releases leave out a poll whose options have any.
+    #[serde(default, skip_serializing_if = "Translations::is_empty")]
+    pub labels: Translations,
     /// A further sentence for voters, if there is one.
     #[serde(default)]
     pub description: Option<String>,
@@ -203,6 +207,12 @@ pub struct Definition {
     pub slug: Slug,
     /// The question, as the headline of the page.
     pub title: String,
+    /// The same in further languages.
+    #[serde(default)]
+    pub titles: Translations,
+    /// The language in which title, labels and descriptions are written. Pages of the poll have it unless their address names another one.
+    #[serde(default)]
+    pub lang: Option<LanguageTag>,
     /// The 2 to 63 options, in the order in which voters see them.
     pub options: Vec<PollOption>,
     /// The fewest options that a ballot may choose; with 0 a ballot may choose none, which counts as turnout.
@@ -272,7 +282,7 @@ impl Definition {
     /// Returns the first rule that is broken, in words for the author.
     pub fn validated(self) -> Result<Self, Invalid> {
         let fail = |text: String| Err(Invalid(text));
-        check_title(&self.title)?;
+        check_title(&self.title, &self.titles)?;
         if !(2..=OPTIONS_MAX).contains(&self.options.len()) {
             return fail(format!(
                 "a poll has 2 to {OPTIONS_MAX} options, not {}",
@@ -311,12 +321,13 @@ impl Definition {
     }
 }
 
-/// Checks the text of a title.
+/// Checks the text of a title, and its translations.
 ///
 /// # Errors
 /// Returns the rule that is broken, in words for the author.
-pub fn check_title(title: &str) -> Result<(), Invalid> {
-    check_text("the title", title, TITLE_CHARS_MAX)
+pub fn check_title(title: &str, titles: &Translations) -> Result<(), Invalid> {
+    check_text("the title", title, TITLE_CHARS_MAX)?;
+    titles.check("the title", TITLE_CHARS_MAX)
 }
 
 impl PollOption {
@@ -325,7 +336,9 @@ impl PollOption {
     /// # Errors
     /// Returns the first rule that is broken, in words for the author.
     pub fn check(&self) -> Result<(), Invalid> {
-        check_text(&format!("the label of `{}`", self.slug), &self.label, LABEL_CHARS_MAX)?;
+        let name = format!("the label of `{}`", self.slug);
+        check_text(&name, &self.label, LABEL_CHARS_MAX)?;
+        self.labels.check(&name, LABEL_CHARS_MAX)?;
         if let Some(description) = &self.description {
             let name = format!("the description of `{}`", self.slug);
             check_text(&name, description, DESCRIPTION_CHARS_MAX)?;
@@ -344,31 +357,6 @@ fn is_colour(text: &str) -> bool {
         .is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-fn check_text(name: &str, text: &str, chars_max: usize) -> Result<(), Invalid> {
-    let chars = text.chars().count();
-    if text.trim().is_empty() || chars > chars_max {
-        return Err(Invalid(format!("{name} must have 1 to {chars_max} characters, not {chars}")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Invalid(format!("{name} must not hold control characters")));
-    }
-    if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
-        let code = u32::from(hidden);
-        return Err(Invalid(format!(
-            "{name} must not hold invisible characters, or such that change the direction of the text: U+{code:04X}"
-        )));
-    }
-    Ok(())
-}
-
-/// Characters that nobody sees, or that reorder what stands around them: two options could look alike, or one like
-/// another. A zero-width joiner (U+200D) and non-joiner (U+200C) are allowed, because emoji, Persian and Indic words need
-/// them; so are the marks that only tell the direction of a neighbour (U+200E, U+200F, U+061C).
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' | '\u{180E}' | '\u{00AD}'
-        | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' | '\u{2028}' | '\u{2029}')
-}
-
 /// A poll as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
@@ -378,6 +366,12 @@ pub struct Poll {
     pub slug: Slug,
     /// The question, as the headline of the page.
     pub title: String,
+    /// The same in further languages.
+    #[serde(default, skip_serializing_if = "Translations::is_empty")]
+    pub titles: Translations,
+    /// The language in which title, labels and descriptions are written, if the author said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<LanguageTag>,
     /// The options, in the order in which voters see them; a bit of [`Choices`] is an index into this.
     pub options: Vec<PollOption>,
     /// The fewest options that a ballot may choose; with 0 a ballot may choose none, which counts as turnout.
@@ -413,6 +407,36 @@ pub struct Poll {
 }
 
 impl Poll {
+    /// The title for a page in this language.
+    pub fn title_in(&self, page: &str) -> Worded<'_> {
+        worded(&self.title, &self.titles, self.lang.as_ref(), page)
+    }
+
+    /// The label of one of its options for a page in this language.
+    pub fn label_in<'a>(&'a self, option: &'a PollOption, page: &str) -> Worded<'a> {
+        worded(&option.label, &option.labels, self.lang.as_ref(), page)
+    }
+
+    /// The language of the poll's own texts, if it is known and is not that of a page.
+    pub fn lang_beside(&self, page: &str) -> Option<&LanguageTag> {
+        self.lang.as_ref().filter(|lang| !lang.is_same_language(page))
+    }
+
+    /// Returns a number that changes with title and labels, for a poll that has them in several languages (FNV-1a, 32 bits).
+    pub fn words(&self) -> Option<u32> {
+        let options = self.options.iter().map(|option| (&option.label, &option.labels));
+        let mut texts = options.chain([(&self.title, &self.titles)]);
+        if texts.clone().all(|(_, translations)| translations.is_empty()) {
+            return None;
+        }
+        let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = texts.try_fold(0x811c_9dc5, |hash, (text, translations)| {
+            let all = format!("{text}\0{}\0", translations.to_json());
+            Some(all.bytes().fold(hash, add))
+        });
+        hash
+    }
+
     /// The state at `now_ms`, in milliseconds since the Unix epoch.
     pub fn state(&self, now_ms: i64) -> PollState {
         match (self.archived_at_ms, self.opens_at_ms, self.closes_at_ms) {
@@ -549,6 +573,7 @@ mod tests {
         PollOption {
             slug: slug.parse().unwrap(),
             label: slug.to_uppercase(),
+            labels: Translations::default(),
             description: None,
             colour: None,
         }
@@ -559,6 +584,8 @@ mod tests {
             id: PollId(1),
             slug: "pets".parse().unwrap(),
             title: "Pets".into(),
+            titles: Translations::default(),
+            lang: None,
             options: ["cats", "dogs", "a"].map(option).to_vec(),
             choices_min: 1,
             choices_max: 2,
@@ -647,6 +674,8 @@ mod tests {
         let good = || Definition {
             slug: "pets".parse().unwrap(),
             title: "Pets".into(),
+            titles: Translations::default(),
+            lang: None,
             options: ["cats", "dogs"].map(option).to_vec(),
             choices_min: 1,
             choices_max: 1,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use votestream_schema::poll::translations::Translations;
 use votestream_schema::{PollOption, Slug};
 
 /// The longest slug, in bytes.
@@ -20,7 +21,8 @@ pub fn options(arguments: &[String]) -> Vec<PollOption> {
     let options = read.into_iter().map(|(written, label)| {
         let slug = written.unwrap_or_else(|| free_slug(label, &taken));
         taken.insert(slug.as_str().to_owned());
-        PollOption { slug, label: label.to_owned(), description: None, colour: None }
+        let (label, labels) = (label.to_owned(), Translations::default());
+        PollOption { slug, label, labels, description: None, colour: None }
     });
     options.collect()
 }

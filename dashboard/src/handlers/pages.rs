@@ -8,7 +8,7 @@ use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::forwarded;
 use votestream_schema::tally::Share;
 use votestream_service::http;
-use votestream_service::language::{Message, Words};
+use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render};
 use votestream_service::problem::Problem;
@@ -86,9 +86,11 @@ impl AppState {
         match self.account(slug).await {
             Ok((snapshot, account)) => {
                 let words = words_of(&snapshot, Some(head), query);
+                let title = snapshot.poll.title_in(words.lang());
                 let page = AccountsPage {
                     words,
-                    title: snapshot.poll.title.clone(),
+                    title: title.text.to_owned(),
+                    title_lang: title.other_language.map(ToString::to_string),
                     base: self.base.clone(),
                     slug: slug.to_owned(),
                     is_listed: snapshot.poll.is_listed(),
@@ -160,19 +162,29 @@ impl AppState {
         let is_for_voters = !visible && poll.shows_results_to_voters();
         let turnout = is_for_voters.then(|| self.turnout(snapshot)).flatten();
         let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
-        let options = poll.options.iter().enumerate().map(|(position, option)| ResultView {
-            slug: option.slug.to_string(),
-            label: option.label.clone(),
-            colour: option.colour.clone(),
-            votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
-            share_tenths: shares.get(position).map_or(0, |share| share.tenths),
-            share_words: shares
-                .get(position)
-                .map_or_else(|| words.percent(0), |share| share_words(*share, words)),
-        });
+        let label = |option| {
+            let label = poll.label_in(option, words.lang());
+            (label.text.to_owned(), label.other_language.map(ToString::to_string))
+        };
+        let labelled = poll.options.iter().map(|option| (option, label(option)));
+        let options =
+            labelled.enumerate().map(|(position, (option, (label, label_lang)))| ResultView {
+                slug: option.slug.to_string(),
+                label,
+                label_lang,
+                colour: option.colour.clone(),
+                votes: count(snapshot.tally.votes.get(position).copied().unwrap_or(0)),
+                share_tenths: shares.get(position).map_or(0, |share| share.tenths),
+                share_words: shares
+                    .get(position)
+                    .map_or_else(|| words.percent(0), |share| share_words(*share, words)),
+            });
+        let title = poll.title_in(words.lang());
         ResultsPage {
             words,
-            title: poll.title.clone(),
+            title: title.text.to_owned(),
+            title_lang: title.other_language.map(ToString::to_string),
+            words_number: poll.words(),
             base: self.base.clone(),
             slug: poll.slug.to_string(),
             state: snapshot.state.to_string(),
@@ -191,7 +203,7 @@ impl AppState {
                 Some(slug) => words.link(format!("{}/polls/{slug}", url.trim_end_matches('/'))),
                 None => words.link(url),
             }),
-            polls: self.links(),
+            polls: self.links(words),
             revision: poll.revision,
             is_listed: poll.is_listed(),
             address: head.and_then(|head| self.address(head)),
@@ -202,11 +214,15 @@ impl AppState {
         }
     }
 
-    fn links(&self) -> Vec<PollLink> {
-        let link = |other: Arc<Snapshot>| PollLink {
-            slug: other.poll.slug.to_string(),
-            title: other.poll.title.clone(),
-            state: other.state.to_string(),
+    fn links(&self, words: Words) -> Vec<PollLink> {
+        let link = |other: Arc<Snapshot>| {
+            let title = other.poll.title_in(words.lang());
+            PollLink {
+                slug: other.poll.slug.to_string(),
+                title: title.text.to_owned(),
+                title_lang: title.other_language.map(ToString::to_string),
+                state: other.state.to_string(),
+            }
         };
         self.listed().map(link).collect()
     }
@@ -253,10 +269,11 @@ fn lines<'a>(head: &'a Head, name: &str) -> Vec<&'a [u8]> {
 }
 
 /// The language of a page about this poll; without a request, that of the poll.
-fn words_of(_snapshot: &Snapshot, head: Option<&Head>, query: &str) -> Words {
+fn words_of(snapshot: &Snapshot, head: Option<&Head>, query: &str) -> Words {
+    let of_poll = snapshot.poll.lang.as_ref().and_then(|lang| Language::of_tag(lang.as_str()));
     match head {
-        Some(head) => Words::choose(query, None, &head.headers),
-        None => Words::default(),
+        Some(head) => Words::choose(query, of_poll, &head.headers),
+        None => of_poll.unwrap_or_default().into(),
     }
 }
 

@@ -13,6 +13,7 @@ use testkit::http::{Client, Contract};
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client as Postgres, NoTls};
 use votestream_dashboard::Config;
+use votestream_schema::poll::translations::Translations;
 use votestream_schema::poll::{Definition, PollOption, Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::{PollId, db};
 use votestream_service::health::Health;
@@ -32,6 +33,8 @@ pub fn poll(slug: &str) -> Definition {
     Definition {
         slug: slug.parse().unwrap(),
         title: "Cats vs Dogs".to_owned(),
+        titles: Translations::default(),
+        lang: None,
         options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
         choices_min: 1,
         choices_max: 1,
@@ -51,7 +54,8 @@ pub fn poll(slug: &str) -> Definition {
 
 pub fn option(slug: &str, label: &str) -> PollOption {
     let slug = slug.parse().unwrap();
-    PollOption { slug, label: label.to_owned(), description: None, colour: None }
+    let (label, labels) = (label.to_owned(), Translations::default());
+    PollOption { slug, label, labels, description: None, colour: None }
 }
 
 /// Returns the time this many milliseconds from now.

@@ -161,3 +161,50 @@ async fn listeners_hear_that_results_appear_that_voting_ends_and_that_the_connec
     proxy.set(Mode::Pass);
     heard("The connection is back.").await;
 }
+
+#[tokio::test]
+async fn results_have_the_texts_of_the_pages_language_and_load_anew_when_these_change() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut database = Database::new().await;
+    let mut english = Definition { lang: Some("en".parse().unwrap()), ..poll("pets") };
+    english.titles.set("de".parse().unwrap(), Some("Katzen oder Hunde".to_owned()));
+    english.options[0].labels.set("de".parse().unwrap(), Some("Katzen".to_owned()));
+    let pets = database.create(&english).await;
+    database.count(pets, 3, &[2, 1]).await;
+    let arabic = Definition { lang: Some("ar".parse().unwrap()), ..poll("arabic") };
+    database.create(&arabic).await;
+    let service = Setup::on(&database.url).start().await;
+    let port = service.client.address.port();
+
+    let page = service.client.get("/polls/arabic").header("accept-language", "de").send().await;
+    assert!(page.text().contains("<html lang=\"ar\" dir=\"rtl\">"), "{}", page.text());
+    let page = service.client.get("/polls/pets?lang=de").send().await.text();
+    assert!(page.contains("dir=\"auto\">Katzen<"), "{page}");
+    assert!(page.contains("dir=\"auto\" lang=\"en\">Dogs<"), "{page}");
+    let list = "class=\"poll-title\" dir=\"auto\"";
+    assert!(page.contains(&format!("{list}>Katzen oder Hunde<")), "{page}");
+    assert!(page.contains(&format!("{list} lang=\"ar\">Cats vs Dogs<")), "{page}");
+
+    let browser = Browser::start(BrowserOptions::default()).await;
+    for path in ["polls", "present"] {
+        let (name, votes) = match path {
+            "polls" => (".row-name", "#standings .row-votes"),
+            _ => (".place-name", "[data-option=cats] .place-votes"),
+        };
+        browser.goto(&format!("http://localhost:{port}/{path}/pets?lang=de")).await.unwrap();
+        browser.until("#light-words", |light| light == "Live").await;
+        browser.until("#poll-title", |title| title == "Katzen oder Hunde").await;
+        // A frame is the same for all pages; the labels stay as they are.
+        database.count(pets, 30, &[20, 10]).await;
+        browser.until(votes, |votes| votes.starts_with("20")).await;
+        assert_eq!(browser.text(name).await, "Katzen", "{path}");
+        let changed = format!("Katzen auf {path}");
+        let sql = "WITH o AS (UPDATE options SET labels = jsonb_build_object('de', $1::text) WHERE slug = 'cats')
+            UPDATE polls SET revision = revision + 1 WHERE slug = 'pets'";
+        database.client.execute(sql, &[&changed]).await.unwrap();
+        browser.until(name, |label| label == changed).await;
+        let restore = "UPDATE options SET labels = '{\"de\": \"Katzen\"}' WHERE slug = 'cats'";
+        database.client.batch_execute(restore).await.unwrap();
+        database.count(pets, 3, &[2, 1]).await;
+    }
+}

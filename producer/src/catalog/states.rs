@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use votestream_schema::Poll;
+use votestream_schema::poll::translations::{LanguageTag, Translations};
 use votestream_schema::poll::{PollOption, PollState, now_ms, rfc3339};
 use votestream_service::CancellationToken;
 use votestream_service::listener::viewers::{Shown, sign_of_life};
@@ -36,6 +37,10 @@ struct Body<'a> {
     slug: &'a str,
     state: PollState,
     title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    titles: Option<&'a Translations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lang: Option<&'a LanguageTag>,
     options: &'a [PollOption],
     opens_at: Option<String>,
     closes_at: Option<String>,
@@ -62,8 +67,9 @@ impl Followed {
     fn differs_from(&self, other: &Self) -> bool {
         let words = |one: &Self| {
             one.poll.as_ref().map(|poll| {
-                let Poll { title, options, opens_at_ms, closes_at_ms, .. } = &**poll;
-                (title.clone(), options.clone(), *opens_at_ms, *closes_at_ms)
+                let Poll { title, titles, lang, options, opens_at_ms, closes_at_ms, .. } = &**poll;
+                let (title, options) = ((title.clone(), titles.clone()), options.clone());
+                (title, lang.clone(), options, *opens_at_ms, *closes_at_ms)
             })
         };
         let same_poll = match (&self.poll, &other.poll) {
@@ -80,6 +86,8 @@ impl Followed {
             slug: &self.slug,
             state: poll.map_or(PollState::Draft, |poll| poll.state(now_ms)),
             title: poll.map(|poll| poll.title.as_str()),
+            titles: poll.map(|poll| &poll.titles).filter(|titles| !titles.is_empty()),
+            lang: poll.and_then(|poll| poll.lang.as_ref()),
             options: poll.map_or(&[], |poll| &poll.options),
             opens_at: poll.and_then(|poll| poll.opens_at_ms).map(rfc3339),
             closes_at: poll.and_then(|poll| poll.closes_at_ms).map(rfc3339),

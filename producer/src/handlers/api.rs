@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
+use votestream_schema::poll::translations::{LanguageTag, Translations};
 use votestream_schema::poll::{PollOption, PollState, Visibility, VotePolicy, VoterPolicy};
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::Submission;
@@ -32,6 +33,10 @@ struct AcceptedBody<'a> {
 struct PollBody<'a> {
     slug: &'a Slug,
     title: &'a str,
+    #[serde(skip_serializing_if = "Translations::is_empty")]
+    titles: &'a Translations,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lang: Option<&'a LanguageTag>,
     state: PollState,
     options: &'a [PollOption],
     choices_min: u8,
@@ -96,6 +101,8 @@ pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -
     let body = PollBody {
         slug: &poll.slug,
         title: &poll.title,
+        titles: &poll.titles,
+        lang: poll.lang.as_ref(),
         state: poll.state(now_ms()),
         options: &poll.options,
         choices_min: poll.choices_min,

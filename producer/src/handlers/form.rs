@@ -10,7 +10,7 @@ use votestream_schema::poll::{now_ms, order, rfc3339};
 use votestream_schema::submission::{self, Submission};
 use votestream_schema::{Choices, Poll};
 use votestream_service::http;
-use votestream_service::language::{Message, Words};
+use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, render, sentence};
 use votestream_service::problem::Problem;
@@ -173,8 +173,9 @@ pub(crate) async fn check_receipt(
 }
 
 /// The language of a page about this poll.
-fn words_of(_poll: &Poll, head: &Head, query: &str) -> Words {
-    Words::choose(query, None, &head.headers)
+fn words_of(poll: &Poll, head: &Head, query: &str) -> Words {
+    let of_poll = poll.lang.as_ref().and_then(|lang| Language::of_tag(lang.as_str()));
+    Words::choose(query, of_poll, &head.headers)
 }
 
 /// Answers `POST /` and `POST /polls/{slug}`: registers the ballot of a form, and redirects to the page.
@@ -324,10 +325,13 @@ fn ballot_page(
     };
     let view = |position: usize| {
         let option = &poll.options[position];
+        let label = poll.label_in(option, words.lang());
         OptionView {
             slug: option.slug.to_string(),
-            label: option.label.clone(),
+            label: label.text.to_owned(),
+            label_lang: label.other_language.map(ToString::to_string),
             description: option.description.clone(),
+            description_lang: poll.lang_beside(words.lang()).map(ToString::to_string),
             colour: option.colour.clone(),
             hue: position % HUES + 1,
             chosen: marked >> position & 1 == 1,
@@ -347,9 +351,11 @@ fn ballot_page(
     });
     let picture_url = results_page(voting, poll.slug.as_str())
         .map(|page| format!("{page}/picture.png?v={}", poll.revision));
+    let title = poll.title_in(words.lang());
     BallotPage {
         words,
-        title: poll.title.clone(),
+        title: title.text.to_owned(),
+        title_lang: title.other_language.map(ToString::to_string),
         slug: poll.slug.to_string(),
         base: voting.base.clone(),
         action: words.link(voting.path_of(slug)),

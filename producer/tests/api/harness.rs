@@ -16,6 +16,7 @@ use testkit::{eventually, unique_name};
 use tokio::task::JoinHandle;
 use votestream_producer::Config;
 use votestream_schema::poll::secrecy::{Secrecy, VoterKeys};
+use votestream_schema::poll::translations::Translations;
 use votestream_schema::poll::voter_key::{PollSecret, SECRET_BYTES};
 use votestream_schema::poll::{PollOption, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::projection::{self, Command, functions};
@@ -41,6 +42,8 @@ pub fn poll(slug: &str) -> Poll {
         id: PollId(1),
         slug: slug.parse().unwrap(),
         title: "Cats vs Dogs".to_owned(),
+        titles: Translations::default(),
+        lang: None,
         options: vec![option("cats", "Cats"), option("dogs", "Dogs")],
         choices_min: 1,
         choices_max: 1,
@@ -71,7 +74,8 @@ pub fn key_in(value: &str) -> VoterKey {
 
 pub fn option(slug: &str, label: &str) -> PollOption {
     let slug = slug.parse().unwrap();
-    PollOption { slug, label: label.to_owned(), description: None, colour: None }
+    let (label, labels) = (label.to_owned(), Translations::default());
+    PollOption { slug, label, labels, description: None, colour: None }
 }
 
 /// The settings and data with which a service is started.

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("accounts", include_str!("../../migrations/0013_accounts.sql")),
     ("log", include_str!("../../migrations/0014_log.sql")),
     ("organisers", include_str!("../../migrations/0015_organisers.sql")),
+    ("languages", include_str!("../../migrations/0016_languages.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

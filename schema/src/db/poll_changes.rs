@@ -1,5 +1,7 @@
 //! What operators have changed in a poll after it was created. Every change keeps the value before it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -7,13 +9,15 @@ use tokio_postgres::types::Type;
 use super::error::Error;
 use crate::PollId;
 use crate::poll::Poll;
+use crate::poll::translations::{LanguageTag, Translations};
 
 /// One change of one field of a poll.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PollChange {
     /// The poll's revision that the change made.
     pub revision: i32,
-    /// What was changed: `title`, `label of SLUG`, `visibility`, `network_limit` or `listed`.
+    /// What was changed: `title`, `label of SLUG`, `visibility`, `network_limit`, `listed`, `lang`, or a translation as
+    /// `title in LANG` and `label of SLUG in LANG`.
     pub field: String,
     /// When, by Postgres' clock, in milliseconds since the Unix epoch.
     pub changed_at_ms: i64,
@@ -24,13 +28,15 @@ pub struct PollChange {
 }
 
 /// Stores `after` in place of `before`, which the caller has locked, and keeps every value that it changes. The two may
-/// differ in title, labels, visibility, network limit, listing and revision.
+/// differ in title, labels, their translations and language, visibility, network limit, listing and revision.
 ///
 /// # Errors
 /// Returns the database's error.
 pub async fn store(tx: &Client, before: &Poll, after: &Poll) -> Result<(), Error> {
     let slugs: Vec<&str> = after.options.iter().map(|option| option.slug.as_str()).collect();
     let labels: Vec<&str> = after.options.iter().map(|option| option.label.as_str()).collect();
+    let translated: Vec<String> =
+        after.options.iter().map(|option| option.labels.to_json()).collect();
     tx.execute_typed(
         include_str!("../../sql/set_poll.sql"),
         &[
@@ -42,6 +48,9 @@ pub async fn store(tx: &Client, before: &Poll, after: &Poll) -> Result<(), Error
             (&slugs, Type::TEXT_ARRAY),
             (&labels, Type::TEXT_ARRAY),
             (&after.listed, Type::BOOL),
+            (&after.lang.as_ref().map(LanguageTag::as_str), Type::TEXT),
+            (&after.titles.to_json(), Type::TEXT),
+            (&translated, Type::TEXT_ARRAY),
         ],
     )
     .await?;
@@ -107,11 +116,30 @@ fn differences(before: &Poll, after: &Poll) -> Vec<Difference> {
         text("visibility", before.visibility.as_str(), after.visibility.as_str()),
         perhaps("network_limit", |poll| poll.network_limit.map(|limit| limit.to_string())),
         perhaps("listed", |poll| poll.listed.map(|listed| listed.to_string())),
+        perhaps("lang", |poll| poll.lang.as_ref().map(LanguageTag::to_string)),
     ];
+    all.extend(translated("title", &before.titles, &after.titles));
     let options = before.options.iter().zip(&after.options);
-    all.extend(options.map(|(before, after)| {
-        text(&format!("label of {}", before.slug), &before.label, &after.label)
+    all.extend(options.flat_map(|(before, after)| {
+        let name = format!("label of {}", before.slug);
+        let translated = translated(&name, &before.labels, &after.labels);
+        std::iter::once(text(&name, &before.label, &after.label)).chain(translated)
     }));
     all.retain(|changed| changed.before != changed.after);
     all
+}
+
+/// The texts in further languages, before and after.
+fn translated(name: &str, before: &Translations, after: &Translations) -> Vec<Difference> {
+    let text = |all: &Translations, language: &LanguageTag| {
+        all.iter().find(|(one, _)| *one == language).map(|(_, text)| text.to_owned())
+    };
+    let languages: BTreeSet<&LanguageTag> =
+        before.iter().chain(after.iter()).map(|(language, _)| language).collect();
+    let difference = |language: &LanguageTag| Difference {
+        field: format!("{name} in {language}"),
+        before: text(before, language),
+        after: text(after, language),
+    };
+    languages.into_iter().map(difference).collect()
 }

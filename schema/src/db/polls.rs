@@ -16,6 +16,7 @@ use super::{locks, secrets};
 use crate::poll::results_key::ResultsKey;
 use crate::poll::secrecy::{Secrecy, VoterKeys};
 use crate::poll::stored_voter_policy::StoredVoterPolicy;
+use crate::poll::translations::{LanguageTag, Translations};
 use crate::poll::{Definition, Invalid, Poll, PollOption, Visibility};
 use crate::{PollId, Slug};
 
@@ -191,6 +192,8 @@ async fn write(
             (&definition.shuffle, Type::BOOL),
             (&definition.listed, Type::BOOL),
             (&definition.has_receipts(), Type::BOOL),
+            (&definition.lang.as_ref().map(LanguageTag::as_str), Type::TEXT),
+            (&definition.titles.to_json(), Type::TEXT),
         ],
     )
     .await
@@ -199,6 +202,7 @@ async fn write(
 async fn insert_options(tx: &Client, poll: i32, options: &[PollOption]) -> Result<(), Error> {
     let slugs: Vec<&str> = options.iter().map(|o| o.slug.as_str()).collect();
     let labels: Vec<&str> = options.iter().map(|o| o.label.as_str()).collect();
+    let translated: Vec<String> = options.iter().map(|o| o.labels.to_json()).collect();
     let descriptions: Vec<Option<&str>> =
         options.iter().map(|o| o.description.as_deref()).collect();
     let colours: Vec<Option<&str>> = options.iter().map(|o| o.colour.as_deref()).collect();
@@ -210,6 +214,7 @@ async fn insert_options(tx: &Client, poll: i32, options: &[PollOption]) -> Resul
             (&labels, Type::TEXT_ARRAY),
             (&descriptions, Type::TEXT_ARRAY),
             (&colours, Type::TEXT_ARRAY),
+            (&translated, Type::TEXT_ARRAY),
         ],
     )
     .await?;
@@ -234,12 +239,14 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
     let slug = |text: &str| text.parse::<Slug>().map_err(|e| Invalid(e.to_string()));
     let slugs: Vec<&str> = row.get("slugs");
     let labels: Vec<String> = row.get("labels");
+    let translated: Vec<&str> = row.get("translated");
     let descriptions: Vec<Option<String>> = row.get("descriptions");
     let colours: Vec<Option<String>> = row.get("colours");
-    let options = slugs.iter().zip(labels).zip(descriptions).zip(colours);
+    let options = slugs.iter().zip(labels).zip(descriptions).zip(colours).zip(translated);
     let options = options
-        .map(|(((name, label), description), colour)| {
-            Ok(PollOption { slug: slug(name)?, label, description, colour })
+        .map(|((((name, label), description), colour), translated)| {
+            let labels = Translations::from_json(translated)?;
+            Ok(PollOption { slug: slug(name)?, label, labels, description, colour })
         })
         .collect::<Result<_, Invalid>>()?;
     let voters: StoredVoterPolicy = row.get::<_, &str>("voter_policy").parse()?;
@@ -249,6 +256,8 @@ fn read(row: &Row, id: i32) -> Result<Poll, Invalid> {
         id: PollId(id),
         slug: slug(row.get("slug"))?,
         title: row.get("title"),
+        titles: Translations::from_json(row.get("titles"))?,
+        lang: row.get::<_, Option<&str>>("lang").map(str::parse).transpose()?,
         options,
         choices_min: row.get::<_, i16>("choices_min") as u8,
         choices_max: row.get::<_, i16>("choices_max") as u8,

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process};
 use serde_json::Value;
 use testkit::http::{Client, Contract};
 use testkit::{binary, eventually, folder, free_port, unique_name};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -191,6 +191,37 @@ async fn a_crowd_of_viewers_keeps_no_page_away() {
     .await;
     drop(crowd);
     dashboard.expect_handles_kept();
+}
+
+/// Every open ballot page holds a stream for as long as somebody looks at it.
+#[tokio::test]
+async fn a_page_that_follows_its_poll_takes_two_kib() {
+    let servers = PollServers::new().await;
+    let producer = servers.start("producer", "-n 8000", &[]).await;
+    let status = format!("/proc/{}/status", producer.child.id());
+    let held_bytes = || {
+        let text = std::fs::read_to_string(&status).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+    };
+    let mut pages = Vec::new();
+    let mut open = async |more: usize| {
+        for _ in 0..more {
+            let mut page = producer.client.connect().await;
+            let follow = b"GET /api/polls/pets/state/events HTTP/1.1\r\nhost: x\r\n\r\n";
+            page.write_all(follow).await.unwrap();
+            let mut reply = [0; 1_024];
+            assert!(page.read(&mut reply).await.unwrap() > 0 && reply.starts_with(b"HTTP/1.1 200"));
+            pages.push(page);
+        }
+    };
+    // The first ones fill what the process keeps for all of them.
+    open(1_000).await;
+    let before = held_bytes();
+    open(4_000).await;
+    let each = (held_bytes() - before) / 4_000;
+    println!("{each} bytes a page");
+    assert!(each <= 2_048, "{each} bytes");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use votestream_schema::PollState;
 use votestream_schema::poll::{Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::poll_copy::cmd;
@@ -420,4 +420,52 @@ async fn a_poll_is_listed_or_not_as_its_author_says_and_polls_with_codes_are_not
     deployment.run(&[&create[..], &options[..]].concat()).ok();
     let shown = deployment.run(&["poll", "show", "hushed", "--json"]).json();
     assert_eq!(shown["listed"], json!(false));
+}
+
+#[tokio::test]
+async fn a_poll_has_a_language_and_texts_in_others() {
+    let mut deployment = Deployment::new().await;
+    let file = testkit::folder("poll").join("poll.toml");
+    let text = "slug = \"pets\"\ntitle = \"Cats or dogs?\"\nlang = \"en\"\ntitles = { de = \"Katzen oder Hunde?\" }\n\
+        [[options]]\nslug = \"cats\"\nlabel = \"Cats\"\nlabels = { de = \"Katzen\", ar = \"قطط\" }\n\
+        [[options]]\nslug = \"dogs\"\nlabel = \"Dogs\"\n";
+    std::fs::write(&file, text).unwrap();
+    deployment.run(&["poll", "create", "--file", file.to_str().unwrap(), "--open"]).ok();
+    let poll = deployment.poll().await;
+    assert_eq!(poll.title_in("de").text, "Katzen oder Hunde?");
+    assert_eq!(poll.label_in(&poll.options[0], "ar").text, "قطط");
+    assert_eq!(poll.lang.as_ref().map(ToString::to_string).as_deref(), Some("en"));
+
+    let set = |more: &[&str]| deployment.run(&[&["poll", "set", "pets"][..], more].concat());
+    let said = set(&["--in", "de", "--title", "Hund oder Katze?", "--label", "dogs=Hunde"]).ok();
+    assert!(said.contains("title in de: Hund oder Katze?"), "{said}");
+    set(&["--in", "ar", "--label", "cats="]).ok();
+    assert!(set(&["--lang", "none"]).ok().contains("language: as the reader's browser"));
+    set(&["--in", "de", "--label", "cats=a\u{202e}b"]).refused(1, &["`cats` in de", "U+202E"]);
+    assert_eq!(set(&["--lang", "German"]).code, 2);
+    assert_eq!(set(&["--in", "de"]).code, 2, "nothing is changed");
+    let now = deployment.poll().await;
+    assert_eq!((now.lang.as_ref(), now.revision), (None, poll.revision + 3));
+    assert_eq!(
+        (now.title.as_str(), now.title_in("de").text),
+        ("Cats or dogs?", "Hund oder Katze?")
+    );
+    assert_eq!(now.label_in(&now.options[0], "ar").text, "Cats");
+    assert_eq!(now.label_in(&now.options[1], "de").text, "Hunde");
+    let mut page = redis::cmd("HGET");
+    page.arg(deployment.keys.polls()).arg("pets");
+    let copy: String = deployment.redis(&page).await;
+    assert_eq!(projection::read_definition(&copy).unwrap(), now, "producers read this copy");
+    let shown = deployment.run(&["poll", "show", "pets", "--json"]).json();
+    let changes = shown["changes"].as_array().unwrap().iter();
+    let changes: Vec<[Value; 3]> = changes
+        .map(|change| ["field", "before", "after"].map(|name| change[name].clone()))
+        .collect();
+    let expected = json!([
+        ["label of dogs in de", null, "Hunde"],
+        ["title in de", "Katzen oder Hunde?", "Hund oder Katze?"],
+        ["label of cats in ar", "قطط", null],
+        ["lang", "en", null],
+    ]);
+    assert_eq!(json!(changes), expected);
 }

@@ -105,3 +105,33 @@ async fn a_problem_that_a_script_shows_is_in_the_language_of_the_page() {
     browser.click("#send").await;
     browser.until("#code-problem", |words| words.starts_with("Цей код не розпізнано")).await;
 }
+
+#[tokio::test]
+async fn an_open_page_follows_the_texts_of_its_own_language() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let tag = |tag: &str| tag.parse().unwrap();
+    let german = |poll: &mut Poll, cats: Option<&str>| {
+        poll.lang = Some(tag("en"));
+        poll.titles.set(tag("de"), Some("Katzen oder Hunde".to_owned()));
+        poll.options[0].labels.set(tag("de"), cats.map(str::to_owned));
+    };
+    let mut pets = poll("pets");
+    german(&mut pets, Some("Katzen"));
+    let service = Setup::new().polls([pets]).start().await;
+    let browser = Browser::start(BrowserOptions::default()).await;
+    browser.goto(&page(&service, "pets", "de")).await.unwrap();
+    browser.until("#poll-title", |title| title == "Katzen oder Hunde").await;
+    browser.click("label[for=option-cats]").await;
+    browser.until("#send-label", |words| words.ends_with("Katzen")).await;
+    service.change("pets", |poll| german(poll, Some("Alle Katzen"))).await;
+    browser.until("#send-label", |words| words.ends_with("Alle Katzen")).await;
+    let lang = "return document.querySelector('[for=option-cats] .card-label').lang";
+    assert_eq!(browser.execute(lang, Vec::new()).await.unwrap(), "");
+    // Without a translation the poll's own label is there, in its own language.
+    service.change("pets", |poll| german(poll, None)).await;
+    browser.until("#send-label", |words| words.ends_with("Cats")).await;
+    assert_eq!(browser.execute(lang, Vec::new()).await.unwrap(), "en");
+    assert_eq!(browser.text("#poll-title").await, "Katzen oder Hunde");
+    let flaws = browser.flaws("ballot-two-languages").await;
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+}

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use testkit::http::Reply;
+use votestream_schema::Poll;
 
 use crate::harness::{Setup, poll};
 
@@ -58,4 +59,68 @@ async fn a_problem_is_in_the_language_that_the_client_accepts() {
     let reply = service.client.get("/nothing").header("accept-language", "ar").send().await;
     assert_eq!(reply.json()["title"], "غير موجود", "also where no route is");
     assert_eq!(reply.header("content-language"), Some("ar"));
+}
+
+/// A poll in English, with texts in German and Arabic.
+fn translated(slug: &str) -> Poll {
+    let mut translated = poll(slug);
+    let tag = |tag: &str| tag.parse().unwrap();
+    translated.titles.set(tag("de"), Some("Katzen oder Hunde".to_owned()));
+    translated.options[0].labels.set(tag("de"), Some("Katzen".to_owned()));
+    translated.options[0].labels.set(tag("ar"), Some("قطط".to_owned()));
+    translated.options[1].description = Some("They bark.".to_owned());
+    translated
+}
+
+#[tokio::test]
+async fn a_page_has_the_texts_of_its_language_else_the_polls_own_with_their_language() {
+    let english = Poll { lang: Some("en".parse().unwrap()), ..translated("english") };
+    let arabic = Poll { lang: Some("ar".parse().unwrap()), ..poll("arabic") };
+    let japanese = Poll { lang: Some("ja".parse().unwrap()), ..poll("japanese") };
+    let all = [english, translated("unknown"), arabic, japanese];
+    let service = Setup::new().polls(all).start().await;
+    let german = |path: &str| service.client.get(path).header("accept-language", "de");
+
+    // The language of the poll comes before that of the reader, and the address before both.
+    let page = german("/polls/english").send().await;
+    assert_eq!(lang(&page), "en");
+    assert!(page.text().contains(">Cats<") && !page.text().contains("Katzen"), "{}", page.text());
+    let page = german("/polls/english?lang=de").send().await;
+    assert_eq!(lang(&page), "de");
+    let text = page.text();
+    assert!(text.contains("dir=\"auto\">Katzen oder Hunde</h1>"), "{text}");
+    assert!(text.contains("dir=\"auto\">Katzen<"), "{text}");
+    assert!(text.contains("dir=\"auto\" lang=\"en\">Dogs<"), "{text}");
+    assert!(text.contains("dir=\"auto\" lang=\"en\">They bark.<"), "{text}");
+    // Nobody knows the language of texts in a poll that does not say it.
+    let page = german("/polls/unknown").send().await;
+    assert_eq!(lang(&page), "de");
+    assert!(page.text().contains("dir=\"auto\">Dogs<"), "{}", page.text());
+    let page = service.client.get("/polls/unknown?lang=ar").send().await;
+    assert!(page.text().contains("dir=\"auto\">قطط<"), "{}", page.text());
+    // Pages do not speak every language of a poll.
+    assert_eq!(lang(&german("/polls/arabic").send().await), "ar");
+    let page = german("/polls/japanese").send().await;
+    assert_eq!(lang(&page), "de");
+    assert!(page.text().contains("lang=\"ja\">Cats<"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn programs_get_all_languages_and_a_poll_in_one_is_described_as_before() {
+    let english = Poll { lang: Some("en".parse().unwrap()), ..translated("english") };
+    let service = Setup::new().polls([english, poll("pets")]).start().await;
+    for path in ["/api/polls/english", "/api/polls/english/state"] {
+        let described = service.client.get(path).send().await.json();
+        assert_eq!(described["lang"], "en", "{path}");
+        assert_eq!(described["titles"], json!({ "de": "Katzen oder Hunde" }), "{path}");
+        let labels = json!({ "ar": "قطط", "de": "Katzen" });
+        assert_eq!(described["options"][0]["labels"], labels, "{path}");
+        assert!(described["options"][1].get("labels").is_none(), "{path}");
+    }
+    for path in ["/api/polls/pets", "/api/polls/pets/state"] {
+        let described = service.client.get(path).send().await.text();
+        for word in ["lang", "titles", "labels"] {
+            assert!(!described.contains(word), "{described}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use votestream_schema::poll::network_limit::NetworkLimit;
+use votestream_schema::poll::translations::{LanguageTag, Translations};
 use votestream_schema::poll::{Definition, Invalid, Visibility, VotePolicy, VoterPolicy, now_ms};
 use votestream_schema::{Slug, poll_file};
 use votestream_votectl::operations::polls::{self, IfExists};
@@ -20,6 +21,8 @@ const EXAMPLES: &str = r#"Examples:
 A poll.toml (title, slug and options are needed, the rest as shown is the default):
   slug = "lunch"
   title = "Lunch?"
+  lang = "en"                   # the language of these texts and of the pages; default: pages follow the reader's browser
+  titles = { de = "Mittagessen?" }      # the title in further languages; default: none
   choices_min = 1               # 0: a ballot may choose nothing, and counts as turnout
   choices_max = 1
   shuffle = false               # true: each voter sees the options in an order of their own
@@ -36,6 +39,7 @@ A poll.toml (title, slug and options are needed, the rest as shown is the defaul
   [[options]]
   slug = "pizza"
   label = "Pizza"
+  labels = { uk = "Піца" }      # the label in further languages; default: none
   description = "Two to share" # default: none
   colour = "\#e4572e"          # default: none
   [[options]]
@@ -49,7 +53,8 @@ pub struct Args {
     /// Read the whole definition from this TOML file; only the times can be given beside it
     #[arg(long, conflicts_with_all = ["slug", "title", "options", "choices_min", "choices_max", "shuffle",
                                       "vote_policy", "voter_policy", "visibility", "secret",
-                                      "keep_votes_days", "network_limit", "listed", "unlisted", "no_receipts"])]
+                                      "keep_votes_days", "network_limit", "listed", "unlisted", "no_receipts",
+                                      "lang"])]
     file: Option<PathBuf>,
     /// The poll's name in URLs: a-z, 0-9 and inner hyphens
     #[arg(long, required_unless_present = "file")]
@@ -57,6 +62,10 @@ pub struct Args {
     /// The question
     #[arg(long, required_unless_present = "file")]
     title: Option<String>,
+    /// The language of title and labels, as a tag such as de or ar: that of the poll's pages, unless their address names another one
+    /// (`?lang=`). Without it pages follow the reader's browser. Texts in several languages: see the file
+    #[arg(long)]
+    lang: Option<LanguageTag>,
     /// An answer, 2 to 63 times, in the order shown: LABEL, or SLUG=LABEL. A label makes its own slug, with a number at its end
     /// where another option has that slug already
     #[arg(long = "option", value_name = "SLUG=LABEL", required_unless_present = "file")]
@@ -143,6 +152,8 @@ fn definition(args: &Args, now_ms: i64) -> Result<Definition, CliError> {
         None => Definition {
             slug: args.slug.clone().ok_or(CliError::Refused("--slug is missing"))?,
             title: args.title.clone().unwrap_or_default(),
+            titles: Translations::default(),
+            lang: args.lang.clone(),
             options: option_argument::options(&args.options),
             choices_min: args.choices_min,
             choices_max: args.choices_max,

@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
-use votestream_schema::poll::Visibility;
 use votestream_schema::poll::network_limit::{InvalidLimit, NetworkLimit};
+use votestream_schema::poll::translations::LanguageTag;
+use votestream_schema::poll::{Invalid, Visibility};
 use votestream_schema::{Slug, ids};
 use votestream_votectl::Servers;
 use votestream_votectl::operations::polls::{self, Changes};
@@ -15,12 +16,15 @@ use crate::output::Output;
 const EXAMPLES: &str = "Examples:
   votectl poll set cats-vs-dogs --title 'Cats or dogs?'
   votectl poll set cats-vs-dogs --label cats='Cats, of course' --label dogs=Dogs
+  votectl poll set cats-vs-dogs --in de --title 'Katzen oder Hunde?' --label cats=Katzen --label dogs=Hunde
+  votectl poll set cats-vs-dogs --lang en
   votectl poll set cats-vs-dogs --visibility admin
   votectl poll set cats-vs-dogs --network-limit 5000/600
   votectl poll set cats-vs-dogs --unlisted
 
 Until the poll is archived you can correct its title and labels, and change who sees the results and whether lists name
-it. The network limit can be changed until the poll closes. Pages show the new value within two seconds; `votectl poll
+it. With `--in LANG`, title and labels are those in a further language, and an empty one removes it; add these only when every
+replica has this release. The network limit can be changed until the poll closes. Pages show the new value within two seconds; `votectl poll
 show` lists the old one.
 
 5000/600 lets one address bring 5,000 new voters at once, and 600 more in each minute after that. An IPv4
@@ -31,11 +35,11 @@ Slug, options, choices, policies and secrecy never change, because ballots have 
 opened can be rewritten with `votectl poll create --update`. Times have commands of their own: open, extend, close
 and cancel.";
 
-/// Change what may change in a poll: title, labels, visibility, network limit, whether lists name it
+/// Change what may change in a poll: title, labels and their languages, visibility, network limit, whether lists name it
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-    .args(["title", "labels", "visibility", "network_limit", "listed", "unlisted"]))]
+    .args(["title", "labels", "lang", "visibility", "network_limit", "listed", "unlisted"]))]
 pub struct Args {
     /// The poll's slug
     slug: Slug,
@@ -45,6 +49,12 @@ pub struct Args {
     /// The text of an option, corrected; may be repeated
     #[arg(long = "label", value_name = "SLUG=LABEL", value_parser = label)]
     labels: Vec<(Slug, String)>,
+    /// Take `--title` and `--label` as texts in this further language
+    #[arg(long = "in", value_name = "LANG")]
+    language: Option<LanguageTag>,
+    /// The language in which the poll is written, which its pages have; `none` if they shall follow the reader's browser
+    #[arg(long, value_name = "LANG")]
+    lang: Option<LanguageOrNone>,
     /// Who sees the result: always (everybody), after_close (then everybody), after_vote (whoever has voted, and everybody
     /// after the close), admin (only votectl)
     #[arg(long)]
@@ -132,11 +142,25 @@ impl FromStr for LimitOrDefault {
     }
 }
 
+/// A language, or none.
+#[derive(Clone, Debug)]
+struct LanguageOrNone(Option<LanguageTag>);
+
+impl FromStr for LanguageOrNone {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "none" { Ok(Self(None)) } else { text.parse().map(|lang| Self(Some(lang))) }
+    }
+}
+
 /// Runs the command.
 pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), CliError> {
     let changes = Changes {
         title: args.title.clone(),
         labels: args.labels.clone(),
+        language: args.language.clone(),
+        lang: args.lang.clone().map(|lang| lang.0),
         visibility: args.visibility,
         network_limit: args.network_limit.map(|limit| limit.0),
         listed: (args.listed || args.unlisted).then_some(args.listed),
@@ -145,6 +169,13 @@ pub async fn run(args: &Args, servers: &Servers, output: &Output) -> Result<(), 
     output.print(&now, || {
         let poll = &now.poll;
         let mut lines = vec![format!("poll `{}`: {}", poll.slug, poll.title)];
+        if let (Some(language), Some(title)) = (&args.language, &args.title) {
+            lines.push(format!("title in {language}: {title}"));
+        }
+        if args.lang.is_some() {
+            let lang = poll.lang.as_ref().map_or("as the reader's browser", LanguageTag::as_str);
+            lines.push(format!("language: {lang}"));
+        }
         for (slug, label) in &args.labels {
             lines.push(format!("{slug}: {label}"));
         }

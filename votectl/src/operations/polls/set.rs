@@ -1,6 +1,7 @@
 //! Changes what may change in a poll after it was created.
 
 use votestream_schema::poll::network_limit::NetworkLimit;
+use votestream_schema::poll::translations::{LanguageTag, Translations};
 use votestream_schema::poll::{Visibility, check_title, now_ms};
 use votestream_schema::{Poll, PollState, Slug, db};
 
@@ -16,6 +17,11 @@ pub struct Changes {
     pub title: Option<String>,
     /// Texts of options, by their slugs.
     pub labels: Vec<(Slug, String)>,
+    /// The further language of `title` and `labels`, where an empty text removes the one that is there; without it they are the poll's
+    /// own texts.
+    pub language: Option<LanguageTag>,
+    /// The language in which the poll is written; `Some(None)` for none.
+    pub lang: Option<Option<LanguageTag>>,
     /// Who sees the tally, and when.
     pub visibility: Option<Visibility>,
     /// How many new voters one client network may bring; `Some(None)` leaves that to the settings of the producers.
@@ -67,19 +73,35 @@ pub async fn set(servers: &Servers, slug: &Slug, changes: &Changes) -> Result<Po
 fn changed(before: &Poll, changes: &Changes) -> Result<Poll, Error> {
     let mut poll = before.clone();
     if let Some(title) = &changes.title {
-        check_title(title)?;
-        poll.title.clone_from(title);
+        put(&changes.language, title, &mut poll.title, &mut poll.titles);
+        check_title(&poll.title, &poll.titles)?;
     }
     for (slug, label) in &changes.labels {
         let option = poll.options.iter_mut().find(|option| option.slug == *slug);
         let Some(option) = option else {
             return Err(Error::NoSuchOption { poll: poll.slug, option: slug.clone() });
         };
-        option.label.clone_from(label);
+        put(&changes.language, label, &mut option.label, &mut option.labels);
         option.check()?;
     }
+    poll.lang = changes.lang.clone().unwrap_or(poll.lang);
     poll.visibility = changes.visibility.unwrap_or(poll.visibility);
     poll.network_limit = changes.network_limit.unwrap_or(poll.network_limit);
     poll.listed = changes.listed.or(poll.listed);
     Ok(poll)
+}
+
+/// Puts a new text in the place of the text itself, or of that in a further language.
+fn put(
+    language: &Option<LanguageTag>,
+    new: &str,
+    text: &mut String,
+    translations: &mut Translations,
+) {
+    match language {
+        None => new.clone_into(text),
+        Some(language) => {
+            translations.set(language.clone(), (!new.is_empty()).then(|| new.to_owned()));
+        }
+    }
 }
