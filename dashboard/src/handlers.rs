@@ -2,6 +2,7 @@
 
 mod log;
 mod pages;
+mod past;
 mod voters;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use crate::embedding::Embedding;
 use crate::history::History;
 use crate::log::Logs;
 use crate::metrics;
+use crate::past::Pasts;
 use crate::picture::Pictures;
 use crate::problems::RESULTS_HIDDEN;
 use crate::snapshot::Snapshot;
@@ -45,6 +47,7 @@ pub(crate) struct AppState {
     pub(crate) accounts: Accounts,
     pub(crate) history: History,
     pub(crate) logs: Logs,
+    pub(crate) pasts: Pasts,
     pub(crate) default_poll: String,
     /// The path in front of all addresses.
     pub(crate) base: BasePath,

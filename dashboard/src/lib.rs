@@ -13,6 +13,7 @@ mod history;
 mod log;
 pub mod metrics;
 pub mod pages;
+mod past;
 mod picture;
 mod problems;
 mod reading;
@@ -41,6 +42,7 @@ use feed::Feed;
 use handlers::AppState;
 use history::History;
 use log::Logs;
+use past::Pasts;
 use picture::Pictures;
 use viewers::Viewers;
 
@@ -85,6 +87,7 @@ pub async fn run(
         viewers,
         accounts: Accounts::new(pool.clone()),
         logs: Logs::new(pool.clone(), permits.clone()),
+        pasts: Pasts::new(pool.clone(), permits.clone()),
         history: History::new(pool, permits, tick),
         postgres: servers,
         default_poll: config.default_poll.to_string(),

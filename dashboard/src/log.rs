@@ -20,7 +20,7 @@ use votestream_transparency::keys::PublicKeys;
 use votestream_transparency::tree::{Asked, TILE_WIDTH};
 
 use crate::history::HistoryError;
-use crate::reading::{ReadError, read};
+use crate::reading::{read, twice};
 
 /// The longest time to wait for others, and again for the answer itself.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -191,17 +191,6 @@ impl Logs {
         let both = async { Ok([self.turn.acquire().await?, self.permits.acquire().await?]) };
         let both: Result<Result<_, AcquireError>, _> = timeout(TIME_LIMIT, both).await;
         both.ok().and_then(Result::ok).ok_or(HistoryError::Busy)
-    }
-}
-
-/// Reads, and once more if the session was closed because it was idle: that costs nobody an answer.
-async fn twice<T, F>(once: impl Fn() -> F) -> Result<T, ReadError>
-where
-    F: Future<Output = Result<T, ReadError>>,
-{
-    match once().await {
-        Err(error) if error.is_ended_session() => once().await,
-        outcome => outcome,
     }
 }
 

@@ -5,6 +5,7 @@
 //! Absent on purpose: tallies, queries and visibility rules; handlers fill these structs.
 
 pub mod accounts;
+pub mod past;
 pub mod picture;
 pub mod present;
 pub mod receipt;
@@ -13,6 +14,7 @@ use std::borrow::{Borrow, Cow};
 use std::sync::LazyLock;
 
 use askama::Template;
+use votestream_schema::poll::rfc3339;
 use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
@@ -225,6 +227,13 @@ impl ResultsPage {
 
     fn account_link(&self) -> String {
         self.words.link(self.base.join(&format!("/polls/{}/accounts", self.slug)))
+    }
+
+    /// The address of the result a minute ago, from where any other second can be reached.
+    fn past_link(&self) -> String {
+        let as_of = self.as_of.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let at = rfc3339((as_of.as_second() - 60) * 1_000);
+        self.words.link(self.base.join(&format!("/polls/{}/at/{at}", self.slug)))
     }
 
     fn receipt_link(&self) -> String {

@@ -69,6 +69,20 @@ pub(crate) async fn read<T>(
     })
 }
 
+/// Reads, and once more if the session was closed because it was idle: that costs nobody an answer.
+///
+/// # Errors
+/// Returns the error of the last attempt.
+pub(crate) async fn twice<T, F>(once: impl Fn() -> F) -> Result<T, ReadError>
+where
+    F: Future<Output = Result<T, ReadError>>,
+{
+    match once().await {
+        Err(error) if error.is_ended_session() => once().await,
+        outcome => outcome,
+    }
+}
+
 /// Discards its session when dropped, unless the server has answered.
 struct SessionGuard<S: DerefMut<Target = Session>> {
     session: S,

@@ -5,6 +5,7 @@
 //! GET  /polls/{slug}              a poll's results
 //! GET  /polls/{slug}/picture.png  the same as a picture, for previews of links
 //! GET  /polls/{slug}/accounts     what became of every ballot
+//! GET  /polls/{slug}/at/{time}    the result as it stood at a past second
 //! GET  /polls/{slug}/receipt      checks a receipt, in the browser
 //! GET  /polls/{slug}/log/{rest}   the public log: checkpoint, keys, tile/…, entry/…
 //! GET  /present/{slug}            a poll on the screen of a hall
@@ -12,6 +13,7 @@
 //! GET  /api/polls                 the polls
 //! GET  /api/polls/{slug}/tally    a poll's tally
 //! GET  /api/polls/{slug}/accounts what became of every ballot, as JSON
+//! GET  /api/polls/{slug}/at/{time} the result as it stood at a past second
 //! GET  /api/polls/{slug}/log      the state of the public log
 //! GET  /api/polls/{slug}/series   people counted per second
 //! GET  /api/polls/{slug}/events   every change, as server-sent events
@@ -134,6 +136,21 @@ fn page_routes(
                 timer.stop(state.receipt_page(&slug, &head, &query))
             },
         );
+    let past = warp::path!("polls" / String / "at" / String)
+        .and(state.clone())
+        .and(timed("past_page"))
+        .and(head())
+        .and(raw_query())
+        .then(
+            |slug: String,
+             time: String,
+             state: Arc<AppState>,
+             timer: RequestTimer,
+             head: Head,
+             query: String| async move {
+                timer.stop(state.past_page(&slug, &time, &head, &query).await)
+            },
+        );
     let accounts =
         warp::path!("polls" / String / "accounts")
             .and(state)
@@ -150,7 +167,7 @@ fn page_routes(
                 },
             );
     let pages = page.or(present).unify().or(embedded).unify().or(picture).unify();
-    pages.or(accounts).unify().or(receipt).unify().or(log).unify()
+    pages.or(accounts).unify().or(past).unify().or(receipt).unify().or(log).unify()
 }
 
 /// Routes JSON and event streams for programs.
@@ -188,6 +205,12 @@ fn result_routes(
         .and(timed("log_state"))
         .then(|slug: String, state: Arc<AppState>, timer: RequestTimer| async move {
             timer.stop(state.log_json(&slug).await)
+        });
+    let past = warp::path!("api" / "polls" / String / "at" / String)
+        .and(state.clone())
+        .and(timed("past"))
+        .then(|slug: String, time: String, state: Arc<AppState>, timer: RequestTimer| async move {
+            timer.stop(state.past_json(&slug, &time).await)
         });
     let series = warp::path!("api" / "polls" / String / "series")
         .and(state.clone())
@@ -234,6 +257,8 @@ fn result_routes(
         .or(accounts)
         .unify()
         .or(log)
+        .unify()
+        .or(past)
         .unify()
         .or(series)
         .unify()

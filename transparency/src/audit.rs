@@ -44,7 +44,8 @@ impl Follower {
     /// Takes the next entry, as it is published.
     pub fn push(&mut self, line: &str) {
         let entry = line.parse::<LogEntry>();
-        let counted = entry.map_err(Reason::from).and_then(|it| Ok(self.recount.add(&it)?));
+        let counted =
+            entry.map_err(Reason::from).and_then(|it| self.recount.add(&it).map_err(Reason::from));
         if let Err(reason) = counted
             && self.bad.len() < BAD_MAX
         {

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod proofs;
 pub mod receipt;
 pub mod recount;
+pub mod timeline;
 pub mod tree;
 
 pub use tlog_tiles::tlog::Hash;

@@ -36,11 +36,11 @@ pub enum Contradiction {
 }
 
 impl Recount {
-    /// Takes the next entry.
+    /// Takes the next entry. Returns the choices of the ballot whose place it took, if it took one.
     ///
     /// # Errors
     /// Returns an error if it contradicts the entries before it; it changes nothing then.
-    pub fn add(&mut self, entry: &LogEntry) -> Result<(), Contradiction> {
+    pub fn add(&mut self, entry: &LogEntry) -> Result<Option<Choices>, Contradiction> {
         if entry.outcome != Outcome::Counts {
             if self.standing.contains_key(&entry.entry) {
                 return Err(Contradiction::SetAsideLater(entry.entry));
@@ -49,20 +49,22 @@ impl Recount {
                 Outcome::OutOfTime => self.out_of_time += 1,
                 _ => self.superseded += 1,
             }
-            return Ok(());
+            return Ok(None);
         }
         if entry.replaces != Some(entry.entry) && self.standing.contains_key(&entry.entry) {
             return Err(Contradiction::Twice(entry.entry));
         }
-        if let Some(replaced) = entry.replaces {
-            let Some(before) = self.standing.remove(&replaced) else {
-                return Err(Contradiction::ReplacesNothing(entry.entry, replaced));
+        let mut replaced = None;
+        if let Some(before) = entry.replaces {
+            let Some(choices) = self.standing.remove(&before) else {
+                return Err(Contradiction::ReplacesNothing(entry.entry, before));
             };
-            self.move_votes(before, -1);
+            self.move_votes(choices, -1);
+            replaced = Some(choices);
         }
         self.standing.insert(entry.entry, entry.choices);
         self.move_votes(entry.choices, 1);
-        Ok(())
+        Ok(replaced)
     }
 
     fn move_votes(&mut self, choices: Choices, by: i64) {
@@ -87,6 +89,11 @@ impl Recount {
     /// The number of people whose ballot counts.
     pub fn voters(&self) -> u64 {
         self.standing.len() as u64
+    }
+
+    /// The stream entries of all ballots that count now, in no order.
+    pub fn standing(&self) -> impl Iterator<Item = StreamEntry> {
+        self.standing.keys().copied()
     }
 
     /// Whether the ballot of this stream entry counts now.

@@ -3,12 +3,14 @@
 //! Hashes are open to everybody at all times: they say nothing about choices. Entries follow the poll's visibility as the tally
 //! does, for everybody alike. Whoever has a receipt sees its own entry before that, because the receipt has all of it.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use votestream_schema::poll::rfc3339;
 use votestream_service::http;
-use votestream_service::problem::Problem;
+use votestream_service::language::Message;
+use votestream_service::problem::{Detail, Problem};
 use votestream_transparency::checkpoint;
 use votestream_transparency::entry::{Nonce, StreamEntry};
 use votestream_transparency::tree::{Asked, TILE_WIDTH, parse_path};
@@ -16,7 +18,6 @@ use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::{Reply, Response};
 
 use super::{AppState, Query, public, results_hidden};
-use crate::history::HistoryError;
 use crate::log::{Found, LogState};
 use crate::snapshot::Snapshot;
 
@@ -81,7 +82,7 @@ impl AppState {
             .ok_or_else(Problem::not_found)?;
         let found = self.logs.checkpoint(snapshot.poll.id, size).await;
         let found = found.map_err(|error| self.log_away(slug, &error))?;
-        let found = found.ok_or_else(|| no_piece("no checkpoint of this size was signed"))?;
+        let found = found.ok_or_else(|| missing("no checkpoint of this size was signed"))?;
         Ok(kept(http::cacheable(PLAIN, found.note), FOR_GOOD))
     }
 
@@ -105,14 +106,12 @@ impl AppState {
         let covered = state.checkpoint.size >> (8 * u32::from(level));
         let end = index.checked_mul(TILE_WIDTH).and_then(|first| first.checked_add(width));
         if end.is_none_or(|end| end > covered) {
-            return Err(no_piece(
-                "the newest checkpoint covers no such tile, or not so much of it",
-            ));
+            return Err(missing("the newest checkpoint covers no such tile, or not so much of it"));
         }
         let piece = self.logs.piece(snapshot.poll.id, asked).await;
         let piece = piece.map_err(|error| self.log_away(slug, &error))?;
         let piece = piece.ok_or_else(|| {
-            no_piece("the log lacks this tile, although its newest checkpoint covers it")
+            missing("the log lacks this tile, although its newest checkpoint covers it")
         })?;
         let keeping = if matches!(asked, Asked::Bundle(..)) { A_DAY } else { FOR_GOOD };
         Ok(kept(http::cacheable(BYTES, piece), keeping))
@@ -142,11 +141,11 @@ impl AppState {
     }
 
     /// Returns the poll, if it has a public log.
-    fn logged(&self, slug: &str) -> Result<Arc<Snapshot>, Problem> {
+    pub(super) fn logged(&self, slug: &str) -> Result<Arc<Snapshot>, Problem> {
         let snapshot = self.poll(slug)?;
         match snapshot.poll.secrecy.receipts {
             true => Ok(snapshot),
-            false => Err(no_piece("this poll has no public log, and its voters get no receipts")),
+            false => Err(missing(Message::new("detail-no-log"))),
         }
     }
 
@@ -156,21 +155,22 @@ impl AppState {
         let state = self.logs.state(snapshot.poll.id, slug).await;
         let state = state.map_err(|error| self.log_away(slug, &error))?;
         let state = state.ok_or_else(|| {
-            no_piece(
+            missing(
                 "the log of this poll has no signed checkpoint: no ballot is in it yet, or the consumers have no signing key",
             )
         })?;
         Ok((snapshot, state))
     }
 
-    fn log_away(&self, slug: &str, error: &HistoryError) -> Problem {
+    /// Logs why the log could not be read, and returns the answer.
+    pub(super) fn log_away(&self, slug: &str, error: &impl Display) -> Problem {
         let servers = &self.postgres;
         tracing::warn!(
             poll = slug,
             %servers,
             "the public log of poll `{slug}` could not be read from postgres at {servers} and is answered with 503: {error}"
         );
-        Problem::unavailable("the public log cannot be read at the moment")
+        Problem::unavailable(Message::new("detail-log-away"))
     }
 }
 
@@ -183,7 +183,8 @@ fn entries_are(snapshot: &Snapshot) -> &'static str {
     }
 }
 
-fn expect_open(snapshot: &Snapshot) -> Result<(), Problem> {
+/// Returns an error unless everybody may see the entries of the log.
+pub(super) fn expect_open(snapshot: &Snapshot) -> Result<(), Problem> {
     match entries_are(snapshot) {
         "open" => Ok(()),
         "deleted" => Err(deleted()),
@@ -202,15 +203,13 @@ fn root_of(note: &str) -> &str {
     note.lines().nth(2).unwrap_or_default()
 }
 
-fn no_piece(detail: &'static str) -> Problem {
+/// A problem for something that is not there.
+pub(super) fn missing(detail: impl Into<Detail>) -> Problem {
     Problem { detail: detail.into(), ..Problem::not_found() }
 }
 
 fn deleted() -> Problem {
-    no_piece(
-        "the entries of this log were deleted when the poll was sealed or its votes were erased; its hashes and checkpoints \
-         remain",
-    )
+    missing(Message::new("detail-log-deleted"))
 }
 
 fn kept(mut reply: Response, caching: HeaderValue) -> Response {

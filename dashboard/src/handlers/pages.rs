@@ -109,14 +109,17 @@ impl AppState {
             Ok(snapshot) => {
                 let words = words_of(&snapshot, Some(head), query);
                 let poll = &snapshot.poll;
+                let title = poll.title_in(words.lang());
+                let label = |option| poll.label_in(option, words.lang()).text.to_owned();
                 let page = ReceiptPage {
                     words,
-                    title: poll.title.clone(),
+                    title: title.text.to_owned(),
+                    title_lang: title.other_language.map(ToString::to_string),
                     base: self.base.clone(),
                     slug: slug.to_owned(),
                     is_listed: poll.is_listed(),
                     has_receipts: poll.secrecy.receipts,
-                    options: poll.options.iter().map(|option| option.label.clone()).collect(),
+                    options: poll.options.iter().map(label).collect(),
                 };
                 render(StatusCode::OK, words, &page, Some(&head.headers))
             }
@@ -258,7 +261,7 @@ impl AppState {
         self.proxies.iter().any(|network| network.contains(&head.peer.0))
     }
 
-    fn problem_page(&self, problem: &Problem, head: &Head, query: &str) -> Response {
+    pub(super) fn problem_page(&self, problem: &Problem, head: &Head, query: &str) -> Response {
         let words = Words::choose(query, None, &head.headers);
         page::problem(problem, words, &FILES, "results.css", &self.base, None)
     }
@@ -269,7 +272,7 @@ fn lines<'a>(head: &'a Head, name: &str) -> Vec<&'a [u8]> {
 }
 
 /// The language of a page about this poll; without a request, that of the poll.
-fn words_of(snapshot: &Snapshot, head: Option<&Head>, query: &str) -> Words {
+pub(super) fn words_of(snapshot: &Snapshot, head: Option<&Head>, query: &str) -> Words {
     let of_poll = snapshot.poll.lang.as_ref().and_then(|lang| Language::of_tag(lang.as_str()));
     match head {
         Some(head) => Words::choose(query, of_poll, &head.headers),

@@ -17,6 +17,8 @@ pub struct ReceiptPage {
     pub words: Words,
     /// The poll's question, as people read it.
     pub title: String,
+    /// The language of the title, if it is known and is not that of the page.
+    pub title_lang: Option<String>,
     /// The path in front of all addresses.
     pub base: BasePath,
     /// The poll's slug.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod page;
+mod past;
 
 use serde_json::json;
 use testkit::eventually;

@@ -87,3 +87,14 @@ account-unexplained = Nicht erklärt
 account-accepted = Angenommen
 account-number-unknown = nicht bekannt
 account-results = Die Ergebnisse
+
+# Die Seite mit dem Ergebnis zu einer vergangenen Sekunde.
+past-link = Das Ergebnis zu einer vergangenen Sekunde
+past-title = { $title } – Stand { $at }
+past-intro = Das Ergebnis, wie es zu dieser Sekunde stand, zusammengezählt aus dem öffentlichen Protokoll: alle Stimmzettel, die bis dahin eingegangen waren, jeder zu der Zeit, zu der er angenommen wurde.
+past-at = Das Ergebnis um
+past-steps = Andere Sekunden
+past-seconds = { $number } s
+past-minutes = { $number } min
+past-agrees = Die Zeitreihe stimmt damit überein: Von den Stimmzetteln, die bis dahin eingegangen waren, gelten heute { $log }.
+past-differs = Protokoll und Zeitreihe weichen voneinander ab. Von den Stimmzetteln, die bis dahin eingegangen waren, gelten heute { $log } nach dem Protokoll und { $series } nach der Zeitreihe. Solange noch gezählt wird, vergeht das; bleibt es so, fragen Sie die Leute, die diese Abstimmung durchführen.

@@ -87,3 +87,14 @@ account-unexplained = Not explained
 account-accepted = Accepted
 account-number-unknown = not known
 account-results = The results
+
+# The page with the result of a past second.
+past-link = The result at a past second
+past-title = { $title } – as of { $at }
+past-intro = The result as it stood at this second, added up from the public log: all ballots that had come in until then, each at the time at which it was accepted.
+past-at = The result at
+past-steps = Other seconds
+past-seconds = { $number } s
+past-minutes = { $number } min
+past-agrees = The time series agrees: of the ballots that had come in until then, { $log } stand today.
+past-differs = Log and time series differ. Of the ballots that had come in until then, { $log } stand today by the log, and { $series } by the series. That passes while ballots are being counted; if it stays, ask the people who run this poll.

@@ -87,3 +87,14 @@ account-unexplained = Sin explicar
 account-accepted = Aceptadas
 account-number-unknown = no se sabe
 account-results = Los resultados
+
+# La página con el resultado de un segundo pasado.
+past-link = El resultado de un segundo pasado
+past-title = { $title } – estado a las { $at }
+past-intro = El resultado tal como estaba en este segundo, sumado a partir del registro público: todas las papeletas que habían llegado hasta entonces, cada una a la hora en que fue aceptada.
+past-at = El resultado a las
+past-steps = Otros segundos
+past-seconds = { $number } s
+past-minutes = { $number } min
+past-agrees = La serie temporal coincide: de las papeletas que habían llegado hasta entonces, { $log } cuentan hoy.
+past-differs = El registro y la serie temporal difieren. De las papeletas que habían llegado hasta entonces, { $log } cuentan hoy según el registro y { $series } según la serie. Eso pasa mientras se cuentan papeletas; si continúa, pregunte a quienes organizan esta votación.

@@ -87,3 +87,14 @@ account-unexplained = Inexpliqués
 account-accepted = Acceptés
 account-number-unknown = inconnu
 account-results = Les résultats
+
+# La page du résultat à une seconde passée.
+past-link = Le résultat à une seconde passée
+past-title = { $title } – état à { $at }
+past-intro = Le résultat tel qu’il était à cette seconde, recompté d’après le registre public : tous les bulletins arrivés jusque-là, chacun à l’heure où il a été accepté.
+past-at = Le résultat à
+past-steps = Autres secondes
+past-seconds = { $number } s
+past-minutes = { $number } min
+past-agrees = La série temporelle concorde : parmi les bulletins arrivés jusque-là, { $log } comptent aujourd’hui.
+past-differs = Le registre et la série temporelle diffèrent. Parmi les bulletins arrivés jusque-là, { $log } comptent aujourd’hui selon le registre, et { $series } selon la série. Cela passe pendant que des bulletins sont comptés ; si cela dure, demandez aux responsables de ce scrutin.

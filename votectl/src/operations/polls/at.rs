@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 use votestream_schema::poll::rfc3339;
-use votestream_schema::{Choices, Slug, db};
-use votestream_transparency::entry::{self, LogEntry, Malformed, Outcome, StreamEntry};
-use votestream_transparency::recount::Recount;
+use votestream_schema::{Slug, db};
+use votestream_transparency::entry::{self, Malformed};
+use votestream_transparency::timeline::Replay;
 
 use super::stored::find;
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub struct PastResult {
     /// The options, in the order shown to voters.
     pub options: Vec<PastOption>,
     /// People whose vote stood.
-    pub voters: u64,
+    pub voters: i64,
     /// The entries of the log that were read.
     pub entries: u64,
     /// Whether votes that stand today and came in until then are as many as the series has. They differ for a moment while
@@ -58,20 +58,14 @@ pub async fn at(servers: &Servers, slug: &Slug, second: i64) -> Result<PastResul
     if poll.secrecy.is_sealed() {
         return Err(refused("has no entries any more: the poll is sealed or erased".to_owned()));
     }
-    let (mut then, mut today) = (Past::new(second), Recount::default());
-    let mut standing = Vec::new();
+    let mut replay = Replay::default();
     let (mut entries, mut next) = (0, 0);
     loop {
         let bundles = db::log::bundles_from(&postgres, poll.id, next, BUNDLES).await?;
         for (_, bundle) in &bundles {
             for line in entry::lines(bundle).map_err(|error| refused(error.to_string()))? {
-                let read = |line: &str| line.parse::<LogEntry>();
-                let entry = read(line).map_err(|error: Malformed| refused(error.to_string()))?;
-                then.add(&entry);
-                today.add(&entry).map_err(|error| refused(error.to_string()))?;
-                if entry.outcome == Outcome::Counts && then.is_within(entry.entry) {
-                    standing.push(entry.entry);
-                }
+                let entry = line.parse().map_err(|error: Malformed| refused(error.to_string()))?;
+                replay.add(&entry).map_err(|error| refused(error.to_string()))?;
                 entries += 1;
             }
         }
@@ -80,9 +74,8 @@ pub async fn at(servers: &Servers, slug: &Slug, second: i64) -> Result<PastResul
             _ => break,
         }
     }
-    standing.sort_unstable();
-    standing.dedup();
-    let in_log = standing.into_iter().filter(|entry| today.counts(*entry)).count() as i64;
+    let timeline = replay.finish();
+    let (then, in_log) = (timeline.at(second), timeline.standing_today(second));
     let series = db::results::series(&postgres, poll.id).await?;
     let until = series.iter().filter(|(of, _)| *of <= second);
     let in_series = until.map(|(_, people)| people).sum();
@@ -95,41 +88,9 @@ pub async fn at(servers: &Servers, slug: &Slug, second: i64) -> Result<PastResul
         poll: slug.clone(),
         at: rfc3339(second * 1_000),
         options: options.collect(),
-        voters: then.standing.len() as u64,
+        voters: then.voters,
         entries,
         series_agrees: in_log == in_series,
         standing: (in_log, in_series),
     })
-}
-
-/// The votes that stood at the end of a second.
-struct Past {
-    second: i64,
-    standing: std::collections::HashMap<StreamEntry, Choices>,
-}
-
-impl Past {
-    fn new(second: i64) -> Self {
-        Self { second, standing: std::collections::HashMap::new() }
-    }
-
-    fn is_within(&self, entry: StreamEntry) -> bool {
-        entry.id.ms.div_euclid(1_000) <= self.second
-    }
-
-    /// Takes an entry, unless its ballot came in later.
-    fn add(&mut self, entry: &LogEntry) {
-        if entry.outcome != Outcome::Counts || !self.is_within(entry.entry) {
-            return;
-        }
-        if let Some(replaced) = entry.replaces {
-            self.standing.remove(&replaced);
-        }
-        self.standing.insert(entry.entry, entry.choices);
-    }
-
-    fn votes(&self, position: usize) -> i64 {
-        let has = |choices: &&Choices| choices.positions().any(|it| it == position);
-        self.standing.values().filter(has).count() as i64
-    }
 }

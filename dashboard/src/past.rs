@@ -1,0 +1,136 @@
+//! The results of polls at past seconds, which are added up from their public logs.
+//!
+//! Invariants: however many people ask for however many seconds, one log is added up at a time, and each once in ten seconds at
+//! most. Nothing here decides who may see the results; handlers do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use votestream_schema::{PollId, db};
+use votestream_service::postgres::Pool;
+use votestream_transparency::entry::{self, Malformed};
+use votestream_transparency::recount::Contradiction;
+use votestream_transparency::timeline::{Replay, Standing, Timeline};
+
+use crate::history::HistoryError;
+use crate::reading::{read, twice};
+
+/// The longest time to wait for others, and again for each part of the log.
+const TIME_LIMIT: Duration = Duration::from_secs(3);
+/// Bundles that are read at a time: about a megabyte.
+const BUNDLES: i64 = 32;
+/// The longest log that is added up here. While that goes on it takes some 40 MB.
+const ENTRIES_MAX: u64 = 500_000;
+const CACHED_FOR: Duration = Duration::from_secs(10);
+const CACHED_MAX: u64 = 64;
+
+/// Why the result of a past second is not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PastError {
+    /// The log is too long to be added up for a page.
+    #[error("the log has more than {ENTRIES_MAX} entries")]
+    TooLong,
+    /// An entry is not of the form that this release knows.
+    #[error("an entry of the log cannot be read: {0}")]
+    Malformed(#[from] Malformed),
+    /// An entry contradicts the entries before it.
+    #[error("the log cannot be added up: {0}")]
+    Contradiction(#[from] Contradiction),
+    /// Log or series could not be read; asking again later may succeed.
+    #[error(transparent)]
+    Unread(#[from] HistoryError),
+}
+
+/// The result at the end of one second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PastResult {
+    /// The votes then.
+    pub(crate) standing: Standing,
+    /// Of the ballots that came in until then, those that stand today, by the log.
+    pub(crate) in_log: i64,
+    /// The same by the series, which consumers count beside the log.
+    pub(crate) in_series: i64,
+    /// The entries of the log that were added up.
+    pub(crate) entries: u64,
+}
+
+/// A poll's log, added up, and its series.
+#[derive(Debug)]
+struct Past {
+    timeline: Timeline,
+    series: Vec<(i64, i64)>,
+    entries: u64,
+}
+
+/// Adds up the logs of polls. Clones share what is cached and are cheap.
+#[derive(Clone, Debug)]
+pub(crate) struct Pasts {
+    pool: Pool,
+    turn: Arc<Semaphore>,
+    /// One permit for each session that the history and the logs may use at once.
+    permits: Arc<Semaphore>,
+    cache: Cache<PollId, Arc<Past>>,
+}
+
+impl Pasts {
+    /// Creates a reader that takes one session of this pool at a time, with one of these permits.
+    pub(crate) fn new(pool: Pool, permits: Arc<Semaphore>) -> Self {
+        let cache = Cache::builder().max_capacity(CACHED_MAX).time_to_live(CACHED_FOR).build();
+        Self { pool, turn: Arc::new(Semaphore::new(1)), permits, cache }
+    }
+
+    /// Returns a poll's result at the end of this second of Unix time.
+    ///
+    /// # Errors
+    /// Returns [`PastError`], shared by all callers that waited for the same log.
+    pub(crate) async fn at(&self, poll: PollId, second: i64) -> Result<PastResult, Arc<PastError>> {
+        let past = self.cache.try_get_with(poll, self.add_up(poll)).await?;
+        let until = past.series.iter().take_while(|(of, _)| *of <= second);
+        Ok(PastResult {
+            standing: past.timeline.at(second),
+            in_log: past.timeline.standing_today(second),
+            in_series: until.map(|(_, people)| people).sum(),
+            entries: past.entries,
+        })
+    }
+
+    async fn add_up(&self, poll: PollId) -> Result<Arc<Past>, PastError> {
+        let turn = timeout(TIME_LIMIT, self.turn.acquire()).await;
+        let _turn = turn.map_err(|_| HistoryError::Busy)?;
+        let (mut replay, mut entries, mut next) = (Replay::default(), 0, 0);
+        loop {
+            let bundles = self
+                .read(async |client| db::log::bundles_from(client, poll, next, BUNDLES).await)
+                .await?;
+            for (_, bundle) in &bundles {
+                for line in entry::lines(bundle)? {
+                    replay.add(&line.parse()?)?;
+                    entries += 1;
+                }
+            }
+            if entries > ENTRIES_MAX {
+                return Err(PastError::TooLong);
+            }
+            match bundles.last() {
+                Some((index, _)) if bundles.len() as i64 == BUNDLES => next = index + 1,
+                _ => break,
+            }
+            // Adding up takes this thread for some milliseconds at a time.
+            tokio::task::yield_now().await;
+        }
+        let series = self.read(async |client| db::results::series(client, poll).await).await?;
+        Ok(Arc::new(Past { timeline: replay.finish(), series, entries }))
+    }
+
+    async fn read<T>(
+        &self,
+        work: impl AsyncFn(&tokio_postgres::Client) -> Result<T, db::Error>,
+    ) -> Result<T, HistoryError> {
+        let permit = timeout(TIME_LIMIT, self.permits.acquire()).await;
+        let _permit = permit.map_err(|_| HistoryError::Busy)?;
+        Ok(twice(|| read(&self.pool, TIME_LIMIT, &work)).await?)
+    }
+}
