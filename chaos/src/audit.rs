@@ -16,6 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The streams must be empty for this long before all ballots are taken as counted.
 const STILL_FOR: Duration = Duration::from_secs(1);
 const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+/// The longest time until every counted ballot is in the public log.
+const LOGGED_WITHIN: Duration = Duration::from_secs(20);
+/// The length of the report of `votectl verify` that is kept, in characters.
+const FAULT_CHARS_MAX: usize = 2_000;
 
 /// The result of the audit.
 #[derive(Debug)]
@@ -30,6 +34,19 @@ pub(crate) struct AuditResult {
     pub(crate) votectl_imbalance: Option<String>,
     /// The difference between the tally on the dashboard and that in Postgres.
     pub(crate) dashboard_mismatch: Option<String>,
+    /// The receipts of voters, looked for in the public log.
+    pub(crate) receipts: ReceiptCheck,
+}
+
+/// The receipts that voters got, checked from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReceiptCheck {
+    /// The number of receipts.
+    pub(crate) kept: u64,
+    /// The report of `votectl verify`, if not all of them are good.
+    pub(crate) fault: Option<String>,
+    /// Whether the database was restored during the run. Receipts of the lost seconds must not be good then.
+    pub(crate) is_restored: bool,
 }
 
 /// Waits until the streams are empty and the services are ready. Returns the time until then, or `None` if it is longer
@@ -90,7 +107,42 @@ pub(crate) async fn balance(
     // After a failover that lost the counters, `votectl audit` cannot compare them. The audit of voters is still valid.
     let votectl_imbalance = votectl_imbalance.filter(|_| !testbed.counters_lost);
     let dashboard_mismatch = dashboard_mismatch(testbed).await?;
-    Ok(AuditResult { findings, named, dead_letters, votectl_imbalance, dashboard_mismatch })
+    let receipts = check_receipts(testbed).await?;
+    Ok(AuditResult {
+        findings,
+        named,
+        dead_letters,
+        votectl_imbalance,
+        dashboard_mismatch,
+        receipts,
+    })
+}
+
+/// Checks with `votectl verify`, which sees the dashboard alone, that the public log is right and has every ballot for which a
+/// voter got a receipt.
+async fn check_receipts(testbed: &mut Testbed) -> anyhow::Result<ReceiptCheck> {
+    let journal = testbed.folder.journal();
+    let text = std::fs::read_to_string(&journal).context("reading the journal of the load")?;
+    let kept = text.lines().filter(|line| line.contains("\"receipt\":")).count() as u64;
+    if kept == 0 {
+        let fault = Some("no voter got a receipt".to_owned());
+        return Ok(ReceiptCheck { fault, ..ReceiptCheck::default() });
+    }
+    let url = format!("http://127.0.0.1:{}/polls/{POLL}", testbed.results_proxy.port());
+    let (journal, state) =
+        (journal.display().to_string(), testbed.folder.path().join("verify.json"));
+    let state = state.display().to_string();
+    let verify = ["verify", &url, "--receipt", &journal, "--state", &state];
+    let deadline = Instant::now() + LOGGED_WITHIN;
+    loop {
+        let tool = testbed.tool();
+        let fault = tool.run_aside(&verify).await.err().map(|error| format!("{error:#}"));
+        if fault.is_none() || Instant::now() > deadline {
+            let fault = fault.map(|text| text.chars().take(FAULT_CHARS_MAX).collect());
+            return Ok(ReceiptCheck { kept, fault, is_restored: false });
+        }
+        testbed.pause(LOOK_EVERY).await?;
+    }
 }
 
 /// Returns the difference between the tally on the dashboard and that in Postgres, if it lasts longer than ten seconds.

@@ -394,6 +394,11 @@ impl Fault {
         matches!(self, Self::RedisPromote | Self::StreamDeleted | Self::KeyRenamed)
     }
 
+    /// Whether it restores an older state of the database, with an older state of the public log.
+    pub(crate) fn restores_postgres(self) -> bool {
+        self == Self::PostgresRestored
+    }
+
     /// Whether it needs servers whose data lie on small disks of their own.
     pub(crate) fn needs_small_disk(self) -> bool {
         matches!(self, Self::RedisDiskFull | Self::PostgresDiskFull)

@@ -72,6 +72,11 @@ impl Folder {
         if self.small_disks { mount_small(&self.path.join(server)) } else { Ok(()) }
     }
 
+    /// Returns the file with the outcome of each ballot, and with its receipt.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path.join("ballots.jsonl")
+    }
+
     /// Returns the folder of logs and pid files.
     pub(crate) fn run(&self) -> PathBuf {
         self.path.join("run")

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use votestream_loadtest::{Findings, NamedFinding};
 
+use crate::audit::ReceiptCheck;
 use crate::overview::OverviewVerdict;
 use crate::probe::Recovery;
 use crate::sampler::{Memory, Outcomes, Sample};
@@ -85,6 +86,8 @@ pub(crate) struct Report {
     pub(crate) votectl_imbalance: Option<String>,
     /// The difference between the tally on the dashboard and that in Postgres.
     pub(crate) dashboard_mismatch: Option<String>,
+    /// The receipts of voters, looked for in the public log.
+    pub(crate) receipts: ReceiptCheck,
     /// The number of times that a viewer reconnected.
     pub(crate) reconnects: u64,
     /// The number of tallies that were lower than an earlier one at the same viewer.
@@ -152,6 +155,9 @@ impl Report {
         }
         reasons.extend(self.votectl_imbalance.iter().map(|why| format!("votectl audit: {why}")));
         reasons.extend(self.dashboard_mismatch.iter().cloned());
+        if !self.receipts.is_restored {
+            reasons.extend(self.receipts.fault.iter().map(|why| format!("votectl verify: {why}")));
+        }
         // The verdict follows from the reasons.
         let struck = self.steps.iter().filter(|step| step.skipped.is_none()).count();
         let (exit_code, headline) = if reasons.is_empty() {
@@ -259,6 +265,7 @@ pub(crate) mod tests {
             poisoned: 3,
             votectl_imbalance: None,
             dashboard_mismatch: None,
+            receipts: ReceiptCheck { kept: 1_700, fault: None, is_restored: false },
             reconnects: 0,
             regressions: 0,
             verdict: RunVerdict::default(),
@@ -270,7 +277,7 @@ pub(crate) mod tests {
     fn every_broken_promise_fails_the_run() {
         assert_eq!(kept().judge().exit_code, EXIT_OK, "{:?}", kept().judge().reasons);
         type Break = (fn(&mut Report), &'static str);
-        let breaks: [Break; 17] = [
+        let breaks: [Break; 18] = [
             (|r| r.overview.falsely_well.push("`Viewers` showed 3".to_owned()), "looked well"),
             (|r| r.findings.lost = 1, "lost"),
             (|r| r.findings.duplicated = 1, "more than once"),
@@ -288,6 +295,7 @@ pub(crate) mod tests {
             (|r| r.dead_letters = 4, "dead letters"),
             (|r| r.regressions = 1, "go back"),
             (|r| r.votectl_imbalance = Some("DIFFERENT".to_owned()), "DIFFERENT"),
+            (|r| r.receipts.fault = Some("EVIDENCE".to_owned()), "EVIDENCE"),
         ];
         for (break_it, word) in breaks {
             let mut report = kept();
@@ -296,6 +304,15 @@ pub(crate) mod tests {
             assert_eq!(verdict.exit_code, EXIT_BROKEN, "{word}");
             assert!(verdict.reasons.iter().any(|reason| reason.contains(word)), "{verdict:?}");
         }
+    }
+
+    /// A restored database is one without the log of the last seconds, which receipts are made to show.
+    #[test]
+    fn receipts_that_show_a_restored_database_are_no_broken_promise() {
+        let mut report = kept();
+        report.receipts.fault = Some("EVIDENCE".to_owned());
+        report.receipts.is_restored = true;
+        assert_eq!(report.judge().exit_code, EXIT_OK);
     }
 
     #[test]

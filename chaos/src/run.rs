@@ -97,6 +97,8 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
         take_note(&testbed);
     }
     let mut audited = audit::balance(&mut testbed, &driven, &probe).await?;
+    audited.receipts.is_restored =
+        done.iter().any(|done: &StepReport| restores_postgres(&done.step));
     let found = (&mut audited.findings, &mut audited.named);
     let closing = polls.judge(&mut testbed, FINAL_WITHIN, found).await?;
     let mut report = assemble(config, &testbed, &driven, probe, audited, closing);
@@ -193,6 +195,10 @@ fn turns_streams_back(step: &Step) -> bool {
     step.strikes.iter().any(|strike| strike.fault.turns_streams_back())
 }
 
+fn restores_postgres(step: &Step) -> bool {
+    step.strikes.iter().any(|strike| strike.fault.restores_postgres())
+}
+
 /// Takes note of streams that went back, as an operator does, so that results can become final again. The audit at the end
 /// judges, so this one may fail.
 fn take_note(testbed: &Testbed) {
@@ -251,6 +257,7 @@ impl Load {
         load.seed = config.seed;
         load.reply_time_max = REPLY_WITHIN;
         load.audit = false;
+        load.journal = Some(testbed.folder.journal());
         let now_s = now_ms() / 1_000;
         let name = testbed.cookies.cookie_name("voter", CookieKind::Plain);
         let cookie = |_| format!("{name}={}", testbed.cookies.sign("voter", VoterId::new(), now_s));
@@ -340,6 +347,7 @@ fn assemble(
         poisoned: testbed.poisoned,
         votectl_imbalance: audited.votectl_imbalance,
         dashboard_mismatch: audited.dashboard_mismatch,
+        receipts: audited.receipts,
         reconnects: viewers.map_or(0, |viewers| viewers.reconnects),
         regressions: viewers.map_or(0, |viewers| viewers.regressions),
         verdict: RunVerdict::default(),

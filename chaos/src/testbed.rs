@@ -26,6 +26,8 @@ use crate::sampler::{Shared, lock};
 use crate::votectl::Votectl;
 use testkit::proxy::{Mode, Proxy};
 
+/// The name under which receipts and public logs are signed.
+const SIGNED_BY: &str = "chaos.localhost";
 /// The slug of the poll in which the harness votes.
 pub(crate) const POLL: &str = "chaos";
 /// The options of the poll in order. The choices of a ballot are a bit mask over them.
@@ -108,6 +110,7 @@ impl Testbed {
         let password = random_secret();
         prepare(&postgres, &password).await?;
         let (secret, keys) = (random_secret(), Keys::default());
+        let signing_key = format!("{SIGNED_BY} {}", random_secret());
         let mut testbed = Self {
             services: Vec::new(),
             links: BTreeMap::new(),
@@ -138,7 +141,7 @@ impl Testbed {
         testbed.votectl(&create.into_iter().chain(options).collect::<Vec<_>>())?;
         // The services, each behind its own proxies, and the proxies in front of them.
         for name in SERVICES {
-            let mut service = testbed.service(name, &secret).await?;
+            let mut service = testbed.service(name, &secret, &signing_key).await?;
             service.start(DesiredState::Up)?;
             let metrics = Proxy::open(vec![service.admin_port]).await?;
             testbed.links.insert(metrics_link(name), metrics);
@@ -163,6 +166,7 @@ impl Testbed {
         &mut self,
         name: &'static str,
         secret: &str,
+        signing_key: &str,
     ) -> anyhow::Result<ManagedService> {
         let mut settings = vec![
             ("COOKIE_KEYS", secret.to_owned()),
@@ -173,6 +177,9 @@ impl Testbed {
             ("CONSUMER_NAME", name.to_owned()),
             ("LOG_LEVEL", "info".to_owned()),
         ];
+        if !name.starts_with("dashboard") {
+            settings.push(("SIGNING_KEYS", signing_key.to_owned()));
+        }
         if !name.starts_with("dashboard") {
             let proxy = Proxy::open(vec![self.redis.port()]).await?;
             settings.push(("REDIS_URL_FILE", self.url_file(name, "redis").display().to_string()));

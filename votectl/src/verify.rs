@@ -23,12 +23,13 @@ use votestream_transparency::recount::Recount;
 use votestream_transparency::tree::tile_path;
 
 use memory::{Memory, Seen, SeenCheckpoint};
-use receipts::{Keys, Wanted};
+use receipts::{Keys, Wanted, WantedList};
 use remote::{Site, Tally};
 use replay::Replay;
 use report::Checks;
 
 pub use memory::{MemoryError, default_file};
+pub use receipts::read_file;
 pub use remote::RemoteError;
 pub use report::{Check, Checkpoint, Counted, ReceiptReport, Report, Verdict};
 
@@ -43,7 +44,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Options {
     /// The address of the poll's results.
     pub url: String,
-    /// Receipts: the name of each, and its JSON.
+    /// Receipts: the name of each, and its JSON ([`read_file`]).
     pub receipts: Vec<(String, String)>,
     /// Public keys that are believed, besides those seen before. With one of them, published keys are not believed by
     /// themselves.
@@ -180,7 +181,7 @@ impl<'a> Run<'a> {
         });
         let keys = Keys { trusted: &log.trusted, published: &log.published };
         let read = |(file, json): &(String, String)| Wanted::read(file, json, &log.origin, &keys);
-        let wanted: Vec<Wanted> = options.receipts.iter().map(read).collect();
+        let wanted = WantedList::new(options.receipts.iter().map(read).collect());
         let head = match state.entries.as_str() {
             "open" => self.check_open(&log, head, seen, wanted)?,
             hidden => self.check_hidden(head, seen, wanted, hidden),
@@ -222,7 +223,7 @@ impl<'a> Run<'a> {
         log: &Log,
         first: Head,
         seen: Option<&Seen>,
-        mut wanted: Vec<Wanted>,
+        mut wanted: WantedList,
     ) -> Result<Head, Error> {
         let roots_at: Vec<u64> = seen
             .map(|seen| seen.checkpoints.iter().map(|it| it.size).collect())
@@ -451,7 +452,7 @@ impl<'a> Run<'a> {
         &mut self,
         head: Head,
         seen: Option<&Seen>,
-        wanted: Vec<Wanted>,
+        wanted: WantedList,
         why: &str,
     ) -> Head {
         let read = |id, width| self.site.log(&tile_path(id, width)).ok();

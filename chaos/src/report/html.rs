@@ -72,6 +72,7 @@ fn tiles(report: &Report) -> Vec<Tile> {
             "results without an acknowledged ballot",
         ),
         figures(report),
+        receipts(report),
         plain("polls closed", report.polls_closed.to_string(), "during the run"),
         must_be_none("5xx except 503", report.outcomes.server_errors, "wrong answers"),
         plain("503", report.outcomes.unavailable.to_string(), "with Retry-After"),
@@ -87,6 +88,16 @@ fn figures(report: &Report) -> Tile {
         (Some(_), _) => ("?".to_owned(), "the overview was not checked", ""),
         (None, 0) => ("0".to_owned(), "figures of the overview, in silence", "good"),
         (None, _) => (count.to_string(), "figures of the overview, in silence", "bad"),
+    };
+    Tile { label, value, note, tone }
+}
+
+fn receipts(report: &Report) -> Tile {
+    let (label, value) = ("receipts", report.receipts.kept.to_string());
+    let (note, tone) = match (&report.receipts.fault, report.receipts.is_restored) {
+        (None, _) => ("all in the public log", "good"),
+        (Some(_), true) => ("some show that the database was restored", ""),
+        (Some(_), false) => ("not all in the public log", "bad"),
     };
     Tile { label, value, note, tone }
 }

@@ -49,6 +49,7 @@ fn write_audit(out: &mut String, report: &Report) -> std::fmt::Result {
         ("wrong choice", found.wrong_choice),
         ("falsely final", report.falsely_final.len() as u64),
         ("polls that closed", report.polls_closed),
+        ("receipts", report.receipts.kept),
         ("figures falsely well", report.overview.falsely_well.len() as u64),
         ("without an answer, and counted", found.indeterminate_counted),
         ("without an answer, and not counted", found.indeterminate_absent),
@@ -160,6 +161,7 @@ mod tests {
             "`make chaos SEED=7`",
             "| lost | 0 |",
             "| falsely final | 0 |",
+            "| receipts | 1700 |",
             "| figures falsely well | 0 |",
             "| Viewers | 10 | 7 | 3 |",
         ] {

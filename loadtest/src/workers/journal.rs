@@ -11,6 +11,7 @@ use std::sync::Mutex;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::lock::lock;
 use crate::voters::outcome::Outcome;
@@ -37,6 +38,9 @@ struct Line {
     outcome: Outcome,
     /// The choices as a bit mask by option position; null if no ballot was sent.
     choices: Option<u64>,
+    /// The receipt in the reply, as it is; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Value>,
 }
 
 impl Journal {
@@ -58,8 +62,14 @@ impl Journal {
         Self { output: Mutex::new(Output { to, written: 0, failed: None }) }
     }
 
-    /// Writes the outcome of one ballot. An error is kept for [`Self::take_error`].
-    pub(crate) fn write(&self, voter: Option<u128>, outcome: Outcome, choices: Option<u64>) {
+    /// Writes the outcome of one ballot, with the receipt in its reply. An error is kept for [`Self::take_error`].
+    pub(crate) fn write(
+        &self,
+        voter: Option<u128>,
+        outcome: Outcome,
+        choices: Option<u64>,
+        receipt: Option<Value>,
+    ) {
         let mut output = lock(&self.output);
         if output.failed.is_some() {
             return;
@@ -70,6 +80,7 @@ impl Journal {
             voter: voter.map(|voter| format!("{voter:032x}")),
             outcome,
             choices,
+            receipt,
         };
         match output.put(&line) {
             Ok(()) => output.written += 1,
@@ -128,8 +139,9 @@ mod tests {
     fn lines_are_numbered_and_name_the_voter() {
         let shared = Shared::default();
         let journal = Journal::to(Box::new(shared.clone()));
-        journal.write(Some(0x2a), Outcome::Acknowledged, Some(2));
-        journal.write(None, Outcome::NoPage, None);
+        let receipt = serde_json::json!({ "version": 1 });
+        journal.write(Some(0x2a), Outcome::Acknowledged, Some(2), Some(receipt.clone()));
+        journal.write(None, Outcome::NoPage, None, None);
         assert!(journal.take_error().is_none());
         let text = String::from_utf8(lock(&shared.0).clone()).unwrap();
         let lines: Vec<serde_json::Value> =
@@ -141,14 +153,15 @@ mod tests {
             (&"acknowledged".into(), &2.into())
         );
         assert_eq!((&lines[1]["outcome"], lines[1]["voter"].is_null()), (&"no_page".into(), true));
+        assert_eq!((&lines[0]["receipt"], lines[1].get("receipt")), (&receipt, None));
         assert!(lines[0]["at_ms"].as_i64().unwrap() > 1_700_000_000_000);
     }
 
     #[test]
     fn a_line_that_cannot_be_written_is_an_error() {
         let journal = Journal::to(Box::new(Full));
-        journal.write(Some(1), Outcome::Acknowledged, Some(1));
-        journal.write(Some(2), Outcome::Acknowledged, Some(1));
+        journal.write(Some(1), Outcome::Acknowledged, Some(1), None);
+        journal.write(Some(2), Outcome::Acknowledged, Some(1), None);
         assert_eq!(journal.take_error().unwrap().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::http::connection::{Connection, ExchangeError};
@@ -146,7 +147,7 @@ impl Sessions {
             }
             failed => {
                 let sent = Sent { due_us, phase: session.phase, kind: RequestKind::First };
-                self.write(session, Outcome::NoPage, None);
+                self.write(session, Outcome::NoPage, None, None);
                 let mut recorder = self.recorder();
                 recorder.finish(sent, Outcome::NoPage, now_us);
                 recorder.sample(|| match failed {
@@ -205,13 +206,16 @@ impl Sessions {
         };
         let now_us = self.clock.now_us();
         // Read the reply: the cookie, the stored choices, and whether a 503 says when to retry.
-        let mut choices_in_reply = None;
+        let mut read = InReply::default();
         let outcome = match &reply {
             Err(error) => outcome_of(error),
             Ok(Answer::HungUp) => Outcome::HungUp,
             Ok(Answer::Reply(reply)) => {
                 if reply.status == 409 {
-                    choices_in_reply = self.read_choices(session.connection.text(&reply.body));
+                    read.choices = self.read_choices(session.connection.text(&reply.body));
+                }
+                if reply.status == 202 && self.journal.is_some() {
+                    read.receipt = read_receipt(session.connection.text(&reply.body));
                 }
                 if reply.status == 503 && !reply.retry_after {
                     self.recorder().unavailable_without_retry_after += 1;
@@ -223,7 +227,7 @@ impl Sessions {
             session,
             choices,
             outcome,
-            choices_in_reply,
+            read,
             Sent { due_us, phase: session.phase, kind },
             now_us,
         );
@@ -272,17 +276,18 @@ impl Sessions {
         session: &mut VoterSession<'_>,
         choices: Option<u64>,
         outcome: Outcome,
-        choices_in_reply: Option<u64>,
+        read: InReply,
         sent: Sent,
         now_us: u64,
     ) {
+        let InReply { choices: choices_in_reply, receipt } = read;
         let before = session.expected;
         // An invalid ballot has no choices, so it stays out of the ledger. If the target counts a
         // vote for it, the audit shows a phantom.
         if let Some(choices) = choices {
             session.expected.enter(self.crowd.poll.vote_policy, choices, outcome, choices_in_reply);
         }
-        self.write(session, outcome, choices);
+        self.write(session, outcome, choices, receipt);
         let mut recorder = self.recorder();
         recorder.finish(sent, outcome, now_us);
         if before.certain.is_none() && session.expected.certain.is_some() {
@@ -312,9 +317,15 @@ impl Sessions {
     }
 
     /// Writes the outcome to the journal, if there is one.
-    fn write(&self, session: &VoterSession<'_>, outcome: Outcome, choices: Option<u64>) {
+    fn write(
+        &self,
+        session: &VoterSession<'_>,
+        outcome: Outcome,
+        choices: Option<u64>,
+        receipt: Option<Value>,
+    ) {
         if let Some(journal) = &self.journal {
-            journal.write(session.voter.id(), outcome, choices);
+            journal.write(session.voter.id(), outcome, choices, receipt);
         }
     }
 
@@ -327,6 +338,24 @@ impl Sessions {
         let reply: AlreadyVoted = serde_json::from_slice(body).ok()?;
         self.crowd.poll.mask(reply.choices.iter().map(String::as_str))
     }
+}
+
+/// The parts of a reply to a ballot that matter beside its status.
+#[derive(Default)]
+struct InReply {
+    /// The stored choices that an "already voted" names, as a bit mask.
+    choices: Option<u64>,
+    /// The receipt of an accepted ballot, if the journal keeps it.
+    receipt: Option<Value>,
+}
+
+/// Returns the receipt in the reply to an accepted ballot.
+fn read_receipt(body: &[u8]) -> Option<Value> {
+    #[derive(Deserialize)]
+    struct Accepted {
+        receipt: Option<Value>,
+    }
+    serde_json::from_slice::<Accepted>(body).ok()?.receipt
 }
 
 fn keep_cookie(session: &mut VoterSession<'_>, reply: &Reply) {

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use votestream_votectl::verify::{self, Check, Options, Report, Verdict, default_file};
+use votestream_votectl::verify::{
+    self, Check, Options, ReceiptReport, Report, Verdict, default_file,
+};
 
 use crate::cli_error::CliError;
 use crate::output::{Output, note, visible};
@@ -12,6 +14,7 @@ use crate::output::{Output, note, visible};
 const EXAMPLES: &str = "Examples:
   votectl verify https://results.example.org/polls/pets
   votectl verify https://results.example.org/polls/pets --receipt receipt-pets.json --json
+  votectl verify https://results.example.org/polls/pets --receipt journal.jsonl    (of loadtest --journal)
 
 Needs no account and no server of the deployment but its dashboard. Reads the public log, checks its signature, counts all
 ballots again, and compares the result with the published one. Remembers the log's keys and checkpoints, and calls it a FORK if
@@ -19,13 +22,17 @@ the log is not the continuation of an earlier one.
 The public keys are believed when a log is seen for the first time; with --key, only these are.
 Exit codes: 0 everything was checked and is right, 1 something could not be checked, 2 something is wrong.";
 
+/// The most receipts that are listed one by one.
+const RECEIPTS_LISTED_MAX: usize = 20;
+
 /// Check a poll from outside: recount its public log, and look for receipts in it
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The address of the poll's results: `https://results.example.org/polls/pets`
     url: String,
-    /// Check this receipt too; may be given several times
+    /// Check the receipt in this file too, or all in a file with one in each line, such as the journal of the load tester;
+    /// may be given several times
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
     /// Believe this public key, of the form `name+id+key`, instead of those that are published; may be given several times
@@ -41,16 +48,17 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
-    let receipt = |path: &PathBuf| {
+    let mut receipts = Vec::new();
+    for path in &args.receipts {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(json) => Ok((file, json)),
-            Err(error) => Err(CliError::File { path: file, error }),
+            Ok(text) => receipts.extend(verify::read_file(&file, &text)),
+            Err(error) => return Err(CliError::File { path: file, error }),
         }
-    };
+    }
     let options = Options {
         url: args.url.clone(),
-        receipts: args.receipts.iter().map(receipt).collect::<Result<_, _>>()?,
+        receipts,
         keys: args.keys.clone(),
         state: match &args.state {
             Some(file) => file.clone(),
@@ -85,10 +93,7 @@ fn describe(report: &Report) -> String {
         None => report.url.clone(),
     }];
     lines.extend(report.checks.iter().map(describe_check));
-    for receipt in &report.receipts {
-        lines.push(format!("receipt {}", receipt.receipt));
-        lines.extend(receipt.checks.iter().map(describe_check));
-    }
+    lines.extend(describe_receipts(&report.receipts));
     if let Some(voters) = report.voters {
         let votes = report.counted.iter().map(|it| format!("{} {}", visible(&it.label), it.votes));
         lines.push(format!("recount: {}; {voters} people", votes.collect::<Vec<_>>().join(", ")));
@@ -104,6 +109,26 @@ fn describe(report: &Report) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// Lists a few receipts with all their checks, or sums up many of them and lists those that are not good.
+fn describe_receipts(all: &[ReceiptReport]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let is_short = all.len() <= RECEIPTS_LISTED_MAX;
+    if !is_short {
+        let of = |verdict| all.iter().filter(|it| it.verdict() == verdict).count();
+        let [good, unknown, wrong] = [Verdict::Good, Verdict::Unknown, Verdict::Wrong].map(of);
+        lines.push(format!(
+            "{} receipts: {good} good, {unknown} could not be checked, {wrong} wrong",
+            all.len()
+        ));
+    }
+    let listed = all.iter().filter(|it| is_short || it.verdict() != Verdict::Good);
+    for receipt in listed.take(RECEIPTS_LISTED_MAX) {
+        lines.push(format!("receipt {}", visible(&receipt.receipt)));
+        lines.extend(receipt.checks.iter().map(describe_check));
+    }
+    lines
 }
 
 fn describe_check(Check { check, verdict, words }: &Check) -> String {

@@ -1,5 +1,8 @@
 //! Checks receipts: their signatures, and the ballots that they promise in the log.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
 use votestream_transparency::checkpoint::{self, Head};
 use votestream_transparency::entry::{LogEntry, Outcome};
 use votestream_transparency::keys::PublicKeys;
@@ -24,6 +27,63 @@ pub(super) struct Wanted {
     /// Its entries and their places.
     own: Vec<(u64, String)>,
     replaced_by: Option<u64>,
+}
+
+/// All receipts that are looked for. Each entry of the log is looked up by its name, however many receipts there are.
+#[derive(Debug, Default)]
+pub(super) struct WantedList {
+    all: Vec<Wanted>,
+    by_entry: HashMap<String, Vec<usize>>,
+}
+
+impl WantedList {
+    /// Notes which receipts have which stream entry.
+    pub(super) fn new(all: Vec<Wanted>) -> Self {
+        let mut by_entry: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, wanted) in all.iter().enumerate().filter(|(_, it)| it.promised.is_some()) {
+            by_entry.entry(wanted.text.clone()).or_default().push(place);
+        }
+        Self { all, by_entry }
+    }
+
+    /// Notes an entry of the log for the receipts that it belongs to, and for those whose ballot it replaces.
+    pub(super) fn look(&mut self, index: u64, line: &str) {
+        let mut parts = line.split(' ').skip(2);
+        let (own, replaced) = (parts.next(), parts.nth(2));
+        let places = |text: Option<&str>| text.and_then(|text| self.by_entry.get(text));
+        for place in places(own).into_iter().flatten() {
+            self.all[*place].own.push((index, line.to_owned()));
+        }
+        // A ballot that replaces itself is the same ballot, counted again.
+        for place in places(replaced.filter(|_| replaced != own)).into_iter().flatten() {
+            self.all[*place].replaced_by = Some(index);
+        }
+    }
+
+    /// Returns the receipts, in the order in which they were given.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Wanted> {
+        self.all.into_iter()
+    }
+}
+
+/// Reads the receipts in a file, each with the name that reports give it. The file holds one receipt, or a JSON object in each line: a
+/// receipt, or something that has one as its member `receipt`, as the lines of the load tester's journal do. Other lines are left
+/// out.
+pub fn read_file(file: &str, text: &str) -> Vec<(String, String)> {
+    if serde_json::from_str::<Value>(text).is_ok() || text.lines().nth(1).is_none() {
+        return vec![(file.to_owned(), text.to_owned())];
+    }
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let receipt = |(number, line): (usize, &str)| {
+        let json = match serde_json::from_str::<Value>(line) {
+            Ok(Value::Object(mut object)) if !object.contains_key("signed") => {
+                object.remove("receipt")?.to_string()
+            }
+            _ => line.to_owned(),
+        };
+        Some((format!("{file}:{number}"), json))
+    };
+    lines.filter_map(receipt).collect()
 }
 
 /// The keys under which receipts are checked.
@@ -74,20 +134,6 @@ impl Wanted {
             Err(fault) => wanted.checks.wrong("receipt", fault.to_string()),
         }
         wanted
-    }
-
-    /// Notes an entry of the log, if it belongs to this receipt.
-    pub(super) fn look(&mut self, index: u64, line: &str) {
-        if self.promised.is_none() || !line.contains(self.text.as_str()) {
-            return;
-        }
-        let mut parts = line.split(' ').skip(2);
-        let (own, replaced) = (parts.next(), parts.nth(2));
-        if own == Some(&self.text) {
-            self.own.push((index, line.to_owned()));
-        } else if replaced == Some(&self.text) {
-            self.replaced_by = Some(index);
-        }
     }
 
     /// Judges the receipt after the whole log was read.
@@ -202,4 +248,25 @@ impl Wanted {
 /// A time in milliseconds since the epoch, as people read it.
 fn time(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |it| it.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_holds_one_receipt_or_one_in_each_line() {
+        let read = |text: &str| read_file("f", text);
+        let one = r#"{"signed":"a"}"#;
+        let pretty = "{\n  \"signed\": \"a\"\n}\n";
+        assert_eq!(read(one), [("f".to_owned(), one.to_owned())]);
+        assert_eq!(read(pretty), [("f".to_owned(), pretty.to_owned())]);
+        assert_eq!(read("not JSON").len(), 1, "the check will say what is wrong with it");
+        // A journal of the load tester has lines without a receipt.
+        let journal =
+            format!("{{\"number\":1,\"receipt\":{one}}}\n\n{{\"number\":2}}\n{one}\nbroken\n");
+        let names: Vec<(String, String)> = read(&journal);
+        let expected = [("f:1", one), ("f:4", one), ("f:5", "broken")];
+        assert_eq!(names, expected.map(|(name, json)| (name.to_owned(), json.to_owned())));
+    }
 }

@@ -9,7 +9,7 @@ use votestream_transparency::entry;
 use votestream_transparency::proofs::tile_hash;
 use votestream_transparency::tree::{TILE_WIDTH, TileId, bundle_path, leaf_hash, tile_path};
 
-use super::receipts::Wanted;
+use super::receipts::WantedList;
 use super::remote::{PARALLEL, RemoteError, Site};
 
 /// Bundles that are downloaded before they are counted.
@@ -49,7 +49,7 @@ impl Replay {
         site: &Site,
         head: Head,
         roots_at: &[u64],
-        wanted: &mut [Wanted],
+        wanted: &mut WantedList,
         progress: &dyn Fn(u64, u64),
     ) -> Result<(), RemoteError> {
         let end = head.size.div_ceil(TILE_WIDTH);
@@ -69,7 +69,7 @@ impl Replay {
     }
 
     /// Counts the entries of a bundle that are new, and compares all of them with the tile of their hashes.
-    fn take(&mut self, bundle: u64, piece: &Piece, roots_at: &[u64], wanted: &mut [Wanted]) {
+    fn take(&mut self, bundle: u64, piece: &Piece, roots_at: &[u64], wanted: &mut WantedList) {
         // Entries that are missing must not move those of the next bundle.
         let end = bundle * TILE_WIDTH + piece.width;
         let Some(entries) = &piece.entries else {
@@ -92,7 +92,7 @@ impl Replay {
             }
             self.follower.push(line);
             self.size = index + 1;
-            wanted.iter_mut().for_each(|it| it.look(index, line));
+            wanted.look(index, line);
             if roots_at.contains(&self.size) {
                 self.roots.insert(self.size, self.follower.head().root);
             }

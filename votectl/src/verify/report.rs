@@ -54,6 +54,13 @@ pub struct ReceiptReport {
     pub checks: Vec<Check>,
 }
 
+impl ReceiptReport {
+    /// The worst of its checks; unknown if there is none.
+    pub fn verdict(&self) -> Verdict {
+        self.checks.iter().map(|it| it.verdict).max().unwrap_or(Verdict::Unknown)
+    }
+}
+
 /// The checkpoint against which everything was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Checkpoint {
