@@ -12,8 +12,8 @@ use askama::Template;
 use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
-    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, StaticFiles, density,
-    length_class, plain_time, preview_picture_words, sentences_of,
+    Asset, BASE_CSS, CSS, FAVICON_ICO, FAVICON_SVG, JS, MESSAGES_JS, QrPicture, StaticFiles,
+    density, length_class, plain_time, preview_picture_words, sentences_of,
 };
 
 /// One option as the ballot shows it.
@@ -268,6 +268,16 @@ pub const ASSETS: &[Asset] = &[
 /// The files of [`ASSETS`] and the sentences for the scripts, as they are served.
 pub static FILES: LazyLock<StaticFiles> =
     LazyLock::new(|| StaticFiles::new(&[ASSETS, &sentences_of("ballot")].concat()));
+
+/// A receipt as a QR code, with the name of its ballot in the log below.
+#[derive(Debug, Template)]
+#[template(path = "receipt_picture.svg", escape = "html")]
+pub struct ReceiptPicture {
+    /// The code.
+    pub qr: QrPicture,
+    /// The name of the ballot: its stream entry.
+    pub entry: String,
+}
 
 #[cfg(test)]
 mod tests {

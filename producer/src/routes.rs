@@ -5,6 +5,7 @@
 //! GET,POST  /polls/{slug}              a poll's ballot
 //! GET       /polls/{slug}/results      the way to the results, with a proof for those who have voted
 //! GET       /polls/{slug}/receipt      the receipt of this browser's vote, as a file
+//! GET       /polls/{slug}/receipt/picture.svg  the same as a QR code
 //! GET       /polls/{slug}/receipt/check  the way to the page that checks it
 //! GET       /v/{code}                  the way to a ballot, short enough to be typed
 //! GET       /api/polls/{slug}          a poll, as JSON
@@ -103,6 +104,15 @@ pub(crate) fn all(
         .then(|slug, timer: RequestTimer, voting, head: Head, query| {
             timer.measure(form::check_receipt(voting, slug, head, query))
         });
+    let receipt_picture = warp::path!("polls" / String / "receipt" / "picture.svg")
+        .and(get)
+        .and(timed("receipt_picture"))
+        .and(with_voting.clone())
+        .and(head())
+        .and(query)
+        .then(|slug, timer: RequestTimer, voting, head: Head, query| {
+            timer.measure(form::receipt_picture(voting, slug, head, query))
+        });
     let follow_code = warp::path!("v" / String)
         .and(get)
         .and(timed("short_code"))
@@ -174,7 +184,8 @@ pub(crate) fn all(
         .map(|timer: RequestTimer| timer.stop(http::json(StatusCode::OK, OPENAPI)));
 
     // Boxed by themselves: each further link of a chain makes its type, and the time to compile it, larger.
-    let receipts = receipt.or(check_receipt).unify().or(api_receipt).unify().boxed();
+    let receipts = receipt.or(check_receipt).unify().or(receipt_picture).unify();
+    let receipts = receipts.or(api_receipt).unify().boxed();
     // warp clones every route behind an `or` for each request, and reserves room for those that are not
     // boxed. Most requests of a rush are ballots as JSON, so they come first and the rest is boxed.
     let rest = page

@@ -259,12 +259,11 @@ impl VotingService {
         &self,
         slug: &str,
         head: &Head,
-    ) -> Result<(Arc<Poll>, String), Problem> {
+    ) -> Result<(Arc<Poll>, Receipt), Problem> {
         let poll = self.poll(slug)?;
         let client = self.client(head.peer, &head.headers);
         let voter = self.visitor(&poll, client, &head.headers).voter;
         let receipt = self.receipt(&poll, voter).await?;
-        let receipt = serde_json::to_string(&receipt).expect("plain texts and numbers");
         Ok((poll, receipt))
     }
 

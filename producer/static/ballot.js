@@ -190,6 +190,9 @@ function keepReceipt(receipt) {
   const base64 = btoa(String.fromCharCode(...new TextEncoder().encode(json)));
   const { receipts } = place.dataset;
   if (receipts) document.getElementById('receipt-check').href = `${receipts}#${base64.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '')}`;
+  // The picture is loaded when somebody wants to see it, and may show the vote of before.
+  const picture = document.getElementById('receipt-picture');
+  picture.src = `${picture.src.split('?')[0]}?entry=${receipt.entry}`;
   document.getElementById('receipt-save').href = `data:application/json;base64,${base64}`;
 }
 

@@ -83,6 +83,14 @@ pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Response {
     response
 }
 
+/// Returns a picture that only its reader may see, so no cache keeps it.
+pub fn svg(body: impl Into<Bytes>) -> Response {
+    let mut response = json(StatusCode::OK, body);
+    let svg = HeaderValue::from_static("image/svg+xml");
+    response.headers_mut().insert(header::CONTENT_TYPE, svg);
+    response
+}
+
 fn no_page(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NO_PAGE_POLICY));

@@ -159,6 +159,13 @@ pub struct Receipt {
     pub choices: String,
 }
 
+impl Receipt {
+    /// The receipt as voters keep it.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("plain texts and numbers are JSON")
+    }
+}
+
 /// What is wrong with a receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {

@@ -124,7 +124,7 @@ pub(crate) async fn poll(voting: Arc<VotingService>, slug: String, head: Head) -
 /// Answers `GET /api/polls/{slug}/receipt` with the receipt of the caller's vote.
 pub(crate) async fn receipt(voting: Arc<VotingService>, slug: String, head: Head) -> Response {
     match voting.own_receipt(&slug, &head).await {
-        Ok((_, receipt)) => http::json(StatusCode::OK, receipt),
+        Ok((_, receipt)) => http::json(StatusCode::OK, receipt.to_json()),
         Err(problem) => problem.into_response(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use askama::Template as _;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -12,14 +13,14 @@ use votestream_schema::{Choices, Poll};
 use votestream_service::http;
 use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
-use votestream_service::page::{self, render, sentence};
+use votestream_service::page::{self, QrPicture, render, sentence};
 use votestream_service::problem::Problem;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
 use super::{body_of_type, with_cookies};
 use crate::config::ChallengeMode;
-use crate::pages::{BallotPage, FILES, HUES, Notice, NoticeKind, OptionView};
+use crate::pages::{BallotPage, FILES, HUES, Notice, NoticeKind, OptionView, ReceiptPicture};
 use crate::problems::{CHALLENGE_REQUIRED, INVALID_CHOICE};
 use crate::voting::{self, CastResult, Standing, Visitor, VotingService};
 
@@ -139,7 +140,7 @@ pub(crate) async fn receipt(
         Ok((poll, receipt)) => {
             let name = format!("attachment; filename=\"receipt-{}.json\"", poll.slug);
             let name = HeaderValue::try_from(name).expect("a slug is ASCII");
-            let mut reply = http::json(StatusCode::OK, receipt);
+            let mut reply = http::json(StatusCode::OK, receipt.to_json());
             reply.headers_mut().insert(header::CONTENT_DISPOSITION, name);
             reply
         }
@@ -165,9 +166,36 @@ pub(crate) async fn check_receipt(
     });
     match found {
         Ok((page, receipt)) => {
-            let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt);
+            let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt.to_json());
             lead_in_private(&voting, words, format!("{page}#{fragment}"))
         }
+        Err(problem) => problem_page(&voting, &problem, words, None),
+    }
+}
+
+/// Answers `GET /polls/{slug}/receipt/picture.svg` with the receipt of this browser's vote as a QR code, for another device: it leads to
+/// the page that checks the receipt, or has the receipt itself where there is no such page. Below it stands the name of the ballot in
+/// the log.
+pub(crate) async fn receipt_picture(
+    voting: Arc<VotingService>,
+    slug: String,
+    head: Head,
+    query: String,
+) -> Response {
+    let words = Words::choose(&query, None, &head.headers);
+    let found = voting.own_receipt(&slug, &head).await.and_then(|(poll, receipt)| {
+        let text = match receipts_url(&voting, &poll) {
+            Some(page) => {
+                let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt.to_json());
+                format!("{}#{fragment}", words.link(page))
+            }
+            None => receipt.to_json(),
+        };
+        let qr = QrPicture::dense(&text).ok_or_else(Problem::not_found)?;
+        Ok(ReceiptPicture { qr, entry: receipt.entry.to_string() })
+    });
+    match found.map(|picture| picture.render()) {
+        Ok(svg) => http::svg(svg.expect("templates only write to memory")),
         Err(problem) => problem_page(&voting, &problem, words, None),
     }
 }

@@ -1,6 +1,6 @@
 //! Ballots as programs cast them, and every way in which one is refused.
 
-mod receipts;
+pub mod receipts;
 
 use serde_json::{Value, json};
 use votestream_schema::Poll;

@@ -2,6 +2,7 @@
 
 mod follow;
 mod language;
+mod receipt;
 mod screen;
 
 use std::sync::Arc;

@@ -12,9 +12,18 @@ pub struct QrPicture {
 }
 
 impl QrPicture {
-    /// Draws a text; `None` if it is longer than 2,331 bytes.
+    /// Draws a text that people read from afar; `None` if it is longer than 2,331 bytes.
     pub fn of(text: &str) -> Option<Self> {
-        let qr = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
+        Self::with_correction(text, EcLevel::M)
+    }
+
+    /// Draws a long text with as few modules as possible, for a reader close by; `None` if it is longer than 2,953 bytes.
+    pub fn dense(text: &str) -> Option<Self> {
+        Self::with_correction(text, EcLevel::L)
+    }
+
+    fn with_correction(text: &str, correction: EcLevel) -> Option<Self> {
+        let qr = QrCode::with_error_correction_level(text, correction).ok()?;
         let (side, colours) = (qr.width(), qr.to_colors());
         let mut path = String::new();
         for (y, row) in colours.chunks(side).enumerate() {
@@ -63,5 +72,8 @@ mod tests {
             assert_eq!(scanned(&QrPicture::of(text).unwrap()), text);
         }
         assert_eq!(QrPicture::of(&"x".repeat(2_400)), None);
+        // As long as a receipt with nine hashes, in the address of a page.
+        let receipt = "https://results.example/polls/pets/receipt#eyJ2".repeat(40);
+        assert_eq!(scanned(&QrPicture::dense(&receipt).unwrap()), receipt);
     }
 }

@@ -10,13 +10,14 @@ use votestream_transparency::receipt::{Opening, Promise, Receipt};
 
 use crate::harness::{Service, Setup, entry_of, key_in, poll};
 
-fn logged(slug: &str) -> Poll {
+/// A poll that gives receipts.
+pub fn logged(slug: &str) -> Poll {
     let poll = poll(slug);
     Poll { secrecy: Secrecy { receipts: true, ..poll.secrecy }, ..poll }
 }
 
 /// A producer with a signing key and a poll that gives receipts, and the public half of the key.
-async fn start(polls: impl IntoIterator<Item = Poll>) -> (Service, PublicKeys) {
+pub async fn start(polls: impl IntoIterator<Item = Poll>) -> (Service, PublicKeys) {
     let keys = SigningKeys::generate("vote.example").unwrap();
     let service = Setup::new()
         .polls(polls)
@@ -99,6 +100,11 @@ async fn a_ballot_sent_again_and_a_later_visit_get_a_receipt_of_the_vote_that_st
     assert_eq!(standing.entry.partition, key_in(&cookie).partition(4));
     let html = service.client.get("/polls/pets").cookie(cookie.as_str()).send().await.text();
     assert!(html.contains("/polls/pets/receipt/check"), "{html}");
+    let picture = "/polls/pets/receipt/picture.svg";
+    let drawn = service.client.get(picture).cookie(cookie.as_str()).send().await;
+    assert_eq!(drawn.header("content-type"), Some("image/svg+xml"));
+    assert!(drawn.text().contains(&promised.entry.to_string()), "{}", drawn.text());
+    assert_eq!(service.client.get(picture).send().await.status, 404, "nobody else's");
 }
 
 #[tokio::test]
