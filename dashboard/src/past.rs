@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use votestream_schema::{PollId, db};
 use votestream_service::postgres::Pool;
@@ -102,9 +102,7 @@ impl Pasts {
         let _turn = turn.map_err(|_| HistoryError::Busy)?;
         let (mut replay, mut entries, mut next) = (Replay::default(), 0, 0);
         loop {
-            let bundles = self
-                .read(async |client| db::log::bundles_from(client, poll, next, BUNDLES).await)
-                .await?;
+            let bundles = self.bundles(poll, next).await?;
             for (_, bundle) in &bundles {
                 for line in entry::lines(bundle)? {
                     replay.add(&line.parse()?)?;
@@ -121,16 +119,31 @@ impl Pasts {
             // Adding up takes this thread for some milliseconds at a time.
             tokio::task::yield_now().await;
         }
-        let series = self.read(async |client| db::results::series(client, poll).await).await?;
+        let series = self.series(poll).await?;
         Ok(Arc::new(Past { timeline: replay.finish(), series, entries }))
     }
 
-    async fn read<T>(
-        &self,
-        work: impl AsyncFn(&tokio_postgres::Client) -> Result<T, db::Error>,
-    ) -> Result<T, HistoryError> {
+    async fn bundles(&self, poll: PollId, first: u64) -> Result<Vec<(u64, Vec<u8>)>, HistoryError> {
+        let _permit = self.permit().await?;
+        let found = twice(|| {
+            read(&self.pool, TIME_LIMIT, async |client| {
+                db::log::bundles_from(client, poll, first, BUNDLES).await
+            })
+        });
+        Ok(found.await?)
+    }
+
+    async fn series(&self, poll: PollId) -> Result<Vec<(i64, i64)>, HistoryError> {
+        let _permit = self.permit().await?;
+        let found = twice(|| {
+            read(&self.pool, TIME_LIMIT, async |client| db::results::series(client, poll).await)
+        });
+        Ok(found.await?)
+    }
+
+    /// Waits until a session is left by the history and by others who read logs.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, HistoryError> {
         let permit = timeout(TIME_LIMIT, self.permits.acquire()).await;
-        let _permit = permit.map_err(|_| HistoryError::Busy)?;
-        Ok(twice(|| read(&self.pool, TIME_LIMIT, &work)).await?)
+        permit.ok().and_then(Result::ok).ok_or(HistoryError::Busy)
     }
 }

@@ -71,7 +71,9 @@ impl LogBuilder {
     /// The votes of each of two options, and the number of people.
     pub fn count(&self) -> ([i64; 2], i64) {
         let mut recount = votestream_transparency::recount::Recount::default();
-        self.entries.iter().for_each(|entry| recount.add(entry).unwrap());
+        for entry in &self.entries {
+            recount.add(entry).unwrap();
+        }
         ([recount.votes(0), recount.votes(1)], recount.voters() as i64)
     }
 
