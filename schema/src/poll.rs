@@ -430,11 +430,10 @@ impl Poll {
             return None;
         }
         let add = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        let hash = texts.try_fold(0x811c_9dc5, |hash, (text, translations)| {
+        texts.try_fold(0x811c_9dc5, |hash, (text, translations)| {
             let all = format!("{text}\0{}\0", translations.to_json());
             Some(all.bytes().fold(hash, add))
-        });
-        hash
+        })
     }
 
     /// The state at `now_ms`, in milliseconds since the Unix epoch.
