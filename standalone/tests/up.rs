@@ -18,7 +18,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, geteuid, kill_process, kill_process_group};
 use serde_json::{Value, json};
-use testkit::{binaries, binary, eventually, folder, free_port};
+use testkit::{binaries, binary, eventually, folder, forget_package, free_port};
 use tokio::sync::Mutex;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(120);
@@ -94,6 +94,7 @@ impl Setup {
         for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL"] {
             make.env_remove(name);
         }
+        forget_package(&mut make);
         make
     }
 

@@ -52,13 +52,25 @@ fn build(name: &str) -> PathBuf {
     let target = folder.parent().expect("the profile's folder lies in the target folder");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate's parent");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    build
         .current_dir(workspace)
         .args(["build", "--quiet", "--bin", name, "--profile", profile, "--target-dir"])
-        .arg(target)
-        .output()
-        .expect("cargo can be started");
+        .arg(target);
+    forget_package(&mut build);
+    let output = build.output().expect("cargo can be started");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo could not build {name}:\n{said}");
     folder.join(name)
+}
+
+/// Removes the variables with which cargo tells a test to which package it belongs, for a cargo that the test starts. A build script that
+/// reads them (that of `ring` does) would run again, and all that depends on it would be compiled again, now and after the test.
+pub fn forget_package(command: &mut Command) {
+    let is_of_package = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|it| name.starts_with(it))
+    };
+    for (name, _) in env::vars().filter(|(name, _)| is_of_package(name)) {
+        command.env_remove(name);
+    }
 }

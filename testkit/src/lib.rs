@@ -29,7 +29,7 @@ pub mod sentences;
 mod static_files;
 pub mod watchdog;
 
-pub use binaries::{binaries, binary};
+pub use binaries::{binaries, binary, forget_package};
 pub use browser::{Browser, BrowserOptions, axe_violations};
 pub use certificates::{AUTHORITY_ENDS_S, Certificates, SERVER_ENDS_S, certificates};
 pub use cluster::{RedisCluster, redis_cluster, redis_cluster_with_replicas};
