@@ -176,7 +176,8 @@ mod tests {
         for in_series in [3_000, 2_999] {
             let page = PastPage { words: Words::from(Language::Bracketed), ..page(in_series) };
             let html = page.render().unwrap();
-            let found = unbracketed(&html, &["Cats vs Dogs", "Cats", "Dogs", "Votestream"]);
+            let typed = ["Cats vs Dogs", "Cats", "Dogs", "Votestream", "2026-11-23 18:40:00 UTC"];
+            let found = unbracketed(&html, &typed);
             assert_eq!(found, Vec::<String>::new());
         }
     }
