@@ -32,7 +32,13 @@ static POLL: LazyLock<Poll> = LazyLock::new(|| Poll {
 
 fn option(slug: &str) -> PollOption {
     let slug = slug.parse().expect("a slug");
-    PollOption { slug, label: "Label".into(), labels: Translations::default(), description: None, colour: None }
+    PollOption {
+        slug,
+        label: "Label".into(),
+        labels: Translations::default(),
+        description: None,
+        colour: None,
+    }
 }
 
 /// Checks that a form marks no more options than the poll takes, that accepted choices are allowed by the poll, and that their

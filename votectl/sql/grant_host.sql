@@ -9,7 +9,7 @@ GRANT SELECT ON polls, poll_secrets, options, codes, voting_codes, deployment, l
 GRANT SELECT (poll_id) ON votes TO :role;
 GRANT UPDATE ON locks TO :role;
 GRANT INSERT ON polls, poll_secrets, options, tally, poll_tally, voting_codes, poll_changes, audit_trail, host_sessions TO :role;
-GRANT UPDATE (title, visibility, network_limit, listed, opens_at_ms, closes_at_ms, archived_at_ms, revision) ON polls TO :role;
-GRANT UPDATE (label) ON options TO :role;
+GRANT UPDATE (title, titles, lang, visibility, network_limit, listed, opens_at_ms, closes_at_ms, archived_at_ms, revision) ON polls TO :role;
+GRANT UPDATE (label, labels) ON options TO :role;
 GRANT UPDATE (confirmed_at) ON host_sessions TO :role;
 GRANT DELETE ON host_sessions, host_links TO :role;
