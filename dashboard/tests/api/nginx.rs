@@ -59,7 +59,8 @@ async fn below_a_base_path_every_address_leads_back_through_the_proxy() {
                         "/polls/pets/accounts",
                         "/polls/pets/receipt",
                     ];
-                    assert!(known.contains(&inner), "{address}");
+                    let is_past = inner.starts_with("/polls/pets/at/2");
+                    assert!(is_past || known.contains(&inner), "{address}");
                 }
                 None => assert!(
                     ["#main", ""].contains(&address)

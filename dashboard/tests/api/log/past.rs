@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use testkit::{Browser, BrowserOptions};
-use votestream_schema::poll::{Visibility, now_ms, rfc3339};
+use votestream_schema::poll::{Definition, Visibility, now_ms, rfc3339};
 use votestream_transparency::entry::Outcome;
 
 use super::builder::LogBuilder;
@@ -77,7 +77,7 @@ async fn past_results_are_as_hidden_as_results() {
         }
     }
     let mut database = Database::new().await;
-    database.create(&poll("pets")).await;
+    database.create(&Definition { receipts: Some(false), ..poll("pets") }).await;
     let service = Setup::on(&database.url).start().await;
     let at = rfc3339(now_ms() - 50_000);
     let reply = service.client.get(&format!("/polls/pets/at/{at}")).send().await;
