@@ -1,6 +1,6 @@
 // The ballot page with JavaScript: the same form, sent without leaving the page.
 
-import { Choices, lengthClass } from './choices.js';
+import { Choices, lengthClass, setLanguage } from './choices.js';
 import { hear, showLocalTimes, watch } from './clock.js';
 import { Follower } from './follower.js';
 import { message } from './messages.js';
@@ -200,7 +200,7 @@ function showStanding(outcome, slugs, title, titleOfNone) {
   const items = slugs.map((slug) => {
     const item = document.createElement('li');
     item.dir = 'auto';
-    item.lang = choices.lang(slug);
+    setLanguage(item, choices.lang(slug));
     item.dataset.option = slug;
     item.textContent = choices.label(slug);
     item.className = lengthClass(item.textContent);

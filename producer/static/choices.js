@@ -5,6 +5,12 @@ import { message } from './messages.js';
 const HEADLINE_CHARS_MAX = 40;
 const WORD_CHARS_MAX = 16;
 
+/** Says that an element is in this language, or, without one, in that of the page: an empty attribute would say that nobody knows. */
+export function setLanguage(element, lang) {
+  if (lang) element.lang = lang;
+  else element.removeAttribute('lang');
+}
+
 export class Choices {
   #form;
   #min;

@@ -1,7 +1,7 @@
 // Shows what the server says of the poll on a page that is open: its state, its times, its title and its labels.
 
 import { Countdown, showLocalTime } from './clock.js';
-import { lengthClass } from './choices.js';
+import { lengthClass, setLanguage } from './choices.js';
 import { message } from './messages.js';
 
 /** The language of the page. */
@@ -65,7 +65,7 @@ export class ShownPoll {
 
   #showTitle({ text: title, lang }) {
     const headline = byId('poll-title');
-    headline.lang = lang;
+    setLanguage(headline, lang);
     if (headline.textContent === title) return;
     document.title = document.title.replace(headline.textContent, () => title);
     headline.textContent = title;
@@ -96,8 +96,9 @@ export class ShownPoll {
       if (detail && description && detail.textContent !== description) detail.textContent = description;
       const chosen = document.querySelector(`#standing-choices [data-option="${slug}"]`);
       for (const element of [shown.get(slug), chosen]) {
-        if (element) element.lang = lang;
-        if (!element || element.textContent.trim() === label) continue;
+        if (!element) continue;
+        setLanguage(element, lang);
+        if (element.textContent.trim() === label) continue;
         changed = true;
         element.textContent = label;
         element.classList.remove('long', 'short');
