@@ -112,9 +112,12 @@ async fn a_ballot_counts_only_for_a_voting_code_in_postgres() {
 
     // All of them were too many, since no producer had accepted one; and every vote has a code.
     let metric = async |name: &str, wanted: f64| {
-        eventually(SOON, async || match consumer.metric(name, "").await {
-            Some(value) if value == wanted => Ok(()),
-            other => Err(format!("{name}: {other:?}")),
+        eventually(SOON, async || {
+            deployment.audit_is_due().await;
+            match consumer.metric(name, "").await {
+                Some(value) if value == wanted => Ok(()),
+                other => Err(format!("{name}: {other:?}")),
+            }
         })
         .await;
     };

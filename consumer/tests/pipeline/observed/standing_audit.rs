@@ -43,6 +43,7 @@ async fn ballots_on_their_way_hide_no_loss_and_are_no_loss() {
     let mut seen = Vec::new();
     eventually(2 * SOON, async || {
         accept(&deployment, 40).await;
+        deployment.audit_is_due().await;
         let missing = consumer.metric("votestream_audit_missing_ballots", "").await;
         let time = consumer.metric("votestream_audit_timestamp_seconds", "").await;
         if time.is_some() && seen.last() != Some(&(time, missing)) {
