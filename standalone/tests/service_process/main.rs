@@ -18,8 +18,11 @@ use testkit::http::{Client, Contract};
 use testkit::{binary, eventually, folder, free_port, unique_name};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 
 const SOON: Duration = Duration::from_secs(20);
+/// Held by tests in which very many clients come at once: they would take each other's time.
+static ONE_CROWD_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 /// More clients than a service with the open-file limit [`FEW`] could serve.
 const CROWD: usize = 300;
 const FEW: &str = "-n 256";
@@ -176,6 +179,7 @@ async fn a_crowd_of_idle_clients_keeps_no_voter_away() {
 
 #[tokio::test]
 async fn a_crowd_of_viewers_keeps_no_page_away() {
+    let _alone = ONE_CROWD_AT_A_TIME.lock().await;
     let servers = PollServers::new().await;
     let dashboard = servers.start("dashboard", FEW, &[("HEADER_TIMEOUT_MS", "1000")]).await;
     let max = dashboard.metric("votestream_http_connections_max{listener=\"viewers\"}").await;
@@ -196,6 +200,7 @@ async fn a_crowd_of_viewers_keeps_no_page_away() {
 /// Every open ballot page holds a stream for as long as somebody looks at it.
 #[tokio::test]
 async fn a_page_that_follows_its_poll_takes_two_kib() {
+    let _alone = ONE_CROWD_AT_A_TIME.lock().await;
     let servers = PollServers::new().await;
     let producer = servers.start("producer", "-n 8000", &[]).await;
     let status = format!("/proc/{}/status", producer.child.id());
