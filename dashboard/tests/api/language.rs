@@ -198,13 +198,12 @@ async fn results_have_the_texts_of_the_pages_language_and_load_anew_when_these_c
         database.count(pets, 30, &[20, 10]).await;
         browser.until(votes, |votes| votes.starts_with("20")).await;
         assert_eq!(browser.text(name).await, "Katzen", "{path}");
-        let changed = format!("Katzen auf {path}");
         let sql = "WITH o AS (UPDATE options SET labels = jsonb_build_object('de', $1::text) WHERE slug = 'cats')
             UPDATE polls SET revision = revision + 1 WHERE slug = 'pets'";
-        database.client.execute(sql, &[&changed]).await.unwrap();
-        browser.until(name, |label| label == changed).await;
-        let restore = "UPDATE options SET labels = '{\"de\": \"Katzen\"}' WHERE slug = 'cats'";
-        database.client.batch_execute(restore).await.unwrap();
+        for changed in [format!("Katzen auf {path}"), "Katzen".to_owned()] {
+            database.client.execute(sql, &[&changed]).await.unwrap();
+            browser.until(name, |label| label == changed).await;
+        }
         database.count(pets, 3, &[2, 1]).await;
     }
 }
