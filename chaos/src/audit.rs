@@ -39,7 +39,7 @@ pub(crate) struct AuditResult {
 }
 
 /// The receipts that voters got, checked from outside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReceiptCheck {
     /// The number of receipts.
     pub(crate) kept: u64,
@@ -86,7 +86,7 @@ async fn entries(testbed: &Testbed) -> anyhow::Result<u64> {
     Ok(lengths.iter().sum())
 }
 
-/// Compares the records.
+/// Compares the records. `is_restored` says that the database was restored during the run.
 ///
 /// # Errors
 /// Returns an error if a server does not answer.
@@ -94,6 +94,7 @@ pub(crate) async fn balance(
     testbed: &mut Testbed,
     driven: &CompletedRun,
     probe: &Probe,
+    is_restored: bool,
 ) -> anyhow::Result<AuditResult> {
     let audited = driven.audit_by_name(&testbed.database_url(), &probe.voters).await;
     let (findings, named) = audited.context("the audit of voters failed")?;
@@ -107,7 +108,7 @@ pub(crate) async fn balance(
     // After a failover that lost the counters, `votectl audit` cannot compare them. The audit of voters is still valid.
     let votectl_imbalance = votectl_imbalance.filter(|_| !testbed.counters_lost);
     let dashboard_mismatch = dashboard_mismatch(testbed).await?;
-    let receipts = check_receipts(testbed).await?;
+    let receipts = check_receipts(testbed, is_restored).await?;
     Ok(AuditResult {
         findings,
         named,
@@ -120,13 +121,13 @@ pub(crate) async fn balance(
 
 /// Checks with `votectl verify`, which sees the dashboard alone, that the public log is right and has every ballot for which a
 /// voter got a receipt.
-async fn check_receipts(testbed: &mut Testbed) -> anyhow::Result<ReceiptCheck> {
+async fn check_receipts(testbed: &mut Testbed, is_restored: bool) -> anyhow::Result<ReceiptCheck> {
     let journal = testbed.folder.journal();
     let text = std::fs::read_to_string(&journal).context("reading the journal of the load")?;
     let kept = text.lines().filter(|line| line.contains("\"receipt\":")).count() as u64;
     if kept == 0 {
         let fault = Some("no voter got a receipt".to_owned());
-        return Ok(ReceiptCheck { fault, ..ReceiptCheck::default() });
+        return Ok(ReceiptCheck { kept, fault, is_restored });
     }
     let url = format!("http://127.0.0.1:{}/polls/{POLL}", testbed.results_proxy.port());
     let (journal, state) =
@@ -139,7 +140,7 @@ async fn check_receipts(testbed: &mut Testbed) -> anyhow::Result<ReceiptCheck> {
         let fault = tool.run_aside(&verify).await.err().map(|error| format!("{error:#}"));
         if fault.is_none() || Instant::now() > deadline {
             let fault = fault.map(|text| text.chars().take(FAULT_CHARS_MAX).collect());
-            return Ok(ReceiptCheck { kept, fault, is_restored: false });
+            return Ok(ReceiptCheck { kept, fault, is_restored });
         }
         testbed.pause(LOOK_EVERY).await?;
     }

@@ -96,9 +96,8 @@ pub(crate) async fn run(config: &Config, stop: CancellationToken) -> anyhow::Res
     if done.iter().any(|done: &StepReport| turns_streams_back(&done.step)) {
         take_note(&testbed);
     }
-    let mut audited = audit::balance(&mut testbed, &driven, &probe).await?;
-    audited.receipts.is_restored =
-        done.iter().any(|done: &StepReport| restores_postgres(&done.step));
+    let is_restored = done.iter().any(|done: &StepReport| restores_postgres(&done.step));
+    let mut audited = audit::balance(&mut testbed, &driven, &probe, is_restored).await?;
     let found = (&mut audited.findings, &mut audited.named);
     let closing = polls.judge(&mut testbed, FINAL_WITHIN, found).await?;
     let mut report = assemble(config, &testbed, &driven, probe, audited, closing);

@@ -179,8 +179,6 @@ impl Testbed {
         ];
         if !name.starts_with("dashboard") {
             settings.push(("SIGNING_KEYS", signing_key.to_owned()));
-        }
-        if !name.starts_with("dashboard") {
             let proxy = Proxy::open(vec![self.redis.port()]).await?;
             settings.push(("REDIS_URL_FILE", self.url_file(name, "redis").display().to_string()));
             self.links.insert(format!("{name} > redis"), proxy);

@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use votestream_schema::poll::rfc3339;
+use votestream_schema::tally::Share;
 use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 use votestream_service::page::{
@@ -287,6 +288,12 @@ pub static FILES: LazyLock<StaticFiles> = LazyLock::new(|| {
 /// The words of the connection light before the script runs: since when the figures are out of date.
 fn light_stale(words: impl Borrow<Words>, since: &str) -> Cow<'static, str> {
     words.borrow().say(&Message::new("light-stale").with("at", plain_time(since)))
+}
+
+/// A share as people read it in a language.
+pub(crate) fn share_words(share: Share, words: Words) -> String {
+    let (sign, tenths) = share.shown();
+    format!("{sign}{}", words.percent(tenths.unsigned_abs()))
 }
 
 /// The words of the connection light before the script runs: the time of the figures.

@@ -11,8 +11,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use votestream_schema::{PollId, db};
 use votestream_service::postgres::Pool;
-use votestream_transparency::entry::{self, Malformed};
-use votestream_transparency::recount::Contradiction;
+use votestream_transparency::audit::Reason;
 use votestream_transparency::timeline::{Replay, Standing, Timeline};
 
 use crate::history::HistoryError;
@@ -27,21 +26,15 @@ const ENTRIES_MAX: u64 = 500_000;
 const CACHED_FOR: Duration = Duration::from_secs(10);
 const CACHED_MAX: u64 = 64;
 
-/// Why the result of a past second is not known.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PastError {
+/// Why a log cannot be added up. That stays so until the log grows, and is cached as sums are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoSum {
     /// The log is too long to be added up for a page.
-    #[error("the log has more than {ENTRIES_MAX} entries")]
+    #[error("it has more than {ENTRIES_MAX} entries")]
     TooLong,
-    /// An entry is not of the form that this release knows.
-    #[error("an entry of the log cannot be read: {0}")]
-    Malformed(#[from] Malformed),
-    /// An entry contradicts the entries before it.
-    #[error("the log cannot be added up: {0}")]
-    Contradiction(#[from] Contradiction),
-    /// Log or series could not be read; asking again later may succeed.
+    /// An entry cannot be read, or contradicts the entries before it.
     #[error(transparent)]
-    Unread(#[from] HistoryError),
+    Wrong(#[from] Reason),
 }
 
 /// The result at the end of one second.
@@ -72,7 +65,7 @@ pub(crate) struct Pasts {
     turn: Arc<Semaphore>,
     /// One permit for each session that the history and the logs may use at once.
     permits: Arc<Semaphore>,
-    cache: Cache<PollId, Arc<Past>>,
+    cache: Cache<PollId, Result<Arc<Past>, NoSum>>,
 }
 
 impl Pasts {
@@ -82,45 +75,57 @@ impl Pasts {
         Self { pool, turn: Arc::new(Semaphore::new(1)), permits, cache }
     }
 
-    /// Returns a poll's result at the end of this second of Unix time.
+    /// Returns a poll's result at the end of this second of Unix time, or why it is not known.
     ///
     /// # Errors
-    /// Returns [`PastError`], shared by all callers that waited for the same log.
-    pub(crate) async fn at(&self, poll: PollId, second: i64) -> Result<PastResult, Arc<PastError>> {
-        let past = self.cache.try_get_with(poll, self.add_up(poll)).await?;
-        let until = past.series.iter().take_while(|(of, _)| *of <= second);
-        Ok(PastResult {
-            standing: past.timeline.at(second),
-            in_log: past.timeline.standing_today(second),
-            in_series: until.map(|(_, people)| people).sum(),
-            entries: past.entries,
-        })
+    /// Returns [`HistoryError`], shared by all callers that waited for the same log.
+    pub(crate) async fn at(
+        &self,
+        poll: PollId,
+        second: i64,
+    ) -> Result<Result<PastResult, NoSum>, Arc<HistoryError>> {
+        let past = self.cache.try_get_with(poll, self.read(poll)).await?;
+        Ok(past.map(|past| {
+            let until = past.series.iter().take_while(|(of, _)| *of <= second);
+            PastResult {
+                standing: past.timeline.at(second),
+                in_log: past.timeline.standing_today(second),
+                in_series: until.map(|(_, people)| people).sum(),
+                entries: past.entries,
+            }
+        }))
     }
 
-    async fn add_up(&self, poll: PollId) -> Result<Arc<Past>, PastError> {
+    async fn read(&self, poll: PollId) -> Result<Result<Arc<Past>, NoSum>, HistoryError> {
         let turn = timeout(TIME_LIMIT, self.turn.acquire()).await;
         let _turn = turn.map_err(|_| HistoryError::Busy)?;
-        let (mut replay, mut entries, mut next) = (Replay::default(), 0, 0);
+        let replay = match self.add_up(poll).await? {
+            Ok(replay) => replay,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let (entries, series) = (replay.entries(), self.series(poll).await?);
+        Ok(Ok(Arc::new(Past { timeline: replay.finish(), series, entries })))
+    }
+
+    async fn add_up(&self, poll: PollId) -> Result<Result<Replay, NoSum>, HistoryError> {
+        let (mut replay, mut next) = (Replay::default(), 0);
         loop {
             let bundles = self.bundles(poll, next).await?;
             for (_, bundle) in &bundles {
-                for line in entry::lines(bundle)? {
-                    replay.add(&line.parse()?)?;
-                    entries += 1;
+                if let Err(reason) = replay.add_bundle(bundle) {
+                    return Ok(Err(reason.into()));
                 }
             }
-            if entries > ENTRIES_MAX {
-                return Err(PastError::TooLong);
+            if replay.entries() > ENTRIES_MAX {
+                return Ok(Err(NoSum::TooLong));
             }
             match bundles.last() {
                 Some((index, _)) if bundles.len() as i64 == BUNDLES => next = index + 1,
-                _ => break,
+                _ => return Ok(Ok(replay)),
             }
             // Adding up takes this thread for some milliseconds at a time.
             tokio::task::yield_now().await;
         }
-        let series = self.series(poll).await?;
-        Ok(Arc::new(Past { timeline: replay.finish(), series, entries }))
     }
 
     async fn bundles(&self, poll: PollId, first: u64) -> Result<Vec<(u64, Vec<u8>)>, HistoryError> {

@@ -6,13 +6,44 @@ use votestream_schema::Choices;
 
 use crate::entry::{LogEntry, Outcome, StreamEntry};
 
+/// The votes of each option, by its position; options behind the last one here have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Votes(Vec<i64>);
+
+impl Votes {
+    /// Adds `by` votes for each chosen option.
+    pub(crate) fn add(&mut self, choices: Choices, by: i64) {
+        for position in choices.positions() {
+            *self.at(position) += by;
+        }
+    }
+
+    /// Adds the votes of each option.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (position, votes) in other.0.iter().enumerate() {
+            *self.at(position) += votes;
+        }
+    }
+
+    /// The votes of the option at this position.
+    pub(crate) fn of(&self, position: usize) -> i64 {
+        self.0.get(position).copied().unwrap_or(0)
+    }
+
+    fn at(&mut self, position: usize) -> &mut i64 {
+        if self.0.len() <= position {
+            self.0.resize(position + 1, 0);
+        }
+        &mut self.0[position]
+    }
+}
+
 /// The count of a poll, from the entries of its log so far.
 #[derive(Clone, Debug, Default)]
 pub struct Recount {
     /// The ballots that count, by their stream entries.
     standing: HashMap<StreamEntry, Choices>,
-    /// The votes of each option, by its position.
-    votes: Vec<i64>,
+    votes: Votes,
     /// The number of ballots set aside because another one of the voter counts.
     superseded: u64,
     /// The number of ballots set aside because they were out of time.
@@ -59,31 +90,22 @@ impl Recount {
             let Some(choices) = self.standing.remove(&before) else {
                 return Err(Contradiction::ReplacesNothing(entry.entry, before));
             };
-            self.move_votes(choices, -1);
+            self.votes.add(choices, -1);
             replaced = Some(choices);
         }
         self.standing.insert(entry.entry, entry.choices);
-        self.move_votes(entry.choices, 1);
+        self.votes.add(entry.choices, 1);
         Ok(replaced)
-    }
-
-    fn move_votes(&mut self, choices: Choices, by: i64) {
-        for position in choices.positions() {
-            if self.votes.len() <= position {
-                self.votes.resize(position + 1, 0);
-            }
-            self.votes[position] += by;
-        }
     }
 
     /// The votes of the option at this position.
     pub fn votes(&self, position: usize) -> i64 {
-        self.votes.get(position).copied().unwrap_or(0)
+        self.votes.of(position)
     }
 
     /// The number of options that have, or had, a vote: one more than the highest position.
     pub fn options(&self) -> usize {
-        self.votes.len()
+        self.votes.0.len()
     }
 
     /// The number of people whose ballot counts.

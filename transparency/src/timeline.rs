@@ -7,23 +7,42 @@ use std::collections::BTreeMap;
 
 use votestream_schema::Choices;
 
-use crate::entry::{LogEntry, Outcome, StreamEntry};
-use crate::recount::{Contradiction, Recount};
+use crate::audit::Reason;
+use crate::entry::{self, LogEntry, Outcome, StreamEntry};
+use crate::recount::{Contradiction, Recount, Votes};
 
 /// Reads the entries of a log in their order, from the first one, to make a [`Timeline`].
 #[derive(Debug, Default)]
 pub struct Replay {
     recount: Recount,
     changes: BTreeMap<i64, Standing>,
+    entries: u64,
 }
 
 impl Replay {
+    /// Takes all entries of the next bundle.
+    ///
+    /// # Errors
+    /// Returns what is wrong with the first entry that cannot be added; those before it are.
+    pub fn add_bundle(&mut self, bundle: &[u8]) -> Result<(), Reason> {
+        for line in entry::lines(bundle)? {
+            self.add(&line.parse()?)?;
+        }
+        Ok(())
+    }
+
+    /// The number of entries so far.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
     /// Takes the next entry.
     ///
     /// # Errors
     /// Returns an error if it contradicts the entries before it; it changes nothing then.
     pub fn add(&mut self, entry: &LogEntry) -> Result<(), Contradiction> {
         let replaced = self.recount.add(entry)?;
+        self.entries += 1;
         if entry.outcome != Outcome::Counts {
             return Ok(());
         }
@@ -38,12 +57,7 @@ impl Replay {
     fn change(&mut self, second: i64, choices: Choices, by: i64) {
         let change = self.changes.entry(second).or_default();
         change.voters += by;
-        for position in choices.positions() {
-            if change.votes.len() <= position {
-                change.votes.resize(position + 1, 0);
-            }
-            change.votes[position] += by;
-        }
+        change.votes.add(choices, by);
     }
 
     /// Returns the result at each second.
@@ -70,14 +84,13 @@ pub struct Timeline {
 pub struct Standing {
     /// People whose ballot stood.
     pub voters: i64,
-    /// The votes of each option, by its position; options behind the last one here had none.
-    votes: Vec<i64>,
+    votes: Votes,
 }
 
 impl Standing {
     /// The votes of the option at this position.
     pub fn votes(&self, position: usize) -> i64 {
-        self.votes.get(position).copied().unwrap_or(0)
+        self.votes.of(position)
     }
 }
 
@@ -87,12 +100,7 @@ impl Timeline {
         let mut standing = Standing::default();
         for (_, change) in self.changes.iter().take_while(|(of, _)| *of <= second) {
             standing.voters += change.voters;
-            if standing.votes.len() < change.votes.len() {
-                standing.votes.resize(change.votes.len(), 0);
-            }
-            for (votes, by) in standing.votes.iter_mut().zip(&change.votes) {
-                *votes += by;
-            }
+            standing.votes.add_all(&change.votes);
         }
         standing
     }
@@ -155,6 +163,10 @@ mod tests {
         assert_eq!(at(1), (1, [1, 0, 0, 0]));
         assert_eq!((at(2), at(4)), ((2, [1, 1, 0, 0]), (2, [1, 1, 0, 0])));
         assert_eq!(at(5), (2, [0, 2, 1, 0]));
+        let mut bundled = Replay::default();
+        let lines = [counts(1_000, 1, None).to_string(), counts(2_000, 1, None).to_string()];
+        bundled.add_bundle(&entry::bundle(lines.iter().map(String::as_str))).unwrap();
+        assert_eq!((bundled.entries(), bundled.finish().at(2).voters), (2, 2));
         assert_eq!([0, 1, 2, 5].map(|second| timeline.standing_today(second)), [0, 0, 1, 2]);
     }
 

@@ -21,6 +21,13 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(out, "\n`{}` · {} · {}\n", report.command, report.started_at, report.machine)?;
     write_audit(out, report)?;
+    if let (Some(fault), true) = (&report.receipts.fault, report.receipts.is_restored) {
+        writeln!(
+            out,
+            "\n**Not all receipts are good**, which shows that the database was restored:\n"
+        )?;
+        writeln!(out, "```\n{fault}\n```")?;
+    }
     write_steps(out, report)?;
     write_overview(out, report)?;
     write_memory(out, report)?;
@@ -150,6 +157,7 @@ fn write_memory(out: &mut String, report: &Report) -> std::fmt::Result {
 mod tests {
     use super::super::tests::kept;
     use super::*;
+    use crate::audit::ReceiptCheck;
 
     #[test]
     fn verdict_seed_and_recovery_are_reported() {
@@ -170,6 +178,9 @@ mod tests {
         assert!(
             text.contains("| 2 | kill-consumer (consumer-1)<br>a <note> | 2.0 | 8 | 0 | 0.3 |")
         );
+        report.receipts =
+            ReceiptCheck { kept: 9, fault: Some("EVIDENCE".to_owned()), is_restored: true };
+        assert!(render(&report).contains("database was restored:\n\n```\nEVIDENCE\n```"));
         report.overview.unchecked = Some("there is none".to_owned());
         assert!(render(&report).contains("**Not checked:** there is none."));
         report.steps[0].recovery.counted = None;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use votestream_schema::poll::short_code::ShortCode;
 use votestream_schema::poll::{now_ms, rfc3339};
 use votestream_schema::submission::forwarded;
-use votestream_schema::tally::Share;
 use votestream_service::http;
 use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
@@ -19,7 +18,7 @@ use super::AppState;
 use crate::pages::accounts::AccountsPage;
 use crate::pages::present::{Door, Order, PresentPage};
 use crate::pages::receipt::ReceiptPage;
-use crate::pages::{FILES, PollLink, ResultView, ResultsPage};
+use crate::pages::{FILES, PollLink, ResultView, ResultsPage, share_words};
 use crate::snapshot::Snapshot;
 
 /// How long caches may keep a picture. Even that of a final result may be hidden by the operator.
@@ -86,11 +85,11 @@ impl AppState {
         match self.account(slug).await {
             Ok((snapshot, account)) => {
                 let words = words_of(&snapshot, Some(head), query);
-                let title = snapshot.poll.title_in(words.lang());
+                let (title, title_lang) = snapshot.poll.title_in(words.lang()).to_owned_parts();
                 let page = AccountsPage {
                     words,
-                    title: title.text.to_owned(),
-                    title_lang: title.other_language.map(ToString::to_string),
+                    title,
+                    title_lang,
                     base: self.base.clone(),
                     slug: slug.to_owned(),
                     is_listed: snapshot.poll.is_listed(),
@@ -109,12 +108,12 @@ impl AppState {
             Ok(snapshot) => {
                 let words = words_of(&snapshot, Some(head), query);
                 let poll = &snapshot.poll;
-                let title = poll.title_in(words.lang());
+                let (title, title_lang) = poll.title_in(words.lang()).to_owned_parts();
                 let label = |option| poll.label_in(option, words.lang()).text.to_owned();
                 let page = ReceiptPage {
                     words,
-                    title: title.text.to_owned(),
-                    title_lang: title.other_language.map(ToString::to_string),
+                    title,
+                    title_lang,
                     base: self.base.clone(),
                     slug: slug.to_owned(),
                     is_listed: poll.is_listed(),
@@ -165,10 +164,7 @@ impl AppState {
         let is_for_voters = !visible && poll.shows_results_to_voters();
         let turnout = is_for_voters.then(|| self.turnout(snapshot)).flatten();
         let count = |n: i64| if visible { n.unsigned_abs() } else { 0 };
-        let label = |option| {
-            let label = poll.label_in(option, words.lang());
-            (label.text.to_owned(), label.other_language.map(ToString::to_string))
-        };
+        let label = |option| poll.label_in(option, words.lang()).to_owned_parts();
         let labelled = poll.options.iter().map(|option| (option, label(option)));
         let options =
             labelled.enumerate().map(|(position, (option, (label, label_lang)))| ResultView {
@@ -182,11 +178,11 @@ impl AppState {
                     .get(position)
                     .map_or_else(|| words.percent(0), |share| share_words(*share, words)),
             });
-        let title = poll.title_in(words.lang());
+        let (title, title_lang) = poll.title_in(words.lang()).to_owned_parts();
         ResultsPage {
             words,
-            title: title.text.to_owned(),
-            title_lang: title.other_language.map(ToString::to_string),
+            title,
+            title_lang,
             words_number: poll.words(),
             base: self.base.clone(),
             slug: poll.slug.to_string(),
@@ -219,11 +215,11 @@ impl AppState {
 
     fn links(&self, words: Words) -> Vec<PollLink> {
         let link = |other: Arc<Snapshot>| {
-            let title = other.poll.title_in(words.lang());
+            let (title, title_lang) = other.poll.title_in(words.lang()).to_owned_parts();
             PollLink {
                 slug: other.poll.slug.to_string(),
-                title: title.text.to_owned(),
-                title_lang: title.other_language.map(ToString::to_string),
+                title,
+                title_lang,
                 state: other.state.to_string(),
             }
         };
@@ -278,10 +274,4 @@ pub(super) fn words_of(snapshot: &Snapshot, head: Option<&Head>, query: &str) ->
         Some(head) => Words::choose(query, of_poll, &head.headers),
         None => of_poll.unwrap_or_default().into(),
     }
-}
-
-/// A share as people read it in a language.
-fn share_words(share: Share, words: Words) -> String {
-    let (sign, tenths) = share.shown();
-    format!("{sign}{}", words.percent(tenths.unsigned_abs()))
 }

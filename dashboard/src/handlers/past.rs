@@ -18,7 +18,7 @@ use super::log::{expect_open, missing};
 use super::pages::words_of;
 use super::{AppState, public};
 use crate::pages::past::{PastOption, PastPage};
-use crate::past::{PastError, PastResult};
+use crate::past::{NoSum, PastResult};
 use crate::snapshot::Snapshot;
 
 impl AppState {
@@ -60,19 +60,15 @@ impl AppState {
         };
         let words = words_of(&snapshot, Some(head), query);
         let poll = &snapshot.poll;
-        let title = poll.title_in(words.lang());
+        let (title, title_lang) = poll.title_in(words.lang()).to_owned_parts();
         let options = poll.options.iter().enumerate().map(|(position, option)| {
-            let label = poll.label_in(option, words.lang());
-            PastOption {
-                label: label.text.to_owned(),
-                label_lang: label.other_language.map(ToString::to_string),
-                votes: past.standing.votes(position).unsigned_abs(),
-            }
+            let (label, label_lang) = poll.label_in(option, words.lang()).to_owned_parts();
+            PastOption { label, label_lang, votes: past.standing.votes(position).unsigned_abs() }
         });
         let page = PastPage {
             words,
-            title: title.text.to_owned(),
-            title_lang: title.other_language.map(ToString::to_string),
+            title,
+            title_lang,
             base: self.base.clone(),
             slug: slug.to_owned(),
             second,
@@ -100,10 +96,19 @@ impl AppState {
             return Err(missing(Message::new("detail-second-to-come")));
         }
         let outcome = self.pasts.at(snapshot.poll.id, second).await;
-        let past = outcome.map_err(|error| match &*error {
-            PastError::TooLong => missing(Message::new("detail-log-too-long").with("poll", slug)),
-            error => self.log_away(slug, error),
-        })?;
-        Ok((snapshot, second, past))
+        match outcome.map_err(|error| self.log_away(slug, &error))? {
+            Ok(past) => Ok((snapshot, second, past)),
+            Err(NoSum::TooLong) => {
+                Err(missing(Message::new("detail-log-too-long").with("poll", slug)))
+            }
+            Err(NoSum::Wrong(reason)) => {
+                tracing::error!(
+                    poll = slug,
+                    "the public log of poll `{slug}` cannot be added up, and its past results are answered with 503: {reason}. \
+                     The runbook PublicLogBehind says what to do"
+                );
+                Err(Problem::unavailable(Message::new("detail-log-wrong")))
+            }
+        }
     }
 }

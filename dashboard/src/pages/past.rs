@@ -8,7 +8,7 @@ use votestream_schema::tally::Tally;
 use votestream_service::http::BasePath;
 use votestream_service::language::{Message, Words};
 
-use crate::pages::FILES;
+use crate::pages::{FILES, share_words};
 
 /// One option at a past second.
 #[derive(Clone, Debug, Default)]
@@ -106,12 +106,7 @@ impl PastPage {
     fn shares(&self) -> Vec<String> {
         let votes = self.options.iter().map(|option| option.votes.cast_signed()).collect();
         let tally = Tally { voters: self.voters.cast_signed(), votes, ..Tally::default() };
-        let shares = tally.shares();
-        let words = |position: usize| {
-            let (sign, tenths) = shares.get(position).map_or(("", 0), |share| share.shown());
-            format!("{sign}{}", self.words.percent(tenths.unsigned_abs()))
-        };
-        (0..self.options.len()).map(words).collect()
+        tally.shares().into_iter().map(|share| share_words(share, self.words)).collect()
     }
 
     fn agrees(&self) -> bool {

@@ -15,6 +15,7 @@ use votestream_service::language::{Language, Message, Words};
 use votestream_service::listener::Head;
 use votestream_service::page::{self, QrPicture, render, sentence};
 use votestream_service::problem::Problem;
+use votestream_transparency::receipt::Receipt;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
@@ -129,6 +130,19 @@ fn receipts_url(voting: &VotingService, poll: &Poll) -> Option<String> {
     Some(results_page(voting, poll.slug.as_str())? + "/receipt")
 }
 
+/// The address at which a receipt is checked, if there is a dashboard. The receipt is behind the hash sign, so browsers send it to no
+/// server.
+fn receipt_link(
+    voting: &VotingService,
+    poll: &Poll,
+    words: Words,
+    receipt: &Receipt,
+) -> Option<String> {
+    let page = words.link(receipts_url(voting, poll)?);
+    let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt.to_json());
+    Some(format!("{page}#{fragment}"))
+}
+
 /// Answers `GET /polls/{slug}/receipt` with the receipt of this browser's vote, as a file.
 pub(crate) async fn receipt(
     voting: Arc<VotingService>,
@@ -151,8 +165,7 @@ pub(crate) async fn receipt(
     }
 }
 
-/// Answers `GET /polls/{slug}/receipt/check` by leading on to the page that checks the receipt of this browser's vote. The
-/// receipt is in the fragment of the address, which browsers send to no server.
+/// Answers `GET /polls/{slug}/receipt/check` by leading on to the page that checks the receipt of this browser's vote.
 pub(crate) async fn check_receipt(
     voting: Arc<VotingService>,
     slug: String,
@@ -161,14 +174,10 @@ pub(crate) async fn check_receipt(
 ) -> Response {
     let words = Words::choose(&query, None, &head.headers);
     let found = voting.own_receipt(&slug, &head).await.and_then(|(poll, receipt)| {
-        let page = receipts_url(&voting, &poll).ok_or_else(Problem::not_found)?;
-        Ok((words.link(page), receipt))
+        receipt_link(&voting, &poll, words, &receipt).ok_or_else(Problem::not_found)
     });
     match found {
-        Ok((page, receipt)) => {
-            let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt.to_json());
-            lead_in_private(&voting, words, format!("{page}#{fragment}"))
-        }
+        Ok(link) => lead_in_private(&voting, words, link),
         Err(problem) => problem_page(&voting, &problem, words, None),
     }
 }
@@ -184,13 +193,8 @@ pub(crate) async fn receipt_picture(
 ) -> Response {
     let words = Words::choose(&query, None, &head.headers);
     let found = voting.own_receipt(&slug, &head).await.and_then(|(poll, receipt)| {
-        let text = match receipts_url(&voting, &poll) {
-            Some(page) => {
-                let fragment = BASE64_URL_SAFE_NO_PAD.encode(receipt.to_json());
-                format!("{}#{fragment}", words.link(page))
-            }
-            None => receipt.to_json(),
-        };
+        let link = receipt_link(&voting, &poll, words, &receipt);
+        let text = link.unwrap_or_else(|| receipt.to_json());
         let qr = QrPicture::dense(&text).ok_or_else(Problem::not_found)?;
         Ok(ReceiptPicture { qr, entry: receipt.entry.to_string() })
     });
@@ -353,11 +357,11 @@ fn ballot_page(
     };
     let view = |position: usize| {
         let option = &poll.options[position];
-        let label = poll.label_in(option, words.lang());
+        let (label, label_lang) = poll.label_in(option, words.lang()).to_owned_parts();
         OptionView {
             slug: option.slug.to_string(),
-            label: label.text.to_owned(),
-            label_lang: label.other_language.map(ToString::to_string),
+            label,
+            label_lang,
             description: option.description.clone(),
             description_lang: poll.lang_beside(words.lang()).map(ToString::to_string),
             colour: option.colour.clone(),
@@ -379,11 +383,11 @@ fn ballot_page(
     });
     let picture_url = results_page(voting, poll.slug.as_str())
         .map(|page| format!("{page}/picture.png?v={}", poll.revision));
-    let title = poll.title_in(words.lang());
+    let (title, title_lang) = poll.title_in(words.lang()).to_owned_parts();
     BallotPage {
         words,
-        title: title.text.to_owned(),
-        title_lang: title.other_language.map(ToString::to_string),
+        title,
+        title_lang,
         slug: poll.slug.to_string(),
         base: voting.base.clone(),
         action: words.link(voting.path_of(slug)),

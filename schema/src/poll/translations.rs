@@ -124,6 +124,13 @@ pub struct Worded<'a> {
     pub other_language: Option<&'a LanguageTag>,
 }
 
+impl Worded<'_> {
+    /// The text, and the language for its attribute `lang`, which is left out where it is `None`.
+    pub fn to_owned_parts(self) -> (String, Option<String>) {
+        (self.text.to_owned(), self.other_language.map(ToString::to_string))
+    }
+}
+
 /// Chooses a text for a page in the language `page`: the translation into it, else the text itself. `written_in` is the language of
 /// the text, if the poll says so; else it is that of the translation that is equal to it, if there is one.
 pub(super) fn worded<'a>(

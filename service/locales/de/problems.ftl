@@ -81,6 +81,7 @@ detail-second-to-come = diese Sekunde ist noch nicht vorbei
 detail-log-too-long = dieses Protokoll ist zu lang, um für eine Seite zusammengezählt zu werden; wer diese Abstimmung durchführt, kann `votectl poll at { $poll }` fragen, und jeder kann es mit `votectl verify` zusammenzählen
 detail-no-log = diese Abstimmung hat kein öffentliches Protokoll, und niemand bekommt hier Quittungen
 detail-log-away = das öffentliche Protokoll kann gerade nicht gelesen werden
+detail-log-wrong = das öffentliche Protokoll lässt sich nicht zusammenzählen: Ein Eintrag ist nicht lesbar oder widerspricht den Einträgen vor ihm; sagen Sie es denen, die diese Abstimmung durchführen
 detail-log-deleted = die Einträge dieses Protokolls wurden gelöscht, als die Abstimmung versiegelt oder ihre Stimmen gelöscht wurden; Prüfsummen und Kontrollpunkte bleiben
 detail-too-many-viewers = sehr viele sehen zu; diese Seite versucht es von selbst noch einmal
 detail-results-hidden = die Ergebnisse dieser Abstimmung werden jetzt nicht gezeigt

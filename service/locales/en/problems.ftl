@@ -81,6 +81,7 @@ detail-second-to-come = this second is not over yet
 detail-log-too-long = this log is too long to be added up for a page; people who run this poll can ask `votectl poll at { $poll }`, and everybody can add it up with `votectl verify`
 detail-no-log = this poll has no public log, and its voters get no receipts
 detail-log-away = the public log cannot be read at the moment
+detail-log-wrong = the public log cannot be added up: an entry cannot be read, or contradicts the entries before it; tell the people who run this poll
 detail-log-deleted = the entries of this log were deleted when the poll was sealed or its votes were erased; its hashes and checkpoints remain
 detail-too-many-viewers = very many people watch; this page tries again by itself
 detail-results-hidden = the results of this poll are not shown now

@@ -81,6 +81,7 @@ detail-second-to-come = este segundo aún no ha pasado
 detail-log-too-long = este registro es demasiado largo para sumarlo en una página; quienes organizan esta votación pueden preguntar a `votectl poll at { $poll }`, y cualquiera puede sumarlo con `votectl verify`
 detail-no-log = esta votación no tiene registro público y sus votantes no reciben recibos
 detail-log-away = el registro público no se puede leer en este momento
+detail-log-wrong = el registro público no se puede sumar: una entrada no se puede leer o contradice a las anteriores; dígaselo a quienes organizan esta votación
 detail-log-deleted = las entradas de este registro se borraron cuando se selló la votación o se eliminaron sus votos; quedan sus resúmenes criptográficos y puntos de control
 detail-too-many-viewers = muchísimas personas están mirando; esta página lo intenta de nuevo por sí sola
 detail-results-hidden = los resultados de esta votación no se muestran ahora

@@ -81,6 +81,7 @@ detail-second-to-come = cette seconde n’est pas encore passée
 detail-log-too-long = ce registre est trop long pour être recompté pour une page ; les responsables de ce scrutin peuvent demander `votectl poll at { $poll }`, et chacun peut le recompter avec `votectl verify`
 detail-no-log = ce scrutin n’a pas de registre public, et ses votants ne reçoivent pas de reçus
 detail-log-away = le registre public ne peut pas être lu pour le moment
+detail-log-wrong = le registre public ne peut pas être recompté : une entrée est illisible ou contredit les précédentes ; dites-le aux responsables de ce vote
 detail-log-deleted = les entrées de ce registre ont été supprimées quand le scrutin a été scellé ou ses votes effacés ; ses empreintes et points de contrôle restent
 detail-too-many-viewers = de très nombreuses personnes regardent ; cette page réessaie d’elle-même
 detail-results-hidden = les résultats de ce vote ne sont pas montrés maintenant

@@ -118,4 +118,5 @@ async fn a_log_that_differs_from_the_series_or_cannot_be_added_up_is_said_so() {
     let at = rfc3339(second * 1_000);
     let reply = service.client.get(&format!("/api/polls/pets/at/{at}")).send().await;
     assert_eq!(reply.status, 503, "{}", reply.text());
+    assert!(reply.text().contains("cannot be added up"), "{}", reply.text());
 }

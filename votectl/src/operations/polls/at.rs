@@ -3,7 +3,6 @@
 use serde::Serialize;
 use votestream_schema::poll::rfc3339;
 use votestream_schema::{Slug, db};
-use votestream_transparency::entry::{self, Malformed};
 use votestream_transparency::timeline::Replay;
 
 use super::stored::find;
@@ -59,21 +58,18 @@ pub async fn at(servers: &Servers, slug: &Slug, second: i64) -> Result<PastResul
         return Err(refused("has no entries any more: the poll is sealed or erased".to_owned()));
     }
     let mut replay = Replay::default();
-    let (mut entries, mut next) = (0, 0);
+    let mut next = 0;
     loop {
         let bundles = db::log::bundles_from(&postgres, poll.id, next, BUNDLES).await?;
         for (_, bundle) in &bundles {
-            for line in entry::lines(bundle).map_err(|error| refused(error.to_string()))? {
-                let entry = line.parse().map_err(|error: Malformed| refused(error.to_string()))?;
-                replay.add(&entry).map_err(|error| refused(error.to_string()))?;
-                entries += 1;
-            }
+            replay.add_bundle(bundle).map_err(|reason| refused(reason.to_string()))?;
         }
         match bundles.last() {
             Some((index, _)) if bundles.len() as i64 == BUNDLES => next = index + 1,
             _ => break,
         }
     }
+    let entries = replay.entries();
     let timeline = replay.finish();
     let (then, in_log) = (timeline.at(second), timeline.standing_today(second));
     let series = db::results::series(&postgres, poll.id).await?;
