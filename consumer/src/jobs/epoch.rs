@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use votestream_schema::poll_copy::cmd;
-use votestream_schema::projection::epoch::{self, Stamp};
+use votestream_schema::projection::epoch::{self, Mismatch, Stamp};
 use votestream_schema::{Keys, db};
 use votestream_service::health::Gate;
 use votestream_service::postgres::Session;
@@ -79,13 +79,15 @@ impl EpochCheck {
     /// Copies a generation that Postgres has stored for certain to Redis, with the epoch.
     ///
     /// # Errors
-    /// Returns the Redis error.
+    /// Returns [`ServerError::Epoch`] if both servers got another epoch since the stamp was read, or the Redis error.
     pub(crate) async fn copy(
         &self,
         redis: &mut Connection,
         stamp: &Stamp,
     ) -> Result<(), ServerError> {
-        cmd(&epoch::store(&self.keys, stamp)).exec_async(redis).await?;
-        Ok(cmd(&epoch::forget(&self.keys)).exec_async(redis).await?)
+        match cmd(&epoch::copy(&self.keys, stamp)).query_async(redis).await? {
+            0 => Err(Mismatch::OtherEpoch.into()),
+            _ => Ok(()),
+        }
     }
 }

@@ -76,11 +76,22 @@ pub fn parse(epoch: Option<String>, generation: Option<i64>) -> Stamp {
     Stamp { epoch, generation: generation.unwrap_or_default() }
 }
 
-/// Stores a stamp in Redis.
+/// Copies a stamp that was read from Postgres to Redis, unless `votectl resync` has given Redis another epoch since then: it would be
+/// undone. Then the answer is 0, else 1.
+pub fn copy(keys: &Keys, stamp: &Stamp) -> Command {
+    let (epoch, generation) = texts(stamp);
+    let script = include_str!("../lua/copy_stamp.lua");
+    command(["EVAL", script, "1", &keys.meta(), &epoch, &generation])
+}
+
+/// Stores a stamp in Redis, whatever it holds.
 pub fn store(keys: &Keys, stamp: &Stamp) -> Command {
-    let (epoch, generation) =
-        (stamp.epoch.unwrap_or_default().to_string(), stamp.generation.to_string());
+    let (epoch, generation) = texts(stamp);
     command(["HSET", &keys.meta(), GENERATION, &generation, EPOCH, &epoch])
+}
+
+fn texts(stamp: &Stamp) -> (String, String) {
+    (stamp.epoch.unwrap_or_default().to_string(), stamp.generation.to_string())
 }
 
 /// Notes a mismatch in Redis, where producers see it.
