@@ -4,7 +4,7 @@ import { message, number, numberFormat, percent, timeFormat } from './messages.j
 
 const short = numberFormat({ notation: 'compact' });
 const tenths = numberFormat({ minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const time = timeFormat({ timeStyle: 'medium' });
+const second = timeFormat({ timeStyle: 'long' });
 const full = timeFormat({ dateStyle: 'medium', timeStyle: 'long' });
 const hours = { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' };
 const minute = timeFormat(hours);
@@ -53,8 +53,11 @@ export const barLength = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}%
 /** Votes per second: one decimal while small. */
 export const pace = (rate) => (rate > 0 && rate < 10 ? tenths.format(rate) : grouped(Math.round(rate)));
 
-/** "16:40:31" in the reader's zone: for a time that has just been. */
-export const timeOfDay = (rfc3339) => time.format(new Date(rfc3339));
+/** "16:40:31 CET" in the reader's zone; with the date if it was not today. */
+export function timeOfDay(rfc3339) {
+  const at = new Date(rfc3339);
+  return (at.toDateString() === new Date().toDateString() ? second : full).format(at);
+}
 
 /** "23 Nov 2026, 16:40 CET" in the reader's zone; today's without the date. */
 export function dayAndTime(rfc3339) {

@@ -450,4 +450,9 @@ async fn times_name_their_zone() {
         plain.goto(&results(&service, path)).await.unwrap();
         plain.until("#milestone", |words| words.ends_with(" UTC")).await;
     }
+    browser.goto(&results(&service, "/polls/pets")).await.unwrap();
+    until_light(&browser, "Live").await;
+    service.shutdown.cancel();
+    let is_of = |words: &str| words.starts_with("Reconnecting… figures of") && is_local(words);
+    browser.until("#light-words", is_of).await;
 }
