@@ -10,8 +10,8 @@ use clap::Parser;
 #[derive(Parser, Clone, Debug)]
 #[command(name = "bench", version)]
 pub struct Args {
-    /// Measure only these: ballots, peers, drain, viewers, attack, generator, cluster; default: all
-    #[arg(value_parser = ["ballots", "peers", "drain", "viewers", "attack", "generator", "cluster"])]
+    /// Measure only these: ballots, receipts, peers, drain, viewers, attack, generator, cluster; default: all
+    #[arg(value_parser = ["ballots", "receipts", "peers", "drain", "viewers", "attack", "generator", "cluster"])]
     pub measurements: Vec<String>,
     /// Send load for this many seconds in each measurement
     #[arg(long, default_value_t = 8)]

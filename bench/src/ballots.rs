@@ -27,12 +27,8 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
             let baseline = Baseline::start("post").await?;
             wrk::post(baseline.port, &path, args.connections, args.seconds).await?
         };
-        let acknowledged = {
-            let mut lab = Lab::open().await?;
-            let port = lab.start("producer").await?.port;
-            wrk::post(port, &path, args.connections, args.seconds).await?
-        };
-        let both = acknowledged_and_counted(args, &path).await?;
+        let acknowledged = acknowledged(args, Lab::open().await?, &path).await?;
+        let both = acknowledged_and_counted(args, &mut Lab::open().await?, &path).await?;
         eprintln!("  bare {bare:.0}/s, acknowledged {acknowledged:.0}/s, and counted {both:.0}/s");
         accepted.push(acknowledged / bare);
         counted.push(both / bare);
@@ -56,12 +52,24 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Returns the ballots acknowledged per second, while nobody counts.
+///
+/// # Errors
+/// Returns an error if a server or the load generator does not start, or a ballot is refused.
+pub async fn acknowledged(args: &Args, mut lab: Lab, path: &str) -> anyhow::Result<f64> {
+    let port = lab.start("producer").await?.port;
+    wrk::post(port, path, args.connections, args.seconds).await
+}
+
 /// Returns the ballots counted per second, from the first request until the last ballot was counted.
 ///
 /// # Errors
 /// Returns an error if a server or the load generator does not start, or a ballot is refused or lost.
-pub async fn acknowledged_and_counted(args: &Args, path: &str) -> anyhow::Result<f64> {
-    let mut lab = Lab::open().await?;
+pub async fn acknowledged_and_counted(
+    args: &Args,
+    lab: &mut Lab,
+    path: &str,
+) -> anyhow::Result<f64> {
     lab.start("consumer").await?;
     lab.start("consumer").await?;
     let port = lab.start("producer").await?.port;

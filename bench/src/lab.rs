@@ -25,6 +25,8 @@ pub struct Lab {
     services: Vec<BenchService>,
     folder: PathBuf,
     cookie_key: String,
+    /// Empty if voters get no receipts.
+    signing_keys: String,
     is_cluster: bool,
 }
 
@@ -79,11 +81,20 @@ impl Drop for Lab {
 }
 
 impl Lab {
-    /// Starts the servers, migrates the database, and creates the poll.
+    /// Starts the servers, migrates the database, and creates the poll. Voters get receipts, as they do by default.
     pub async fn open() -> anyhow::Result<Self> {
+        Self::open_single(true)
+    }
+
+    /// The same without receipts and public log.
+    pub async fn open_without_receipts() -> anyhow::Result<Self> {
+        Self::open_single(false)
+    }
+
+    fn open_single(has_receipts: bool) -> anyhow::Result<Self> {
         let folder = new_folder()?;
         let redis = vec![RedisServer::start(redis_options("redis", &folder))?];
-        Self::on(redis, false, folder, &["migrate"])
+        Self::on(redis, false, folder, &["migrate"], has_receipts)
     }
 
     /// Starts a lab on a Redis Cluster of `masters` without replicas, over which the `partitions` are spread.
@@ -96,7 +107,8 @@ impl Lab {
         };
         let nodes = (0..masters).map(start).collect::<Result<Vec<_>, _>>()?;
         form_cluster(&nodes.iter().collect::<Vec<_>>(), masters)?;
-        Self::on(nodes, true, folder, &["migrate", "--partitions", &partitions.to_string()])
+        let migrate = ["migrate", "--partitions", &partitions.to_string()];
+        Self::on(nodes, true, folder, &migrate, true)
     }
 
     fn on(
@@ -104,14 +116,22 @@ impl Lab {
         is_cluster: bool,
         folder: PathBuf,
         migrate: &[&str],
+        has_receipts: bool,
     ) -> anyhow::Result<Self> {
         let secret = random_secret();
         let postgres = PostgresOptions::new("postgres", folder.join("postgres"), &secret);
         let postgres = PostgresServer::start(postgres)?;
         let cookie_key = random_secret();
-        let lab = Self { redis, postgres, services: Vec::new(), folder, cookie_key, is_cluster };
+        let signing_keys = String::new();
+        let services = Vec::new();
+        let mut lab =
+            Self { redis, postgres, services, folder, cookie_key, signing_keys, is_cluster };
         lab.votectl(migrate)?;
-        lab.votectl(&[
+        if has_receipts {
+            lab.signing_keys = lab.votectl(&["keygen", "--name", "bench.example"])?;
+        }
+        let receipts = if has_receipts { [].as_slice() } else { &["--no-receipts"] };
+        let poll = [
             "poll",
             "create",
             "--slug",
@@ -123,7 +143,8 @@ impl Lab {
             "--option",
             "dogs=Dogs",
             "--open",
-        ])?;
+        ];
+        lab.votectl(&[&poll, receipts].concat())?;
         Ok(lab)
     }
 
@@ -198,12 +219,12 @@ impl Lab {
         Ok(client)
     }
 
-    fn votectl(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    fn votectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = self.command("votectl")?.args(arguments).output()?;
         if !output.status.success() {
             bail!("votectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     fn command(&self, name: &str) -> anyhow::Result<Command> {
@@ -218,6 +239,9 @@ impl Lab {
             .env("LOG_LEVEL", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null());
+        if !self.signing_keys.is_empty() {
+            command.env("SIGNING_KEYS", &self.signing_keys);
+        }
         Ok(command)
     }
 }

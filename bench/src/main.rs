@@ -14,6 +14,7 @@ mod generator;
 mod lab;
 mod peer_servers;
 mod peers;
+mod receipts;
 mod report;
 mod viewers;
 mod wrk;
@@ -34,6 +35,9 @@ async fn main() -> anyhow::Result<()> {
     let mut report = Report::new(&args);
     if wants("ballots") {
         ballots::measure(&args, &mut report).await?;
+    }
+    if wants("receipts") {
+        receipts::measure(&args, &mut report).await?;
     }
     if wants("peers") {
         peers::measure(&args, &mut report).await?;

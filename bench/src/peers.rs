@@ -24,7 +24,7 @@ pub async fn measure(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     for round in 1..=args.rounds {
         eprintln!("peers: round {round} of {}", args.rounds);
         let (list_pushed, list_popped) = peer(args, "list", &path).await?;
-        let own = acknowledged_and_counted(args, &path).await?;
+        let own = acknowledged_and_counted(args, &mut Lab::open().await?, &path).await?;
         let (_, commit) = peer(args, "commit", &path).await?;
         eprintln!(
             "  list: {list_pushed:.0}/s acknowledged, {list_popped:.0}/s counted; commit: {commit:.0}/s; \
