@@ -1,11 +1,15 @@
 //! The consumer's settings, read from flags or environment variables, parsed once and validated as a whole.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Parser;
 use votestream_service::config::{CommonArgs, PostgresArgs, RedisArgs, SigningArgs, Task};
+use votestream_service::http::outbound::Uri;
 use votestream_service::postgres;
 use votestream_service::redis::Manager;
+use votestream_transparency::witness::{self, Witness};
 
 use crate::signing_keys;
 
@@ -77,6 +81,10 @@ pub struct Config {
     /// The keys that sign the public logs.
     #[command(flatten)]
     pub signing: SigningArgs,
+    /// Ask the witnesses that are listed in this file to sign the checkpoints of the public logs: a line `witness <name> <public key>
+    /// <address>` for each, as C2SP tlog-policy has it. A changed file is read at the next start
+    #[arg(long, env = "WITNESSES_FILE")]
+    pub witnesses_file: Option<PathBuf>,
     /// Log and shutdown settings that all services share.
     #[command(flatten)]
     pub common: CommonArgs,
@@ -94,7 +102,25 @@ impl Config {
         let config = self.validated()?;
         Manager::new(&config.redis)?;
         signing_keys::Keys::new(&config.signing)?;
+        config.witnesses()?;
         postgres::pool(&config.postgres, "votestream-consumer", 1, false).map(drop)
+    }
+
+    /// Reads the list of witnesses, each with the address at which it takes checkpoints.
+    ///
+    /// # Errors
+    /// Returns an error that names the file, and the line that cannot be used.
+    pub fn witnesses(&self) -> anyhow::Result<Vec<(Witness, Uri)>> {
+        let Some(path) = &self.witnesses_file else { return Ok(Vec::new()) };
+        let name = || format!("WITNESSES_FILE ({})", path.display());
+        let text = std::fs::read_to_string(path).with_context(name)?;
+        let list = witness::read_list(&text).with_context(name)?;
+        let with_address = |witness: Witness| {
+            let address = format!("{}/add-checkpoint", witness.url);
+            let address = address.parse().with_context(|| format!("the address {}", witness.url));
+            Ok((witness, address?))
+        };
+        list.into_iter().map(with_address).collect::<anyhow::Result<_>>().with_context(name)
     }
 
     /// Applies old names of settings, and refuses pairs of settings that cannot work together.

@@ -15,3 +15,4 @@ pub(crate) mod register_audit;
 pub(crate) mod register_expiry;
 pub(crate) mod sealer;
 pub(crate) mod server_capacity;
+pub(crate) mod witnesses;

@@ -23,6 +23,7 @@ use votestream_schema::{Keys, db};
 use votestream_service::certificates::TlsEndpoint;
 use votestream_service::config::Task;
 use votestream_service::health::{Gate, Health};
+use votestream_service::http::outbound;
 use votestream_service::postgres::{self, describe_checkout};
 use votestream_service::redis::{self, Manager};
 use votestream_service::{CancellationToken, certificates, healthcheck, process, telemetry};
@@ -40,6 +41,7 @@ use jobs::projector::Projector;
 use jobs::register_expiry::RegisterExpiry;
 use jobs::sealer::Sealer;
 use jobs::server_capacity::ServerCapacity;
+use jobs::witnesses::WitnessJob;
 use pipeline::last_failure::LastFailure;
 use pipeline::store::Store;
 use pipeline::worker::{Worker, WorkerConfig};
@@ -244,8 +246,15 @@ fn spawn_measuring_jobs(
 
     let signing_keys = signing_keys::Keys::new(&config.signing)?;
     let postgres_servers = postgres::servers_of(&config.postgres);
-    let sealer = Sealer::new(postgres.clone(), postgres_servers, polls.clone(), signing_keys);
+    let sealer =
+        Sealer::new(postgres.clone(), postgres_servers.clone(), polls.clone(), signing_keys);
     jobs.spawn(sealer.watch(shutdown.clone()));
+    let client = outbound::Client::new(None)?;
+    for witness in config.witnesses()? {
+        let servers = postgres_servers.clone();
+        let job = WitnessJob::new(witness, client.clone(), postgres.clone(), servers);
+        jobs.spawn(job.watch(shutdown.clone()));
+    }
 
     let monitor_every = Duration::from_millis(config.monitor_ms);
     let positions = Positions::new(

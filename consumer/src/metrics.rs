@@ -52,6 +52,14 @@ votestream_service::metrics! {
     /// Polls whose public log cannot grow: somebody has changed its stored tiles, or its ballots cannot be read. Should be 0.
     pub(crate) static LOGS_BROKEN: Gauge = ("votestream_logs_broken", "polls", &[]);
 
+    /// Checkpoints that witnesses were asked to sign, by outcome: signed, refused (a witness has seen another history of the log, or does
+    /// not know the log), away (it did not answer).
+    pub(crate) static COSIGNATURES: Counter<1> = (
+        "votestream_cosignatures_total",
+        "checkpoints",
+        &[("outcome", &["signed", "refused", "away"])],
+    );
+
     /// Attempts that failed and were retried, by server.
     pub(crate) static RETRIES: Counter<1> =
         ("votestream_retries_total", "attempts", &[("what", &["redis", "postgres"])]);

@@ -1,4 +1,4 @@
-//! Reads the public logs of polls: the newest checkpoint with the public keys, tiles, bundles, and the entries of one receipt.
+//! Reads the public logs of polls: the newest checkpoints with the public keys, tiles, bundles, and the entries of one receipt.
 //!
 //! Invariants: however many people ask, Postgres is asked for one thing at a time. Tiles and
 //! bundles only grow, so those that are cached are as good as the stored ones, and a request for more hashes than they have reads
@@ -39,6 +39,8 @@ pub(crate) struct LogState {
     pub(crate) origin: String,
     /// The checkpoint.
     pub(crate) checkpoint: StoredCheckpoint,
+    /// The newest checkpoint that a witness has signed, if there is one.
+    pub(crate) cosigned: Option<StoredCheckpoint>,
     /// All public keys, the one that signs first.
     pub(crate) keys: PublicKeys,
 }
@@ -91,10 +93,11 @@ impl Logs {
     ) -> Result<Option<Arc<LogState>>, Arc<HistoryError>> {
         let load = async {
             let _turn = self.wait().await?;
-            let (checkpoint, keys) = twice(|| {
+            let (checkpoint, cosigned, keys) = twice(|| {
                 read(&self.pool, TIME_LIMIT, async |client| {
                     let checkpoint = db::log::checkpoint(client, poll, None).await?;
-                    Ok((checkpoint, db::log::keys(client).await?))
+                    let cosigned = db::log::cosigned(client, poll).await?;
+                    Ok((checkpoint, cosigned, db::log::keys(client).await?))
                 })
             })
             .await?;
@@ -104,7 +107,7 @@ impl Logs {
                 keys.name().map(|name| votestream_transparency::keys::origin_of(name, slug));
             let state = checkpoint.zip(origin).and_then(|(checkpoint, origin)| {
                 let keys = keys.under(&origin).ok()?;
-                Some(Arc::new(LogState { origin, checkpoint, keys }))
+                Some(Arc::new(LogState { origin, checkpoint, cosigned, keys }))
             });
             Ok(state)
         };

@@ -68,3 +68,9 @@ export async function open(note, origin, keys) {
   }
   return { error: 'unknown' };
 }
+
+/** The names below a signed note, in their order; nothing says that their signatures are good. */
+export function signersOf(note) {
+  const lines = note.slice(note.lastIndexOf('\n\n') + 2).split('\n');
+  return lines.filter((line) => line.startsWith('— ')).map((line) => line.split(' ')[1]);
+}

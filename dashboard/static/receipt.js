@@ -3,7 +3,7 @@
 
 import { Log, leafHash, rootFrom, rootOf } from './log.js';
 import { message, timeFormat } from './messages.js';
-import { bytesOf, canCheck, fromBase64, isSame, open, readKey, sha256, toBase64 } from './note.js';
+import { bytesOf, canCheck, fromBase64, isSame, open, readKey, sha256, signersOf, toBase64 } from './note.js';
 
 /** Longer logs are not added up here; votectl does that. It is 51,200 entries, and some megabytes. */
 const ENTRIES_MAX = 200 * 256;
@@ -22,6 +22,7 @@ const steps = document.getElementById('receipt-steps');
 
 // Relative to this script, because a path may stand in front of all addresses.
 const log_address = new URL(`../polls/${encodeURIComponent(poll)}/log/`, import.meta.url);
+const log_state_address = new URL(`../api/polls/${encodeURIComponent(poll)}/log`, import.meta.url);
 const tally_address = new URL(`../api/polls/${encodeURIComponent(poll)}/tally`, import.meta.url);
 
 /** A reply that is no success. */
@@ -126,6 +127,30 @@ const memory = {
     }
   },
 };
+
+/** The newest checkpoint that witnesses have signed, with their names; null if there is none. Their keys are not known here. */
+async function readCosigned(origin, keys) {
+  const { cosigned_size } = await (await get(log_state_address)).json();
+  if (cosigned_size === null) return null;
+  const note = await readText('cosigned');
+  return { ...(await open(note, origin, keys)), names: signersOf(note).filter((name) => name !== origin) };
+}
+
+async function readCheckpoint(origin, keys) {
+  const head = await open(await readText('checkpoint'), origin, keys);
+  return head.error ? null : head;
+}
+
+/** Says what the newest checkpoint has, and who else has signed the log. */
+async function checkpointWords(log, name, cosigned) {
+  const words = message('checkpoint-good', { size: log.size, name });
+  if (!cosigned) return good(words);
+  if (cosigned.error) return wrong(message('checkpoint-wrong'));
+  const { size, names } = cosigned;
+  const isSameLog = size <= log.size && (await log.beginsWith(cosigned));
+  if (!isSameLog) return wrong(message('cosigned-fork', { size }));
+  return good(`${words} ${message('cosigned', { size, names: names.join(' · ') })}`);
+}
 
 async function checkGrowth(receipt, log, key) {
   const seen = memory.read(receipt.log);
@@ -297,11 +322,17 @@ async function checkAll(json) {
   });
   await run('choices', () => checkChoices(receipt));
   await run('checkpoint', async () => {
-    const head = await open(await readText('checkpoint'), receipt.log, keys);
-    if (head.error) return wrong(message('checkpoint-wrong'));
+    const cosigned = await readCosigned(receipt.log, keys);
+    let head = await readCheckpoint(receipt.log, keys);
+    if (head && cosigned?.size > head.size) {
+      // Another replica of the dashboard may be a moment behind.
+      await pause();
+      head = await readCheckpoint(receipt.log, keys);
+    }
+    if (!head) return wrong(message('checkpoint-wrong'));
     log = new Log(head, readBytes);
     key = head.key;
-    return good(message('checkpoint-good', { size: head.size, name: receipt.log }));
+    return checkpointWords(log, receipt.log, cosigned);
   });
   if (log) {
     await run('append', () => checkGrowth(receipt, log, key));

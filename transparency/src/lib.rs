@@ -6,7 +6,7 @@
 //! [`checkpoint`]s, the tiles and the entries can [`recount`] the poll, and sees it if an entry was changed or left out.
 //!
 //! Absent on purpose: I/O. Consumers append ([`tree`]), the dashboard serves, producers sign receipts, and
-//! `votectl verify` checks ([`audit`]). Hashes of the tree and signatures are those of `tlog_tiles`, `signed_note` and
+//! `votectl verify` checks ([`audit`]); consumers ask each [`witness`]. Hashes of the tree and signatures are those of `tlog_tiles`, `signed_note` and
 //! `ed25519-dalek`.
 
 pub mod audit;
@@ -18,5 +18,6 @@ pub mod receipt;
 pub mod recount;
 pub mod timeline;
 pub mod tree;
+pub mod witness;
 
 pub use tlog_tiles::tlog::Hash;

@@ -51,10 +51,26 @@ pub fn check_append_only(old: Head, new: Head, read: &ReadTile<'_>) -> Result<()
     if old.size > new.size {
         return Err(ProofError::NoPrefix);
     }
+    let proof = prove_append_only(old.size, new, read)?;
+    check_tree(&proof, new.size, new.root, old.size, old.root).map_err(|_| ProofError::NoPrefix)
+}
+
+/// Makes the proof that the log `new` begins with its first `old_size` entries (RFC 9162, section 2.1.4). It is empty if there is
+/// nothing to prove, because one of the two is the empty log or both are the same.
+///
+/// # Errors
+/// Returns an error if the proof cannot be made from the tiles.
+pub fn prove_append_only(
+    old_size: u64,
+    new: Head,
+    read: &ReadTile<'_>,
+) -> Result<Vec<Hash>, ProofError> {
+    if old_size == 0 || old_size == new.size {
+        return Ok(Vec::new());
+    }
     let tiles = Tiles::new(read);
     let reader = TileHashReader::new(new.size, new.root, &tiles);
-    let proof = prove_tree(new.size, old.size, &reader).map_err(|error| tiles.why(&error))?;
-    check_tree(&proof, new.size, new.root, old.size, old.root).map_err(|_| ProofError::NoPrefix)
+    prove_tree(new.size, old_size, &reader).map_err(|error| tiles.why(&error))
 }
 
 /// Checks that the log has an entry with this hash at this place, which is counted from 0.

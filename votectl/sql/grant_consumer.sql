@@ -7,4 +7,4 @@ GRANT SELECT, INSERT, UPDATE ON votes, tally, poll_tally, series, set_aside, str
 GRANT SELECT, INSERT ON stream_regressions TO :role;
 GRANT DELETE ON set_aside TO :role;
 GRANT SELECT, INSERT, DELETE ON log_queue TO :role;
-GRANT SELECT, INSERT, UPDATE ON logs, log_tiles, log_bundles, log_checkpoints, log_keys TO :role;
+GRANT SELECT, INSERT, UPDATE ON logs, log_tiles, log_bundles, log_checkpoints, log_keys, log_witnesses, log_cosignatures TO :role;

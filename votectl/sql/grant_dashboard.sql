@@ -3,4 +3,4 @@
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :role;
 GRANT USAGE ON SCHEMA public TO :role;
 GRANT SELECT ON polls, options, tally, poll_tally, series, deployment, progress, accounts TO :role;
-GRANT SELECT ON logs, log_tiles, log_bundles, log_checkpoints, log_keys TO :role;
+GRANT SELECT ON logs, log_tiles, log_bundles, log_checkpoints, log_keys, log_cosignatures TO :role;

@@ -4,13 +4,14 @@
 //! first time. Whatever cannot be checked is called unknown, and never right.
 //!
 //! The steps: `remote` reads, `replay` follows the log, `receipts` looks for ballots in it, and `memory` keeps keys and checkpoints
-//! for the next time.
+//! for the next time. `witnesses` compares the log with what others saw.
 
 mod memory;
 mod receipts;
 mod remote;
 mod replay;
 mod report;
+mod witnesses;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,12 +22,14 @@ use votestream_transparency::keys::{KeyError, PublicKeys};
 use votestream_transparency::proofs::{ProofError, check_append_only};
 use votestream_transparency::recount::Recount;
 use votestream_transparency::tree::tile_path;
+use votestream_transparency::witness::{WitnessError, WitnessKey};
 
 use memory::{Memory, Seen, SeenCheckpoint};
 use receipts::{Keys, Wanted, WantedList};
 use remote::{Site, Tally};
 use replay::Replay;
 use report::Checks;
+use witnesses::Cosigned;
 
 pub use memory::{MemoryError, default_file};
 pub use receipts::read_file;
@@ -49,6 +52,8 @@ pub struct Options {
     /// Public keys that are believed, besides those seen before. With one of them, published keys are not believed by
     /// themselves.
     pub keys: Vec<String>,
+    /// Public keys of witnesses that must have signed the log.
+    pub witnesses: Vec<String>,
     /// The file that remembers keys and checkpoints.
     pub state: PathBuf,
     /// Certificate authorities to trust instead of the system's.
@@ -67,6 +72,9 @@ pub enum Error {
     /// A public key has another form.
     #[error("{0}")]
     Key(#[from] KeyError),
+    /// A public key of a witness has another form.
+    #[error("{0}")]
+    Witness(#[from] WitnessError),
 }
 
 /// Checks a poll. `progress` is called with the number of entries that were read so far, and of all.
@@ -170,7 +178,9 @@ impl<'a> Run<'a> {
             self.checks.wrong("signature", words);
             return Ok(None);
         }
-        let note = self.site.log_text("checkpoint")?;
+        let witnesses = options.witnesses.iter().map(|key| key.parse());
+        let witnesses: Vec<WitnessKey> = witnesses.collect::<Result<_, _>>()?;
+        let (cosigned, note) = Cosigned::read(self.site, &|note| log.open(note), &mut self.checks)?;
         let Some(head) = self.check_signature(&log, &note) else { return Ok(None) };
         self.note = note;
         let state = self.site.log_state()?;
@@ -178,14 +188,16 @@ impl<'a> Run<'a> {
             size: head.size,
             root: head.root.to_string(),
             cosignatures: state.cosignatures.clone(),
+            cosigned: cosigned.as_ref().map(|it| it.note.clone()),
         });
         let keys = Keys { trusted: &log.trusted, published: &log.published };
         let read = |(file, json): &(String, String)| Wanted::read(file, json, &log.origin, &keys);
         let wanted = WantedList::new(options.receipts.iter().map(read).collect());
         let head = match state.entries.as_str() {
-            "open" => self.check_open(&log, head, seen, wanted)?,
-            hidden => self.check_hidden(head, seen, wanted, hidden),
+            "open" => self.check_open(&log, head, (seen, cosigned.as_ref()), wanted)?,
+            hidden => self.check_hidden(head, (seen, cosigned.as_ref()), wanted, hidden),
         };
+        witnesses::judge(&witnesses, cosigned.as_ref(), head, &mut self.checks);
         Ok(self.remember(&log, head, seen))
     }
 
@@ -222,18 +234,20 @@ impl<'a> Run<'a> {
         &mut self,
         log: &Log,
         first: Head,
-        seen: Option<&Seen>,
+        (seen, cosigned): (Option<&Seen>, Option<&Cosigned>),
         mut wanted: WantedList,
     ) -> Result<Head, Error> {
-        let roots_at: Vec<u64> = seen
-            .map(|seen| seen.checkpoints.iter().map(|it| it.size).collect())
-            .unwrap_or_default();
+        let seen_at = seen.iter().flat_map(|seen| &seen.checkpoints).map(|it| it.size);
+        let roots_at: Vec<u64> = seen_at.chain(cosigned.map(|it| it.head.size)).collect();
         let mut replay = Replay::default();
         replay.extend(self.site, first, &roots_at, &mut wanted, self.progress)?;
         let mut head = first;
         let mut is_followed = self.check_replay(&replay, head);
         self.check_history(head, seen, &|seen| {
             Ok(replay.roots.get(&seen.size).is_some_and(|root| root.to_string() == seen.root))
+        });
+        self.check_cosigned(head, cosigned, &|signed| {
+            Ok(replay.roots.get(&signed.size) == Some(&signed.root))
         });
         if is_followed {
             // Published result and log are read one after the other, so the log may have to catch up.
@@ -381,6 +395,19 @@ impl<'a> Run<'a> {
         self.checks.good("history", words);
     }
 
+    /// Compares the log with the newest checkpoint that witnesses have signed.
+    fn check_cosigned(
+        &mut self,
+        head: Head,
+        cosigned: Option<&Cosigned>,
+        is_prefix: &dyn Fn(Head) -> Result<bool, ProofError>,
+    ) {
+        let Some(cosigned) = cosigned else { return };
+        if cosigned.is_fork(head, &mut self.checks, is_prefix) {
+            self.report.evidence.extend([cosigned.note.clone(), self.note.clone()]);
+        }
+    }
+
     /// Compares the published result with the recount. Returns whether the comparison is over. `last` is present when it must
     /// be, and says whether nothing has changed for a while.
     fn compare(&mut self, tally: &Tally, recount: &Recount, last: Option<bool>) -> bool {
@@ -451,7 +478,7 @@ impl<'a> Run<'a> {
     fn check_hidden(
         &mut self,
         head: Head,
-        seen: Option<&Seen>,
+        (seen, cosigned): (Option<&Seen>, Option<&Cosigned>),
         wanted: WantedList,
         why: &str,
     ) -> Head {
@@ -462,6 +489,9 @@ impl<'a> Run<'a> {
             check_append_only(Head { size: old.size, root }, head, &read).map(|()| true)
         };
         self.check_history(head, seen, &is_prefix);
+        self.check_cosigned(head, cosigned, &|signed| {
+            check_append_only(signed, head, &read).map(|()| true)
+        });
         let words = match why {
             "deleted" => {
                 "the entries were deleted when the poll was sealed or its votes were erased: nobody can count them again"

@@ -37,6 +37,7 @@ impl AppState {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let outcome = match rest {
             "checkpoint" => self.newest_checkpoint(slug).await,
+            "cosigned" => self.cosigned_checkpoint(slug).await,
             "keys" => self.log_keys(slug).await,
             rest => match rest.split_once('/') {
                 Some(("checkpoint", size)) => self.checkpoint_of(slug, size).await,
@@ -51,7 +52,7 @@ impl AppState {
     /// Describes the log of a poll, for `GET /api/polls/{slug}/log`.
     pub(crate) async fn log_json(&self, slug: &str) -> Response {
         let outcome = self.log_state(slug).await.map(|(snapshot, state)| {
-            let LogState { origin, checkpoint, keys } = &*state;
+            let LogState { origin, checkpoint, cosigned, keys } = &*state;
             let others = checkpoint::other_signatures(&checkpoint.note, keys).unwrap_or_default();
             let body = json!({
                 "poll": snapshot.poll.slug,
@@ -61,6 +62,7 @@ impl AppState {
                 "at": rfc3339(checkpoint.at_ms),
                 "keys": keys.as_lines(),
                 "cosignatures": others,
+                "cosigned_size": cosigned.as_ref().map(|it| it.size),
                 "entries": entries_are(&snapshot),
             });
             http::json(StatusCode::OK, body.to_string())
@@ -71,6 +73,13 @@ impl AppState {
     async fn newest_checkpoint(&self, slug: &str) -> Result<Response, Problem> {
         let (_, state) = self.log_state(slug).await?;
         Ok(kept(http::cacheable(PLAIN, state.checkpoint.note.clone()), SHORT))
+    }
+
+    async fn cosigned_checkpoint(&self, slug: &str) -> Result<Response, Problem> {
+        let (_, state) = self.log_state(slug).await?;
+        let cosigned = state.cosigned.as_ref();
+        let cosigned = cosigned.ok_or_else(|| missing("no witness has signed a checkpoint"))?;
+        Ok(kept(http::cacheable(PLAIN, cosigned.note.clone()), SHORT))
     }
 
     async fn checkpoint_of(&self, slug: &str, size: &str) -> Result<Response, Problem> {

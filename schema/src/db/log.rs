@@ -17,7 +17,7 @@ pub struct StoredCheckpoint {
     pub root: Vec<u8>,
     /// When it was signed, in milliseconds since the epoch.
     pub at_ms: i64,
-    /// The signed note, with the signatures of others below it.
+    /// The signed note, with the signatures of witnesses below it.
     pub note: String,
 }
 
@@ -30,9 +30,28 @@ pub async fn checkpoint(
     poll: PollId,
     size: Option<u64>,
 ) -> Result<Option<StoredCheckpoint>, Error> {
+    read_checkpoint(client, poll, size, false).await
+}
+
+/// Reads the newest checkpoint that a witness has signed. `None` if there is none.
+///
+/// # Errors
+/// Returns the database's error.
+pub async fn cosigned(client: &Client, poll: PollId) -> Result<Option<StoredCheckpoint>, Error> {
+    read_checkpoint(client, poll, None, true).await
+}
+
+async fn read_checkpoint(
+    client: &Client,
+    poll: PollId,
+    size: Option<u64>,
+    cosigned: bool,
+) -> Result<Option<StoredCheckpoint>, Error> {
     let sql = include_str!("../../sql/log/checkpoint.sql");
     let size = size.map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-    let row = client.query_typed_opt(sql, &[(&poll.0, Type::INT4), (&size, Type::INT8)]).await?;
+    let parameters =
+        [(&poll.0 as _, Type::INT4), (&size as _, Type::INT8), (&cosigned as _, Type::BOOL)];
+    let row = client.query_typed_opt(sql, &parameters).await?;
     Ok(row.map(|row| StoredCheckpoint {
         size: row.get::<_, i64>("size").unsigned_abs(),
         root: row.get("root"),

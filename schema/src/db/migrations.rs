@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("log", include_str!("../../migrations/0014_log.sql")),
     ("organisers", include_str!("../../migrations/0015_organisers.sql")),
     ("languages", include_str!("../../migrations/0016_languages.sql")),
+    ("witnesses", include_str!("../../migrations/0017_witnesses.sql")),
 ];
 
 /// The key of the advisory lock that a `votectl migrate` of the previous release holds while it works.

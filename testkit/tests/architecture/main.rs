@@ -132,7 +132,7 @@ fn redis_keys_are_named_in_one_module_only() {
 }
 
 /// The modules that query Postgres, with SQL in their own text or in a folder `sql/` beside it.
-const SQL: [&str; 40] = [
+const SQL: [&str; 41] = [
     "consumer/src/jobs/accounts.rs",
     "consumer/src/jobs/auditor.rs",
     "consumer/src/pipeline/store.rs",
@@ -140,6 +140,7 @@ const SQL: [&str; 40] = [
     "consumer/src/jobs/sealer.rs",
     "consumer/src/jobs/sealer/growth.rs",
     "consumer/src/jobs/server_capacity.rs",
+    "consumer/src/jobs/witnesses.rs",
     "consumer/src/pipeline/log_queue.rs",
     "dashboard/src/feed.rs",
     "dashboard/src/history.rs",
@@ -233,6 +234,12 @@ fn every_decision_is_listed_in_architecture() {
         });
         assert!(listed, "{name}");
     }
+}
+
+#[test]
+fn the_page_on_the_architecture_is_short_enough_to_be_read() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(text.lines().count() < 150, "move details to docs/");
 }
 
 /// Files that may hold unsafe code, each with its reason. No file does.

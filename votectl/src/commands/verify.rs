@@ -19,7 +19,8 @@ const EXAMPLES: &str = "Examples:
 Needs no account and no server of the deployment but its dashboard. Reads the public log, checks its signature, counts all
 ballots again, and compares the result with the published one. Remembers the log's keys and checkpoints, and calls it a FORK if
 the log is not the continuation of an earlier one.
-The public keys are believed when a log is seen for the first time; with --key, only these are.
+The public keys are believed when a log is seen for the first time; with --key, only these are. With --witness, independent
+servers must have signed the log, which see whether others are shown another one.
 Exit codes: 0 everything was checked and is right, 1 something could not be checked, 2 something is wrong.";
 
 /// The most receipts that are listed one by one.
@@ -38,6 +39,9 @@ pub struct Args {
     /// Believe this public key, of the form `name+id+key`, instead of those that are published; may be given several times
     #[arg(long = "key", value_name = "PUBLICKEY")]
     keys: Vec<String>,
+    /// Expect that the witness with this public key has signed the log; may be given several times
+    #[arg(long = "witness", value_name = "PUBLICKEY")]
+    witnesses: Vec<String>,
     /// Remember keys and checkpoints in this file [default: votestream/verify.json below $XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -60,6 +64,7 @@ pub fn run(args: &Args, output: &Output) -> Result<(), CliError> {
         url: args.url.clone(),
         receipts,
         keys: args.keys.clone(),
+        witnesses: args.witnesses.clone(),
         state: match &args.state {
             Some(file) => file.clone(),
             None => default_file().map_err(verify::Error::from)?,
@@ -98,9 +103,11 @@ fn describe(report: &Report) -> String {
         let votes = report.counted.iter().map(|it| format!("{} {}", visible(&it.label), it.votes));
         lines.push(format!("recount: {}; {voters} people", votes.collect::<Vec<_>>().join(", ")));
     }
-    if let Some(checkpoint) = &report.checkpoint {
-        let others = checkpoint.cosignatures.iter().map(|it| format!("cosigned: {}", visible(it)));
-        lines.extend(others);
+    if let Some(note) = report.checkpoint.as_ref().and_then(|it| it.cosigned.as_ref()) {
+        let signed =
+            "the newest checkpoint that witnesses signed (--witness checks their signatures):";
+        lines.push(signed.to_owned());
+        lines.extend(note.trim_end().lines().map(|line| format!("  {}", visible(line))));
     }
     for evidence in &report.evidence {
         lines.push(format!(

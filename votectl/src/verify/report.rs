@@ -37,7 +37,7 @@ impl Verdict {
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Its name: `signature`, `history`, `entries`, `tiles`, `count`, `tally`, and for receipts `receipt`, `log`, `standing`.
+    /// Its name: `signature`, `history`, `entries`, `tiles`, `count`, `tally`, `witnesses`, and for receipts `receipt`, `log`, `standing`.
     pub check: &'static str,
     /// Its outcome.
     pub verdict: Verdict,
@@ -68,8 +68,10 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root hash, in base64.
     pub root: String,
-    /// Signatures of others below it, such as witnesses.
+    /// Signatures of others below it, such as witnesses. They were not checked.
     pub cosignatures: Vec<String>,
+    /// The newest checkpoint that witnesses have signed, as a signed note.
+    pub cosigned: Option<String>,
 }
 
 /// The count of an option from the entries of the log.

@@ -18,3 +18,4 @@ mod resync;
 mod secrecy;
 mod servers_away;
 mod verify;
+mod witnesses;

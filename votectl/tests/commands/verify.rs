@@ -23,13 +23,13 @@ struct Scene {
 }
 
 /// The process ends when it is dropped.
-struct Dashboard {
+pub(super) struct Dashboard {
     process: Process,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Dashboard {
-    async fn start(database_url: &str) -> Self {
+    pub(super) async fn start(database_url: &str) -> Self {
         Self::start_at(testkit::free_port(), database_url).await
     }
 
@@ -54,7 +54,7 @@ impl Dashboard {
         started
     }
 
-    fn get(&self, path: &str) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, path: &str) -> Option<Vec<u8>> {
         let reply = ureq::get(format!("http://127.0.0.1:{}{path}", self.port)).call();
         reply.ok()?.body_mut().read_to_vec().ok()
     }
@@ -149,7 +149,7 @@ fn faults(said: &Said) -> Vec<String> {
 
 /// Expects these faults and no others; parts of one are separated by `|`.
 #[track_caller]
-fn expect(said: &Said, code: i32, wanted: &[&str]) {
+pub(super) fn expect(said: &Said, code: i32, wanted: &[&str]) {
     let found = faults(said);
     let fits = found
         .iter()

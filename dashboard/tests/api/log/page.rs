@@ -6,6 +6,8 @@ use testkit::sentences::shown_unbracketed;
 use testkit::{Browser, BrowserOptions, eventually};
 use votestream_schema::poll::{Definition, Visibility, now_ms};
 use votestream_schema::{BallotId, Choices};
+use votestream_transparency::Hash;
+use votestream_transparency::checkpoint::{self, Head};
 use votestream_transparency::entry::Outcome;
 use votestream_transparency::receipt::Receipt;
 
@@ -169,6 +171,37 @@ async fn a_receipt_is_checked_step_by_step_and_each_fault_is_named() {
     scene.database.client.execute(change, &[&shorter]).await.unwrap();
     scene.restart().await;
     expect(&scene.faults(&good).await, &["counts wrong|changed or is missing"]);
+    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
+}
+
+#[tokio::test]
+async fn what_witnesses_have_signed_is_compared_with_the_log() {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let mut scene = Scene::new(Visibility::Always).await;
+    let cosign =
+        "INSERT INTO log_cosignatures VALUES ($1, $2, 'key', '— one.example/w AAAAAAECAwQFBgcI')";
+    let sql = &scene.database.client;
+    sql.execute(cosign, &[&scene.log.poll.0, &300_i64]).await.unwrap();
+    scene.restart().await;
+    let receipt = scene.log.receipt(9);
+    let (verdict, steps) = scene.check(&receipt).await;
+    let wanted = "Witnesses have signed its first 300 entries too, whose keys this page does not know: one.example/w.";
+    assert!(verdict == "good" && steps[2].contains(wanted), "{verdict} {steps:#?}");
+    let mut flaws = scene.browser.flaws("receipt-cosigned").await;
+
+    // They saw other entries.
+    let keys = &scene.log.keys;
+    let head = Head { size: 299, root: Hash([7; 32]) };
+    let note = checkpoint::sign(&keys.signer(&keys.origin_of("pets")), head);
+    let sql = &scene.database.client;
+    sql.execute("DELETE FROM log_cosignatures", &[]).await.unwrap();
+    let store = "INSERT INTO log_checkpoints VALUES ($1, 299, '', $2, $3)";
+    sql.execute(store, &[&scene.log.poll.0, &now_ms(), &note]).await.unwrap();
+    sql.execute(cosign, &[&scene.log.poll.0, &299_i64]).await.unwrap();
+    scene.restart().await;
+    let faults = scene.faults(&receipt).await;
+    expect(&faults, &["checkpoint wrong|witnesses have signed a log with 299 entries"]);
+    flaws.extend(scene.browser.flaws("receipt-cosigned-fork").await);
     assert!(flaws.is_empty(), "{}", flaws.join("\n"));
 }
 
