@@ -81,8 +81,8 @@ pub struct Config {
     /// The keys that sign the public logs.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// Ask the witnesses that are listed in this file to sign the checkpoints of the public logs: a line `witness <name> <public key>
-    /// <address>` for each, as C2SP tlog-policy has it. A changed file is read at the next start
+    /// Ask the witnesses that are listed in this file to sign the checkpoints of the public logs: a line `witness NAME PUBLICKEY ADDRESS`
+    /// for each, as C2SP tlog-policy has it. A changed file is read at the next start
     #[arg(long, env = "WITNESSES_FILE")]
     pub witnesses_file: Option<PathBuf>,
     /// Log and shutdown settings that all services share.

@@ -52,8 +52,8 @@ impl Cosigned {
         Ok((Some(Self { note, head }), newest))
     }
 
-    /// Checks that the witnesses have signed the log that is shown here. `is_prefix` says whether it begins with this head. Returns
-    /// whether it does not.
+    /// Returns true, and says so, if the log that is shown here does not continue the one that witnesses have signed. `is_prefix` says
+    /// whether the shown log begins with a head.
     pub(super) fn is_fork(
         &self,
         shown: Head,
