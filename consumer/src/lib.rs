@@ -249,10 +249,9 @@ fn spawn_measuring_jobs(
     let sealer =
         Sealer::new(postgres.clone(), postgres_servers.clone(), polls.clone(), signing_keys);
     jobs.spawn(sealer.watch(shutdown.clone()));
-    let client = outbound::Client::new(None)?;
     for witness in config.witnesses()? {
-        let servers = postgres_servers.clone();
-        let job = WitnessJob::new(witness, client.clone(), postgres.clone(), servers);
+        let client = outbound::Client::new(None)?;
+        let job = WitnessJob::new(witness, client, postgres.clone(), postgres_servers.clone());
         jobs.spawn(job.watch(shutdown.clone()));
     }
 

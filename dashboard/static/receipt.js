@@ -131,7 +131,7 @@ const memory = {
 /** The newest checkpoint that witnesses have signed, with their names; null if there is none. Their keys are not known here. */
 async function readCosigned(origin, keys) {
   const { cosigned_size } = await (await get(log_state_address)).json();
-  if (cosigned_size === null) return null;
+  if (!cosigned_size) return null;
   const note = await readText('cosigned');
   return { ...(await open(note, origin, keys)), names: signersOf(note).filter((name) => name !== origin) };
 }

@@ -146,6 +146,8 @@ impl<'a> Run<'a> {
     }
 
     fn check_log(&mut self, options: &Options, seen: Option<&Seen>) -> Result<Option<Seen>, Error> {
+        let witnesses = options.witnesses.iter().map(|key| key.parse());
+        let witnesses: Vec<WitnessKey> = witnesses.collect::<Result<_, _>>()?;
         let lines = match self.site.log_text("keys") {
             Ok(lines) => lines,
             Err(error) if error.status().is_some_and(|(status, _)| status == 404) => {
@@ -178,8 +180,6 @@ impl<'a> Run<'a> {
             self.checks.wrong("signature", words);
             return Ok(None);
         }
-        let witnesses = options.witnesses.iter().map(|key| key.parse());
-        let witnesses: Vec<WitnessKey> = witnesses.collect::<Result<_, _>>()?;
         let (cosigned, note) = Cosigned::read(self.site, &|note| log.open(note), &mut self.checks)?;
         let Some(head) = self.check_signature(&log, &note) else { return Ok(None) };
         self.note = note;
@@ -194,10 +194,10 @@ impl<'a> Run<'a> {
         let read = |(file, json): &(String, String)| Wanted::read(file, json, &log.origin, &keys);
         let wanted = WantedList::new(options.receipts.iter().map(read).collect());
         let head = match state.entries.as_str() {
-            "open" => self.check_open(&log, head, (seen, cosigned.as_ref()), wanted)?,
-            hidden => self.check_hidden(head, (seen, cosigned.as_ref()), wanted, hidden),
+            "open" => self.check_open(&log, head, seen, wanted)?,
+            hidden => self.check_hidden(head, seen, wanted, hidden),
         };
-        witnesses::judge(&witnesses, cosigned.as_ref(), head, &mut self.checks);
+        self.check_witnesses(&witnesses, cosigned.as_ref(), head);
         Ok(self.remember(&log, head, seen))
     }
 
@@ -234,20 +234,18 @@ impl<'a> Run<'a> {
         &mut self,
         log: &Log,
         first: Head,
-        (seen, cosigned): (Option<&Seen>, Option<&Cosigned>),
+        seen: Option<&Seen>,
         mut wanted: WantedList,
     ) -> Result<Head, Error> {
-        let seen_at = seen.iter().flat_map(|seen| &seen.checkpoints).map(|it| it.size);
-        let roots_at: Vec<u64> = seen_at.chain(cosigned.map(|it| it.head.size)).collect();
+        let roots_at: Vec<u64> = seen
+            .map(|seen| seen.checkpoints.iter().map(|it| it.size).collect())
+            .unwrap_or_default();
         let mut replay = Replay::default();
         replay.extend(self.site, first, &roots_at, &mut wanted, self.progress)?;
         let mut head = first;
         let mut is_followed = self.check_replay(&replay, head);
         self.check_history(head, seen, &|seen| {
             Ok(replay.roots.get(&seen.size).is_some_and(|root| root.to_string() == seen.root))
-        });
-        self.check_cosigned(head, cosigned, &|signed| {
-            Ok(replay.roots.get(&signed.size) == Some(&signed.root))
         });
         if is_followed {
             // Published result and log are read one after the other, so the log may have to catch up.
@@ -395,17 +393,19 @@ impl<'a> Run<'a> {
         self.checks.good("history", words);
     }
 
-    /// Compares the log with the newest checkpoint that witnesses have signed.
-    fn check_cosigned(
-        &mut self,
-        head: Head,
-        cosigned: Option<&Cosigned>,
-        is_prefix: &dyn Fn(Head) -> Result<bool, ProofError>,
-    ) {
-        let Some(cosigned) = cosigned else { return };
-        if cosigned.is_fork(head, &mut self.checks, is_prefix) {
-            self.report.evidence.extend([cosigned.note.clone(), self.note.clone()]);
+    /// Compares the log with the newest checkpoint that witnesses have signed, and looks for the signatures of these.
+    fn check_witnesses(&mut self, keys: &[WitnessKey], cosigned: Option<&Cosigned>, head: Head) {
+        if let Some(cosigned) = cosigned {
+            let is_continued = cosigned.is_continued(head, self.site, &mut self.checks);
+            if is_continued == Some(false) {
+                self.report.evidence.extend([cosigned.note.clone(), self.note.clone()]);
+            }
+            // Whoever signed another log, or perhaps did, is not said to have signed this one.
+            if is_continued != Some(true) {
+                return;
+            }
         }
+        witnesses::judge(keys, cosigned, head, &mut self.checks);
     }
 
     /// Compares the published result with the recount. Returns whether the comparison is over. `last` is present when it must
@@ -478,7 +478,7 @@ impl<'a> Run<'a> {
     fn check_hidden(
         &mut self,
         head: Head,
-        (seen, cosigned): (Option<&Seen>, Option<&Cosigned>),
+        seen: Option<&Seen>,
         wanted: WantedList,
         why: &str,
     ) -> Head {
@@ -489,9 +489,6 @@ impl<'a> Run<'a> {
             check_append_only(Head { size: old.size, root }, head, &read).map(|()| true)
         };
         self.check_history(head, seen, &is_prefix);
-        self.check_cosigned(head, cosigned, &|signed| {
-            check_append_only(signed, head, &read).map(|()| true)
-        });
         let words = match why {
             "deleted" => {
                 "the entries were deleted when the poll was sealed or its votes were erased: nobody can count them again"

@@ -34,7 +34,8 @@ use question::{NotSigned, ask, signature};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The most logs for one look.
 const LOGS_MAX: i64 = 64;
-/// How long a log is claimed. Longer than asking takes.
+/// How long a log is claimed: longer than one question takes. If a whole look takes longer, another replica asks too, which does no
+/// harm.
 const CLAIMED_FOR: Duration = Duration::from_secs(30);
 /// A witness that is down is left alone for so long, and so is a log that a witness has refused to sign.
 const AWAY_FOR: Duration = Duration::from_secs(15);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use votestream_transparency::checkpoint::{self, Head};
-use votestream_transparency::proofs::ProofError;
+use votestream_transparency::proofs::{ProofError, check_append_only};
+use votestream_transparency::tree::tile_path;
 use votestream_transparency::witness::WitnessKey;
 
 use super::remote::{RemoteError, Site};
@@ -52,37 +53,37 @@ impl Cosigned {
         Ok((Some(Self { note, head }), newest))
     }
 
-    /// Returns true, and says so, if the log that is shown here does not continue the one that witnesses have signed. `is_prefix` says
-    /// whether the shown log begins with a head.
-    pub(super) fn is_fork(
+    /// Returns whether the log that is shown here continues the one that witnesses have signed, as its tiles prove. Says so where it does
+    /// not; `None` if that cannot be found out.
+    pub(super) fn is_continued(
         &self,
         shown: Head,
+        site: &Site,
         checks: &mut Checks,
-        is_prefix: &dyn Fn(Head) -> Result<bool, ProofError>,
-    ) -> bool {
-        let (signed, size) = (self.head.size, shown.size);
-        let is_prefix = if signed > size { Ok(false) } else { is_prefix(self.head) };
-        match is_prefix {
-            Ok(true) => false,
-            Ok(false) | Err(ProofError::NoPrefix) => {
+    ) -> Option<bool> {
+        let read = |id, width| site.log(&tile_path(id, width)).ok();
+        match check_append_only(self.head, shown, &read) {
+            Ok(()) => Some(true),
+            Err(ProofError::NoPrefix) => {
                 let words = format!(
-                    "FORK: witnesses have signed a log with {signed} entries, and this log with {size} entries is not its continuation. The \
-                     two signed checkpoints are the evidence"
+                    "FORK: witnesses have signed a log with {} entries, and this log with {} entries is not its continuation. The two \
+                     signed checkpoints are the evidence",
+                    self.head.size, shown.size
                 );
                 checks.wrong(CHECK, words);
-                true
+                Some(false)
             }
             Err(error) => {
                 let words =
                     format!("the log that witnesses have signed could not be compared: {error}");
                 checks.unknown(CHECK, words);
-                false
+                None
             }
         }
     }
 }
 
-/// Says of each of these witnesses whether it has signed this log.
+/// Says of each of these witnesses whether it has signed this log. The log continues `cosigned`.
 pub(super) fn judge(
     keys: &[WitnessKey],
     cosigned: Option<&Cosigned>,

@@ -176,6 +176,9 @@ async fn witnesses_sign_the_log_and_whoever_knows_them_notices_a_fork() {
             .ok_or(said)
     })
     .await;
+    // Nobody is told that a witness saw this log.
+    let said = verify(&deployment, dashboard.port, &folder.join("third"), &good);
+    assert!(said.out.contains("FORK") && !said.out.contains("saw the same log"), "{said:?}");
     let said = verify(&deployment, dashboard.port, &folder.join("second"), &[]);
     assert_eq!(said.code, 2, "{said:?}");
     let report: Value = serde_json::from_str(&said.out).unwrap();
