@@ -110,6 +110,43 @@ pub enum Search {
     Thorough,
 }
 
+/// Some buckets of a register, as they were read.
+#[derive(Clone, Debug, Default)]
+pub struct Buckets {
+    ballots: Vec<Registered>,
+    /// Lines that cannot be read.
+    unreadable: u64,
+}
+
+impl Buckets {
+    /// Whether no voter is registered in these buckets, so that there is nothing to compare.
+    pub fn are_empty(&self) -> bool {
+        self.ballots.is_empty() && self.unreadable == 0
+    }
+}
+
+/// Reads some buckets of a poll's register in one partition.
+///
+/// # Errors
+/// Returns the error of Redis.
+pub async fn read(
+    redis: &mut impl ConnectionLike,
+    keys: &Keys,
+    (partition, poll): (u16, PollId),
+    buckets: impl Iterator<Item = u16>,
+) -> Result<Buckets, RedisError> {
+    let buckets: Vec<String> =
+        buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)).collect();
+    let mut query = redis::cmd("EVAL");
+    query.arg(include_str!("lua/register_lines.lua")).arg(buckets.len()).arg(&buckets);
+    let lines: Vec<Vec<u8>> = query.query_async(redis).await?;
+    let lines = lines.chunks_exact(2);
+    let read: Vec<_> = lines.map(|line| Registered::parse(&line[0], &line[1])).collect();
+    let ballots: Vec<Registered> = read.iter().copied().flatten().collect();
+    let unreadable = (read.len() - ballots.len()) as u64;
+    Ok(Buckets { ballots, unreadable })
+}
+
 /// Compares some buckets of a poll's register in one partition, and also returns the ballots that are nowhere to be found.
 ///
 /// # Errors
@@ -119,20 +156,12 @@ pub async fn compare<E: From<RedisError> + From<tokio_postgres::Error>>(
     postgres: &Client,
     keys: &Keys,
     (partition, poll): (u16, PollId),
-    buckets: impl Iterator<Item = u16>,
+    read: Buckets,
     how: Search,
 ) -> Result<(Contents, Vec<Registered>), E> {
-    // The register.
-    let buckets: Vec<String> =
-        buckets.map(|bucket| keys.register_bucket(partition, poll, bucket)).collect();
-    let mut query = redis::cmd("EVAL");
-    query.arg(include_str!("lua/register_lines.lua")).arg(buckets.len()).arg(&buckets);
-    let lines: Vec<Vec<u8>> = query.query_async(redis).await?;
-    let lines = lines.chunks_exact(2);
-    let read: Vec<_> = lines.map(|line| Registered::parse(&line[0], &line[1])).collect();
-    let mut contents = Contents { registered: read.len() as u64, ..Contents::default() };
-    let mut left: Vec<Registered> = read.iter().copied().flatten().collect();
-    contents.unknown = contents.registered - left.len() as u64;
+    let Buckets { ballots: mut left, unreadable } = read;
+    let registered = left.len() as u64 + unreadable;
+    let mut contents = Contents { registered, unknown: unreadable, ..Contents::default() };
 
     // The votes; then what is still in the stream; then, since a ballot may have been counted meanwhile, the votes again.
     let settled = votes(postgres, poll, &left).await?;

@@ -36,6 +36,10 @@ const CHECK_EVERY_MAX: Duration = Duration::from_secs(5);
 /// The time-out of one audit statement, longer than the usual one because a recount reads every vote.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// How often the transaction that holds the lock has a statement. Postgres ends one that has none for the usual statement
+/// time-out, which is a tenth of a second at least.
+const KEEP_TURN_EVERY: Duration = Duration::from_millis(50);
+
 /// A number that could not be determined.
 const UNKNOWN: i64 = -1;
 
@@ -116,7 +120,10 @@ impl Auditor {
         if !last.is_due(self.period, clock_ms(&turn).await?) {
             return Ok(());
         }
-        let result = self.audit(&mut connection, last.rotation).await?;
+        let result = tokio::select! {
+            result = self.audit(&mut connection, last.rotation) => result?,
+            error = keep_turn(&turn) => return Err(error.into()),
+        };
         self.save(&mut connection, &result).await?;
         turn.commit().await?;
         result.warn();
@@ -230,6 +237,17 @@ async fn recount(
         codes_used: codes.get(1),
         codes_unused: codes.get(2),
     })
+}
+
+/// Keeps the transaction that holds the lock, which Postgres would end after some seconds without a statement. Returns only
+/// if it has ended all the same: somebody else may audit then.
+async fn keep_turn(turn: &Client) -> tokio_postgres::Error {
+    loop {
+        tokio::time::sleep(KEEP_TURN_EVERY).await;
+        if let Err(error) = turn.batch_execute("").await {
+            return error;
+        }
+    }
 }
 
 /// Reads Postgres' clock, in milliseconds since the epoch.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use votestream_schema::keys::BUCKETS;
 use votestream_schema::poll::now_ms;
 use votestream_schema::register_contents::{self, Contents, Search};
@@ -95,20 +94,12 @@ impl RegisterAudit {
         let parts = self.parts();
         let from = usize::try_from(rotation.next_part).unwrap_or(0).min(parts.len());
         let next = &parts[from..parts.len().min(from + PARTS_AT_ONCE)];
-        // One transaction for all of them: most parts have no voter and ask Postgres nothing.
-        let mut session = self.session().await?;
-        let mut suspicious = session
-            .run::<_, ServerError>(async |client| {
-                let mut suspicious = Vec::new();
-                for part in next {
-                    if self.compare(redis, client, *part, Search::Quick).await?.unknown > 0 {
-                        suspicious.push(*part);
-                    }
-                }
-                Ok(suspicious)
-            })
-            .await?;
-        drop(session);
+        let mut suspicious = Vec::new();
+        for part in next {
+            if self.compare(redis, *part, Search::Quick).await?.unknown > 0 {
+                suspicious.push(*part);
+            }
+        }
         let (mut found, mut waited) = (0, Duration::ZERO);
         if !suspicious.is_empty() {
             // Parts with dead letters are always suspicious. Another one comes first each time, so that all have a turn.
@@ -141,10 +132,7 @@ impl RegisterAudit {
     /// The number of voters of one part whose ballot is nowhere to be found, without those that an operator may have
     /// dropped.
     async fn missing(&self, redis: &mut Connection, part: Part) -> Result<i64, ServerError> {
-        let mut session = self.session().await?;
-        let compared = session
-            .run(async |client| self.compare(redis, client, part, Search::Thorough).await)
-            .await?;
+        let compared = self.compare(redis, part, Search::Thorough).await?;
         let missing = compared.missing.cast_signed();
         let (poll, partition, _) = part;
         let mut dropped = redis::cmd("HGET");
@@ -160,20 +148,27 @@ impl RegisterAudit {
         session.map_err(|e| ServerError::PostgresCheckout(postgres::describe_checkout(e)))
     }
 
+    /// Compares one part. Postgres is asked only where there are voters, in a short transaction each time: it ends
+    /// transactions that wait for Redis for too long.
     async fn compare(
         &self,
         redis: &mut Connection,
-        client: &Client,
         (poll, partition, first): Part,
         how: Search,
     ) -> Result<Contents, ServerError> {
+        let (keys, place) = (&self.keys, (partition, poll));
         let mut contents = Contents::default();
         for first in (first..first + BUCKETS_OF_PART).step_by(usize::from(BUCKETS_AT_ONCE)) {
             let buckets = first..first + BUCKETS_AT_ONCE;
-            let place = (partition, poll);
-            let keys = &self.keys;
-            let compared =
-                register_contents::compare::<ServerError>(redis, client, keys, place, buckets, how);
+            let read = register_contents::read(redis, keys, place, buckets).await?;
+            if read.are_empty() {
+                continue;
+            }
+            let mut session = self.session().await?;
+            let compared = session.run(async |client| {
+                register_contents::compare::<ServerError>(redis, client, keys, place, read, how)
+                    .await
+            });
             contents.add(compared.await?.0);
         }
         Ok(contents)

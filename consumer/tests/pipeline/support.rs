@@ -26,7 +26,7 @@ use votestream_service::health::Health;
 use votestream_service::postgres;
 
 /// The longest time that any step may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(90);
 
 /// Settings that make a consumer quick to react.
 const BRISK: &[&str] = &[

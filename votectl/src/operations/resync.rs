@@ -16,7 +16,7 @@ use votestream_schema::keys::{BUCKETS, field_dropped};
 use votestream_schema::poll::now_ms;
 use votestream_schema::projection::epoch;
 use votestream_schema::projection::{self, Rules};
-use votestream_schema::register_contents::{Search, compare, repair};
+use votestream_schema::register_contents::{self, Search, compare, repair};
 use votestream_schema::{Poll, PollState, db, poll_copy};
 
 use super::polls::publish;
@@ -182,8 +182,9 @@ async fn send_lost(
     for first in (0..BUCKETS).step_by(usize::from(BUCKETS_AT_ONCE)) {
         let buckets = first..(first + BUCKETS_AT_ONCE).min(BUCKETS);
         let (connection, keys) = (&mut redis.connection, &redis.keys);
+        let read = register_contents::read(connection, keys, place, buckets).await?;
         let how = Search::Thorough;
-        let compared = compare::<Error>(connection, postgres, keys, place, buckets, how);
+        let compared = compare::<Error>(connection, postgres, keys, place, read, how);
         let (contents, some) = compared.await?;
         settled.ballots_left += contents.unknown;
         lost.extend(some);

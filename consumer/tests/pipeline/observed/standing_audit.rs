@@ -1,9 +1,10 @@
 //! The standing audit while ballots are on their way, and while the clock of a replica is wrong.
 
+use serde_json::json;
 use testkit::eventually;
 use votestream_schema::codec;
 
-use crate::support::{SOON, TestDeployment};
+use crate::support::{SOON, TestDeployment, create_poll};
 
 /// Adds ballots as producers do: each partition gets its entries and their count in one atomic step.
 async fn accept(deployment: &TestDeployment, n: usize) {
@@ -77,6 +78,21 @@ async fn a_replica_whose_clock_is_ahead_puts_off_no_audit() {
             Some(ended) if ended > now - 60.0 && ended < now + 60.0 => Ok(()),
             other => Err(other),
         }
+    })
+    .await;
+}
+
+/// Postgres ends transactions that have no statement for as long as a statement may run.
+#[tokio::test(flavor = "multi_thread")]
+async fn registers_may_take_longer_to_read_than_a_transaction_may_wait() {
+    let deployment = TestDeployment::new().await;
+    for n in 0..6 {
+        create_poll(&mut deployment.sql().await, json!({ "slug": format!("more-{n}") })).await;
+    }
+    let consumer = deployment.spawn(&["--statement-timeout-ms=200", "--audit-ms=500"]);
+    eventually(SOON, async || {
+        let ended = consumer.metric("votestream_audit_timestamp_seconds", "").await;
+        ended.filter(|ended| *ended > 0.0)
     })
     .await;
 }

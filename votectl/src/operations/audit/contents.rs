@@ -76,12 +76,15 @@ pub(super) async fn of_poll(
         }
         for first in (0..BUCKETS).step_by(usize::from(BUCKETS_AT_ONCE)) {
             let buckets = first..(first + BUCKETS_AT_ONCE).min(BUCKETS);
+            let (connection, keys, place) =
+                (&mut redis.connection, &redis.keys, (partition, poll.id));
+            let read = register_contents::read(connection, keys, place, buckets).await?;
             let part = register_contents::compare::<Error>(
-                &mut redis.connection,
+                connection,
                 postgres,
-                &redis.keys,
-                (partition, poll.id),
-                buckets,
+                keys,
+                place,
+                read,
                 Search::Thorough,
             );
             all.add(part.await?.0);
