@@ -7,11 +7,6 @@ export DATA_DIR
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
 PIPELINE := standalone votectl producer consumer dashboard host canary
 
-# CI compiles once, so it needs no incremental compilation, whose files take several gigabytes.
-ifdef CI
-export CARGO_INCREMENTAL := 0
-endif
-
 # The cargo profile with which make up builds.
 PROFILE := release
 

@@ -33,7 +33,7 @@ fn chaos(report: &Path, arguments: &[&str]) -> Output {
 
 fn command(report: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
-    command.args(["--rate", "120", "--viewers", "5", "--programs"]).arg(programs());
+    command.args(["--rate", "40", "--viewers", "5", "--programs"]).arg(programs());
     command.arg("--report").arg(report).args(arguments);
     for name in ["SEED", "DURATION", "FAULTS"] {
         command.env_remove(name);

@@ -8,7 +8,7 @@ use testkit::fantoccini::Locator;
 use testkit::{Browser, BrowserOptions, Pipeline};
 use tokio::sync::Mutex;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Tests take turns: a small machine cannot run two browsers and two pipelines at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());

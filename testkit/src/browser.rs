@@ -19,7 +19,9 @@ use crate::folder;
 
 const AXE: &str = include_str!("../assets/axe.min.js");
 /// The longest that [`Browser::click`] and [`Browser::until`] wait.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
+/// The shortest and the longest pause between two looks at a page.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 /// Lists the elements that reach beyond the window, if the page can be scrolled sideways.
 const TOO_WIDE: &str = r#"
 const page = document.documentElement;
@@ -248,14 +250,14 @@ impl Browser {
     /// Waits until an element is there, and clicks it.
     ///
     /// # Panics
-    /// Panics if the element does not appear within 20 seconds or cannot be clicked.
+    /// Panics if the element does not appear within a minute or cannot be clicked.
     pub async fn click(&self, css: &str) {
         let found = self.wait().at_most(SOON).for_element(Locator::Css(css)).await;
         let element = found.unwrap_or_else(|error| panic!("no {css}: {error}"));
         element.click().await.unwrap_or_else(|error| panic!("{css} cannot be clicked: {error}"));
     }
 
-    /// Waits up to 20 seconds until `wanted` returns true for an element's text.
+    /// Waits up to a minute until `wanted` returns true for an element's text.
     ///
     /// # Panics
     /// Panics if the time is over; the message holds the last text.
@@ -268,14 +270,15 @@ impl Browser {
     /// # Panics
     /// Panics if the time is over; the message holds the last text.
     pub async fn until_within(&self, at_most: Duration, css: &str, wanted: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + at_most;
+        let begun = Instant::now();
         loop {
             let text = self.text(css).await;
             if wanted(&text) {
                 return;
             }
-            assert!(Instant::now() < deadline, "{css} stays {text:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(begun.elapsed() < at_most, "{css} stays {text:?}");
+            // Each look takes as much of the processor as the page itself.
+            tokio::time::sleep((begun.elapsed() / 10).clamp(PAUSE.0, PAUSE.1)).await;
         }
     }
 }

@@ -44,7 +44,11 @@ impl<T, E: Debug> Settled for Result<T, E> {
     }
 }
 
-/// Evaluates the condition every 10 ms until it holds, and returns its value.
+/// The shortest and the longest pause between two looks at a condition.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+
+/// Evaluates the condition until it holds, and returns its value. It pauses for a tenth of the time that it has waited so far,
+/// within [`PAUSE`], so that a long wait takes no processor from other tests and a short one is not prolonged.
 ///
 /// # Panics
 /// Panics if the condition does not hold within `at_most`; the message names the caller and the last reason.
@@ -55,17 +59,17 @@ pub fn eventually<T: Settled>(
 ) -> impl Future<Output = T::Value> {
     let caller = Location::caller();
     async move {
-        let deadline = Instant::now() + at_most;
+        let begun = Instant::now();
         loop {
             let why = match condition().await.settled() {
                 Ok(value) => return value,
                 Err(why) => why,
             };
             assert!(
-                Instant::now() < deadline,
+                begun.elapsed() < at_most,
                 "{caller}: the condition does not hold after {at_most:?}: {why}"
             );
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep((begun.elapsed() / 10).clamp(PAUSE.0, PAUSE.1)).await;
         }
     }
 }

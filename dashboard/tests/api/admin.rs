@@ -10,7 +10,7 @@ use votestream_service::{CancellationToken, admin, listener};
 use crate::harness::{Database, Service, Setup, contract, poll};
 use crate::stream::{Stream, Way};
 
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn serve_admin(service: &Service) -> Client {
     let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

@@ -11,7 +11,7 @@ use votestream_schema::poll::{Definition, PollOption, Visibility, now_ms};
 
 use crate::harness::{Database, Service, Setup, in_ms, option, poll};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Longer than the page waits before it requests the whole series again.
 const HISTORY_WITHIN: Duration = Duration::from_secs(45);
 

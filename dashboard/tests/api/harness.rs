@@ -14,12 +14,14 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client as Postgres, NoTls};
 use votestream_dashboard::Config;
 use votestream_schema::poll::translations::Translations;
-use votestream_schema::poll::{Definition, PollOption, Visibility, VotePolicy, VoterPolicy};
+use votestream_schema::poll::{
+    Definition, PollOption, Visibility, VotePolicy, VoterPolicy, now_ms,
+};
 use votestream_schema::{PollId, db};
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The OpenAPI document that every reply and event is checked against.
 pub fn contract() -> &'static Contract {
@@ -116,6 +118,12 @@ impl Database {
         self.client.execute(sql, &values).await.unwrap();
         let waiting = std::collections::HashMap::from([(poll, waiting)]);
         db::watermarks::store_waiting(&self.client, Some(&waiting)).await.unwrap();
+    }
+
+    /// Opens a poll now, earlier than was said, and increases its revision, as votectl does.
+    pub async fn open(&self, poll: PollId) {
+        let sql = "UPDATE polls SET opens_at_ms = $2, revision = revision + 1 WHERE id = $1";
+        self.client.execute(sql, &[&poll.0, &now_ms()]).await.unwrap();
     }
 
     /// Sets a poll's closing time and increases its revision, as votectl does.

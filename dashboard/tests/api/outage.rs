@@ -11,7 +11,7 @@ use votestream_schema::{PollId, db};
 use crate::harness::{Database, Service, Setup, in_ms, poll};
 use crate::stream::{Stream, WAYS};
 
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn start() -> (PostgresServer, Database, PollId, Service) {
     let postgres = own_postgres().await;

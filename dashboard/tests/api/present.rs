@@ -12,7 +12,7 @@ use votestream_schema::poll::{Definition, Visibility};
 use crate::browser::ONE_AT_A_TIME;
 use crate::harness::{Database, Service, Setup, in_ms, option, poll};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 const RIGHT: &str = "\u{E014}";
 const LEFT: &str = "\u{E012}";
 const TAB: &str = "\u{E004}";
@@ -342,7 +342,7 @@ async fn listeners_hear_what_happens_to_the_poll_and_to_the_connection() {
     let _turn = ONE_AT_A_TIME.lock().await;
     let mut database = Database::new().await;
     let hidden = Definition { visibility: Visibility::AfterClose, ..poll("pets") };
-    let pets = database.create(&Definition { opens_at: Some(in_ms(4_000)), ..hidden }).await;
+    let pets = database.create(&Definition { opens_at: Some(in_ms(3_600_000)), ..hidden }).await;
     database.count(pets, 3, &[2, 1]).await;
     let service = Setup::on(&database.url).start().await;
     let proxy = Proxy::open(vec![service.client.address.port()]).await.unwrap();
@@ -360,6 +360,8 @@ async fn listeners_hear_what_happens_to_the_poll_and_to_the_connection() {
         .await;
     };
     until_live(&browser).await;
+    // Not before the page is watched, however slowly the browser starts.
+    database.open(pets).await;
     heard(&["Voting is open"]).await;
     let closes_at = in_ms(200);
     database.close(pets, closes_at).await;

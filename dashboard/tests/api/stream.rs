@@ -10,7 +10,7 @@ use crate::harness::contract;
 use testkit::http::{Client, Reply};
 
 /// The longest wait for any event.
-const EVENT_WITHIN: Duration = Duration::from_secs(20);
+const EVENT_WITHIN: Duration = Duration::from_secs(60);
 
 /// The history of the connection. The stream is the same in both cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

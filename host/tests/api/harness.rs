@@ -16,7 +16,7 @@ use votestream_schema::Poll;
 use votestream_service::health::Health;
 use votestream_service::{CancellationToken, listener, telemetry};
 
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 const PARTITIONS: &str = "2";
 /// The rights of the service's Redis user, as every deployment has them.
 const USERS: &str = include_str!("../../../schema/access/redis-users.acl");

@@ -11,7 +11,7 @@ use votestream_service::{CancellationToken, admin, listener};
 
 use crate::harness::{Service, Setup, contract};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn serve_admin(service: &Service) -> Client {
     let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

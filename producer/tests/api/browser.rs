@@ -22,7 +22,7 @@ use votestream_schema::poll::{VotePolicy, VoterPolicy, now_ms};
 
 use crate::harness::{Service, Setup, key_in, option, poll};
 
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// A browser at a time is enough for a small machine.
 pub static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());

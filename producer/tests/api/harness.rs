@@ -27,7 +27,7 @@ use votestream_service::{CancellationToken, listener, telemetry};
 
 /// The key that signs cookies unless a test chooses another.
 pub const COOKIE_KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The OpenAPI document that every reply must match.
 pub fn contract() -> &'static Contract {

@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// Held by tests in which very many clients come at once: they would take each other's time.
 static ONE_CROWD_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 /// More clients than a service with the open-file limit [`FEW`] could serve.

@@ -11,7 +11,7 @@ use votestream_schema::poll::{now_ms, rfc3339};
 
 use crate::harness::{Service, Setup, contract, poll};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 /// The longest time after which an open page knows of a change.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 

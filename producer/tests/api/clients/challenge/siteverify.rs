@@ -13,7 +13,7 @@ use votestream_schema::submission::work::Challenge;
 use super::super::super::harness::{Service, Setup};
 use super::{challenge_in, challenging, solution_of, solved};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// The behaviour of a [`Verifier`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
