@@ -49,6 +49,7 @@ test: ## run every check and test that needs no Kubernetes
 	@bin/stage 'format' cargo fmt --all --check
 	@bin/stage 'format of the fuzz targets' cargo fmt --manifest-path fuzz/Cargo.toml --check
 	@bin/stage 'lints' cargo clippy --workspace --all-targets -- -D warnings
+	@bin/stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@bin/stage 'supply chain' bin/supply
 	@bin/stage 'dashboards and alerts' grafana/check
 	@bin/stage 'programs' cargo build --workspace --bins
@@ -60,7 +61,6 @@ test: ## run every check and test that needs no Kubernetes
 	@bin/stage 'tools for containers' bin/install containers
 	@bin/stage 'tools for containers, pinned' containers/install
 	@bin/stage 'containers' containers/check
-	@bin/stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --workspace
 	@bin/stage --end
 
 bench: ## measure the pipeline and its baselines, and write bench/RESULTS.md

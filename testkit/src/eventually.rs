@@ -48,7 +48,7 @@ impl<T, E: Debug> Settled for Result<T, E> {
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
 
 /// Evaluates the condition until it holds, and returns its value. It pauses for a tenth of the time that it has waited so far,
-/// within [`PAUSE`], so that a long wait takes no processor from other tests and a short one is not prolonged.
+/// 10 to 100 ms, so that a long wait takes no processor from other tests and a short one is not prolonged.
 ///
 /// # Panics
 /// Panics if the condition does not hold within `at_most`; the message names the caller and the last reason.
