@@ -4,6 +4,8 @@ mod builder;
 mod page;
 mod past;
 
+use std::time::Duration;
+
 use serde_json::json;
 use testkit::eventually;
 use votestream_schema::poll::{Definition, Visibility, now_ms};
@@ -13,6 +15,8 @@ use votestream_transparency::keys::PublicKeys;
 
 use crate::harness::{Database, Service, Setup, in_ms, poll};
 use builder::LogBuilder;
+
+const SOON: Duration = Duration::from_secs(60);
 
 /// A poll with a log of 600 entries, of which ballot 3 has two.
 async fn logged(visibility: Visibility) -> (Database, LogBuilder, Service) {
@@ -29,7 +33,7 @@ async fn logged(visibility: Visibility) -> (Database, LogBuilder, Service) {
 
 #[tokio::test]
 async fn the_log_is_served_in_the_forms_of_the_standards() {
-    let (_database, log, service) = logged(Visibility::Always).await;
+    let (database, log, service) = logged(Visibility::Always).await;
     let get = |path: &str| service.client.get(&format!("/polls/pets/log/{path}")).send();
     let origin = "vote.example/polls/pets";
     let keys = get("keys").await.text();
@@ -74,6 +78,16 @@ async fn the_log_is_served_in_the_forms_of_the_standards() {
     // The results link the page that checks receipts.
     let page = service.client.get("/polls/pets").send().await.text();
     assert!(page.contains("href=\"/polls/pets/receipt\""), "{page}");
+
+    // The newest checkpoint has the signatures of witnesses; the one of a given size never changes.
+    let unsigned = get("checkpoint/600").await;
+    let sql =
+        "INSERT INTO log_cosignatures VALUES ($1, 600, 'key', '— one.example/w AAAAAAECAwQFBgcI')";
+    database.client.execute(sql, &[&log.poll.0]).await.unwrap();
+    eventually(SOON, async || get("checkpoint").await.text().ends_with("AAAAAAECAwQFBgcI\n")).await;
+    let still = get("checkpoint/600").await;
+    assert_eq!(still.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(still.text(), unsigned.text());
 }
 
 #[tokio::test]
@@ -114,7 +128,7 @@ async fn a_poll_without_a_log_and_one_whose_entries_are_deleted_say_so() {
     let get = |path: &str| service.client.get(&format!("/polls/pets/log/{path}")).send();
     let sql = "UPDATE polls SET sealed_at_ms = 1, revision = revision + 1";
     database.client.execute(sql, &[]).await.unwrap();
-    eventually(std::time::Duration::from_secs(20), async || {
+    eventually(SOON, async || {
         service.client.get("/api/polls/pets/log").send().await.json()["entries"] == "deleted"
     })
     .await;
@@ -127,15 +141,11 @@ async fn a_poll_without_a_log_and_one_whose_entries_are_deleted_say_so() {
 
     // A consumer without a key stores checkpoints that nobody signed.
     database.client.execute("UPDATE log_checkpoints SET note = NULL", &[]).await.unwrap();
-    eventually(std::time::Duration::from_secs(20), async || get("checkpoint").await.status == 404)
-        .await;
+    eventually(SOON, async || get("checkpoint").await.status == 404).await;
     assert!(get("keys").await.text().contains("has no signed checkpoint"));
     let sql = "UPDATE polls SET receipts = false, revision = revision + 1";
     database.client.execute(sql, &[]).await.unwrap();
-    eventually(std::time::Duration::from_secs(20), async || {
-        get("keys").await.text().contains("no public log")
-    })
-    .await;
+    eventually(SOON, async || get("keys").await.text().contains("no public log")).await;
     let page = service.client.get("/polls/pets/receipt").send().await;
     assert_eq!(page.status, 200);
     assert!(page.text().contains("gives no receipts") && !page.text().contains("receipt-form"));
